@@ -1,0 +1,130 @@
+//! `cargo xtask ci`: everything CI runs, in the same order.
+
+use crate::args::Args;
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+use crate::steps::{self, Step};
+use crate::{readme, say, test, tidy, workspace};
+
+const HELP: &str = "\
+cargo xtask ci [--list] [--only STEP] [--from STEP]
+
+  --list       shows every step and its command
+  --only STEP  runs one step, and its parts: `clippy` runs `clippy:cisco` too
+  --from STEP  goes on from a step";
+
+/// The version of cargo-deny that is installed where there is none.
+const CARGO_DENY: &str = "0.20.2";
+
+pub(crate) fn main(words: &[String]) -> Result<()> {
+    let args = Args::read(words, &["--list"], &["--only", "--from"], HELP)?.no_names(HELP)?;
+    if args.has("--help") {
+        say::line(HELP);
+        return Ok(());
+    }
+    let steps = steps(&workspace::provider_ids()?);
+    if args.has("--list") {
+        steps::list(&steps);
+        return Ok(());
+    }
+    steps::run_all("ci", &steps::select(steps, args.option("--only"), args.option("--from"))?)
+}
+
+/// All steps, for a caller that runs everything.
+pub(crate) fn run() -> Result<()> {
+    steps::run_all("ci", &steps(&workspace::provider_ids()?))
+}
+
+fn steps(providers: &[String]) -> Vec<Step> {
+    let mut steps = vec![
+        Step::run("fmt", "cargo fmt --all --check"),
+        Step::run("fetch", "cargo fetch --locked"),
+        Step::run(
+            "clippy",
+            &format!("cargo clippy --workspace --all-targets --all-features {DENY}"),
+        ),
+    ];
+    for id in providers {
+        let facade = "cargo clippy -p gatepass --no-default-features --features";
+        let command = "cargo clippy -p gatepass-cli --no-default-features --features";
+        steps.push(Step::run(
+            format!("clippy:gatepass:{id}"),
+            &format!("{facade} {id},http,config {DENY}"),
+        ));
+        steps.push(Step::run(
+            format!("clippy:gatepass-cli:{id}"),
+            &format!("{command} {id} {DENY}"),
+        ));
+    }
+    steps.extend(test::steps(providers));
+    steps.push(
+        Step::run("docs", "cargo doc --workspace --no-deps --all-features")
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    );
+    steps.push(Step::task("rust-version", "cargo xtask ci --only rust-version", rust_version));
+    steps.push(Step::task("deny", DENY_CHECK, deny));
+    steps.push(Step::task("tidy", "cargo xtask tidy", tidy::run));
+    steps.push(Step::task("readme", "cargo xtask readme --check", readme::check));
+    steps
+}
+
+/// The stated `rust-version` is this toolchain's or an older one.
+fn rust_version() -> Result<()> {
+    let stated = workspace::package_field("rust-version")?;
+    let answer = Run::new("rustc --version").output()?;
+    let toolchain = answer.split_whitespace().nth(1).unwrap_or_default();
+    let (Some(wanted), Some(has)) = (version(&stated), version(toolchain)) else {
+        return Err(Failure::failed(format!("cannot compare {stated} with {toolchain}")));
+    };
+    if wanted > has {
+        return Err(Failure::failed(format!(
+            "Cargo.toml states rust-version {stated}, but this toolchain is {toolchain}"
+        )));
+    }
+    say::line(format_args!("rust-version {stated} holds for toolchain {toolchain}"));
+    Ok(())
+}
+
+fn deny() -> Result<()> {
+    if !Run::new("cargo deny --version").succeeds() {
+        Run::new(&format!("cargo install --locked cargo-deny@{CARGO_DENY}")).run()?;
+    }
+    Run::new(DENY_CHECK).run()
+}
+
+/// The first three numbers of a version: `1.95` and `1.95.0-nightly` are alike.
+fn version(text: &str) -> Option<[u32; 3]> {
+    let mut numbers = [0; 3];
+    let release = text.split('-').next()?;
+    for (at, part) in release.split('.').enumerate() {
+        *numbers.get_mut(at)? = part.parse().ok()?;
+    }
+    Some(numbers)
+}
+
+const DENY: &str = "-- -D warnings";
+const DENY_CHECK: &str = "cargo deny --offline check bans licenses sources";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert_eq!(version("1.95"), version("1.95.0-nightly"));
+        assert!(version("1.100") > version("1.95.2"));
+        assert_eq!(version("stable"), None);
+    }
+
+    #[test]
+    fn every_provider_is_linted_alone() {
+        let steps: Vec<String> =
+            steps(&["acme".to_owned()]).iter().map(ToString::to_string).collect();
+        assert!(steps.iter().any(|step| {
+            step.starts_with("cargo clippy -p gatepass --no-default-features --features acme,")
+        }));
+        assert!(steps.iter().any(|step| {
+            step.starts_with("cargo clippy -p gatepass-cli --no-default-features --features acme ")
+        }));
+    }
+}

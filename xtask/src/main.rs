@@ -1,0 +1,61 @@
+//! The project's tasks: `cargo xtask --help` lists them.
+
+use std::process::ExitCode;
+
+mod args;
+mod ci;
+mod code;
+mod failure;
+mod new_provider;
+mod readme;
+mod release;
+mod run;
+mod say;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use crate::failure::{Failure, Result};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say::error(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(words: &[String]) -> Result<()> {
+    let Some((command, rest)) = words.split_first() else {
+        return Err(Failure::usage(format!("no command given\n\n{HELP}")));
+    };
+    match command.as_str() {
+        "ci" => ci::main(rest),
+        "test" => test::main(rest),
+        "tidy" => tidy::main(rest),
+        "readme" => readme::main(rest),
+        "new-provider" => new_provider::main(rest),
+        "release" => release::main(rest),
+        "help" | "--help" | "-h" => {
+            say::line(HELP);
+            Ok(())
+        }
+        other => Err(Failure::usage(format!("no command `{other}`\n\n{HELP}"))),
+    }
+}
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  ci                 everything CI runs, in its order; stops at the first failure
+  test               all tests: unit, integration, documentation, features, examples
+  tidy               the rules about files and manifests that no other tool checks
+  readme             rewrites the generated parts of README.md; --check only compares
+  new-provider <id>  the files of another provider, and every line that names it
+  release            checks, packages and, with --execute, tags and publishes
+
+cargo xtask <command> --help says more. Exit code: 0 good, 1 a check failed, 2 wrong usage.";

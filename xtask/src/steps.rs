@@ -1,0 +1,213 @@
+//! A list of steps, run in order: each is named, shown, timed, and stops the list if it fails.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+use crate::say;
+
+/// One thing to do, and the name to ask for it by.
+#[derive(Debug)]
+pub(crate) struct Step {
+    name: String,
+    work: Work,
+}
+
+/// What a step does.
+#[derive(Debug)]
+enum Work {
+    /// Runs a program.
+    Run(Run),
+    /// Runs `cargo test`, and adds up what it reports.
+    Tests(Run),
+    /// Calls another task of ours, known at a shell as the text.
+    Task(&'static str, fn() -> Result<()>),
+}
+
+/// What `cargo test` reported, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
+}
+
+impl Step {
+    pub(crate) fn run(name: impl Into<String>, line: &str) -> Self {
+        Self { name: name.into(), work: Work::Run(Run::new(line)) }
+    }
+
+    pub(crate) fn tests(name: impl Into<String>, line: &str) -> Self {
+        Self { name: name.into(), work: Work::Tests(Run::new(line)) }
+    }
+
+    pub(crate) fn task(name: &str, line: &'static str, task: fn() -> Result<()>) -> Self {
+        Self { name: name.to_owned(), work: Work::Task(line, task) }
+    }
+
+    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        if let Work::Run(run) | Work::Tests(run) = &mut self.work {
+            *run = run.clone().env(name, value);
+        }
+        self
+    }
+
+    fn go(&self, tally: &mut Tally) -> Result<()> {
+        match &self.work {
+            Work::Run(run) => run.run(),
+            Work::Tests(run) => run.run_seen(|line| tally.add(line)),
+            Work::Task(_, task) => task(),
+        }
+    }
+}
+
+/// The line to type at a shell for this step alone.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.work {
+            Work::Run(run) | Work::Tests(run) => run.fmt(f),
+            Work::Task(line, _) => f.write_str(line),
+        }
+    }
+}
+
+impl Tally {
+    /// Adds what a line of `cargo test` says, if it is a closing line.
+    fn add(&mut self, line: &str) {
+        let Some(counts) = line.trim_start().strip_prefix("test result: ") else { return };
+        for part in counts.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let (Some(count), Some(what)) = (words.next(), words.next()) else { continue };
+            let Ok(count) = count.parse::<u64>() else { continue };
+            match what {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed; {} failed; {} ignored", self.passed, self.failed, self.ignored)
+    }
+}
+
+/// Shows the names and commands of `steps`.
+pub(crate) fn list(steps: &[Step]) {
+    for step in steps {
+        say::line(format_args!("{:<26} {step}", step.name));
+    }
+}
+
+/// The steps that `--only` and `--from` leave; a name stands for its `name:…` steps too.
+pub(crate) fn select(
+    mut steps: Vec<Step>,
+    only: Option<&str>,
+    from: Option<&str>,
+) -> Result<Vec<Step>> {
+    let is = |step: &Step, name: &str| {
+        step.name == name || step.name.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
+    };
+    for name in [only, from].into_iter().flatten() {
+        if !steps.iter().any(|step| is(step, name)) {
+            return Err(Failure::usage(format!("no step `{name}`; `--list` shows them")));
+        }
+    }
+    if let Some(name) = from {
+        let first = steps.iter().position(|step| is(step, name)).unwrap_or(0);
+        steps.drain(..first);
+    }
+    if let Some(name) = only {
+        steps.retain(|step| is(step, name));
+    }
+    Ok(steps)
+}
+
+/// Runs `steps` of `cargo xtask <task>` in order; stops at the first that fails.
+pub(crate) fn run_all(task: &str, steps: &[Step]) -> Result<()> {
+    let start = now();
+    let mut tally = Tally::default();
+    for (number, step) in steps.iter().enumerate() {
+        let began = now();
+        say::note(format_args!("== {}/{} {}: {step}", number + 1, steps.len(), step.name));
+        let outcome = step.go(&mut tally);
+        let took = seconds(began.elapsed());
+        if let Err(failure) = outcome {
+            say::line(format_args!(
+                "xtask {task}: FAILED at {}. {tally}; finished in {}",
+                step.name,
+                seconds(start.elapsed()),
+            ));
+            return Err(Failure::failed(format!(
+                "{failure}\nstep {name} failed after {took}; repeat it with:  {step}\n\
+                 go on from there with:  cargo xtask {task} --from {name}",
+                name = step.name,
+            )));
+        }
+        say::note(format_args!("== {} is good, {took}", step.name));
+    }
+    let counted = if tally == Tally::default() { String::new() } else { format!("{tally}; ") };
+    let took = seconds(start.elapsed());
+    say::line(format_args!("xtask {task}: ok. {} steps; {counted}finished in {took}", steps.len()));
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "steps are timed for the person who waits")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1}s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(steps: &[Step]) -> Vec<&str> {
+        steps.iter().map(|step| step.name.as_str()).collect()
+    }
+
+    fn steps() -> Vec<Step> {
+        ["fmt", "clippy", "clippy:cisco", "test", "tidy"].map(|n| Step::run(n, "true")).into()
+    }
+
+    #[test]
+    fn only_takes_a_step_and_its_parts() {
+        let left = select(steps(), Some("clippy"), None).unwrap();
+        assert_eq!(names(&left), ["clippy", "clippy:cisco"]);
+    }
+
+    #[test]
+    fn from_takes_a_step_and_all_after_it() {
+        let left = select(steps(), None, Some("clippy:cisco")).unwrap();
+        assert_eq!(names(&left), ["clippy:cisco", "test", "tidy"]);
+    }
+
+    #[test]
+    fn an_unknown_step_is_wrong_usage() {
+        assert!(matches!(select(steps(), Some("clip"), None), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn closing_lines_are_added_up() {
+        let mut tally = Tally::default();
+        tally.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.10s");
+        tally.add("test a_thing ... ok");
+        tally.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured");
+        assert_eq!(tally, Tally { passed: 15, failed: 2, ignored: 1 });
+    }
+
+    #[test]
+    fn the_first_failure_stops_the_list_and_says_how_to_repeat_it() {
+        let failure =
+            run_all("ci", &[Step::run("bad", "false"), Step::run("never", "true")]).unwrap_err();
+        let says = failure.to_string();
+        assert!(says.contains("step bad failed") && says.contains("--from bad"), "{says}");
+    }
+}

@@ -1,0 +1,63 @@
+//! `cargo xtask test`: all tests, with what they need set up before.
+
+use crate::args::Args;
+use crate::failure::Result;
+use crate::steps::{self, Step};
+use crate::{say, workspace};
+
+const HELP: &str = "\
+cargo xtask test [--list] [--only STEP] [--from STEP]
+
+  --list       shows every step and its command
+  --only STEP  runs one step, and its parts: `test:registry` runs all feature sets
+  --from STEP  goes on from a step
+
+The last line adds up what all steps reported.";
+
+pub(crate) fn main(words: &[String]) -> Result<()> {
+    let args = Args::read(words, &["--list"], &["--only", "--from"], HELP)?.no_names(HELP)?;
+    if args.has("--help") {
+        say::line(HELP);
+        return Ok(());
+    }
+    let steps = steps(&workspace::provider_ids()?);
+    if args.has("--list") {
+        steps::list(&steps);
+        return Ok(());
+    }
+    steps::run_all("test", &steps::select(steps, args.option("--only"), args.option("--from"))?)
+}
+
+/// The steps, for `cargo xtask ci` too.
+pub(crate) fn steps(providers: &[String]) -> Vec<Step> {
+    // The end-to-end tests start the real command, which `cargo test` alone need not build.
+    let mut steps = vec![
+        Step::run("test:build", "cargo build --workspace --exclude xtask --all-features --bins"),
+        // Unit, integration and documentation tests; examples are built.
+        Step::tests("test:all", "cargo test --workspace --all-features --no-fail-fast"),
+    ];
+    // A provider that is not linked registers nothing, so every feature set has its own list.
+    let registry = |name: String, flags: &str| {
+        let line = format!("cargo test -p gatepass --no-default-features {flags} --test registry");
+        Step::tests(format!("test:registry:{name}"), &line)
+    };
+    steps.push(registry("none".to_owned(), "--features http,config"));
+    for id in providers {
+        steps.push(registry(id.clone(), &format!("--features {id},http,config")));
+    }
+    // A linker that optimizes across crates is the likeliest to drop a registration.
+    let all = "--features all-providers,http,config --release";
+    steps.push(registry("release".to_owned(), all).env("CARGO_PROFILE_RELEASE_LTO", "fat"));
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_has_a_registry_test_of_its_own() {
+        let steps = steps(&["acme".to_owned()]);
+        assert!(steps.iter().any(|step| step.to_string().contains("--features acme,http,config")));
+    }
+}

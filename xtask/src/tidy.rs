@@ -1,0 +1,230 @@
+//! `cargo xtask tidy`: the rules about files and manifests that no other tool checks.
+
+use std::fmt;
+
+use crate::args::Args;
+use crate::failure::{Failure, Result};
+use crate::say;
+
+mod counts;
+mod manifests;
+mod providers;
+mod secrets;
+mod sources;
+mod tree;
+
+use tree::Tree;
+
+const HELP: &str = "\
+cargo xtask tidy [--bless] [--list]
+
+  --bless  writes xtask/expose_secret.txt anew: who opens secrets, and how often
+  --list   names every rule";
+
+/// A rule: its name, what it asks, and what it finds.
+struct Rule {
+    name: &'static str,
+    asks: &'static str,
+    check: fn(&Tree) -> Vec<Finding>,
+}
+
+/// A place that breaks a rule.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Finding {
+    file: String,
+    line: Option<usize>,
+    says: String,
+}
+
+pub(crate) fn main(words: &[String]) -> Result<()> {
+    let args = Args::read(words, &["--bless", "--list"], &[], HELP)?.no_names(HELP)?;
+    if args.has("--help") {
+        say::line(HELP);
+        return Ok(());
+    }
+    if args.has("--list") {
+        for rule in RULES {
+            say::line(format_args!("{:<22} {}", rule.name, rule.asks));
+        }
+        return Ok(());
+    }
+    let tree = Tree::read()?;
+    if args.has("--bless") {
+        counts::bless(&tree)?;
+        return check(&Tree::read()?);
+    }
+    check(&tree)
+}
+
+/// All rules, for `cargo xtask ci`.
+pub(crate) fn run() -> Result<()> {
+    check(&Tree::read()?)
+}
+
+fn check(tree: &Tree) -> Result<()> {
+    for long in sources::near_the_limit(tree) {
+        say::note(format_args!("note: {long}"));
+    }
+    let mut count = 0;
+    for rule in RULES {
+        for finding in (rule.check)(tree) {
+            say::line(format_args!("{finding} [{}]", rule.name));
+            count += 1;
+        }
+    }
+    match count {
+        0 => {
+            say::line(format_args!(
+                "tidy: {} files keep {} rules",
+                tree.files().len(),
+                RULES.len()
+            ));
+            Ok(())
+        }
+        _ => {
+            Err(Failure::failed(format!("tidy found {count} places; `--list` explains the rules")))
+        }
+    }
+}
+
+impl Finding {
+    fn new(file: impl Into<String>, says: impl Into<String>) -> Self {
+        Self { file: file.into(), line: None, says: says.into() }
+    }
+
+    fn at(file: impl Into<String>, line: usize, says: impl Into<String>) -> Self {
+        Self { file: file.into(), line: Some(line), says: says.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.says),
+            None => write!(f, "{}: {}", self.file, self.says),
+        }
+    }
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        name: "provider-dependencies",
+        asks: "a provider depends on core and on formats: no runtime, HTTP client or sibling",
+        check: providers::dependencies,
+    },
+    Rule {
+        name: "provider-pure",
+        asks: "a provider does no I/O, tells no time and keeps no state",
+        check: providers::pure,
+    },
+    Rule {
+        name: "provider-files",
+        asks: "every provider crate has the same files and fixtures",
+        check: providers::files,
+    },
+    Rule {
+        name: "provider-order",
+        asks: "INFO, register!, the type and impl Provider stand in this order; INFO's id is the folder's",
+        check: providers::order,
+    },
+    Rule {
+        name: "provider-readme",
+        asks: "a provider's README has the fixed headings in order",
+        check: providers::readme,
+    },
+    Rule {
+        name: "provider-features",
+        asks: "the facade and the command have one feature per provider folder",
+        check: providers::features,
+    },
+    Rule {
+        name: "package-name",
+        asks: "a package is named as its folder",
+        check: manifests::package_name,
+    },
+    Rule {
+        name: "inheritance",
+        asks: "every member inherits version, edition, rust-version, license, repository and lints",
+        check: manifests::inheritance,
+    },
+    Rule {
+        name: "workspace-dependency",
+        asks: "every dependency is `.workspace = true`",
+        check: manifests::workspace_dependencies,
+    },
+    Rule {
+        name: "registry",
+        asks: "every dependency comes from crates.io or from this workspace",
+        check: manifests::registry,
+    },
+    Rule {
+        name: "file-name",
+        asks: "a file is named by its one subject; no mod.rs",
+        check: sources::file_name,
+    },
+    Rule {
+        name: "file-length",
+        asks: "no source file is longer than 600 lines; the budget is 500",
+        check: sources::file_length,
+    },
+    Rule {
+        name: "first-line",
+        asks: "every source file says in its first line what it is",
+        check: sources::first_line,
+    },
+    Rule {
+        name: "bare-allow",
+        asks: "no #[allow] without a reason; #[expect] where it fits",
+        check: sources::bare_allow,
+    },
+    Rule {
+        name: "unfinished",
+        asks: "no todo!, unimplemented! or dbg!",
+        check: sources::unfinished,
+    },
+    Rule {
+        name: "instrument",
+        asks: "#[instrument] skips all arguments",
+        check: sources::instrument,
+    },
+    Rule {
+        name: "environment",
+        asks: "only the facade's config reads the environment",
+        check: sources::environment,
+    },
+    Rule { name: "clock", asks: "only a clock.rs asks the time", check: sources::clock },
+    Rule {
+        name: "expose-secret",
+        asks: "every call that opens a secret is counted in xtask/expose_secret.txt",
+        check: counts::expose_secret,
+    },
+    Rule {
+        name: "secret-shaped",
+        asks: "nothing that looks like a key or a token stands outside the fixtures",
+        check: secrets::secret_shaped,
+    },
+    Rule {
+        name: "host-path",
+        asks: "no text names a folder of the machine it was written on",
+        check: secrets::host_path,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_names_file_line_and_what_is_wrong() {
+        assert_eq!(Finding::at("a.rs", 3, "is wrong").to_string(), "a.rs:3: is wrong");
+        assert_eq!(Finding::new("a.rs", "is wrong").to_string(), "a.rs: is wrong");
+    }
+
+    #[test]
+    fn rules_have_different_names() {
+        let mut names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), RULES.len());
+    }
+}

@@ -1,0 +1,326 @@
+//! Rules that keep the provider crates alike.
+
+use toml::{Table, Value};
+
+use super::Finding;
+use super::manifests::dependencies as dependencies_of;
+use super::tree::Tree;
+use crate::code::{before_tests, line_of};
+
+/// What a provider may depend on.
+const MAY_USE: &[&str] = &[
+    "async-trait",
+    "base64",
+    "gatepass-core",
+    "http",
+    "httpdate",
+    "percent-encoding",
+    "serde",
+    "serde_json",
+];
+
+/// What its tests may depend on besides.
+const TESTS_MAY_USE: &[&str] = &["gatepass-testkit", "proptest"];
+
+/// What every provider crate holds; of fixtures, at least one that begins with each name.
+const FILES: &[&str] = &["Cargo.toml", "README.md", "src/lib.rs", "src/settings.rs", "src/wire.rs"];
+const FIXTURES: &[&str] = &["token", "denied", "throttled", "garbage"];
+
+/// What one provider holds besides, each with its reason.
+const MORE_FILES: &[(&str, &str)] = &[];
+
+/// What no pure function needs.
+const IMPURE: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "SystemTime::now",
+    "Instant::now",
+    "Mutex",
+    "RwLock",
+    "OnceLock",
+    "LazyLock",
+    "thread_local!",
+    "static ",
+];
+
+/// The parts of a provider's `lib.rs`, in order.
+const ORDER: &[&str] =
+    &["pub const INFO: ProviderInfo", "register!(INFO)", "pub struct ", "impl Provider for "];
+
+/// The headings of a provider's README, in order.
+const HEADINGS: &[&str] = &["Credential", "Settings", "Endpoint", "Lifetime", "Limits"];
+
+const FACADE: &str = "crates/gatepass/Cargo.toml";
+const FACADE_LIB: &str = "crates/gatepass/src/lib.rs";
+const COMMAND: &str = "crates/gatepass-cli/Cargo.toml";
+
+pub(super) fn dependencies(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for id in tree.providers() {
+        let path = format!("crates/provider-{id}/Cargo.toml");
+        let Some(manifest) = table(tree, &path) else { continue };
+        for (kind, name, _) in dependencies_of(&manifest) {
+            let may = match kind {
+                "dependencies" => MAY_USE.contains(&name),
+                "dev-dependencies" => MAY_USE.contains(&name) || TESTS_MAY_USE.contains(&name),
+                _ => false,
+            };
+            if !may {
+                found.push(Finding::new(&path, format!("a provider's {kind} may not hold {name}")));
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn pure(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for id in tree.providers() {
+        for (_, file) in tree.below(&format!("crates/provider-{id}/src")) {
+            let code = before_tests(&file.code);
+            for name in IMPURE {
+                for (at, _) in code.match_indices(name).filter(|(at, _)| is_word(code, *at)) {
+                    let says = format!("a provider is pure: no `{}`", name.trim());
+                    found.push(Finding::at(&file.path, line_of(code, at), says));
+                }
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn files(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for id in tree.providers() {
+        let folder = format!("crates/provider-{id}");
+        let has: Vec<&str> = tree.below(&folder).into_iter().map(|(path, _)| path).collect();
+        for file in FILES.iter().filter(|file| !has.contains(file)) {
+            found.push(Finding::new(&folder, format!("has no {file}")));
+        }
+        let fixtures: Vec<&str> =
+            has.iter().filter_map(|path| path.strip_prefix("fixtures/")).collect();
+        let is = |file: &&str, name: &str| file.starts_with(name) && file.ends_with(".http");
+        for name in FIXTURES.iter().filter(|name| !fixtures.iter().any(|file| is(file, name))) {
+            found.push(Finding::new(&folder, format!("has no fixtures/{name}*.http")));
+        }
+        let listed =
+            |path: &str| MORE_FILES.iter().any(|(file, _)| format!("{folder}/{path}") == *file);
+        for path in has.iter().filter(|path| path.starts_with("src/") && !FILES.contains(path)) {
+            if !listed(path) {
+                found.push(Finding::new(
+                    &folder,
+                    format!("has {path}, which its siblings have not"),
+                ));
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn order(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for id in tree.providers() {
+        let path = format!("crates/provider-{id}/src/lib.rs");
+        let Some(file) = tree.get(&path) else { continue };
+        if !file.text.contains(&format!("ProviderInfo::new(\"{id}\",")) {
+            let says =
+                format!("INFO must begin with `ProviderInfo::new(\"{id}\", …)`: the folder's name");
+            found.push(Finding::new(&path, says));
+        }
+        let mut last = 0;
+        for part in ORDER {
+            match file.code.find(part) {
+                None => found.push(Finding::new(&path, format!("has no `{part}`"))),
+                Some(at) if at < last => {
+                    let says = format!("`{}` stands too early", part.trim());
+                    found.push(Finding::at(&path, line_of(&file.code, at), says));
+                }
+                Some(at) => last = at,
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn readme(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for id in tree.providers() {
+        let path = format!("crates/provider-{id}/README.md");
+        let Some(file) = tree.get(&path) else { continue };
+        let headings: Vec<&str> =
+            file.text.lines().filter_map(|line| line.strip_prefix("## ")).map(str::trim).collect();
+        if headings != HEADINGS {
+            let says = format!("its headings are {headings:?}, not {HEADINGS:?}");
+            found.push(Finding::new(&path, says));
+        }
+    }
+    found
+}
+
+pub(super) fn features(tree: &Tree) -> Vec<Finding> {
+    let ids = tree.providers();
+    let mut found = Vec::new();
+    if let Some(facade) = table(tree, FACADE) {
+        for id in &ids {
+            wants(&mut found, FACADE, &facade, id, &[format!("dep:provider-{id}")]);
+        }
+        let all: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
+        wants(&mut found, FACADE, &facade, "all-providers", &all);
+        extra(&mut found, FACADE, &facade, &ids, "dep:provider-");
+    }
+    if let Some(command) = table(tree, COMMAND) {
+        for id in &ids {
+            wants(&mut found, COMMAND, &command, id, &[format!("gatepass/{id}")]);
+        }
+        let default = feature(&command, "default");
+        for id in ids.iter().filter(|id| !default.iter().any(|name| name == *id)) {
+            found.push(Finding::new(COMMAND, format!("`default` wants \"{id}\"")));
+        }
+    }
+    if let Some(lib) = tree.get(FACADE_LIB) {
+        let text: String = lib.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for id in &ids {
+            let line = format!("#[cfg(feature = \"{id}\")] pub use provider_{id} as {id};");
+            if !text.contains(&line) {
+                let says = format!("wants `{line}`: a crate that nobody names is not linked");
+                found.push(Finding::new(FACADE_LIB, says));
+            }
+        }
+    }
+    found
+}
+
+/// Finds a feature that is not exactly `parts`, in any order.
+fn wants(found: &mut Vec<Finding>, path: &str, manifest: &Table, name: &str, parts: &[String]) {
+    let mut is = feature(manifest, name);
+    let mut wanted = parts.to_vec();
+    is.sort();
+    wanted.sort();
+    if is != wanted {
+        found.push(Finding::new(path, format!("wants the feature `{name} = {parts:?}`")));
+    }
+}
+
+/// Finds features for providers that have no folder.
+fn extra(found: &mut Vec<Finding>, path: &str, manifest: &Table, ids: &[&str], prefix: &str) {
+    let features = manifest.get("features").and_then(Value::as_table);
+    for (name, _) in features.into_iter().flatten() {
+        for part in feature(manifest, name) {
+            if let Some(id) = part.strip_prefix(prefix).filter(|id| !ids.contains(id)) {
+                found.push(Finding::new(path, format!("`{name}` wants crates/provider-{id}")));
+            }
+        }
+    }
+}
+
+fn feature(manifest: &Table, name: &str) -> Vec<String> {
+    let parts = manifest.get("features").and_then(|features| features.get(name));
+    let parts = parts.and_then(Value::as_array).into_iter().flatten();
+    parts.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// A manifest that can be read; one that cannot is found by another rule.
+fn table(tree: &Tree, path: &str) -> Option<Table> {
+    tree.get(path)?.text.parse().ok()
+}
+
+fn is_word(code: &str, at: usize) -> bool {
+    !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '\'')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIB: &str = "//! Acme tokens.\n\
+        pub const INFO: ProviderInfo = ProviderInfo::new(\"acme\", \"Acme\");\nregister!(INFO);\n\
+        pub struct Acme;\nimpl Provider for Acme {}\n";
+
+    fn lib(text: &str) -> Tree {
+        Tree::of(&[("crates/provider-acme/src/lib.rs", text)])
+    }
+
+    #[test]
+    fn a_provider_that_depends_on_a_runtime_is_found() {
+        let manifest = "[dependencies]\ngatepass-core.workspace = true\ntokio.workspace = true\n\
+            [dev-dependencies]\ngatepass-testkit.workspace = true\n";
+        let found = dependencies(&Tree::of(&[("crates/provider-acme/Cargo.toml", manifest)]));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].says.contains("tokio"));
+    }
+
+    #[test]
+    fn a_provider_that_tells_the_time_or_keeps_state_is_found() {
+        let tree =
+            lib("static CACHE: Mutex<()> = x;\nfn f(a: &'static str) { SystemTime::now(); }");
+        let lines: Vec<_> = pure(&tree).iter().map(|found| found.line).collect();
+        assert_eq!(lines, [Some(2), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn a_missing_file_or_fixture_and_one_too_many_are_found() {
+        let tree = Tree::of(&[
+            ("crates/provider-acme/Cargo.toml", ""),
+            ("crates/provider-acme/README.md", ""),
+            ("crates/provider-acme/src/lib.rs", ""),
+            ("crates/provider-acme/src/settings.rs", ""),
+            ("crates/provider-acme/src/client.rs", ""),
+            ("crates/provider-acme/fixtures/token.http", ""),
+            ("crates/provider-acme/fixtures/denied-html.http", ""),
+            ("crates/provider-acme/fixtures/garbage.http", ""),
+        ]);
+        let says: Vec<String> = files(&tree).into_iter().map(|found| found.says).collect();
+        assert_eq!(says.len(), 3, "{says:?}");
+        assert_eq!(says[0], "has no src/wire.rs");
+        assert_eq!(says[1], "has no fixtures/throttled*.http");
+        assert!(says[2].contains("src/client.rs"));
+    }
+
+    #[test]
+    fn the_parts_of_a_provider_stand_in_order() {
+        assert_eq!(order(&lib(LIB)), []);
+        let (head, tail) = LIB.split_at(LIB.find("pub struct").unwrap());
+        let turned = format!("{tail}{head}");
+        assert!(order(&lib(&turned)).iter().any(|found| found.says.contains("too early")));
+    }
+
+    #[test]
+    fn an_id_that_is_not_the_folders_name_is_found() {
+        let found = order(&lib(&LIB.replace("\"acme\"", "\"acme-cloud\"")));
+        assert_eq!(found.len(), 1);
+    }
+
+    #[test]
+    fn a_readme_has_the_fixed_headings() {
+        let good = "# Acme\n## Credential\n## Settings\n## Endpoint\n## Lifetime\n## Limits\n";
+        let path = "crates/provider-acme/README.md";
+        assert_eq!(readme(&Tree::of(&[(path, good)])), []);
+        let swapped = good.replace("Settings", "Limits");
+        assert_eq!(readme(&Tree::of(&[(path, &swapped)])).len(), 1);
+    }
+
+    #[test]
+    fn every_provider_has_its_features_and_its_line() {
+        let files = |facade: &str, command: &str, lib: &str| {
+            let tree = Tree::of(&[
+                ("crates/provider-acme/Cargo.toml", ""),
+                (FACADE, facade),
+                (COMMAND, command),
+                (FACADE_LIB, lib),
+            ]);
+            features(&tree).len()
+        };
+        let facade = "[features]\nacme = [\"dep:provider-acme\"]\nall-providers = [\"acme\"]\n";
+        let command = "[features]\ndefault = [\"acme\"]\nacme = [\"gatepass/acme\"]\n";
+        let lib = "#[cfg(feature = \"acme\")]\npub use provider_acme as acme;\n";
+        assert_eq!(files(facade, command, lib), 0);
+        assert_eq!(files("[features]\n", command, lib), 2);
+        assert_eq!(files(facade, "[features]\n", lib), 2);
+        assert_eq!(files(facade, command, "pub use provider_acme as acme;"), 1);
+        let gone = format!("{facade}cisco = [\"dep:provider-cisco\"]\n");
+        assert_eq!(files(&gone, command, lib), 1);
+    }
+}

@@ -1,0 +1,162 @@
+//! Rules about what no text may hold: keys, tokens, and paths of the machine it was written on.
+
+use super::Finding;
+use super::tree::{File, Tree};
+
+/// Where random-looking text belongs, each with its reason.
+const RANDOM: &[(&str, &str)] = &[
+    ("Cargo.lock", "checksums"),
+    ("/fixtures/", "answers with made-up secrets"),
+    ("proptest-regressions/", "seeds of failures"),
+];
+
+/// Folders at the root of a machine; ours never stand in a text.
+const HOST_FOLDERS: [&str; 5] = ["work", "home", "root", "Users", "builds"];
+
+pub(super) fn secret_shaped(tree: &Tree) -> Vec<Finding> {
+    let random = |file: &File| RANDOM.iter().any(|(part, _)| file.path.contains(part));
+    let mut found = Vec::new();
+    for file in tree.files().iter().filter(|file| !random(file)) {
+        for (number, line) in file.text.lines().enumerate() {
+            if let Some(shape) = shape(line) {
+                let says = format!("holds {shape}: put it into a fixture or make it when it runs");
+                found.push(Finding::at(&file.path, number + 1, says));
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn host_path(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.files() {
+        for (number, line) in file.text.lines().enumerate() {
+            for folder in HOST_FOLDERS.iter().filter(|folder| names_folder(line, folder)) {
+                let says = format!("names a folder below /{folder} of some machine");
+                found.push(Finding::at(&file.path, number + 1, says));
+            }
+        }
+    }
+    found
+}
+
+/// Does `line` hold an absolute path below `folder`?
+fn names_folder(line: &str, folder: &str) -> bool {
+    let path = format!("/{folder}/");
+    line.match_indices(&path).any(|(at, _)| {
+        let continues = |c: char| c.is_alphanumeric() || "._-~}>".contains(c);
+        !line[..at].ends_with(continues)
+    })
+}
+
+/// What a secret in `line` looks like, if there is one.
+fn shape(line: &str) -> Option<&'static str> {
+    if line.match_indices(JWT).any(|(at, _)| is_jwt(&line[at..])) {
+        return Some("a JWT");
+    }
+    if line.contains("-----BEGIN") && line.contains("PRIVATE KEY") && line.contains("\\n") {
+        return Some("a private key");
+    }
+    line.split(|c: char| !(c.is_ascii_alphanumeric() || "+=_-".contains(c)))
+        .find_map(|word| looks_random(word))
+}
+
+/// How a JSON object begins in base64.
+const JWT: &str = concat!("ey", "J");
+
+fn is_jwt(text: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let first = text.find(|c| !part(c)).unwrap_or(text.len());
+    let rest = text[first..].strip_prefix('.').unwrap_or_default();
+    first >= 12 && rest.starts_with(part)
+}
+
+fn looks_random(word: &str) -> Option<&'static str> {
+    const SHORTEST: usize = 32;
+    let any = |is: fn(&char) -> bool| word.chars().any(|c| is(&c));
+    let hex = |part: &str| {
+        part.len() >= SHORTEST
+            && part.chars().all(|c| c.is_ascii_hexdigit())
+            && part.contains(|c: char| c.is_ascii_digit())
+            && part.contains(|c: char| c.is_ascii_alphabetic())
+            && changes(part) * 5 >= part.len()
+    };
+    if word.split(['-', '_', '=', '+']).any(hex) {
+        return Some("a long hexadecimal number");
+    }
+    let mixed =
+        any(char::is_ascii_lowercase) && any(char::is_ascii_uppercase) && any(char::is_ascii_digit);
+    (word.len() >= SHORTEST && mixed && changes(word) * 4 >= word.len())
+        .then_some("a long random text")
+}
+
+/// How often the text changes between capital, small letter, digit and sign: words seldom do.
+fn changes(text: &str) -> usize {
+    let class = |byte: &u8| match byte {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let bytes = text.as_bytes();
+    bytes.windows(2).filter(|pair| class(&pair[0]) != class(&pair[1])).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(letters: &[u8], length: usize) -> String {
+        let mut state = 7_usize;
+        (0..length)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
+                char::from(letters[(state >> 33) % letters.len()])
+            })
+            .collect()
+    }
+
+    const BASE64: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+    #[test]
+    fn random_texts_are_found() {
+        assert!(shape(&format!("key = \"{}\"", random(BASE64, 40))).is_some());
+        assert!(shape(&format!("key = \"{}\"", random(b"0123456789abcdef", 40))).is_some());
+        assert!(shape(&format!("t = {JWT}{}.{}", random(BASE64, 20), random(BASE64, 9))).is_some());
+    }
+
+    #[test]
+    fn words_numbers_and_addresses_are_not() {
+        for line in [
+            "fn a_hundred_callers_make_one_request_and_share_its_outcome() {",
+            "https://developer.example.com/docs/OpenAPI/Reference-2024-01/getting-started",
+            "0f8fad5b-d9cb-469f-a165-70867728950e",
+            "------------------------------------------------------------------",
+            "GATEPASS_CISCO_CLIENT_SECRET_FILE_AND_MORE_OF_THIS",
+        ] {
+            assert_eq!(shape(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn fixtures_and_checksums_may_look_random() {
+        let text = random(BASE64, 64);
+        let tree = Tree::of(&[
+            ("crates/provider-a/fixtures/token.http", &text),
+            ("Cargo.lock", &text),
+            ("README.md", &text),
+        ]);
+        let found = secret_shaped(&tree);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].file, "README.md");
+    }
+
+    #[test]
+    fn a_path_of_the_machine_is_found_but_not_a_part_of_another_path() {
+        let [work, home] = ["work", "home"].map(|folder| format!("/{folder}/"));
+        assert!(names_folder(&format!("see {work}notes"), "work"));
+        assert!(names_folder(&format!("\"{home}me\""), "home"));
+        assert!(!names_folder(&format!("crates{work}notes"), "work"));
+        assert!(!names_folder("a home/of/words", "home"));
+    }
+}

@@ -1,0 +1,177 @@
+//! Rules about source files: their names, their length, and what may stand in them.
+
+use super::Finding;
+use super::tree::{File, Tree};
+use crate::code::{attributes, before_tests, line_of};
+
+/// Lines a file should not pass, and lines it must not pass.
+const BUDGET: usize = 500;
+const LIMIT: usize = 600;
+
+/// Files that may be longer than the limit, each with its reason.
+const LONG: &[(&str, &str)] = &[];
+
+/// Who may read the environment: the config reader, and those who stand for a user.
+const READS_ENVIRONMENT: &[&str] =
+    &["crates/gatepass/src/config.rs", "crates/gatepass/src/config/", "tests/", "xtask/"];
+
+pub(super) fn file_name(tree: &Tree) -> Vec<Finding> {
+    tree.rust()
+        .filter(|file| {
+            ["mod.rs", "utils.rs", "util.rs", "helpers.rs", "helper.rs", "common.rs", "misc.rs"]
+                .contains(&file.name())
+        })
+        .map(|file| Finding::new(&file.path, "name the file by its one subject"))
+        .collect()
+}
+
+pub(super) fn file_length(tree: &Tree) -> Vec<Finding> {
+    let listed = |file: &File| LONG.iter().any(|(path, _)| *path == file.path);
+    tree.rust()
+        .filter(|file| lines(file) > LIMIT && !listed(file))
+        .map(|file| {
+            Finding::new(&file.path, format!("{} lines: there is a second subject", lines(file)))
+        })
+        .collect()
+}
+
+/// What to say about files past the budget but not past the limit.
+pub(super) fn near_the_limit(tree: &Tree) -> Vec<String> {
+    tree.rust()
+        .filter(|file| (BUDGET + 1..=LIMIT).contains(&lines(file)))
+        .map(|file| format!("{} has {} lines of {BUDGET}", file.path, lines(file)))
+        .collect()
+}
+
+pub(super) fn first_line(tree: &Tree) -> Vec<Finding> {
+    tree.rust()
+        .filter(|file| !file.text.starts_with("//! "))
+        .map(|file| Finding::at(&file.path, 1, "say in a `//!` line what the file is"))
+        .collect()
+}
+
+pub(super) fn bare_allow(tree: &Tree) -> Vec<Finding> {
+    in_attributes(tree, "allow", |text| !text.contains("reason"), "give `#[expect(…)]` a reason")
+}
+
+pub(super) fn instrument(tree: &Tree) -> Vec<Finding> {
+    let shows = |text: &str| !text.contains("skip_all");
+    in_attributes(tree, "instrument", shows, "arguments hold secrets: `skip_all`")
+}
+
+pub(super) fn unfinished(tree: &Tree) -> Vec<Finding> {
+    in_code(tree, &["todo!", "unimplemented!", "dbg!"], |_| true, "is for work in progress")
+}
+
+pub(super) fn environment(tree: &Tree) -> Vec<Finding> {
+    let names = &["env::var(", "env::var_os(", "env::vars(", "env::vars_os("];
+    let outside = |file: &File| !READS_ENVIRONMENT.iter().any(|path| file.path.starts_with(path));
+    in_code(tree, names, outside, "is for the facade's config alone")
+}
+
+pub(super) fn clock(tree: &Tree) -> Vec<Finding> {
+    let outside = |file: &File| file.path.contains("/src/") && file.name() != "clock.rs";
+    let outside = |file: &File| outside(file) && !file.path.starts_with("xtask/");
+    in_code(tree, &["SystemTime::now", "Instant::now"], outside, "is for clock.rs alone")
+}
+
+/// Places before the test module where one of `names` stands in the code of a file of `which`.
+fn in_code(tree: &Tree, names: &[&str], which: impl Fn(&File) -> bool, says: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.rust().filter(|file| which(file)) {
+        let code = before_tests(&file.code);
+        for name in names {
+            let word = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            for (at, _) in code.match_indices(name).filter(|(at, _)| word(*at)) {
+                let name = name.trim_end_matches('(');
+                found.push(Finding::at(&file.path, line_of(code, at), format!("`{name}` {says}")));
+            }
+        }
+    }
+    found
+}
+
+fn in_attributes(
+    tree: &Tree,
+    name: &str,
+    is_wrong: impl Fn(&str) -> bool,
+    says: &str,
+) -> Vec<Finding> {
+    tree.rust()
+        .flat_map(|file| attributes(&file.code, name).into_iter().map(move |found| (file, found)))
+        .filter(|(_, (_, text))| is_wrong(text))
+        .map(|(file, (line, _))| Finding::at(&file.path, line, says))
+        .collect()
+}
+
+fn lines(file: &File) -> usize {
+    file.text.lines().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(path: &str, text: &str) -> Tree {
+        Tree::of(&[(path, text)])
+    }
+
+    #[test]
+    fn a_file_named_for_nothing_is_found() {
+        assert_eq!(file_name(&one("crates/a/src/utils.rs", "")).len(), 1);
+        assert_eq!(file_name(&one("crates/a/src/config/mod.rs", "")).len(), 1);
+        assert_eq!(file_name(&one("crates/a/src/redact.rs", "")), []);
+    }
+
+    #[test]
+    fn past_the_budget_is_a_note_and_past_the_limit_is_found() {
+        let long = |lines| one("crates/a/src/b.rs", &"\n".repeat(lines));
+        assert!(file_length(&long(500)).is_empty() && near_the_limit(&long(500)).is_empty());
+        assert!(file_length(&long(600)).is_empty() && near_the_limit(&long(600)).len() == 1);
+        assert_eq!(file_length(&long(601)).len(), 1);
+    }
+
+    #[test]
+    fn a_file_without_a_first_sentence_is_found() {
+        assert_eq!(first_line(&one("crates/a/src/b.rs", "use std::fmt;\n")).len(), 1);
+        assert_eq!(first_line(&one("crates/a/src/b.rs", "//! Says it.\n")), []);
+    }
+
+    #[test]
+    fn an_allow_needs_a_reason() {
+        let bare = one("crates/a/src/b.rs", "\n#[allow(dead_code)]\nfn f() {}");
+        assert_eq!(bare_allow(&bare)[0].line, Some(2));
+        let reasoned = "#[allow(\n    dead_code,\n    reason = \"a macro\"\n)]\nfn f() {}";
+        assert_eq!(bare_allow(&one("crates/a/src/b.rs", reasoned)), []);
+    }
+
+    #[test]
+    fn an_instrumented_function_skips_its_arguments() {
+        let bare = one("crates/a/src/b.rs", "#[tracing::instrument(level = \"debug\")]\nfn f() {}");
+        assert_eq!(instrument(&bare).len(), 1);
+        let skips = one("crates/a/src/b.rs", "#[instrument(skip_all)]\nfn f() {}");
+        assert_eq!(instrument(&skips), []);
+    }
+
+    #[test]
+    fn unfinished_code_is_found_but_not_talk_about_it() {
+        let code = "// todo!(\nfn f() { todo!() }\nconst A: &str = \"dbg!(\";";
+        let found = unfinished(&one("crates/a/src/b.rs", code));
+        assert_eq!(found, [Finding::at("crates/a/src/b.rs", 2, "`todo!` is for work in progress")]);
+    }
+
+    #[test]
+    fn only_the_config_reads_the_environment() {
+        let code = "fn f() { std::env::var(\"A\"); std::env::args(); }";
+        assert_eq!(environment(&one("crates/gatepass/src/gate.rs", code)).len(), 1);
+        assert_eq!(environment(&one("crates/gatepass/src/config.rs", code)), []);
+        assert_eq!(environment(&one("crates/gatepass/src/config/env.rs", code)), []);
+    }
+
+    #[test]
+    fn only_a_clock_asks_the_time() {
+        let code = "fn f() { SystemTime::now(); }\n#[cfg(test)]\nmod tests { Instant::now }";
+        assert_eq!(clock(&one("crates/gatepass-engine/src/source.rs", code)).len(), 1);
+        assert_eq!(clock(&one("crates/gatepass-engine/src/clock.rs", code)), []);
+    }
+}

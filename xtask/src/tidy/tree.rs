@@ -1,0 +1,150 @@
+//! Every text of the repository, read once.
+
+use std::fs;
+use std::path::Path;
+
+use crate::code::code_only;
+use crate::failure::{Failure, Result};
+use crate::workspace;
+
+/// The repository's texts, by path.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    files: Vec<File>,
+}
+
+/// One text: its path from the root with `/`, and for Rust its code alone.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) text: String,
+    pub(crate) code: String,
+}
+
+impl Tree {
+    pub(crate) fn read() -> Result<Self> {
+        let mut tree = Self::default();
+        tree.walk(workspace::root(), "")?;
+        Ok(tree)
+    }
+
+    /// A tree made up for a test.
+    #[cfg(test)]
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
+        Self { files: files.iter().map(|(path, text)| File::new(path, text)).collect() }
+    }
+
+    pub(crate) fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    pub(crate) fn rust(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| file.is_rust())
+    }
+
+    /// The manifests of the workspace's members.
+    pub(crate) fn manifests(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().filter(|file| file.path.ends_with("/Cargo.toml") && !file.is_outside())
+    }
+
+    /// The files below `folder`, each with its path from there.
+    pub(crate) fn below(&self, folder: &str) -> Vec<(&str, &File)> {
+        self.files
+            .iter()
+            .filter_map(|file| Some((file.path.strip_prefix(folder)?.strip_prefix('/')?, file)))
+            .collect()
+    }
+
+    /// The ids of the providers: the folders `crates/provider-*`, sorted.
+    pub(crate) fn providers(&self) -> Vec<&str> {
+        let id = |file: &'_ File| -> Option<(usize, usize)> {
+            let rest = file.path.strip_prefix(PROVIDERS)?;
+            Some((PROVIDERS.len(), PROVIDERS.len() + rest.find('/')?))
+        };
+        let mut ids: Vec<&str> = self
+            .files
+            .iter()
+            .filter_map(|file| id(file).map(|(start, end)| &file.path[start..end]))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn walk(&mut self, folder: &Path, below: &str) -> Result<()> {
+        let failed =
+            |error| Failure::failed(format!("{} cannot be read: {error}", folder.display()));
+        let mut entries = fs::read_dir(folder)
+            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+            .map_err(failed)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = format!("{below}{name}");
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && !is_ours(&name) {
+                continue;
+            } else if is_folder {
+                self.walk(&entry.path(), &format!("{path}/"))?;
+            } else if let Ok(text) = fs::read_to_string(entry.path()) {
+                self.files.push(File::new(&path, &text));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl File {
+    fn new(path: &str, text: &str) -> Self {
+        let is_rust = Path::new(path).extension().is_some_and(|extension| extension == "rs");
+        let code = if is_rust { code_only(text) } else { String::new() };
+        Self { path: path.to_owned(), text: text.to_owned(), code }
+    }
+
+    pub(crate) fn is_rust(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+    }
+
+    /// Belongs to a crate that is deliberately no member: `fuzz/`, or a stranger's provider.
+    pub(crate) fn is_outside(&self) -> bool {
+        !["crates/", "tests/Cargo.toml", "xtask/"].iter().any(|ours| self.path.starts_with(ours))
+    }
+
+    /// The last part of the path.
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+}
+
+fn is_ours(folder: &str) -> bool {
+    folder != "target" && (!folder.starts_with('.') || [".ci", ".cargo"].contains(&folder))
+}
+
+const PROVIDERS: &str = "crates/provider-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_are_the_folders_named_so() {
+        let tree = Tree::of(&[
+            ("crates/provider-huawei/Cargo.toml", ""),
+            ("crates/provider-cisco/Cargo.toml", ""),
+            ("crates/provider-cisco/src/lib.rs", ""),
+            ("crates/gatepass/Cargo.toml", ""),
+        ]);
+        assert_eq!(tree.providers(), ["cisco", "huawei"]);
+    }
+
+    #[test]
+    fn the_repository_itself_is_read_without_its_build_folder() {
+        let tree = Tree::read().unwrap();
+        assert!(tree.get("xtask/src/tidy/tree.rs").is_some());
+        assert!(!tree.files().iter().any(|file| file.path.starts_with("target/")));
+    }
+}
