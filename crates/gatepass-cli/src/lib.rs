@@ -1,0 +1,1 @@
+//! The gatepass command: a vendor's access token at a shell.

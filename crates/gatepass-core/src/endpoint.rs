@@ -1,0 +1,271 @@
+//! Endpoint: an https address, or a loopback one, checked once.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{Error, Result};
+
+/// Where requests go: `https`, or `http` to this machine, without userinfo, query or fragment.
+///
+/// ```
+/// # use gatepass_core::Endpoint;
+/// let endpoint = Endpoint::parse("https://cloudsso.cisco.com/")?.join("/as/token.oauth2")?;
+/// assert_eq!(endpoint.as_str(), "https://cloudsso.cisco.com/as/token.oauth2");
+/// assert!(Endpoint::parse("http://example.com").is_err());
+/// # Ok::<(), gatepass_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    text: String,
+    origin: usize,
+}
+
+impl Endpoint {
+    /// Reads an address. `http` is accepted for loopback only (RFC 6749 section 3.2).
+    pub fn parse(text: &str) -> Result<Self> {
+        Self::read(text, false)
+    }
+
+    /// Reads an address whose owner has allowed plain http (`allow_plain_http`).
+    pub fn parse_plain_http(text: &str) -> Result<Self> {
+        Self::read(text, true)
+    }
+
+    /// The https endpoint of a bare `name[:port]`.
+    pub fn host(name: &str) -> Result<Self> {
+        if name.contains("://") || name.contains('/') {
+            return Err(Error::config("a host's name is wanted, without scheme or path"));
+        }
+        Self::parse(&format!("https://{name}"))
+    }
+
+    fn read(text: &str, plain_http: bool) -> Result<Self> {
+        let wrong = |what: &'static str| Err(Error::config(what));
+        let text = text.trim_end_matches('/');
+        if !text.is_ascii() {
+            return wrong("the address has non-ASCII characters: write the host in its xn-- form");
+        }
+        if text.contains('#') {
+            return wrong("the address must not have a fragment (#…)");
+        }
+        if text.contains('?') {
+            return wrong("the address must not have a query (?…)");
+        }
+        let Ok(uri) = Uri::from_str(text) else {
+            return wrong("the address is not a URL like https://host/path");
+        };
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return wrong("the address is not a URL like https://host/path");
+        };
+        if authority.as_str().contains('@') {
+            return wrong("the address must not hold a user name or password")
+                .map_err(|e: Error| e.with_hint("credentials have their own keys in the profile"));
+        }
+        let host = authority.host();
+        let port = authority.as_str().strip_prefix(host).unwrap_or_default();
+        if host.is_empty() || (!port.is_empty() && authority.port_u16().is_none_or(|p| p == 0)) {
+            return wrong("the address has no valid host and port");
+        }
+        match scheme {
+            "https" => {}
+            "http" if plain_http || is_loopback(host) => {}
+            "http" => {
+                return Err(Error::config("the address is plain http and not on this machine")
+                    .with_hint("use https, or set allow_plain_http = true in the profile"));
+            }
+            _ => return wrong("the address must begin with https://"),
+        }
+        if has_dot_segment(uri.path()) {
+            return wrong("the address must not have . or .. in its path");
+        }
+        // Scheme and host are the same in any case; a path is not.
+        let origin = format!("{scheme}://{}", authority.as_str().to_ascii_lowercase());
+        let path = uri.path().trim_end_matches('/');
+        Ok(Self { text: format!("{origin}{path}"), origin: origin.len() })
+    }
+
+    /// This address without a trailing `/`, and then `path`, which begins with `/` and may end in
+    /// a query. Whatever a user chose in it must have gone through [`encode`].
+    pub fn join(&self, path: &str) -> Result<Self> {
+        let text = format!("{}{path}", self.text);
+        if !path.starts_with('/') || Uri::from_str(&text).is_err() || path.contains('#') {
+            return Err(Error::config(
+                "the path does not begin with / or has characters of no URL",
+            ));
+        }
+        if has_dot_segment(path.split('?').next().unwrap_or_default()) {
+            return Err(Error::config("the path must not have . or .. in it"));
+        }
+        Ok(Self { text, origin: self.origin })
+    }
+
+    /// Adds query parameters; those with an empty value are left out (RFC 6749 section 3.2).
+    pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut text = self.text.clone();
+        for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+            text.push(if text.contains('?') { '&' } else { '?' });
+            text.push_str(&encode(name));
+            text.push('=');
+            text.push_str(&encode(value));
+        }
+        Self { text, origin: self.origin }
+    }
+
+    /// The whole address. It may hold a query, and a query may hold a secret: do not print it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Scheme, host and port: what may be printed.
+    pub fn origin(&self) -> &str {
+        self.text.get(..self.origin).unwrap_or_default()
+    }
+
+    /// The host's name, without port.
+    pub fn host_name(&self) -> &str {
+        let authority = self.origin().split_once("://").map_or("", |(_, rest)| rest);
+        match authority.rfind(':') {
+            Some(colon) if !authority.ends_with(']') => authority.get(..colon).unwrap_or_default(),
+            _ => authority,
+        }
+    }
+
+    /// Whether requests go unencrypted.
+    pub fn is_plain_http(&self) -> bool {
+        self.text.starts_with("http://")
+    }
+
+    /// Whether the host is this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(self.host_name())
+    }
+
+    /// Whether `uri` has the same scheme, host and port.
+    pub fn is_same_origin(&self, uri: &Uri) -> bool {
+        origin_of(uri)
+            .is_some_and(|other| Some(other) == self.to_uri().ok().and_then(|u| origin_of(&u)))
+    }
+
+    pub(crate) fn to_uri(&self) -> Result<Uri> {
+        Uri::from_str(&self.text).map_err(|_| Error::internal("a checked address did not parse"))
+    }
+}
+
+/// Scheme, host and port (the scheme's own where none is said), lower case.
+pub(crate) fn origin_of(uri: &Uri) -> Option<(String, String, u16)> {
+    let scheme = uri.scheme_str()?.to_ascii_lowercase();
+    let port = uri.port_u16().or(match scheme.as_str() {
+        "https" => Some(443),
+        "http" => Some(80),
+        _ => None,
+    })?;
+    Some((scheme, uri.host()?.to_ascii_lowercase(), port))
+}
+
+fn has_dot_segment(path: &str) -> bool {
+    // Clients read %2e as a dot, so it is one here as well.
+    path.split('/')
+        .any(|part| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl fmt::Display for Endpoint {
+    /// The address without its query.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text.split('?').next().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}
+
+/// Percent-encodes everything but `A-Z a-z 0-9 * - . _`, for forms, queries and path segments.
+///
+/// A space becomes `%20`, never `+`: servers that form-decode and servers that percent-decode
+/// both read it.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_or_by_choice() {
+        for good in
+            ["http://127.0.0.1:8480/cisco", "http://[::1]:1", "http://localhost/x", "https://h"]
+        {
+            Endpoint::parse(good).unwrap();
+        }
+        for bad in [
+            "http://example.com",
+            "http://127.1/",
+            "http://localhost.evil.example",
+            "http://10.0.0.1",
+        ] {
+            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+        Endpoint::parse_plain_http("http://example.com").unwrap();
+    }
+
+    #[test]
+    fn what_could_mislead_is_refused() {
+        for bad in [
+            "https://u:p@h/",
+            "https://u@h",
+            "https://h/?a=b",
+            "https://h/#f",
+            "h/x",
+            "",
+            "/x",
+            "ftp://h/",
+            "https://",
+            "https://h:0/",
+            "https://h:99999/",
+            "https://h:x/",
+            "https://h/a/../b",
+            "https://h/%2E%2e/b",
+            "https://h/ü",
+            "https://h /",
+            "https:///x",
+        ] {
+            let error = Endpoint::parse_plain_http(bad).expect_err(bad);
+            assert!(!error.to_string().contains("u:p"), "{error}");
+        }
+    }
+
+    #[test]
+    fn join_and_query_keep_the_base() {
+        let base = Endpoint::parse("HTTPS://Example.com:8443/Base/").unwrap();
+        let joined = base.join("/as/token?x=1").unwrap().with_query([("a b", "c&d"), ("e", "")]);
+        assert_eq!(joined.as_str(), "https://example.com:8443/Base/as/token?x=1&a%20b=c%26d");
+        assert_eq!(joined.to_string(), "https://example.com:8443/Base/as/token");
+        assert_eq!(joined.origin(), "https://example.com:8443");
+        assert_eq!(joined.host_name(), "example.com");
+        assert!(base.join("/../x").is_err());
+        assert!(base.join("//[/x").is_ok_and(|e| e.is_same_origin(&base.to_uri().unwrap())));
+    }
+
+    #[test]
+    fn origins_compare_with_default_ports() {
+        let base = Endpoint::parse("https://example.com/x").unwrap();
+        assert!(base.is_same_origin(&Uri::from_static("https://EXAMPLE.com:443/y")));
+        assert!(!base.is_same_origin(&Uri::from_static("http://example.com/x")));
+        assert!(!base.is_same_origin(&Uri::from_static("https://example.com.evil.example/x")));
+    }
+}

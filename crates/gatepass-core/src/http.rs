@@ -1,0 +1,300 @@
+//! Request, Response and HttpSend: what goes over the wire, without saying how.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use zeroize::Zeroizing;
+
+use crate::endpoint::origin_of;
+use crate::{Endpoint, Error, Result, Secret, encode};
+
+/// The longest body an answer may have, in bytes.
+pub const MAX_BODY: usize = 256 * 1024;
+/// The most header fields an answer may have.
+pub const MAX_HEADERS: usize = 100;
+/// The most bytes the names and values of an answer's header fields may have together.
+pub const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Sends a request and brings the answer back. Implement it to use an HTTP client of your own.
+///
+/// A sender follows no redirect, keeps no cookie, decodes no content coding and returns every
+/// answer, whatever its status. An `Err` means that there was none.
+#[async_trait]
+pub trait HttpSend: fmt::Debug + Send + Sync {
+    /// Sends one request.
+    async fn send(&self, request: Request) -> Result<Response>;
+}
+
+/// A token request. Its body is cleared when dropped; `Debug` shows neither it nor the query nor
+/// any header's value.
+pub struct Request {
+    method: Method,
+    endpoint: Endpoint,
+    headers: HeaderMap,
+    body: Zeroizing<Vec<u8>>,
+    secret_in_url: bool,
+}
+
+/// How the pair of id and secret is written before base64 (FAULTS of the field: servers read it
+/// three ways).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BasicEncoding {
+    /// `base64(id:secret)`, as RFC 7617 and most vendors' pages say.
+    Raw,
+    /// Each percent-encoded first, as RFC 6749 section 2.3.1 says.
+    #[default]
+    Form,
+}
+
+impl Request {
+    /// A POST, so far without a body.
+    pub fn post(endpoint: Endpoint) -> Self {
+        Self {
+            method: Method::POST,
+            endpoint,
+            headers: HeaderMap::from_iter([(
+                http::header::ACCEPT,
+                HeaderValue::from_static("application/json"),
+            )]),
+            body: Zeroizing::default(),
+            secret_in_url: false,
+        }
+    }
+
+    /// Changes the method, for the few vendors that want another.
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Sets a form body. Parameters with an empty value are left out (RFC 6749 section 3.2).
+    pub fn form<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.body = Zeroizing::new(Vec::with_capacity(1024));
+        for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+            let value = Zeroizing::new(encode(value));
+            for part in [if self.body.is_empty() { "" } else { "&" }, &encode(name), "=", &value] {
+                self.body.extend_from_slice(part.as_bytes());
+            }
+        }
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self
+    }
+
+    /// Sets a JSON body: one object of texts.
+    pub fn json<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
+        let members: std::collections::BTreeMap<&str, &str> = pairs.into_iter().collect();
+        let mut body = Zeroizing::new(Vec::with_capacity(1024));
+        serde_json::to_writer(&mut *body, &members)
+            .map_err(|_| Error::internal("the request could not be written as JSON"))?;
+        self.body = body;
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(self)
+    }
+
+    /// Adds HTTP Basic authentication (RFC 6749 section 2.3.1).
+    ///
+    /// `Config` if the encoding is raw and the id has a `:`, which would move the border between
+    /// the two.
+    pub fn basic(self, id: &str, secret: &Secret, encoding: BasicEncoding) -> Result<Self> {
+        let pair = Zeroizing::new(match encoding {
+            BasicEncoding::Raw if id.contains(':') => {
+                return Err(Error::config("a client id with `:` cannot be sent as raw Basic")
+                    .with_hint("set basic_encoding = \"form\" in the profile"));
+            }
+            BasicEncoding::Raw => format!("{id}:{}", secret.expose_secret()),
+            BasicEncoding::Form => format!("{}:{}", encode(id), encode(secret.expose_secret())),
+        });
+        let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+        self.header_text(AUTHORIZATION, &value)
+    }
+
+    /// Adds a header whose value is secret: it is marked sensitive.
+    pub fn secret_header(self, name: HeaderName, value: &Secret) -> Result<Self> {
+        self.header_text(name, value.expose_secret())
+    }
+
+    fn header_text(mut self, name: HeaderName, value: &str) -> Result<Self> {
+        self.headers.insert(
+            name.clone(),
+            sensitive(value).ok_or_else(|| {
+                Error::config(format!(
+                    "the secret for the header {name} has characters of no header"
+                ))
+            })?,
+        );
+        Ok(self)
+    }
+
+    /// Puts secret parameters into the URL, where servers' logs keep them. Only for a vendor's
+    /// dialect that a user has asked for by name; whoever sends it warns.
+    pub fn secret_query<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.endpoint = self.endpoint.with_query(pairs);
+        self.secret_in_url = true;
+        self
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Where it goes.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether the URL holds a secret.
+    pub fn has_secret_in_url(&self) -> bool {
+        self.secret_in_url
+    }
+}
+
+/// A header value marked sensitive; `None` if the text has control or non-ASCII characters.
+pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let owned = Bytes::from_owner(Zeroizing::new(text.as_bytes().to_vec()));
+    let mut value = HeaderValue::from_maybe_shared(owned).ok().filter(|_| text.is_ascii())?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+impl TryFrom<Request> for http::Request<Bytes> {
+    type Error = Error;
+
+    fn try_from(request: Request) -> Result<Self> {
+        let mut out = Self::new(Bytes::from_owner(request.body));
+        *out.method_mut() = request.method;
+        *out.uri_mut() = request.endpoint.to_uri()?;
+        *out.headers_mut() = request.headers;
+        Ok(out)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
+        write!(f, "{} {} {names:?} and {} bytes", self.method, self.endpoint, self.body.len())
+    }
+}
+
+/// A vendor's answer. `Debug` shows status, header names and size.
+pub struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Response {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// A header's value as text.
+    pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// When to ask again (RFC 9110 section 10.2.3): seconds or a date, which is read against the
+    /// answer's own `Date`. At least 1 s, at most 1 h; garbage counts as absent; of two, the later.
+    pub fn retry_after(&self, sent: SystemTime) -> Option<Duration> {
+        let now = self.date().unwrap_or(sent);
+        let read = |value: &HeaderValue| {
+            let text = value.to_str().ok()?.trim();
+            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            if digits {
+                // Twenty digits are a very long time, not garbage.
+                return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+            }
+            let date = httpdate::parse_http_date(text).ok()?;
+            Some(date.duration_since(now).unwrap_or_default())
+        };
+        let values = self.headers.get_all(RETRY_AFTER).iter().filter_map(read);
+        values.max().map(|after| after.clamp(Duration::from_secs(1), Duration::from_secs(3600)))
+    }
+
+    /// The vendor's own time.
+    pub fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.header(DATE)?).ok()
+    }
+
+    /// How far this machine's clock and the vendor's are apart.
+    pub fn clock_skew(&self, sent: SystemTime) -> Option<Duration> {
+        let date = self.date()?;
+        Some(date.duration_since(sent).unwrap_or_else(|earlier| earlier.duration()))
+    }
+
+    /// The error of a redirect, which is never followed: a redirect would carry the secret along.
+    pub(crate) fn redirect(&self, asked: &Endpoint) -> Option<Error> {
+        if !self.status.is_redirection() || self.status == StatusCode::NOT_MODIFIED {
+            return None;
+        }
+        let status = self.status.as_u16();
+        let (target, from) = (self.header(LOCATION).unwrap_or_default(), asked.to_uri().ok()?);
+        let moved = |to: &str| format!("the token endpoint has moved to {to}");
+        let error = match target.parse::<Uri>() {
+            // A path alone, but not `//host`, which names another machine.
+            Ok(uri) if uri.authority().is_none() && !target.starts_with("//") => {
+                Error::protocol(moved("another path of the same host"))
+            }
+            Ok(uri) if uri.authority().is_some_and(|a| a.as_str().contains('@')) => {
+                Error::protocol("answered with a redirect to an unreadable address")
+            }
+            Ok(uri) => match (origin_of(&uri), origin_of(&from)) {
+                (Some(to), Some(from)) if to == from => {
+                    Error::protocol(moved("another path of the same host"))
+                }
+                (Some((scheme, host, port)), Some(_)) => {
+                    Error::unsafe_token(moved(&format!("{scheme}://{host}:{port}")))
+                }
+                _ => Error::protocol("answered with a redirect to an unreadable address"),
+            },
+            Err(_) => Error::protocol("answered with a redirect to an unreadable address"),
+        };
+        Some(error.with_status(status).with_retry(crate::Retry::Never).with_hint(
+            "redirects are not followed, since they would carry the secret along; \
+                            if you trust the new address, put it into base_url",
+        ))
+    }
+}
+
+impl From<http::Response<Bytes>> for Response {
+    fn from(response: http::Response<Bytes>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
+        write!(f, "{} {names:?} and {} bytes", self.status, self.body.len())
+    }
+}

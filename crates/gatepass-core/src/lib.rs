@@ -1,0 +1,66 @@
+//! The vocabulary of gatepass: what a vendor's access token is and how to ask for one.
+//!
+//! [`Provider`] is the one trait. A provider builds the vendor's token [`Request`] from a
+//! [`Credential`] and reads the [`Response`] into a [`Token`]; it does no I/O. This crate has no
+//! runtime, no HTTP client and no clock: with it, one provider crate and any HTTP client there is
+//! a token already.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use gatepass_core::{Credential, Endpoint, Provider, Request, Response, Result, Token, oauth2};
+//!
+//! #[derive(Debug)]
+//! struct Acme { endpoint: Endpoint }
+//!
+//! impl Provider for Acme {
+//!     fn token_request(&self, credential: &Credential) -> Result<Request> {
+//!         let secret = credential.secret("client_secret")?.expose_secret();
+//!         Ok(Request::post(self.endpoint.join("/v1/token")?)
+//!             .form([("client_id", credential.text("client_id")?), ("client_secret", secret)]))
+//!     }
+//!     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
+//!         oauth2::read_token(response, sent)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+
+mod clock;
+mod credential;
+mod endpoint;
+mod error;
+mod http;
+mod info;
+mod json;
+mod provider;
+mod redact;
+mod register;
+mod secret;
+mod settings;
+mod token;
+
+pub mod oauth2;
+
+pub use async_trait::async_trait;
+
+pub use crate::clock::Clock;
+pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
+pub use crate::endpoint::{Endpoint, encode};
+pub use crate::error::{Error, ErrorKind, Result, Retry};
+pub use crate::http::{
+    BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
+};
+pub use crate::info::{Environment, Field, FieldKind, ProviderInfo, RefreshHints};
+pub use crate::provider::{ApiAnswer, Exchange, Provider, Refusal};
+pub use crate::register::Registration;
+pub use crate::secret::Secret;
+pub use crate::settings::Settings;
+pub use crate::token::{
+    ASSUMED_LIFETIME, Expiry, Intake, MAX_LIFETIME, MAX_TOKEN, Token, TokenBuilder, TokenCharset,
+};
+
+/// What the macros of this crate need; not for anybody else.
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+}

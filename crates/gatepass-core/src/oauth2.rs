@@ -1,0 +1,350 @@
+//! The parts of RFC 6749 that vendors follow, and the ways in which they do not.
+//!
+//! [`read_token`] is enough for a vendor that follows section 5. Others take [`read_json`], which
+//! turns every refusal into an [`Error`], and pick the token out of the [`Body`] themselves.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+use crate::http::MAX_BODY;
+use crate::json::{Json, NotJson};
+use crate::token::MAX_LIFETIME;
+use crate::{Error, Response, Result, Retry, Secret, Token, TokenBuilder};
+
+/// Reads a successful answer as RFC 6749 section 5.1 has it, and any other as an error.
+pub fn read_token(response: &Response, sent: SystemTime) -> Result<Token> {
+    read_json(response, sent)?.token("/access_token", sent)?.build()
+}
+
+/// Reads an answer's JSON object, or the error it stands for (RFC 6749 section 5.2 and the
+/// dialects of Okta, Huawei and Azure's gateway).
+pub fn read_json(response: &Response, sent: SystemTime) -> Result<Body> {
+    let body = parse(response);
+    let code = body.as_ref().ok().and_then(|body| body.error_code(response));
+    let status = response.status().as_u16();
+    match (status, &code) {
+        (200 | 201, None) => body,
+        _ => Err(refusal(status, code, response, sent)),
+    }
+}
+
+/// As [`read_json`], for a vendor whose body has a status of its own at `pointer` that wins over
+/// HTTP's.
+pub fn read_json_with_status(response: &Response, pointer: &str, sent: SystemTime) -> Result<Body> {
+    let body = parse(response);
+    let inner = body.as_ref().ok().and_then(|body| match body.json.at(pointer).as_slice() {
+        [Json::Number(status)] => u16::try_from(*status).ok(),
+        [Json::Text(status)] => status.parse().ok(),
+        _ => None,
+    });
+    match inner {
+        Some(200 | 201) if response.status().is_success() => body,
+        // A fault of HTTP's own under a body that claims success stays a fault.
+        None | Some(200 | 201) => read_json(response, sent),
+        Some(status) => {
+            let text = body.as_ref().ok().and_then(Body::error_text);
+            Err(refusal(status, Some(Refused { code: status.to_string(), text }), response, sent))
+        }
+    }
+}
+
+/// What a vendor says of a refusal.
+struct Refused {
+    code: String,
+    text: Option<String>,
+}
+
+/// The error for a status and, where the body has one, its code; the code weighs more.
+fn refusal(status: u16, refused: Option<Refused>, response: &Response, sent: SystemTime) -> Error {
+    let code = refused.as_ref().map(|refused| refused.code.as_str());
+    let error = match code.and_then(by_code) {
+        Some(error) => error,
+        None => by_status(status, code.is_some(), is_html(response)),
+    };
+    let mut error = error.with_status(status);
+    if let Some(after) = response.retry_after(sent)
+        && matches!(error.kind(), crate::ErrorKind::Throttled | crate::ErrorKind::Unavailable)
+    {
+        error = error.with_retry_after(after);
+    }
+    match refused {
+        Some(Refused { code, text }) => {
+            let error =
+                if code == status.to_string() { error } else { error.with_vendor_code(&code) };
+            error.with_vendor_text(text.as_deref().unwrap_or_default())
+        }
+        None => error,
+    }
+}
+
+fn by_code(code: &str) -> Option<Error> {
+    Some(match code {
+        "invalid_client" => Error::denied("client id or secret refused").with_hint(
+            "check client_id and client_secret, and that the client still exists at the vendor",
+        ),
+        "invalid_grant" | "unauthorized_client" | "access_denied" => {
+            Error::denied("the vendor refuses this client a token")
+                .with_hint("check at the vendor what this client may do")
+        }
+        "invalid_scope" => Error::config("the scope is refused")
+            .with_hint("check the profile's `scope` (where there is none: the client's rights)"),
+        "unsupported_grant_type" => Error::config("the vendor does not know this grant type")
+            .with_hint("check client_auth and the other settings of the request in the profile"),
+        "invalid_request" => Error::config("the vendor calls the request malformed")
+            .with_hint("check client_auth, basic_encoding and scope in the profile"),
+        "slow_down" => Error::throttled("asked to slow down"),
+        "temporarily_unavailable" | "server_error" => Error::unavailable("vendor fault"),
+        _ => return None,
+    })
+}
+
+fn by_status(status: u16, coded: bool, html: bool) -> Error {
+    match status {
+        // A refusal in an answer that says 200 is still a refusal.
+        200 | 201 => Error::denied("the vendor refused"),
+        202 | 203 => Error::protocol("answered, but not as the vendor itself would (a proxy?)"),
+        204 | 205 => Error::protocol("no content"),
+        300..=399 => Error::protocol("answered with a redirect, which is not followed"),
+        400 if coded => Error::denied("the vendor refused"),
+        400 => Error::protocol("refused (400) with no reason given"),
+        401 => Error::denied("credential refused")
+            .with_hint("check the profile's credential, and that it still exists at the vendor"),
+        403 => Error::denied("not allowed: account or subscription key?").with_hint(if html {
+            "the answer is a web page: it may come from a firewall before the vendor"
+        } else {
+            "check at the vendor what this client may do"
+        }),
+        404 | 410 => Error::config("no token endpoint at this address")
+            .with_hint("check base_url, environment and the ids in the profile"),
+        407 => Error::config("the proxy wants credentials")
+            .with_hint("put them into HTTPS_PROXY, or add the host to NO_PROXY"),
+        405 | 406 | 415 => Error::config("the address does not take this request")
+            .with_hint("check base_url: it may not lead to the vendor"),
+        413 | 431 => Error::config("the request is too large for the server")
+            .with_hint("check the lengths of the profile's values"),
+        408 | 425 => Error::unavailable("the vendor gave up waiting"),
+        429 => Error::throttled("asked to wait"),
+        402 | 409..=499 if coded => Error::denied("the vendor refused"),
+        511 => Error::protocol("the network wants a log-in first (captive portal)")
+            .with_retry(Retry::Later),
+        501 | 505 => Error::protocol("the server does not do this").with_retry(Retry::Later),
+        500..=598 => Error::unavailable("vendor fault"),
+        _ => Error::protocol("answered with an unexpected status"),
+    }
+}
+
+fn is_html(response: &Response) -> bool {
+    let typed = response.header(CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
+    typed || response.body().trim_ascii_start().starts_with(b"<")
+}
+
+fn parse(response: &Response) -> Result<Body> {
+    if let Some(coding) = response.headers().get(CONTENT_ENCODING)
+        && coding.as_bytes() != b"identity"
+    {
+        return Err(Error::protocol("the answer is compressed, which nobody asked for"));
+    }
+    let bytes = response.body();
+    if bytes.len() > MAX_BODY {
+        return Err(Error::protocol("the answer is longer than 256 KiB"));
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err(Error::protocol("empty answer"));
+    }
+    let json = Json::read(bytes).map_err(|why| not_json(&why, response))?;
+    match json {
+        Json::Object(_) => Ok(Body { json, html: is_html(response) }),
+        _ => Err(Error::protocol("the answer is not an object")),
+    }
+}
+
+fn not_json(why: &NotJson, response: &Response) -> Error {
+    let size = response.body().len();
+    if is_html(response) {
+        return Error::protocol(format!(
+            "answered with a web page of {size} bytes, not a token (a proxy or login page?)"
+        ))
+        .with_hint("open the vendor's address in a browser from this machine, and check base_url");
+    }
+    match why {
+        NotJson::Truncated => Error::protocol(format!("the answer is cut off at byte {size}")),
+        NotJson::TooDeep => Error::protocol("the answer is nested deeper than 16 levels"),
+        NotJson::Wrong { .. } if response.body().starts_with(b"access_token=") => {
+            Error::protocol("the answer is a form, not JSON").with_hint("check base_url")
+        }
+        NotJson::Wrong { line, column } => {
+            Error::protocol(format!("the answer is not JSON (line {line}, column {column})"))
+        }
+    }
+}
+
+/// The JSON object of an answer. `Debug` shows nothing of it.
+pub struct Body {
+    json: Json,
+    html: bool,
+}
+
+impl Body {
+    /// Begins the token at `pointer` (`/access_token`), with what RFC 6749 section 5.1 puts beside
+    /// it: `token_type` (required, any case), `expires_in`, `scope`, `refresh_token`, `id_token`.
+    pub fn token(&self, pointer: &str, sent: SystemTime) -> Result<TokenBuilder> {
+        let secret = self.secret(pointer)?;
+        self.require_bearer()?;
+        Ok(Token::builder(secret, sent)
+            .expires_in(self.seconds("/expires_in")?)
+            .scope(self.text("/scope")?)
+            .extra("refresh_token", self.optional_secret("/refresh_token"))
+            .extra("id_token", self.optional_secret("/id_token"))
+            .warning(self.html.then_some("the answer calls itself a web page")))
+    }
+
+    /// The secret at a path like `/result/token`.
+    ///
+    /// `Protocol` if it is missing; `UnsafeToken` if it is empty, no text, or there twice.
+    pub fn secret(&self, pointer: &str) -> Result<Secret> {
+        match self.one(pointer)? {
+            None | Some(Json::Null) => {
+                Err(Error::protocol(format!("the answer has no `{}`", name(pointer))).with_hint(
+                    "check base_url and environment: is this the vendor's token endpoint?",
+                ))
+            }
+            Some(Json::Text(text)) if text.trim().is_empty() => {
+                Err(Error::unsafe_token(format!("`{}` is empty", name(pointer)))
+                    .with_retry(Retry::Once))
+            }
+            Some(Json::Text(text)) => Ok(Secret::from(text.as_str())),
+            Some(other) => Err(Error::unsafe_token(format!(
+                "`{}` is {}, not a text",
+                name(pointer),
+                other.kind()
+            ))),
+        }
+    }
+
+    /// A secret that may be missing; anything but a text counts as missing.
+    pub fn optional_secret(&self, pointer: &str) -> Option<Secret> {
+        match self.json.at(pointer).as_slice() {
+            [Json::Text(text)] if !text.is_empty() => Some(Secret::from(text.as_str())),
+            _ => None,
+        }
+    }
+
+    /// A text that may be missing; anything but a text counts as missing.
+    pub fn text(&self, pointer: &str) -> Result<Option<&str>> {
+        Ok(match self.one(pointer)? {
+            Some(Json::Text(text)) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// A life in seconds, as a number or as digits in a text.
+    ///
+    /// Zero and less is `Protocol`: the token has ended. What is no number counts as missing, with
+    /// a warning; more than 30 days is cut to that.
+    pub fn seconds(&self, pointer: &str) -> Result<Lifetime> {
+        let odd = Lifetime { duration: None, warning: Some("expires_in is not a number: ignored") };
+        let seconds = match self.one(pointer)? {
+            None | Some(Json::Null) => return Ok(Lifetime::default()),
+            Some(Json::Number(seconds)) => *seconds,
+            Some(Json::Text(text))
+                if (1..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                text.parse().unwrap_or_default()
+            }
+            Some(_) => return Ok(odd),
+        };
+        let Ok(seconds @ 1..) = u64::try_from(seconds.min(i128::from(u64::MAX))) else {
+            return Err(Error::protocol(format!("`{}` says the token has expired", name(pointer))));
+        };
+        let warning = match seconds {
+            1_000_000_000..=9_999_999_999 => Some("expires_in looks like a date: 30 days are used"),
+            _ if seconds > MAX_LIFETIME.as_secs() => Some("expires_in is cut to 30 days"),
+            _ => None,
+        };
+        Ok(Lifetime { duration: Some(Duration::from_secs(seconds).min(MAX_LIFETIME)), warning })
+    }
+
+    /// RFC 6750 tokens only: a token of another type must not be sent as one (RFC 6749 section 7.1).
+    pub fn require_bearer(&self) -> Result<()> {
+        match self.one("/token_type")? {
+            None | Some(Json::Null) => Err(Error::protocol("the answer has no `token_type`")),
+            Some(Json::Text(kind)) if kind.eq_ignore_ascii_case("bearer") => Ok(()),
+            Some(Json::Text(kind)) if is_token_type(kind) => {
+                Err(Error::protocol(format!("the token is of type {}, not Bearer", kind.as_str()))
+                    .with_retry(Retry::Never))
+            }
+            Some(_) => Err(Error::protocol("the token is of an unknown type, not Bearer")
+                .with_retry(Retry::Never)),
+        }
+    }
+
+    /// The one value at a path; two that differ are an attack or a fault, and neither is used.
+    fn one(&self, pointer: &str) -> Result<Option<&Json>> {
+        let values = self.json.at(pointer);
+        match values.as_slice() {
+            [first, rest @ ..] if rest.iter().any(|other| !first.is_same(other)) => {
+                Err(Error::unsafe_token(format!(
+                    "the answer has `{}` twice, with different values",
+                    name(pointer)
+                ))
+                .with_retry(Retry::Once))
+            }
+            _ => Ok(values.first().copied()),
+        }
+    }
+
+    /// The code of an error answer, in the first dialect that has one. Within a success only
+    /// RFC 6749's own member counts, and only as a text: others have harmless uses there.
+    fn error_code(&self, response: &Response) -> Option<Refused> {
+        let success = response.status().is_success();
+        let names: &[&str] =
+            if success { &["/error"] } else { &["/error", "/errorCode", "/error_code"] };
+        let code = names.iter().find_map(|pointer| match self.json.at(pointer).as_slice() {
+            [Json::Text(code), ..] if !code.is_empty() => Some(code.to_string()),
+            [Json::Number(code), ..] if !success => Some(code.to_string()),
+            // `"error": {"code": …}`: a refusal whose code is not one of RFC 6749's.
+            [Json::Object(_), ..] => Some(String::from("error")),
+            _ => None,
+        })?;
+        Some(Refused { code, text: self.error_text() })
+    }
+
+    fn error_text(&self) -> Option<String> {
+        let names =
+            ["/error_description", "/errorSummary", "/error_msg", "/errorMessage", "/message"];
+        names.iter().find_map(|pointer| match self.json.at(pointer).as_slice() {
+            [Json::Text(text), ..] => Some(text.to_string()),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+/// A token's life as an answer gives it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetime {
+    pub(crate) duration: Option<Duration>,
+    pub(crate) warning: Option<&'static str>,
+}
+
+impl From<Duration> for Lifetime {
+    fn from(duration: Duration) -> Self {
+        Self { duration: Some(duration), warning: None }
+    }
+}
+
+fn name(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".")
+}
+
+fn is_token_type(kind: &str) -> bool {
+    (1..=16).contains(&kind.len())
+        && kind.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_' || b == b'-')
+}

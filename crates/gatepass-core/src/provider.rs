@@ -1,0 +1,198 @@
+//! Provider: the one trait, two pure functions and what can be derived from them.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
+
+use crate::{
+    Clock, Credential, Endpoint, ErrorKind, HttpSend, Intake, RefreshHints, Request, Response,
+    Result, Token,
+};
+
+/// Code that knows one vendor.
+///
+/// It holds settings. It does no I/O, tells no time and caches nothing, so it works with any HTTP
+/// client and any runtime.
+#[async_trait]
+pub trait Provider: fmt::Debug + Send + Sync {
+    /// The request that asks the vendor for a token.
+    fn token_request(&self, credential: &Credential) -> Result<Request>;
+
+    /// Reads the vendor's answer. `sent` is when the request began: a life counts from there.
+    fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token>;
+
+    /// Puts the token on an API request: every header the vendor wants.
+    fn authorize(
+        &self,
+        credential: &Credential,
+        token: &Token,
+        headers: &mut HeaderMap,
+    ) -> Result<()> {
+        let _ = credential;
+        headers.insert(AUTHORIZATION, token.authorization().clone());
+        Ok(())
+    }
+
+    /// Whether this API answer refuses the token, as opposed to the request.
+    fn is_refusal(&self, answer: &ApiAnswer<'_>) -> Refusal {
+        if answer.status == StatusCode::UNAUTHORIZED { Refusal::Yes } else { Refusal::No }
+    }
+
+    /// What the vendor promises about its tokens.
+    fn hints(&self) -> RefreshHints {
+        RefreshHints::new()
+    }
+
+    /// The scope that the request asks for.
+    fn scope(&self) -> Option<&str> {
+        None
+    }
+
+    /// Where the vendor's API is: what a bare path in `gatepass call` is joined to, and the origin
+    /// that may see the token.
+    fn api(&self) -> Option<Endpoint> {
+        None
+    }
+
+    /// A harmless `GET` below [`api`](Self::api) that succeeds with a good token.
+    fn probe(&self, credential: &Credential) -> Result<Option<String>> {
+        let _ = credential;
+        Ok(None)
+    }
+
+    /// One exchange: build, send, read. Overridden only where a vendor needs more than one round
+    /// trip; then each answer goes through [`Exchange::send`] and the token through
+    /// [`Exchange::admit`].
+    async fn exchange(&self, credential: &Credential, cx: &Exchange<'_>) -> Result<Token> {
+        let request = self.token_request(credential)?;
+        let in_url = request.has_secret_in_url();
+        let sent = cx.clock().wall();
+        let response = cx.send(request).await.map_err(|error| error.redacted(credential))?;
+        let skew = response.clock_skew(sent).filter(|skew| *skew > Duration::from_secs(300));
+        let token = self
+            .read_token(&response, sent)
+            .and_then(|token| cx.admit(token, credential, self.scope()));
+        match (token, skew) {
+            (Ok(mut token), skew) => {
+                if in_url {
+                    token = token.with_warning(SECRET_IN_URL);
+                }
+                if let Some(skew) = skew {
+                    token = token.with_warning(clocks_differ(skew));
+                }
+                Ok(token)
+            }
+            (Err(error), Some(skew)) if error.kind() == ErrorKind::Protocol => {
+                Err(error.redacted(credential).with_hint(clocks_differ(skew)))
+            }
+            (Err(error), _) => Err(error.redacted(credential)),
+        }
+    }
+}
+
+const SECRET_IN_URL: &str = "the client secret was sent in the URL (client_auth = \"query\"), where \
+                             servers' and proxies' logs keep it: use \"form\" or \"basic\"";
+
+fn clocks_differ(skew: Duration) -> String {
+    format!(
+        "this machine's clock and the vendor's differ by {} minutes: check this machine's time",
+        skew.as_secs() / 60
+    )
+}
+
+/// What an exchange is given: everything it cannot know by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    http: &'a dyn HttpSend,
+    clock: &'a dyn Clock,
+    intake: &'a Intake,
+}
+
+impl<'a> Exchange<'a> {
+    /// An exchange by this sender, at this clock, with these demands on the token.
+    pub fn new(http: &'a dyn HttpSend, clock: &'a dyn Clock, intake: &'a Intake) -> Self {
+        Self { http, clock, intake }
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &'a dyn Clock {
+        self.clock
+    }
+
+    /// Sends a request. A redirect is an error, never followed.
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        let asked = request.endpoint().clone();
+        let response = self.http.send(request).await?;
+        match response.redirect(&asked) {
+            Some(error) => Err(error),
+            None => Ok(response),
+        }
+    }
+
+    /// Checks a token before it is used: its characters, that it is not the credential itself,
+    /// its scope; and gives it the profile's `lifetime` where the vendor said none.
+    pub fn admit(
+        &self,
+        token: Token,
+        credential: &Credential,
+        asked_scope: Option<&str>,
+    ) -> Result<Token> {
+        token.admit(self.intake, credential, asked_scope)
+    }
+}
+
+/// An API's answer, as far as it says whether the token was refused.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct ApiAnswer<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields.
+    pub headers: &'a HeaderMap,
+    /// The body, if it was read.
+    pub body: Option<&'a [u8]>,
+}
+
+impl<'a> ApiAnswer<'a> {
+    /// An answer of which the body has not been read.
+    pub fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
+        Self { status, headers, body: None }
+    }
+
+    /// Adds the body, or its beginning.
+    pub fn with_body(mut self, body: &'a [u8]) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// A header's value as text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The text of a top-level member of a JSON body; a number as its digits.
+    pub fn json_member(&self, name: &str) -> Option<String> {
+        crate::json::Json::read(self.body?).ok()?.member_text(name)
+    }
+}
+
+impl fmt::Debug for ApiAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiAnswer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Whether an API refuses a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The token is refused: another one may help.
+    Yes,
+    /// It is not, whatever else went wrong.
+    No,
+    /// Only the body tells.
+    NeedsBody,
+}

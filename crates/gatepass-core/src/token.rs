@@ -1,0 +1,372 @@
+//! Token: the access token, when it ends, and how sure of that we are.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::http::sensitive;
+use crate::json::Json;
+use crate::oauth2::Lifetime;
+use crate::{Credential, Error, Result, Secret};
+
+/// How long a token of unknown life is used.
+pub const ASSUMED_LIFETIME: Duration = Duration::from_secs(300);
+/// No token is used for longer, whatever the vendor says.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The longest token that is accepted, in bytes.
+pub const MAX_TOKEN: usize = 16 * 1024;
+
+const SCHEME: &str = "Bearer ";
+
+/// An access token. Cloning it counts a reference.
+///
+/// The text and the ready `Authorization` value share one buffer, which is cleared when the last
+/// clone is dropped. There is no `Display`, `Serialize` or `Deref`, and `Debug` shows the type and
+/// the times.
+#[derive(Clone)]
+pub struct Token(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    header: HeaderValue,
+    issued_at: SystemTime,
+    expires_at: SystemTime,
+    expiry: Expiry,
+    scope: Option<String>,
+    extras: Vec<(&'static str, Secret)>,
+    warnings: Vec<Cow<'static, str>>,
+}
+
+/// Where a token's expiry comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Expiry {
+    /// The vendor said it.
+    Vendor,
+    /// The `exp` of the token itself, a JWT (RFC 7519 section 4.1.4).
+    Jwt,
+    /// The profile's `lifetime`.
+    Configured,
+    /// Nobody said: [`ASSUMED_LIFETIME`].
+    Assumed,
+}
+
+/// Which characters a token may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenCharset {
+    /// `b64token` of RFC 6750 section 2.1.
+    #[default]
+    B64Token,
+    /// Every visible ASCII character, for vendors that need it. Never space or control characters.
+    VisibleAscii,
+}
+
+/// What is asked of every token before it is used, whoever made it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Intake {
+    /// The characters that are accepted.
+    pub charset: TokenCharset,
+    /// Whether a scope narrower than the one asked for is an error rather than a warning.
+    pub require_scope: bool,
+    /// The life of a token whose vendor does not say.
+    pub lifetime: Option<Duration>,
+}
+
+impl Intake {
+    /// Accepts other characters.
+    pub fn with_charset(mut self, charset: TokenCharset) -> Self {
+        self.charset = charset;
+        self
+    }
+
+    /// Makes a narrower scope an error.
+    pub fn with_required_scope(mut self, required: bool) -> Self {
+        self.require_scope = required;
+        self
+    }
+
+    /// Sets the life of a token whose vendor does not say.
+    pub fn with_lifetime(mut self, lifetime: Option<Duration>) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+}
+
+impl Token {
+    /// Begins a token that was asked for at `sent`: its life counts from there, so that travel
+    /// time errs on the safe side.
+    pub fn builder(token: Secret, sent: SystemTime) -> TokenBuilder {
+        TokenBuilder {
+            token,
+            sent,
+            lifetime: None,
+            expires_at: None,
+            scope: None,
+            extras: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The token's text, for a place that needs just that. [`authorization`](Self::authorization)
+    /// is the safer way to an HTTP header.
+    pub fn expose_secret(&self) -> &str {
+        let text = std::str::from_utf8(self.0.header.as_bytes()).unwrap_or_default();
+        text.get(SCHEME.len()..).unwrap_or_default()
+    }
+
+    /// The value of an `Authorization` header, marked sensitive. It shares the token's buffer.
+    pub fn authorization(&self) -> &HeaderValue {
+        &self.0.header
+    }
+
+    /// The token's type: always `Bearer` (RFC 6750), since others are refused.
+    pub fn token_type(&self) -> &'static str {
+        SCHEME.trim_ascii_end()
+    }
+
+    /// When the request for it was sent.
+    pub fn issued_at(&self) -> SystemTime {
+        self.0.issued_at
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> SystemTime {
+        self.0.expires_at
+    }
+
+    /// Its whole life.
+    pub fn lifetime(&self) -> Duration {
+        self.0.expires_at.duration_since(self.0.issued_at).unwrap_or_default()
+    }
+
+    /// What is left of its life at `now`; zero when it has ended.
+    pub fn remaining(&self, now: SystemTime) -> Duration {
+        self.0.expires_at.duration_since(now).unwrap_or_default()
+    }
+
+    /// Where its expiry comes from.
+    pub fn expiry(&self) -> Expiry {
+        self.0.expiry
+    }
+
+    /// The scope the vendor granted, if it said (space separated, RFC 6749 section 3.3).
+    pub fn scope(&self) -> Option<&str> {
+        self.0.scope.as_deref()
+    }
+
+    /// What the vendor sent besides: `refresh_token`, `id_token`.
+    pub fn extra(&self, name: &str) -> Option<&Secret> {
+        self.0.extras.iter().find(|(key, _)| *key == name).map(|(_, secret)| secret)
+    }
+
+    /// What was odd about the answer, for a person to read.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.0.warnings.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether this is a clone of `other`, not merely an equal text.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn with_warning(mut self, warning: impl Into<Cow<'static, str>>) -> Self {
+        Arc::make_mut(&mut self.0).warnings.push(warning.into());
+        self
+    }
+
+    /// Asks of a token what `intake` wants; called by every exchange.
+    pub(crate) fn admit(
+        self,
+        intake: &Intake,
+        credential: &Credential,
+        asked_scope: Option<&str>,
+    ) -> Result<Self> {
+        let text = self.expose_secret();
+        if intake.charset == TokenCharset::B64Token && !is_b64token(text) {
+            return Err(Error::unsafe_token(
+                "the token has characters that a bearer token must not have",
+            )
+            .with_hint(
+                "if the vendor's tokens really look so, set token_charset = \"visible-ascii\"",
+            ));
+        }
+        let same = |secret: &str| secret == text;
+        if credential.secrets().any(|(_, secret)| same(secret.expose_secret()))
+            || credential.texts().any(|(_, plain)| same(plain))
+        {
+            return Err(Error::unsafe_token("the answer returns the credential as the token"));
+        }
+        let narrower = match (asked_scope, self.scope()) {
+            (Some(asked), Some(granted)) => {
+                let granted: Vec<&str> = granted.split(' ').collect();
+                asked.split_whitespace().any(|one| !granted.contains(&one))
+            }
+            _ => false,
+        };
+        if narrower && intake.require_scope {
+            return Err(Error::config("the vendor granted less than the scope asked for")
+                .with_hint("ask for less in `scope`, or set require_scope = false"));
+        }
+        let mut token = self;
+        if narrower {
+            token = token.with_warning("the vendor granted another scope than the one asked for");
+        }
+        if let (Expiry::Assumed, Some(lifetime)) = (token.expiry(), intake.lifetime) {
+            let inner = Arc::make_mut(&mut token.0);
+            inner.expires_at = inner.issued_at + lifetime.min(MAX_LIFETIME);
+            inner.expiry = Expiry::Configured;
+            inner.warnings.retain(|warning| warning != ASSUMED);
+        }
+        Ok(token)
+    }
+}
+
+const ASSUMED: &str = "the vendor does not say how long the token lives: 5 minutes are assumed";
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("token_type", &self.token_type())
+            .field("issued_at", &self.0.issued_at)
+            .field("lifetime", &self.lifetime())
+            .field("expiry", &self.0.expiry)
+            .field("scope", &self.0.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`Token`] from what an answer says.
+#[derive(Debug)]
+pub struct TokenBuilder {
+    token: Secret,
+    sent: SystemTime,
+    lifetime: Option<Duration>,
+    expires_at: Option<SystemTime>,
+    scope: Option<String>,
+    extras: Vec<(&'static str, Secret)>,
+    warnings: Vec<Cow<'static, str>>,
+}
+
+impl TokenBuilder {
+    /// The life the answer gives, in seconds from when the request was sent.
+    pub fn expires_in(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime.duration;
+        self.warnings.extend(lifetime.warning.map(Cow::Borrowed));
+        self
+    }
+
+    /// The moment the answer gives, for vendors that send one.
+    pub fn expires_at(mut self, at: SystemTime) -> Self {
+        self.expires_at = Some(at);
+        self
+    }
+
+    /// The scope the answer gives.
+    pub fn scope(mut self, scope: Option<&str>) -> Self {
+        self.scope = scope.map(str::to_owned);
+        self
+    }
+
+    /// Keeps another secret of the answer. It is never handed out as the token.
+    pub fn extra(mut self, name: &'static str, secret: Option<Secret>) -> Self {
+        self.extras.extend(secret.map(|secret| (name, secret)));
+        self
+    }
+
+    /// Adds something a person should know.
+    pub fn warning(mut self, warning: Option<&'static str>) -> Self {
+        self.warnings.extend(warning.map(Cow::Borrowed));
+        self
+    }
+
+    /// Checks the token and its life.
+    ///
+    /// `UnsafeToken` for a token that cannot be one (empty, over 16 KiB, with spaces, control or
+    /// non-ASCII characters); `Protocol` for one that has ended already.
+    pub fn build(self) -> Result<Token> {
+        let text = self.token.expose_secret();
+        if text.trim().is_empty() {
+            return Err(Error::unsafe_token("the token is empty"));
+        }
+        if text.len() > MAX_TOKEN {
+            return Err(Error::unsafe_token("the token is longer than 16 KiB"));
+        }
+        if text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {
+            return Err(Error::unsafe_token("the token begins with the word Bearer")
+                .with_hint("is this a whole header? the vendor's answer may have changed"));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::unsafe_token("the token has characters that are not allowed"));
+        }
+        let mut warnings = self.warnings;
+        if text.len() > 7 * 1024 {
+            warnings
+                .push("the token is longer than 7 KiB: some servers refuse such headers".into());
+        }
+        let said = match (self.lifetime, self.expires_at) {
+            (Some(lifetime), _) => Some(self.sent + lifetime.min(MAX_LIFETIME)),
+            (None, Some(at)) => Some(at.min(self.sent + MAX_LIFETIME)),
+            (None, None) => None,
+        };
+        let exp = jwt_exp(text).map(|at| at.min(self.sent + MAX_LIFETIME));
+        let (expires_at, expiry) = match (said, exp) {
+            (Some(said), Some(exp)) if exp < said => {
+                if said.duration_since(exp).is_ok_and(|gap| gap > Duration::from_secs(300)) {
+                    warnings.push("the token's own exp is earlier than the answer's expiry".into());
+                }
+                (exp, Expiry::Jwt)
+            }
+            (Some(said), _) => (said, Expiry::Vendor),
+            (None, Some(exp)) => (exp, Expiry::Jwt),
+            (None, None) => {
+                warnings.push(ASSUMED.into());
+                (self.sent + ASSUMED_LIFETIME, Expiry::Assumed)
+            }
+        };
+        if expires_at <= self.sent {
+            return Err(Error::protocol("the token has already expired")
+                .with_hint("is this machine's clock right?"));
+        }
+        let value = Zeroizing::new([SCHEME, text].concat());
+        let header = sensitive(&value)
+            .ok_or_else(|| Error::unsafe_token("the token has characters that are not allowed"))?;
+        Ok(Token(Arc::new(Inner {
+            header,
+            issued_at: self.sent,
+            expires_at,
+            expiry,
+            scope: self.scope,
+            extras: self.extras,
+            warnings,
+        })))
+    }
+}
+
+/// RFC 6750 section 2.1.
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+}
+
+/// The `exp` of a JWT. Its signature is not ours to check: `exp` may only shorten a life.
+fn jwt_exp(token: &str) -> Option<SystemTime> {
+    let mut parts = token.split('.');
+    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?);
+    let claims = Json::read(&claims).ok()?;
+    let &[Json::Number(exp)] = claims.at("/exp").as_slice() else { return None };
+    // A time before 1970 has passed in any case; one past the year 9999 is never reached.
+    let exp = u64::try_from((*exp).clamp(0, 253_402_300_799)).ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
+}

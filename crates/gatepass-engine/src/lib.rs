@@ -1,0 +1,1 @@
+//! Keeps access tokens fresh: cache and single flight for gatepass.

@@ -1,0 +1,1 @@
+//! Asks a gatepass provider the questions every provider must answer.

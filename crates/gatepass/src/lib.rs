@@ -1,0 +1,1 @@
+//! Access tokens from vendors' APIs: acquired once, kept fresh, never leaked.

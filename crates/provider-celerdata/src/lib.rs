@@ -1,0 +1,1 @@
+//! CelerData Cloud access tokens for gatepass.

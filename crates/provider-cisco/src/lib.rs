@@ -1,0 +1,1 @@
+//! Cisco access tokens for gatepass.

@@ -1,0 +1,1 @@
+//! Cloudneeti (Zscaler CSPM) access tokens for gatepass.

@@ -1,0 +1,1 @@
+//! Bright Pattern Configuration API access tokens for gatepass.

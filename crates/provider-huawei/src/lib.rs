@@ -1,0 +1,1 @@
+//! Huawei OneAccess access tokens for gatepass.
