@@ -1,5 +1,271 @@
-//! `cargo xtask new-provider <id>`.
-use crate::failure::Result;
-pub(crate) fn main(_words: &[String]) -> Result<()> {
+//! `cargo xtask new-provider`: another provider's files, and every line that names it.
+
+use crate::args::Args;
+use crate::failure::{Failure, Result};
+use crate::{say, workspace};
+
+const HELP: &str = "\
+cargo xtask new-provider <id>
+
+Writes crates/provider-<id> and the lines that name it: the workspace dependency, the features of
+gatepass and gatepass-cli, and the `pub use` line of gatepass. An id is small letters, digits and
+single hyphens, begins with a letter, and becomes the feature's name and `provider = \"<id>\"`.";
+
+/// The files of a provider crate: where each goes, and what it says before names are filled in.
+const FILES: [(&str, &str); 9] = [
+    ("Cargo.toml", include_str!("../provider/Cargo.toml.txt")),
+    ("README.md", include_str!("../provider/README.md.txt")),
+    ("src/lib.rs", include_str!("../provider/lib.rs.txt")),
+    ("src/settings.rs", include_str!("../provider/settings.rs.txt")),
+    ("src/wire.rs", include_str!("../provider/wire.rs.txt")),
+    ("fixtures/token.http", include_str!("../provider/token.http")),
+    ("fixtures/denied.http", include_str!("../provider/denied.http")),
+    ("fixtures/throttled.http", include_str!("../provider/throttled.http")),
+    ("fixtures/garbage.http", include_str!("../provider/garbage.http")),
+];
+
+const WORKSPACE: &str = "Cargo.toml";
+const FACADE: &str = "crates/gatepass/Cargo.toml";
+const FACADE_LIB: &str = "crates/gatepass/src/lib.rs";
+const COMMAND: &str = "crates/gatepass-cli/Cargo.toml";
+
+pub(crate) fn main(words: &[String]) -> Result<()> {
+    let args = Args::read(words, &[], &[], HELP)?;
+    if args.has("--help") {
+        say::line(HELP);
+        return Ok(());
+    }
+    let id = args.only_name(HELP)?;
+    check_id(id)?;
+    let folder = format!("crates/provider-{id}");
+    if workspace::path(&folder).exists() {
+        return Err(Failure::failed(format!("{folder} exists")));
+    }
+    // All edits are made before anything is written: half a provider helps nobody.
+    let mut files = vec![
+        (WORKSPACE.to_owned(), in_workspace(&workspace::read(WORKSPACE)?, id)?),
+        (FACADE.to_owned(), in_facade(&workspace::read(FACADE)?, id)?),
+        (FACADE_LIB.to_owned(), in_facade_lib(&workspace::read(FACADE_LIB)?, id)?),
+        (COMMAND.to_owned(), in_command(&workspace::read(COMMAND)?, id)?),
+    ];
+    for (name, text) in FILES {
+        files.push((format!("{folder}/{name}"), filled_in(text, id)));
+    }
+    for (name, text) in &files {
+        workspace::write(name, text)?;
+        say::line(name);
+    }
+    say::line(format_args!(
+        "next: fill in INFO, settings.rs, wire.rs and README.md, put the vendor's answers into\n\
+         {folder}/fixtures, teach crates/gatepass-sandbox the vendor, then `cargo xtask ci`"
+    ));
     Ok(())
+}
+
+fn check_id(id: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let good = id.starts_with(|c: char| c.is_ascii_lowercase())
+        && id.chars().all(plain)
+        && !id.ends_with('-')
+        && !id.contains("--");
+    if !good {
+        return Err(Failure::usage(format!("`{id}` is no id\n\n{HELP}")));
+    }
+    if TAKEN.contains(&id) {
+        return Err(Failure::usage(format!(
+            "`{id}` is the name of another feature or of a word of Rust"
+        )));
+    }
+    Ok(())
+}
+
+/// Ids that would clash with a feature of the facade or with Rust.
+const TAKEN: &[&str] = &[
+    "all-providers",
+    "config",
+    "crate",
+    "default",
+    "dyn",
+    "fn",
+    "http",
+    "impl",
+    "match",
+    "middleware",
+    "mod",
+    "move",
+    "pub",
+    "self",
+    "static",
+    "super",
+    "tower",
+    "trait",
+    "type",
+    "use",
+    "where",
+];
+
+fn in_workspace(text: &str, id: &str) -> Result<String> {
+    let version = workspace::package_field("version")?;
+    let line =
+        format!("provider-{id} = {{ version = \"{version}\", path = \"crates/provider-{id}\" }}");
+    insert(text, &line, |line| line.starts_with("provider-") && line.contains("path = "))
+        .ok_or_else(|| no_place(WORKSPACE, "a `provider-… = { … path … }` line"))
+}
+
+fn in_facade(text: &str, id: &str) -> Result<String> {
+    let feature = format!("{id} = [\"dep:provider-{id}\"]");
+    let text = insert(text, &feature, |line| line.contains("= [\"dep:provider-"))
+        .ok_or_else(|| no_place(FACADE, "a `… = [\"dep:provider-…\"]` feature"))?;
+    let dependency = format!("provider-{id} = {{ workspace = true, optional = true }}");
+    let text = insert(&text, &dependency, |line| {
+        line.starts_with("provider-") && line.contains("optional = true")
+    })
+    .ok_or_else(|| no_place(FACADE, "an optional `provider-…` dependency"))?;
+    extend(&text, "all-providers", id).ok_or_else(|| no_place(FACADE, "`all-providers = […]`"))
+}
+
+fn in_command(text: &str, id: &str) -> Result<String> {
+    let feature = format!("{id} = [\"gatepass/{id}\"]");
+    let is_feature = |line: &str| {
+        line.split_once(" = [\"gatepass/")
+            .is_some_and(|(name, rest)| rest.trim_end_matches("\"]") == name)
+    };
+    let text = insert(text, &feature, is_feature)
+        .ok_or_else(|| no_place(COMMAND, "a `… = [\"gatepass/…\"]` feature"))?;
+    extend(&text, "default", id).ok_or_else(|| no_place(COMMAND, "`default = […]`"))
+}
+
+fn in_facade_lib(text: &str, id: &str) -> Result<String> {
+    let name = id.replace('-', "_");
+    let lines =
+        [format!("#[cfg(feature = \"{id}\")]"), format!("pub use provider_{name} as {name};")];
+    insert_pair(text, &lines)
+        .ok_or_else(|| no_place(FACADE_LIB, "a `pub use provider_… as …;` line below its `#[cfg]`"))
+}
+
+/// Inserts `line` before the first sibling that sorts after it, or after the last sibling.
+fn insert(text: &str, line: &str, is_sibling: impl Fn(&str) -> bool) -> Option<String> {
+    let mut all: Vec<&str> = text.lines().collect();
+    let siblings: Vec<usize> = (0..all.len()).filter(|&at| is_sibling(all[at])).collect();
+    let after = siblings.iter().copied().find(|&at| all[at] > line);
+    all.insert(after.or_else(|| siblings.last().map(|last| last + 1))?, line);
+    Some(all.join("\n") + "\n")
+}
+
+/// Inserts the `#[cfg]` line and the `pub use` line among their siblings, as far indented as these.
+fn insert_pair(text: &str, lines: &[String; 2]) -> Option<String> {
+    let mut all: Vec<String> = text.lines().map(str::to_owned).collect();
+    let is_use = |line: &str| line.trim_start().starts_with("pub use provider_");
+    let siblings: Vec<usize> = (1..all.len())
+        .filter(|&at| is_use(&all[at]) && all[at - 1].trim_start().starts_with("#[cfg(feature"))
+        .collect();
+    let last = *siblings.last()?;
+    let after = siblings.iter().find(|&&at| all[at].trim_start() > lines[1].as_str());
+    let at = after.map_or(last + 1, |&at| at - 1);
+    let indent = " ".repeat(all[last].len() - all[last].trim_start().len());
+    all.insert(at, format!("{indent}{}", lines[1]));
+    all.insert(at, format!("{indent}{}", lines[0]));
+    Some(all.join("\n") + "\n")
+}
+
+/// Adds `id` to the array `key`, sorted among what stands there.
+fn extend(text: &str, key: &str, id: &str) -> Option<String> {
+    let open = format!("{key} = [");
+    let start = if text.starts_with(&open) { 0 } else { text.find(&format!("\n{open}"))? + 1 };
+    let start = start + open.len();
+    let end = start + text[start..].find(']')?;
+    let mut items: Vec<&str> =
+        text[start..end].split(',').map(|item| item.trim().trim_matches('"')).collect();
+    items.retain(|item| !item.is_empty());
+    let at = items.iter().position(|item| *item > id).unwrap_or(items.len());
+    items.insert(at, id);
+    let quoted: Vec<String> = items.iter().map(|item| format!("\"{item}\"")).collect();
+    let line = quoted.join(", ");
+    let body = if open.len() + line.len() < 100 && !text[start..end].contains('\n') {
+        line
+    } else {
+        format!("\n    {},\n", quoted.join(",\n    "))
+    };
+    Some(format!("{}{body}{}", &text[..start], &text[end..]))
+}
+
+fn filled_in(text: &str, id: &str) -> String {
+    text.replace("@ID@", id).replace("@NAME@", &type_name(id)).replace("@ENV@", &id.to_uppercase())
+}
+
+/// `acme-cloud` as a type: `AcmeCloud`.
+fn type_name(id: &str) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| {
+            first.to_ascii_uppercase().to_string() + letters.as_str()
+        })
+    };
+    id.split('-').map(capital).collect()
+}
+
+fn no_place(file: &str, sibling: &str) -> Failure {
+    Failure::failed(format!("{file} has no {sibling} to stand beside"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_small_letters_digits_and_single_hyphens() {
+        for good in ["acme", "acme-cloud", "s3"] {
+            assert!(check_id(good).is_ok(), "{good}");
+        }
+        for bad in ["", "Acme", "3s", "acme_cloud", "acme-", "a--b", "../a", "http", "type"] {
+            assert!(matches!(check_id(bad), Err(Failure::Usage(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_type_is_named_after_the_id() {
+        assert_eq!(type_name("acme-cloud"), "AcmeCloud");
+    }
+
+    #[test]
+    fn the_facade_gets_the_feature_the_dependency_and_the_list() {
+        let text = "[features]\nall-providers = [\"cisco\"]\ncisco = [\"dep:provider-cisco\"]\n\
+            [dependencies]\nprovider-cisco = { workspace = true, optional = true }\n";
+        let wanted = "[features]\nall-providers = [\"acme\", \"cisco\"]\n\
+            acme = [\"dep:provider-acme\"]\ncisco = [\"dep:provider-cisco\"]\n[dependencies]\n\
+            provider-acme = { workspace = true, optional = true }\n\
+            provider-cisco = { workspace = true, optional = true }\n";
+        assert_eq!(in_facade(text, "acme").unwrap(), wanted);
+    }
+
+    #[test]
+    fn the_command_gets_the_feature_and_the_default() {
+        let text = "[features]\ndefault = [\n    \"cisco\",\n]\ncisco = [\"gatepass/cisco\"]\n";
+        let wanted = "[features]\ndefault = [\n    \"cisco\",\n    \"zoom\",\n]\n\
+            cisco = [\"gatepass/cisco\"]\nzoom = [\"gatepass/zoom\"]\n";
+        assert_eq!(in_command(text, "zoom").unwrap(), wanted);
+    }
+
+    #[test]
+    fn the_line_that_links_the_provider_stands_among_its_siblings() {
+        let text =
+            "mod a {\n    #[cfg(feature = \"cisco\")]\n    pub use provider_cisco as cisco;\n}\n";
+        let wanted = "mod a {\n    #[cfg(feature = \"acme-cloud\")]\n    \
+            pub use provider_acme_cloud as acme_cloud;\n    #[cfg(feature = \"cisco\")]\n    \
+            pub use provider_cisco as cisco;\n}\n";
+        assert_eq!(in_facade_lib(text, "acme-cloud").unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_file_without_a_sibling_is_named() {
+        let says = in_facade("[features]\n", "acme").unwrap_err().to_string();
+        assert!(says.contains(FACADE), "{says}");
+    }
+
+    #[test]
+    fn nothing_is_left_to_fill_in() {
+        for (name, text) in FILES {
+            assert!(!filled_in(text, "acme").contains('@'), "{name}");
+        }
+    }
 }

@@ -98,8 +98,9 @@ impl fmt::Display for Tally {
 
 /// Shows the names and commands of `steps`.
 pub(crate) fn list(steps: &[Step]) {
+    let width = steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
     for step in steps {
-        say::line(format_args!("{:<26} {step}", step.name));
+        say::line(format_args!("{:<width$}  {step}", step.name));
     }
 }
 
