@@ -172,12 +172,18 @@ pub(super) fn features(tree: &Tree) -> Vec<Finding> {
         extra(&mut found, FACADE, &facade, &ids, "dep:provider-");
     }
     if let Some(command) = table(tree, COMMAND) {
+        let default = switched_on(&command, "default");
         for id in &ids {
-            wants(&mut found, COMMAND, &command, id, &[format!("gatepass/{id}")]);
-        }
-        let default = feature(&command, "default");
-        for id in ids.iter().filter(|id| !default.iter().any(|name| name == *id)) {
-            found.push(Finding::new(COMMAND, format!("`default` wants \"{id}\"")));
+            let part = format!("gatepass/{id}");
+            if !feature(&command, id).contains(&part) {
+                found.push(Finding::new(
+                    COMMAND,
+                    format!("wants the feature `{id} = [\"{part}\"]`"),
+                ));
+            }
+            if !default.contains(&part) && !default.contains(&"gatepass/all-providers".to_owned()) {
+                found.push(Finding::new(COMMAND, format!("`default` wants \"{id}\"")));
+            }
         }
     }
     if let Some(lib) = tree.get(FACADE_LIB) {
@@ -214,6 +220,18 @@ fn extra(found: &mut Vec<Finding>, path: &str, manifest: &Table, ids: &[&str], p
             }
         }
     }
+}
+
+/// What a feature switches on, through other features of the same manifest too.
+fn switched_on(manifest: &Table, name: &str) -> Vec<String> {
+    let mut all = feature(manifest, name);
+    let mut at = 0;
+    while let Some(part) = all.get(at).cloned() {
+        let more = feature(manifest, &part);
+        all.extend(more.into_iter().filter(|part| !all.contains(part)).collect::<Vec<_>>());
+        at += 1;
+    }
+    all
 }
 
 fn feature(manifest: &Table, name: &str) -> Vec<String> {
