@@ -8,8 +8,10 @@ const HELP: &str = "\
 cargo xtask new-provider <id>
 
 Writes crates/provider-<id> and the lines that name it: the workspace dependency, the features of
-gatepass and gatepass-cli, and the `pub use` line of gatepass. An id is small letters, digits and
-single hyphens, begins with a letter, and becomes the feature's name and `provider = \"<id>\"`.";
+gatepass and gatepass-cli, and in gatepass the `pub use` line and the registry's.
+
+An id is small letters, digits and single hyphens, and begins with a letter. It becomes the
+feature's name and `provider = \"<id>\"`.";
 
 /// The files of a provider crate: where each goes, and what it says before names are filled in.
 const FILES: [(&str, &str); 9] = [
@@ -27,6 +29,7 @@ const FILES: [(&str, &str); 9] = [
 const WORKSPACE: &str = "Cargo.toml";
 const FACADE: &str = "crates/gatepass/Cargo.toml";
 const FACADE_LIB: &str = "crates/gatepass/src/lib.rs";
+const REGISTRY: &str = "crates/gatepass/src/registry.rs";
 const COMMAND: &str = "crates/gatepass-cli/Cargo.toml";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
@@ -46,6 +49,7 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
         (WORKSPACE.to_owned(), in_workspace(&workspace::read(WORKSPACE)?, id)?),
         (FACADE.to_owned(), in_facade(&workspace::read(FACADE)?, id)?),
         (FACADE_LIB.to_owned(), in_facade_lib(&workspace::read(FACADE_LIB)?, id)?),
+        (REGISTRY.to_owned(), in_registry(&workspace::read(REGISTRY)?, id)?),
         (COMMAND.to_owned(), in_command(&workspace::read(COMMAND)?, id)?),
     ];
     for (name, text) in FILES {
@@ -143,6 +147,14 @@ fn in_facade_lib(text: &str, id: &str) -> Result<String> {
         .ok_or_else(|| no_place(FACADE_LIB, "a `pub use provider_… as …;` line below its `#[cfg]`"))
 }
 
+/// The table of features, by which an unknown id is answered with the feature that would add it.
+fn in_registry(text: &str, id: &str) -> Result<String> {
+    insert(text, &format!("    (\"{id}\", &[]),"), |line| {
+        line.starts_with("    (\"") && line.contains("\", &[") && line.ends_with("]),")
+    })
+    .ok_or_else(|| no_place(REGISTRY, "a `(\"…\", &[…]),` line of FEATURES"))
+}
+
 /// Inserts `line` before the first sibling that sorts after it, or after the last sibling.
 fn insert(text: &str, line: &str, is_sibling: impl Fn(&str) -> bool) -> Option<String> {
     let mut all: Vec<&str> = text.lines().collect();
@@ -190,7 +202,7 @@ fn extend(text: &str, key: &str, id: &str) -> Option<String> {
 }
 
 fn filled_in(text: &str, id: &str) -> String {
-    text.replace("@ID@", id).replace("@NAME@", &type_name(id)).replace("@ENV@", &id.to_uppercase())
+    text.replace("@ID@", id).replace("@NAME@", &type_name(id))
 }
 
 /// `acme-cloud` as a type: `AcmeCloud`.
@@ -254,6 +266,13 @@ mod tests {
             pub use provider_acme_cloud as acme_cloud;\n    #[cfg(feature = \"cisco\")]\n    \
             pub use provider_cisco as cisco;\n}\n";
         assert_eq!(in_facade_lib(text, "acme-cloud").unwrap(), wanted);
+    }
+
+    #[test]
+    fn the_registry_knows_the_feature() {
+        let text = "const FEATURES: &[A] = &[\n    (\"cisco\", &[\"cloudsso\"]),\n];\n";
+        let wanted = "const FEATURES: &[A] = &[\n    (\"acme\", &[]),\n    (\"cisco\", &[\"cloudsso\"]),\n];\n";
+        assert_eq!(in_registry(text, "acme").unwrap(), wanted);
     }
 
     #[test]

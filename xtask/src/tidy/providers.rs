@@ -55,6 +55,7 @@ const HEADINGS: &[&str] = &["Credential", "Settings", "Endpoint", "Lifetime", "L
 
 const FACADE: &str = "crates/gatepass/Cargo.toml";
 const FACADE_LIB: &str = "crates/gatepass/src/lib.rs";
+const FACADE_REGISTRY: &str = "crates/gatepass/src/registry.rs";
 const COMMAND: &str = "crates/gatepass-cli/Cargo.toml";
 
 pub(super) fn dependencies(tree: &Tree) -> Vec<Finding> {
@@ -189,11 +190,17 @@ pub(super) fn features(tree: &Tree) -> Vec<Finding> {
     if let Some(lib) = tree.get(FACADE_LIB) {
         let text: String = lib.text.split_whitespace().collect::<Vec<_>>().join(" ");
         for id in &ids {
-            let line = format!("#[cfg(feature = \"{id}\")] pub use provider_{id} as {id};");
+            let name = id.replace('-', "_");
+            let line = format!("#[cfg(feature = \"{id}\")] pub use provider_{name} as {name};");
             if !text.contains(&line) {
                 let says = format!("wants `{line}`: a crate that nobody names is not linked");
                 found.push(Finding::new(FACADE_LIB, says));
             }
+        }
+    }
+    if let Some(registry) = tree.get(FACADE_REGISTRY) {
+        for id in ids.iter().filter(|id| !registry.text.contains(&format!("(\"{id}\", &["))) {
+            found.push(Finding::new(FACADE_REGISTRY, format!("FEATURES wants `(\"{id}\", &[…])`")));
         }
     }
     found
