@@ -150,6 +150,20 @@ impl Endpoint {
             .is_some_and(|other| Some(other) == self.to_uri().ok().and_then(|u| origin_of(&u)))
     }
 
+    /// Whether `other` has the same scheme, host and port.
+    pub fn is_same_origin_as(&self, other: &Self) -> bool {
+        other.to_uri().is_ok_and(|uri| self.is_same_origin(&uri))
+    }
+
+    /// Adds a query that is already encoded.
+    pub fn join_query(&self, query: &str) -> Result<Self> {
+        let text = format!("{}?{query}", self.text);
+        if query.contains('#') || Uri::from_str(&text).is_err() {
+            return Err(Error::config("the query has characters of no URL"));
+        }
+        Ok(Self { text, origin: self.origin })
+    }
+
     pub(crate) fn to_uri(&self) -> Result<Uri> {
         Uri::from_str(&self.text).map_err(|_| Error::internal("a checked address did not parse"))
     }

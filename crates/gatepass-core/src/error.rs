@@ -150,6 +150,14 @@ impl Error {
         if self.hint().is_some() { self } else { self.with_hint(hint) }
     }
 
+    /// Says another thing to do next, after what has been said already.
+    pub fn and_hint(self, more: &str) -> Self {
+        match self.hint().map(|hint| format!("{hint}; {more}")) {
+            Some(hint) => self.with_hint(hint),
+            None => self.with_hint(more.to_owned()),
+        }
+    }
+
     /// Names the provider, unless it is named already.
     pub fn with_provider(self, id: &str) -> Self {
         self.with(|inner| {

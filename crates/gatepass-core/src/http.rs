@@ -112,24 +112,14 @@ impl Request {
             BasicEncoding::Raw => format!("{id}:{}", secret.expose_secret()),
             BasicEncoding::Form => format!("{}:{}", encode(id), encode(secret.expose_secret())),
         });
-        let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-        self.header_text(AUTHORIZATION, &value)
+        let value = Secret::from(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+        self.secret_header(AUTHORIZATION, &value)
     }
 
     /// Adds a header whose value is secret: it is marked sensitive.
-    pub fn secret_header(self, name: HeaderName, value: &Secret) -> Result<Self> {
-        self.header_text(name, value.expose_secret())
-    }
-
-    fn header_text(mut self, name: HeaderName, value: &str) -> Result<Self> {
-        self.headers.insert(
-            name.clone(),
-            sensitive(value).ok_or_else(|| {
-                Error::config(format!(
-                    "the secret for the header {name} has characters of no header"
-                ))
-            })?,
-        );
+    pub fn secret_header(mut self, name: HeaderName, value: &Secret) -> Result<Self> {
+        let value = value.to_header(&name)?;
+        self.headers.insert(name, value);
         Ok(self)
     }
 

@@ -7,11 +7,14 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use zeroize::Zeroizing;
 
 use crate::http::MAX_BODY;
 use crate::json::{Json, NotJson};
 use crate::token::MAX_LIFETIME;
-use crate::{Error, Response, Result, Retry, Secret, Token, TokenBuilder};
+use crate::{
+    BasicEncoding, Credential, Error, Response, Result, Retry, Secret, Token, TokenBuilder, encode,
+};
 
 /// Reads a successful answer as RFC 6749 section 5.1 has it, and any other as an error.
 pub fn read_token(response: &Response, sent: SystemTime) -> Result<Token> {
@@ -28,6 +31,25 @@ pub fn read_json(response: &Response, sent: SystemTime) -> Result<Body> {
         (200 | 201, None) => body,
         _ => Err(refusal(status, code, response, sent)),
     }
+}
+
+/// For a client refused by Basic: names the other encoding, if it would have written this id or
+/// secret differently. Nobody tries both by themselves, since a refusal too many locks the client.
+pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncoding) -> Error {
+    let differs = |text: &str| *Zeroizing::new(encode(text)) != text;
+    let id = credential.optional_text("client_id").unwrap_or_default();
+    let secret = credential.optional_secret("client_secret").map_or("", Secret::expose_secret);
+    if !matches!(error.status(), Some(400 | 401)) || !(differs(id) || differs(secret)) {
+        return error;
+    }
+    error.and_hint(match encoding {
+        BasicEncoding::Raw => {
+            "the id or secret has special characters: try basic_encoding = \"form\""
+        }
+        BasicEncoding::Form => {
+            "the id or secret has special characters: try basic_encoding = \"raw\""
+        }
+    })
 }
 
 /// As [`read_json`], for a vendor whose body has a status of its own at `pointer` that wins over

@@ -8,8 +8,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    Clock, Credential, Endpoint, ErrorKind, HttpSend, Intake, RefreshHints, Request, Response,
-    Result, Token,
+    Clock, Credential, Endpoint, Error, ErrorKind, HttpSend, Intake, RefreshHints, Request,
+    Response, Result, Token,
 };
 
 /// Code that knows one vendor.
@@ -41,6 +41,13 @@ pub trait Provider: fmt::Debug + Send + Sync {
         if answer.status == StatusCode::UNAUTHORIZED { Refusal::Yes } else { Refusal::No }
     }
 
+    /// Adds to an error what helps this vendor's users, such as the setting to change. Every error
+    /// of sending the request and of reading its answer passes through here.
+    fn explain(&self, credential: &Credential, error: Error) -> Error {
+        let _ = credential;
+        error
+    }
+
     /// What the vendor promises about its tokens.
     fn hints(&self) -> RefreshHints {
         RefreshHints::new()
@@ -69,8 +76,9 @@ pub trait Provider: fmt::Debug + Send + Sync {
     async fn exchange(&self, credential: &Credential, cx: &Exchange<'_>) -> Result<Token> {
         let request = self.token_request(credential)?;
         let in_url = request.has_secret_in_url();
+        let explained = |error| self.explain(credential, error).redacted(credential);
         let sent = cx.clock().wall();
-        let response = cx.send(request).await.map_err(|error| error.redacted(credential))?;
+        let response = cx.send(request).await.map_err(explained)?;
         let skew = response.clock_skew(sent).filter(|skew| *skew > Duration::from_secs(300));
         let token = self
             .read_token(&response, sent)
@@ -86,9 +94,9 @@ pub trait Provider: fmt::Debug + Send + Sync {
                 Ok(token)
             }
             (Err(error), Some(skew)) if error.kind() == ErrorKind::Protocol => {
-                Err(error.redacted(credential).with_hint(clocks_differ(skew)))
+                Err(explained(error).with_hint(clocks_differ(skew)))
             }
-            (Err(error), _) => Err(error.redacted(credential)),
+            (Err(error), _) => Err(explained(error)),
         }
     }
 }

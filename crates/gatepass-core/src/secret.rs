@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::http::sensitive;
+use crate::{Error, Result};
 
 /// A text that `Debug` hides and that is zeroized when dropped.
 ///
@@ -22,6 +26,14 @@ impl Secret {
     /// Shows the text. Each call is a place where a secret can leak: keep them few.
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// The value of the header `name`, marked sensitive; `Config` if the text has control or
+    /// non-ASCII characters.
+    pub fn to_header(&self, name: &HeaderName) -> Result<HeaderValue> {
+        sensitive(self.expose_secret()).ok_or_else(|| {
+            Error::config(format!("the secret for the header {name} has characters of no header"))
+        })
     }
 
     /// Whether the text is empty or blank.

@@ -53,6 +53,15 @@ impl Settings {
         self.texts.get(name).map(String::as_str)
     }
 
+    /// What a choice stands for; the first of `choices` where the profile does not say.
+    pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T> {
+        let wanted = self.optional(name);
+        let chosen = choices.iter().find(|(word, _)| wanted.is_none_or(|wanted| wanted == *word));
+        let (_, chosen) =
+            chosen.ok_or_else(|| unknown_choice(name, choices.iter().map(|(word, _)| *word)))?;
+        Ok(*chosen)
+    }
+
     /// The address that replaces the vendor's own.
     pub fn base_url(&self) -> Option<&Endpoint> {
         self.base_url.as_ref()
@@ -101,10 +110,7 @@ impl Settings {
             if let FieldKind::Choice(choices) = field.kind
                 && !choices.contains(&text.as_str())
             {
-                return Err(named(
-                    Error::config(format!("`{name}` has an unknown value"))
-                        .with_hint(format!("it is one of: {}", choices.join(", "))),
-                ));
+                return Err(named(unknown_choice(name, choices.iter().copied())));
             }
         }
         for field in info.fields.iter().filter(|field| field.required && !field.is_secret()) {
@@ -124,6 +130,12 @@ impl Settings {
 fn missing(name: &str, help: &str) -> Error {
     let error = Error::config(format!("`{name}` is missing"));
     if help.is_empty() { error } else { error.with_hint(format!("{name}: {help}")) }
+}
+
+fn unknown_choice<'a>(name: &str, choices: impl Iterator<Item = &'a str>) -> Error {
+    let known: Vec<&str> = choices.collect();
+    Error::config(format!("`{name}` has an unknown value"))
+        .with_hint(format!("it is one of: {}", known.join(", ")))
 }
 
 fn in_field(error: Error, field: &str) -> Error {

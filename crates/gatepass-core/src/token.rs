@@ -195,7 +195,7 @@ impl Token {
                 "the token has characters that a bearer token must not have",
             )
             .with_hint(
-                "if the vendor's tokens really look so, set token_charset = \"visible-ascii\"",
+                "if the vendor's tokens really look so, set token_charset = \"vschar-no-space\"",
             ));
         }
         let same = |secret: &str| secret == text;
