@@ -54,12 +54,15 @@ fn shape(line: &str) -> Option<&'static str> {
     if line.match_indices(JWT).any(|(at, _)| is_jwt(&line[at..])) {
         return Some("a JWT");
     }
-    if line.contains("-----BEGIN") && line.contains("PRIVATE KEY") && line.contains("\\n") {
+    if line.contains(KEY) {
         return Some("a private key");
     }
     line.split(|c: char| !(c.is_ascii_alphanumeric() || "+=_-".contains(c)))
         .find_map(|word| looks_random(word))
 }
+
+/// How the first line of a private key ends.
+const KEY: &str = concat!("PRIVATE", " KEY-----");
 
 /// How a JSON object begins in base64.
 const JWT: &str = concat!("ey", "J");
@@ -120,6 +123,7 @@ mod tests {
 
     #[test]
     fn random_texts_are_found() {
+        assert!(shape(&format!("-----BEGIN {KEY}")).is_some());
         assert!(shape(&format!("key = \"{}\"", random(BASE64, 40))).is_some());
         assert!(shape(&format!("key = \"{}\"", random(b"0123456789abcdef", 40))).is_some());
         assert!(shape(&format!("t = {JWT}{}.{}", random(BASE64, 20), random(BASE64, 9))).is_some());
