@@ -1,0 +1,295 @@
+//! Every error of this crate is made here: one sentence with the origin, never path or query.
+//!
+//! What reqwest returns is a chain of causes. Those of rustls and the system are told apart by
+//! type; those of hyper by their fixed texts, since its types are no dependency of this crate. Each
+//! text has a test with a server that provokes it.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::{Duration, UNIX_EPOCH};
+
+use gatepass_core::{Error, Retry};
+use rustls::CertificateError as Bad;
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, PeerIncompatible};
+
+use crate::limits::Limits;
+
+/// The error of a request that had no answer, or of a body that broke off.
+pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits) -> Error {
+    let cause = cause.without_url();
+    let chain = Chain::new(&cause);
+    let error = if let Some(error) = proxy(&chain, origin) {
+        error
+    } else if let Some(tls) = chain.find::<rustls::Error>() {
+        from_tls(tls, origin)
+    } else if cause.is_dns() {
+        Error::unavailable(format!("name not found: {origin}"))
+            .with_hint("check the address, and this machine's DNS")
+    } else if cause.is_timeout() && cause.is_connect() {
+        no_connection(origin, limits.connect)
+    } else if cause.is_timeout() {
+        no_answer(origin, limits.answer)
+    } else if cause.is_builder() {
+        Error::config(format!("the request to {origin} could not be made"))
+    } else {
+        from_http(&chain, origin).or_else(|| from_io(&chain, origin)).unwrap_or_else(|| {
+            Error::unavailable(format!("the request to {origin} could not be sent"))
+        })
+    };
+    error.with_source(cause)
+}
+
+/// The error of a client that could not be made.
+pub(crate) fn from_build(cause: reqwest::Error) -> Error {
+    let cause = cause.without_url();
+    let no_roots = Chain::new(&cause).has("No CA certificates were loaded");
+    let error = if no_roots {
+        Error::config("this machine has no root certificates").with_hint(
+            "install the system's package of CA certificates, set ca_file in the profile, \
+             or build with the feature webpki-roots",
+        )
+    } else {
+        Error::config("the HTTP client could not be made")
+    };
+    error.with_source(cause)
+}
+
+/// Connecting took too long.
+pub(crate) fn no_connection(origin: &str, limit: Duration) -> Error {
+    Error::unavailable(format!("no connection in {} to {origin}", seconds(limit)))
+        .with_hint("check the network, a firewall, and HTTPS_PROXY")
+}
+
+/// The head of an answer took too long.
+pub(crate) fn no_answer(origin: &str, limit: Duration) -> Error {
+    Error::unavailable(format!("no answer in {} from {origin}", seconds(limit)))
+}
+
+/// A body paused for too long.
+pub(crate) fn silent(origin: &str, limit: Duration) -> Error {
+    Error::unavailable(format!("the answer stopped for {}: {origin}", seconds(limit)))
+}
+
+/// All of it took too long.
+pub(crate) fn not_complete(origin: &str, limit: Duration) -> Error {
+    Error::unavailable(format!("no complete answer in {} from {origin}", seconds(limit)))
+}
+
+/// Too many header fields, or too many bytes of them.
+pub(crate) fn head_too_large(origin: &str) -> Error {
+    Error::protocol(format!("the answer's header fields are too many or too long: {origin}"))
+}
+
+/// Lengths that contradict each other, chunks that are none.
+pub(crate) fn bad_framing(origin: &str) -> Error {
+    Error::protocol(format!("the answer is badly framed HTTP: {origin}"))
+}
+
+/// More than `limit` bytes.
+pub(crate) fn body_too_large(limit: usize) -> Error {
+    let size = match limit {
+        kib if kib >= 1024 && kib % 1024 == 0 => format!("{} KiB", kib / 1024),
+        bytes => format!("{bytes} bytes"),
+    };
+    Error::protocol(format!("the answer is larger than {size}")).with_retry(Retry::Never)
+}
+
+fn closed_early(origin: &str) -> Error {
+    Error::unavailable(format!("connection closed early by {origin}"))
+}
+
+fn not_http(origin: &str) -> Error {
+    let plain = origin.starts_with("http://");
+    let error = Error::protocol(format!(
+        "{origin} does not speak {}",
+        if plain { "HTTP" } else { "HTTPS" }
+    ));
+    error.with_hint(if plain {
+        "check the port, and whether the address should begin with https://"
+    } else {
+        "check the port, and whether the address should begin with http://"
+    })
+}
+
+/// hyper-util's words about a proxy that makes no tunnel.
+fn proxy(chain: &Chain<'_>, origin: &str) -> Option<Error> {
+    let hint = "check HTTPS_PROXY, or name the host in NO_PROXY";
+    let error = match chain.after("tunnel error: ")? {
+        "proxy authorization required" => {
+            Error::config(format!("the proxy wants a user name and password for {origin} (407)"))
+                .with_hint("put them into HTTPS_PROXY: http://user:password@proxy:port")
+        }
+        "unsuccessful" | "proxy response headers too long" => {
+            Error::config(format!("the proxy refused to connect to {origin}")).with_hint(hint)
+        }
+        "failed to create underlying connection" => {
+            Error::unavailable(format!("the proxy to {origin} could not be reached"))
+                .with_hint(hint)
+        }
+        _ => Error::unavailable(format!("connection closed early by the proxy to {origin}"))
+            .with_hint(hint),
+    };
+    Some(error)
+}
+
+/// hyper's words about an answer that is none.
+fn from_http(chain: &Chain<'_>, origin: &str) -> Option<Error> {
+    if chain.has("message head is too large") {
+        return Some(head_too_large(origin));
+    }
+    if chain.has("invalid HTTP version parsed") || chain.has("invalid HTTP status-code parsed") {
+        return Some(not_http(origin));
+    }
+    let framing = [
+        "invalid HTTP header parsed",
+        "invalid content-length parsed",
+        "unexpected transfer-encoding parsed",
+        "received unexpected message from connection",
+    ];
+    if framing.into_iter().any(|text| chain.has(text)) {
+        return Some(bad_framing(origin));
+    }
+    let early = ["connection closed before message completed", "channel closed"];
+    early.into_iter().any(|text| chain.has(text)).then(|| closed_early(origin))
+}
+
+fn from_io(chain: &Chain<'_>, origin: &str) -> Option<Error> {
+    use io::ErrorKind as Kind;
+
+    Some(match chain.find::<io::Error>()?.kind() {
+        Kind::ConnectionRefused => Error::unavailable(format!("connection refused by {origin}"))
+            .with_hint("check the address and port; nothing listens there"),
+        Kind::ConnectionReset
+        | Kind::ConnectionAborted
+        | Kind::BrokenPipe
+        | Kind::NotConnected
+        | Kind::UnexpectedEof => closed_early(origin),
+        Kind::InvalidData | Kind::InvalidInput => bad_framing(origin),
+        Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::AddrNotAvailable => {
+            Error::unavailable(format!("no route to {origin}")).with_hint("check the network")
+        }
+        _ => return None,
+    })
+}
+
+fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
+    let tls = |text: String| Error::unavailable(text).with_retry(Retry::Never);
+    let version = || {
+        tls(format!("{origin} speaks no TLS that is safe and known here"))
+            .with_hint("TLS 1.2 or later is needed; the vendor, or a proxy between, offers none")
+    };
+    match cause {
+        rustls::Error::InvalidCertificate(bad) => from_certificate(bad, origin),
+        rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
+            not_http(origin)
+        }
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
+        | rustls::Error::AlertReceived(
+            AlertDescription::ProtocolVersion
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::InsufficientSecurity,
+        ) => version(),
+        rustls::Error::PeerIncompatible(_) => version(),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            Error::config(format!("{origin} asks for a client certificate"))
+                .with_hint("client certificates need a client of your own")
+        }
+        rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+            tls(format!("{origin} does not know that name")).with_hint("check the address")
+        }
+        rustls::Error::AlertReceived(AlertDescription::CloseNotify) => closed_early(origin),
+        _ => Error::unavailable(format!("the TLS handshake with {origin} failed")),
+    }
+}
+
+fn from_certificate(bad: &Bad, origin: &str) -> Error {
+    let clock = "check this machine's clock; if it is right, only the vendor can help";
+    let (what, hint) = match bad {
+        Bad::UnknownIssuer => (
+            "is from an issuer that is not trusted here".to_owned(),
+            "a private CA, or a proxy that opens TLS? then set ca_file in the profile",
+        ),
+        Bad::Expired => ("has expired".to_owned(), clock),
+        Bad::ExpiredContext { not_after, .. } => {
+            (format!("expired on {}", date(*not_after)), clock)
+        }
+        Bad::NotValidYet => ("is not valid yet".to_owned(), clock),
+        Bad::NotValidYetContext { not_before, .. } => {
+            (format!("is not valid before {}", date(*not_before)), clock)
+        }
+        Bad::NotValidForName => ("is for another name".to_owned(), NAME),
+        Bad::NotValidForNameContext { presented, .. } => {
+            (format!("is for another name{}", names(presented)), NAME)
+        }
+        Bad::Revoked => ("has been revoked".to_owned(), "only the vendor can help"),
+        _ => (
+            "is not acceptable".to_owned(),
+            "a certificate of its own making, or with a weak key? \
+             set ca_file in the profile to the CA that issued it",
+        ),
+    };
+    Error::unavailable(format!("the certificate of {origin} {what}"))
+        .with_retry(Retry::Never)
+        .with_hint(hint)
+}
+
+/// The first names of a certificate, as far as they look like names.
+fn names(presented: &[String]) -> String {
+    let name = |text: &String| {
+        let name = text.split('"').nth(1).unwrap_or(text);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b".-*:_".contains(&b);
+        (name.len() < 254 && name.bytes().all(plain)).then(|| name.to_owned())
+    };
+    match presented.iter().filter_map(name).take(3).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        some => format!(": {some}"),
+    }
+}
+
+fn date(time: UnixTime) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(time.as_secs()))
+}
+
+fn seconds(limit: Duration) -> String {
+    format!("{} s", limit.as_secs_f64())
+}
+
+/// An error and its causes, also those that `io::Error` wraps and its `source` skips.
+struct Chain<'a>(Vec<&'a (dyn StdError + 'static)>);
+
+impl<'a> Chain<'a> {
+    fn new(error: &'a (dyn StdError + 'static)) -> Self {
+        let next = |last: &&'a (dyn StdError + 'static)| {
+            let last: &'a (dyn StdError + 'static) = *last;
+            match last.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+                Some(inner) => Some(inner as &'a (dyn StdError + 'static)),
+                None => last.source(),
+            }
+        };
+        Self(std::iter::successors(Some(error), next).take(32).collect())
+    }
+
+    /// The innermost cause of this type.
+    fn find<T: StdError + 'static>(&self) -> Option<&'a T> {
+        self.0.iter().rev().find_map(|error| error.downcast_ref())
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.0.iter().any(|error| error.to_string().contains(text))
+    }
+
+    /// What one of the texts says after `prefix`.
+    fn after(&self, prefix: &str) -> Option<&'static str> {
+        let text = self.0.iter().map(ToString::to_string).find(|text| text.starts_with(prefix))?;
+        let known = [
+            "proxy authorization required",
+            "unsuccessful",
+            "proxy response headers too long",
+            "failed to create underlying connection",
+        ];
+        Some(known.into_iter().find(|known| text.ends_with(known)).unwrap_or_default())
+    }
+}
+
+const NAME: &str = "check the address; a proxy or a captive portal may have answered instead";

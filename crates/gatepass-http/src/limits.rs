@@ -1,0 +1,124 @@
+//! Limits: how long and how large an exchange may be.
+
+use std::time::Duration;
+
+use gatepass_core::{Error, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Result};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
+use crate::error;
+
+/// How long each part of an exchange may take, and how many bytes a token answer may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connect: Duration,
+    pub(crate) answer: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) total: Duration,
+    pub(crate) body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            idle: Duration::from_secs(5),
+            total: Duration::from_secs(15),
+            body: MAX_BODY,
+        }
+    }
+}
+
+/// Refuses a head with too many or too long fields, and one that says its length twice.
+pub(crate) fn check_head(headers: &HeaderMap, origin: &str) -> Result<()> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        return Err(error::head_too_large(origin));
+    }
+    // hyper lets the chunks win, as it should; whoever sends both may mean to smuggle an answer.
+    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
+        return Err(error::bad_framing(origin));
+    }
+    Ok(())
+}
+
+/// Counts a body against its limit, without a limit if there is none.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    limit: Option<usize>,
+    read: usize,
+}
+
+impl Allowance {
+    pub(crate) fn new(limit: Option<usize>) -> Self {
+        Self { limit, read: 0 }
+    }
+
+    /// Refuses a body that says by itself that it is too large, before any of it is read.
+    pub(crate) fn check_length(&self, length: Option<u64>) -> Result<(), Error> {
+        match (self.limit, length) {
+            (Some(limit), Some(length)) if usize::try_from(length).is_ok_and(|n| n <= limit) => {
+                Ok(())
+            }
+            (Some(limit), Some(_)) => Err(error::body_too_large(limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a piece.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Error> {
+        self.read = self.read.saturating_add(bytes);
+        match self.limit {
+            Some(limit) if self.read > limit => Err(error::body_too_large(limit)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn read(&self) -> usize {
+        self.read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn head(fields: usize, value: usize) -> HeaderMap {
+        let value = HeaderValue::from_str(&"x".repeat(value)).unwrap();
+        (0..fields)
+            .map(|n| (HeaderName::try_from(format!("x-{n:03}")).unwrap(), value.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn a_head_is_bounded_in_fields_and_bytes() {
+        check_head(&head(100, 10), "o").unwrap();
+        assert!(check_head(&head(101, 10), "o").is_err());
+        check_head(&head(1, 32 * 1024 - 5), "o").unwrap();
+        assert!(check_head(&head(1, 32 * 1024 - 4), "o").is_err());
+    }
+
+    #[test]
+    fn a_length_beside_chunks_is_refused() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("2"));
+        check_head(&headers, "o").unwrap();
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        assert!(check_head(&headers, "o").is_err());
+    }
+
+    #[test]
+    fn a_body_is_counted() {
+        let mut allowance = Allowance::new(Some(10));
+        allowance.check_length(Some(10)).unwrap();
+        assert!(allowance.check_length(Some(11)).is_err());
+        assert!(allowance.check_length(Some(u64::MAX)).is_err());
+        allowance.take(6).unwrap();
+        allowance.take(4).unwrap();
+        assert!(allowance.take(1).is_err());
+        Allowance::new(None).check_length(Some(u64::MAX)).unwrap();
+    }
+}
