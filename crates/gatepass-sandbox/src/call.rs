@@ -1,0 +1,144 @@
+//! Call: one request to a vendor, read once, in the terms vendors think in.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri, header};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// The path after the provider's prefix, as sent.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// `prefix` is the provider's part of the path, without slashes.
+    pub(crate) fn new(
+        method: Method,
+        uri: &Uri,
+        prefix: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Self {
+        let path = uri.path().strip_prefix('/').unwrap_or_default();
+        let path = path.strip_prefix(prefix).unwrap_or(path).to_owned();
+        let query = pairs(uri.query().unwrap_or_default().as_bytes());
+        Self { method, path, query, headers, body }
+    }
+
+    /// The path's parts after the provider's prefix: `/a/b` is `["a", "b"]`.
+    pub(crate) fn segments(&self) -> Vec<&str> {
+        self.path.strip_prefix('/').unwrap_or(&self.path).split('/').collect()
+    }
+
+    /// Is this a request to a token endpoint, rather than to the API behind it?
+    pub(crate) fn is_for_token(&self) -> bool {
+        self.path.ends_with("/token") || self.path.ends_with("/token.oauth2")
+    }
+
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        find(&self.query, name)
+    }
+
+    /// The media type, in lower case and without parameters.
+    pub(crate) fn media_type(&self) -> Option<String> {
+        let value = self.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    }
+
+    pub(crate) fn is_form(&self) -> bool {
+        self.media_type().as_deref() == Some("application/x-www-form-urlencoded")
+    }
+
+    /// The body's fields; none if it does not say it is a form.
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
+        if self.is_form() { pairs(&self.body) } else { Vec::new() }
+    }
+
+    /// A body that is there but is not a form.
+    pub(crate) fn has_other_body(&self) -> bool {
+        !self.body.is_empty() && !self.is_form()
+    }
+
+    pub(crate) fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        scheme(self.header("authorization")?, "bearer")
+    }
+
+    pub(crate) fn has_basic(&self) -> bool {
+        self.header("authorization").is_some_and(|value| scheme(value, "basic").is_some())
+    }
+
+    /// The pairs that Basic authentication can mean: as sent, and form-decoded.
+    pub(crate) fn basic(&self) -> Vec<(String, String)> {
+        let sent = self
+            .header("authorization")
+            .and_then(|value| scheme(value, "basic"))
+            .and_then(|value| STANDARD.decode(value).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some((id, secret)) = sent.as_deref().and_then(|text| text.split_once(':')) else {
+            return Vec::new();
+        };
+        let raw = (id.to_owned(), secret.to_owned());
+        let decoded = (form_decoded(id.as_bytes()), form_decoded(secret.as_bytes()));
+        if raw == decoded { vec![raw] } else { vec![raw, decoded] }
+    }
+
+    /// The secret this request presents, wherever it stands.
+    pub(crate) fn secret(&self) -> Option<String> {
+        let form = self.form();
+        find(&form, "client_secret")
+            .or_else(|| self.query("client_secret"))
+            .map(str::to_owned)
+            .or_else(|| Some(self.json()?.get("Secret")?.as_str()?.to_owned()))
+            .or_else(|| self.basic().into_iter().next().map(|(_, secret)| secret))
+    }
+}
+
+pub(crate) fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+}
+
+pub(crate) fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    text.split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let cut = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let value = pair.get(cut + 1..).unwrap_or_default();
+            (form_decoded(&pair[..cut]), form_decoded(value))
+        })
+        .collect()
+}
+
+fn form_decoded(text: &[u8]) -> String {
+    let spaced = String::from_utf8_lossy(text).replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
+fn scheme<'a>(value: &'a str, name: &str) -> Option<&'a str> {
+    let (scheme, rest) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(name).then(|| rest.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_reads_in_both_space_notations() {
+        let read = pairs(b"a=1+2&b=%203&c&=&d=%zz");
+        let text: Vec<_> = read.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(text, ["a=1 2", "b= 3", "c=", "=", "d=%zz"]);
+    }
+}

@@ -1,0 +1,95 @@
+//! CelerData Cloud: a go-oauth2 token endpoint with a limit per minute, and an API that talks in envelopes.
+
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer,
+    book::Desk,
+    call::{Call, find},
+    random,
+    vendor::{Field, Vendor},
+};
+
+pub(crate) const VENDOR: Vendor = Vendor {
+    id: "celerdata",
+    fields: &[
+        Field::text("client_id", random::guid),
+        Field::secret("client_secret", || random::text(random::MIXED, 40)),
+    ],
+    key: &["client_id"],
+    profiles: &[("celerdata", &[])],
+    answer,
+};
+
+fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    match (call.method.as_str(), call.segments().as_slice()) {
+        ("POST", ["api", "1.0", "token"]) => token(call, desk),
+        ("GET", ["api", "1.0", "clusters"]) => guarded(call, desk, || {
+            json!({ "clusters": [{
+                "cluster_id": CLUSTER, "cluster_name": "sandbox", "cluster_state": "Running",
+            }] })
+        }),
+        ("GET", ["api", "1.0", "clusters", id, "state"]) if *id == CLUSTER => {
+            guarded(call, desk, || json!({ "abnormal_reason": "", "cluster_state": "Running" }))
+        }
+        ("GET", ["api", "1.0", "clusters", _, "state"]) => match desk.live(call.bearer()) {
+            Some(_) => failed(404, 40_004, "cluster not found"),
+            None => failed(401, 40_100, REFUSED),
+        },
+        (_, ["api", "1.0", "token"]) => Answer::only("POST"),
+        (_, ["api", "1.0", "clusters", ..]) => Answer::only("GET"),
+        _ => failed(404, 40_400, "not found"),
+    }
+}
+
+fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    if let Some(wait) = desk.over_limit(PER_MINUTE) {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        return failed(429, 42_900, "too many requests").with("retry-after", seconds.to_string());
+    }
+    let form = call.form();
+    let grant = find(&form, "grant_type").or_else(|| call.query("grant_type"));
+    if grant != Some("client_credentials") {
+        let text = "The authorization grant type is not supported by the authorization server";
+        return refused("unsupported_grant_type", text);
+    }
+    let Some(client) = desk.client_by_pair(&call.basic()) else {
+        return refused("invalid_client", "Client authentication failed");
+    };
+    let life = desk.life(&client, 3_600);
+    let mark = random::MARK.to_uppercase();
+    let token = random::marked(&mark, random::UPPER, 48);
+    desk.issue(&token, &client, life, None);
+    // Go writes the keys of a map in alphabetical order.
+    Answer::token([
+        ("access_token", token.into()),
+        ("expires_in", life.as_secs().into()),
+        ("refresh_token", random::marked(&mark, random::UPPER, 48).into()),
+        ("token_type", "Bearer".into()),
+    ])
+    .with("content-type", GO_JSON)
+}
+
+fn guarded(call: &Call, desk: &Desk<'_>, data: impl Fn() -> Value) -> Answer {
+    match desk.live(call.bearer()) {
+        Some(_) => Answer::json(200, [("code", 20_000.into()), ("data", data())]),
+        None => failed(401, 40_100, REFUSED),
+    }
+}
+
+/// The token endpoint's refusal; go-oauth2 answers 401 to nearly everything.
+fn refused(error: &str, description: &str) -> Answer {
+    Answer::oauth_error(401, error, description)
+        .with("content-type", GO_JSON)
+        .with("cache-control", "no-store")
+        .with("pragma", "no-cache")
+}
+
+fn failed(status: u16, code: u32, message: &str) -> Answer {
+    Answer::json(status, [("code", code.into()), ("message", message.into())])
+}
+
+const PER_MINUTE: usize = 600;
+const CLUSTER: &str = "5a4db0c5-0000-4000-a000-000000000001";
+const REFUSED: &str = "invalid access token";
+const GO_JSON: &str = "application/json;charset=UTF-8";

@@ -1,0 +1,161 @@
+//! Cisco: PingFederate (the old token service), Okta (today's), and a Mashery gateway before the API.
+
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    book::Desk,
+    call::{Call, find},
+    client::Client,
+    random,
+    vendor::{Field, Vendor},
+};
+
+pub(crate) const VENDOR: Vendor = Vendor {
+    id: "cisco",
+    fields: &[
+        Field::text("client_id", || random::text(random::LOWER, 24)),
+        Field::secret("client_secret", || random::text(random::MIXED, 24)),
+    ],
+    key: &["client_id"],
+    profiles: &[("cisco", &[])],
+    answer,
+};
+
+fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    match (call.method.as_str(), call.segments().as_slice()) {
+        ("POST", ["as", "token.oauth2"]) => ping_token(call, desk),
+        ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(call, desk),
+        ("GET", ["hello"]) => hello(call, desk),
+        (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => Answer::only("POST"),
+        (_, ["hello"]) => Answer::only("GET"),
+        _ => mashery(404, "Not Found", "ERR_404_NOT_FOUND"),
+    }
+}
+
+/// PingFederate: form body, Basic, or (frowned upon, and counted) the query.
+fn ping_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    if call.has_other_body() {
+        return ping_error(415, "invalid_request", "The content type must be a form.");
+    }
+    let mut params = call.form();
+    params.extend(call.query.iter().cloned());
+    let in_params = pair(&params);
+    if call.has_basic() && in_params.is_some() {
+        return ping_error(400, "invalid_request", "Multiple client credentials.");
+    }
+    let pairs: Vec<_> = call.basic().into_iter().chain(in_params).collect();
+    let Some(client) = desk.client_by_pair(&pairs) else {
+        return ping_error(401, "invalid_client", "Invalid client or client credentials.");
+    };
+    match find(&params, "grant_type") {
+        Some("client_credentials") => {}
+        Some(_) => return ping_error(400, "unsupported_grant_type", "unsupported grant_type"),
+        None => return ping_error(400, "invalid_request", "grant_type is required"),
+    }
+    let life = desk.life(&client, 3_599);
+    let token = random::marked(random::MARK, random::MIXED, 28);
+    desk.issue(&token, &client, life, None);
+    Answer::token([
+        ("access_token", token.into()),
+        ("token_type", "Bearer".into()),
+        ("expires_in", life.as_secs().into()),
+    ])
+}
+
+/// Okta: form body or Basic; never the query.
+fn okta_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    if call.has_other_body() {
+        return okta_error(415, "invalid_request", "The content type must be a form.");
+    }
+    let params = call.form();
+    let in_params = pair(&params);
+    if call.has_basic() && in_params.is_some() {
+        let text = "Cannot supply multiple client credentials. Include credentials in either the \
+                    header or in the POST body, but not both.";
+        return okta_error(400, "invalid_request", text);
+    }
+    let pairs: Vec<_> = call.basic().into_iter().chain(in_params).collect();
+    let Some(client) = desk.client_by_pair(&pairs) else {
+        let is_known = |one: &Client| pairs.iter().any(|(id, _)| id == one.get("client_id"));
+        let text = match desk.client(is_known) {
+            Some(_) => "The client secret supplied for a confidential client is invalid.",
+            None => "Invalid value for 'client_id' parameter.",
+        };
+        return okta_error(401, "invalid_client", text).with("www-authenticate", "Basic");
+    };
+    match find(&params, "grant_type") {
+        Some("client_credentials") => {}
+        Some(_) => {
+            let text = "The authorization grant type is not supported by the authorization server.";
+            return okta_error(400, "unsupported_grant_type", text);
+        }
+        None => return okta_error(400, "invalid_request", "grant_type is required."),
+    }
+    let life = desk.life(&client, 3_600);
+    let id = client.get("client_id");
+    let claims = json!({
+        "ver": 1, "jti": format!("AT.{}", random::text(random::MIXED, 43)),
+        "iss": "https://id.cisco.com/oauth2/default", "aud": "api://default", "sandbox": true,
+        "iat": desk.now.as_secs(), "exp": (desk.now + life).as_secs(),
+        "cid": id, "scp": ["customscope"], "access_level": 1, "sub": id,
+        "full_name": "null null", "azp": id,
+    });
+    let header =
+        json!({ "kid": format!("TWy_{}", random::text(random::MIXED, 39)), "alg": "RS256" });
+    let token = random::jwt(&header, &claims, 256);
+    desk.issue(&token, &client, life, None);
+    Answer::token([
+        ("token_type", "Bearer".into()),
+        ("expires_in", life.as_secs().into()),
+        ("access_token", token.into()),
+    ])
+    .with("cache-control", "max-age=0, no-cache, no-store")
+    .with("x-rate-limit-limit", "60000")
+    .with("x-rate-limit-remaining", "60000")
+    .with("x-rate-limit-reset", (desk.now.as_secs() + 31).to_string())
+    .with("x-okta-request-id", random::text(random::MIXED, 27))
+    .with(
+        "set-cookie",
+        format!("JSESSIONID={}; Path=/; HttpOnly", random::text(random::HEX_UPPER, 32)),
+    )
+}
+
+fn hello(call: &Call, desk: &Desk<'_>) -> Answer {
+    match desk.live(call.bearer()) {
+        Some(_) => Answer::json(200, [("helloResponse", json!({ "response": "Hello World!" }))])
+            .with("x-ratelimit-limit", "2000")
+            .with("x-mashery-message-id", random::guid()),
+        None => mashery(403, "Not Authorized", "ERR_403_NOT_AUTHORIZED"),
+    }
+}
+
+/// The gateway's way to say no: a heading, and the reason in a header.
+pub(crate) fn mashery(status: u16, text: &str, code: &str) -> Answer {
+    Answer::new(status, "text/xml", format!("<h1>{text}</h1>"))
+        .with("x-mashery-error-code", code)
+        .with("x-mashery-message-id", random::guid())
+}
+
+fn pair(params: &[(String, String)]) -> Option<(String, String)> {
+    let secret = find(params, "client_secret")?;
+    Some((find(params, "client_id").unwrap_or_default().to_owned(), secret.to_owned()))
+}
+
+/// PingFederate writes the description first.
+fn ping_error(status: u16, error: &str, description: &str) -> Answer {
+    Answer::json(status, [("error_description", description.into()), ("error", error.into())])
+}
+
+fn okta_error(status: u16, code: &str, summary: &str) -> Answer {
+    Answer::json(
+        status,
+        [
+            ("errorCode", code.into()),
+            ("errorSummary", summary.into()),
+            ("errorLink", code.into()),
+            ("errorId", format!("oae{}", random::text(random::MIXED, 22)).into()),
+            ("errorCauses", json!([])),
+        ],
+    )
+}

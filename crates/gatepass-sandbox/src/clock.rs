@@ -1,0 +1,44 @@
+//! Clock: the sandbox's only time. It runs with the machine's and can be put forward.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Time since 1970, by the sandbox's clock.
+pub(crate) type Time = Duration;
+
+/// A century: further than any test goes, and far from where arithmetic ends.
+pub(crate) const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+#[derive(Debug)]
+pub(crate) struct Clock {
+    started: Time,
+    since: Instant,
+    advanced: Duration,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "this is where the sandbox asks the time")]
+    pub(crate) fn start() -> Self {
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { started, since: Instant::now(), advanced: Duration::ZERO }
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        self.started + self.since.elapsed() + self.advanced
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.advanced = self.advanced.saturating_add(by).min(FAR);
+    }
+
+    pub(crate) fn advanced(&self) -> Duration {
+        self.advanced
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.advanced = Duration::ZERO;
+    }
+}
+
+pub(crate) fn http_date(time: Time) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + time.min(FAR))
+}

@@ -1,0 +1,159 @@
+//! Cloudneeti, today Zscaler CSPM: a token service behind Azure API Management.
+
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer,
+    book::Desk,
+    call::Call,
+    random,
+    vendor::{Field, Vendor},
+};
+
+pub(crate) const VENDOR: Vendor = Vendor {
+    id: "cloudneeti",
+    fields: &[
+        Field::text("license_id", random::guid),
+        Field::text("account_id", random::guid),
+        Field::text("api_application_id", random::guid),
+        Field::secret("api_application_secret", || random::text(random::MIXED, 40)),
+        Field::secret("subscription_key", || random::text(random::HEX, 32)),
+    ],
+    key: &["license_id", "api_application_id"],
+    profiles: &[("cloudneeti", &["account_id"]), ("cloudneeti-account", &[])],
+    answer,
+};
+
+fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    let path = call.segments();
+    let (is_old, path) = match path.as_slice() {
+        ["api", rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let wanted = match path {
+        ["authorize", "license", _, "token"] => "POST",
+        ["onboarding", "license", _, "licenseAccounts"]
+        | ["compliance", "license", _, "account", _, "rescan"]
+        | ["audit", "license", _, "account", _, "benchmark", "CSBP", "summary"] => "GET",
+        _ => return refused(404, "Resource not found"),
+    };
+    if call.method.as_str() != wanted {
+        return refused(405, "Method Not Allowed").with("allow", wanted);
+    }
+    match (call.header(KEY_HEADER), path) {
+        (None, _) => gateway_refusal(MISSING_KEY),
+        (Some(key), _) if desk.client(|one| one.get("subscription_key") == key).is_none() => {
+            gateway_refusal(INVALID_KEY)
+        }
+        (Some(key), ["authorize", _, license, _]) => token(call, desk, key, license, is_old),
+        (Some(_), [_, _, license, .., "rescan"]) => {
+            account_call(call, desk, license, path[4], json!({ "jobId": random::guid() }))
+        }
+        (Some(_), [_, _, license, .., "summary"]) => account_call(
+            call,
+            desk,
+            license,
+            path[4],
+            json!([{ "benchmark": "CSBP", "passed": 12, "failed": 3 }]),
+        ),
+        (Some(_), path) => license_accounts(call, desk, path[2]),
+    }
+}
+
+fn token(call: &Call, desk: &mut Desk<'_>, key: &str, license: &str, is_old: bool) -> Answer {
+    if call.media_type().as_deref() != Some("application/json") {
+        return refused(415, "Unsupported Media Type");
+    }
+    let Some(Value::Object(body)) = call.json() else {
+        return refused(400, "The request body is not a JSON object");
+    };
+    let said = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let client = desk.client(|one| {
+        one.get("license_id") == license
+            && one.get("subscription_key") == key
+            && one.get("api_application_id") == said("APIApplicationId")
+            && one.get("api_application_secret") == said("Secret")
+    });
+    let Some(client) = client else {
+        return refused(401, "Invalid API application id or secret");
+    };
+    let account = call.query("accountId");
+    if account.is_some_and(|account| account != client.get("account_id")) {
+        return refused(403, "The account does not belong to this license");
+    }
+    let life = desk.life(&client, LIFE);
+    let mut claims = json!({
+        "iss": "gatepass sandbox", "sandbox": true, "jti": random::guid(),
+        "licenseId": license, "permissions": ["Account.Audit", "License.GetAPIAccess"],
+        "iat": desk.now.as_secs(), "exp": (desk.now + life).as_secs(),
+    });
+    if let Some(account) = account {
+        claims["accountId"] = account.into();
+    }
+    let token = random::jwt(&json!({ "alg": "HS256", "typ": "JWT" }), &claims, 32);
+    desk.issue(&token, &client, life, account);
+    let (code, message) = (("statusCode", 200.into()), ("message", DONE.into()));
+    if is_old {
+        Answer::token([("token", token.into()), code, message])
+    } else {
+        Answer::token([("result", json!({ "token": token })), code, message])
+    }
+}
+
+/// The license token opens this one, an account's does not.
+fn license_accounts(call: &Call, desk: &Desk<'_>, license: &str) -> Answer {
+    let Some(held) = desk.live(call.bearer()) else {
+        return refused(401, "Unauthorized");
+    };
+    let owner = desk.client(|one| one.key() == held.owner && one.get("license_id") == license);
+    let Some(owner) = owner.filter(|_| held.note.is_none()) else {
+        return refused(403, "A token of this license is required");
+    };
+    enveloped(json!({
+        "licenseId": license,
+        "accounts": [{
+            "accountId": owner.get("account_id"), "accountName": "Azure",
+            "isInApiScope": true, "connectorType": "Azure",
+        }],
+        "apis": ["Account.Audit", "License.GetAPIAccess"],
+    }))
+}
+
+/// Only the token of this very account opens these.
+fn account_call(
+    call: &Call,
+    desk: &Desk<'_>,
+    license: &str,
+    account: &str,
+    result: Value,
+) -> Answer {
+    let Some(held) = desk.live(call.bearer()) else {
+        return refused(401, "Unauthorized");
+    };
+    let owner = desk.client(|one| one.key() == held.owner && one.get("license_id") == license);
+    if owner.is_none() || held.note.as_deref() != Some(account) {
+        return refused(403, "A token of this account is required");
+    }
+    enveloped(result)
+}
+
+fn enveloped(result: Value) -> Answer {
+    Answer::json(200, [("result", result), ("statusCode", 200.into()), ("message", DONE.into())])
+}
+
+fn refused(status: u16, message: &str) -> Answer {
+    Answer::json(status, [("statusCode", status.into()), ("message", message.into())])
+}
+
+fn gateway_refusal(body: &str) -> Answer {
+    let mut answer = Answer::json_text(401, body).with("www-authenticate", GATEWAY);
+    answer.reason = Some("Access Denied");
+    answer
+}
+
+const KEY_HEADER: &str = "ocp-apim-subscription-key";
+const LIFE: u64 = 3_600;
+const DONE: &str = "Request Successful";
+const GATEWAY: &str = r#"AzureApiManagementKey realm="https://tmp-apim.azure-api.net/echo",name="Ocp-Apim-Subscription-Key",type="header""#;
+const MISSING_KEY: &str = r#"{ "statusCode": 401, "message": "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API." }"#;
+const INVALID_KEY: &str = r#"{ "statusCode": 401, "message": "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription." }"#;

@@ -1,0 +1,108 @@
+//! Bright Pattern's Configuration API: numbers as text, and an account that locks.
+
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    book::{Desk, Look},
+    call::{Call, find},
+    random,
+    vendor::{Field, Vendor},
+};
+
+pub(crate) const VENDOR: Vendor = Vendor {
+    id: "configapi",
+    fields: &[
+        Field::text("client_id", || format!("sandbox.{}", random::text(random::LOWER, 8))),
+        Field::secret("client_secret", || random::text(random::HEX_UPPER, 64)),
+        Field::text("scope", || format!("{}.sandbox.example", random::text(random::LOWER, 8))),
+    ],
+    key: &["client_id"],
+    profiles: &[("configapi", &[])],
+    answer,
+};
+
+fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    match (call.method.as_str(), call.segments().as_slice()) {
+        ("POST", ["configapi", "v2" | "v3", "oauth", "token"]) => token(call, desk),
+        ("GET", ["configapi", "v2", "phone", "user"]) => phone_users(call, desk),
+        ("GET", ["configapi", "v2", "user", name]) => user(call, desk, name),
+        (_, ["configapi", "v2" | "v3", "oauth", "token"]) => Answer::only("POST"),
+        (_, ["configapi", "v2", "phone", "user"] | ["configapi", "v2", "user", _]) => {
+            Answer::only("GET")
+        }
+        _ => Answer::not_found(),
+    }
+}
+
+fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    if !call.is_form() {
+        return Answer::new(415, "text/plain", "Unsupported Media Type");
+    }
+    let form = call.form();
+    let said = |name: &str| find(&form, name).unwrap_or_default();
+    let Some(client) = desk.client(|one| one.get("client_id") == said("client_id")) else {
+        return refused();
+    };
+    if desk.failures(&client) >= ATTEMPTS {
+        return refused();
+    }
+    if said("grant_type") != "client_credentials"
+        || said("client_secret") != client.get("client_secret")
+        || said("scope") != client.get("scope")
+    {
+        desk.failed(&client);
+        return refused();
+    }
+    let life = desk.life(&client, 3_600);
+    let token = random::marked(random::HEX_MARK, random::HEX_UPPER, 64);
+    desk.issue(&token, &client, life, None);
+    Answer::token([
+        ("access_token", token.into()),
+        ("token_type", "Bearer".into()),
+        ("expires_in", life.as_secs().to_string().into()),
+        ("scope", client.get("scope").into()),
+    ])
+}
+
+/// One answer for a wrong parameter, a locked account and an inactive tenant.
+fn refused() -> Answer {
+    Answer::new(401, "text/plain", "Authentication failed")
+}
+
+fn phone_users(call: &Call, desk: &Desk<'_>) -> Answer {
+    let body = json!([{
+        "extension": "1000", "loginId": "sandbox", "firstName": "Sandbox", "lastName": "User",
+        "external": "16505555555", "voiceMail": true, "greeting": false,
+    }]);
+    not_let_in(call, desk).unwrap_or_else(|| Answer::json_text(200, body.to_string()))
+}
+
+fn user(call: &Call, desk: &Desk<'_>, name: &str) -> Answer {
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let found = desk.client(|one| one.get("client_id") == name);
+    not_let_in(call, desk).unwrap_or_else(|| match found {
+        Some(client) => Answer::json(
+            200,
+            [("loginId", client.get("client_id").into()), ("disabled", false.into())],
+        ),
+        None => failed(404, 4, "User not found"),
+    })
+}
+
+fn not_let_in(call: &Call, desk: &Desk<'_>) -> Option<Answer> {
+    match call.bearer().map(|token| desk.look(token)) {
+        Some(Look::Live(_)) => None,
+        Some(Look::Expired) => Some(failed(401, 2, "Access token expired")),
+        Some(Look::Unknown) => Some(failed(401, 1, "Access token does not exist")),
+        None => Some(failed(401, 1, "Authorization header is missing")),
+    }
+}
+
+fn failed(status: u16, code: u32, message: &str) -> Answer {
+    Answer::json(status, [("errorCode", code.into()), ("errorMessage", message.into())])
+}
+
+/// Failed attempts after which the account is locked, even for the right secret.
+const ATTEMPTS: u32 = 5;

@@ -1,0 +1,217 @@
+//! The control API under `/_sandbox/`: JSON in, JSON out, for tests in any language.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{Path, Request, State},
+    response::Response,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    client::{Client, NewClient},
+    error::{Error, Result},
+    faults::{Fault, TABLE},
+    front::{App, own_answer, small_body},
+    state::State as Remembered,
+    vendor,
+};
+
+pub(crate) async fn answer(
+    State(app): State<App>,
+    Path(what): Path<String>,
+    request: Request,
+) -> Response {
+    let method = request.method().as_str().to_owned();
+    let Some(body) = small_body(request.into_body()).await else {
+        return own_answer(413, &json!({ "error": "the request is too large" }));
+    };
+    let mut state = app.memory.lock();
+    let done = match (method.as_str(), what.as_str()) {
+        ("GET", "state") => Ok(json!(state.snapshot())),
+        ("GET", "requests") => Ok(json!({ "requests": state.log() })),
+        ("GET", "faults") => Ok(list_faults(&state)),
+        ("POST", "clients") => add_client(&mut state, &body),
+        ("POST", "faults") => add_fault(&mut state, &body),
+        ("POST", "time") => advance(&mut state, &body),
+        ("POST", "revoke") => revoke(&mut state, &body),
+        ("POST", "reset") => Ask::read(&body, &[]).map(|_| {
+            state.reset();
+            json!({ "reset": true })
+        }),
+        (_, known) if NAMES.contains(&known) => {
+            return own_answer(405, &json!({ "error": format!("{known} wants another method") }));
+        }
+        (_, unknown) => {
+            let error = Error::unknown("control", unknown, NAMES.iter().copied());
+            return own_answer(404, &json!({ "error": error.to_string() }));
+        }
+    };
+    match done {
+        Ok(value) => own_answer(200, &value),
+        Err(error) => own_answer(400, &json!({ "error": error.to_string() })),
+    }
+}
+
+/// `{"provider":"cisco","fields":{…},"ttl_seconds":60}`; every field but the provider may be left
+/// out, and without a provider every one gets a client.
+fn add_client(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+    let ask = Ask::read(body, &["provider", "fields", "ttl_seconds"])?;
+    let lifetime = ask.whole("ttl_seconds")?.map(Duration::from_secs);
+    let Some(provider) = ask.text("provider")? else {
+        let mut made = Map::new();
+        for vendor in vendor::ALL {
+            let client = Client { lifetime, ..Client::made_up(vendor) };
+            made.insert(vendor.id.to_owned(), json!(client));
+            state.add_client(client);
+        }
+        return Ok(json!({ "clients": made }));
+    };
+    let mut new = NewClient::new(&provider);
+    if let Some(lifetime) = lifetime {
+        new = new.lifetime(lifetime);
+    }
+    match ask.0.get("fields") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(fields)) => {
+            for (name, value) in fields {
+                let Value::String(value) = value else {
+                    return Err(Error::usage(format!("{name} must be a string")));
+                };
+                new = new.field(name, value);
+            }
+        }
+        Some(_) => return Err(Error::usage("fields must be an object")),
+    }
+    let client = new.build()?;
+    let answer = json!({ "provider": provider, "fields": client });
+    state.add_client(client);
+    Ok(answer)
+}
+
+/// `{"provider":"cisco","fault":"status-503","times":3,"applies_to":"token"}` and the fault's own
+/// parameters beside them; or `{"clear":true}`.
+fn add_fault(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+    let own = ["provider", "fault", "times", "applies_to", "clear"];
+    let params = || Fault::all().flat_map(|fault| fault.params.iter().copied());
+    let known: Vec<&str> = own.into_iter().chain(params()).collect();
+    let ask = Ask::read(body, &known)?;
+    if ask.flag("clear")? {
+        state.faults.clear();
+    }
+    if let Some(name) = ask.text("fault")? {
+        let mut fault = Fault::new(name);
+        if let Some(provider) = ask.text("provider")? {
+            fault = fault.provider(provider);
+        }
+        if let Some(times) = ask.whole("times")? {
+            fault = fault.times(u32::try_from(times).unwrap_or(u32::MAX));
+        }
+        if let Some(target) = ask.text("applies_to")? {
+            fault = fault.on(target.parse()?);
+        }
+        for (name, value) in &ask.0 {
+            match value {
+                _ if own.contains(&name.as_str()) => {}
+                Value::String(text) => fault = fault.param(name, text),
+                Value::Number(number) => fault = fault.param(name, number.to_string()),
+                _ => return Err(Error::usage(format!("{name} must be a string or a number"))),
+            }
+        }
+        fault.check()?;
+        state.faults.add(fault);
+    } else if !ask.flag("clear")? {
+        return Err(Error::usage("name a fault, or clear them: {\"clear\":true}"));
+    }
+    Ok(json!({ "waiting": waiting(state) }))
+}
+
+fn list_faults(state: &Remembered) -> Value {
+    let known: Vec<Value> = Fault::all()
+        .map(|fault| {
+            json!({
+                "name": fault.name, "help": fault.help,
+                "applies_to": fault.target.to_string(), "params": fault.params,
+            })
+        })
+        .collect();
+    debug_assert_eq!(known.len(), TABLE.len());
+    json!({ "faults": known, "waiting": waiting(state) })
+}
+
+fn waiting(state: &Remembered) -> Vec<Value> {
+    let one =
+        |(name, provider, times)| json!({ "fault": name, "provider": provider, "times": times });
+    state.faults.waiting().map(one).collect()
+}
+
+fn advance(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+    let ask = Ask::read(body, &["advance_seconds"])?;
+    let seconds = ask.whole("advance_seconds")?;
+    let seconds = seconds.ok_or_else(|| Error::usage("advance_seconds is missing"))?;
+    state.clock.advance(Duration::from_secs(seconds));
+    let advanced = state.clock.advanced().as_secs();
+    Ok(json!({ "now": state.clock.now().as_secs(), "advanced_seconds": advanced }))
+}
+
+fn revoke(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+    let ask = Ask::read(body, &["provider"])?;
+    let mut revoked = 0;
+    match ask.text("provider")? {
+        Some(provider) => revoked += state.revoke_all(&provider)?,
+        None => {
+            for vendor in vendor::ALL {
+                revoked += state.revoke_all(vendor.id)?;
+            }
+        }
+    }
+    Ok(json!({ "revoked": revoked }))
+}
+
+/// The object somebody posted, with members that are all known.
+struct Ask(Map<String, Value>);
+
+impl Ask {
+    fn read(body: &[u8], known: &[&str]) -> Result<Self> {
+        if body.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
+            return Err(Error::usage("the request is not a JSON object"));
+        };
+        match members.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(Error::unknown("field", name, known.iter().copied())),
+            None => Ok(Self(members)),
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(Error::usage(format!("{name} must be a string"))),
+        }
+    }
+
+    fn whole(&self, name: &str) -> Result<Option<u64>> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let whole = value.as_u64();
+                whole
+                    .map(Some)
+                    .ok_or_else(|| Error::usage(format!("{name} must be a whole number")))
+            }
+        }
+    }
+
+    fn flag(&self, name: &str) -> Result<bool> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(Error::usage(format!("{name} must be true or false"))),
+        }
+    }
+}
+
+const NAMES: &[&str] = &["state", "requests", "faults", "clients", "time", "revoke", "reset"];

@@ -1,0 +1,349 @@
+//! Fault: a way for a vendor to misbehave, by name, for some requests or for all.
+
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    clock::Time,
+    error::{Error, Result},
+    vendor,
+};
+
+mod act;
+mod body;
+mod table;
+mod wire;
+
+pub(crate) use table::TABLE;
+
+/// A fault to inject: its name, where, how often.
+///
+/// As text it is `[provider:]name[*times][,param=value…]`, for example
+/// `cisco:status-503*3,retry_after=7`.
+///
+/// ```
+/// # fn main() -> Result<(), gatepass_sandbox::Error> {
+/// use gatepass_sandbox::Fault;
+///
+/// let fault = Fault::new("status-503").provider("cisco").times(3).param("retry_after", "7");
+/// let same: Fault = "cisco:status-503*3,retry_after=7".parse()?;
+/// assert_eq!(fault, same);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fault {
+    name: String,
+    provider: Option<String>,
+    times: Option<u32>,
+    target: Option<Target>,
+    params: BTreeMap<String, String>,
+}
+
+/// Which requests of a vendor a fault applies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// Requests to the token endpoint.
+    Token,
+    /// Requests to the API behind it.
+    Api,
+    /// All of them.
+    Both,
+}
+
+/// One line of the list of faults.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FaultInfo {
+    /// The name to inject it by.
+    pub name: &'static str,
+    /// What happens, in one line.
+    pub help: &'static str,
+    /// The requests it applies to unless told otherwise.
+    pub target: Target,
+    /// The parameters it takes.
+    pub params: &'static [&'static str],
+}
+
+impl Fault {
+    /// A fault by name, for every request to every token endpoint until cleared.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            provider: None,
+            times: None,
+            target: None,
+            params: BTreeMap::new(),
+        }
+    }
+
+    /// Only this provider.
+    #[must_use]
+    pub fn provider(mut self, id: impl Into<String>) -> Self {
+        self.provider = Some(id.into());
+        self
+    }
+
+    /// Only the next `times` requests.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// Which requests; by default what [`FaultInfo::target`] says.
+    #[must_use]
+    pub fn on(mut self, target: Target) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    /// Sets a parameter of the fault.
+    #[must_use]
+    pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.params.insert(name.into(), value.into());
+        self
+    }
+
+    /// Every fault there is.
+    pub fn all() -> impl Iterator<Item = FaultInfo> {
+        TABLE.iter().map(|row| row.info)
+    }
+
+    fn row(&self) -> Result<&'static Row> {
+        let row = TABLE.iter().find(|row| row.info.name == self.name);
+        row.ok_or_else(|| {
+            Error::unknown("fault", &self.name, TABLE.iter().map(|row| row.info.name))
+        })
+    }
+
+    /// Does everything it names exist?
+    pub(crate) fn check(&self) -> Result<()> {
+        let row = self.row()?;
+        if let Some(id) = &self.provider {
+            vendor::named(id)?;
+        }
+        for name in self.params.keys() {
+            if !row.info.params.contains(&name.as_str()) {
+                let what = format!("parameter of {}", self.name);
+                return Err(Error::unknown(&what, name, row.info.params.iter().copied()));
+            }
+        }
+        for (name, value) in &self.params {
+            if NUMBERS.contains(&name.as_str()) && value.parse::<u64>().is_err() {
+                return Err(Error::usage(format!("{name} must be a whole number")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Fault {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (head, params) = text.split_once(',').unwrap_or((text, ""));
+        let (provider, head) = match head.split_once(':') {
+            Some((provider, rest)) => (Some(provider), rest),
+            None => (None, head),
+        };
+        let (name, times) = head.split_once('*').map_or((head, None), |(n, t)| (n, Some(t)));
+        let mut fault = Self::new(name);
+        fault.provider = provider.map(str::to_owned);
+        if let Some(times) = times {
+            let times = times.parse();
+            fault.times = Some(times.map_err(|_| Error::usage("times must be a whole number"))?);
+        }
+        for param in params.split(',').filter(|param| !param.is_empty()) {
+            let Some((name, value)) = param.split_once('=') else {
+                return Err(Error::usage("a fault's parameter is written name=value"));
+            };
+            if name == "on" {
+                fault.target = Some(value.parse()?);
+            } else {
+                fault.params.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        fault.check()?;
+        Ok(fault)
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fault")
+            .field("name", &self.name)
+            .field("provider", &self.provider)
+            .field("times", &self.times)
+            .field("target", &self.target)
+            .field("params", &self.params.keys())
+            .finish()
+    }
+}
+
+impl Target {
+    fn includes(self, is_for_token: bool) -> bool {
+        match self {
+            Self::Token => is_for_token,
+            Self::Api => !is_for_token,
+            Self::Both => true,
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "token" => Ok(Self::Token),
+            "api" => Ok(Self::Api),
+            "both" => Ok(Self::Both),
+            other => Err(Error::unknown("target", other, ["token", "api", "both"])),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "token",
+            Self::Api => "api",
+            Self::Both => "both",
+        })
+    }
+}
+
+/// The faults that are waiting for their requests, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Rack(Vec<Fault>);
+
+impl Rack {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        if fault.times != Some(0) {
+            self.0.push(fault);
+        }
+    }
+
+    /// Takes the fault for one request, and counts it down.
+    pub(crate) fn take(&mut self, provider: &str, is_for_token: bool) -> Option<Armed> {
+        let fits = |fault: &Fault| {
+            let row = fault.row().ok()?;
+            let is_here = fault.provider.as_deref().is_none_or(|id| id == provider);
+            let target = fault.target.unwrap_or(row.info.target);
+            (is_here && target.includes(is_for_token)).then_some(row)
+        };
+        let found = self.0.iter().enumerate().find_map(|(at, f)| Some((at, fits(f)?)));
+        let (at, row) = found?;
+        let armed = Armed { row, params: self.0[at].params.clone() };
+        if let Some(times) = &mut self.0[at].times {
+            *times -= 1;
+            if *times == 0 {
+                self.0.remove(at);
+            }
+        }
+        Some(armed)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The name, provider and remaining times of each.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<u32>)> {
+        self.0.iter().map(|f| (f.name.as_str(), f.provider.as_deref(), f.times))
+    }
+}
+
+/// A fault about to happen.
+pub(crate) struct Armed {
+    row: &'static Row,
+    params: BTreeMap<String, String>,
+}
+
+/// What a fault may look at.
+pub(crate) struct Scene<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) provider: &'static str,
+    pub(crate) now: Time,
+    params: &'a BTreeMap<String, String>,
+}
+
+/// One fault: what is told about it, and what it does.
+pub(crate) struct Row {
+    info: FaultInfo,
+    act: Act,
+}
+
+pub(crate) enum Act {
+    /// The vendor is not asked at all.
+    Instead(fn(&Scene<'_>) -> Answer),
+    /// The vendor's own answer, changed.
+    After(fn(&Scene<'_>, Answer) -> Answer),
+    /// A status and nothing else.
+    Status(u16),
+    /// The vendor's own answer with another status.
+    Relabelled(u16),
+    /// Another status line entirely, which no HTTP library would write.
+    StatusLine(&'static str),
+    /// An error in the form of RFC 6749.
+    OAuthError(u16, &'static str),
+    /// Sent elsewhere, with this status.
+    Redirect(u16),
+    /// A member of the token answer, set to this JSON.
+    Member(Place, &'static str),
+    /// A member of the token answer, taken out.
+    Without(Place),
+}
+
+/// A member of a token answer, wherever the vendor keeps it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Token,
+    Expiry,
+    Type,
+}
+
+impl Armed {
+    pub(crate) fn name(&self) -> &'static str {
+        self.row.info.name
+    }
+
+    /// What the client gets. `honest` asks the vendor, which some faults leave out.
+    pub(crate) fn happen(
+        &self,
+        call: &Call,
+        provider: &'static str,
+        now: Time,
+        honest: impl FnOnce() -> Answer,
+    ) -> Answer {
+        let scene = Scene { call, provider, now, params: &self.params };
+        act::happen(&self.row.act, &scene, honest)
+    }
+}
+
+impl Scene<'_> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.params.get(name).map(String::as_str)
+    }
+
+    pub(crate) fn number(&self, name: &str, usual: u64) -> u64 {
+        self.text(name).and_then(|text| text.parse().ok()).unwrap_or(usual)
+    }
+
+    /// A number of things that are made in memory, so not too many.
+    pub(crate) fn count(&self, name: &str, usual: usize) -> usize {
+        let count = self.number(name, usual as u64);
+        usize::try_from(count).unwrap_or(LARGEST).min(LARGEST)
+    }
+
+    pub(crate) fn pause(&self) -> Duration {
+        Duration::from_millis(self.number("milliseconds", 1_000))
+    }
+}
+
+/// The parameters that must be whole numbers.
+const NUMBERS: &[&str] = &["seconds", "milliseconds", "bytes", "count"];
+
+const LARGEST: usize = 64 << 20;

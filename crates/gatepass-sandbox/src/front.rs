@@ -1,0 +1,149 @@
+//! The front door: from an HTTP request to a vendor's answer, counted and logged.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::any,
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
+
+use crate::{
+    answer::{Answer, Delivery},
+    call::Call,
+    clock, control,
+    state::Memory,
+    vendor,
+};
+
+/// What every request needs: the memory, and where the sandbox listens.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) port: u16,
+}
+
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .route("/_sandbox/{what}", any(control::answer))
+        .fallback(answer)
+        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app)
+}
+
+/// Lets in only requests that were meant for this sandbox. A page on the web that points its own
+/// name at loopback (DNS rebinding) says that name in `Host`; one that posts here says so in
+/// `Origin`.
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    if !is_ours(request.uri(), request.headers(), app.port) {
+        let text = "the Host of a request to the sandbox is its loopback address and port";
+        return Answer::json(403, [("error", text.into())]).into_response();
+    }
+    let is_control = request.uri().path().starts_with("/_sandbox");
+    if is_control && request.headers().contains_key(header::ORIGIN) {
+        let text = "no web page may control the sandbox";
+        return Answer::json(403, [("error", text.into())]).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_ours(uri: &Uri, headers: &HeaderMap, port: u16) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let host = host.to_str().ok().and_then(|text| text.parse().ok());
+    host.is_some_and(|host| is_loopback(&host, port))
+        && uri.authority().is_none_or(|host| is_loopback(host, port))
+}
+
+fn is_loopback(authority: &Authority, port: u16) -> bool {
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let is_loopback = name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let is_bare = authority.port().is_none() && matches!(port, 80 | 443);
+    is_loopback
+        && !authority.as_str().contains('@')
+        && (is_bare || authority.port_u16() == Some(port))
+}
+
+async fn answer(State(app): State<App>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let prefix = parts.uri.path().split('/').nth(1).unwrap_or_default();
+    let vendor = match vendor::named(prefix) {
+        Ok(vendor) => vendor,
+        Err(error) => {
+            return Answer::json(404, [("error", error.to_string().into())]).into_response();
+        }
+    };
+    let flight = Flight::begin(&app, vendor.id);
+    let read = to_bytes(body, LARGEST_BODY).await;
+    let is_too_large = read.is_err();
+    let body: Bytes = read.unwrap_or_default();
+    let call = Call::new(parts.method, &parts.uri, prefix, parts.headers, body);
+
+    let answer = {
+        let mut state = app.memory.lock();
+        let armed = state.faults.take(vendor.id, call.is_for_token());
+        let mut desk = state.desk(vendor.id);
+        let now = desk.now;
+        let mut honest = || match is_too_large {
+            true => Answer::json(413, [("message", "request entity too large".into())]),
+            false => (vendor.answer)(&call, &mut desk),
+        };
+        let answer = match &armed {
+            Some(fault) => fault.happen(&call, vendor.id, now, honest),
+            None => honest(),
+        };
+        let status = match answer.delivery {
+            Delivery::Never => None,
+            _ => Some(answer.status),
+        };
+        let fault = armed.as_ref().map(|fault| fault.name());
+        state.record(vendor.id, &call, status, answer.issued, fault);
+        answer.with("date", clock::http_date(now))
+    };
+    match answer.delivery {
+        Delivery::Late(wait) => tokio::time::sleep(wait).await,
+        Delivery::Never => std::future::pending().await,
+        Delivery::Whole | Delivery::Raw(_) => {}
+    }
+    drop(flight);
+    answer.into_response()
+}
+
+/// One request being answered; gone when it was, or when its client left.
+struct Flight {
+    app: App,
+    provider: &'static str,
+}
+
+impl Flight {
+    fn begin(app: &App, provider: &'static str) -> Self {
+        app.memory.lock().begin(provider);
+        Self { app: app.clone(), provider }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.app.memory.lock().end(self.provider);
+    }
+}
+
+/// A body that control requests send; larger ones read as empty.
+pub(crate) async fn small_body(body: Body) -> Option<Bytes> {
+    to_bytes(body, LARGEST_BODY).await.ok()
+}
+
+/// A plain JSON answer of the sandbox itself.
+pub(crate) fn own_answer(status: u16, value: &serde_json::Value) -> Response {
+    let mut response = Answer::json_text(status, value.to_string()).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+const LARGEST_BODY: usize = 64 << 10;

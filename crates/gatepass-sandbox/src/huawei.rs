@@ -1,0 +1,111 @@
+//! Huawei OneAccess: the same token until it ends, and refusals that quote the token.
+
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    book::{Desk, Look},
+    call::{Call, find},
+    random,
+    vendor::{Field, Vendor},
+};
+
+pub(crate) const VENDOR: Vendor = Vendor {
+    id: "huawei",
+    fields: &[
+        Field::text("client_id", || random::text(random::MIXED, 32)),
+        Field::secret("client_secret", || random::text(random::MIXED, 40)),
+    ],
+    key: &["client_id"],
+    profiles: &[("huawei", &[])],
+    answer,
+};
+
+fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    match (call.method.as_str(), call.segments().as_slice()) {
+        ("POST", ["api", "v2", "tenant", "token"]) => token(call, desk),
+        ("GET", ["api", "v2", "tenant", "users"]) => users(call, desk),
+        (_, ["api", "v2", "tenant", "token"]) => Answer::only("POST"),
+        (_, ["api", "v2", "tenant", "users"]) => Answer::only("GET"),
+        _ => Answer::not_found(),
+    }
+}
+
+fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+    if call.has_other_body() {
+        return Answer::oauth_error(415, "invalid_request", "Content type not supported");
+    }
+    let form = call.form();
+    let mut pairs = call.basic();
+    if let (Some(id), Some(secret)) = (find(&form, "client_id"), find(&form, "client_secret")) {
+        pairs.push((id.to_owned(), secret.to_owned()));
+    }
+    let Some(client) = desk.client_by_pair(&pairs) else {
+        return Answer::oauth_error(401, "invalid_client", "Bad client credentials");
+    };
+    match find(&form, "grant_type").or_else(|| call.query("grant_type")) {
+        Some("client_credentials") => {}
+        Some(_) => {
+            return Answer::oauth_error(400, "unsupported_grant_type", "Unsupported grant type");
+        }
+        None => return Answer::oauth_error(400, "invalid_request", "Missing grant type"),
+    }
+    // `expires_in` is what is left, and an unexpired token is returned as it is.
+    let (token, id_token, left) = match desk.held(&client) {
+        Some((token, held)) => {
+            let left = held.until.saturating_sub(desk.now);
+            (token, held.note.unwrap_or_default(), left)
+        }
+        None => {
+            let life = desk.life(&client, 1_800);
+            let token = random::marked_guid(random::HEX_MARK);
+            let claims = json!({
+                "iss": "gatepass sandbox", "sandbox": true, "sub": client.get("client_id"),
+                "aud": client.get("client_id"), "jti": random::guid(),
+                "iat": desk.now.as_secs(), "exp": (desk.now + life).as_secs(),
+            });
+            let header = json!({ "kid": random::text(random::HEX, 32), "alg": "RS256" });
+            let id_token = random::jwt(&header, &claims, 256);
+            desk.issue(&id_token, &client, life, None);
+            desk.issue(&token, &client, life, Some(&id_token));
+            (token, id_token, life)
+        }
+    };
+    Answer::token([
+        ("access_token", token.into()),
+        ("token_type", "Bearer".into()),
+        ("expires_in", left.as_secs().into()),
+        ("scope", "all".into()),
+        ("id_token", id_token.into()),
+    ])
+}
+
+fn users(call: &Call, desk: &Desk<'_>) -> Answer {
+    let Some(token) = call.bearer() else {
+        return Answer::oauth_error(401, "unauthorized_user", "User is not authorized");
+    };
+    let refused = |text: String| Answer::oauth_error(400, "invalid_token", &text);
+    match desk.look(token) {
+        Look::Expired => return refused(format!("Access token expired:{token}")),
+        Look::Unknown => return refused(format!("Invalid access token: {token}")),
+        Look::Live(_) => {}
+    }
+    if let Some(missing) = ["org_id", "offset", "limit"].iter().find(|n| call.query(n).is_none()) {
+        let text = format!("Parameter {missing} required.");
+        let members = [("error_code", "USER.0002".into()), ("error_msg", text.into())];
+        return Answer::json(400, members);
+    }
+    Answer::json(
+        200,
+        [
+            ("total", 1.into()),
+            (
+                "users",
+                json!([{
+                    "user_id": "5a4db0c500000001", "org_id": "5a4db0c500000000",
+                    "user_name": "sandbox", "disabled": false, "locked": "false", "grade": 0,
+                }]),
+            ),
+        ],
+    )
+}

@@ -1,0 +1,76 @@
+//! The vendors of gatepass on loopback, with their quirks and faults.
+//!
+//! Start a [`Sandbox`], point a client at its addresses, and see what it did:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), gatepass_sandbox::Error> {
+//! use gatepass_sandbox::{Fault, Sandbox};
+//!
+//! let sandbox = Sandbox::start().await?;
+//! sandbox.inject(Fault::new("status-503").provider("cisco").times(2))?;
+//! let base_url = sandbox.base_url("cisco"); // and /as/token.oauth2 behind it
+//! let client = sandbox.client("cisco"); // the made-up client it accepts
+//! assert_eq!(sandbox.state().provider("cisco").issued, 0);
+//! sandbox.shutdown().await;
+//! # Ok(()) }
+//! ```
+//!
+//! Each vendor is as strict as the real one: a wrong secret, a missing header or a wrong content
+//! type is refused with the vendor's own bytes, and its API accepts live tokens only. Everything is
+//! made up for the run, and every token carries a mark (`Sandbox`, `SANDBOX`, `5A4DB0C5`, or a claim
+//! `"sandbox": true`), so that nobody takes one for real. It listens on loopback only, and refuses
+//! requests whose `Host` is another.
+//!
+//! | vendor | token endpoints, after `/<provider>` | API that accepts its tokens |
+//! |-|-|-|
+//! | `celerdata` | `POST /api/1.0/token` | `GET /api/1.0/clusters`, `…/clusters/{id}/state` |
+//! | `cisco` | `POST /as/token.oauth2`, `POST /oauth2/default/v1/token` | `GET /hello` |
+//! | `cloudneeti` | `POST [/api]/authorize/license/{license}/token` | `GET [/api]/onboarding/license/{license}/licenseAccounts`, `…/compliance/…/rescan`, `…/audit/…/summary` |
+//! | `configapi` | `POST /configapi/v2/oauth/token`, `…/v3/…` | `GET /configapi/v2/phone/user`, `…/user/{name}` |
+//! | `huawei` | `POST /api/v2/tenant/token` | `GET /api/v2/tenant/users?org_id=&offset=0&limit=10` |
+//!
+//! Time is the sandbox's own: [`Sandbox::advance`] ends tokens and rate limits, so no test sleeps.
+//!
+//! # Control from outside
+//!
+//! JSON under `/_sandbox/`: `GET state`, `GET requests`, `GET faults`, `POST clients`
+//! (`{"provider":"cisco","fields":{…},"ttl_seconds":60}`), `POST faults`
+//! (`{"provider":"cisco","fault":"status-503","times":3}`, `{"clear":true}`), `POST time`
+//! (`{"advance_seconds":60}`), `POST revoke` (`{"provider":"cisco"}`), `POST reset`. An unknown name
+//! is a 400 that says the nearest known one.
+//!
+//! # What is not here
+//!
+//! An authorization page for the implicit grant; HTTP/2; faults of TLS itself, of DNS, and of
+//! connections that never open. Signatures of JWTs are random bytes.
+
+mod answer;
+mod book;
+mod call;
+mod celerdata;
+mod cisco;
+mod client;
+mod clock;
+mod cloudneeti;
+mod configapi;
+mod control;
+mod error;
+mod faults;
+mod front;
+mod huawei;
+mod random;
+mod sandbox;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "tls")]
+mod tls;
+mod vendor;
+
+pub use client::{Client, NewClient};
+pub use error::{Error, ErrorKind, Result};
+pub use faults::{Fault, FaultInfo, Target};
+pub use sandbox::{Builder, Sandbox};
+pub use state::{Counters, Entry, Snapshot};

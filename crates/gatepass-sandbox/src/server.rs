@@ -1,0 +1,172 @@
+//! The server: accepts connections on loopback, and breaks them the way a fault wants.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, response::Response};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tower::Service as _;
+
+use crate::answer::{End, Raw};
+
+/// How a connection starts.
+#[derive(Clone)]
+pub(crate) enum Opening {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(tokio_rustls::TlsAcceptor),
+}
+
+/// Serves until told to stop, then lets running answers finish for a moment.
+pub(crate) async fn run(
+    listener: TcpListener,
+    opening: Opening,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = stop.changed() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => {
+                    connections.spawn(open(tcp, opening.clone(), router.clone(), stop.clone()));
+                }
+                // Out of descriptors, most likely; they come back when connections end.
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            },
+        }
+    }
+    drop(listener);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if timeout(GRACE, finished).await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn open(tcp: TcpStream, opening: Opening, router: Router, stop: watch::Receiver<bool>) {
+    if tcp.set_nodelay(true).is_err() {
+        return;
+    }
+    match opening {
+        Opening::Plain => serve(tcp, router, stop).await,
+        #[cfg(feature = "tls")]
+        Opening::Tls(acceptor) => {
+            if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, acceptor.accept(tcp)).await {
+                serve(stream, router, stop).await;
+            }
+        }
+    }
+}
+
+async fn serve<S: Socket>(socket: S, router: Router, mut stop: watch::Receiver<bool>) {
+    let by_hand = Arc::new(Mutex::new(None));
+    let service = {
+        let by_hand = Arc::clone(&by_hand);
+        service_fn(move |request: Request<Incoming>| -> Answering {
+            let (mut router, by_hand) = (router.clone(), Arc::clone(&by_hand));
+            Box::pin(async move {
+                let answered: Result<Response, Infallible> =
+                    router.call(request.map(Body::new)).await;
+                let Ok(mut response) = answered;
+                match response.extensions_mut().remove::<Raw>() {
+                    Some(raw) => {
+                        *by_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(raw);
+                        Err(ByHand)
+                    }
+                    None => Ok(response),
+                }
+            })
+        })
+    };
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(socket), service);
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            _ = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break,
+            _ = stop.changed(), if !is_stopping => {
+                is_stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    }
+    let mut socket = connection.into_parts().io.into_inner();
+    let raw = by_hand.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match raw {
+        Some(raw) => write_by_hand(&mut socket, raw).await,
+        None => drop(socket.shutdown().await),
+    }
+}
+
+/// A client that has gone away is no failure here, so errors just end the connection.
+async fn write_by_hand<S: Socket>(socket: &mut S, raw: Raw) {
+    if socket.write_all(&raw.first).await.is_err() {
+        return;
+    }
+    for byte in raw.rest {
+        sleep(raw.pause).await;
+        if socket.write_all(&[byte]).await.is_err() || socket.flush().await.is_err() {
+            return;
+        }
+    }
+    match raw.end {
+        End::Close => drop(socket.shutdown().await),
+        End::Reset => {
+            drop(socket.flush().await);
+            drop(socket.tcp().set_zero_linger());
+        }
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response, ByHand>> + Send>>;
+
+/// Tells the HTTP library to step aside: the answer is written by hand.
+#[derive(Debug)]
+struct ByHand;
+
+impl fmt::Display for ByHand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("answered by hand")
+    }
+}
+
+impl std::error::Error for ByHand {}
+
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Socket for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Socket for tokio_rustls::server::TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+const GRACE: Duration = Duration::from_secs(1);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,292 @@
+//! What the sandbox remembers: a book for each vendor, the counters, and the log of requests.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use crate::{
+    book::{Book, Desk},
+    call::Call,
+    client::Client,
+    clock::Clock,
+    error::Result,
+    faults::{Fault, Rack},
+    vendor,
+};
+
+/// What happened so far, for one provider or for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Requests, to token endpoints and to the APIs behind them.
+    pub requests: u64,
+    /// Requests to token endpoints.
+    pub token_requests: u64,
+    /// Requests to the APIs.
+    pub api_requests: u64,
+    /// Answers that handed out a token.
+    pub issued: u64,
+    /// Requests the vendor itself refused: status 400 or above, without a fault.
+    pub refused: u64,
+    /// Requests answered, or not answered, by a fault.
+    pub faults: u64,
+    /// Requests being answered now.
+    pub in_flight: u64,
+    /// The most requests that were being answered at once.
+    pub in_flight_max: u64,
+    /// Requests whose URL showed a secret or a token.
+    pub secrets_in_url: u64,
+    /// Tokens an API would accept now.
+    pub live_tokens: u64,
+}
+
+/// The counters of a sandbox at one moment.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The sandbox's clock, in seconds since 1970.
+    pub now: u64,
+    /// How far the clock was put forward.
+    pub advanced_seconds: u64,
+    /// All providers together.
+    #[serde(flatten)]
+    pub total: Counters,
+    /// Each provider, by its id.
+    pub providers: BTreeMap<&'static str, Counters>,
+}
+
+impl Snapshot {
+    /// One provider's counters; all zero for a provider that does not exist.
+    pub fn provider(&self, id: &str) -> Counters {
+        self.providers.get(id).copied().unwrap_or_default()
+    }
+}
+
+/// One request in the log: what was asked, without any value that could be a secret.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Entry {
+    /// When, in seconds since 1970 by the sandbox's clock.
+    pub at: u64,
+    /// The provider it went to.
+    pub provider: &'static str,
+    /// The method.
+    pub method: String,
+    /// The path without the query.
+    pub path: String,
+    /// The names in the query.
+    pub query: Vec<String>,
+    /// The names of the headers.
+    pub headers: Vec<String>,
+    /// The status of the answer; none if there was no answer.
+    pub status: Option<u16>,
+    /// The fault that answered.
+    pub fault: Option<&'static str>,
+    /// Did the URL show a secret or a token?
+    pub secret_in_url: bool,
+}
+
+/// All the sandbox's memory, behind one short lock that is never held across an await.
+#[derive(Debug)]
+pub(crate) struct Memory(Mutex<State>);
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) faults: Rack,
+    lifetime: Option<Duration>,
+    books: BTreeMap<&'static str, Book>,
+    log: VecDeque<Entry>,
+    in_flight: u64,
+    in_flight_max: u64,
+    first_clients: Vec<Client>,
+    first_faults: Vec<Fault>,
+}
+
+impl Memory {
+    pub(crate) fn new(
+        lifetime: Option<Duration>,
+        clients: Vec<Client>,
+        faults: Vec<Fault>,
+    ) -> Result<Self> {
+        let mut state = State {
+            clock: Clock::start(),
+            faults: Rack::default(),
+            lifetime,
+            books: BTreeMap::new(),
+            log: VecDeque::new(),
+            in_flight: 0,
+            in_flight_max: 0,
+            first_clients: clients,
+            first_faults: faults,
+        };
+        for fault in &state.first_faults {
+            fault.check()?;
+        }
+        state.reset();
+        Ok(Self(Mutex::new(state)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Back to how the sandbox started: its first clients and faults, and nothing else.
+    pub(crate) fn reset(&mut self) {
+        let in_flight = |book: Option<&Book>| book.map_or(0, |book| book.counters.in_flight);
+        let running = vendor::ALL.map(|vendor| (vendor.id, in_flight(self.books.get(vendor.id))));
+        self.books = running.map(|(id, in_flight)| (id, Book::busy(in_flight))).into();
+        self.clock.reset();
+        self.log.clear();
+        self.in_flight_max = self.in_flight;
+        self.faults = Rack::default();
+        for fault in self.first_faults.clone() {
+            self.faults.add(fault);
+        }
+        for client in self.first_clients.clone() {
+            self.add_client(client);
+        }
+    }
+
+    /// Adds a client; one with the same key is replaced, which is how a secret rotates.
+    pub(crate) fn add_client(&mut self, client: Client) {
+        let book = self.books.entry(client.vendor.id).or_default();
+        let key = client.key();
+        book.failures.remove(&key);
+        book.secrets.extend(client.secrets().filter(|s| s.len() >= 8).map(str::to_lowercase));
+        book.clients.retain(|known| known.key() != key);
+        book.clients.push(client);
+    }
+
+    /// The clients the sandbox started with.
+    pub(crate) fn first_clients(&self) -> &[Client] {
+        &self.first_clients
+    }
+
+    /// Where a vendor answers from.
+    pub(crate) fn desk(&mut self, provider: &'static str) -> Desk<'_> {
+        let now = self.clock.now();
+        Desk { book: self.books.entry(provider).or_default(), now, lifetime: self.lifetime }
+    }
+
+    pub(crate) fn begin(&mut self, provider: &'static str) {
+        self.in_flight += 1;
+        self.in_flight_max = self.in_flight_max.max(self.in_flight);
+        let counters = &mut self.books.entry(provider).or_default().counters;
+        counters.in_flight += 1;
+        counters.in_flight_max = counters.in_flight_max.max(counters.in_flight);
+    }
+
+    pub(crate) fn end(&mut self, provider: &'static str) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let counters = &mut self.books.entry(provider).or_default().counters;
+        counters.in_flight = counters.in_flight.saturating_sub(1);
+    }
+
+    /// Counts and logs one answered request.
+    pub(crate) fn record(
+        &mut self,
+        provider: &'static str,
+        call: &Call,
+        status: Option<u16>,
+        issued: bool,
+        fault: Option<&'static str>,
+    ) {
+        let at = self.clock.now().as_secs();
+        let url = || call.query.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        let secret_in_url = call.query.iter().any(|(name, _)| is_for_secrets(name))
+            || self.is_secret(&call.path)
+            || url().any(|part| self.is_secret(part));
+        let names = call.headers.keys().map(|name| name.as_str());
+        let is_clean =
+            !secret_in_url && !names.chain([call.method.as_str()]).any(|part| self.is_secret(part));
+        let clean = |text: &str| match is_clean || !self.is_secret(text) {
+            true => text.to_owned(),
+            false => "[redacted]".to_owned(),
+        };
+        let entry = Entry {
+            at,
+            provider,
+            method: clean(call.method.as_str()),
+            path: clean(&call.path),
+            query: call.query.iter().map(|(name, _)| clean(name)).collect(),
+            headers: call.headers.keys().map(|name| clean(name.as_str())).collect(),
+            status,
+            fault,
+            secret_in_url,
+        };
+        let book = self.books.entry(provider).or_default();
+        let counters = &mut book.counters;
+        counters.requests += 1;
+        counters.token_requests += u64::from(call.is_for_token());
+        counters.api_requests += u64::from(!call.is_for_token());
+        counters.issued += u64::from(issued);
+        counters.refused += u64::from(fault.is_none() && status.is_some_and(|code| code >= 400));
+        counters.faults += u64::from(fault.is_some());
+        counters.secrets_in_url += u64::from(secret_in_url);
+
+        if self.log.len() >= LOG_LENGTH {
+            self.log.pop_front();
+        }
+        self.log.push_back(entry);
+    }
+
+    /// Does this text show a client's secret, or a token?
+    fn is_secret(&self, text: &str) -> bool {
+        let lower = text.to_lowercase();
+        self.books.values().any(|book| {
+            book.secrets.iter().any(|secret| lower.contains(secret.as_str()))
+                || text.split('/').any(|part| book.tokens.contains_key(part))
+        })
+    }
+
+    pub(crate) fn log(&self) -> Vec<Entry> {
+        self.log.iter().cloned().collect()
+    }
+
+    /// Revokes every live token of a provider and says how many there were.
+    pub(crate) fn revoke_all(&mut self, provider: &str) -> Result<usize> {
+        let vendor = vendor::named(provider)?;
+        let now = self.clock.now();
+        let book = self.books.entry(vendor.id).or_default();
+        let live = book.tokens.values_mut().filter(|token| !token.revoked && token.until > now);
+        Ok(live.map(|token| token.revoked = true).count())
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let now = self.clock.now();
+        let mut total = Counters::default();
+        let mut providers = BTreeMap::new();
+        for (id, book) in &self.books {
+            let mut one = book.counters;
+            let live = book.tokens.values().filter(|token| !token.revoked && token.until > now);
+            one.live_tokens = live.count() as u64;
+            total.requests += one.requests;
+            total.token_requests += one.token_requests;
+            total.api_requests += one.api_requests;
+            total.issued += one.issued;
+            total.refused += one.refused;
+            total.faults += one.faults;
+            total.secrets_in_url += one.secrets_in_url;
+            total.live_tokens += one.live_tokens;
+            providers.insert(*id, one);
+        }
+        total.in_flight = self.in_flight;
+        total.in_flight_max = self.in_flight_max;
+        let advanced_seconds = self.clock.advanced().as_secs();
+        Snapshot { now: now.as_secs(), advanced_seconds, total, providers }
+    }
+}
+
+fn is_for_secrets(parameter: &str) -> bool {
+    let secret = ["client_secret", "secret", "password", "access_token", "id_token"];
+    secret.iter().any(|name| parameter.eq_ignore_ascii_case(name))
+}
+
+const LOG_LENGTH: usize = 1_000;

@@ -1,0 +1,190 @@
+//! Control, counters and the log.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::*;
+
+#[tokio::test]
+async fn only_loopback_is_served() {
+    let refused = Sandbox::builder().listen(([0, 0, 0, 0], 0)).start().await.unwrap_err();
+    assert_eq!(refused.to_string(), "0.0.0.0 is not loopback, and the sandbox serves no other");
+}
+
+#[tokio::test]
+async fn a_foreign_host_or_a_web_page_is_turned_away() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let port = sandbox.port();
+    for host in
+        ["evil.example", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:80", "a@127.0.0.1"]
+    {
+        let text =
+            format!("GET /_sandbox/state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let answer = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
+        assert_eq!(answer.status, 403, "{host}");
+    }
+    for host in [format!("localhost:{port}"), format!("[::1]:{port}"), format!("127.0.0.9:{port}")]
+    {
+        let text =
+            format!("GET /_sandbox/state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let answer = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
+        assert_eq!(answer.status, 200, "{host}");
+    }
+    let origin = [("origin", "https://evil.example")];
+    assert_eq!(send(&sandbox, "POST", "/_sandbox/reset", &origin, "").await.status, 403);
+}
+
+#[tokio::test]
+async fn the_state_counts_what_happened() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let token = cisco_token(&sandbox).await.token();
+    get(&sandbox, "/cisco/hello", &token).await;
+    get(&sandbox, "/cisco/hello", "nope").await;
+    let state = send(&sandbox, "GET", "/_sandbox/state", &[], "").await.json();
+    for counters in [&state, &state["providers"]["cisco"]] {
+        assert_eq!(counters["requests"], 3);
+        assert_eq!(counters["token_requests"], 1);
+        assert_eq!(counters["issued"], 1);
+        assert_eq!(counters["refused"], 1);
+        assert_eq!(counters["in_flight"], 0);
+        assert_eq!(counters["in_flight_max"], 1);
+        assert_eq!(counters["live_tokens"], 1);
+    }
+    assert_eq!(state["providers"]["huawei"]["requests"], 0);
+    assert_eq!(
+        control(&sandbox, "revoke", &json!({"provider": "cisco"})).await.json()["revoked"],
+        1
+    );
+    assert_eq!(sandbox.state().total.live_tokens, 0);
+    assert_eq!(get(&sandbox, "/cisco/hello", &token).await.status, 403);
+}
+
+#[tokio::test]
+async fn the_log_has_names_and_no_values() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let client = sandbox.client("cisco").unwrap();
+    let secret = client.field("client_secret").unwrap();
+    let token = cisco_token(&sandbox).await.token();
+    let header = [(secret, "1"), ("authorization", &*format!("Bearer {token}"))];
+    let path = format!("/cisco/{secret}/x?{secret}=1&a={secret}&token={token}");
+    send(&sandbox, "GET", &path, &header, secret).await;
+    send(&sandbox, "GET", &format!("/cisco/{token}"), &[], "").await;
+    let log = send(&sandbox, "GET", "/_sandbox/requests", &[], "").await.body;
+    assert!(!log.to_lowercase().contains(&secret.to_lowercase()), "{log}");
+    assert!(!log.contains(&token), "{log}");
+    assert!(log.contains("content-length"));
+    assert_eq!(sandbox.state().total.secrets_in_url, 2);
+    assert!(!format!("{sandbox:?}{client:?}").contains(secret));
+}
+
+#[tokio::test]
+async fn clients_can_be_added_and_rotated() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let ask = json!({"provider": "cisco", "fields": {"client_id": "app-1"}, "ttl_seconds": 60});
+    let old = control(&sandbox, "clients", &ask).await.json();
+    let new = control(&sandbox, "clients", &ask).await.json();
+    let form = |made: &Value| {
+        let fields = &made["fields"];
+        let (id, secret) =
+            (fields["client_id"].as_str().unwrap(), fields["client_secret"].as_str().unwrap());
+        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}")
+    };
+    assert_eq!(post_form(&sandbox, "/cisco/as/token.oauth2", &form(&old)).await.status, 401);
+    let answer = post_form(&sandbox, "/cisco/as/token.oauth2", &form(&new)).await;
+    assert_eq!(answer.json()["expires_in"], 60);
+    let all = control(&sandbox, "clients", &json!({})).await.json();
+    assert_eq!(all["clients"].as_object().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn unknown_names_get_the_nearest_one() {
+    let sandbox = Sandbox::start().await.unwrap();
+    for (what, ask, said) in [
+        ("clients", json!({"provider": "cizco"}), "no provider cizco; did you mean cisco?"),
+        ("clients", json!({"provider": "cisco", "fields": {"client_idd": "a"}}), "client_id?"),
+        ("faults", json!({"fault": "status-505"}), "did you mean status-50"),
+        ("faults", json!({"fault": "hang", "time": 3}), "did you mean times?"),
+        ("faults", json!({"fault": "hang", "applies_to": "tokens"}), "did you mean token?"),
+        ("time", json!({"advance_second": 3}), "did you mean advance_seconds?"),
+        ("time", json!({"advance_seconds": -3}), "must be a whole number"),
+    ] {
+        let answer = control(&sandbox, what, &ask).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.json()["error"].as_str().unwrap().contains(said), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_happens_as_often_as_asked() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let ask = json!({"provider": "cisco", "fault": "status-503", "times": 2, "retry_after": 9});
+    assert_eq!(control(&sandbox, "faults", &ask).await.status, 200);
+    let first = cisco_token(&sandbox).await;
+    assert_eq!((first.status, first.header("retry-after")), (503, Some("9")));
+    assert_eq!(cisco_token(&sandbox).await.status, 503);
+    assert_eq!(cisco_token(&sandbox).await.status, 200);
+    let always = json!({"provider": "cisco", "fault": "over-rate", "times": null});
+    control(&sandbox, "faults", &always).await;
+    assert_eq!(cisco_token(&sandbox).await.status, 200);
+    for _ in 0..3 {
+        let over = get(&sandbox, "/cisco/hello", "x").await;
+        assert_eq!(over.header("x-mashery-error-code"), Some("ERR_403_DEVELOPER_OVER_RATE"));
+    }
+    control(&sandbox, "faults", &json!({"clear": true})).await;
+    assert_eq!(get(&sandbox, "/cisco/hello", "x").await.body, "<h1>Not Authorized</h1>");
+    let state = sandbox.state().total;
+    assert_eq!((state.faults, state.refused, state.issued), (5, 1, 2));
+}
+
+#[tokio::test]
+async fn reset_goes_back_to_the_start() {
+    let fault = Fault::new("html").provider("cisco").times(1);
+    let sandbox =
+        Sandbox::builder().fault(fault).ttl(Duration::from_secs(5)).start().await.unwrap();
+    for _ in 0..2 {
+        assert!(cisco_token(&sandbox).await.body.starts_with("<!DOCTYPE html>"));
+        assert_eq!(cisco_token(&sandbox).await.json()["expires_in"], 5);
+        sandbox.advance(Duration::from_secs(3));
+        assert_eq!(sandbox.state().advanced_seconds, 3);
+        assert_eq!(control(&sandbox, "reset", &json!({})).await.status, 200);
+        assert_eq!(sandbox.state().total, crate::Counters::default());
+    }
+}
+
+#[tokio::test]
+async fn the_config_has_a_profile_for_every_provider() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let config = sandbox.config_toml();
+    let profiles: BTreeSet<_> = config.lines().filter(|line| line.starts_with('[')).collect();
+    let expected =
+        ["celerdata", "cisco", "cloudneeti", "cloudneeti-account", "configapi", "huawei"];
+    assert_eq!(
+        profiles,
+        expected
+            .iter()
+            .map(|name| format!("[profiles.{name}]"))
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str)
+            .collect()
+    );
+    assert_eq!(config.matches("account_id = ").count(), 1);
+    assert_eq!(
+        config.matches(&format!("base_url = \"http://127.0.0.1:{}/", sandbox.port())).count(),
+        6
+    );
+    assert!(config.contains("\nscope = "));
+}
+
+#[test]
+fn a_faults_text_reads_back() {
+    let fault: Fault = "cisco:status-503*3,retry_after=7,on=both".parse().unwrap();
+    let same = Fault::new("status-503").provider("cisco").times(3).param("retry_after", "7");
+    assert_eq!(fault, same.on(crate::Target::Both));
+    for wrong in
+        ["nope", "cizco:html", "html*x", "html,x=1", "expires-short,seconds=a", "html,x", ""]
+    {
+        assert!(wrong.parse::<Fault>().is_err(), "{wrong}");
+    }
+    let names: BTreeSet<_> = Fault::all().map(|fault| fault.name).collect();
+    assert_eq!(names.len(), Fault::all().count(), "two faults of one name");
+}
