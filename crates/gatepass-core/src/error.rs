@@ -177,10 +177,14 @@ impl Error {
         self.with(|inner| inner.status = Some(status))
     }
 
-    /// Adds the vendor's own error code; dropped unless it is 1 to 40 of `[A-Za-z0-9._-]`.
+    /// Adds the vendor's own error code; dropped unless it is 1 to 40 of `[A-Za-z0-9._-]` and
+    /// does not look like a token.
     pub fn with_vendor_code(self, code: &str) -> Self {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-        if code.is_empty() || code.len() > 40 || !code.bytes().all(plain) {
+        if !(1..=40).contains(&code.len())
+            || !code.bytes().all(plain)
+            || redact::code_hides_a_token(code)
+        {
             return self;
         }
         self.with(|inner| inner.vendor_code = Some(code.to_owned()))

@@ -13,7 +13,8 @@ use crate::http::MAX_BODY;
 use crate::json::{Json, NotJson};
 use crate::token::MAX_LIFETIME;
 use crate::{
-    BasicEncoding, Credential, Error, Response, Result, Retry, Secret, Token, TokenBuilder, encode,
+    BasicEncoding, Credential, Error, ErrorKind, Response, Result, Retry, Secret, Token,
+    TokenBuilder, encode,
 };
 
 /// Reads a successful answer as RFC 6749 section 5.1 has it, and any other as an error.
@@ -39,7 +40,10 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
     let differs = |text: &str| *Zeroizing::new(encode(text)) != text;
     let id = credential.optional_text("client_id").unwrap_or_default();
     let secret = credential.optional_secret("client_secret").map_or("", Secret::expose_secret);
-    if !matches!(error.status(), Some(400 | 401)) || !(differs(id) || differs(secret)) {
+    let refused =
+        error.kind() == ErrorKind::Denied || error.vendor_code() == Some("invalid_request");
+    let refused = refused && matches!(error.status(), Some(400 | 401));
+    if !refused || !(differs(id) || differs(secret)) {
         return error;
     }
     error.and_hint(match encoding {
@@ -87,7 +91,7 @@ fn refusal(status: u16, refused: Option<Refused>, response: &Response, sent: Sys
     };
     let mut error = error.with_status(status);
     if let Some(after) = response.retry_after(sent)
-        && matches!(error.kind(), crate::ErrorKind::Throttled | crate::ErrorKind::Unavailable)
+        && matches!(error.kind(), ErrorKind::Throttled | ErrorKind::Unavailable)
     {
         error = error.with_retry_after(after);
     }

@@ -49,6 +49,13 @@ fn looks_like_a_token(word: &str) -> bool {
     word.len() >= 25 || (word.len() >= 12 && (digit || camel))
 }
 
+/// Whether an error code of a vendor could be a token that stands in the code's place. Codes are
+/// words, often several: `ERR_403_NOT_AUTHORIZED`, `USER.0001`.
+pub(crate) fn code_hides_a_token(code: &str) -> bool {
+    let digit = |word: &str| word.bytes().any(|b| b.is_ascii_digit());
+    code.split(['_', '.']).any(|word| word.len() >= 25 || (word.len() >= 16 && digit(word)))
+}
+
 /// Removes what `text` repeats of the credential's secrets: raw (eight characters of it are
 /// enough), percent- and form-encoded, base64 (alone or as `id:secret`), hex, reversed.
 pub(crate) fn known(text: &str, credential: &Credential) -> String {
@@ -114,6 +121,16 @@ mod tests {
         );
         assert_eq!(vendor_text("a\r\nb\u{1b}[31m\"c\\"), "a b [31m c");
         assert!(vendor_text(&"word ".repeat(900)).len() <= SHOWN);
+    }
+
+    #[test]
+    fn a_token_in_a_codes_place_is_seen() {
+        for code in ["unsupported_grant_type", "ERR_403_DEVELOPER_OVER_RATE", "E0000047", "20001"] {
+            assert!(!code_hides_a_token(code), "{code}");
+        }
+        for token in ["CNRY0secret0canary", "0d61dde4-c700-4269-b1c9-16b5922ce888"] {
+            assert!(code_hides_a_token(token), "{token}");
+        }
     }
 
     #[test]
