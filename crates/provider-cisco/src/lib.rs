@@ -1,1 +1,117 @@
-//! Cisco access tokens for gatepass.
+//! Cisco API tokens: the client credentials grant of RFC 6749 section 4.4.
+//!
+//! Cisco has two token services. `cloudsso` (PingFederate) is the older one and the default here;
+//! `id` (Okta) is where clients registered since 2023 live. A client of one is unknown to the
+//! other.
+//!
+//! ```
+//! use gatepass_core::{Credential, Provider};
+//! use provider_cisco::{Cisco, Environment};
+//!
+//! let cisco = Cisco::new().environment(Environment::Id);
+//! let request = cisco.token_request(&Credential::client("app-1", "hunter2"))?;
+//! assert_eq!(request.endpoint().as_str(), "https://id.cisco.com/oauth2/default/v1/token");
+//! # Ok::<(), gatepass_core::Error>(())
+//! ```
+
+mod settings;
+mod wire;
+
+use std::time::SystemTime;
+
+use gatepass_core::{
+    ApiAnswer, BasicEncoding, Credential, Endpoint, Error, Field, Provider, ProviderInfo, Refusal,
+    Request, Response, Result, Token, register,
+};
+
+use crate::settings::Settings;
+pub use crate::settings::{ClientAuth, Environment};
+
+/// What this provider is.
+pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
+    .aliases(&["cloudsso", "cisco systems"])
+    .docs("https://developer.cisco.com/docs/support-apis/authentication")
+    .environments(&[
+        gatepass_core::Environment::new("cloudsso", "https://cloudsso.cisco.com"),
+        gatepass_core::Environment::new("id", "https://id.cisco.com"),
+    ])
+    .fields(&[
+        Field::text("client_id", "the key of your application in the API console"),
+        Field::secret("client_secret", "the client secret of the same application"),
+        Field::choice(
+            "client_auth",
+            &["form", "basic", "query"],
+            "where id and secret go; query puts them into the URL, which servers log",
+        ),
+        Field::choice(
+            "basic_encoding",
+            &["form", "raw"],
+            "how id and secret are written with client_auth = \"basic\"",
+        ),
+        Field::choice("grant", &["client_credentials"], "how the token is asked for"),
+    ])
+    .build(|profile| Ok(Box::new(Cisco { settings: Settings::read(profile)? })));
+register!(INFO);
+
+/// Cisco's token endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Cisco {
+    settings: Settings,
+}
+
+impl Cisco {
+    /// The older token service, with id and secret in the form.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chooses the token service.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.settings.environment = environment;
+        self
+    }
+
+    /// Replaces scheme, host and port of token endpoint and API; the environment keeps the path.
+    pub fn base_url(mut self, base_url: Endpoint) -> Self {
+        self.settings.base_url = Some(base_url);
+        self
+    }
+
+    /// Chooses where id and secret go.
+    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.settings.client_auth = client_auth;
+        self
+    }
+
+    /// Chooses how [`ClientAuth::Basic`] writes id and secret.
+    pub fn basic_encoding(mut self, encoding: BasicEncoding) -> Self {
+        self.settings.basic_encoding = encoding;
+        self
+    }
+}
+
+impl Provider for Cisco {
+    fn token_request(&self, credential: &Credential) -> Result<Request> {
+        wire::request(&self.settings, credential)
+    }
+
+    fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
+        wire::token(response, sent)
+    }
+
+    fn is_refusal(&self, answer: &ApiAnswer<'_>) -> Refusal {
+        wire::refusal(answer)
+    }
+
+    fn explain(&self, credential: &Credential, error: Error) -> Error {
+        wire::explain(&self.settings, credential, error)
+    }
+
+    fn api(&self) -> Option<Endpoint> {
+        self.settings.api().ok()
+    }
+
+    fn probe(&self, _: &Credential) -> Result<Option<String>> {
+        Ok(Some(String::from("/hello")))
+    }
+}

@@ -1,0 +1,80 @@
+//! What a profile of Cisco says besides its secret, with its defaults.
+
+use gatepass_core::{BasicEncoding, Endpoint, Result};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) environment: Environment,
+    pub(crate) base_url: Option<Endpoint>,
+    pub(crate) client_auth: ClientAuth,
+    pub(crate) basic_encoding: BasicEncoding,
+}
+
+/// One of Cisco's token services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Environment {
+    /// `cloudsso.cisco.com`, for clients registered before 2023.
+    #[default]
+    Cloudsso,
+    /// `id.cisco.com`, for clients registered since.
+    Id,
+}
+
+/// Where client id and secret go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// Into the form.
+    #[default]
+    Form,
+    /// Into HTTP Basic.
+    Basic,
+    /// Into the URL, as Cisco's Postman example does. Servers and proxies log URLs: every token
+    /// got this way carries a warning.
+    Query,
+}
+
+impl Settings {
+    pub(crate) fn read(profile: &gatepass_core::Settings) -> Result<Self> {
+        Ok(Self {
+            environment: profile.choice(
+                "environment",
+                &[("cloudsso", Environment::Cloudsso), ("id", Environment::Id)],
+            )?,
+            base_url: profile.base_url().cloned(),
+            client_auth: profile.choice(
+                "client_auth",
+                &[
+                    ("form", ClientAuth::Form),
+                    ("basic", ClientAuth::Basic),
+                    ("query", ClientAuth::Query),
+                ],
+            )?,
+            basic_encoding: profile.choice(
+                "basic_encoding",
+                &[("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)],
+            )?,
+        })
+    }
+
+    pub(crate) fn token_endpoint(&self) -> Result<Endpoint> {
+        match self.environment {
+            Environment::Cloudsso => {
+                self.at("https://cloudsso.cisco.com")?.join("/as/token.oauth2")
+            }
+            Environment::Id => self.at("https://id.cisco.com")?.join("/oauth2/default/v1/token"),
+        }
+    }
+
+    pub(crate) fn api(&self) -> Result<Endpoint> {
+        self.at(match self.environment {
+            Environment::Cloudsso => "https://api.cisco.com",
+            Environment::Id => "https://apix.cisco.com",
+        })
+    }
+
+    fn at(&self, host: &str) -> Result<Endpoint> {
+        self.base_url.clone().map_or_else(|| Endpoint::parse(host), Ok)
+    }
+}
