@@ -1,1 +1,132 @@
-//! Cloudneeti (Zscaler CSPM) access tokens for gatepass.
+//! Cloudneeti API tokens, today Zscaler's CSPM: an application's id and secret as JSON, and the
+//! gateway's subscription key beside them, on the token request and on every API request.
+//!
+//! A license token opens the calls of a license, an account token those of one cloud account.
+//!
+//! ```
+//! use gatepass_core::{Credential, Provider};
+//! use provider_cloudneeti::{Cloudneeti, Environment};
+//!
+//! let cspm = Cloudneeti::new("license-1")?.environment(Environment::Trial);
+//! let application = Credential::new()
+//!     .with_text("api_application_id", "app-1")
+//!     .with_secret("api_application_secret", "hunter2")
+//!     .with_secret("subscription_key", "key-1");
+//! let request = cspm.token_request(&application)?;
+//! assert_eq!(
+//!     request.endpoint().as_str(),
+//!     "https://trialapi.cloudneeti.com/api/authorize/license/license-1/token",
+//! );
+//! # Ok::<(), gatepass_core::Error>(())
+//! ```
+
+mod settings;
+mod wire;
+
+use std::time::SystemTime;
+
+use gatepass_core::{
+    Credential, Endpoint, Error, Field, Provider, ProviderInfo, RefreshHints, Request, Response,
+    Result, Token, register,
+};
+use http::HeaderMap;
+
+pub use crate::settings::Environment;
+use crate::settings::Settings;
+
+/// What this provider is.
+pub const INFO: ProviderInfo = ProviderInfo::new("cloudneeti", "Cloudneeti")
+    .vendor("Zscaler")
+    .aliases(&["zscaler", "zscaler cspm", "zcspm", "cspm"])
+    .docs("https://help.zscaler.com/zcspm/getting-started-zcspm-api")
+    .environments(&[
+        gatepass_core::Environment::new("prod", "https://api.cloudneeti.com"),
+        gatepass_core::Environment::new("prod1", "https://api1.cloudneeti.com"),
+        gatepass_core::Environment::new("trial", "https://trialapi.cloudneeti.com"),
+        gatepass_core::Environment::new("qa", "https://qaapi.cloudneeti-devops.com"),
+        gatepass_core::Environment::new("dev", "https://devapi.cloudneeti-devops.com"),
+    ])
+    .fields(&[
+        Field::text("license_id", "the license's id, a GUID"),
+        Field::text("account_id", "a cloud account's id, for its token instead of the license's")
+            .optional(),
+        Field::text("path_prefix", "what stands before /authorize; \"\" for today's paths")
+            .default_value("/api"),
+        Field::text("api_application_id", "the API application's id in the license's settings"),
+        Field::secret("api_application_secret", "shown once, when the application is made"),
+        Field::secret("subscription_key", "primary or secondary key in the developer portal"),
+    ])
+    .build(|profile| Ok(Box::new(Cloudneeti { settings: Settings::read(profile)? })));
+register!(INFO);
+
+/// Cloudneeti's token endpoint.
+#[derive(Clone, Debug)]
+pub struct Cloudneeti {
+    settings: Settings,
+}
+
+impl Cloudneeti {
+    /// A license's token. `Config` for an id that is empty, `.` or `..`.
+    pub fn new(license_id: &str) -> Result<Self> {
+        Ok(Self { settings: Settings::new(license_id)? })
+    }
+
+    /// A cloud account's token instead. `Config` for an id that is empty, `.` or `..`.
+    pub fn account_id(mut self, account_id: &str) -> Result<Self> {
+        self.settings.account_id = Some(settings::id("account_id", account_id)?);
+        Ok(self)
+    }
+
+    /// Chooses the host.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.settings.environment = environment;
+        self
+    }
+
+    /// Replaces scheme, host and port.
+    pub fn base_url(mut self, base_url: Endpoint) -> Self {
+        self.settings.base_url = Some(base_url);
+        self
+    }
+
+    /// Replaces `/api` before the vendor's paths; `""` for today's. `Config` for what is no path.
+    pub fn path_prefix(mut self, path_prefix: &str) -> Result<Self> {
+        self.settings.path_prefix = settings::path_prefix(path_prefix)?;
+        Ok(self)
+    }
+}
+
+impl Provider for Cloudneeti {
+    fn token_request(&self, credential: &Credential) -> Result<Request> {
+        wire::request(&self.settings, credential)
+    }
+
+    fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
+        wire::token(response, sent)
+    }
+
+    fn authorize(
+        &self,
+        credential: &Credential,
+        token: &Token,
+        headers: &mut HeaderMap,
+    ) -> Result<()> {
+        wire::authorize(credential, token, headers)
+    }
+
+    fn explain(&self, _: &Credential, error: Error) -> Error {
+        wire::explain(&self.settings, error)
+    }
+
+    fn hints(&self) -> RefreshHints {
+        RefreshHints::new().memory_only()
+    }
+
+    fn api(&self) -> Option<Endpoint> {
+        self.settings.api().ok()
+    }
+
+    fn probe(&self, _: &Credential) -> Result<Option<String>> {
+        Ok(Some(wire::probe(&self.settings)))
+    }
+}
