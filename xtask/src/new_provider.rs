@@ -202,7 +202,9 @@ fn extend(text: &str, key: &str, id: &str) -> Option<String> {
 }
 
 fn filled_in(text: &str, id: &str) -> String {
-    text.replace("@ID@", id).replace("@NAME@", &type_name(id))
+    text.replace("@ID@", id)
+        .replace("@NAME@", &type_name(id))
+        .replace("@MODULE@", &id.replace('-', "_"))
 }
 
 /// `acme-cloud` as a type: `AcmeCloud`.
