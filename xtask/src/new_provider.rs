@@ -136,7 +136,9 @@ fn in_command(text: &str, id: &str) -> Result<String> {
     };
     let text = insert(text, &feature, is_feature)
         .ok_or_else(|| no_place(COMMAND, "a `… = [\"gatepass/…\"]` feature"))?;
-    extend(&text, "default", id).ok_or_else(|| no_place(COMMAND, "`default = […]`"))
+    extend(&text, "all-providers", id)
+        .or_else(|| extend(&text, "default", id))
+        .ok_or_else(|| no_place(COMMAND, "`all-providers = […]`"))
 }
 
 fn in_facade_lib(text: &str, id: &str) -> Result<String> {
@@ -253,9 +255,10 @@ mod tests {
     }
 
     #[test]
-    fn the_command_gets_the_feature_and_the_default() {
-        let text = "[features]\ndefault = [\n    \"cisco\",\n]\ncisco = [\"gatepass/cisco\"]\n";
-        let wanted = "[features]\ndefault = [\n    \"cisco\",\n    \"zoom\",\n]\n\
+    fn the_command_gets_the_feature_and_the_list() {
+        let text =
+            "[features]\nall-providers = [\n    \"cisco\",\n]\ncisco = [\"gatepass/cisco\"]\n";
+        let wanted = "[features]\nall-providers = [\n    \"cisco\",\n    \"zoom\",\n]\n\
             cisco = [\"gatepass/cisco\"]\nzoom = [\"gatepass/zoom\"]\n";
         assert_eq!(in_command(text, "zoom").unwrap(), wanted);
     }
