@@ -1,5 +1,6 @@
 //! Provider: the one trait, two pure functions and what can be derived from them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +19,13 @@ use crate::{
 /// client and any runtime.
 #[async_trait]
 pub trait Provider: fmt::Debug + Send + Sync {
+    /// The id of its [`ProviderInfo`](crate::ProviderInfo), for errors and logs: by default the
+    /// type's name in small letters. Override it where that is another word.
+    fn id(&self) -> Cow<'static, str> {
+        let path = std::any::type_name::<Self>().split('<').next().unwrap_or_default();
+        Cow::Owned(path.rsplit("::").next().unwrap_or(path).to_ascii_lowercase())
+    }
+
     /// The request that asks the vendor for a token.
     fn token_request(&self, credential: &Credential) -> Result<Request>;
 
