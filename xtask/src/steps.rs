@@ -88,11 +88,13 @@ impl Tally {
             }
         }
     }
-}
 
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} passed; {} failed; {} ignored", self.passed, self.failed, self.ignored)
+    /// The sums, as the beginning of a sentence; empty where no test ran.
+    fn counted(&self) -> String {
+        if *self == Self::default() {
+            return String::new();
+        }
+        format!("{} passed; {} failed; {} ignored; ", self.passed, self.failed, self.ignored)
     }
 }
 
@@ -138,10 +140,11 @@ pub(crate) fn run_all(task: &str, steps: &[Step]) -> Result<()> {
         let outcome = step.go(&mut tally);
         let took = seconds(began.elapsed());
         if let Err(failure) = outcome {
+            let all = seconds(start.elapsed());
             say::line(format_args!(
-                "xtask {task}: FAILED at {}. {tally}; finished in {}",
+                "xtask {task}: FAILED at {}. {}finished in {all}",
                 step.name,
-                seconds(start.elapsed()),
+                tally.counted()
             ));
             return Err(Failure::failed(format!(
                 "{failure}\nstep {name} failed after {took}; repeat it with:  {step}\n\
@@ -151,9 +154,8 @@ pub(crate) fn run_all(task: &str, steps: &[Step]) -> Result<()> {
         }
         say::note(format_args!("== {} is good, {took}", step.name));
     }
-    let counted = if tally == Tally::default() { String::new() } else { format!("{tally}; ") };
-    let took = seconds(start.elapsed());
-    say::line(format_args!("xtask {task}: ok. {} steps; {counted}finished in {took}", steps.len()));
+    let (count, took) = (tally.counted(), seconds(start.elapsed()));
+    say::line(format_args!("xtask {task}: ok. {} steps; {count}finished in {took}", steps.len()));
     Ok(())
 }
 
