@@ -204,10 +204,19 @@ fn extend(text: &str, key: &str, id: &str) -> Option<String> {
 }
 
 fn filled_in(text: &str, id: &str) -> String {
-    text.replace("@ID@", id)
+    // By default a provider's id is its type's name, which has no hyphen.
+    let method = if id.contains('-') { ID_METHOD } else { "" };
+    text.replace("@ID_METHOD@", method)
+        .replace("@ID@", id)
         .replace("@NAME@", &type_name(id))
         .replace("@MODULE@", &id.replace('-', "_"))
 }
+
+const ID_METHOD: &str = "    fn id(&self) -> std::borrow::Cow<'static, str> {
+        INFO.id.into()
+    }
+
+";
 
 /// `acme-cloud` as a type: `AcmeCloud`.
 fn type_name(id: &str) -> String {
@@ -289,7 +298,9 @@ mod tests {
     #[test]
     fn nothing_is_left_to_fill_in() {
         for (name, text) in FILES {
-            assert!(!filled_in(text, "acme").contains('@'), "{name}");
+            for id in ["acme", "acme-cloud"] {
+                assert!(!filled_in(text, id).contains('@'), "{name}");
+            }
         }
     }
 }
