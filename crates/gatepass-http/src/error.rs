@@ -210,6 +210,10 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
             "is from an issuer that is not trusted here".to_owned(),
             "a private CA, or a proxy that opens TLS? then set ca_file in the profile",
         ),
+        Bad::BadSignature => (
+            "is not signed by the CA that it names".to_owned(),
+            "is the CA in ca_file the present one? one that was made anew keeps its name",
+        ),
         Bad::Expired => ("has expired".to_owned(), clock),
         Bad::ExpiredContext { not_after, .. } => {
             (format!("expired on {}", date(*not_after)), clock)

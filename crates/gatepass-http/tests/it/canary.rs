@@ -1,0 +1,223 @@
+//! Nothing that is printed or logged shows a secret: canaries in every place of a request.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gatepass_core::{BasicEncoding, Endpoint, Error, HttpSend, Request, Secret};
+use gatepass_http::{HttpClient, HttpClientBuilder};
+use http::HeaderName;
+use tracing::Level;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::server::{Server, answer_all, ok};
+use crate::tls::Ca;
+
+/// In every one of them, so one search finds all.
+const CANARY: &str = "CNRY7f3a";
+
+/// Everything that was logged in this thread, by `tracing` and by `log`.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn capture() -> (Self, DefaultGuard) {
+        // An error means that another test has done it.
+        let _ = tracing_log::LogTracer::init();
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(Level::TRACE)
+            .with_ansi(false)
+            .with_writer(log.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// A request with a canary in path, query, body, `Authorization` and a header of its own.
+fn request(origin: &str) -> Request {
+    let secret = |part: &str| Secret::from(format!("{CANARY}{part}"));
+    let endpoint = Endpoint::parse(origin).unwrap().join(&format!("/{CANARY}-path")).unwrap();
+    Request::post(endpoint)
+        .form([("client_secret", format!("{CANARY}-body").as_str())])
+        .secret_query([("client_secret", format!("{CANARY}-query").as_str())])
+        .basic(&format!("{CANARY}-id"), &secret("-basic"), BasicEncoding::Raw)
+        .unwrap()
+        .secret_header(HeaderName::from_static("x-key"), &secret("-key"))
+        .unwrap()
+}
+
+/// The same for [`HttpClient::call`], with a header that nobody has marked as sensitive.
+fn call(origin: &str) -> http::Request<Bytes> {
+    http::Request::put(format!("{origin}/{CANARY}-path?q={CANARY}-query"))
+        .header("authorization", format!("Bearer {CANARY}-bearer"))
+        .header("x-key", format!("{CANARY}-key"))
+        .body(Bytes::from(format!("{CANARY}-body")))
+        .unwrap()
+}
+
+/// A client that does not wait long for servers that never answer.
+fn brief() -> HttpClientBuilder {
+    let limit = Duration::from_millis(150);
+    HttpClient::builder().connect_timeout(limit).answer_timeout(limit).idle_timeout(limit)
+}
+
+fn everything(error: &Error) -> String {
+    let mut text = format!("{error} {error:?} {error:#?} {:?}", error.hint());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("\n{error} {error:?} {error:#?}"));
+        cause = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn no_log_and_no_error_shows_a_canary() {
+    let ca = Ca::new();
+    let (log, _guard) = Log::capture();
+    let token = format!(r#"{{"access_token":"{CANARY}-token"}}"#);
+    let good = format!(
+        "HTTP/1.1 200 {CANARY}-reason\r\nSet-Cookie: s={CANARY}-cookie\r\nX: {CANARY}-field\r\n\
+         Content-Length: {}\r\n\r\n{token}",
+        token.len()
+    );
+    let plain = |answer: String| {
+        Server::plain(move |peer| {
+            peer.request();
+            let _ = peer.send(&answer);
+            peer.finish();
+        })
+    };
+    let moved = format!("HTTP/1.1 307 Moved\r\nLocation: https://{CANARY}.test/{CANARY}\r\n\r\n");
+    let silent = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refusing = |answer: &'static str| {
+        Server::plain(move |peer| {
+            peer.request();
+            let _ = peer.send(answer);
+            peer.finish();
+        })
+    };
+    let servers = [
+        Server::answering(good.clone()),
+        Server::tls(ca.good(), answer_all(good.clone())),
+        Server::tls(Ca::new().good(), answer_all(good)),
+        plain(moved),
+        plain(format!("{CANARY}-banner\r\n\r\n")),
+        plain(format!("HTTP/1.1 200 OK\r\n{CANARY} : bad\r\n\r\n")),
+        plain(format!("HTTP/1.1 200 OK\r\nContent-Length: {CANARY}\r\n\r\n")),
+        plain(format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{token}")),
+        plain(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{CANARY}\r\n")),
+        plain(format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", CANARY.repeat(8000))),
+        Server::plain(move |peer| {
+            peer.request();
+            let _ = peer.send(silent);
+            peer.until_closed();
+        }),
+        Server::plain(crate::server::Peer::until_closed),
+        Server::raw_https(crate::server::Peer::until_closed),
+        Server::raw_https(|peer| {
+            let _ = peer.send(format!("{CANARY}-banner\r\n"));
+            peer.finish();
+        }),
+    ];
+    let mut origins: Vec<String> = servers.iter().map(Server::origin).collect();
+    origins.extend([format!("http://{gone}"), format!("https://{gone}")]);
+
+    let proxied = |proxy: &Server| {
+        let proxy = format!("http://user:{CANARY}-proxy@{}", proxy.address());
+        let verbose = reqwest::Client::builder()
+            .proxy(reqwest::Proxy::all(proxy).unwrap())
+            .connection_verbose(true);
+        brief().base(verbose).build().unwrap()
+    };
+    let proxies =
+        [refusing("HTTP/1.1 407 Auth\r\n\r\n"), refusing("HTTP/1.1 502 Bad\r\n\r\n"), refusing("")];
+    let verbose = reqwest::Client::builder().no_proxy().connection_verbose(true);
+    let trusting = || brief().no_proxy().ca_pem(ca.pem.as_bytes()).unwrap();
+    let mut clients = vec![trusting().build().unwrap(), trusting().base(verbose).build().unwrap()];
+    clients.extend(proxies.iter().map(proxied));
+
+    let (mut answers, mut errors) = (0, String::new());
+    let mut debugs = String::new();
+    for client in &clients {
+        for origin in &origins {
+            match client.send(request(origin)).await {
+                Ok(response) => {
+                    answers += 1;
+                    debugs.push_str(&format!("{response:?}"));
+                }
+                Err(error) => errors.push_str(&everything(&error)),
+            }
+            let answer = match client.call(call(origin), Some(1 << 20)).await {
+                Ok(answer) => {
+                    answers += 1;
+                    debugs.push_str(&format!("{:?}", answer.body()));
+                    answer.into_body().bytes().await.map(drop)
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = answer {
+                errors.push_str(&everything(&error));
+            }
+        }
+    }
+    assert!(answers >= 8 && errors.lines().count() > 50, "{answers} {errors}");
+    assert!(!errors.contains(CANARY), "{errors}");
+    assert!(!debugs.contains(CANARY), "{debugs}");
+    assert!(!errors.contains("client_secret"), "{errors}");
+    assert!(servers[0].seen().contains(&format!("{CANARY}-body")));
+
+    let text = log.text();
+    assert_eq!(text.lines().find(|line| line.contains(CANARY)), None);
+    // Our own line is there, with the origin, and so are those of the libraries below.
+    let own = format!("request method=POST origin={} status=200", origins[0]);
+    assert!(text.contains(&own) && text.contains("bytes="), "{own}");
+    for library in ["reqwest::", "hyper_util::", "rustls::"] {
+        assert!(text.contains(library), "{library} is silent");
+    }
+}
+
+#[tokio::test]
+async fn the_capture_sees_what_is_there_to_be_seen() {
+    HttpClient::new().unwrap();
+    let server = Server::answering(ok(&format!("{CANARY}-token")));
+    // The first request installs the crypto provider that a bare reqwest needs.
+    HttpClient::new().unwrap().send(request(&server.origin())).await.unwrap();
+    let (log, _guard) = Log::capture();
+    let loud = reqwest::Client::builder().connection_verbose(true).no_proxy().build().unwrap();
+    let sent = loud.execute(call(&server.origin()).try_into().unwrap()).await.unwrap();
+    assert!(sent.text().await.unwrap().contains(CANARY));
+    for part in ["-path", "-query", "-bearer", "-key", "-body", "-token"] {
+        assert!(log.text().contains(&format!("{CANARY}{part}")), "{part}");
+    }
+    let error = loud.get(format!("http://127.0.0.1:1/{CANARY}")).send().await.unwrap_err();
+    assert!(format!("{error:?}").contains(CANARY));
+}

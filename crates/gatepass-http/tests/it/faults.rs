@@ -1,0 +1,347 @@
+//! Servers that do it wrong, row by row: what the user reads, and whether to ask again.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use gatepass_core::{Error, ErrorKind, HttpSend, Retry};
+use gatepass_http::HttpClient;
+use reqwest::dns::{Name, Resolve, Resolving};
+use tokio::time::Instant;
+
+use crate::server::{Peer, Server, ask, fail, ok, quick, request};
+
+fn assert_error(error: &Error, kind: ErrorKind, retry: Retry, text: &str) {
+    assert_eq!((error.kind(), error.retry()), (kind, retry), "{error:?}");
+    assert!(error.to_string().contains(text), "{error}");
+}
+
+/// The error of a server that answers with these bytes and then says that it is done.
+async fn answered(answer: impl Into<Vec<u8>>) -> Error {
+    let answer = answer.into();
+    let server = Server::plain(move |peer| {
+        peer.request();
+        let _ = peer.send(&answer);
+        peer.finish();
+    });
+    fail(&HttpClient::new().unwrap(), &server.origin()).await
+}
+
+#[tokio::test]
+async fn f4_a_body_shorter_than_its_length() {
+    let error = answered("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}").await;
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "connection closed early");
+}
+
+#[tokio::test]
+async fn f76_a_length_over_the_limit_is_refused_before_the_body() {
+    // Not a byte of body is ever sent: waiting for one would end in another error.
+    let server = Server::plain(|peer| {
+        peer.request();
+        let _ = peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n");
+        peer.until_closed();
+    });
+    let error = fail(&HttpClient::new().unwrap(), &server.origin()).await;
+    assert_error(&error, ErrorKind::Protocol, Retry::Never, "larger than 256 KiB");
+    assert_eq!(error.status(), Some(200));
+
+    let server = Server::answering(ok(&"x".repeat(256 * 1024)));
+    let most = ask(&HttpClient::new().unwrap(), &server.origin()).await.unwrap();
+    assert_eq!(most.body().len(), 256 * 1024);
+    let server = Server::answering(ok(&"x".repeat(256 * 1024 + 1)));
+    let error = fail(&HttpClient::new().unwrap(), &server.origin()).await;
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+}
+
+#[tokio::test]
+async fn f77_an_endless_body_is_cut() {
+    let (done, sent) = mpsc::channel();
+    let done = Mutex::new(done);
+    let server = Server::plain(move |peer| {
+        peer.request();
+        let mut bytes = 0_usize;
+        let mut go = peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
+        while go.is_ok() {
+            bytes += chunk.len();
+            go = peer.send(&chunk);
+        }
+        done.lock().unwrap().send(bytes).unwrap();
+    });
+    let error = fail(&HttpClient::new().unwrap(), &server.origin()).await;
+    assert_error(&error, ErrorKind::Protocol, Retry::Never, "larger than 256 KiB");
+    // What the server got rid of before it noticed is in the system's buffers, not in ours.
+    let bytes = tokio::task::spawn_blocking(move || sent.recv().unwrap()).await.unwrap();
+    assert!(bytes < 32 * 1024 * 1024, "{bytes}");
+}
+
+#[tokio::test]
+async fn f79_too_many_or_too_long_header_fields() {
+    let field = |n: usize, size: usize| format!("X-{n:04}: {}\r\n", "x".repeat(size));
+    let heads = [
+        (0..101).map(|n| field(n, 1)).collect::<String>(),
+        (0..1000).map(|n| field(n, 1)).collect(),
+        field(0, 64 * 1024),
+        field(0, 1024 * 1024),
+        (0..50).map(|n| field(n, 700)).collect(),
+    ];
+    for head in heads {
+        let error =
+            answered(format!("HTTP/1.1 200 OK\r\n{head}Content-Length: 2\r\n\r\n{{}}")).await;
+        assert_error(&error, ErrorKind::Protocol, Retry::Once, "too many or too long");
+    }
+    let head: String = (0..99).map(|n| field(n, 100)).collect();
+    let server =
+        Server::answering(format!("HTTP/1.1 200 OK\r\n{head}Content-Length: 2\r\n\r\n{{}}"));
+    ask(&HttpClient::new().unwrap(), &server.origin()).await.unwrap();
+}
+
+#[tokio::test]
+async fn f80_to_f82_bad_framing() {
+    let flood = "x".repeat(64 * 1024);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{}x",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}",
+        &format!("{chunked}zz\r\n{{}}\r\n0\r\n\r\n"),
+        &format!("{chunked}ffffffffffffffffff\r\n{{}}\r\n0\r\n\r\n"),
+        &format!("{chunked}2\r\n{{}}garbage\r\n0\r\n\r\n"),
+        &format!("{chunked}2;{flood}\r\n{{}}\r\n0\r\n\r\n"),
+        &format!("{chunked}2\r\n{{}}\r\n0\r\nX-Trailer: {}\r\n\r\n", flood.repeat(16)),
+        "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nX : a\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\n{}",
+    ] {
+        let error = answered(answer).await;
+        let told = format!("{:?}: {error:?}", answer.get(..90).unwrap_or(answer));
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Protocol, Retry::Once), "{told}");
+        assert!(error.message().contains("badly framed"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn f89_f90_a_name_that_is_not_found_or_never_resolved() {
+    #[derive(Debug)]
+    struct Fails;
+    impl Resolve for Fails {
+        fn resolve(&self, _: Name) -> Resolving {
+            Box::pin(async { Err("no such name".into()) })
+        }
+    }
+    #[derive(Debug)]
+    struct Hangs;
+    impl Resolve for Hangs {
+        fn resolve(&self, _: Name) -> Resolving {
+            Box::pin(std::future::pending())
+        }
+    }
+    let with = |base: reqwest::ClientBuilder| quick().base(base.no_proxy()).build().unwrap();
+    let client = with(reqwest::Client::builder().dns_resolver(Fails));
+    let error = fail(&client, "https://vendor.invalid").await;
+    assert_error(
+        &error,
+        ErrorKind::Unavailable,
+        Retry::Later,
+        "name not found: https://vendor.invalid",
+    );
+    let client = with(reqwest::Client::builder().dns_resolver(Hangs));
+    let error = fail(&client, "https://vendor.invalid").await;
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "0.4 s");
+}
+
+#[tokio::test]
+async fn f92_nobody_listens() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client = HttpClient::builder().no_proxy().build().unwrap();
+    for scheme in ["http", "https"] {
+        let origin = format!("{scheme}://{closed}");
+        let error = fail(&client, &origin).await;
+        assert_error(&error, ErrorKind::Unavailable, Retry::Later, "connection refused by ");
+        assert!(error.message().ends_with(&origin));
+    }
+}
+
+#[tokio::test]
+async fn f94_no_answer() {
+    let server = Server::plain(Peer::until_closed);
+    let error = fail(&quick().build().unwrap(), &server.origin()).await;
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no answer in 0.4 s");
+}
+
+#[tokio::test]
+async fn f95_a_head_that_never_ends_is_cut() {
+    let server = Server::plain(|peer| {
+        peer.request();
+        drip(peer, "HTTP/1.1 200 OK\r\nX-Slow: ");
+    });
+    let begun = Instant::now();
+    let error = fail(&quick().build().unwrap(), &server.origin()).await;
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no answer in 0.4 s");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn f96_a_body_that_never_ends_is_cut_though_it_never_pauses() {
+    let server = Server::plain(|peer| {
+        peer.request();
+        drip(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    });
+    let begun = Instant::now();
+    let error = fail(&quick().build().unwrap(), &server.origin()).await;
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no complete answer in 1.2 s");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_body_that_pauses_is_cut() {
+    let server = Server::plain(|peer| {
+        peer.request();
+        let _ = peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{");
+        peer.until_closed();
+    });
+    let error = fail(&quick().build().unwrap(), &server.origin()).await;
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "the answer stopped for 0.4 s");
+}
+
+fn drip(peer: &mut Peer, head: &str) {
+    let mut go = peer.send(head);
+    while go.is_ok() {
+        thread::sleep(Duration::from_millis(20));
+        go = peer.send("x");
+    }
+}
+
+#[tokio::test]
+async fn f97_an_answer_cut_after_any_byte() {
+    let whole = ok(r#"{"access_token":"a"}"#);
+    for reset in [false, true] {
+        let answer = whole.clone();
+        let server = Server::plain(move |peer| {
+            if reset {
+                peer.leave_unread()
+            } else {
+                drop(peer.request())
+            }
+            let cut = peer.number.min(answer.len());
+            let _ = peer.send(&answer.as_bytes()[..cut]);
+        });
+        let client = HttpClient::new().unwrap();
+        for cut in 0..whole.len() {
+            let error = fail(&client, &server.origin()).await;
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{cut} {reset} {error:?}");
+            assert!(error.message().contains("closed early"), "{cut} {reset} {error}");
+            assert_eq!(server.connections(), cut + 1, "one request each");
+        }
+        let last = ask(&client, &server.origin()).await;
+        if !reset {
+            assert_eq!(last.unwrap().body(), br#"{"access_token":"a"}"#);
+        }
+    }
+}
+
+#[tokio::test]
+async fn f98_a_request_of_which_only_a_part_is_read() {
+    let server = Server::plain(|peer| drop(peer.read(peer.number + 1)));
+    let client = HttpClient::new().unwrap();
+    for _ in 0..100 {
+        let error = fail(&client, &server.origin()).await;
+        assert_error(&error, ErrorKind::Unavailable, Retry::Later, "closed early");
+    }
+    assert_eq!(server.connections(), 100);
+}
+
+#[test]
+fn f100_a_connection_closed_meanwhile_is_replaced_at_once() {
+    let (closed, wait) = mpsc::channel();
+    let closed = Mutex::new(closed);
+    let server = Server::plain(move |peer| {
+        struct Tell(mpsc::Sender<()>);
+        impl Drop for Tell {
+            fn drop(&mut self) {
+                let _ = self.0.send(());
+            }
+        }
+        peer.request();
+        let _ = peer.send(ok("{}"));
+        peer.close();
+        drop(Tell(closed.lock().unwrap().clone()));
+    });
+    let client = HttpClient::new().unwrap();
+    // Between two calls nothing of the client runs, so it cannot notice that the server has gone.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for round in 1..=5 {
+        runtime.block_on(client.send(request(&server.origin()))).unwrap();
+        wait.recv().unwrap();
+        assert_eq!(server.connections(), round);
+    }
+}
+
+#[tokio::test]
+async fn f102_something_else_than_http() {
+    let client = HttpClient::builder().no_proxy().build().unwrap();
+    for words in ["SSH-2.0-OpenSSH_9.6\r\n", "<html>hello</html>\r\n\r\n", "220 mail ready\r\n"] {
+        let error = answered(words).await;
+        assert_error(&error, ErrorKind::Protocol, Retry::Once, "does not speak HTTP");
+        let server = Server::raw_https(move |peer| {
+            let _ = peer.send(words);
+            peer.finish();
+        });
+        let error = fail(&client, &server.origin()).await;
+        assert_error(&error, ErrorKind::Protocol, Retry::Once, "does not speak HTTPS");
+    }
+    // Plain http where https is asked for, and the alert of a TLS server where it is not.
+    let server = Server::raw_https(|peer| {
+        let _ = peer.read(1024);
+        let _ = peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+        peer.finish();
+    });
+    let error = fail(&client, &server.origin()).await;
+    assert_error(&error, ErrorKind::Protocol, Retry::Once, "does not speak HTTPS");
+    let error = answered([0x15, 3, 1, 0, 2, 2, 22]).await;
+    assert_error(&error, ErrorKind::Protocol, Retry::Once, "does not speak HTTP");
+    assert!(error.hint().unwrap().contains("https://"));
+
+    let server = Server::answering("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    assert_eq!(ask(&client, &server.origin()).await.unwrap().body(), b"{}");
+}
+
+#[tokio::test]
+async fn f103_an_answer_before_the_request_is_read() {
+    let server = Server::plain(|peer| {
+        let _ = peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        peer.finish();
+    });
+    for _ in 0..20 {
+        // The client may see the answer before it has a request to it: then there is none.
+        match ask(&HttpClient::new().unwrap(), &server.origin()).await {
+            Ok(response) => assert_eq!(response.status().as_u16(), 503),
+            Err(error) => assert_eq!(error.retry(), Retry::Once, "{error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn f104_a_second_answer_is_never_used() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let server = Server::plain({
+        let count = Arc::clone(&count);
+        move |peer| {
+            while peer.request().is_some() {
+                let n = count.fetch_add(1, Ordering::SeqCst);
+                let _ = peer.send(format!("{}{}", ok(&format!("mine {n}")), ok("evil")));
+            }
+        }
+    });
+    let client = HttpClient::new().unwrap();
+    for n in 0..5 {
+        let response = ask(&client, &server.origin()).await.unwrap();
+        assert_eq!(response.body(), format!("mine {n}").as_bytes());
+        assert_eq!(server.connections(), n + 1);
+    }
+}

@@ -1,0 +1,10 @@
+//! The HTTP client against servers that say exactly what each test wants.
+
+#![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+
+mod canary;
+mod faults;
+mod proxy;
+mod rules;
+mod server;
+mod tls;

@@ -1,0 +1,189 @@
+//! Proxies: https goes through by CONNECT only, plain http never.
+
+use std::process::Command;
+
+use gatepass_core::{ErrorKind, Retry};
+use gatepass_http::HttpClient;
+
+use crate::server::{Peer, Server, answer_all, ask, fail, ok};
+use crate::tls::Ca;
+
+/// A proxy that makes a tunnel to `to`, whatever it is asked for.
+fn tunnel(to: &Server) -> Server {
+    let to = to.address();
+    Server::plain(move |peer: &mut Peer| {
+        if peer.request().is_some() && peer.send("HTTP/1.1 200 OK\r\n\r\n").is_ok() {
+            peer.relay(to);
+        }
+    })
+}
+
+/// A proxy that gives this answer to a CONNECT.
+fn answering(answer: &'static str) -> Server {
+    Server::plain(move |peer| {
+        peer.request();
+        let _ = peer.send(answer);
+        peer.finish();
+    })
+}
+
+fn through(proxy: &str) -> HttpClient {
+    let proxy = reqwest::Proxy::all(proxy).unwrap();
+    HttpClient::builder().base(reqwest::Client::builder().proxy(proxy)).build().unwrap()
+}
+
+/// Runs [`child`] with this environment.
+fn in_child(environment: &[(&str, &str)]) {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "proxy::child", "--ignored", "--nocapture"]);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        child.env_remove(name).env_remove(name.to_lowercase());
+    }
+    let output = child.envs(environment.iter().copied()).output().unwrap();
+    let told = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+}
+
+/// One request, as the environment says.
+#[tokio::test]
+#[ignore = "run by the other tests, in an environment of its own"]
+#[expect(clippy::disallowed_methods, reason = "the parent says what to do by the environment")]
+async fn child() {
+    let ours = |name: &str| std::env::var(format!("TEST_{name}")).ok();
+    let Some(origin) = ours("ORIGIN") else { return };
+    let mut client = HttpClient::builder();
+    if let Some(pem) = ours("CA") {
+        client = client.ca_pem(pem.as_bytes()).unwrap();
+    }
+    if ours("DIRECT").is_some() {
+        client = client.no_proxy();
+    }
+    match (ours("WANT"), ask(&client.build().unwrap(), &origin).await) {
+        (None, answer) => assert_eq!(answer.unwrap().body(), b"{}"),
+        (Some(text), answer) => {
+            let error = answer.unwrap_err();
+            assert!(format!("{error:?}").contains(&text), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn plain_http_never_goes_through_a_proxy() {
+    let server = Server::answering(ok("{}"));
+    let proxy = Server::answering(ok("from the proxy"));
+    let url = proxy.origin();
+    let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"];
+    let mut environment: Vec<(&str, &str)> = names.map(|name| (name, url.as_str())).to_vec();
+    let origin = server.origin();
+    environment.push(("TEST_ORIGIN", &origin));
+    in_child(&environment);
+    assert_eq!((server.connections(), proxy.connections()), (1, 0));
+}
+
+#[tokio::test]
+async fn plain_http_never_goes_through_the_proxy_of_a_users_builder() {
+    let server = Server::answering(ok("{}"));
+    let proxy = Server::answering(ok("from the proxy"));
+    let client = through(&proxy.origin());
+    assert_eq!(ask(&client, &server.origin()).await.unwrap().body(), b"{}");
+    assert_eq!((server.connections(), proxy.connections()), (1, 0));
+}
+
+#[test]
+fn https_goes_through_a_proxy_as_a_tunnel() {
+    let ca = Ca::new();
+    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    let proxy = tunnel(&server);
+    let (origin, url) = (server.origin(), proxy.origin());
+    let mut environment =
+        vec![("TEST_ORIGIN", origin.as_str()), ("TEST_CA", &ca.pem), ("HTTPS_PROXY", &url)];
+    in_child(&environment);
+    assert_eq!((server.connections(), proxy.connections()), (1, 1));
+
+    // One CONNECT, and then TLS: nothing of the request.
+    let seen = proxy.seen();
+    assert!(seen.starts_with(&format!("CONNECT {} HTTP/1.1\r\n", server.address())), "{seen:?}");
+    let (head, rest) = seen.split_once("\r\n\r\n").unwrap();
+    assert!(rest.starts_with('\u{16}'), "{rest:?}");
+    for secret in ["client_credentials", "/oauth2/token", "application/json"] {
+        assert!(!seen.contains(secret) && server.seen().contains(secret), "{head}");
+    }
+
+    environment.push(("NO_PROXY", "127.0.0.1"));
+    in_child(&environment);
+    environment.pop();
+    environment.push(("TEST_DIRECT", "1"));
+    in_child(&environment);
+    assert_eq!((server.connections(), proxy.connections()), (3, 1));
+}
+
+#[test]
+fn no_key_is_logged_whatever_the_environment_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let ca = Ca::new();
+    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    in_child(&[
+        ("TEST_ORIGIN", &server.origin()),
+        ("TEST_CA", &ca.pem),
+        ("SSLKEYLOGFILE", file.to_str().unwrap()),
+    ]);
+    assert_eq!(server.connections(), 1);
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_machine_without_roots_says_so_or_uses_mozillas() {
+    let ca = Ca::new();
+    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    let nothing = tempfile::tempdir().unwrap();
+    let (file, folder) = (nothing.path().join("none.pem"), nothing.path());
+    let origin = server.origin();
+    let mut environment = vec![
+        ("SSL_CERT_FILE", file.to_str().unwrap()),
+        ("SSL_CERT_DIR", folder.to_str().unwrap()),
+        ("TEST_ORIGIN", &origin),
+    ];
+    environment.push((
+        "TEST_WANT",
+        if cfg!(feature = "webpki-roots") { "not trusted here" } else { "no root certificates" },
+    ));
+    in_child(&environment);
+    // A plain http request needs none.
+    let plain = Server::answering(ok("{}"));
+    let origin = plain.origin();
+    environment.truncate(2);
+    environment.push(("TEST_ORIGIN", &origin));
+    in_child(&environment);
+    // Nor does a client with a CA of its own.
+    let origin = server.origin();
+    environment.truncate(2);
+    environment.extend([("TEST_ORIGIN", origin.as_str()), ("TEST_CA", &ca.pem)]);
+    in_child(&environment);
+}
+
+#[tokio::test]
+async fn a_proxy_that_makes_no_tunnel_says_why() {
+    for (answer, kind, text) in [
+        ("HTTP/1.1 407 Auth\r\n\r\n", ErrorKind::Config, "wants a user name and password"),
+        ("HTTP/1.1 403 No\r\n\r\n", ErrorKind::Config, "the proxy refused"),
+        ("HTTP/1.1 502 Bad\r\n\r\n", ErrorKind::Config, "the proxy refused"),
+        ("SSH-2.0-x\r\n", ErrorKind::Config, "the proxy refused"),
+        ("", ErrorKind::Unavailable, "connection closed early by the proxy"),
+    ] {
+        let proxy = answering(answer);
+        let error = fail(&through(&proxy.origin()), "https://vendor.example").await;
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.message().contains(text), "{error}");
+        assert!(error.hint().unwrap().contains("HTTPS_PROXY"));
+        assert!(error.message().contains("https://vendor.example"));
+    }
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = fail(&through(&format!("http://{gone}")), "https://vendor.example").await;
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
+    assert!(error.message().contains("could not be reached"), "{error}");
+}

@@ -1,0 +1,225 @@
+//! What is sent, and what is never done with an answer.
+
+use bytes::Bytes;
+use gatepass_core::{Endpoint, ErrorKind, HttpSend, Request, oauth2};
+use gatepass_http::HttpClient;
+use reqwest::redirect;
+
+use crate::server::{Server, ask, fail, ok, quick, request};
+
+#[tokio::test]
+async fn the_request_on_the_wire_is_the_request_and_nothing_else() {
+    let server = Server::answering(ok("{}"));
+    let response = ask(&HttpClient::new().unwrap(), &server.origin()).await.unwrap();
+    assert_eq!((response.status().as_u16(), response.body()), (200, b"{}".as_slice()));
+
+    let seen = server.seen();
+    let (head, body) = seen.split_once("\r\n\r\n").unwrap();
+    let mut lines = head.lines();
+    assert_eq!(lines.next(), Some("POST /oauth2/token HTTP/1.1"));
+    let mut fields: Vec<&str> = lines.collect();
+    fields.sort_unstable();
+    let host = format!("host: {}", server.address());
+    let agent = concat!("user-agent: gatepass/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        fields,
+        [
+            "accept: application/json",
+            "content-length: 29",
+            "content-type: application/x-www-form-urlencoded",
+            host.as_str(),
+            agent,
+        ]
+    );
+    assert_eq!(body, "grant_type=client_credentials");
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::answering(ok("{}"));
+        for target in [other.origin(), format!("//{}", other.address()), "/moved".to_owned()] {
+            let server = Server::answering(format!(
+                "HTTP/1.1 {status} Moved\r\nLocation: {target}\r\nRefresh: 0; url={target}\r\n\
+                 Content-Length: 0\r\n\r\n"
+            ));
+            let following =
+                reqwest::Client::builder().redirect(redirect::Policy::limited(10)).referer(true);
+            for client in [HttpClient::new().unwrap(), HttpClient::from_builder(following).unwrap()]
+            {
+                let response = ask(&client, &server.origin()).await.unwrap();
+                assert_eq!(response.status().as_u16(), status);
+                assert_eq!(response.header("location"), Some(target.as_str()));
+            }
+            assert_eq!(server.seen().matches("POST /").count(), 2, "{status} {target}");
+        }
+        assert_eq!(other.connections(), 0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_location_that_is_none_is_an_answer_like_any_other() {
+    for target in ["javascript:alert(1)", "file:///etc/passwd", "", "http://u:p@h/", "\u{7f}%%"] {
+        let server = Server::answering(format!(
+            "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
+            target.trim_start_matches('\u{7f}')
+        ));
+        let response = ask(&HttpClient::new().unwrap(), &server.origin()).await.unwrap();
+        assert_eq!(response.status().as_u16(), 302, "{target}");
+        assert_eq!(server.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_content_coding_is_neither_asked_for_nor_undone() {
+    let body = "no coding at all";
+    for coding in ["gzip", "br", "zstd", "deflate"] {
+        let server = Server::answering(format!(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        let response = ask(&HttpClient::new().unwrap(), &server.origin()).await.unwrap();
+        assert_eq!(response.header("content-encoding"), Some(coding));
+        assert_eq!(response.body(), body.as_bytes());
+        assert!(!server.seen().to_lowercase().contains("accept-encoding"));
+
+        let sent = std::time::SystemTime::UNIX_EPOCH;
+        let error = oauth2::read_token(&response, sent).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+    }
+
+    // This build's reqwest can do it, so it is our rules that keep it from doing so.
+    let server = Server::answering(ok("{}"));
+    HttpClient::new().unwrap();
+    let able = reqwest::Client::builder().build().unwrap();
+    able.get(server.origin()).send().await.unwrap();
+    assert!(server.seen().to_lowercase().contains("accept-encoding: "), "{}", server.seen());
+}
+
+#[tokio::test]
+async fn a_cookie_is_not_kept() {
+    let server = Server::answering(
+        "HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}",
+    );
+    let client = HttpClient::new().unwrap();
+    for _ in 0..2 {
+        ask(&client, &server.origin()).await.unwrap();
+    }
+    assert_eq!(server.connections(), 1);
+    assert!(!server.seen().to_lowercase().contains("cookie"));
+}
+
+#[tokio::test]
+async fn plain_http_is_for_this_machine_or_by_choice() {
+    let closed = HttpClient::new().unwrap();
+    for origin in ["http://vendor.invalid", "http://10.255.255.1", "http://0.0.0.0:1"] {
+        let error = fail(&closed, origin).await;
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert!(error.hint().unwrap().contains("allow_plain_http"));
+    }
+    for origin in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1"] {
+        assert_eq!(fail(&closed, origin).await.kind(), ErrorKind::Unavailable, "{origin}");
+    }
+    let open = quick().allow_plain_http(true).build().unwrap();
+    let error = fail(&open, "http://0.0.0.0:1").await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn an_address_that_must_not_be_asked_is_refused() {
+    let client = HttpClient::new().unwrap();
+    let uris =
+        ["https://user:pass@vendor.example/", "https://user@vendor.example/", "/only/a/path"];
+    for uri in uris.into_iter().chain(["ftp://vendor.example/", "vendor.example:443"]) {
+        let mut request = http::Request::new(Bytes::new());
+        *request.uri_mut() = uri.parse().unwrap();
+        let error = client.call(request, None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{uri}");
+        assert!(!format!("{error:?}").contains("pass@"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_users_builder_keeps_its_settings_under_our_rules() {
+    let server = Server::answering(ok("{}"));
+    let base = reqwest::Client::builder()
+        .user_agent("acme/1")
+        .gzip(true)
+        .brotli(true)
+        .connection_verbose(true);
+    let client = HttpClient::from_builder(base).unwrap();
+    ask(&client, &server.origin()).await.unwrap();
+    // Plain http is gatepass's own: see the documentation of `base`.
+    assert!(server.seen().contains("user-agent: gatepass/"), "{}", server.seen());
+    assert!(!server.seen().contains("accept-encoding"));
+}
+
+#[tokio::test]
+async fn a_call_takes_any_method_header_and_body_and_streams_the_answer() {
+    let large = "x".repeat(1024 * 1024);
+    let server = Server::answering(ok(&large));
+    let client = HttpClient::new().unwrap();
+    let request = || {
+        http::Request::patch(format!("{}/things/1?a=b", server.origin()))
+            .header("X-Thing", "yes")
+            .header("User-Agent", "mine/2")
+            .body(Bytes::from_static(b"{\"on\":true}"))
+            .unwrap()
+    };
+    let mut answer = client.call(request(), None).await.unwrap();
+    assert_eq!(answer.headers()["content-length"], "1048576");
+    let (mut pieces, mut bytes) = (0, 0);
+    while let Some(piece) = answer.body_mut().chunk().await.unwrap() {
+        pieces += 1;
+        bytes += piece.len();
+    }
+    assert!(pieces > 1);
+    assert_eq!(bytes, large.len());
+    assert!(answer.body_mut().chunk().await.unwrap().is_none());
+
+    let whole = client.call(request(), Some(large.len())).await.unwrap();
+    assert_eq!(whole.into_body().bytes().await.unwrap(), large.as_bytes());
+    let error = client.call(request(), Some(large.len() - 1)).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Protocol, Some(200)));
+
+    let seen = server.seen();
+    assert!(seen.starts_with("PATCH /things/1?a=b HTTP/1.1\r\n"), "{seen}");
+    for field in ["x-thing: yes\r\n", "user-agent: mine/2\r\n", "content-length: 11\r\n"] {
+        assert!(seen.contains(field), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_has_no_body_whatever_length_it_states() {
+    let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
+    let request = http::Request::head(server.origin()).body(Bytes::new()).unwrap();
+    let answer = HttpClient::new().unwrap().call(request, Some(10)).await.unwrap();
+    assert_eq!(answer.into_body().bytes().await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_request_is_sent_where_its_endpoint_says() {
+    let server = Server::answering(ok("{}"));
+    let endpoint = Endpoint::parse(&server.origin()).unwrap().join("/a%2Fb/c?keep=1").unwrap();
+    let sent = Request::post(endpoint).secret_query([("k", "v w")]);
+    HttpClient::new().unwrap().send(sent).await.unwrap();
+    assert!(server.seen().starts_with("POST /a%2Fb/c?keep=1&k=v%20w HTTP/1.1\r\n"));
+}
+
+#[test]
+fn a_client_outlives_the_runtime_it_was_used_on() {
+    let server = Server::answering(ok("{}"));
+    let client = HttpClient::new().unwrap();
+    for _ in 0..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(client.send(request(&server.origin()))).unwrap();
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+#[test]
+fn debug_shows_limits_and_nothing_of_the_user() {
+    let base = reqwest::Client::builder().user_agent("acme-canary");
+    let shown = format!("{:?} {:?}", HttpClient::builder().base(base), HttpClient::new().unwrap());
+    assert!(shown.contains("connect: 5s") && !shown.contains("canary"), "{shown}");
+}

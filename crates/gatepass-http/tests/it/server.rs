@@ -1,0 +1,265 @@
+//! Servers of bytes: a thread for each connection, and a script that says what it does.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use gatepass_core::{Endpoint, Error, HttpSend, Request, Response};
+use gatepass_http::{HttpClient, HttpClientBuilder};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// A server on a port of its own.
+pub(crate) struct Server {
+    address: SocketAddr,
+    scheme: &'static str,
+    /// What each connection has received, decrypted.
+    seen: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Server {
+    /// A server that runs `script` for each connection and then closes it.
+    pub(crate) fn plain(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
+        Self::start("http", None, script)
+    }
+
+    /// The same behind TLS.
+    pub(crate) fn tls(
+        config: ServerConfig,
+        script: impl Fn(&mut Peer) + Send + Sync + 'static,
+    ) -> Self {
+        Self::start("https", Some(Arc::new(config)), script)
+    }
+
+    /// A server without TLS that is asked for by https.
+    pub(crate) fn raw_https(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
+        Self::start("https", None, script)
+    }
+
+    /// A server that gives each request this answer.
+    pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
+        Self::plain(answer_all(answer))
+    }
+
+    fn start(
+        scheme: &'static str,
+        tls: Option<Arc<ServerConfig>>,
+        script: impl Fn(&mut Peer) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let script = Arc::new(script);
+        let server = Self { address, scheme, seen: Arc::clone(&seen) };
+        thread::spawn(move || {
+            while let Ok((tcp, _)) = listener.accept() {
+                let number = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(Vec::new());
+                    seen.len() - 1
+                };
+                let io = match &tls {
+                    None => Io::Plain(tcp),
+                    Some(config) => {
+                        let session = ServerConnection::new(Arc::clone(config)).unwrap();
+                        Io::Tls(Box::new(StreamOwned::new(session, tcp)))
+                    }
+                };
+                let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
+                thread::spawn(move || script(&mut Peer { io, number, seen }));
+            }
+        });
+        server
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    /// Everything that was received, of all connections.
+    pub(crate) fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.seen.lock().unwrap().concat()).into_owned()
+    }
+}
+
+/// One connection, as the server has it.
+pub(crate) struct Peer {
+    io: Io,
+    /// Which connection it is, from 0.
+    pub(crate) number: usize,
+    seen: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+enum Io {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Peer {
+    /// Reads one request, head and body; `None` if the client has closed.
+    pub(crate) fn request(&mut self) -> Option<String> {
+        let mut request = Vec::new();
+        loop {
+            if let Some(head) = request.windows(4).position(|four| four == b"\r\n\r\n") {
+                let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+                let length = text
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "))
+                    .map_or(0, |length| length.parse::<usize>().unwrap());
+                if request.len() >= head + 4 + length {
+                    return Some(String::from_utf8_lossy(&request).into_owned());
+                }
+            }
+            request.extend_from_slice(&self.read(64 * 1024)?);
+        }
+    }
+
+    /// Reads what is there, at most `most` bytes; `None` if the client has closed.
+    pub(crate) fn read(&mut self, most: usize) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; most];
+        let read = match &mut self.io {
+            Io::Plain(io) => io.read(&mut buffer),
+            Io::Tls(io) => io.read(&mut buffer),
+        };
+        let read = read.ok().filter(|read| *read > 0)?;
+        buffer.truncate(read);
+        self.seen.lock().unwrap()[self.number].extend_from_slice(&buffer);
+        Some(buffer)
+    }
+
+    /// Sends bytes; an error means that the client has closed.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        match &mut self.io {
+            Io::Plain(io) => io.write_all(bytes.as_ref()).and_then(|()| io.flush()),
+            Io::Tls(io) => io.write_all(bytes.as_ref()).and_then(|()| io.flush()),
+        }
+    }
+
+    /// Says that nothing more will come, and waits until the client has closed.
+    pub(crate) fn finish(&mut self) {
+        if let Io::Plain(io) = &self.io {
+            let _ = io.shutdown(Shutdown::Write);
+        }
+        self.until_closed();
+    }
+
+    /// Closes now, both ways.
+    pub(crate) fn close(&mut self) {
+        if let Io::Plain(io) = &self.io {
+            let _ = io.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Waits until the client has closed.
+    pub(crate) fn until_closed(&mut self) {
+        while self.read(64 * 1024).is_some() {}
+    }
+
+    /// Waits for the client's first bytes and leaves them unread, so that closing resets.
+    pub(crate) fn leave_unread(&mut self) {
+        if let Io::Plain(io) = &self.io {
+            let _ = io.peek(&mut [0]);
+        }
+    }
+
+    /// The protocol that both sides agreed on.
+    pub(crate) fn alpn(&self) -> Option<Vec<u8>> {
+        match &self.io {
+            Io::Plain(_) => None,
+            Io::Tls(io) => io.conn.alpn_protocol().map(<[u8]>::to_vec),
+        }
+    }
+
+    /// Whether the client sent anything before the handshake was over.
+    pub(crate) fn early_data(&mut self) -> bool {
+        match &mut self.io {
+            Io::Plain(_) => false,
+            Io::Tls(io) => io.conn.early_data().is_some(),
+        }
+    }
+
+    /// Passes everything on to another server, both ways.
+    pub(crate) fn relay(&mut self, to: SocketAddr) {
+        let Io::Plain(client) = &self.io else { return };
+        let (mut up, mut client) = (TcpStream::connect(to).unwrap(), client.try_clone().unwrap());
+        let mut down = up.try_clone().unwrap();
+        let back = thread::spawn(move || {
+            let _ = io::copy(&mut down, &mut client);
+            let _ = client.shutdown(Shutdown::Write);
+        });
+        while let Some(bytes) = self.read(64 * 1024) {
+            if up.write_all(&bytes).is_err() {
+                break;
+            }
+        }
+        let _ = up.shutdown(Shutdown::Write);
+        let _ = back.join();
+    }
+}
+
+/// A script that gives each request this answer.
+pub(crate) fn answer_all(answer: impl Into<Vec<u8>>) -> impl Fn(&mut Peer) + Send + Sync + 'static {
+    let answer = answer.into();
+    move |peer: &mut Peer| {
+        while peer.request().is_some() {
+            if peer.send(&answer).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// An answer with a length.
+pub(crate) fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A chain and a key, as a TLS server that asks for no client certificate.
+pub(crate) fn tls_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> ServerConfig {
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap()
+}
+
+/// A client whose limits are short enough to wait for.
+pub(crate) fn quick() -> HttpClientBuilder {
+    HttpClient::builder()
+        .connect_timeout(Duration::from_millis(400))
+        .answer_timeout(Duration::from_millis(400))
+        .idle_timeout(Duration::from_millis(400))
+        .timeout(Duration::from_millis(1200))
+}
+
+/// A token request to this origin.
+pub(crate) fn request(origin: &str) -> Request {
+    let endpoint = Endpoint::parse_plain_http(origin).unwrap().join("/oauth2/token").unwrap();
+    Request::post(endpoint).form([("grant_type", "client_credentials")])
+}
+
+/// One token request.
+pub(crate) async fn ask(client: &HttpClient, origin: &str) -> Result<Response, Error> {
+    client.send(request(origin)).await
+}
+
+/// One token request that has no answer.
+pub(crate) async fn fail(client: &HttpClient, origin: &str) -> Error {
+    ask(client, origin).await.unwrap_err()
+}

@@ -1,0 +1,353 @@
+//! Whom TLS trusts, and what the user reads when it does not.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use gatepass_core::{Error, ErrorKind, Retry};
+use gatepass_http::{HttpClient, HttpClientBuilder};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use reqwest::redirect;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+
+use crate::server::{Peer, Server, answer_all, ask, fail, ok, quick, tls_config};
+
+/// A private CA.
+pub(crate) struct Ca {
+    issuer: Issuer<'static, KeyPair>,
+    pub(crate) pem: String,
+    der: rustls::pki_types::CertificateDer<'static>,
+}
+
+impl Ca {
+    pub(crate) fn new() -> Self {
+        Self::named("the test's CA")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().unwrap();
+        let own = params.self_signed(&key).unwrap();
+        Self { pem: own.pem(), der: own.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    /// A server's certificate and key.
+    pub(crate) fn issue(&self, params: &CertificateParams) -> ServerConfig {
+        let key = KeyPair::generate().unwrap();
+        let leaf = params.signed_by(&key, &self.issuer).unwrap();
+        tls_config(vec![leaf.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+    }
+
+    pub(crate) fn good(&self) -> ServerConfig {
+        self.issue(&loopback())
+    }
+
+    pub(crate) fn client(&self) -> HttpClientBuilder {
+        HttpClient::builder().no_proxy().ca_pem(self.pem.as_bytes()).unwrap()
+    }
+}
+
+fn loopback() -> CertificateParams {
+    CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap()
+}
+
+/// The error of a server with this TLS, which must not see a byte of the request.
+async fn refused(ca: &Ca, config: ServerConfig) -> Error {
+    let server = Server::tls(config, answer_all(ok("{}")));
+    let error = fail(&ca.client().build().unwrap(), &server.origin()).await;
+    assert_eq!(server.seen(), "", "{error}");
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Never), "{error:?}");
+    assert!(error.message().contains(&server.origin()), "{error}");
+    error
+}
+
+#[tokio::test]
+async fn a_private_ca_is_trusted_by_its_client_alone() {
+    let ca = Ca::new();
+    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    let with = ca.client().build().unwrap();
+    assert_eq!(ask(&with, &server.origin()).await.unwrap().body(), b"{}");
+    let seen = server.seen();
+
+    let without = HttpClient::builder().no_proxy().build().unwrap();
+    let other = Ca::named("another CA").client().build().unwrap();
+    for client in [without, other] {
+        let error = fail(&client, &server.origin()).await;
+        assert_eq!(error.retry(), Retry::Never);
+        assert!(error.message().contains("not trusted here"), "{error}");
+        assert!(error.hint().unwrap().contains("ca_file"));
+    }
+    let error = fail(&Ca::new().client().build().unwrap(), &server.origin()).await;
+    assert!(error.message().contains("not signed by the CA that it names"), "{error}");
+    assert_eq!(server.seen(), seen);
+}
+
+#[tokio::test]
+async fn f105_a_certificate_that_is_wrong_says_how() {
+    let ca = Ca::new();
+    let mut expired = loopback();
+    expired.not_after = date_time_ymd(2020, 3, 1);
+    let error = refused(&ca, ca.issue(&expired)).await;
+    assert!(error.message().contains("expired on Sun, 01 Mar 2020"), "{error}");
+    assert!(error.hint().unwrap().contains("clock"));
+
+    let mut early = loopback();
+    early.not_before = date_time_ymd(3000, 1, 1);
+    let error = refused(&ca, ca.issue(&early)).await;
+    assert!(error.message().contains("not valid before Wed, 01 Jan 3000"), "{error}");
+    assert!(error.hint().unwrap().contains("clock"));
+
+    let other = CertificateParams::new(vec!["other.test".to_owned(), "*.b.test".to_owned()]);
+    let error = refused(&ca, ca.issue(&other.unwrap())).await;
+    assert!(error.message().ends_with("is for another name: other.test, *.b.test"), "{error}");
+    assert!(error.hint().unwrap().contains("address"));
+
+    let nameless = CertificateParams::new(Vec::new()).unwrap();
+    let error = refused(&ca, ca.issue(&nameless)).await;
+    assert!(error.message().ends_with("is for another name"), "{error}");
+
+    let mut mail = loopback();
+    mail.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection];
+    let error = refused(&ca, ca.issue(&mail)).await;
+    assert!(error.message().contains("is not acceptable"), "{error}");
+
+    let key = KeyPair::generate().unwrap();
+    let own = loopback().self_signed(&key).unwrap();
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let error = refused(&ca, tls_config(vec![own.der().clone()], key)).await;
+    assert!(error.message().contains("not trusted here"), "{error}");
+}
+
+#[tokio::test]
+async fn a_users_builder_cannot_switch_the_checks_off() {
+    let ca = Ca::new();
+    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    let careless = || {
+        reqwest::Client::builder()
+            .no_proxy()
+            .user_agent("acme/1")
+            .tls_danger_accept_invalid_certs(true)
+            .tls_sslkeylogfile(true)
+    };
+    let error = fail(&HttpClient::from_builder(careless()).unwrap(), &server.origin()).await;
+    assert!(error.message().contains("not trusted here"), "{error}");
+
+    // The same builder with the CA works, keeps its name and speaks HTTP/1.1 only.
+    let client = ca.client().base(careless()).build().unwrap();
+    ask(&client, &server.origin()).await.unwrap();
+    assert!(server.seen().contains("user-agent: acme/1\r\n"), "{}", server.seen());
+}
+
+#[tokio::test]
+async fn a_users_builder_cannot_switch_the_rules_off() {
+    let ca = Ca::new();
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::tls(ca.good(), answer_all(ok("{}")));
+        let server = Server::tls(
+            ca.good(),
+            answer_all(format!(
+                "HTTP/1.1 {status} Moved\r\nLocation: {}\r\nSet-Cookie: a=b\r\n\
+                 Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
+                other.origin()
+            )),
+        );
+        let loose = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::limited(10))
+            .referer(true)
+            .gzip(true)
+            .brotli(true)
+            .deflate(true)
+            .zstd(true);
+        for client in [ca.client(), ca.client().base(loose)] {
+            let client = client.build().unwrap();
+            for _ in 0..2 {
+                let response = ask(&client, &server.origin()).await.unwrap();
+                assert_eq!(response.status().as_u16(), status);
+                assert_eq!(response.header("content-encoding"), Some("gzip"));
+                assert_eq!(response.body(), b"none");
+            }
+        }
+        let seen = server.seen().to_lowercase();
+        assert_eq!(seen.matches("post /").count(), 4, "{status}");
+        for field in ["accept-encoding", "cookie", "referer"] {
+            assert!(!seen.contains(field), "{seen}");
+        }
+        assert_eq!(other.connections(), 0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn http_2_is_not_offered() {
+    let ca = Ca::new();
+    let mut config = ca.good();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let chosen = Arc::new(Mutex::new(Vec::new()));
+    let server = Server::tls(config, {
+        let chosen = Arc::clone(&chosen);
+        move |peer: &mut Peer| {
+            peer.request();
+            chosen.lock().unwrap().push(peer.alpn());
+            let _ = peer.send(ok("{}"));
+            peer.until_closed();
+        }
+    });
+    let base = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+    for client in [ca.client(), ca.client().base(base)] {
+        ask(&client.build().unwrap(), &server.origin()).await.unwrap();
+    }
+    assert_eq!(*chosen.lock().unwrap(), vec![Some(b"http/1.1".to_vec()); 2]);
+}
+
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_spoken() {
+    let ca = Ca::new();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let server = Server::tls(only(&ca, version), answer_all(ok("{}")));
+        ask(&ca.client().build().unwrap(), &server.origin()).await.unwrap();
+    }
+}
+
+fn only(ca: &Ca, version: &'static SupportedProtocolVersion) -> ServerConfig {
+    let key = KeyPair::generate().unwrap();
+    let leaf = loopback().signed_by(&key, &ca.issuer).unwrap();
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .unwrap()
+}
+
+#[tokio::test]
+async fn no_request_goes_as_early_data() {
+    let ca = Ca::new();
+    let mut config = ca.good();
+    config.max_early_data_size = 16 * 1024;
+    let server = Server::tls(config, |peer| {
+        peer.request();
+        let early = if peer.early_data() { "early" } else { "late" };
+        let _ = peer.send(format!(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{early}",
+            early.len()
+        ));
+    });
+    let client = ca.client().build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&client, &server.origin()).await.unwrap().body(), b"late");
+    }
+    assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn f106_a_server_without_a_safe_version() {
+    let client = HttpClient::builder().no_proxy().build().unwrap();
+    // The alert of a server that wants less than TLS 1.2, and the hello of one that insists.
+    let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 0x2f, 0]);
+    for words in [vec![0x15, 3, 1, 0, 2, 2, 70], vec![0x15, 3, 1, 0, 2, 2, 40], hello] {
+        let server = Server::raw_https(move |peer| {
+            let _ = peer.read(4096);
+            let _ = peer.send(&words);
+            peer.finish();
+        });
+        let error = fail(&client, &server.origin()).await;
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Never));
+        assert!(error.message().contains("speaks no TLS that is safe"), "{error:?}");
+        assert!(error.hint().unwrap().contains("TLS 1.2"));
+    }
+}
+
+#[tokio::test]
+async fn f107_a_client_certificate_is_asked_for() {
+    let ca = Ca::new();
+    let mut roots = RootCertStore::empty();
+    roots.add(ca.der.clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let key = KeyPair::generate().unwrap();
+    let leaf = loopback().signed_by(&key, &ca.issuer).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![leaf.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .unwrap();
+    let server = Server::tls(config, |peer| {
+        peer.request();
+        peer.until_closed();
+    });
+    let error = fail(&ca.client().build().unwrap(), &server.origin()).await;
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Config, Retry::Never), "{error:?}");
+    assert!(error.message().contains("client certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn f108_a_handshake_that_stalls_or_is_cut() {
+    let client = quick().no_proxy().answer_timeout(std::time::Duration::from_secs(5));
+    let client = client.timeout(std::time::Duration::from_secs(5)).build().unwrap();
+    let server = Server::raw_https(Peer::until_closed);
+    let error = fail(&client, &server.origin()).await;
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
+    assert!(error.message().contains("no connection in 0.4 s"), "{error:?}");
+
+    let server = Server::raw_https(|peer| {
+        let _ = peer.read(4096);
+        peer.finish();
+    });
+    let error = fail(&client, &server.origin()).await;
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
+    assert!(error.message().contains("closed early"), "{error:?}");
+}
+
+#[tokio::test]
+async fn f109_a_close_without_notice_counts_only_where_the_length_is_unknown() {
+    let ca = Ca::new();
+    for (head, complete) in [("Content-Length: 2\r\n", true), ("", false)] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{head}Connection: close\r\n\r\n{{}}");
+        let server = Server::tls(ca.good(), move |peer| {
+            peer.request();
+            let _ = peer.send(&answer);
+        });
+        let answer = ask(&ca.client().build().unwrap(), &server.origin()).await;
+        if complete {
+            assert_eq!(answer.unwrap().body(), b"{}");
+        } else {
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+            assert!(error.message().contains("closed early"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_ca_file_without_a_certificate_is_refused() {
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let good = Ca::new().pem;
+    let cut = good.lines().take(3).collect::<Vec<_>>().join("\n");
+    let garbage = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    let both = format!("{good}{garbage}");
+    for pem in ["", "hello", &key, &cut, garbage, &both] {
+        let error = HttpClient::builder().ca_pem(pem.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
+        assert!(error.hint().unwrap().contains("BEGIN CERTIFICATE"));
+    }
+    HttpClient::builder().ca_pem(format!("# ours\n{good}{good}").as_bytes()).unwrap();
+}
