@@ -130,3 +130,6 @@ impl Provider for Cloudneeti {
         Ok(Some(wire::probe(&self.settings)))
     }
 }
+
+#[cfg(test)]
+gatepass_testkit::conformance!(super::INFO, "fixtures");
