@@ -32,6 +32,7 @@ mod error;
 mod http;
 mod info;
 mod json;
+mod pointer;
 mod provider;
 mod redact;
 mod register;
@@ -64,3 +65,7 @@ pub use crate::token::{
 pub mod __private {
     pub use inventory;
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -177,8 +177,12 @@ impl Token {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Adds a warning, unless it has it already.
     pub(crate) fn with_warning(mut self, warning: impl Into<Cow<'static, str>>) -> Self {
-        Arc::make_mut(&mut self.0).warnings.push(warning.into());
+        let warning = warning.into();
+        if !self.0.warnings.contains(&warning) {
+            Arc::make_mut(&mut self.0).warnings.push(warning);
+        }
         self
     }
 
