@@ -1,5 +1,7 @@
 //! What every kind of token answer is read as. `F…` are the rows of the project's fault matrix.
 
+#![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
