@@ -79,7 +79,8 @@ const NOT_AUTHORIZED: &[u8] = b"<h1>Not Authorized</h1>";
 mod tests {
     use std::time::Duration;
 
-    use gatepass_core::{BasicEncoding, Endpoint};
+    use gatepass_core::{BasicEncoding, Endpoint, Exchange, Intake, Provider};
+    use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock, block_on};
     use proptest::prelude::*;
 
     use super::*;
@@ -191,12 +192,23 @@ mod tests {
             assert!(hint.contains("client_secret"), "{hint}");
             assert!(hint.contains(&format!("environment = \"{other}\"")), "{hint}");
         }
-        let moved = Error::unsafe_token("moved").with_status(302);
-        let moved = explain(&Settings::default(), &app(), moved);
-        assert!(moved.hint().is_some_and(|hint| hint.contains("\"id\"")), "{moved:?}");
         let base_url = Some(Endpoint::parse("http://127.0.0.1:1").unwrap());
         let here = explain(&Settings { base_url, ..Settings::default() }, &app(), error);
         assert!(!here.hint().unwrap().contains("environment"), "{here:?}");
+    }
+
+    #[test]
+    fn a_redirect_of_the_old_service_names_the_new_one() {
+        let moved = Fixture::json(302, "{}").with_header("location", "https://www.cisco.com/gone");
+        let (http, clock) = (FakeHttp::answering([Answer::from(moved)]), TestClock::new());
+        let intake = Intake::default();
+        let cx = Exchange::new(&http, &clock, &intake);
+        let error = block_on(crate::Cisco::new().exchange(&app(), &cx)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsafeToken);
+        assert!(
+            error.hint().is_some_and(|hint| hint.contains("environment = \"id\"")),
+            "{error:?}"
+        );
     }
 
     proptest! {
