@@ -1,1 +1,43 @@
-//! The gatepass command: a vendor's access token at a shell.
+//! The `gatepass` command as a library, for commands with further providers in them.
+//!
+//! ```no_run
+//! // use provider_acme as _;
+//! fn main() -> std::process::ExitCode {
+//!     gatepass_cli::main()
+//! }
+//! ```
+
+mod args;
+mod commands;
+mod failure;
+mod output;
+mod usage;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::output::Output;
+
+/// Parses the command line, runs the command and maps what went wrong to an exit code.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage::report(&error),
+    };
+    let output = Output::new(&args.common);
+    output.log(args.common.verbose);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.fail(&failure::internal("cannot start", &error)),
+    };
+    let done = runtime.block_on(commands::run(args, &output));
+    // A command that a profile waits for must not hold up the exit.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => code,
+        Err(failure) => output.fail(&failure),
+    }
+}

@@ -164,7 +164,8 @@ impl Endpoint {
         Ok(Self { text, origin: self.origin })
     }
 
-    pub(crate) fn to_uri(&self) -> Result<Uri> {
+    /// The address as HTTP clients want it.
+    pub fn to_uri(&self) -> Result<Uri> {
         Uri::from_str(&self.text).map_err(|_| Error::internal("a checked address did not parse"))
     }
 }

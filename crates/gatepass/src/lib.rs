@@ -1,1 +1,64 @@
 //! Access tokens from vendors' APIs: acquired once, kept fresh, never leaked.
+//!
+//! Pick the vendors by feature, make a [`TokenSource`], and ask it before every request: it
+//! answers from memory while the token is good, and makes one exchange for everybody who waits
+//! when it is not.
+//!
+//! ```
+//! # #[cfg(all(feature = "huawei", feature = "http"))]
+//! # async fn run() -> gatepass::Result<()> {
+//! use gatepass::huawei::Huawei;
+//! use gatepass::{Credential, HttpClient, TokenSource};
+//!
+//! let iam = TokenSource::builder(Huawei::new("acme.huaweioneaccess.com")?)
+//!     .credential(Credential::client("app-1", "hunter2"))
+//!     .http(HttpClient::new()?)
+//!     .build();
+//! let headers = iam.headers().await?; // every header the vendor wants
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With a config file it is three lines, whatever the vendor: see [`Gate`].
+//!
+//! No provider is compiled in by default: switch on the features `celerdata`, `cisco`,
+//! `cloudneeti`, `configapi`, `huawei`, or `all-providers`. The features `http` (our own HTTP
+//! client) and `config` ([`Gate`] and [`Config`]) are on by default.
+
+#[cfg(feature = "config")]
+mod config;
+#[cfg(feature = "config")]
+mod gate;
+mod registry;
+
+// A provider crate that no code names is not linked, and its registration is silently gone: these
+// lines are why the registry has them.
+#[cfg(feature = "celerdata")]
+pub use provider_celerdata as celerdata;
+#[cfg(feature = "cisco")]
+pub use provider_cisco as cisco;
+#[cfg(feature = "cloudneeti")]
+pub use provider_cloudneeti as cloudneeti;
+#[cfg(feature = "configapi")]
+pub use provider_configapi as configapi;
+#[cfg(feature = "huawei")]
+pub use provider_huawei as huawei;
+
+pub use gatepass_core::{
+    ApiAnswer, Clock, Credential, CredentialSource, Endpoint, Environment, Error, ErrorKind,
+    Expiry, Field, FieldKind, HttpSend, Intake, Provider, ProviderInfo, Refusal, Registration,
+    Result, Retry, Secret, Settings, Token, TokenCharset, credential_fn,
+};
+pub use gatepass_engine::{SystemClock, TokenSource};
+#[cfg(feature = "http")]
+pub use gatepass_http::{Body, HttpClient};
+
+#[cfg(feature = "config")]
+pub use crate::config::{COMMON_FIELDS, Config, Env, Options, Origin, Profile};
+#[cfg(feature = "config")]
+pub use crate::gate::Gate;
+pub use crate::registry::Registry;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -115,3 +115,6 @@ impl Provider for Cisco {
         Ok(Some(String::from("/hello")))
     }
 }
+
+#[cfg(test)]
+gatepass_testkit::conformance!(super::INFO, "fixtures");

@@ -33,8 +33,8 @@ pub fn info_is_complete(info: &ProviderInfo, _: &Path) {
         if let FieldKind::Choice(choices) = field.kind {
             let different: BTreeSet<_> = choices.iter().collect();
             assert!(
-                choices.len() > 1 && different.len() == choices.len(),
-                "{id}: `{name}` wants two or more different choices"
+                !choices.is_empty() && different.len() == choices.len(),
+                "{id}: `{name}` wants different choices"
             );
             let default = field.default.unwrap_or_default();
             assert!(

@@ -1,0 +1,54 @@
+//! The commands, one file each.
+
+mod call;
+mod completions;
+mod demo;
+mod inspect;
+mod list;
+mod providers;
+mod sandbox;
+mod token;
+
+use std::process::ExitCode;
+
+use gatepass::{Config, Gate, Profile, Registry};
+
+use crate::args::{Args, Command, Common};
+use crate::failure::Failure;
+use crate::output::Output;
+
+pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure> {
+    let common = &args.common;
+    match &args.command {
+        Command::Token(args) => token::run(args, common, output).await,
+        Command::Call(args) => call::run(args, common, output).await,
+        Command::List => list::run(common, output),
+        Command::Inspect { profile } => inspect::run(profile, common, output).await,
+        Command::Providers => providers::run(output),
+        Command::Sandbox(args) => sandbox::run(args, output).await,
+        Command::Demo => demo::run(output).await,
+        Command::Completions { shell } => completions::run(*shell, output),
+    }
+}
+
+/// The profiles of the file that `--config` names, or of the user's own.
+fn gate(common: &Common) -> Result<Gate, Failure> {
+    let config = match &common.config {
+        Some(path) => Config::load(path)?,
+        None => Config::find()?,
+    };
+    Ok(Gate::new(config, Registry::linked()?)?)
+}
+
+/// A profile, and a warning where it lets secrets cross a network in the clear.
+fn profile(gate: &Gate, name: &str, common: &Common, output: &Output) -> Result<Profile, Failure> {
+    let profile = gate.profile(name, &common.set)?;
+    let base = profile.settings.base_url();
+    let host = profile.settings.optional("host").is_some_and(|host| host.starts_with("http://"));
+    let in_the_clear = base.map_or(host, |base| base.is_plain_http() && !base.is_loopback());
+    if profile.options.allow_plain_http && in_the_clear {
+        output
+            .warn(&format!("{name}: allow_plain_http sends the secret and the token unencrypted"));
+    }
+    Ok(profile)
+}

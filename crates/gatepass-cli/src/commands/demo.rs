@@ -1,0 +1,174 @@
+//! `gatepass demo`: every vendor once, against a sandbox of its own.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use comfy_table::{Table, presets};
+use gatepass::{Clock, Config, CredentialSource, Env, Error, Gate, Registry, SystemClock};
+use gatepass_sandbox::Sandbox;
+use http::HeaderValue;
+use http::header::ACCEPT;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::sandbox::sandbox_error;
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::output::{Output, left};
+
+/// What one vendor gave.
+struct Row {
+    profile: String,
+    provider: &'static str,
+    vendor: &'static str,
+    grant: &'static str,
+    result: Result<Got, Error>,
+}
+
+struct Got {
+    expires_in: u64,
+    path: String,
+    status: u16,
+}
+
+impl Got {
+    /// The path, without the ids that some vendors' have in the middle.
+    fn name(&self) -> String {
+        match self.path.rsplit_once('/') {
+            Some((before, last)) if before.len() > 30 => format!("…/{last}"),
+            _ => self.path.clone(),
+        }
+    }
+}
+
+pub(crate) async fn run(output: &Output) -> Result<ExitCode, Failure> {
+    let format = output.format(&[Format::Text, Format::Json])?;
+    let sandbox = Sandbox::start().await.map_err(|error| sandbox_error(&error))?;
+    output
+        .say(&format!("the vendors are on {}; each is asked for a token over HTTP", sandbox.url()));
+    let config = Config::from_toml(&sandbox.config_toml())?.with_env(Env::fixed::<&str, &str>([]));
+    let gate = Gate::new(config, Registry::linked()?)?;
+    let mut rows = Vec::new();
+    for name in gate.names() {
+        let Ok(profile) = gate.profile(&name, &[]) else { continue };
+        let progress = Progress::begin(output, &name);
+        let result = exchange(&gate, &name).await;
+        progress.end(output, &name, &result);
+        rows.push(Row {
+            provider: profile.info.id,
+            vendor: profile.info.title,
+            grant: grant(&name),
+            profile: name,
+            result,
+        });
+    }
+    sandbox.shutdown().await;
+    match format {
+        Format::Json => output.json(&rows.iter().map(to_json).collect())?,
+        _ => output.result(&to_table(&rows))?,
+    }
+    let failed = rows.iter().find_map(|row| row.result.as_ref().err());
+    match failed {
+        Some(error) => Err(error.clone().into()),
+        None if rows.is_empty() => Err(Error::config("this build has no provider")
+            .with_hint("build it with a provider's feature, such as --features cisco")
+            .into()),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// A token, and one API call with it.
+async fn exchange(gate: &Gate, name: &str) -> Result<Got, Error> {
+    let profile = gate.profile(name, &[])?;
+    let source = gate.source(name)?;
+    let token = source.token().await?;
+    let provider = profile.provider()?;
+    let path = provider.probe(&profile.credential().await?)?.ok_or_else(|| {
+        Error::internal("this provider has no harmless API call").with_profile(name)
+    })?;
+    let target = profile.api_endpoint(provider.as_ref(), &path)?;
+    let mut request = http::Request::new(bytes::Bytes::new());
+    *request.uri_mut() = target.to_uri()?;
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    source.authorize(&token, request.headers_mut()).await?;
+    let (parts, mut body) = gate.http(&profile)?.call(request, None).await?.into_parts();
+    while body.chunk().await?.is_some() {}
+    if !parts.status.is_success() {
+        return Err(Error::internal("the API refused the token it was given")
+            .with_status(parts.status.as_u16())
+            .with_profile(name));
+    }
+    let expires_in = token.remaining(SystemClock::new().wall()).as_secs();
+    let path = path.split('?').next().unwrap_or_default().to_owned();
+    Ok(Got { expires_in, path, status: parts.status.as_u16() })
+}
+
+fn grant(profile: &str) -> &'static str {
+    match profile {
+        "cloudneeti" => "license token",
+        "cloudneeti-account" => "account token",
+        _ => "client credentials",
+    }
+}
+
+/// A spinner where somebody watches, and a line where nobody does.
+struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    fn begin(output: &Output, name: &str) -> Self {
+        if !output.is_watched() {
+            return Self(None);
+        }
+        let style = ProgressStyle::with_template("{spinner} {msg}");
+        let bar = ProgressBar::new_spinner().with_message(format!("{name}: asking for a token"));
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(80));
+        Self(Some(bar))
+    }
+
+    fn end(self, output: &Output, name: &str, result: &Result<Got, Error>) {
+        if let Some(bar) = self.0 {
+            bar.finish_and_clear();
+        }
+        output.say(&match result {
+            Ok(got) => format!(
+                "  ok  {name}: a token for {}, {} from {}",
+                left(got.expires_in),
+                got.status,
+                got.path
+            ),
+            Err(error) => format!("  no  {error}"),
+        });
+    }
+}
+
+fn to_table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    let header = ["PROVIDER", "VENDOR", "GRANT", "EXPIRES IN", "API ANSWER"];
+    table.load_style(presets::NOTHING).set_header(header);
+    for row in rows {
+        let (expires, answer) = match &row.result {
+            Ok(got) => (left(got.expires_in), format!("{} from {}", got.status, got.name())),
+            Err(error) => (String::from("-"), error.message().to_owned()),
+        };
+        table.add_row([row.provider, row.vendor, row.grant, &expires, &answer]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn to_json(row: &Row) -> serde_json::Value {
+    let got = row.result.as_ref().ok();
+    json!({
+        "profile": row.profile,
+        "provider": row.provider,
+        "vendor": row.vendor,
+        "grant": row.grant,
+        "ok": got.is_some(),
+        "expires_in": got.map(|got| got.expires_in),
+        "api_path": got.map(|got| &got.path),
+        "api_status": got.map(|got| got.status),
+        "error": row.result.as_ref().err().map(ToString::to_string),
+    })
+}

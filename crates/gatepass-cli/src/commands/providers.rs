@@ -1,0 +1,77 @@
+//! `gatepass providers`: what is compiled in, and every field of it.
+
+use std::process::ExitCode;
+
+use gatepass::{COMMON_FIELDS, Field, FieldKind, ProviderInfo, Registry};
+use serde_json::{Value, json};
+
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::output::Output;
+
+pub(crate) fn run(output: &Output) -> Result<ExitCode, Failure> {
+    let registry = Registry::linked()?;
+    match output.format(&[Format::Text, Format::Json])? {
+        Format::Json => output.json(&registry.iter().map(to_json).collect())?,
+        _ => output.result(&to_text(&registry))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn to_json(info: &ProviderInfo) -> Value {
+    let fields = info.fields.iter().map(|field| {
+        let choices = match field.kind {
+            FieldKind::Choice(choices) => json!(choices),
+            _ => Value::Null,
+        };
+        json!({
+            "name": field.name,
+            "kind": field.kind.name(),
+            "secret": field.is_secret(),
+            "required": field.required,
+            "unless": field.unless,
+            "default": field.default,
+            "choices": choices,
+            "help": field.help,
+        })
+    });
+    json!({
+        "id": info.id,
+        "title": info.title,
+        "vendor": info.vendor,
+        "docs": info.docs,
+        "environments": info.environments.iter().map(|one| one.name).collect::<Vec<_>>(),
+        "fields": fields.collect::<Vec<_>>(),
+    })
+}
+
+fn to_text(registry: &Registry) -> String {
+    let mut text = String::new();
+    for info in registry.iter() {
+        text += &format!("{}  {}\n  {}\n", info.id, info.title, info.docs);
+        if !info.environments.is_empty() {
+            let names: Vec<&str> = info.environments.iter().map(|one| one.name).collect();
+            text += &format!("  environments: {}\n", names.join(", "));
+        }
+        text.extend(info.fields.iter().map(line));
+        text.push('\n');
+    }
+    text += "every profile may also have\n";
+    text.extend(COMMON_FIELDS.iter().map(line));
+    text
+}
+
+fn line(field: &Field) -> String {
+    let kind = match field.kind {
+        FieldKind::Choice(choices) => choices.join("|"),
+        kind => kind.name().to_owned(),
+    };
+    let need = match (field.required, field.unless, field.default) {
+        (true, Some(other), _) => format!("required unless {other}"),
+        (true, None, _) => String::from("required"),
+        (false, _, Some("")) => String::from("default \"\""),
+        (false, _, Some(default)) => format!("default {default}"),
+        (false, _, None) => String::from("optional"),
+    };
+    format!("  {:<24} {kind} ({need}): {}\n", field.name, field.help)
+}

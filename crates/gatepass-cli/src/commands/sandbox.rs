@@ -1,0 +1,115 @@
+//! `gatepass sandbox`: the vendors on loopback, until Ctrl-C.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use gatepass::Error;
+use gatepass_sandbox::{ErrorKind, Fault, Sandbox};
+use serde_json::{Map, Value, json};
+
+use crate::args::{Format, SandboxArgs};
+use crate::failure::{Failure, internal, usage};
+use crate::output::Output;
+
+pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode, Failure> {
+    let format = output.format(&[Format::Text, Format::Json])?;
+    let mut builder = Sandbox::builder().listen(args.listen).tls(args.tls);
+    if let Some(ttl) = args.ttl {
+        builder = builder.ttl(ttl);
+    }
+    for fault in &args.fault {
+        builder = builder.fault(fault.parse().map_err(|error| sandbox_error(&error))?);
+    }
+    // The signals are caught before anything is written that they would have to clean up.
+    let stop = stop_signal()?;
+    let sandbox = builder.start().await.map_err(|error| sandbox_error(&error))?;
+    let folder = tempfile::Builder::new().prefix("gatepass-sandbox-").tempdir();
+    let folder = folder.map_err(|error| internal("cannot make a folder", &error))?;
+    let config = folder.path().join("config.toml");
+    write_private(&config, &sandbox.config_toml())?;
+    if let Some(ca) = sandbox.ca_pem() {
+        write_private(&folder.path().join("ca.pem"), ca)?;
+    }
+    match format {
+        Format::Json => output.result(&format!(
+            "{}\n",
+            json!({"url": sandbox.url(), "config": config, "clients": clients(&sandbox)})
+        ))?,
+        _ => output.result(&ready(&sandbox, &config))?,
+    }
+    stop.await;
+    sandbox.shutdown().await;
+    folder.close().map_err(|error| internal("cannot remove the config's folder", &error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ready(sandbox: &Sandbox, config: &Path) -> String {
+    let (url, config) = (sandbox.url(), config.display());
+    format!(
+        "sandbox  {url}\nconfig   {config}\ncontrol  {url}/_sandbox/state\n\n\
+         try      gatepass token cisco --config {config}\n\
+         \x20        gatepass call celerdata /api/1.0/clusters --config {config}\n\n\
+         Ctrl-C stops it and removes the config.\n"
+    )
+}
+
+/// Per vendor, the made-up fields it accepts.
+fn clients(sandbox: &Sandbox) -> Value {
+    let mut clients = Map::new();
+    for client in sandbox.clients() {
+        let fields = client.fields().map(|(name, value)| (name.to_owned(), json!(value)));
+        clients.entry(client.provider()).or_insert_with(|| Value::Object(fields.collect()));
+    }
+    Value::Object(clients)
+}
+
+pub(super) fn sandbox_error(error: &gatepass_sandbox::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::Usage => {
+            let names: Vec<&str> = Fault::all().map(|fault| fault.name).collect();
+            usage(format!("sandbox: {error}"), format!("faults: {}", names.join(", ")))
+        }
+        _ => Error::internal(format!("sandbox: {error}"))
+            .with_hint("is the port taken? --listen 127.0.0.1:0 takes a free one")
+            .into(),
+    }
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| internal("cannot write the config", &error))
+}
+
+/// Resolves when the user or the system asks to stop.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let caught = |kind| signal(kind).map_err(|error| internal("cannot catch signals", &error));
+        let (mut interrupt, mut terminate, mut hangup) = (
+            caught(SignalKind::interrupt())?,
+            caught(SignalKind::terminate())?,
+            caught(SignalKind::hangup())?,
+        );
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without a handler there is nothing to wait for but the end of the process.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

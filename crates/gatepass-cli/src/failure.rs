@@ -1,0 +1,101 @@
+//! What can go wrong, and the exit code of each.
+
+use std::time::Duration;
+
+use gatepass::{Error, ErrorKind};
+
+/// Why the command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// An error of the library.
+    Gate(Error),
+    /// The vendor gives only tokens shorter than `--min-ttl`.
+    TooShort { profile: String, left: Duration, wanted: Duration },
+    /// stdout was closed: whoever read has had enough.
+    ClosedPipe,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Gate(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::ClosedPipe;
+        }
+        internal("cannot write", &error)
+    }
+}
+
+/// A fault of this machine.
+pub(crate) fn internal(what: &'static str, error: &std::io::Error) -> Failure {
+    Failure::Gate(Error::internal(format!("{what}: {}", error.kind())))
+}
+
+/// A mistake on the command line.
+pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+    Failure::Gate(Error::config(message.into()).with_hint(hint.into()))
+}
+
+impl Failure {
+    /// The exit code: stable, scripts rely on it.
+    pub(crate) fn exit(&self) -> u8 {
+        match self {
+            Self::Gate(error) => exit_of(error.kind()),
+            Self::TooShort { .. } => 8,
+            Self::ClosedPipe => 1,
+        }
+    }
+
+    /// The stable name in JSON.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Gate(error) => error.kind().code(),
+            Self::TooShort { .. } => "too_short",
+            Self::ClosedPipe => "internal",
+        }
+    }
+
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Gate(error) => error.to_string(),
+            Self::TooShort { profile, left, wanted } => format!(
+                "{profile}: the vendor's token lives {} s, less than the {} s of --min-ttl",
+                left.as_secs(),
+                wanted.as_secs()
+            ),
+            Self::ClosedPipe => String::from("stdout was closed"),
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Gate(error) => error.hint().map(str::to_owned),
+            Self::TooShort { .. } => Some(String::from(
+                "ask for less, or have the vendor's administrator make tokens live longer",
+            )),
+            Self::ClosedPipe => None,
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Gate(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn exit_of(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Config => 2,
+        ErrorKind::Denied => 3,
+        ErrorKind::LoginRequired => 4,
+        ErrorKind::Throttled => 5,
+        ErrorKind::Unavailable | ErrorKind::Protocol | ErrorKind::UnsafeToken => 6,
+        _ => 1,
+    }
+}

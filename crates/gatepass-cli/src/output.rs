@@ -1,0 +1,172 @@
+//! The only place that prints: results on stdout, everything else on stderr.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anstyle::{AnsiColor, Style};
+use gatepass::{Clock, SystemClock, Token};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Common, Format};
+use crate::failure::{Failure, usage};
+
+/// Where and how to print.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    format: Option<Format>,
+    quiet: bool,
+}
+
+impl Output {
+    pub(crate) fn new(common: &Common) -> Self {
+        Self { format: common.format, quiet: common.quiet }
+    }
+
+    /// The format asked for, if this command has it, and else the first of those it has.
+    pub(crate) fn format(&self, has: &[Format]) -> Result<Format, Failure> {
+        match self.format {
+            Some(format) if has.contains(&format) => Ok(format),
+            None => Ok(has.first().copied().unwrap_or(Format::Text)),
+            Some(_) => {
+                let names: Vec<String> =
+                    has.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
+                let hint = format!("it has: {}", names.join(", "));
+                Err(usage("this command does not have that --format", hint))
+            }
+        }
+    }
+
+    /// Writes a result to stdout.
+    pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Writes bytes of a result to stdout.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Writes a JSON result to stdout.
+    pub(crate) fn json(&self, value: &Value) -> Result<(), Failure> {
+        let text =
+            if io::stdout().is_terminal() { format!("{value:#}\n") } else { format!("{value}\n") };
+        self.result(&text)
+    }
+
+    /// Says something on stderr, unless told to be quiet.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            // A closed stderr is no reason to stop.
+            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Warns on stderr, unless told to be quiet.
+    pub(crate) fn warn(&self, text: &str) {
+        let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
+        self.say(&format!("gatepass: {style}warning{style:#}: {text}"));
+    }
+
+    /// Warns of what was odd about a token's answer.
+    pub(crate) fn warn_of(&self, profile: &str, token: &Token) {
+        for warning in token.warnings() {
+            self.warn(&format!("{profile}: {warning}"));
+        }
+    }
+
+    /// Whether somebody watches: progress may be drawn.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Reports a failure and gives its exit code.
+    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+        report(failure, self.format == Some(Format::Json))
+    }
+
+    /// Shows what the library logs: by `-v`, or by `RUST_LOG`.
+    pub(crate) fn log(&self, verbose: u8) {
+        let filter = match verbose {
+            0 => EnvFilter::builder().try_from_env().ok(),
+            1 => Some(EnvFilter::new("gatepass=debug,gatepass_engine=debug,gatepass_http=debug")),
+            _ => Some(EnvFilter::new("gatepass=trace,gatepass_engine=trace,gatepass_http=trace")),
+        };
+        if let Some(filter) = filter {
+            let ansi = io::stderr().is_terminal();
+            tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_writer(io::stderr)
+                .with_ansi(ansi)
+                .init();
+        }
+    }
+}
+
+/// Reports a failure that came before the options were understood.
+pub(crate) fn fail_before_start(failure: &Failure) -> ExitCode {
+    let mut words = std::env::args().skip(1).peekable();
+    let mut json = false;
+    while let Some(word) = words.next() {
+        json |= word == "--format=json"
+            || (word == "--format" && words.peek().is_some_and(|next| next == "json"));
+    }
+    report(failure, json)
+}
+
+fn report(failure: &Failure, json: bool) -> ExitCode {
+    let exit = ExitCode::from(failure.exit());
+    if matches!(failure, Failure::ClosedPipe) {
+        return exit;
+    }
+    let retry_at = failure.retry_after().map(|after| rfc3339(SystemClock::new().wall() + after));
+    let mut stderr = anstream::stderr().lock();
+    let written = if json {
+        let error = json!({"error": {
+            "code": failure.code(),
+            "exit": failure.exit(),
+            "message": failure.message(),
+            "hint": failure.hint(),
+            "retry_at": retry_at,
+        }});
+        writeln!(stderr, "{error}")
+    } else {
+        let bold = Style::new().bold();
+        let hint = failure.hint().map(|hint| format!("\n  {bold}hint{bold:#}: {hint}"));
+        let again = retry_at.map(|at| format!("\n  {bold}again{bold:#}: not before {at}"));
+        let (hint, again) = (hint.unwrap_or_default(), again.unwrap_or_default());
+        writeln!(stderr, "gatepass: {}{hint}{again}", failure.message())
+    };
+    // Where stderr is closed the exit code still tells.
+    let _ = written;
+    exit
+}
+
+/// A moment as RFC 3339 in UTC, to the second.
+pub(crate) fn rfc3339(at: SystemTime) -> String {
+    match Timestamp::from_second(unix(at)) {
+        Ok(timestamp) => timestamp.to_string(),
+        Err(_) => String::from("9999-12-31T23:59:59Z"),
+    }
+}
+
+/// A moment in seconds since 1970.
+pub(crate) fn unix(at: SystemTime) -> i64 {
+    match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
+    }
+}
+
+/// Seconds as people say them: `59m40s`.
+pub(crate) fn left(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m{s:02}s"),
+        (h, m, _) => format!("{h}h{m:02}m"),
+    }
+}

@@ -1,0 +1,81 @@
+//! Mistakes on the command line, told without repeating what may be a secret.
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::failure::usage;
+use crate::output;
+
+/// Prints clap's help as it is, and its errors in our own words: clap repeats the argument it does
+/// not understand, and that may be a secret.
+pub(crate) fn report(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Help for somebody who typed nothing: on stderr, and not a success.
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let named = error.get(ContextKind::InvalidArg).map(shown).unwrap_or_default();
+    let message = match error.kind() {
+        ErrorKind::UnknownArgument if named.is_empty() => String::from("an argument too many"),
+        ErrorKind::UnknownArgument => format!("there is no option {named}"),
+        ErrorKind::InvalidSubcommand => String::from("there is no such command"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::NoEquals => {
+            format!("{named} has a value it does not take")
+        }
+        ErrorKind::MissingRequiredArgument => format!("{named} is missing"),
+        ErrorKind::ArgumentConflict => format!("{named} cannot be used twice or with another"),
+        ErrorKind::MissingSubcommand => String::from("a command is missing"),
+        _ => format!("{named} is used wrongly"),
+    };
+    let secretive = ["secret", "password", "token", "key"].iter().any(|word| named.contains(word));
+    let hint = if secretive && error.kind() == ErrorKind::UnknownArgument {
+        String::from(
+            "no option takes a secret, since every user of this machine can read arguments: use a \
+             variable, a file or a command (see the config file's { env = … } { file = … } \
+             { command = … })",
+        )
+    } else {
+        hint(error)
+    };
+    output::fail_before_start(&usage(message, hint))
+}
+
+fn hint(error: &clap::Error) -> String {
+    let list = |kind, what: &str| {
+        let values = error.get(kind).map(all).filter(|values| !values.is_empty())?;
+        Some(format!("{what}{}", values.join(", ")))
+    };
+    list(ContextKind::SuggestedArg, "did you mean ")
+        .or_else(|| list(ContextKind::SuggestedSubcommand, "did you mean "))
+        .or_else(|| list(ContextKind::ValidValue, "it is one of: "))
+        .or_else(|| {
+            // The messages of args.rs's own parsers: they repeat nothing.
+            std::error::Error::source(error).map(ToString::to_string)
+        })
+        .unwrap_or_else(|| String::from("see gatepass --help"))
+}
+
+/// An option's name without its value; nothing for an argument that is no option.
+fn shown(value: &ContextValue) -> String {
+    let names = all(value).into_iter().filter_map(|text| {
+        let name = text.split(['=', ' ']).next().unwrap_or_default().to_owned();
+        let ours = text.starts_with('<') || text.starts_with('[');
+        if ours { Some(text) } else { name.starts_with("--").then_some(name) }
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn all(value: &ContextValue) -> Vec<String> {
+    match value {
+        ContextValue::String(text) => vec![text.clone()],
+        ContextValue::Strings(texts) => texts.clone(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,43 @@
+//! A service with HTTP settings and a secret source of its own, here against a sandbox.
+
+use std::sync::Arc;
+
+use gatepass::huawei::Huawei;
+use gatepass::{Credential, Endpoint, HttpClient, TokenSource, credential_fn};
+use gatepass_sandbox::Sandbox;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sandbox = Sandbox::start().await?;
+    let vault = Arc::new(Vault(sandbox.client("huawei").ok_or("no client")?));
+
+    let huawei = Huawei::new("acme.huaweioneaccess.com")?
+        .base_url(Endpoint::parse(&sandbox.base_url("huawei"))?); // a real service leaves this out
+    let iam =
+        TokenSource::builder(huawei)
+            .credential(credential_fn(move || {
+                let vault = vault.clone();
+                async move {
+                    Ok(Credential::client(vault.read("client_id"), vault.read("client_secret")))
+                }
+            }))
+            .http(HttpClient::from_builder(reqwest::Client::builder().user_agent("acme/1"))?)
+            .build();
+
+    let users =
+        format!("{}/api/v2/tenant/users?org_id=&offset=0&limit=10", sandbox.base_url("huawei"));
+    let api = reqwest::Client::new();
+    let answer = api.get(users).headers(iam.headers().await?).send().await?;
+    println!("the users' list answers {}", answer.status());
+    sandbox.shutdown().await;
+    Ok(())
+}
+
+/// Stands for whatever keeps your secrets; it is asked before each exchange.
+struct Vault(gatepass_sandbox::Client);
+
+impl Vault {
+    fn read(&self, name: &str) -> String {
+        self.0.field(name).unwrap_or_default().to_owned()
+    }
+}

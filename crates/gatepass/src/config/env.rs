@@ -1,0 +1,181 @@
+//! The environment: the only reader of it, and profiles that it defines.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gatepass_core::{Error, Field, ProviderInfo, Result, Secret};
+
+use super::COMMON_FIELDS;
+use super::profile::Origin;
+use super::value::{Entry, RawProfile, Reference, Value};
+use crate::Registry;
+use crate::registry::nearest;
+
+/// Environment variables: the process's own, or a fixed set.
+#[derive(Clone, Default)]
+pub struct Env(Option<BTreeMap<String, String>>);
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Env(fixed)" } else { "Env(process)" })
+    }
+}
+
+impl Env {
+    /// The process's own.
+    pub fn process() -> Self {
+        Self(None)
+    }
+
+    /// These, and no others.
+    pub fn fixed<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
+        Self(Some(vars.into_iter().map(|(key, value)| (key.into(), value.into())).collect()))
+    }
+
+    /// The value of a variable, if it is set and is UTF-8.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn get(&self, name: &str) -> Option<String> {
+        match &self.0 {
+            Some(vars) => vars.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    fn names(&self) -> Vec<String> {
+        match &self.0 {
+            Some(vars) => vars.keys().cloned().collect(),
+            None => std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
+        }
+    }
+
+    /// Where the config file is looked for: `$XDG_CONFIG_HOME/gatepass/config.toml` or the
+    /// platform's own place for it.
+    pub fn default_config_path(&self) -> Option<PathBuf> {
+        let set = |name: &str| self.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        // The XDG specification: a relative path is to be ignored.
+        let xdg = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+        let home =
+            if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
+        let folder = xdg.or_else(|| Some(set("HOME")?.join(home)))?;
+        Some(folder.join("gatepass").join("config.toml"))
+    }
+}
+
+/// `GATEPASS_<PROFILE>_`
+pub(crate) fn prefix(profile: &str) -> String {
+    format!("GATEPASS_{}_", profile.to_uppercase().replace(['-', '.'], "_"))
+}
+
+/// The profile that the environment defines under this name, if it does.
+pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Option<RawProfile>> {
+    let prefix = prefix(name);
+    let names: Vec<String> =
+        env.names().into_iter().filter(|variable| variable.starts_with(&prefix)).collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let id = env.get(&format!("{prefix}PROVIDER")).unwrap_or_else(|| name.to_owned());
+    let Ok(info) = registry.get(&id) else {
+        let named = names.iter().any(|variable| variable == &format!("{prefix}PROVIDER"));
+        // Without a provider these may be another profile's variables.
+        return if named { Err(registry_error(registry, &id, name)) } else { Ok(None) };
+    };
+    let mut entries = Vec::new();
+    for variable in names {
+        let key = variable.get(prefix.len()..).unwrap_or_default().to_lowercase();
+        if let Some(field) = field(info, &key) {
+            let value = env.get(&variable).ok_or_else(|| {
+                Error::config(format!("the variable {variable} is not UTF-8")).with_profile(name)
+            })?;
+            entries.push(Entry {
+                key: field.name.to_owned(),
+                value: Value::Text(Secret::from(value)),
+                place: variable,
+            });
+        } else if let Some(field) = key.strip_suffix("_file").and_then(|key| field(info, key)) {
+            let path = env.get(&variable).filter(|path| !path.is_empty()).ok_or_else(|| {
+                Error::config(format!("the variable {variable} holds no path")).with_profile(name)
+            })?;
+            let value = Value::Reference(Reference::File(PathBuf::from(path)));
+            entries.push(Entry { key: field.name.to_owned(), value, place: variable });
+        } else if !is_of_a_longer_name(info, &key) {
+            return Err(unknown_variable(info, &variable, &prefix, &key).with_profile(name));
+        }
+    }
+    if let Some((a, b)) = entries
+        .iter()
+        .enumerate()
+        .find_map(|(at, a)| Some((a, entries.iter().skip(at + 1).find(|b| b.key == a.key)?)))
+    {
+        return Err(Error::config(format!("{} and {} are both set", a.place, b.place))
+            .with_hint("unset one of them")
+            .with_profile(name));
+    }
+    Ok((!entries.is_empty()).then(|| RawProfile {
+        name: name.to_owned(),
+        origin: Origin::Environment,
+        folder: PathBuf::new(),
+        private: true,
+        entries,
+    }))
+}
+
+fn registry_error(registry: &Registry, id: &str, profile: &str) -> Error {
+    match registry.get(id) {
+        Err(error) => error.with_profile(profile),
+        Ok(_) => Error::internal("a provider came and went"),
+    }
+}
+
+fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
+    COMMON_FIELDS.iter().chain(info.fields).find(|field| field.name == key)
+}
+
+/// `GATEPASS_CISCO_PROD_CLIENT_ID` is no key of the profile `cisco` but one of `cisco-prod`.
+fn is_of_a_longer_name(info: &ProviderInfo, key: &str) -> bool {
+    let ends = |name: &str| {
+        key.strip_suffix(name).is_some_and(|rest| rest.ends_with('_') && rest.len() > 1)
+    };
+    COMMON_FIELDS
+        .iter()
+        .chain(info.fields)
+        .any(|field| ends(field.name) || ends(&format!("{}_file", field.name)))
+        || ["client_id", "client_secret"].into_iter().any(ends)
+}
+
+fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str) -> Error {
+    let known = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
+    let error =
+        Error::config(format!("the variable {variable} names no key of a {} profile", info.id));
+    match nearest(key, known) {
+        Some(near) => error.with_hint(format!("did you mean {prefix}{}?", near.to_uppercase())),
+        None => error.with_hint(format!("`gatepass providers` lists the keys of {}", info.id)),
+    }
+}
+
+/// The names of the profiles that the environment defines, as far as variables tell names: lower
+/// case, with `-` for `_`.
+pub(crate) fn names(env: &Env, registry: &Registry) -> Vec<String> {
+    let mut names = Vec::new();
+    for variable in env.names() {
+        let Some(rest) = variable.strip_prefix("GATEPASS_").map(str::to_lowercase) else {
+            continue;
+        };
+        let keys = registry.iter().flat_map(|info| info.fields).map(|field| field.name);
+        let cut = keys.chain(["provider"]).find_map(|key| {
+            let rest = rest.strip_suffix("_file").unwrap_or(&rest);
+            rest.strip_suffix(key)?.strip_suffix('_')
+        });
+        let Some(name) = cut.filter(|name| !name.is_empty()).map(|name| name.replace('_', "-"))
+        else {
+            continue;
+        };
+        let defined = matches!(profile(env, &name, registry), Ok(Some(_)));
+        if defined && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    names
+}

@@ -1,0 +1,470 @@
+//! Profile: one configured use of a provider, checked against the provider's facts.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gatepass_core::{
+    Credential, CredentialSource, Endpoint, Error, Field, FieldKind, Intake, Provider,
+    ProviderInfo, Result, Secret, Settings, TokenCharset, async_trait,
+};
+
+use super::COMMON_FIELDS;
+use super::env::Env;
+use super::file::read_text;
+use super::value::{Entry, RawProfile, Reference, Value};
+use crate::Registry;
+use crate::registry::{nearest, shown};
+
+/// One configured use of a provider. Its secrets are read when a token is asked for, not before.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// Its provider's facts.
+    pub info: &'static ProviderInfo,
+    /// Where it is defined.
+    pub origin: Origin,
+    /// What it says for the provider.
+    pub settings: Settings,
+    /// What it says for the engine and the HTTP client.
+    pub options: Options,
+    values: BTreeMap<&'static str, Source>,
+    env: Env,
+    folder: PathBuf,
+}
+
+/// Where a profile is defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// In this file.
+    File(PathBuf),
+    /// By variables like `GATEPASS_CISCO_CLIENT_ID`.
+    Environment,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment => f.write_str("the environment"),
+        }
+    }
+}
+
+/// What any profile may say, whatever its provider.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// The longest one exchange may take.
+    pub timeout: Option<Duration>,
+    /// How early a token counts as expired.
+    pub leeway: Option<Duration>,
+    /// A private CA to trust, as PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// What a bare path in `call` is joined to.
+    pub api_url: Option<Endpoint>,
+    /// Further origins that may see the token.
+    pub api_origins: Vec<Endpoint>,
+    /// Whether the token may be kept on disk; unsaid, the provider decides.
+    pub persist: Option<bool>,
+    /// Whether to refresh while nobody asks.
+    pub keep_warm: bool,
+    /// Whether http beyond this machine is allowed.
+    pub allow_plain_http: bool,
+    /// Whether the implicit grant may be used.
+    pub allow_implicit: bool,
+    /// What is asked of every token.
+    pub intake: Intake,
+}
+
+/// Where a credential's value comes from.
+#[derive(Clone)]
+enum Source {
+    Literal(Secret),
+    Reference(Reference),
+}
+
+impl Profile {
+    /// Makes the provider.
+    pub fn provider(&self) -> Result<Box<dyn Provider>> {
+        self.info.provider(&self.settings).map_err(|error| error.with_profile(&self.name))
+    }
+
+    /// Where an API request goes: an address as it is, if the token may go there, or a path joined
+    /// to `api_url` or the provider's own API.
+    ///
+    /// `Config` if the address's origin is neither the API's nor `base_url`'s nor in `api_origins`.
+    pub fn api_endpoint(&self, provider: &dyn Provider, url_or_path: &str) -> Result<Endpoint> {
+        let named = |error: Error| error.with_provider(self.info.id).with_profile(&self.name);
+        let api = self.options.api_url.clone().or_else(|| provider.api());
+        if url_or_path.starts_with('/') {
+            let api = api.ok_or_else(|| {
+                named(
+                    Error::config("this provider's API address is not known")
+                        .with_hint("set api_url in the profile, or give a whole address"),
+                )
+            })?;
+            return api.join(url_or_path).map_err(named);
+        }
+        let (address, query) = match url_or_path.split_once('?') {
+            Some((address, query)) => (address, Some(query)),
+            None => (url_or_path, None),
+        };
+        if !address.contains("://") {
+            return Err(named(
+                Error::config("neither an address nor a path")
+                    .with_hint("begin with / for a path, or with https:// for an address"),
+            ));
+        }
+        let parse = if self.options.allow_plain_http {
+            Endpoint::parse_plain_http
+        } else {
+            Endpoint::parse
+        };
+        let target = parse(address).map_err(named)?;
+        let mut allowed = Vec::from_iter(api);
+        allowed.extend(self.settings.base_url().cloned());
+        allowed.extend(self.options.api_origins.iter().cloned());
+        if !allowed.iter().any(|one| one.is_same_origin_as(&target)) {
+            let origins: Vec<&str> = allowed.iter().map(Endpoint::origin).collect();
+            return Err(named(
+                Error::config(format!("the token must not go to {}", target.origin())).with_hint(
+                    format!(
+                        "allowed: {}; add others to api_origins in the profile",
+                        if origins.is_empty() { String::from("none") } else { origins.join(", ") }
+                    ),
+                ),
+            ));
+        }
+        match query {
+            Some(query) => target.join_query(query).map_err(named),
+            None => Ok(target),
+        }
+    }
+
+    /// Where each secret comes from, in words, without any value.
+    pub fn secret_sources(&self) -> Vec<(&'static str, String)> {
+        let secrets = self.info.fields.iter().filter(|field| field.is_secret());
+        secrets
+            .filter_map(|field| {
+                let source = match self.values.get(field.name)? {
+                    Source::Literal(_) => self.origin.to_string(),
+                    Source::Reference(reference) => reference.shown(),
+                };
+                Some((field.name, source))
+            })
+            .collect()
+    }
+
+    fn read(&self) -> Result<Credential> {
+        let mut credential = Credential::new();
+        for field in self.info.fields {
+            let secret = match self.values.get(field.name) {
+                None => continue,
+                Some(Source::Literal(secret)) => secret.clone(),
+                Some(Source::Reference(reference)) => {
+                    reference.read(field.name, &self.env, &self.folder)?
+                }
+            };
+            credential = if field.is_secret() {
+                credential.with_secret(field.name, secret)
+            } else {
+                credential.with_text(field.name, secret.expose_secret())
+            };
+        }
+        Ok(credential)
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("name", &self.name)
+            .field("provider", &self.info.id)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl CredentialSource for Profile {
+    async fn credential(&self) -> Result<Credential> {
+        let slow = |source: &Source| {
+            matches!(
+                source,
+                Source::Reference(Reference::Command(_) | Reference::Stdin | Reference::File(_))
+            )
+        };
+        let credential = if self.values.values().any(slow) {
+            let profile = self.clone();
+            let read = tokio::task::spawn_blocking(move || profile.read());
+            read.await.unwrap_or_else(|_| Err(Error::internal("reading the credential failed")))
+        } else {
+            self.read()
+        };
+        credential.map_err(|error| error.with_provider(self.info.id).with_profile(&self.name))
+    }
+}
+
+pub(crate) fn read(
+    raw: &RawProfile,
+    registry: &Registry,
+    env: &Env,
+    set: &[(String, String)],
+) -> Result<Profile> {
+    let named = |error: Error| error.with_profile(&raw.name);
+    let mut reader = Reader { raw: raw.clone(), env };
+    let id = match reader.raw.entry("provider") {
+        Some(entry) => reader.text(entry, "provider").map_err(named)?,
+        None => raw.name.clone(),
+    };
+    let info = registry.get(&id).map_err(|error| match raw.entry("provider") {
+        Some(_) => named(error),
+        None => named(error).with_hint("which vendor? set provider = \"…\" in the profile"),
+    })?;
+    let named = |error: Error| error.with_provider(info.id).with_profile(&raw.name);
+    for (key, text) in set {
+        reader.set(info, key, text).map_err(named)?;
+    }
+    reader.profile(info).map_err(named)
+}
+
+struct Reader<'a> {
+    raw: RawProfile,
+    env: &'a Env,
+}
+
+impl Reader<'_> {
+    fn set(&mut self, info: &ProviderInfo, key: &str, text: &str) -> Result<()> {
+        let field = field(info, key).ok_or_else(|| unknown_key(info, key, "--set"))?;
+        let forbidden = match field.kind {
+            FieldKind::Secret => "a secret",
+            FieldKind::Address | FieldKind::Addresses => "an address",
+            _ if key == "provider" => "the provider",
+            _ => {
+                let value = Value::Text(Secret::from(text));
+                self.raw.entries.retain(|entry| entry.key != key);
+                self.raw.entries.push(Entry {
+                    key: key.to_owned(),
+                    value,
+                    place: String::from("--set"),
+                });
+                return Ok(());
+            }
+        };
+        Err(Error::config(format!("--set {key}: {forbidden} cannot be set on the command line"))
+            .with_hint(
+                "arguments are visible to every user of this machine: write it into the profile",
+            ))
+    }
+
+    fn profile(&self, info: &'static ProviderInfo) -> Result<Profile> {
+        for entry in &self.raw.entries {
+            if field(info, &entry.key).is_none() {
+                return Err(unknown_key(info, &entry.key, &entry.place));
+            }
+        }
+        let options = self.options()?;
+        let mut settings = Settings::new().with_plain_http(options.allow_plain_http);
+        if let Some(entry) = self.raw.entry("base_url") {
+            settings = settings.with_base_url(self.address(entry, options.allow_plain_http)?);
+        }
+        if let Some(entry) = self.raw.entry("environment") {
+            settings = settings.with("environment", self.text(entry, "environment")?);
+        }
+        let mut values = BTreeMap::new();
+        for field in info.fields {
+            let Some(entry) = self.raw.entry(field.name) else {
+                if field.is_secret() && field.required {
+                    return Err(Error::config(format!("`{}` is missing", field.name))
+                        .with_hint(format!("{}: {}", field.name, field.help)));
+                }
+                if let Some(default) = field.default {
+                    values.insert(field.name, Source::Literal(Secret::from(default)));
+                }
+                continue;
+            };
+            if field.is_secret() {
+                values.insert(field.name, self.secret(entry)?);
+                continue;
+            }
+            let text = self.text(entry, field.name)?;
+            if text.is_empty() && field.required {
+                return Err(wrong(entry, "is empty"));
+            }
+            let source = match &entry.value {
+                Value::Reference(reference) => Source::Reference(reference.clone()),
+                _ => Source::Literal(Secret::from(text.as_str())),
+            };
+            values.insert(field.name, source);
+            settings = settings.with(field.name, text);
+        }
+        let profile = Profile {
+            name: self.raw.name.clone(),
+            info,
+            origin: self.raw.origin.clone(),
+            settings,
+            options,
+            values,
+            env: self.env.clone(),
+            folder: self.raw.folder.clone(),
+        };
+        // What the provider itself finds wrong is found now, not at the first token.
+        profile.provider()?;
+        Ok(profile)
+    }
+
+    fn options(&self) -> Result<Options> {
+        let plain_http = self.flag("allow_plain_http")?.unwrap_or(false);
+        let address =
+            |key| self.raw.entry(key).map(|entry| self.address(entry, plain_http)).transpose();
+        let charset = match self.raw.entry("token_charset") {
+            None => TokenCharset::default(),
+            Some(entry) => match self.text(entry, "token_charset")?.as_str() {
+                "b64token" => TokenCharset::B64Token,
+                "vschar-no-space" => TokenCharset::VisibleAscii,
+                _ => {
+                    return Err(wrong(entry, "has an unknown value")
+                        .with_hint("it is one of: b64token, vschar-no-space"));
+                }
+            },
+        };
+        Ok(Options {
+            timeout: self.duration("timeout")?,
+            leeway: self.duration("leeway")?,
+            ca_pem: self.raw.entry("ca_file").map(|entry| self.ca(entry)).transpose()?,
+            api_url: address("api_url")?,
+            api_origins: match self.raw.entry("api_origins") {
+                None => Vec::new(),
+                Some(entry) => self.addresses(entry, plain_http)?,
+            },
+            persist: self.flag("persist")?,
+            keep_warm: self.flag("keep_warm")?.unwrap_or(false),
+            allow_plain_http: plain_http,
+            allow_implicit: self.flag("allow_implicit")?.unwrap_or(true),
+            intake: Intake::default()
+                .with_charset(charset)
+                .with_required_scope(self.flag("require_scope")?.unwrap_or(false))
+                .with_lifetime(self.duration("lifetime")?),
+        })
+    }
+
+    fn text(&self, entry: &Entry, key: &str) -> Result<String> {
+        match &entry.value {
+            Value::Text(text) => Ok(text.expose_secret().to_owned()),
+            Value::Reference(reference) => {
+                Ok(reference.read(key, self.env, &self.raw.folder)?.expose_secret().to_owned())
+            }
+            other => Err(wrong_type(entry, "a text", other)),
+        }
+    }
+
+    fn secret(&self, entry: &Entry) -> Result<Source> {
+        match &entry.value {
+            Value::Reference(reference) => Ok(Source::Reference(reference.clone())),
+            Value::Text(secret) if secret.expose_secret().is_empty() => {
+                Err(wrong(entry, "is empty"))
+            }
+            Value::Text(_) if !self.raw.private => {
+                Err(wrong(entry, "is a secret in a file that others can read").with_hint(format!(
+                    "chmod 600 {}, or refer to it: {} = {{ file = \"…\" }}",
+                    self.raw.origin, entry.key
+                )))
+            }
+            Value::Text(secret) => Ok(Source::Literal(secret.clone())),
+            other => {
+                Err(wrong_type(entry, "a text or a reference such as { env = \"NAME\" }", other))
+            }
+        }
+    }
+
+    fn flag(&self, key: &str) -> Result<Option<bool>> {
+        let Some(entry) = self.raw.entry(key) else { return Ok(None) };
+        match &entry.value {
+            Value::Flag(flag) => Ok(Some(*flag)),
+            // From the environment and --set everything comes as a text.
+            Value::Text(text)
+                if !matches!(self.raw.origin, Origin::File(_)) || entry.place == "--set" =>
+            {
+                match text.expose_secret() {
+                    "true" | "1" => Ok(Some(true)),
+                    "false" | "0" => Ok(Some(false)),
+                    _ => Err(wrong(entry, "must be true or false")),
+                }
+            }
+            other => Err(wrong_type(entry, "true or false", other)),
+        }
+    }
+
+    fn duration(&self, key: &str) -> Result<Option<Duration>> {
+        let Some(entry) = self.raw.entry(key) else { return Ok(None) };
+        let text = self.text(entry, key)?;
+        let parsed = text.parse::<jiff::SignedDuration>().ok();
+        match parsed.and_then(|duration| Duration::try_from(duration).ok()) {
+            Some(duration) if !duration.is_zero() => Ok(Some(duration)),
+            _ => {
+                Err(wrong(entry, "is not a duration").with_hint("write it like 90s, 10m or 1h30m"))
+            }
+        }
+    }
+
+    fn address(&self, entry: &Entry, plain_http: bool) -> Result<Endpoint> {
+        let text = self.text(entry, &entry.key)?;
+        self.endpoint(entry, &text, plain_http)
+    }
+
+    fn addresses(&self, entry: &Entry, plain_http: bool) -> Result<Vec<Endpoint>> {
+        let read = |text: &str| self.endpoint(entry, text, plain_http);
+        match &entry.value {
+            Value::List(items) => items.iter().map(|item| read(item)).collect(),
+            Value::Text(text) => {
+                text.expose_secret().split([' ', ',']).filter(|s| !s.is_empty()).map(read).collect()
+            }
+            other => Err(wrong_type(entry, "a list of addresses", other)),
+        }
+    }
+
+    fn endpoint(&self, entry: &Entry, text: &str, plain_http: bool) -> Result<Endpoint> {
+        let parse = if plain_http { Endpoint::parse_plain_http } else { Endpoint::parse };
+        parse(text).map_err(|error| {
+            let named = wrong(entry, &format!("is refused: {}", error.message()));
+            match error.hint() {
+                Some(hint) => named.with_hint(hint.to_owned()),
+                None => named,
+            }
+        })
+    }
+
+    fn ca(&self, entry: &Entry) -> Result<Vec<u8>> {
+        let path = self.raw.folder.join(Path::new(&self.text(entry, "ca_file")?));
+        let bytes = read_text(&path).map_err(|error| {
+            wrong(entry, &format!("cannot be read: {}: {}", path.display(), error.kind()))
+        })?;
+        Ok(bytes.to_vec())
+    }
+}
+
+fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
+    COMMON_FIELDS.iter().chain(info.fields).find(|field| field.name == key)
+}
+
+fn wrong(entry: &Entry, what: &str) -> Error {
+    Error::config(format!("{}: `{}` {what}", entry.place, entry.key))
+}
+
+fn wrong_type(entry: &Entry, wanted: &str, found: &Value) -> Error {
+    wrong(entry, &format!("must be {wanted}, not {}", found.kind()))
+}
+
+fn unknown_key(info: &ProviderInfo, key: &str, place: &str) -> Error {
+    let known = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
+    let error = Error::config(format!("{place}: unknown key {}", shown(key)));
+    match nearest(key, known) {
+        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+        None => error.with_hint(format!("`gatepass providers` lists the keys of {}", info.id)),
+    }
+}

@@ -1,0 +1,118 @@
+//! Gate: the token sources of one config, by profile name.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gatepass_core::{HttpSend, Result};
+use gatepass_engine::TokenSource;
+use gatepass_http::HttpClient;
+
+use crate::{Config, Profile, Registry};
+
+/// All profiles of one config, each a [`TokenSource`] once it is asked for.
+///
+/// ```no_run
+/// # async fn run() -> gatepass::Result<()> {
+/// let gate = gatepass::Gate::from_config("/etc/acme/gatepass.toml")?;
+/// let cisco = gate.source("cisco")?;
+/// let token = cisco.token().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Gate {
+    config: Config,
+    registry: Registry,
+    sources: Mutex<HashMap<String, TokenSource>>,
+    /// What profiles without a CA of their own share, connections included.
+    http: Arc<HttpClient>,
+}
+
+impl Gate {
+    /// The profiles of one file, with the providers linked into this program.
+    pub fn from_config(path: impl AsRef<Path>) -> Result<Self> {
+        Self::new(Config::load(path)?, Registry::linked()?)
+    }
+
+    /// The profiles of the user's own config file, or of the environment.
+    pub fn find() -> Result<Self> {
+        Self::new(Config::find()?, Registry::linked()?)
+    }
+
+    /// These profiles with these providers.
+    pub fn new(config: Config, registry: Registry) -> Result<Self> {
+        let http = Arc::new(HttpClient::new()?);
+        Ok(Self { config, registry, sources: Mutex::default(), http })
+    }
+
+    /// The profiles' names.
+    pub fn names(&self) -> Vec<String> {
+        self.config.names(&self.registry)
+    }
+
+    /// The config.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The providers.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A profile's source: the same one each time, so that all its users share one token.
+    ///
+    /// `Config` for an unknown profile or one with a mistake in it. No request is made yet.
+    pub fn source(&self, profile: &str) -> Result<TokenSource> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = sources.get(profile) {
+            return Ok(source.clone());
+        }
+        let source = self.open(&self.profile(profile, &[])?)?;
+        sources.insert(profile.to_owned(), source.clone());
+        Ok(source)
+    }
+
+    /// A profile, with single keys replaced.
+    pub fn profile(&self, name: &str, set: &[(String, String)]) -> Result<Profile> {
+        self.config.profile(name, &self.registry, set)
+    }
+
+    /// The HTTP client for a profile: its own if it has a CA, a time limit or plain http of its
+    /// own, and else the shared one.
+    pub fn http(&self, profile: &Profile) -> Result<Arc<HttpClient>> {
+        let options = &profile.options;
+        if options.ca_pem.is_none() && options.timeout.is_none() && !options.allow_plain_http {
+            return Ok(self.http.clone());
+        }
+        let mut http = HttpClient::builder().allow_plain_http(options.allow_plain_http);
+        if let Some(timeout) = options.timeout {
+            http = http.timeout(timeout);
+        }
+        if let Some(pem) = &options.ca_pem {
+            http = http.ca_pem(pem)?;
+        }
+        Ok(Arc::new(http.build()?))
+    }
+
+    /// A source of its own for a profile.
+    pub fn open(&self, profile: &Profile) -> Result<TokenSource> {
+        let named = |error: gatepass_core::Error| {
+            error.with_provider(profile.info.id).with_profile(&profile.name)
+        };
+        let http: Arc<dyn HttpSend> = self.http(profile).map_err(named)?;
+        let mut builder = TokenSource::builder(profile.provider()?)
+            .name(&profile.name)
+            .credential(profile.clone())
+            .http(http)
+            .intake(profile.options.intake.clone());
+        if let Some(timeout) = profile.options.timeout {
+            builder = builder.timeout(timeout);
+        }
+        if let Some(leeway) = profile.options.leeway {
+            builder = builder.leeway(leeway);
+        }
+        Ok(builder.build())
+    }
+}

@@ -1,0 +1,159 @@
+//! Registry: which providers this program knows, by id.
+
+use std::collections::BTreeMap;
+
+use gatepass_core::{Error, ProviderInfo, Registration, Result};
+
+/// The providers of this program: those linked into it, and those added by hand.
+///
+/// ```
+/// # use gatepass::Registry;
+/// let registry = Registry::linked()?;
+/// assert!(registry.get("no-such-vendor").is_err());
+/// # Ok::<(), gatepass::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    providers: BTreeMap<&'static str, Registration>,
+}
+
+/// The features of this crate, each with what people may call its vendor.
+const FEATURES: &[(&str, &[&str])] = &[
+    ("celerdata", &["starrocks", "celerdata cloud"]),
+    ("cisco", &["cloudsso", "cisco systems"]),
+    ("cloudneeti", &["zscaler", "zcspm", "cspm", "zscaler cspm"]),
+    ("configapi", &["brightpattern", "bright pattern", "bpcc", "bright-pattern"]),
+    ("huawei", &["oneaccess", "huawei oneaccess", "bamboocloud"]),
+];
+
+impl Registry {
+    /// No provider yet; for a program that adds its own by [`with`](Self::with).
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Every provider linked into this program. `Config` if two crates claim one id.
+    pub fn linked() -> Result<Self> {
+        let mut all: Vec<&Registration> = Registration::all().collect();
+        all.sort_by_key(|registration| (registration.info.id, registration.krate));
+        all.into_iter().try_fold(Self::empty(), |registry, one| registry.with(*one))
+    }
+
+    /// Adds a provider. `Config` if its id is taken; the error names both crates.
+    pub fn with(mut self, registration: Registration) -> Result<Self> {
+        let id = registration.info.id;
+        match self.providers.insert(id, registration) {
+            None => Ok(self),
+            Some(other) => Err(Error::config(format!(
+                "two crates register the provider `{id}`: {} {} and {} {}",
+                other.krate, other.version, registration.krate, registration.version
+            ))
+            .with_hint("depend on one of them only")),
+        }
+    }
+
+    /// The provider of that id. The error for an unknown one lists those there are and says how to
+    /// get the one that was meant.
+    pub fn get(&self, id: &str) -> Result<&'static ProviderInfo> {
+        match self.providers.get(id) {
+            Some(registration) => Ok(registration.info),
+            None => Err(self.unknown(id)),
+        }
+    }
+
+    /// All providers, sorted by id.
+    pub fn iter(&self) -> impl Iterator<Item = &'static ProviderInfo> {
+        self.providers.values().map(|registration| registration.info)
+    }
+
+    /// All ids, sorted.
+    pub fn ids(&self) -> Vec<&'static str> {
+        self.providers.keys().copied().collect()
+    }
+
+    fn unknown(&self, id: &str) -> Error {
+        let ids = self.ids();
+        let has = if ids.is_empty() { String::from("none") } else { ids.join(", ") };
+        let error =
+            Error::config(format!("no provider {} in this build, which has: {has}", shown(id)));
+        let wanted = id.to_lowercase();
+        let meant = self.iter().find(|info| {
+            let names = [info.id, info.title, info.vendor];
+            names.iter().any(|name| name.to_lowercase() == wanted)
+                || info.aliases.contains(&wanted.as_str())
+        });
+        if let Some(info) = meant {
+            return error.with_hint(format!("did you mean provider = \"{}\"?", info.id));
+        }
+        let feature = FEATURES.iter().find(|(feature, aliases)| {
+            (*feature == wanted || aliases.contains(&wanted.as_str()))
+                && !self.providers.contains_key(feature)
+        });
+        if let Some((feature, _)) = feature {
+            return error.with_hint(format!("build with the feature `{feature}` to add it"));
+        }
+        match nearest(&wanted, ids.into_iter().chain(FEATURES.iter().map(|(feature, _)| *feature)))
+        {
+            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+            None => error.with_hint(
+                "a provider of another crate is linked only if some code names it: \
+                 `use provider_acme as _;`",
+            ),
+        }
+    }
+}
+
+/// A name as it may be repeated: quoted, cut, and only if it is a plausible one.
+pub(crate) fn shown(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._- ".contains(c);
+    let short: String = name.chars().filter(|c| plain(*c)).take(64).collect();
+    format!("`{short}`")
+}
+
+/// The candidate that a typing error would most likely have come from.
+pub(crate) fn nearest<'a>(
+    typed: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    #[cfg(feature = "config")]
+    {
+        let scored = candidates.into_iter().map(|one| (strsim::jaro_winkler(typed, one), one));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+        (best.0 >= 0.75).then_some(best.1)
+    }
+    #[cfg(not(feature = "config"))]
+    {
+        candidates.into_iter().find(|one| one.starts_with(typed) || typed.starts_with(one))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACME: ProviderInfo = ProviderInfo::new("acme", "Acme Cloud").aliases(&["acme cloud inc"]);
+
+    fn registry() -> Registry {
+        Registry::empty().with(Registration::new(&ACME, "provider-acme", "1.0.0")).unwrap()
+    }
+
+    #[test]
+    fn two_crates_with_one_id_are_both_named() {
+        let error = registry().with(Registration::new(&ACME, "acme-fork", "2.0.0")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("provider-acme 1.0.0") && text.contains("acme-fork 2.0.0"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_provider_is_told_how_to_get_it() {
+        let hint = |id| registry().get(id).unwrap_err().hint().unwrap_or_default().to_owned();
+        assert!(hint("Acme Cloud").contains("provider = \"acme\""));
+        assert!(hint("acme cloud inc").contains("provider = \"acme\""));
+        assert!(hint("huawei").contains("feature `huawei`"));
+        assert!(hint("brightpattern").contains("feature `configapi`"));
+        assert!(hint("zscaler").contains("feature `cloudneeti`"));
+        assert!(hint("xyzzy").contains("use provider_acme as _;"));
+        let text = registry().get("xyzzy").unwrap_err().to_string();
+        assert_eq!(text, "no provider `xyzzy` in this build, which has: acme");
+    }
+}
