@@ -1,5 +1,8 @@
 //! A service with HTTP settings and a secret source of its own, here against a sandbox.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it got")]
+#![expect(clippy::disallowed_methods, reason = "the service's own client, for its own API")]
+
 use std::sync::Arc;
 
 use gatepass::huawei::Huawei;

@@ -1,5 +1,7 @@
 //! Three lines to a token: a config file's profile, here a sandbox's.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it got")]
+
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
