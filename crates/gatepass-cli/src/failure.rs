@@ -73,7 +73,7 @@ impl Failure {
 
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Gate(error) => error.hint().map(str::to_owned),
+            Self::Gate(error) => error.hint().or_else(|| hint_of(error.kind())).map(str::to_owned),
             Self::TooShort { .. } => Some(String::from(
                 "ask for less, or have the vendor's administrator make tokens live longer",
             )),
@@ -86,6 +86,20 @@ impl Failure {
             Self::Gate(error) => error.retry_after(),
             _ => None,
         }
+    }
+}
+
+/// What helps with an error of this kind whose place of origin knew nothing better.
+fn hint_of(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Throttled => Some("try again then, or wait for it here: --wait 60s"),
+        ErrorKind::Unavailable => {
+            Some("nothing to mend here: try again, or go on longer: --wait 2m")
+        }
+        ErrorKind::Protocol => {
+            Some("check base_url and environment: is this the vendor's address?")
+        }
+        _ => None,
     }
 }
 

@@ -140,6 +140,10 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_message(self, message: String) -> Self {
+        self.with(|inner| inner.message = message.into())
+    }
+
     /// Says what to do next.
     pub fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.with(|inner| inner.hint = Some(hint.into()))

@@ -93,6 +93,9 @@ fn refusal(status: u16, refused: Option<Refused>, response: &Response, sent: Sys
     if let Some(after) = response.retry_after(sent)
         && matches!(error.kind(), ErrorKind::Throttled | ErrorKind::Unavailable)
     {
+        if error.kind() == ErrorKind::Throttled {
+            error = error.with_message(format!("asked to wait {} s", after.as_secs()));
+        }
         error = error.with_retry_after(after);
     }
     match refused {

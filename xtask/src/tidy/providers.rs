@@ -19,8 +19,8 @@ const MAY_USE: &[&str] = &[
     "serde_json",
 ];
 
-/// What its tests may depend on besides.
-const TESTS_MAY_USE: &[&str] = &["gatepass-testkit", "proptest"];
+/// What its tests and examples may depend on besides.
+const TESTS_MAY_USE: &[&str] = &["gatepass-testkit", "proptest", "ureq"];
 
 /// What every provider crate holds; of fixtures, at least one that begins with each name.
 const FILES: &[&str] = &["Cargo.toml", "README.md", "src/lib.rs", "src/settings.rs", "src/wire.rs"];
