@@ -1,0 +1,93 @@
+//! Builder: what a source needs, and what it may be told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepass_core::{Clock, CredentialSource, HttpSend, Intake, Provider};
+
+use crate::cache::Cache;
+use crate::exchange::Identity;
+use crate::{SystemClock, TokenSource};
+
+/// How long a whole exchange may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Builds a [`TokenSource`]. A provider, sender, credential source or clock may also be a `Box` or
+/// an `Arc` of one.
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct TokenSourceBuilder {
+    identity: Identity,
+}
+
+impl TokenSourceBuilder {
+    pub(crate) fn new(provider: impl Provider + 'static) -> Self {
+        let identity = Identity {
+            id: provider.id(),
+            provider: Arc::new(provider),
+            name: None,
+            credential: None,
+            http: None,
+            clock: Arc::new(SystemClock::new()),
+            intake: Intake::default(),
+            timeout: TIMEOUT,
+            leeway: None,
+        };
+        Self { identity }
+    }
+
+    /// Where the credential comes from: a [`Credential`](gatepass_core::Credential), or
+    /// [`credential_fn`](gatepass_core::credential_fn). It is read before each exchange.
+    pub fn credential(mut self, source: impl CredentialSource + 'static) -> Self {
+        self.identity.credential = Some(Arc::new(source));
+        self
+    }
+
+    /// What sends the requests.
+    pub fn http(mut self, http: impl HttpSend + 'static) -> Self {
+        self.identity.http = Some(Arc::new(http));
+        self
+    }
+
+    /// What tells the time; [`SystemClock`] unless said otherwise.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.identity.clock = Arc::new(clock);
+        self
+    }
+
+    /// The profile's name, for errors and logs.
+    pub fn name(mut self, profile: impl Into<String>) -> Self {
+        self.identity.name = Some(profile.into());
+        self
+    }
+
+    /// What is asked of every token.
+    pub fn intake(mut self, intake: Intake) -> Self {
+        self.identity.intake = intake;
+        self
+    }
+
+    /// How long a whole exchange may take, from reading the credential to the token; 15 s unless
+    /// said otherwise.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.identity.timeout = timeout;
+        self
+    }
+
+    /// How early a token counts as expired: at most half of the life it comes with. Unless said
+    /// otherwise it is 10 s, or a tenth of that life if that is less.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.identity.leeway = Some(leeway);
+        self
+    }
+
+    /// The source. Nothing is read, sent or spawned yet; without a credential or a sender, the
+    /// first [`token`](TokenSource::token) is an error of kind `Config`.
+    pub fn build(self) -> TokenSource {
+        TokenSource::of(Cache::new(self.identity))
+    }
+
+    pub(crate) fn into_identity(self) -> Identity {
+        self.identity
+    }
+}

@@ -1,0 +1,61 @@
+//! The source of one token that is there from the start, for tests.
+
+use std::time::SystemTime;
+
+use gatepass_core::{
+    Credential, Error, Exchange, HttpSend, MAX_LIFETIME, Provider, Request, Response, Result,
+    Secret, Token, async_trait,
+};
+
+use crate::TokenSource;
+use crate::cache::Cache;
+
+pub(crate) fn source(token: Secret) -> TokenSource {
+    let fixed = Fixed(token);
+    let builder = TokenSource::builder(fixed.clone()).credential(Credential::new()).http(Nowhere);
+    let identity = builder.into_identity();
+    let now = identity.now();
+    match fixed.token(identity.clock.wall()) {
+        Ok(token) => {
+            let held = identity.hold(token, &Credential::new(), now);
+            TokenSource::of(Cache::new(identity).holding(held))
+        }
+        // Asking for it says what is wrong with it.
+        Err(_) => TokenSource::of(Cache::new(identity)),
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Fixed(Secret);
+
+impl Fixed {
+    fn token(&self, now: SystemTime) -> Result<Token> {
+        Token::builder(self.0.clone(), now).expires_in(MAX_LIFETIME.into()).build()
+    }
+}
+
+#[async_trait]
+impl Provider for Fixed {
+    fn token_request(&self, _: &Credential) -> Result<Request> {
+        Err(Error::internal("a fixed token is not asked for"))
+    }
+
+    fn read_token(&self, _: &Response, sent: SystemTime) -> Result<Token> {
+        self.token(sent)
+    }
+
+    async fn exchange(&self, _: &Credential, cx: &Exchange<'_>) -> Result<Token> {
+        self.token(cx.clock().wall())
+    }
+}
+
+/// A sender that is never asked.
+#[derive(Debug)]
+struct Nowhere;
+
+#[async_trait]
+impl HttpSend for Nowhere {
+    async fn send(&self, _: Request) -> Result<Response> {
+        Err(Error::internal("a fixed token is not asked for"))
+    }
+}

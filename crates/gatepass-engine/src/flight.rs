@@ -1,0 +1,176 @@
+//! A flight: one exchange for all who wait, in a task of the engine's own.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use gatepass_core::{Error, Result};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+use crate::cache::{Arrival, Cache};
+use crate::exchange::Identity;
+
+/// How long after its time a flight counts as stuck: its thread is blocked, or nobody drives its
+/// runtime any more.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A flight under way.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub(crate) number: u64,
+    pub(crate) task: Option<AbortHandle>,
+    outcome: watch::Receiver<Option<Result<()>>>,
+}
+
+/// A place on a flight.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) number: u64,
+    outcome: watch::Receiver<Option<Result<()>>>,
+}
+
+/// Where the outcome goes.
+pub(crate) type Outcome = watch::Sender<Option<Result<()>>>;
+
+/// How a flight ended for one who waited.
+#[derive(Debug)]
+pub(crate) enum Landed {
+    /// With a token, which is in the cache now, or with an error.
+    Done(Result<()>),
+    /// Its task was dropped.
+    Lost,
+    /// It is stuck.
+    Stuck,
+}
+
+impl Flight {
+    pub(crate) fn new(number: u64) -> (Self, Outcome) {
+        let (sender, outcome) = watch::channel(None);
+        (Self { number, task: None, outcome }, sender)
+    }
+
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket { number: self.number, outcome: self.outcome.clone() }
+    }
+
+    pub(crate) fn abort(&self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl Ticket {
+    /// Waits for the flight's end. `limit` is the time a flight may take.
+    pub(crate) async fn landed(&mut self, limit: Duration) -> Landed {
+        let landed = self.outcome.wait_for(Option::is_some);
+        match timeout(limit.saturating_add(2 * GRACE), landed).await {
+            Ok(Ok(outcome)) => outcome.clone().map_or(Landed::Lost, Landed::Done),
+            Ok(Err(_)) => Landed::Lost,
+            Err(_) => Landed::Stuck,
+        }
+    }
+
+    /// Waits until the flight's task is gone.
+    pub(crate) async fn gone(&mut self) {
+        // Nothing satisfies this wait but the end of the sender.
+        let _ = self.outcome.wait_for(|_| false).await;
+    }
+}
+
+/// Starts a flight.
+pub(crate) fn start(
+    runtime: &Handle,
+    cache: &Arc<Cache>,
+    number: u64,
+    outcome: Outcome,
+) -> AbortHandle {
+    let identity = cache.identity.clone();
+    let landing = Landing { cache: Arc::downgrade(cache), number, outcome };
+    runtime.spawn(fly(identity, landing)).abort_handle()
+}
+
+async fn fly(identity: Arc<Identity>, landing: Landing) {
+    let begun = identity.now();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(exchange(identity.clone(), landing.cache.clone(), landing.number));
+    let outcome = match timeout(identity.timeout.saturating_add(GRACE), tasks.join_next()).await {
+        Ok(Some(Ok(outcome))) => outcome,
+        // The panic's own text may hold a secret.
+        Ok(Some(Err(error))) if error.is_panic() => Err(Error::internal("the provider panicked")
+            .with_hint("this is a fault in the provider's code: please report it there")),
+        Ok(_) => return,
+        Err(_) => Err(too_late(identity.timeout)),
+    };
+    let outcome = outcome.map_err(|error| identity.named(error));
+    tracing::debug!(
+        provider = &*identity.id,
+        profile = identity.name.as_deref(),
+        ms = u64::try_from(identity.now().since(begun).as_millis()).unwrap_or(u64::MAX),
+        outcome = outcome.as_ref().map_or_else(|error| error.kind().code(), |()| "token"),
+        "exchange"
+    );
+    landing.end(outcome);
+}
+
+/// The exchange, in a task within the flight's, so that a provider that panics or blocks its
+/// thread does neither to those who wait.
+async fn exchange(identity: Arc<Identity>, cache: Weak<Cache>, number: u64) -> Result<()> {
+    let exchange = async {
+        for _ in 0..2 {
+            let mut seen = 0;
+            let begin = || seen = cache.upgrade().map_or(0, |cache| cache.begin_exchange());
+            let held = identity.exchange(begin).await?;
+            let Some(cache) = cache.upgrade() else { break };
+            match cache.take(number, seen, held) {
+                Arrival::Taken => return Ok(()),
+                Arrival::TooLate => break,
+                // A vendor that gives the same token until it ends has another one now.
+                Arrival::Ended | Arrival::Refused => {}
+            }
+        }
+        Err(Error::protocol("the token had ended when it came")
+            .with_hint("is this machine's clock right?"))
+    };
+    match timeout(identity.timeout, exchange).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(too_late(identity.timeout)),
+    }
+}
+
+/// The error of a flight that takes too long.
+pub(crate) fn too_late(limit: Duration) -> Error {
+    let limit = match limit.subsec_millis() {
+        0 => format!("{} s", limit.as_secs()),
+        _ => format!("{} ms", limit.as_millis()),
+    };
+    Error::unavailable(format!("no token in {limit}"))
+        .with_hint("is the vendor reachable from here? `timeout` in the profile allows more")
+}
+
+/// Ends the flight in the cache, also when its task is dropped. It does not keep the cache alive:
+/// a source that is dropped needs no token.
+struct Landing {
+    cache: Weak<Cache>,
+    number: u64,
+    outcome: Outcome,
+}
+
+impl Landing {
+    fn end(&self, outcome: Result<()>) {
+        if let Some(cache) = self.cache.upgrade() {
+            cache.end_flight(self.number, Some(&outcome));
+        }
+        self.outcome.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        if let Some(cache) = self.cache.upgrade() {
+            cache.end_flight(self.number, None);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! TokenSource: one identity's token, for all who need it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepass_core::{ApiAnswer, Error, Provider, Refusal, Result, Secret, Token};
+use http::HeaderMap;
+use tokio::time::timeout;
+
+use crate::cache::{Boarding, Cache, Want};
+use crate::flight::{Landed, too_late};
+use crate::{Status, TokenSourceBuilder, fixed};
+
+/// How many flights somebody who asks waits for, should each be lost or its token refused at once.
+const FLIGHTS: usize = 4;
+/// How long [`TokenSource::close`] waits for the flight's end.
+const CLOSING: Duration = Duration::from_millis(100);
+
+/// Hands out one identity's token. Its clones are the same source.
+///
+/// While a usable token is held, asking for it takes no lock and waits for nothing. A token is
+/// usable until a little before its end (see [`TokenSourceBuilder::leeway`]), by the wall clock
+/// and by the boot clock. Otherwise one exchange is made, in a task of the source's own, for all
+/// who ask; its outcome, failure included, is theirs, and dropping any of them changes nothing for
+/// the rest. Those methods need a tokio runtime with time enabled.
+#[derive(Clone)]
+pub struct TokenSource(Arc<Cache>);
+
+impl TokenSource {
+    /// Begins a source of this provider's tokens.
+    pub fn builder(provider: impl Provider + 'static) -> TokenSourceBuilder {
+        TokenSourceBuilder::new(provider)
+    }
+
+    /// A source that always has this token, for tests. It needs no runtime.
+    ///
+    /// ```
+    /// # use gatepass_engine::TokenSource;
+    /// let source = TokenSource::fixed("token-1");
+    /// assert_eq!(source.peek().unwrap().expose_secret(), "token-1");
+    /// ```
+    pub fn fixed(token: impl Into<Secret>) -> Self {
+        fixed::source(token.into())
+    }
+
+    pub(crate) fn of(cache: Cache) -> Self {
+        Self(Arc::new(cache))
+    }
+
+    /// A usable token: the held one, or what one exchange brings.
+    ///
+    /// Errors are of every [kind](gatepass_core::ErrorKind) and name provider and profile;
+    /// `Unavailable` if the exchange takes longer than the source's timeout.
+    pub async fn token(&self) -> Result<Token> {
+        self.token_for(Duration::ZERO).await
+    }
+
+    /// A token that is usable for `min_remaining` more, if the held one is or a single exchange
+    /// brings one; otherwise what that exchange brings. The caller checks.
+    pub async fn token_for(&self, min_remaining: Duration) -> Result<Token> {
+        match self.0.token(min_remaining) {
+            Some(token) => Ok(token),
+            None => self.acquire(Want::Remaining(min_remaining)).await,
+        }
+    }
+
+    /// The token of an exchange that begins now. It replaces the held one; a failure does not.
+    pub async fn fresh(&self) -> Result<Token> {
+        self.acquire(Want::Flight(self.0.next_flight())).await
+    }
+
+    /// The held token, if it is usable. Makes no exchange.
+    pub fn peek(&self) -> Option<Token> {
+        self.0.token(Duration::ZERO)
+    }
+
+    /// Every header the vendor wants on an API request, with a usable token among them.
+    pub async fn headers(&self) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        self.authorize(&self.token().await?, &mut headers).await?;
+        Ok(headers)
+    }
+
+    /// Puts a token of this source on an API request: every header the vendor wants.
+    pub async fn authorize(&self, token: &Token, headers: &mut HeaderMap) -> Result<()> {
+        if self.0.if_held(token, |held| held.authorize(headers)) == Some(true) {
+            return Ok(());
+        }
+        let identity = &self.0.identity;
+        let credential = timeout(identity.timeout, identity.read_credential())
+            .await
+            .unwrap_or_else(|_| Err(too_late(identity.timeout)))
+            .map_err(|error| identity.named(error))?;
+        identity
+            .provider
+            .authorize(&credential, token, headers)
+            .map_err(|error| identity.named(error.redacted(&credential)))
+    }
+
+    /// Forgets this token, if it is the held one: the next who asks gets another. A report of an
+    /// older token does nothing.
+    pub fn invalidate(&self, token: &Token) {
+        self.0.invalidate(token);
+    }
+
+    /// Invalidates the token if the provider says that this API answer refuses it. For
+    /// [`Refusal::NeedsBody`], ask again with the body.
+    pub fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal {
+        let refusal = self.provider().is_refusal(answer);
+        if refusal == Refusal::Yes {
+            self.invalidate(token);
+        }
+        refusal
+    }
+
+    /// Acquires a token, so that the first who needs one does not wait.
+    pub async fn warm(&self) -> Result<()> {
+        self.token().await.map(drop)
+    }
+
+    /// What the source holds and has done.
+    pub fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    /// Forgets the token and ends the exchange under way; from now on, whoever asks or waits gets
+    /// an error of kind `Internal`. Waits for the exchange's end, for 100 ms at most.
+    ///
+    /// Dropping the last clone does the same without waiting.
+    pub async fn close(&self) {
+        if let Some(mut ticket) = self.0.close() {
+            let _ = timeout(CLOSING, ticket.gone()).await;
+        }
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &dyn Provider {
+        &*self.0.identity.provider
+    }
+
+    /// The profile's name, if it was given one.
+    pub fn name(&self) -> Option<&str> {
+        self.0.identity.name.as_deref()
+    }
+
+    async fn acquire(&self, mut want: Want) -> Result<Token> {
+        let identity = &self.0.identity;
+        for _ in 0..FLIGHTS {
+            let mut ticket = match self.0.board(want)? {
+                Boarding::Held(token) => return Ok(token),
+                Boarding::Flight(ticket) => ticket,
+            };
+            let is_earlier = matches!(want, Want::Flight(wanted) if ticket.number < wanted);
+            match ticket.landed(identity.timeout).await {
+                Landed::Lost => {}
+                Landed::Stuck => {
+                    self.0.end_flight(ticket.number, None);
+                    return Err(identity.named(too_late(identity.timeout)));
+                }
+                Landed::Done(_) if is_earlier => {}
+                Landed::Done(Err(error)) => return Err(error),
+                // By now the token may have ended or been invalidated: the cache knows.
+                Landed::Done(Ok(())) => want = Want::Remaining(Duration::ZERO),
+            }
+        }
+        Err(identity.named(Error::unavailable("every token was refused or lost at once")))
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("provider", &self.0.identity.id)
+            .field("name", &self.0.identity.name)
+            .field("state", &self.status().state)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! Status: what a source is doing, for a person or a health check.
+
+use std::time::SystemTime;
+
+use gatepass_core::{Error, Expiry};
+
+/// What a [`TokenSource`](crate::TokenSource) holds and has done. It shows no secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// What it holds.
+    pub state: State,
+    /// When the held token ends, whether or not it is still usable.
+    pub expires_at: Option<SystemTime>,
+    /// Where that moment comes from.
+    pub expiry: Option<Expiry>,
+    /// What was odd about the held token's answer.
+    pub warnings: Vec<String>,
+    /// Whether an exchange is under way.
+    pub is_exchanging: bool,
+    /// How many exchanges have begun.
+    pub exchanges: u64,
+    /// How many flights, of one exchange or two, have failed.
+    pub failures: u64,
+    /// Why the latest flight failed; none once one succeeds.
+    pub last_error: Option<Error>,
+}
+
+/// What a source holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// No token: none was asked for yet, none came, or it was invalidated.
+    Empty,
+    /// A token that is handed out.
+    Fresh,
+    /// A token that is not handed out any more.
+    Expired,
+    /// The source is closed.
+    Closed,
+}

@@ -1,0 +1,181 @@
+//! Never a token that has ended, on any clock.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gatepass_core::{Clock, ErrorKind};
+use gatepass_engine::State;
+use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use proptest::prelude::*;
+
+use crate::{builder, poll, settle, source, text, vendor};
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_used_until_shortly_before_its_end() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = source(&http, &clock);
+    source.warm().await.unwrap();
+    clock.advance(Duration::from_secs(3590));
+    assert_eq!(text(source.token().await).unwrap(), "token-0");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(source.status().state, State::Expired);
+    assert!(source.peek().is_none());
+    assert_eq!(text(source.token().await).unwrap(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_counts_from_when_its_request_began() {
+    let clock = TestClock::new();
+    let slow = clock.clone();
+    let http = FakeHttp::new(move |n| {
+        slow.advance(Duration::from_secs(9));
+        Answer::token(&format!("token-{n}"), 30)
+    });
+    let source = source(&http, &clock);
+    source.warm().await.unwrap();
+    // 21 s are left, of which the leeway is a tenth.
+    clock.advance(Duration::from_millis(18_900));
+    assert_eq!(text(source.token().await).unwrap(), "token-0");
+    clock.advance(Duration::from_millis(1));
+    assert!(source.peek().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_comes_dead_is_asked_for_once_more() {
+    let clock = TestClock::new();
+    let slow = clock.clone();
+    let http = FakeHttp::new(move |n| {
+        slow.advance(Duration::from_secs(5));
+        Answer::token(&format!("token-{n}"), [2, 3600, 2, 2][n])
+    });
+    let source = source(&http, &clock);
+    assert_eq!(text(source.token().await).unwrap(), "token-1");
+    clock.suspend(Duration::from_secs(3600));
+    let error = source.token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert_eq!(error.message(), "the token had ended when it came");
+    assert_eq!(http.count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_ends_before_its_waiter_wakes_is_not_handed_out() {
+    let (http, clock) = (vendor(3600).held(), TestClock::new());
+    let source = source(&http, &clock);
+    let mut waiter = Box::pin(source.token());
+    assert!(poll(&mut waiter).is_pending());
+    http.arrived(1).await;
+    http.release_all();
+    settle().await;
+    assert_eq!(source.status().state, State::Fresh);
+    clock.suspend(Duration::from_secs(7200));
+    assert_eq!(text(waiter.await).unwrap(), "token-1");
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Advance(u64),
+    Suspend(u64),
+    JumpWall(i64),
+    BootOnly(u64),
+    Ask(u64),
+    Fresh,
+    Invalidate,
+    /// The wall clock jumps while the next request is on its way.
+    JumpDuring(i64),
+    Life(u64),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    const YEARS: i64 = 10 * 365 * 24 * 3600;
+    prop_oneof![
+        3 => (0..4000u64).prop_map(Op::Advance),
+        1 => (0..100_000u64).prop_map(Op::Suspend),
+        2 => prop_oneof![-YEARS..YEARS, -5000..5000i64].prop_map(Op::JumpWall),
+        1 => (0..5000u64).prop_map(Op::BootOnly),
+        6 => prop_oneof![Just(0), 0..4000u64].prop_map(Op::Ask),
+        1 => Just(Op::Fresh),
+        1 => Just(Op::Invalidate),
+        1 => prop_oneof![-YEARS..YEARS, -5000..5000i64].prop_map(Op::JumpDuring),
+        1 => (1..5000u64).prop_map(Op::Life),
+    ]
+}
+
+/// What the vendor knows: when each token was minted, by a clock nobody can set, and its life.
+#[derive(Default)]
+struct Vendor {
+    life: u64,
+    jump: i64,
+    minted: Vec<(Duration, Duration)>,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..<_>::default() })]
+
+    #[test]
+    fn no_clock_makes_a_dead_token_come_out(ops in proptest::collection::vec(op(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(run(ops))?;
+    }
+}
+
+async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
+    let clock = TestClock::new();
+    // Far from 1970, so that many jumps back can be written down.
+    clock.jump_wall(200 * 365 * 24 * 3600);
+    let vendor = Arc::new(Mutex::new(Vendor { life: 3600, ..Vendor::default() }));
+    let http = FakeHttp::new({
+        let (clock, vendor) = (clock.clone(), vendor.clone());
+        move |n| {
+            let mut vendor = vendor.lock().unwrap();
+            let life = vendor.life;
+            vendor.minted.push((clock.boot(), Duration::from_secs(life)));
+            clock.jump_wall(std::mem::take(&mut vendor.jump));
+            Answer::token(&format!("token-{n}"), life)
+        }
+    });
+    let source = builder(&http, &clock).build();
+    let (mut last, mut newest) = (None, 0);
+    for op in ops {
+        match op {
+            Op::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
+            Op::Suspend(seconds) => clock.suspend(Duration::from_secs(seconds)),
+            Op::JumpWall(seconds) => clock.jump_wall(seconds),
+            Op::BootOnly(seconds) => clock.advance_boot_only(Duration::from_secs(seconds)),
+            Op::Life(seconds) => vendor.lock().unwrap().life = seconds,
+            Op::JumpDuring(seconds) => vendor.lock().unwrap().jump = seconds,
+            Op::Invalidate => {
+                if let Some(token) = last.take() {
+                    source.invalidate(&token);
+                    prop_assert!(source.peek().is_none_or(|held| !held.is(&token)));
+                }
+            }
+            Op::Ask(_) | Op::Fresh => {
+                let before = http.count();
+                let outcome = match op {
+                    Op::Ask(min) => source.token_for(Duration::from_secs(min)).await,
+                    _ => source.fresh().await,
+                };
+                // A vendor's own clock does not jump: nothing but a token that came dead fails.
+                let Ok(token) = outcome else {
+                    prop_assert_eq!(http.count(), before + 2);
+                    continue;
+                };
+                let text = token.expose_secret();
+                let number: usize = text.trim_start_matches("token-").parse().unwrap();
+                let (minted, life) = vendor.lock().unwrap().minted[number];
+                prop_assert!(clock.boot() < minted + life, "{text} has ended");
+                prop_assert!(clock.wall() < token.expires_at(), "{text} has ended on the wall");
+                prop_assert!(number >= newest, "{text} after token-{newest}");
+                if let Op::Ask(min) = op
+                    && http.count() == before
+                {
+                    prop_assert!(clock.boot() + Duration::from_secs(min) <= minted + life);
+                }
+                newest = number;
+                last = Some(token);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! One flight for all who wait, and for nobody in particular.
+
+use std::time::Duration;
+
+use gatepass_core::{ErrorKind, Result, Token};
+use gatepass_engine::State;
+use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::{builder, poll, settle, source, text, vendor};
+
+fn ask(source: &gatepass_engine::TokenSource, callers: usize) -> Vec<JoinHandle<Result<Token>>> {
+    let ask = |_| {
+        let source = source.clone();
+        tokio::spawn(async move { source.token().await })
+    };
+    (0..callers).map(ask).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_callers_make_one_request() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let callers = ask(&source, 100);
+    settle().await;
+    http.release_all();
+    for caller in callers {
+        assert_eq!(text(caller.await.unwrap()).unwrap(), "token-0");
+    }
+    assert_eq!((http.count(), http.in_flight_max()), (1, 1));
+    assert_eq!(source.status().exchanges, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_leader_costs_nobody() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let leader = ask(&source, 1).remove(0);
+    http.arrived(1).await;
+    let follower = ask(&source, 1).remove(0);
+    settle().await;
+    leader.abort();
+    assert!(leader.await.unwrap_err().is_cancelled());
+    http.release_all();
+    assert_eq!(text(follower.await.unwrap()).unwrap(), "token-0");
+    assert_eq!(http.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_finishes_for_nobody_and_is_kept() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let callers = ask(&source, 3);
+    http.arrived(1).await;
+    callers.iter().for_each(JoinHandle::abort);
+    settle().await;
+    assert_eq!(http.in_flight(), 1);
+    http.release_all();
+    settle().await;
+    assert_eq!(source.peek().unwrap().expose_secret(), "token-0");
+    assert_eq!(text(source.token().await).unwrap(), "token-0");
+    assert_eq!(http.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_everybodys() {
+    let denied = Answer::json(401, "{\"error\":\"invalid_client\"}");
+    let http = FakeHttp::answering([denied, Answer::token("token-1", 60)]).held();
+    let source = source(&http, &TestClock::new());
+    let callers = ask(&source, 100);
+    settle().await;
+    http.release_all();
+    for caller in callers {
+        let error = caller.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert_eq!(
+            error.to_string(),
+            "example/prod: client id or secret refused (401 invalid_client)"
+        );
+    }
+    assert_eq!(http.count(), 1);
+    let status = source.status();
+    assert_eq!((status.state, status.failures), (State::Empty, 1));
+    assert_eq!(status.last_error.unwrap().kind(), ErrorKind::Denied);
+
+    assert_eq!(text(source.token().await).unwrap(), "token-1");
+    assert!(source.status().last_error.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_while_a_usable_token_is_held() {
+    let down = || Answer::json(503, "");
+    let http = FakeHttp::answering([Answer::token("token-0", 3600), down(), Answer::never()]);
+    let source = source(&http, &TestClock::new());
+    source.warm().await.unwrap();
+    let is_ready = || {
+        let outcome = poll(&mut Box::pin(source.token()));
+        matches!(outcome, std::task::Poll::Ready(Ok(token)) if token.expose_secret() == "token-0")
+    };
+    assert!(is_ready());
+    assert_eq!(source.fresh().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(is_ready(), "after a failed exchange");
+    let mut stuck = Box::pin(source.fresh());
+    assert!(poll(&mut stuck).is_pending());
+    http.arrived(3).await;
+    assert!(is_ready(), "during an exchange that is stuck");
+    assert_eq!(source.status().state, State::Fresh);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fresh_is_an_exchange_that_begins_now_and_shared_only_by_those_who_ask_meanwhile() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let ordinary = ask(&source, 1).remove(0);
+    http.arrived(1).await;
+    let fresh: Vec<_> = (0..2)
+        .map(|_| {
+            let source = source.clone();
+            tokio::spawn(async move { source.fresh().await })
+        })
+        .collect();
+    settle().await;
+    http.release(0);
+    assert_eq!(text(ordinary.await.unwrap()).unwrap(), "token-0");
+    http.release(1);
+    for fresh in fresh {
+        assert_eq!(text(fresh.await.unwrap()).unwrap(), "token-1");
+    }
+    assert_eq!(source.peek().unwrap().expose_secret(), "token-1");
+    assert_eq!((http.count(), http.in_flight_max()), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_needs_a_long_life_makes_one_exchange_at_most() {
+    let http = vendor(60);
+    let source = source(&http, &TestClock::new());
+    let minute = Duration::from_secs(60);
+    assert_eq!(text(source.token_for(10 * minute).await).unwrap(), "token-0");
+    assert_eq!(text(source.token_for(10 * minute).await).unwrap(), "token-1");
+    assert_eq!(text(source.token_for(minute).await).unwrap(), "token-1");
+    assert_eq!(text(source.token().await).unwrap(), "token-1");
+    assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_do_not_wait_for_each_other() {
+    let (stuck, well) = (FakeHttp::new(|_| Answer::never()), vendor(60));
+    let clock = TestClock::new();
+    let (stuck_source, well_source) = (source(&stuck, &clock), source(&well, &clock));
+    let stuck_callers = ask(&stuck_source, 10);
+    stuck.arrived(1).await;
+    let begun = Instant::now();
+    well_source.token().await.unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert!(stuck_callers.iter().all(|caller| !caller.is_finished()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_answers_who_waits_and_ends_the_exchange() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let callers = ask(&source, 10);
+    http.arrived(1).await;
+    source.close().await;
+    assert_eq!(http.in_flight(), 0);
+    for caller in callers {
+        let error = caller.await.unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "example/prod: the source is closed");
+        assert_eq!(error.kind(), ErrorKind::Internal);
+    }
+    assert!(source.peek().is_none() && source.fresh().await.is_err());
+    assert_eq!(source.status().state, State::Closed);
+    assert_eq!(http.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_source_ends_its_exchange() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let caller = ask(&source, 1).remove(0);
+    http.arrived(1).await;
+    caller.abort();
+    settle().await;
+    assert_eq!(http.in_flight(), 1);
+    drop(source);
+    settle().await;
+    assert_eq!(http.in_flight(), 0);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+#[test]
+fn a_flight_lost_with_its_runtime_is_flown_again() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let first = runtime();
+    let _leader = first.block_on(async {
+        let leader = ask(&source, 1);
+        http.arrived(1).await;
+        leader
+    });
+    runtime().block_on(async {
+        let waiter = ask(&source, 1).remove(0);
+        settle().await;
+        assert_eq!(http.count(), 1);
+        first.shutdown_background();
+        http.release_all();
+        assert_eq!(text(waiter.await.unwrap()).unwrap(), "token-1");
+    });
+    assert_eq!(http.count(), 2);
+}
+
+#[test]
+fn a_flight_whose_runtime_stands_still_holds_nobody_for_ever() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let idle = runtime();
+    let _leader = idle.block_on(async {
+        let leader = ask(&source, 1);
+        http.arrived(1).await;
+        leader
+    });
+    runtime().block_on(async {
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.to_string(), "example/prod: no token in 15 s");
+        http.release_all();
+        assert_eq!(text(source.token().await).unwrap(), "token-1");
+    });
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let http = vendor(3600);
+    let source = builder(&http, &TestClock::new()).build();
+    let error = gatepass_testkit::block_on(source.token()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(http.count(), 0);
+}

@@ -1,0 +1,81 @@
+//! What goes onto a request, and the source that always has its token.
+
+use gatepass_core::{Credential, Error, Provider, Request, Response, Result, Token, async_trait};
+use gatepass_engine::TokenSource;
+use gatepass_testkit::example::Example;
+use http::{HeaderMap, HeaderValue};
+
+use crate::vendor;
+
+/// Wants a second header, out of the credential.
+#[derive(Debug)]
+struct TwoHeaders(Example);
+
+#[async_trait]
+impl Provider for TwoHeaders {
+    fn token_request(&self, credential: &Credential) -> Result<Request> {
+        self.0.token_request(credential)
+    }
+
+    fn read_token(&self, response: &Response, sent: std::time::SystemTime) -> Result<Token> {
+        self.0.read_token(response, sent)
+    }
+
+    fn authorize(&self, from: &Credential, token: &Token, headers: &mut HeaderMap) -> Result<()> {
+        let key = from.secret("key").map_err(|_| Error::config("`key` is missing"))?;
+        headers.insert("x-key", key.to_header(&http::HeaderName::from_static("x-key"))?);
+        headers.insert(http::header::AUTHORIZATION, token.authorization().clone());
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_are_all_that_the_vendor_wants() {
+    let credential = Credential::client("client", "secret").with_secret("key", "the-key");
+    let source = TokenSource::builder(TwoHeaders(Example::new()))
+        .credential(credential)
+        .http(vendor(60))
+        .build();
+    let older = source.token().await.unwrap();
+    source.fresh().await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("x-key", HeaderValue::from_static("somebody else's"));
+    headers.insert("accept", HeaderValue::from_static("text/plain"));
+    for (token, wanted) in [(older, "Bearer token-0"), (source.peek().unwrap(), "Bearer token-1")] {
+        source.authorize(&token, &mut headers).await.unwrap();
+        assert_eq!(
+            (headers.len(), &headers["authorization"]),
+            (3, &HeaderValue::from_static(wanted))
+        );
+        assert_eq!(headers["x-key"], "the-key");
+        assert!(headers["x-key"].is_sensitive() && headers["authorization"].is_sensitive());
+    }
+    assert_eq!(source.headers().await.unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_that_cannot_be_made_are_an_error_and_the_token_is_none() {
+    let source = TokenSource::builder(TwoHeaders(Example::new()))
+        .credential(Credential::client("client", "secret"))
+        .http(vendor(60))
+        .build();
+    source.token().await.unwrap();
+    let error = source.headers().await.unwrap_err();
+    assert_eq!(error.to_string(), "twoheaders: `key` is missing");
+}
+
+#[test]
+fn a_fixed_token_needs_no_runtime() {
+    let source = TokenSource::fixed("token-1");
+    let headers = gatepass_testkit::block_on(source.headers()).unwrap();
+    assert_eq!(headers["authorization"], "Bearer token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_token_comes_back_after_it_was_invalidated() {
+    let source = TokenSource::fixed("token-1");
+    source.invalidate(&source.token().await.unwrap());
+    assert_eq!(source.token().await.unwrap().expose_secret(), "token-1");
+    let error = TokenSource::fixed("no token").token().await.unwrap_err();
+    assert_eq!(error.kind(), gatepass_core::ErrorKind::UnsafeToken);
+}

@@ -1,0 +1,113 @@
+//! Invalidation forgets exactly one token, for good.
+
+use gatepass_core::{ApiAnswer, Refusal};
+use gatepass_engine::State;
+use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use http::{HeaderMap, StatusCode};
+
+use crate::{poll, settle, source, text, vendor};
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_reports_make_one_request() {
+    let http = vendor(3600);
+    let source = source(&http, &TestClock::new());
+    let refused = source.token().await.unwrap();
+    let callers: Vec<_> = (0..100)
+        .map(|_| {
+            let (source, refused) = (source.clone(), refused.clone());
+            tokio::spawn(async move {
+                source.invalidate(&refused);
+                source.token().await
+            })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(text(caller.await.unwrap()).unwrap(), "token-1");
+    }
+    assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_report_of_an_older_token_does_nothing() {
+    let same = || Answer::token("the-same", 3600);
+    let http = FakeHttp::answering([same(), same()]);
+    let source = source(&http, &TestClock::new());
+    let older = source.token().await.unwrap();
+    let newer = source.fresh().await.unwrap();
+    source.invalidate(&older);
+    assert!(source.peek().unwrap().is(&newer));
+    source.invalidate(&newer);
+    assert!(source.peek().is_none());
+    assert_eq!(source.status().state, State::Empty);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_judged_by_the_provider() {
+    let http = vendor(3600);
+    let source = source(&http, &TestClock::new());
+    let token = source.token().await.unwrap();
+    let headers = HeaderMap::new();
+    let forbidden = ApiAnswer::new(StatusCode::FORBIDDEN, &headers);
+    assert_eq!(source.report(&token, &forbidden), Refusal::No);
+    assert!(source.peek().is_some());
+    let unauthorized = ApiAnswer::new(StatusCode::UNAUTHORIZED, &headers);
+    assert_eq!(source.report(&token, &unauthorized), Refusal::Yes);
+    assert!(source.peek().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_invalidated_before_its_waiter_wakes_is_not_handed_out() {
+    let http = vendor(3600).held();
+    let source = source(&http, &TestClock::new());
+    let mut waiter = Box::pin(source.token());
+    assert!(poll(&mut waiter).is_pending());
+    http.arrived(1).await;
+    http.release_all();
+    settle().await;
+    source.invalidate(&source.peek().unwrap());
+    assert_eq!(text(waiter.await).unwrap(), "token-1");
+    assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_from_before_the_invalidation_does_not_bring_the_token_back() {
+    let texts = ["refused", "refused", "another"];
+    let http = FakeHttp::new(move |n| Answer::token(texts[n], 3600)).held();
+    http.release(0);
+    let source = source(&http, &TestClock::new());
+    let refused = source.token().await.unwrap();
+    let mut fresh = Box::pin(source.fresh());
+    assert!(poll(&mut fresh).is_pending());
+    http.arrived(2).await;
+    source.invalidate(&refused);
+    http.release_all();
+    assert_eq!(text(source.token().await).unwrap(), "another");
+    assert_eq!(text(fresh.await).unwrap(), "another");
+    assert_eq!((http.count(), http.in_flight_max()), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_from_before_the_invalidation_may_bring_another_token() {
+    let http = vendor(3600).held();
+    http.release(0);
+    let source = source(&http, &TestClock::new());
+    let refused = source.token().await.unwrap();
+    let mut fresh = Box::pin(source.fresh());
+    assert!(poll(&mut fresh).is_pending());
+    http.arrived(2).await;
+    source.invalidate(&refused);
+    http.release_all();
+    assert_eq!(text(source.token().await).unwrap(), "token-1");
+    assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vendor_that_insists_on_a_refused_token_is_believed() {
+    let http = FakeHttp::new(|_| Answer::token("the-same", 3600));
+    let source = source(&http, &TestClock::new());
+    let refused = source.token().await.unwrap();
+    source.invalidate(&refused);
+    let again = source.token().await.unwrap();
+    assert!(!again.is(&refused) && again.expose_secret() == "the-same");
+    assert_eq!(http.count(), 2);
+}

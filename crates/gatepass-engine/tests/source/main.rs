@@ -1,0 +1,50 @@
+//! What a token source promises, with time and network in the test's hand.
+
+#![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+
+mod expiry;
+mod faults;
+mod flights;
+mod headers;
+mod invalidation;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use gatepass_core::{Credential, Error, Result, Token};
+use gatepass_engine::{TokenSource, TokenSourceBuilder};
+use gatepass_testkit::example::Example;
+use gatepass_testkit::{Answer, FakeHttp, TestClock};
+
+/// A vendor whose tokens, `token-0` and on, live for so many seconds.
+fn vendor(life: u64) -> FakeHttp {
+    FakeHttp::new(move |n| Answer::token(&format!("token-{n}"), life))
+}
+
+fn builder(http: &FakeHttp, clock: &TestClock) -> TokenSourceBuilder {
+    TokenSource::builder(Example::new())
+        .credential(Credential::client("client", "the secret"))
+        .http(http.clone())
+        .clock(clock.clone())
+        .name("prod")
+}
+
+fn source(http: &FakeHttp, clock: &TestClock) -> TokenSource {
+    builder(http, clock).build()
+}
+
+fn text(outcome: Result<Token>) -> std::result::Result<String, Error> {
+    outcome.map(|token| token.expose_secret().to_owned())
+}
+
+/// Lets every task do all it can: a test's runtime has one thread and takes tasks in turn.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn poll<T>(future: &mut Pin<Box<impl Future<Output = T> + ?Sized>>) -> Poll<T> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
