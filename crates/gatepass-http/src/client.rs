@@ -80,7 +80,10 @@ impl HttpClient {
         let mut record = Record::new(request.method().clone(), origin);
         let request = checked(request, self.0.plain_http)?;
         let limits = self.0.limits;
-        settle().await;
+        // Lets the runtime hear of connections that their servers have closed. On one thread, where
+        // nothing has run since the last request, hyper would write to a dead one and could not
+        // tell whether that was read; when it knows, it makes a new one at once.
+        tokio::task::yield_now().await;
         let mut response = timeout(limits.answer, self.client(request.url())?.execute(request))
             .await
             .map_err(|_| error::no_answer(&record.origin, limits.answer))?
@@ -290,15 +293,6 @@ fn ruled(builder: ClientBuilder, limits: &Limits) -> ClientBuilder {
         .connection_verbose(false)
         .tls_sslkeylogfile(false)
         .connect_timeout(limits.connect)
-}
-
-/// Lets the runtime notice which of the kept connections their servers have closed. Where nothing
-/// has run since the last request, as on a runtime of one thread, hyper would otherwise write to a
-/// dead one and could not tell whether that request was read. Once lets the news in, once more
-/// lets the connections' tasks see them.
-async fn settle() {
-    tokio::task::yield_now().await;
-    tokio::task::yield_now().await;
 }
 
 /// Scheme, host and port, as it may be printed.

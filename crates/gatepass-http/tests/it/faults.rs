@@ -275,7 +275,7 @@ fn f100_a_connection_closed_meanwhile_is_replaced_at_once() {
     let client = HttpClient::new().unwrap();
     // Between two calls nothing of the client runs, so it cannot notice that the server has gone.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for round in 1..=5 {
+    for round in 1..=100 {
         runtime.block_on(client.send(request(&server.origin()))).unwrap();
         wait.recv().unwrap();
         assert_eq!(server.connections(), round);

@@ -59,6 +59,9 @@ async fn child() {
     if let Some(pem) = ours("CA") {
         client = client.ca_pem(pem.as_bytes()).unwrap();
     }
+    if ours("KEYS").is_some() {
+        client = client.base(reqwest::Client::builder().tls_sslkeylogfile(true));
+    }
     if ours("DIRECT").is_some() {
         client = client.no_proxy();
     }
@@ -127,12 +130,16 @@ fn no_key_is_logged_whatever_the_environment_says() {
     let file = folder.path().join("keys");
     let ca = Ca::new();
     let server = Server::tls(ca.good(), answer_all(ok("{}")));
-    in_child(&[
-        ("TEST_ORIGIN", &server.origin()),
+    let origin = server.origin();
+    let mut environment = vec![
+        ("TEST_ORIGIN", origin.as_str()),
         ("TEST_CA", &ca.pem),
         ("SSLKEYLOGFILE", file.to_str().unwrap()),
-    ]);
-    assert_eq!(server.connections(), 1);
+    ];
+    in_child(&environment);
+    environment.push(("TEST_KEYS", "1"));
+    in_child(&environment);
+    assert_eq!(server.connections(), 2);
     assert!(!file.exists());
 }
 

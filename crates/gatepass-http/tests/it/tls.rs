@@ -141,6 +141,18 @@ async fn a_users_builder_cannot_switch_the_checks_off() {
     let error = fail(&HttpClient::from_builder(careless()).unwrap(), &server.origin()).await;
     assert!(error.message().contains("not trusted here"), "{error}");
 
+    // A name may be left unchecked where only one's own roots are trusted; not here.
+    let elsewhere = CertificateParams::new(vec!["other.test".to_owned()]).unwrap();
+    let other = Server::tls(ca.issue(&elsewhere), answer_all(ok("{}")));
+    let own = reqwest::Certificate::from_pem(ca.pem.as_bytes()).unwrap();
+    let nameless = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([own])
+        .tls_danger_accept_invalid_hostnames(true);
+    let error = fail(&HttpClient::from_builder(nameless).unwrap(), &other.origin()).await;
+    assert!(error.message().contains("is for another name"), "{error}");
+    assert_eq!(other.seen(), "");
+
     // The same builder with the CA works, keeps its name and speaks HTTP/1.1 only.
     let client = ca.client().base(careless()).build().unwrap();
     ask(&client, &server.origin()).await.unwrap();
@@ -164,6 +176,7 @@ async fn a_users_builder_cannot_switch_the_rules_off() {
             .no_proxy()
             .redirect(redirect::Policy::limited(10))
             .referer(true)
+            .retry(reqwest::retry::for_host("127.0.0.1").classify_fn(|sent| sent.retryable()))
             .gzip(true)
             .brotli(true)
             .deflate(true)
