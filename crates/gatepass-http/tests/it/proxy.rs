@@ -1,6 +1,7 @@
 //! Proxies: https goes through by CONNECT only, plain http never.
 
-use std::process::Command;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 use gatepass_core::{ErrorKind, Retry};
 use gatepass_http::HttpClient;
@@ -32,14 +33,23 @@ fn through(proxy: &str) -> HttpClient {
     HttpClient::builder().base(reqwest::Client::builder().proxy(proxy)).build().unwrap()
 }
 
-/// Runs [`child`] with this environment.
+/// Runs [`child`] with this environment, except that what begins with `TEST_` is told to it.
 fn in_child(environment: &[(&str, &str)]) {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "proxy::child", "--ignored", "--nocapture"]);
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         child.env_remove(name).env_remove(name.to_lowercase());
     }
-    let output = child.envs(environment.iter().copied()).output().unwrap();
+    let (told, set): (Vec<_>, Vec<_>) =
+        environment.iter().copied().partition(|(name, _)| name.starts_with("TEST_"));
+    let child = child.envs(set).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    for (name, value) in told {
+        write!(stdin, "{name}={value}\0").unwrap();
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
     let told = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -51,9 +61,13 @@ fn in_child(environment: &[(&str, &str)]) {
 /// One request, as the environment says.
 #[tokio::test]
 #[ignore = "run by the other tests, in an environment of its own"]
-#[expect(clippy::disallowed_methods, reason = "the parent says what to do by the environment")]
 async fn child() {
-    let ours = |name: &str| std::env::var(format!("TEST_{name}")).ok();
+    let mut told = String::new();
+    std::io::stdin().read_to_string(&mut told).unwrap();
+    let ours = |name: &str| {
+        let found = told.split('\0').find_map(|one| one.strip_prefix(&format!("TEST_{name}=")));
+        found.map(str::to_owned)
+    };
     let Some(origin) = ours("ORIGIN") else { return };
     let mut client = HttpClient::builder();
     if let Some(pem) = ours("CA") {
