@@ -46,8 +46,7 @@ impl TestClock {
         });
     }
 
-    /// The wall clock loses (or, as a negative number of seconds, gains) nothing while boot time
-    /// goes on: a wall clock that was stopped.
+    /// Time passes, and the wall clock does not notice.
     pub fn advance_boot_only(&self, by: Duration) {
         self.change(|times| times.boot += by);
     }
