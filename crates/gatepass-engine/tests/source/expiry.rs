@@ -82,6 +82,8 @@ enum Op {
     Invalidate,
     /// The wall clock jumps while the next request is on its way.
     JumpDuring(i64),
+    /// The next answer is on its way for so many seconds.
+    Slow(u64),
     Life(u64),
 }
 
@@ -96,6 +98,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Fresh),
         1 => Just(Op::Invalidate),
         1 => prop_oneof![-YEARS..YEARS, -5000..5000i64].prop_map(Op::JumpDuring),
+        1 => (0..20u64).prop_map(Op::Slow),
         1 => (1..5000u64).prop_map(Op::Life),
     ]
 }
@@ -105,6 +108,7 @@ fn op() -> impl Strategy<Value = Op> {
 struct Vendor {
     life: u64,
     jump: i64,
+    delay: u64,
     minted: Vec<(Duration, Duration)>,
 }
 
@@ -131,6 +135,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
             let life = vendor.life;
             vendor.minted.push((clock.boot(), Duration::from_secs(life)));
             clock.jump_wall(std::mem::take(&mut vendor.jump));
+            clock.advance(Duration::from_secs(std::mem::take(&mut vendor.delay)));
             Answer::token(&format!("token-{n}"), life)
         }
     });
@@ -144,6 +149,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
             Op::BootOnly(seconds) => clock.advance_boot_only(Duration::from_secs(seconds)),
             Op::Life(seconds) => vendor.lock().unwrap().life = seconds,
             Op::JumpDuring(seconds) => vendor.lock().unwrap().jump = seconds,
+            Op::Slow(seconds) => vendor.lock().unwrap().delay = seconds,
             Op::Invalidate => {
                 if let Some(token) = last.take() {
                     source.invalidate(&token);
