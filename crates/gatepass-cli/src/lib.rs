@@ -23,6 +23,7 @@ use crate::output::Output;
 
 /// Parses the command line, runs the command and maps what went wrong to an exit code.
 pub fn main() -> ExitCode {
+    output::tell_panics_by_place();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage::report(&error),

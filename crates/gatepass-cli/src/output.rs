@@ -107,6 +107,17 @@ impl Output {
     }
 }
 
+/// Tells a panic by its place alone: its message may repeat what a provider was working on.
+pub(crate) fn tell_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(
+            io::stderr(),
+            "gatepass: a fault in the program, at {place}: please report it"
+        );
+    }));
+}
+
 /// Reports a failure that came before the options were understood.
 pub(crate) fn fail_before_start(failure: &Failure) -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
