@@ -167,6 +167,21 @@ impl Token {
         self.0.extras.iter().find(|(key, _)| *key == name).map(|(_, secret)| secret)
     }
 
+    /// This token without what the vendor sent besides, for a store: a `refresh_token` outlives
+    /// it and is nobody's to keep. Its text is not copied.
+    pub fn without_extras(&self) -> Self {
+        if self.0.extras.is_empty() {
+            return self.clone();
+        }
+        Self(Arc::new(Inner {
+            header: self.0.header.clone(),
+            scope: self.0.scope.clone(),
+            extras: Vec::new(),
+            warnings: self.0.warnings.clone(),
+            ..*self.0
+        }))
+    }
+
     /// What was odd about the answer, for a person to read.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         self.0.warnings.iter().map(AsRef::as_ref)
@@ -295,26 +310,9 @@ impl TokenBuilder {
     ///
     /// `UnsafeToken` for a token that cannot be one (empty, over 16 KiB, with spaces, control or
     /// non-ASCII characters); `Protocol` for one that has ended already.
-    pub fn build(self) -> Result<Token> {
+    pub fn build(mut self) -> Result<Token> {
         let text = self.token.expose_secret();
-        if text.trim().is_empty() {
-            return Err(Error::unsafe_token("the token is empty"));
-        }
-        if text.len() > MAX_TOKEN {
-            return Err(Error::unsafe_token("the token is longer than 16 KiB"));
-        }
-        if text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {
-            return Err(Error::unsafe_token("the token begins with the word Bearer")
-                .with_hint("is this a whole header? the vendor's answer may have changed"));
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::unsafe_token("the token has characters that are not allowed"));
-        }
-        let mut warnings = self.warnings;
-        if text.len() > 7 * 1024 {
-            warnings
-                .push("the token is longer than 7 KiB: some servers refuse such headers".into());
-        }
+        check(text)?;
         let said = match (self.lifetime, self.expires_at) {
             (Some(lifetime), _) => Some(self.sent + lifetime.min(MAX_LIFETIME)),
             (None, Some(at)) => Some(at.min(self.sent + MAX_LIFETIME)),
@@ -324,20 +322,44 @@ impl TokenBuilder {
         let (expires_at, expiry) = match (said, exp) {
             (Some(said), Some(exp)) if exp < said => {
                 if said.duration_since(exp).is_ok_and(|gap| gap > Duration::from_secs(300)) {
-                    warnings.push("the token's own exp is earlier than the answer's expiry".into());
+                    let says = "the token's own exp is earlier than the answer's expiry";
+                    self.warnings.push(says.into());
                 }
                 (exp, Expiry::Jwt)
             }
             (Some(said), _) => (said, Expiry::Vendor),
             (None, Some(exp)) => (exp, Expiry::Jwt),
-            (None, None) => {
-                warnings.push(ASSUMED.into());
-                (self.sent + ASSUMED_LIFETIME, Expiry::Assumed)
-            }
+            (None, None) => (self.sent + ASSUMED_LIFETIME, Expiry::Assumed),
         };
         if expires_at <= self.sent {
             return Err(Error::protocol("the token has already expired")
                 .with_hint("is this machine's clock right?"));
+        }
+        self.ending(expires_at, expiry)
+    }
+
+    /// Makes a token again of what a store kept of it: it ends when it ended, for the reason it
+    /// had then. The builder was begun with its [`issued_at`](Token::issued_at).
+    ///
+    /// `UnsafeToken` as of [`build`](Self::build); `Protocol` for a life that no token has.
+    pub fn rebuild(self, expires_at: SystemTime, expiry: Expiry) -> Result<Token> {
+        check(self.token.expose_secret())?;
+        let life = expires_at.duration_since(self.sent).unwrap_or_default();
+        if life.is_zero() || life > MAX_LIFETIME {
+            return Err(Error::protocol("a stored token has a life that no token has"));
+        }
+        self.ending(expires_at, expiry)
+    }
+
+    fn ending(self, expires_at: SystemTime, expiry: Expiry) -> Result<Token> {
+        let text = self.token.expose_secret();
+        let mut warnings = self.warnings;
+        if text.len() > 7 * 1024 {
+            warnings
+                .push("the token is longer than 7 KiB: some servers refuse such headers".into());
+        }
+        if expiry == Expiry::Assumed {
+            warnings.push(ASSUMED.into());
         }
         let value = Zeroizing::new([SCHEME, text].concat());
         let header = sensitive(&value)
@@ -352,6 +374,24 @@ impl TokenBuilder {
             warnings,
         })))
     }
+}
+
+/// Whether this can be a token at all.
+fn check(text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::unsafe_token("the token is empty"));
+    }
+    if text.len() > MAX_TOKEN {
+        return Err(Error::unsafe_token("the token is longer than 16 KiB"));
+    }
+    if text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {
+        return Err(Error::unsafe_token("the token begins with the word Bearer")
+            .with_hint("is this a whole header? the vendor's answer may have changed"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::unsafe_token("the token has characters that are not allowed"));
+    }
+    Ok(())
 }
 
 /// RFC 6750 section 2.1.
@@ -373,4 +413,38 @@ fn jwt_exp(token: &str) -> Option<SystemTime> {
     // A time before 1970 has passed in any case; one past the year 9999 is never reached.
     let exp = u64::try_from((*exp).clamp(0, 253_402_300_799)).ok()?;
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENT: SystemTime = SystemTime::UNIX_EPOCH;
+    const LIFE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_token_is_rebuilt_with_the_end_it_had() {
+        for expiry in [Expiry::Vendor, Expiry::Jwt, Expiry::Configured, Expiry::Assumed] {
+            let begun = Token::builder("t-1".into(), SENT).scope(Some("a"));
+            let token = begun.rebuild(SENT + LIFE, expiry).unwrap();
+            assert_eq!((token.issued_at(), token.expires_at()), (SENT, SENT + LIFE));
+            assert_eq!((token.expiry(), token.scope()), (expiry, Some("a")));
+            assert_eq!(token.warnings().any(|w| w == ASSUMED), expiry == Expiry::Assumed);
+        }
+        for life in [Duration::ZERO, MAX_LIFETIME + LIFE] {
+            let rebuilt = Token::builder("t-1".into(), SENT).rebuild(SENT + life, Expiry::Vendor);
+            assert_eq!(rebuilt.unwrap_err().kind(), crate::ErrorKind::Protocol);
+        }
+        assert!(Token::builder("".into(), SENT).rebuild(SENT + LIFE, Expiry::Jwt).is_err());
+    }
+
+    #[test]
+    fn without_extras_a_token_is_the_same_and_shares_its_text() {
+        let token = Token::builder("t-1".into(), SENT).extra("id_token", Some("i-1".into()));
+        let token = token.build().unwrap();
+        let bare = token.without_extras();
+        assert!(bare.extra("id_token").is_none() && token.extra("id_token").is_some());
+        assert_eq!(bare.expose_secret().as_ptr(), token.expose_secret().as_ptr());
+        assert_eq!(bare.expires_at(), token.expires_at());
+    }
 }
