@@ -173,11 +173,13 @@ fn parse(response: &Response) -> Result<Body> {
     if let Some(coding) = response.headers().get(CONTENT_ENCODING)
         && coding.as_bytes() != b"identity"
     {
-        return Err(Error::protocol("the answer is compressed, which nobody asked for"));
+        // The next one would be, too.
+        return Err(Error::protocol("the answer is compressed, which nobody asked for")
+            .with_retry(Retry::Never));
     }
     let bytes = response.body();
     if bytes.len() > MAX_BODY {
-        return Err(Error::protocol("the answer is longer than 256 KiB"));
+        return Err(Error::protocol("the answer is longer than 256 KiB").with_retry(Retry::Never));
     }
     if bytes.trim_ascii().is_empty() {
         return Err(Error::protocol("empty answer"));
@@ -199,7 +201,9 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
     }
     match why {
         NotJson::Truncated => Error::protocol(format!("the answer is cut off at byte {size}")),
-        NotJson::TooDeep => Error::protocol("the answer is nested deeper than 16 levels"),
+        NotJson::TooDeep => {
+            Error::protocol("the answer is nested deeper than 16 levels").with_retry(Retry::Never)
+        }
         NotJson::Wrong { .. } if response.body().starts_with(b"access_token=") => {
             Error::protocol("the answer is a form, not JSON").with_hint("check base_url")
         }

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use gatepass_core::{ErrorKind, Expiry, Response, Result, Token, oauth2};
+use gatepass_core::{ErrorKind, Expiry, Response, Result, Retry, Token, oauth2};
 use proptest::prelude::*;
 
 const SENT: SystemTime = SystemTime::UNIX_EPOCH;
@@ -224,10 +224,14 @@ fn compressed_and_long_answers_are_refused_unread() {
     for coding in ["gzip", "br", "zstd", "deflate"] {
         let response = answer(200, &[("content-encoding", coding)], body.as_bytes());
         let error = oauth2::read_token(&response, SENT).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol, "F78");
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Protocol, Retry::Never), "F78");
     }
     let long = with(&format!(r#""x":"{}""#, "y".repeat(256 * 1024)));
-    assert_eq!(read(200, &long).unwrap_err().kind(), ErrorKind::Protocol, "F76");
+    let deep = "[".repeat(100_000);
+    for (row, body) in [("F76", &long), ("F69", &deep)] {
+        let error = read(200, body).unwrap_err();
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Protocol, Retry::Never), "{row}");
+    }
 }
 
 proptest! {
