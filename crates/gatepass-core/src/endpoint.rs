@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{Error, Result};
 
@@ -155,6 +155,14 @@ impl Endpoint {
         other.to_uri().is_ok_and(|uri| self.is_same_origin(&uri))
     }
 
+    /// Whether `uri` leads to the same place: the same origin and, as a lenient server may read it
+    /// (in any case, `%2f` for `/`, `//`, dots), the same path.
+    pub fn is_same_place(&self, uri: &Uri) -> bool {
+        let own = self.to_uri();
+        self.is_same_origin(uri)
+            && own.is_ok_and(|own| leniently(own.path()) == leniently(uri.path()))
+    }
+
     /// Adds a query that is already encoded.
     pub fn join_query(&self, query: &str) -> Result<Self> {
         let text = format!("{}?{query}", self.text);
@@ -185,6 +193,20 @@ fn has_dot_segment(path: &str) -> bool {
     // Clients read %2e as a dot, so it is one here as well.
     path.split('/')
         .any(|part| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."))
+}
+
+/// A path's segments.
+fn leniently(path: &str) -> Vec<String> {
+    let path = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
+    let mut segments = Vec::new();
+    for part in path.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            part => segments.push(part.to_owned()),
+        }
+    }
+    segments
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -282,5 +304,31 @@ mod tests {
         assert!(base.is_same_origin(&Uri::from_static("https://EXAMPLE.com:443/y")));
         assert!(!base.is_same_origin(&Uri::from_static("http://example.com/x")));
         assert!(!base.is_same_origin(&Uri::from_static("https://example.com.evil.example/x")));
+    }
+
+    #[test]
+    fn a_place_is_the_same_however_its_path_is_written() {
+        let place = Endpoint::parse("https://example.com/as/token.oauth2").unwrap();
+        let place = place.with_query([("client_secret", "s")]);
+        for same in ["", "/", "?x=1", "/.", "/x/.."] {
+            let text = format!("https://example.com/as/token.oauth2{same}");
+            assert!(place.is_same_place(&text.parse().unwrap()), "{text}");
+        }
+        for same in [
+            "/AS//Token.OAuth2",
+            "/as%2Ftoken%2eoauth2",
+            "/x/../as/token.oauth2",
+            "/as\\token.oauth2",
+        ] {
+            let Ok(uri) = format!("https://example.com{same}").parse() else { continue };
+            assert!(place.is_same_place(&uri), "{same}");
+        }
+        for other in [
+            "https://example.com/as",
+            "https://example.com/as/token.oauth2/x",
+            "https://example.org/as/token.oauth2",
+        ] {
+            assert!(!place.is_same_place(&other.parse().unwrap()), "{other}");
+        }
     }
 }

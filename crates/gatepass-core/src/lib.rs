@@ -25,6 +25,7 @@
 //! # fn main() {}
 //! ```
 
+mod authorize;
 mod clock;
 mod credential;
 mod endpoint;
@@ -44,6 +45,7 @@ pub mod oauth2;
 
 pub use async_trait::async_trait;
 
+pub use crate::authorize::{ApiOrigins, Authorize};
 pub use crate::clock::Clock;
 pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
 pub use crate::endpoint::{Endpoint, encode};

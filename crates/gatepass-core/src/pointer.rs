@@ -1,15 +1,15 @@
-//! A boxed or shared provider, sender, credential source or clock is one as well.
+//! A boxed or shared provider, sender, credential source, clock or token source is one as well.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 
 use crate::{
-    ApiAnswer, Clock, Credential, CredentialSource, Endpoint, Error, Exchange, HttpSend, Provider,
-    RefreshHints, Refusal, Request, Response, Result, Token,
+    ApiAnswer, Authorize, Clock, Credential, CredentialSource, Endpoint, Error, Exchange, HttpSend,
+    Provider, RefreshHints, Refusal, Request, Response, Result, Token,
 };
 
 macro_rules! pointers {
@@ -80,6 +80,17 @@ macro_rules! pointers {
             }
         }
 
+        #[async_trait]
+        impl<A: Authorize + ?Sized> Authorize for $pointer<A> {
+            async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token> {
+                (**self).authorize_request(to, headers).await
+            }
+
+            fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal {
+                (**self).report(token, answer)
+            }
+        }
+
         impl<C: Clock + ?Sized> Clock for $pointer<C> {
             fn wall(&self) -> SystemTime {
                 (**self).wall()
@@ -105,6 +116,7 @@ mod tests {
             (include_str!("http.rs"), "HttpSend"),
             (include_str!("credential.rs"), "CredentialSource"),
             (include_str!("clock.rs"), "Clock"),
+            (include_str!("authorize.rs"), "Authorize"),
         ] {
             let (_, body) = source.split_once(&format!("pub trait {name}:")).unwrap();
             let (body, _) = body.split_once("\n}").unwrap();

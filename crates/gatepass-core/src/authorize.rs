@@ -1,0 +1,163 @@
+//! Authorize: what middleware asks of a token source; and ApiOrigins, where a token may go.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use http::{HeaderMap, Uri};
+
+use crate::endpoint::origin_of;
+use crate::{ApiAnswer, Endpoint, Error, Provider, Refusal, Result, Token};
+
+/// Puts tokens on API requests and hears which of them an API refuses. The engine's token source is
+/// one; middleware needs no more of it than this.
+#[async_trait]
+pub trait Authorize: fmt::Debug + Send + Sync {
+    /// Puts a usable token on a request to `to`: every header the vendor wants, in place of what
+    /// stands there under the same names. Returns the token, for [`report`](Self::report).
+    ///
+    /// `Config` if the token must not go there, which is checked before one is acquired; and
+    /// whatever acquiring one brings.
+    async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token>;
+
+    /// Whether this answer refuses the token. [`Refusal::Yes`] forgets exactly that token, so that
+    /// the next request gets another; for [`Refusal::NeedsBody`], ask again with the body.
+    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal;
+}
+
+/// The origins that may see a provider's token: its API's and those that its user adds.
+///
+/// ```
+/// # use gatepass_core::{ApiOrigins, Endpoint};
+/// let origins = ApiOrigins::new([Endpoint::parse("https://api.example.com/v1")?]);
+/// assert!(origins.check(&"https://api.example.com/v2/users?page=2".parse().unwrap()).is_ok());
+/// assert!(origins.check(&"https://example.com/v1".parse().unwrap()).is_err());
+/// # Ok::<(), gatepass_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ApiOrigins {
+    allowed: Vec<Endpoint>,
+    this_machine: bool,
+}
+
+impl ApiOrigins {
+    /// These origins and no other. What follows the port does not matter.
+    pub fn new(allowed: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self { allowed: allowed.into_iter().collect(), this_machine: false }
+    }
+
+    /// The origin of this provider's API, if it is known.
+    pub fn of(provider: &dyn Provider) -> Self {
+        Self::new(provider.api())
+    }
+
+    /// Every port of this machine, for tokens that are made up.
+    pub fn this_machine() -> Self {
+        Self { allowed: Vec::new(), this_machine: true }
+    }
+
+    /// Adds origins.
+    pub fn and(mut self, more: impl IntoIterator<Item = Endpoint>) -> Self {
+        self.allowed.extend(more);
+        self
+    }
+
+    /// Whether the token may go to this address.
+    ///
+    /// `Config` if not; the error names the address's origin, those that are allowed, and the
+    /// setting that adds others. Plain http is allowed where an [`Endpoint`] of it was given,
+    /// which to another machine takes its owner's word.
+    pub fn check(&self, to: &Uri) -> Result<()> {
+        let Some((scheme, host, port)) = origin_of(to) else {
+            return Err(Error::config("the request's address is not a URL like https://host/path"));
+        };
+        if to.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(Error::config("the address must not hold a user name or password"));
+        }
+        let origin = match (scheme.as_str(), port) {
+            ("https", 443) | ("http", 80) => format!("{scheme}://{host}"),
+            _ => format!("{scheme}://{host}:{port}"),
+        };
+        if self.allowed.iter().any(|one| one.is_same_origin(to))
+            || self.this_machine && Endpoint::parse(&origin).is_ok_and(|one| one.is_loopback())
+        {
+            return Ok(());
+        }
+        let mut origins: Vec<&str> = self.allowed.iter().map(Endpoint::origin).collect();
+        origins.dedup();
+        let allowed = match origins.as_slice() {
+            [] if self.this_machine => "this machine",
+            [] => "none",
+            some => &some.join(", "),
+        };
+        Err(Error::config(format!("the token must not go to {origin}"))
+            .with_hint(format!("allowed: {allowed}; add others to api_origins")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ErrorKind;
+
+    use super::*;
+
+    fn origins(allowed: &[&str]) -> ApiOrigins {
+        ApiOrigins::new(allowed.iter().map(|text| Endpoint::parse_plain_http(text).unwrap()))
+    }
+
+    fn allows(origins: &ApiOrigins, to: &str) -> bool {
+        origins.check(&to.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn scheme_host_and_port_must_be_the_same() {
+        let origins = origins(&["https://api.example.com/v1", "http://10.0.0.1:8080"]);
+        for good in [
+            "https://api.example.com/",
+            "https://API.example.com:443/v2?x=1",
+            "http://10.0.0.1:8080/x",
+        ] {
+            assert!(allows(&origins, good), "{good}");
+        }
+        for bad in [
+            "http://api.example.com/v1",
+            "https://api.example.com:8443/v1",
+            "https://api.example.com.evil.example/v1",
+            "https://api.example.com./v1",
+            "https://evil.example/https://api.example.com",
+            "https://api.example.com@evil.example/",
+            "https://evil.example@api.example.com/",
+            "https://10.0.0.1:8080/x",
+            "http://10.0.0.1/x",
+            "http://127.0.0.1:8080/x",
+            "ftp://api.example.com/",
+            "/v1/users",
+            "api.example.com:443",
+            "*",
+        ] {
+            assert!(!allows(&origins, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_every_port_of_it() {
+        let origins = ApiOrigins::this_machine();
+        for good in ["http://127.0.0.1:1/x", "http://[::1]:8/", "https://localhost/"] {
+            assert!(allows(&origins, good), "{good}");
+        }
+        for bad in ["http://localhost.evil.example/", "http://10.0.0.1/", "https://example.com/"] {
+            assert!(!allows(&origins, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_error_names_the_origin_and_the_setting_but_no_path() {
+        let to = "https://evil.example/CNRYpath?q=CNRYquery".parse().unwrap();
+        let error = origins(&["https://api.example.com/CNRYbase"]).check(&to).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert_eq!(error.to_string(), "the token must not go to https://evil.example");
+        let hint = "allowed: https://api.example.com; add others to api_origins";
+        assert_eq!(error.hint(), Some(hint));
+        let error = origins(&[]).check(&to).unwrap_err();
+        assert_eq!(error.hint(), Some("allowed: none; add others to api_origins"));
+    }
+}
