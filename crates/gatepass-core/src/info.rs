@@ -1,5 +1,7 @@
 //! ProviderInfo: the facts about a provider, as data.
 
+use std::time::Duration;
+
 use crate::settings::Settings;
 use crate::{Error, Provider, Result};
 
@@ -234,12 +236,22 @@ pub struct RefreshHints {
     pub memory_only: bool,
     /// Token requests a minute that the vendor allows.
     pub requests_per_minute: Option<u32>,
+    /// How long before its end a token is refreshed at the latest, where its life allows.
+    pub refresh_ahead_min: Duration,
+    /// How long before its end a token is refreshed at the earliest.
+    pub refresh_ahead_max: Option<Duration>,
 }
 
 impl RefreshHints {
     /// No promise.
     pub const fn new() -> Self {
-        Self { same_token_until_end: false, memory_only: false, requests_per_minute: None }
+        Self {
+            same_token_until_end: false,
+            memory_only: false,
+            requests_per_minute: None,
+            refresh_ahead_min: Duration::ZERO,
+            refresh_ahead_max: None,
+        }
     }
 
     /// The same token comes back until it ends.
@@ -251,6 +263,18 @@ impl RefreshHints {
     /// Tokens stay in memory unless the profile says otherwise.
     pub const fn memory_only(mut self) -> Self {
         self.memory_only = true;
+        self
+    }
+
+    /// Refreshes at least so long before the end (but not before half the life).
+    pub const fn refresh_ahead_at_least(mut self, ahead: Duration) -> Self {
+        self.refresh_ahead_min = ahead;
+        self
+    }
+
+    /// Refreshes at most so long before the end.
+    pub const fn refresh_ahead_at_most(mut self, ahead: Duration) -> Self {
+        self.refresh_ahead_max = Some(ahead);
         self
     }
 
