@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepass_core::{Clock, CredentialSource, HttpSend, Intake, Provider};
+use gatepass_core::{Clock, CredentialSource, Endpoint, HttpSend, Intake, Provider};
 
+use crate::authorize::Reach;
 use crate::cache::Cache;
 use crate::exchange::Identity;
 use crate::{SystemClock, TokenSource};
@@ -24,6 +25,7 @@ impl TokenSourceBuilder {
     pub(crate) fn new(provider: impl Provider + 'static) -> Self {
         let identity = Identity {
             id: provider.id(),
+            reach: Reach::of(&provider),
             provider: Arc::new(provider),
             name: None,
             credential: None,
@@ -78,6 +80,13 @@ impl TokenSourceBuilder {
     /// otherwise it is 10 s, or a tenth of that life if that is less.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.identity.leeway = Some(leeway);
+        self
+    }
+
+    /// Further origins that may see the token, beside that of the provider's own
+    /// [`api`](Provider::api). Middleware sends it to no other.
+    pub fn api_origins(mut self, origins: impl IntoIterator<Item = Endpoint>) -> Self {
+        self.identity.reach = self.identity.reach.and(origins);
         self
     }
 

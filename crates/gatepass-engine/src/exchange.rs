@@ -11,6 +11,7 @@ use gatepass_core::{
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use crate::authorize::Reach;
 use crate::policy::{Life, Moment};
 
 /// Who asks whom, and how: everything an exchange needs.
@@ -18,6 +19,7 @@ use crate::policy::{Life, Moment};
 pub(crate) struct Identity {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) id: Cow<'static, str>,
+    pub(crate) reach: Reach,
     pub(crate) name: Option<String>,
     pub(crate) credential: Option<Arc<dyn CredentialSource>>,
     pub(crate) http: Option<Arc<dyn HttpSend>>,
@@ -107,6 +109,7 @@ impl Identity {
     pub(crate) fn hold(&self, token: Token, credential: &Credential, begun: Moment) -> Held {
         let (expires_at, lifetime) = (token.expires_at(), token.lifetime());
         let life = Life::new(expires_at, lifetime, self.leeway, begun, self.now());
+        self.reach.learn(&*self.provider, credential);
         let mut headers = HeaderMap::new();
         let headers = match self.provider.authorize(credential, &token, &mut headers) {
             Err(_) => Headers::Failed,

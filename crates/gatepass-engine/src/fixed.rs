@@ -8,12 +8,14 @@ use gatepass_core::{
 };
 
 use crate::TokenSource;
+use crate::authorize::Reach;
 use crate::cache::Cache;
 
 pub(crate) fn source(token: Secret) -> TokenSource {
     let fixed = Fixed(token);
     let builder = TokenSource::builder(fixed.clone()).credential(Credential::new()).http(Nowhere);
-    let identity = builder.into_identity();
+    let mut identity = builder.into_identity();
+    identity.reach = Reach::this_machine();
     let now = identity.now();
     match fixed.token(identity.clock.wall()) {
         Ok(token) => {

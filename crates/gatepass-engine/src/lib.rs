@@ -21,6 +21,7 @@
 //! # runtime.unwrap().block_on(run()).unwrap();
 //! ```
 
+mod authorize;
 mod builder;
 mod cache;
 mod clock;

@@ -8,6 +8,7 @@ use gatepass_core::{ApiAnswer, Error, Provider, Refusal, Result, Secret, Token};
 use http::HeaderMap;
 use tokio::time::timeout;
 
+use crate::authorize::Reach;
 use crate::cache::{Boarding, Cache, Want};
 use crate::flight::{Landed, too_late};
 use crate::{Status, TokenSourceBuilder, fixed};
@@ -142,6 +143,14 @@ impl TokenSource {
     /// The profile's name, if it was given one.
     pub fn name(&self) -> Option<&str> {
         self.0.identity.name.as_deref()
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.0.identity.reach
+    }
+
+    pub(crate) fn named(&self, error: Error) -> Error {
+        self.0.identity.named(error)
     }
 
     async fn acquire(&self, mut want: Want) -> Result<Token> {

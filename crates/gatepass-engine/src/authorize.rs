@@ -1,0 +1,75 @@
+//! Authorize for TokenSource: where its tokens may go, and how middleware gets them.
+
+use std::sync::OnceLock;
+
+use gatepass_core::{
+    ApiAnswer, ApiOrigins, Authorize, Credential, Endpoint, Error, Provider, Refusal, Result,
+    Token, async_trait,
+};
+use http::{HeaderMap, Uri};
+
+use crate::TokenSource;
+
+#[async_trait]
+impl Authorize for TokenSource {
+    async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token> {
+        let allowed = || self.reach().check(to).map_err(|error| self.named(error));
+        allowed()?;
+        let token = self.token().await?;
+        // The first exchange tells where the token endpoint is.
+        allowed()?;
+        self.authorize(&token, headers).await?;
+        Ok(token)
+    }
+
+    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal {
+        Self::report(self, token, answer)
+    }
+}
+
+/// Where a source's tokens may go.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    origins: ApiOrigins,
+    token_endpoint: OnceLock<Endpoint>,
+}
+
+impl Reach {
+    pub(crate) fn of(provider: &dyn Provider) -> Self {
+        Self { origins: ApiOrigins::of(provider), token_endpoint: OnceLock::new() }
+    }
+
+    /// For a token that no vendor has made: to this machine alone.
+    pub(crate) fn this_machine() -> Self {
+        Self { origins: ApiOrigins::this_machine(), token_endpoint: OnceLock::new() }
+    }
+
+    pub(crate) fn and(self, more: impl IntoIterator<Item = Endpoint>) -> Self {
+        Self { origins: self.origins.and(more), ..self }
+    }
+
+    /// Learns where the token endpoint is, which only a request with a credential tells.
+    pub(crate) fn learn(&self, provider: &dyn Provider, credential: &Credential) {
+        if self.token_endpoint.get().is_some() {
+            return;
+        }
+        // Without its query, which may hold the secret.
+        let endpoint = provider
+            .token_request(credential)
+            .and_then(|request| Endpoint::parse_plain_http(&request.endpoint().to_string()));
+        if let Ok(endpoint) = endpoint {
+            let _ = self.token_endpoint.set(endpoint);
+        }
+    }
+
+    fn check(&self, to: &Uri) -> Result<()> {
+        self.origins.check(to)?;
+        match self.token_endpoint.get() {
+            Some(endpoint) if endpoint.is_same_place(to) => {
+                Err(Error::config("the token must not go to the token endpoint")
+                    .with_hint("a token is for the vendor's API: check the request's path"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
