@@ -1,23 +1,22 @@
 //! Goes on when a vendor throttles or is down, for as long as `--wait` allows.
 
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use gatepass::{Error, Retry};
+use gatepass::{Error, Retry, TokenSource};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::output::{Output, left};
 
 /// The most tries one command makes.
 const TRIES: u32 = 4;
-const FIRST: Duration = Duration::from_millis(250);
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// Tries until it works, the error is not worth another try, or `wait` is over: then the last
-/// error. The first try takes as long as it takes; the others end with `wait`.
+/// error. The first try takes as long as it takes; the others end with `wait`. Between two tries
+/// it waits for as long as the source rests.
 pub(crate) async fn patiently<T, F>(
     wait: Duration,
+    source: &TokenSource,
     output: &Output,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Error>
@@ -33,7 +32,7 @@ where
             Retry::Once => tried == 1,
             _ => false,
         };
-        let pause = pause(error, tried);
+        let pause = source.resting().unwrap_or_default();
         if !again || Instant::now() + pause >= end {
             return result;
         }
@@ -49,22 +48,57 @@ where
     result
 }
 
-/// What the vendor asked for, plus up to a tenth; else full jitter below 250 ms, 500 ms, 1 s, ….
-fn pause(error: &Error, tried: u32) -> Duration {
-    let random = f64::from(RandomState::new().hash_one(tried) as u32) / f64::from(u32::MAX);
-    match error.retry_after() {
-        Some(after) => after.mul_f64(1.0 + random / 10.0),
-        None => FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST).mul_f64(random),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::sync::{Arc, Mutex};
+    use std::time::SystemTime;
+
+    use gatepass::{
+        Clock, Credential, Endpoint, HttpSend, Provider, Request, Response, Result, Token,
+        async_trait,
+    };
 
     use super::*;
 
-    async fn tries(error: Error, wait: u64) -> (u32, Duration) {
+    /// A provider, a sender and a clock for a vendor that only ever fails.
+    #[derive(Clone, Debug)]
+    struct Failing(Error, Arc<Mutex<u32>>);
+
+    impl Provider for Failing {
+        fn token_request(&self, _: &Credential) -> Result<Request> {
+            Ok(Request::post(Endpoint::parse("https://vendor.example")?))
+        }
+
+        fn read_token(&self, _: &Response, _: SystemTime) -> Result<Token> {
+            Err(self.0.clone())
+        }
+    }
+
+    #[async_trait]
+    impl HttpSend for Failing {
+        async fn send(&self, _: Request) -> Result<Response> {
+            *self.1.lock().unwrap() += 1;
+            Err(self.0.clone())
+        }
+    }
+
+    /// The runtime's own time, which a test can pause.
+    #[derive(Debug)]
+    struct RuntimeClock(Instant);
+
+    impl Clock for RuntimeClock {
+        fn wall(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH + self.0.elapsed()
+        }
+
+        fn boot(&self) -> Duration {
+            self.0.elapsed()
+        }
+    }
+
+    /// How often somebody tried, how often the vendor was asked, and how long it took.
+    async fn tries(error: Error, wait: u64) -> (u32, u32, Duration) {
         let args = crate::args::Common {
             config: None,
             set: Vec::new(),
@@ -72,32 +106,44 @@ mod tests {
             quiet: true,
             verbose: 0,
         };
+        let failing = Failing(error, Arc::default());
+        let source = TokenSource::builder(failing.clone())
+            .credential(Credential::new())
+            .http(failing.clone())
+            .clock(RuntimeClock(Instant::now()))
+            .build();
         let (output, count, start) = (Output::new(&args), Cell::new(0), Instant::now());
-        let done: Result<(), Error> = patiently(Duration::from_secs(wait), &output, || {
+        let wait = Duration::from_secs(wait);
+        let done = patiently(wait, &source, &output, || {
             count.set(count.get() + 1);
-            let error = error.clone();
-            async { Err(error) }
+            source.token()
         })
         .await;
         assert!(done.is_err());
-        (count.get(), start.elapsed())
+        let asked = *failing.1.lock().unwrap();
+        (count.get(), asked, start.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
     async fn outages_are_tried_four_times_and_refusals_once() {
-        assert_eq!(tries(Error::unavailable("down"), 20).await.0, 4);
-        assert_eq!(tries(Error::protocol("odd"), 20).await.0, 2);
-        assert_eq!(tries(Error::denied("no"), 20).await.0, 1);
-        assert_eq!(tries(Error::config("wrong"), 20).await.0, 1);
-        assert_eq!(tries(Error::unavailable("down"), 0).await.0, 1);
+        for (error, wait, wanted) in [
+            (Error::unavailable("down"), 20, 4),
+            (Error::protocol("odd"), 20, 2),
+            (Error::denied("no"), 20, 1),
+            (Error::config("wrong"), 20, 1),
+            (Error::unavailable("down"), 0, 1),
+        ] {
+            let (tried, asked, _) = tries(error.clone(), wait).await;
+            assert_eq!((tried, asked), (wanted, wanted), "{error:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_vendors_word_is_kept_and_wait_is_not_exceeded() {
         let throttled = |s| Error::throttled("wait").with_retry_after(Duration::from_secs(s));
-        let (count, elapsed) = tries(throttled(7), 20).await;
-        assert_eq!(count, 3);
+        let (tried, _, elapsed) = tries(throttled(7), 20).await;
+        assert_eq!(tried, 3);
         assert!(elapsed >= Duration::from_secs(14) && elapsed < Duration::from_secs(20));
-        assert_eq!(tries(throttled(60), 20).await, (1, Duration::ZERO));
+        assert_eq!(tries(throttled(60), 20).await, (1, 1, Duration::ZERO));
     }
 }

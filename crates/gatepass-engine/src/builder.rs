@@ -34,6 +34,8 @@ impl TokenSourceBuilder {
             intake: Intake::default(),
             timeout: TIMEOUT,
             leeway: None,
+            keep_warm: false,
+            seed: None,
         };
         Self { identity }
     }
@@ -80,6 +82,18 @@ impl TokenSourceBuilder {
     /// otherwise it is 10 s, or a tenth of that life if that is less.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.identity.leeway = Some(leeway);
+        self
+    }
+
+    /// Whether the token is refreshed even while nobody asks for it; from the first token on.
+    pub fn keep_warm(mut self, keep_warm: bool) -> Self {
+        self.identity.keep_warm = keep_warm;
+        self
+    }
+
+    /// Where the source's jitter begins, for tests that must repeat.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.identity.seed = Some(seed);
         self
     }
 

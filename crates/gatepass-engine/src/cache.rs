@@ -1,15 +1,19 @@
-//! Cache: the token that is held, and the flight that brings the next one.
+//! Cache: the token that is held, the flight that brings the next one, and the rest after a failure.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use gatepass_core::{Clock, Error, Result, Token};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
-use crate::exchange::{Held, Identity};
+use crate::exchange::{Failure, Held, Identity};
 use crate::flight::{self, Flight, Ticket};
-use crate::policy::Moment;
+use crate::policy::{Moment, Phase};
+use crate::rest::{self, Rest};
+use crate::warm;
 use crate::{State, Status};
 
 /// Reading the held token takes no lock; everything that changes what is held does.
@@ -19,9 +23,11 @@ pub(crate) struct Cache {
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
     state: Mutex<Flights>,
+    /// Tells those who watch that another token is held, or none any more.
+    changes: OnceLock<watch::Sender<()>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Flights {
     current: Option<Flight>,
     /// How many have started: the number of the latest.
@@ -30,9 +36,13 @@ struct Flights {
     /// How many tokens have been invalidated during a flight, and the latest during this one.
     refusals: u64,
     refused: Option<Token>,
+    /// The latest failure, if no success followed, and how many there were in a row.
+    rest: Option<Rest>,
+    failures_in_a_row: u32,
+    warming: Option<AbortHandle>,
+    random: fastrand::Rng,
     exchanges: u64,
     failures: u64,
-    last_error: Option<Error>,
 }
 
 /// What somebody who asks will accept.
@@ -60,17 +70,24 @@ pub(crate) enum Arrival {
     TooLate,
     /// It had ended when it came.
     Ended,
+    /// It is the one that the vendor gives until its end, and that comes so soon.
+    Ending(Duration),
     /// It is the one that was invalidated while it was on its way.
     Refused,
 }
 
+/// A token that its vendor will give again is not worth having for less than this.
+const WORTH_HAVING: Duration = Duration::from_secs(1);
+
 impl Cache {
     pub(crate) fn new(identity: Identity) -> Self {
+        let random = identity.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         Self {
             clock: identity.clock.clone(),
             identity: Arc::new(identity),
             held: ArcSwapOption::empty(),
-            state: Mutex::default(),
+            state: Mutex::new(Flights::new(random)),
+            changes: OnceLock::new(),
         }
     }
 
@@ -80,11 +97,27 @@ impl Cache {
         self
     }
 
-    /// The held token, if it may be handed out to somebody who needs it for so long.
-    pub(crate) fn token(&self, min_remaining: Duration) -> Option<Token> {
+    /// The held token, if it may be handed out to somebody who needs it for so long; an aging one
+    /// starts its refresh.
+    pub(crate) fn token(self: &Arc<Self>, min_remaining: Duration) -> Option<Token> {
         let held = self.held.load();
         let held = held.as_ref()?;
-        held.serves(Moment::of(&*self.clock), min_remaining).then(|| held.token.clone())
+        let now = Moment::of(&*self.clock);
+        match held.phase(now, min_remaining) {
+            Phase::Fresh => {}
+            Phase::Aging if held.is_due(now.boot) => self.refresh(),
+            Phase::Aging => {}
+            Phase::Expired => return None,
+        }
+        Some(held.token.clone())
+    }
+
+    /// The held token, if it is usable; starts nothing.
+    pub(crate) fn peek(&self, min_remaining: Duration) -> Option<Token> {
+        let held = self.held.load();
+        let held = held.as_ref()?;
+        let phase = held.phase(Moment::of(&*self.clock), min_remaining);
+        (phase != Phase::Expired).then(|| held.token.clone())
     }
 
     /// Runs `look` on what is held, if that is this very token.
@@ -98,21 +131,62 @@ impl Cache {
         self.state().started + 1
     }
 
-    /// The held token, or a place on the flight under way, or on one that starts now.
+    /// The held token, or a place on the flight under way, or on one that starts now; the error of
+    /// the last flight while that rests.
     pub(crate) fn board(self: &Arc<Self>, want: Want) -> Result<Boarding> {
-        let mut state = self.state();
+        let state = self.state();
         if state.is_closed {
             return Err(self.identity.named(Error::internal("the source is closed")));
         }
-        // Whoever was before us may have brought it.
-        if let Want::Remaining(min_remaining) = want
-            && let Some(token) = self.token(min_remaining)
-        {
-            return Ok(Boarding::Held(token));
+        if let Want::Remaining(min_remaining) = want {
+            // Whoever was before us may have brought it.
+            if let Some(token) = self.peek(min_remaining) {
+                return Ok(Boarding::Held(token));
+            }
+            // Asking brings the same token: the caller gets it, short as it is.
+            if let Some(held) = &*self.held.load()
+                && !held.life.is_refreshed()
+                && held.phase(Moment::of(&*self.clock), Duration::ZERO) != Phase::Expired
+            {
+                return Ok(Boarding::Held(held.token.clone()));
+            }
         }
         if let Some(flight) = &state.current {
             return Ok(Boarding::Flight(flight.ticket()));
         }
+        let now = self.clock.boot();
+        let rest = state.rest.clone().filter(|_| matches!(want, Want::Remaining(_)));
+        if let Some(rest) = rest.as_ref().filter(|rest| rest.left(now).is_some()) {
+            return Err(rest.error(now));
+        }
+        self.launch(state, rest).map(Boarding::Flight)
+    }
+
+    /// Starts the flight that replaces an aging token, unless one is under way or the last one
+    /// failed too recently. Nobody waits for it.
+    pub(crate) fn refresh(self: &Arc<Self>) {
+        let state = self.state();
+        let Some(held) = &*self.held.load() else { return };
+        if state.is_closed || state.current.is_some() {
+            return held.be_quiet_until(Duration::MAX);
+        }
+        let now = self.clock.boot();
+        let rest = state.rest.clone();
+        if let Some(rest) = rest.as_ref().filter(|rest| rest.left(now).is_some()) {
+            return held.be_quiet_until(rest.until);
+        }
+        held.be_quiet_until(Duration::MAX);
+        if self.launch(state, rest).is_err() {
+            // Outside a runtime nothing can be started; somebody within one will come.
+            held.be_quiet_until(Duration::ZERO);
+        }
+    }
+
+    fn launch(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, Flights>,
+        rest: Option<Rest>,
+    ) -> Result<Ticket> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(self.identity.named(
                 Error::internal("there is no tokio runtime to ask the vendor in")
@@ -125,12 +199,12 @@ impl Cache {
         state.current = Some(flight);
         drop(state);
         // Not under the lock: a runtime that shuts down drops the task here and now.
-        let task = flight::start(&runtime, self, ticket.number, outcome);
+        let task = flight::start(&runtime, self, ticket.number, outcome, rest);
         match &mut self.state().current {
             Some(flight) if flight.number == ticket.number => flight.task = Some(task),
             _ => task.abort(),
         }
-        Ok(Boarding::Flight(ticket))
+        Ok(ticket)
     }
 
     /// An exchange begins. The number says later which invalidations it has not seen.
@@ -140,44 +214,88 @@ impl Cache {
         state.refusals
     }
 
-    /// Takes what a flight brings; `seen` is what [`begin_exchange`](Self::begin_exchange) said.
-    pub(crate) fn take(&self, flight: u64, seen: u64, held: Held) -> Arrival {
-        let state = self.state();
+    /// Takes what a flight brings; `seen` is what [`begin_exchange`](Self::begin_exchange) said,
+    /// and `again` whether the flight has asked again for this one.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        flight: u64,
+        seen: u64,
+        again: bool,
+        held: Held,
+    ) -> Arrival {
+        let mut state = self.state();
         if state.is_closed || !state.is_current(flight) {
             return Arrival::TooLate;
         }
-        if !held.serves(Moment::of(&*self.clock), Duration::ZERO) {
+        let now = Moment::of(&*self.clock);
+        if held.phase(now, Duration::ZERO) == Phase::Expired {
             return Arrival::Ended;
         }
         let text = held.token.expose_secret();
-        let is_refused = |refused: &Token| refused.expose_secret() == text;
-        if state.refusals != seen && state.refused.as_ref().is_some_and(is_refused) {
+        let is_same = |other: &Token| other.expose_secret() == text;
+        if state.refusals != seen && state.refused.as_ref().is_some_and(is_same) {
             return Arrival::Refused;
         }
+        let hints = self.identity.provider.hints();
+        let is_given_again = hints.same_token_until_end
+            || self.held.load().as_ref().is_some_and(|held| is_same(&held.token));
+        if is_given_again && !again && held.life.left(now) < WORTH_HAVING {
+            return Arrival::Ending(held.life.left(now));
+        }
+        let held = if is_given_again {
+            held.not_refreshed()
+        } else {
+            let chance = state.random.f64();
+            held.refreshed_ahead(&hints, chance, now)
+        };
         self.held.store(Some(Arc::new(held)));
+        if self.identity.keep_warm && state.warming.is_none() {
+            state.warming = warm::start(self);
+        }
+        drop(state);
+        self.tell_watchers();
         Arrival::Taken
     }
 
     /// A flight has ended, or (without an outcome) is given up.
-    pub(crate) fn end_flight(&self, flight: u64, outcome: Option<&Result<()>>) {
+    pub(crate) fn end_flight(&self, flight: u64, outcome: Option<Result<(), &Failure>>) {
         let mut state = self.state();
         if !state.is_current(flight) {
             return;
         }
         let ended = state.current.take();
         state.refused = None;
+        let given_up = outcome.is_none();
         match outcome {
-            Some(Ok(())) => state.last_error = None,
-            Some(Err(error)) => {
-                state.failures += 1;
-                state.last_error = Some(error.clone());
+            Some(Ok(())) => (state.rest, state.failures_in_a_row) = (None, 0),
+            Some(Err(failure)) => self.begin_rest(&mut state, failure),
+            None => {
+                // Whoever comes next may start another.
+                if let Some(held) = &*self.held.load() {
+                    held.be_quiet_until(Duration::ZERO);
+                }
             }
-            None => {}
         }
         drop(state);
-        if let (Some(flight), None) = (ended, outcome) {
+        if let (Some(flight), true) = (ended, given_up) {
             flight.abort();
         }
+    }
+
+    fn begin_rest(&self, state: &mut Flights, failure: &Failure) {
+        state.failures += 1;
+        state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+        let (now, held) = (Moment::of(&*self.clock), self.held.load());
+        let is_held =
+            held.as_ref().is_some_and(|held| held.phase(now, Duration::ZERO) != Phase::Expired);
+        let chance = state.random.f64();
+        let length = rest::length(&failure.error, state.failures_in_a_row, is_held, chance);
+        let until = now.boot.saturating_add(length);
+        if let Some(held) = &*held {
+            held.be_quiet_until(until);
+        }
+        let (error, refused) = (failure.error.clone(), failure.refused);
+        state.rest = Some(Rest { error, until, refused });
     }
 
     /// Forgets exactly this token.
@@ -191,6 +309,8 @@ impl Cache {
             state.refusals += 1;
             state.refused = Some(token.clone());
         }
+        drop(state);
+        self.tell_watchers();
     }
 
     /// Forgets everything, for good, and ends the flight.
@@ -199,33 +319,70 @@ impl Cache {
         state.is_closed = true;
         state.refused = None;
         self.held.store(None);
-        let flight = state.current.take()?;
+        if let Some(task) = state.warming.take() {
+            task.abort();
+        }
+        let flight = state.current.take();
         drop(state);
+        self.tell_watchers();
+        let flight = flight?;
         let ticket = flight.ticket();
         flight.abort();
         Some(ticket)
+    }
+
+    /// How long until something is to be done, for whoever keeps the token warm: zero if now.
+    pub(crate) fn due_in(&self) -> Duration {
+        let state = self.state();
+        let now = Moment::of(&*self.clock);
+        let resting = state.rest.as_ref().and_then(|rest| rest.left(now.boot)).unwrap_or_default();
+        let due = match &*self.held.load() {
+            _ if state.current.is_some() => return Duration::MAX,
+            None => Duration::ZERO,
+            Some(held) => held.life.refresh_in(now).unwrap_or_else(|| held.life.usable_for(now)),
+        };
+        due.max(resting)
+    }
+
+    /// How long the last failure still answers; nothing if it does not.
+    pub(crate) fn resting(&self) -> Option<Duration> {
+        self.state().rest.as_ref()?.left(self.clock.boot())
+    }
+
+    /// Is told of each change of what is held.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.get_or_init(|| watch::channel(()).0).subscribe()
+    }
+
+    fn tell_watchers(&self) {
+        if let Some(changes) = self.changes.get() {
+            changes.send_replace(());
+        }
     }
 
     pub(crate) fn status(&self) -> Status {
         let state = self.state();
         let held = self.held.load();
         let held = held.as_ref();
-        let is_fresh = |held: &Held| held.serves(Moment::of(&*self.clock), Duration::ZERO);
+        let now = Moment::of(&*self.clock);
         let token = held.map(|held| &held.token);
         Status {
-            state: match held {
+            state: match held.map(|held| held.phase(now, Duration::ZERO)) {
                 None if state.is_closed => State::Closed,
                 None => State::Empty,
-                Some(held) if is_fresh(held) => State::Fresh,
-                Some(_) => State::Expired,
+                Some(Phase::Fresh) => State::Fresh,
+                Some(Phase::Aging) => State::Aging,
+                Some(Phase::Expired) => State::Expired,
             },
             expires_at: token.map(Token::expires_at),
             expiry: token.map(Token::expiry),
+            refresh_in: held.and_then(|held| held.life.refresh_in(now)),
             warnings: token.into_iter().flat_map(Token::warnings).map(str::to_owned).collect(),
             is_exchanging: state.current.is_some(),
             exchanges: state.exchanges,
             failures: state.failures,
-            last_error: state.last_error.clone(),
+            last_error: state.rest.as_ref().map(|rest| rest.error.clone()),
+            resting: state.rest.as_ref().and_then(|rest| rest.left(now.boot)),
         }
     }
 
@@ -236,6 +393,22 @@ impl Cache {
 }
 
 impl Flights {
+    fn new(random: fastrand::Rng) -> Self {
+        Self {
+            current: None,
+            started: 0,
+            is_closed: false,
+            refusals: 0,
+            refused: None,
+            rest: None,
+            failures_in_a_row: 0,
+            warming: None,
+            random,
+            exchanges: 0,
+            failures: 0,
+        }
+    }
+
     fn is_current(&self, number: u64) -> bool {
         self.current.as_ref().is_some_and(|flight| flight.number == number)
     }
@@ -246,3 +419,6 @@ impl Drop for Cache {
         self.close();
     }
 }
+
+/// A source that does not keep itself alive.
+pub(crate) type WeakCache = Weak<Cache>;

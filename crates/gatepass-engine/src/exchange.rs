@@ -1,18 +1,22 @@
 //! One exchange: the credential is read, the vendor asked, the token checked.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use gatepass_core::{
     Clock, Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Intake, Provider,
-    Result, Token,
+    RefreshHints, Result, Token,
 };
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use crate::authorize::Reach;
-use crate::policy::{Life, Moment};
+use crate::budget::Budget;
+use crate::policy::{Life, Moment, Phase};
+use crate::rest::{Rest, is_refusal};
 
 /// Who asks whom, and how: everything an exchange needs.
 #[derive(Debug)]
@@ -27,14 +31,50 @@ pub(crate) struct Identity {
     pub(crate) intake: Intake,
     pub(crate) timeout: Duration,
     pub(crate) leeway: Option<Duration>,
+    pub(crate) keep_warm: bool,
+    /// Where chance begins; from the system unless a test says otherwise.
+    pub(crate) seed: Option<u64>,
 }
 
 /// A token as it is held.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) token: Token,
-    life: Life,
+    pub(crate) life: Life,
     headers: Headers,
+    /// Until when nobody need think of a refresh, in nanoseconds of the boot clock: one is under
+    /// way, or the last one failed.
+    quiet_until: AtomicU64,
+}
+
+/// Why there was no token.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// The credential that the vendor refused.
+    pub(crate) refused: Option<Fingerprint>,
+}
+
+/// Tells credentials apart within this process, without keeping one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64);
+
+impl Fingerprint {
+    fn of(credential: &Credential) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let mut hasher = KEY.build_hasher();
+        credential.texts().for_each(|text| text.hash(&mut hasher));
+        for (name, secret) in credential.secrets() {
+            (name, secret.expose_secret()).hash(&mut hasher);
+        }
+        Self(hasher.finish())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, refused: None }
+    }
 }
 
 /// What `authorize` puts on a request. It is asked once, so that the credential is not kept.
@@ -61,24 +101,55 @@ impl Identity {
         }
     }
 
-    /// Asks the vendor; `begin` is called as each request begins.
+    /// Asks the vendor; `begin` is called as each request begins. A credential that `rest` says
+    /// was refused is not sent again.
     ///
     /// Refused, it reads the credential once more and asks again only if that has changed: a
     /// refusal too many locks accounts.
-    pub(crate) async fn exchange(&self, mut begin: impl FnMut() + Send) -> Result<Held> {
+    pub(crate) async fn exchange(
+        &self,
+        rest: Option<&Rest>,
+        mut begin: impl FnMut() + Send,
+    ) -> Result<Held, Failure> {
         let credential = self.read_credential().await?;
+        let fingerprint = Fingerprint::of(&credential);
+        if let Some(rest) = rest
+            && rest.refused == Some(fingerprint)
+        {
+            return Err(Failure { error: rest.error.clone(), refused: Some(fingerprint) });
+        }
+        self.wait_for_budget(&credential).await?;
         begin();
+        let failed = |error: Error, fingerprint| {
+            let refused = is_refusal(&error).then_some(fingerprint);
+            Failure { error, refused }
+        };
         let refused = match self.ask(&credential).await {
             Err(error) if error.kind() == ErrorKind::Denied => error,
-            outcome => return outcome,
+            outcome => return outcome.map_err(|error| failed(error, fingerprint)),
         };
-        match self.read_credential().await {
-            Ok(changed) if !is_same(&credential, &changed) => {
-                begin();
-                self.ask(&changed).await
+        let changed = match self.read_credential().await {
+            Ok(changed) if Fingerprint::of(&changed) != fingerprint => changed,
+            _ => return Err(failed(refused, fingerprint)),
+        };
+        self.wait_for_budget(&changed).await?;
+        begin();
+        self.ask(&changed).await.map_err(|error| failed(error, Fingerprint::of(&changed)))
+    }
+
+    /// Waits for a place among the requests a minute that the vendor allows, if it comes within
+    /// the time an exchange may take.
+    async fn wait_for_budget(&self, credential: &Credential) -> Result<()> {
+        let Some(limit) = self.provider.hints().requests_per_minute else { return Ok(()) };
+        let request = self.provider.token_request(credential)?;
+        let budget = Budget::of(request.endpoint().origin(), limit);
+        while let Err(wait) = budget.take(self.clock.boot()) {
+            if wait > self.timeout {
+                return Err(budget.exhausted(wait));
             }
-            _ => Err(refused),
+            tokio::time::sleep(wait).await;
         }
+        Ok(())
     }
 
     pub(crate) async fn read_credential(&self) -> Result<Credential> {
@@ -116,14 +187,34 @@ impl Identity {
             Ok(()) if is_bearer_alone(&headers, &token) => Headers::Bearer,
             Ok(()) => Headers::Others(Box::new(headers)),
         };
-        Held { token, life, headers }
+        Held { token, life, headers, quiet_until: AtomicU64::new(0) }
     }
 }
 
 impl Held {
-    /// Whether the token may be handed out to somebody who needs it for `min_remaining`.
-    pub(crate) fn serves(&self, now: Moment, min_remaining: Duration) -> bool {
-        self.life.serves(now, min_remaining)
+    /// Fresh, aging or expired, for somebody who needs the token for `min_remaining`.
+    pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
+        self.life.phase(now, min_remaining)
+    }
+
+    /// Whether it is time to think of a refresh (of an aging token).
+    pub(crate) fn is_due(&self, boot: Duration) -> bool {
+        nanos(boot) >= self.quiet_until.load(Ordering::Relaxed)
+    }
+
+    /// Lets nobody think of a refresh before `boot`.
+    pub(crate) fn be_quiet_until(&self, boot: Duration) {
+        self.quiet_until.store(nanos(boot), Ordering::Relaxed);
+    }
+
+    /// The same token, with its refresh planned.
+    pub(crate) fn refreshed_ahead(self, hints: &RefreshHints, chance: f64, now: Moment) -> Self {
+        Self { life: self.life.refreshed_ahead(hints, chance, now), ..self }
+    }
+
+    /// The same token, not to be refreshed before its end.
+    pub(crate) fn not_refreshed(self) -> Self {
+        Self { life: self.life.not_refreshed(), ..self }
     }
 
     /// Puts every header the vendor wants on a request; false if that must be asked again.
@@ -143,9 +234,6 @@ fn is_bearer_alone(headers: &HeaderMap, token: &Token) -> bool {
     headers.len() == 1 && headers.get(AUTHORIZATION) == Some(token.authorization())
 }
 
-fn is_same(one: &Credential, other: &Credential) -> bool {
-    fn secrets(of: &Credential) -> impl Iterator<Item = (&str, &str)> {
-        of.secrets().map(|(name, secret)| (name, secret.expose_secret()))
-    }
-    one.texts().eq(other.texts()) && secrets(one).eq(secrets(other))
+fn nanos(boot: Duration) -> u64 {
+    u64::try_from(boot.as_nanos()).unwrap_or(u64::MAX)
 }

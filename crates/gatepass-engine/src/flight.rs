@@ -1,16 +1,17 @@
 //! A flight: one exchange for all who wait, in a task of the engine's own.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{Error, Result};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::cache::{Arrival, Cache};
-use crate::exchange::Identity;
+use crate::cache::{Arrival, Cache, WeakCache};
+use crate::exchange::{Failure, Identity};
+use crate::rest::Rest;
 
 /// How long after its time a flight counts as stuck: its thread is blocked, or nobody drives its
 /// runtime any more.
@@ -86,30 +87,35 @@ pub(crate) fn start(
     cache: &Arc<Cache>,
     number: u64,
     outcome: Outcome,
+    rest: Option<Rest>,
 ) -> AbortHandle {
     let identity = cache.identity.clone();
     let landing = Landing { cache: Arc::downgrade(cache), number, outcome };
-    runtime.spawn(fly(identity, landing)).abort_handle()
+    runtime.spawn(fly(identity, landing, rest)).abort_handle()
 }
 
-async fn fly(identity: Arc<Identity>, landing: Landing) {
+async fn fly(identity: Arc<Identity>, landing: Landing, rest: Option<Rest>) {
     let begun = identity.now();
     let mut tasks = JoinSet::new();
-    tasks.spawn(exchange(identity.clone(), landing.cache.clone(), landing.number));
+    tasks.spawn(exchange(identity.clone(), landing.cache.clone(), landing.number, rest));
     let outcome = match timeout(identity.timeout.saturating_add(GRACE), tasks.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         // The panic's own text may hold a secret.
         Ok(Some(Err(error))) if error.is_panic() => Err(Error::internal("the provider panicked")
-            .with_hint("this is a fault in the provider's code: please report it there")),
+            .with_hint("this is a fault in the provider's code: please report it there")
+            .into()),
         Ok(_) => return,
-        Err(_) => Err(too_late(identity.timeout)),
+        Err(_) => Err(too_late(identity.timeout).into()),
     };
-    let outcome = outcome.map_err(|error| identity.named(error));
+    let outcome = outcome.map_err(|failure| {
+        let error = identity.named(failure.error);
+        Failure { error, ..failure }
+    });
     tracing::debug!(
         provider = &*identity.id,
         profile = identity.name.as_deref(),
         ms = u64::try_from(identity.now().since(begun).as_millis()).unwrap_or(u64::MAX),
-        outcome = outcome.as_ref().map_or_else(|error| error.kind().code(), |()| "token"),
+        outcome = outcome.as_ref().map_or_else(|failure| failure.error.kind().code(), |()| "token"),
         "exchange"
     );
     landing.end(outcome);
@@ -117,26 +123,36 @@ async fn fly(identity: Arc<Identity>, landing: Landing) {
 
 /// The exchange, in a task within the flight's, so that a provider that panics or blocks its
 /// thread does neither to those who wait.
-async fn exchange(identity: Arc<Identity>, cache: Weak<Cache>, number: u64) -> Result<()> {
+async fn exchange(
+    identity: Arc<Identity>,
+    cache: WeakCache,
+    number: u64,
+    rest: Option<Rest>,
+) -> Result<(), Failure> {
     let exchange = async {
-        for _ in 0..2 {
+        for again in [false, true] {
             let mut seen = 0;
             let begin = || seen = cache.upgrade().map_or(0, |cache| cache.begin_exchange());
-            let held = identity.exchange(begin).await?;
+            let held = identity.exchange(rest.as_ref(), begin).await?;
             let Some(cache) = cache.upgrade() else { break };
-            match cache.take(number, seen, held) {
+            match cache.take(number, seen, again, held) {
                 Arrival::Taken => return Ok(()),
                 Arrival::TooLate => break,
                 // A vendor that gives the same token until it ends has another one now.
                 Arrival::Ended | Arrival::Refused => {}
+                Arrival::Ending(left) => {
+                    drop(cache);
+                    sleep(left).await;
+                }
             }
         }
         Err(Error::protocol("the token had ended when it came")
-            .with_hint("is this machine's clock right?"))
+            .with_hint("is this machine's clock right?")
+            .into())
     };
     match timeout(identity.timeout, exchange).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(too_late(identity.timeout)),
+        Err(_) => Err(too_late(identity.timeout).into()),
     }
 }
 
@@ -153,17 +169,17 @@ pub(crate) fn too_late(limit: Duration) -> Error {
 /// Ends the flight in the cache, also when its task is dropped. It does not keep the cache alive:
 /// a source that is dropped needs no token.
 struct Landing {
-    cache: Weak<Cache>,
+    cache: WeakCache,
     number: u64,
     outcome: Outcome,
 }
 
 impl Landing {
-    fn end(&self, outcome: Result<()>) {
+    fn end(&self, outcome: Result<(), Failure>) {
         if let Some(cache) = self.cache.upgrade() {
-            cache.end_flight(self.number, Some(&outcome));
+            cache.end_flight(self.number, Some(outcome.as_ref().copied()));
         }
-        self.outcome.send_replace(Some(outcome));
+        self.outcome.send_replace(Some(outcome.map_err(|failure| failure.error)));
     }
 }
 

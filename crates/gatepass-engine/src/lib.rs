@@ -22,6 +22,7 @@
 //! ```
 
 mod authorize;
+mod budget;
 mod builder;
 mod cache;
 mod clock;
@@ -29,10 +30,13 @@ mod exchange;
 mod fixed;
 mod flight;
 mod policy;
+mod rest;
 mod source;
 mod status;
+mod warm;
 
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;
 pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
+pub use crate::warm::Watch;

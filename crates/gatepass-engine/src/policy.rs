@@ -1,17 +1,23 @@
-//! Whether a token may still be handed out. Pure: the times are given.
+//! Whether a token is fresh, aging or expired. Pure: the times and the chance are given.
 
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::Clock;
+use gatepass_core::{Clock, RefreshHints};
 
 /// How early a token counts as expired, unless its life is short or the profile says otherwise.
 const LEEWAY: Duration = Duration::from_secs(10);
+
+/// A refresh begins when between 16 % and 37 % of a token's life are left, about a quarter on the
+/// average: late enough to use the token, early enough for some tries, and so far apart that a
+/// thousand processes whose tokens end together do not refresh together.
+const EARLIEST: f64 = 0.37;
+const LATEST: f64 = 0.16;
 
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     wall: SystemTime,
-    boot: Duration,
+    pub(crate) boot: Duration,
 }
 
 impl Moment {
@@ -32,6 +38,20 @@ pub(crate) struct Life {
     wall_end: SystemTime,
     boot_end: Duration,
     leeway: Duration,
+    /// What is left of it when the next token is asked for; nothing for a token that is not
+    /// replaced before its end.
+    refresh_at: Duration,
+}
+
+/// What may be done with a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Use it.
+    Fresh,
+    /// Use it, and ask for the next one.
+    Aging,
+    /// Do not use it.
+    Expired,
 }
 
 impl Life {
@@ -50,7 +70,8 @@ impl Life {
         // A wall clock that is set during the exchange makes one of the two lives too long.
         let by_wall = expires_at.duration_since(begun.wall).unwrap_or_default();
         let boot_end = begun.boot.saturating_add(lifetime.min(by_wall));
-        let life = Self { wall_end: expires_at, boot_end, leeway: Duration::ZERO };
+        let (leeway, refresh_at) = (Duration::ZERO, Duration::ZERO);
+        let life = Self { wall_end: expires_at, boot_end, leeway, refresh_at };
         let left = life.left(now);
         let leeway = match wanted {
             Some(wanted) => wanted.min(left / 2),
@@ -59,16 +80,57 @@ impl Life {
         Self { leeway, ..life }
     }
 
-    /// What is left, by the more pessimistic clock.
-    fn left(&self, now: Moment) -> Duration {
-        let by_wall = self.wall_end.duration_since(now.wall).unwrap_or_default();
-        by_wall.min(self.boot_end.saturating_sub(now.boot))
+    /// Plans the refresh: `chance` is from 0 to 1, and `now` is when the token came.
+    ///
+    /// A vendor that gives the same token until it ends is not asked early.
+    pub(crate) fn refreshed_ahead(self, hints: &RefreshHints, chance: f64, now: Moment) -> Self {
+        if hints.same_token_until_end {
+            return self;
+        }
+        let left = self.left(now);
+        let window = left.mul_f64(LATEST + (EARLIEST - LATEST) * chance.clamp(0.0, 1.0));
+        let window = window.max(hints.refresh_ahead_min.min(left / 2));
+        let window = hints.refresh_ahead_max.map_or(window, |most| window.min(most));
+        // With a leeway that is longer there would be no time to refresh in.
+        Self { refresh_at: window.max(self.leeway.saturating_mul(5) / 4).min(left), ..self }
     }
 
-    /// Whether the token may be handed out to somebody who needs it for `min_remaining`.
-    pub(crate) fn serves(&self, now: Moment, min_remaining: Duration) -> bool {
+    /// The same life without a refresh: asking early has turned out to bring the same token.
+    pub(crate) fn not_refreshed(self) -> Self {
+        Self { refresh_at: Duration::ZERO, ..self }
+    }
+
+    /// Fresh, aging or expired, for somebody who needs the token for `min_remaining`.
+    pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
         let left = self.left(now);
-        !left.is_zero() && left >= self.leeway.max(min_remaining)
+        if left.is_zero() || left < self.leeway.max(min_remaining) {
+            Phase::Expired
+        } else if left <= self.refresh_at {
+            Phase::Aging
+        } else {
+            Phase::Fresh
+        }
+    }
+
+    /// How long until the refresh is due: zero while it is, and nothing if there is none.
+    pub(crate) fn refresh_in(&self, now: Moment) -> Option<Duration> {
+        self.is_refreshed().then(|| self.left(now).saturating_sub(self.refresh_at))
+    }
+
+    /// Whether a refresh is planned.
+    pub(crate) fn is_refreshed(&self) -> bool {
+        !self.refresh_at.is_zero()
+    }
+
+    /// How long the token may still be handed out.
+    pub(crate) fn usable_for(&self, now: Moment) -> Duration {
+        self.left(now).saturating_sub(self.leeway)
+    }
+
+    /// What is left, by the more pessimistic clock.
+    pub(crate) fn left(&self, now: Moment) -> Duration {
+        let by_wall = self.wall_end.duration_since(now.wall).unwrap_or_default();
+        by_wall.min(self.boot_end.saturating_sub(now.boot))
     }
 }
 
@@ -87,6 +149,12 @@ mod tests {
         let begun = at(1000 * DAY, 100);
         let lifetime = Duration::from_secs(seconds);
         Life::new(begun.wall + lifetime, lifetime, wanted.map(Duration::from_secs), begun, begun)
+    }
+
+    impl Life {
+        fn serves(&self, now: Moment, min_remaining: Duration) -> bool {
+            self.phase(now, min_remaining) != Phase::Expired
+        }
     }
 
     fn serves_until(life: &Life, seconds: u64) -> bool {
@@ -131,5 +199,48 @@ mod tests {
         assert!(!life.serves(at(1000 * DAY, 4000), zero));
         let earlier = at(1000 * DAY - year, 101);
         assert!(!Life::new(earlier.wall + hour, hour, None, begun, earlier).serves(earlier, zero));
+    }
+
+    #[test]
+    fn refreshes_spread_over_a_fifth_of_the_life_and_leave_time_for_themselves() {
+        let begun = at(1000 * DAY, 100);
+        let due = |seconds, wanted, chance| {
+            let life = life(seconds, wanted).refreshed_ahead(&RefreshHints::new(), chance, begun);
+            life.refresh_in(begun).unwrap().as_secs_f64() / seconds as f64
+        };
+        for seconds in [5, 40, 60, 3600, 24 * 3600] {
+            let (first, last) = (due(seconds, None, 1.0), due(seconds, None, 0.0));
+            assert!(last - first >= 0.2, "{first} {last}");
+            assert!((0.6..0.64).contains(&first) && (0.8..0.85).contains(&last), "{first} {last}");
+        }
+        // A long leeway still leaves an aging phase before it.
+        assert!(due(3600, Some(1500), 0.5) < 1.0 - 1500.0 / 3600.0);
+    }
+
+    #[test]
+    fn hints_bound_the_refresh() {
+        let begun = at(1000 * DAY, 100);
+        let due = |hints: RefreshHints| {
+            life(3600, None).refreshed_ahead(&hints, 0.5, begun).refresh_in(begun)
+        };
+        assert_eq!(due(RefreshHints::new().same_token_until_end()), None);
+        let at_most = RefreshHints::new().refresh_ahead_at_most(Duration::from_secs(60));
+        assert_eq!(due(at_most), Some(Duration::from_secs(3540)));
+        let at_least = RefreshHints::new().refresh_ahead_at_least(Duration::from_secs(1500));
+        assert_eq!(due(at_least), Some(Duration::from_secs(2100)));
+    }
+
+    #[test]
+    fn a_life_goes_from_fresh_through_aging_to_expired() {
+        let begun = at(1000 * DAY, 100);
+        let life = life(3600, None).refreshed_ahead(&RefreshHints::new(), 0.5, begun);
+        let phase = |s| life.phase(at(1000 * DAY + s, 100 + s), Duration::ZERO);
+        assert_eq!([0, 2000].map(phase), [Phase::Fresh; 2]);
+        assert_eq!([2900, 3589].map(phase), [Phase::Aging; 2]);
+        assert_eq!([3591, 4000].map(phase), [Phase::Expired; 2]);
+        assert_eq!(
+            life.not_refreshed().phase(at(1000 * DAY + 3500, 3600), Duration::ZERO),
+            Phase::Fresh
+        );
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::authorize::Reach;
 use crate::cache::{Boarding, Cache, Want};
 use crate::flight::{Landed, too_late};
-use crate::{Status, TokenSourceBuilder, fixed};
+use crate::{Status, TokenSourceBuilder, Watch, fixed};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
 const FLIGHTS: usize = 4;
@@ -73,7 +73,7 @@ impl TokenSource {
 
     /// The held token, if it is usable. Makes no exchange.
     pub fn peek(&self) -> Option<Token> {
-        self.0.token(Duration::ZERO)
+        self.0.peek(Duration::ZERO)
     }
 
     /// Every header the vendor wants on an API request, with a usable token among them.
@@ -118,6 +118,20 @@ impl TokenSource {
     /// Acquires a token, so that the first who needs one does not wait.
     pub async fn warm(&self) -> Result<()> {
         self.token().await.map(drop)
+    }
+
+    /// Each new token as it comes, for connections that outlive one: see [`Watch::next`].
+    pub fn watch(&self) -> Watch {
+        Watch::new(self.clone(), self.0.changes())
+    }
+
+    /// How long the last failure is still the answer for all who ask, if it is.
+    pub fn resting(&self) -> Option<Duration> {
+        self.0.resting()
+    }
+
+    pub(crate) fn due_in(&self) -> Duration {
+        self.0.due_in()
     }
 
     /// What the source holds and has done.

@@ -1,6 +1,6 @@
 //! Status: what a source is doing, for a person or a health check.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Error, Expiry};
 
@@ -14,6 +14,8 @@ pub struct Status {
     pub expires_at: Option<SystemTime>,
     /// Where that moment comes from.
     pub expiry: Option<Expiry>,
+    /// How long until the next one is asked for; none where asking early brings nothing.
+    pub refresh_in: Option<Duration>,
     /// What was odd about the held token's answer.
     pub warnings: Vec<String>,
     /// Whether an exchange is under way.
@@ -24,6 +26,8 @@ pub struct Status {
     pub failures: u64,
     /// Why the latest flight failed; none once one succeeds.
     pub last_error: Option<Error>,
+    /// How long that error is still the answer for all who ask.
+    pub resting: Option<Duration>,
 }
 
 /// What a source holds.
@@ -34,6 +38,8 @@ pub enum State {
     Empty,
     /// A token that is handed out.
     Fresh,
+    /// A token that is handed out while the next one is asked for.
+    Aging,
     /// A token that is not handed out any more.
     Expired,
     /// The source is closed.

@@ -46,7 +46,7 @@ async fn nothing_printed_or_traced_shows_a_secret() {
     let source = builder.name("prod").clock(TestClock::new()).build();
     let error = source.token().await.unwrap_err();
     shown += &format!("{error} {error:?} {:?} {:#?} {source:?}", source.status(), source.status());
-    let token = source.token().await.unwrap();
+    let token = source.fresh().await.unwrap();
     let headers = source.headers().await.unwrap();
     source.fresh().await.unwrap_err();
     shown += &format!("{token:?} {headers:?} {source:?} {source:#?} {:#?}", source.status());

@@ -106,7 +106,8 @@ impl Gate {
             .name(&profile.name)
             .credential(profile.clone())
             .http(http)
-            .intake(profile.options.intake.clone());
+            .intake(profile.options.intake.clone())
+            .keep_warm(profile.options.keep_warm);
         if let Some(timeout) = profile.options.timeout {
             builder = builder.timeout(timeout);
         }

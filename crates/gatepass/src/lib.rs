@@ -47,9 +47,10 @@ pub use provider_huawei as huawei;
 pub use gatepass_core::{
     ApiAnswer, Clock, Credential, CredentialSource, Endpoint, Environment, Error, ErrorKind,
     Expiry, Field, FieldKind, HttpSend, Intake, Provider, ProviderInfo, Refusal, Registration,
-    Result, Retry, Secret, Settings, Token, TokenCharset, credential_fn,
+    Request, Response, Result, Retry, Secret, Settings, Token, TokenCharset, async_trait,
+    credential_fn,
 };
-pub use gatepass_engine::{SystemClock, TokenSource};
+pub use gatepass_engine::{State, Status, SystemClock, TokenSource, TokenSourceBuilder, Watch};
 #[cfg(feature = "http")]
 pub use gatepass_http::{Body, HttpClient};
 

@@ -25,14 +25,14 @@ pub(crate) async fn run(
     let profile = profile(&gate, &args.profile, common, output)?;
     let target = profile.api_endpoint(profile.provider()?.as_ref(), &request.target)?;
     let (http, source) = (gate.http(&profile)?, gate.open(&profile)?);
-    let token = patiently(args.wait.wait, output, || source.token()).await?;
+    let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
     output.warn_of(&args.profile, &token);
     let call = Call { request, target, http: &http, source: &source };
     let mut answer = call.send(&token).await?;
     // One fresh token, one retry: a second refusal is the API's own.
     if call.is_refused(&mut answer).await? {
         source.invalidate(&token);
-        let token = patiently(args.wait.wait, output, || source.token()).await?;
+        let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
         answer = call.send(&token).await?;
     }
     if args.include {

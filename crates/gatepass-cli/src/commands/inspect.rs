@@ -18,7 +18,8 @@ pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<
     let gate = gate(common)?;
     let profile = profile(&gate, name, common, output)?;
     let source = gate.open(&profile)?;
-    let token = patiently(std::time::Duration::from_secs(20), output, || source.token()).await?;
+    let token =
+        patiently(std::time::Duration::from_secs(20), &source, output, || source.token()).await?;
     output.warn_of(name, &token);
     let seconds = token.remaining(SystemClock::new().wall()).as_secs();
     let claims = claims(&token);

@@ -21,7 +21,7 @@ pub(crate) async fn run(
     let gate = gate(common)?;
     let profile = profile(&gate, &args.profile, common, output)?;
     let source = gate.open(&profile)?;
-    let token = patiently(args.wait.wait, output, || async {
+    let token = patiently(args.wait.wait, &source, output, || async {
         match (args.fresh, args.min_ttl) {
             (true, _) => source.fresh().await,
             (false, Some(min_ttl)) => source.token_for(min_ttl).await,

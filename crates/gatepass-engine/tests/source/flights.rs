@@ -84,7 +84,7 @@ async fn a_failure_is_everybodys() {
     assert_eq!((status.state, status.failures), (State::Empty, 1));
     assert_eq!(status.last_error.unwrap().kind(), ErrorKind::Denied);
 
-    assert_eq!(text(source.token().await).unwrap(), "token-1");
+    assert_eq!(text(source.fresh().await).unwrap(), "token-1");
     assert!(source.status().last_error.is_none());
 }
 

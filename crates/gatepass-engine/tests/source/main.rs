@@ -7,6 +7,9 @@ mod faults;
 mod flights;
 mod headers;
 mod invalidation;
+mod refresh;
+mod rest;
+mod watch;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,0 +1,149 @@
+//! Rest: how long a failure answers for those who come after it. Pure: times and chance are given.
+
+use std::time::Duration;
+
+use gatepass_core::{Error, ErrorKind, Retry};
+
+use crate::exchange::Fingerprint;
+
+/// Back-off while nobody can be served: full jitter below 250 ms, 500 ms, 1 s, … 30 s.
+const BASE: Duration = Duration::from_millis(250);
+const CAP: Duration = Duration::from_secs(30);
+const FLOOR: Duration = Duration::from_millis(50);
+/// Back-off while a usable token is held, so that nobody waits: 1 to 2 s, 2 to 4 s, … 5 min.
+const HELD_BASE: Duration = Duration::from_secs(2);
+const HELD_CAP: Duration = Duration::from_secs(300);
+/// For an answer that is no token answer, after one quick retry.
+const PROTOCOL_FLOOR: Duration = Duration::from_secs(60);
+/// For a certificate that is not trusted: somebody has to mend it.
+const TLS_FLOOR: Duration = Duration::from_secs(300);
+/// For a vendor that throttles and does not say for how long.
+const THROTTLED_FLOOR: Duration = Duration::from_secs(5);
+/// How often a refused credential is looked at again: 1 s, 2 s, … 30 s. The vendor is asked only
+/// if it has changed.
+const LOOK_BASE: Duration = Duration::from_secs(1);
+const LOOK_CAP: Duration = Duration::from_secs(30);
+
+/// A failure that is still the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Rest {
+    pub(crate) error: Error,
+    /// When it ends, on the boot clock.
+    pub(crate) until: Duration,
+    /// The credential that was refused: the vendor is not asked with the same one again.
+    pub(crate) refused: Option<Fingerprint>,
+}
+
+impl Rest {
+    /// What is left of it at `now`, on the boot clock; nothing once it is over.
+    pub(crate) fn left(&self, now: Duration) -> Option<Duration> {
+        self.until.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    /// Its error as it is at `now`: what the vendor said about when to come again has aged.
+    pub(crate) fn error(&self, now: Duration) -> Error {
+        match (self.error.retry_after(), self.left(now)) {
+            (Some(_), Some(left)) => self.error.clone().with_retry_after(left),
+            _ => self.error.clone(),
+        }
+    }
+}
+
+/// How long to rest after the `failures`th failure in a row (from 1). `is_held` says whether a
+/// usable token is held, and `chance` is from 0 to 1.
+pub(crate) fn length(error: &Error, failures: u32, is_held: bool, chance: f64) -> Duration {
+    let chance = chance.clamp(0.0, 1.0);
+    let doubled = |base: Duration, cap: Duration| {
+        base.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(cap)
+    };
+    let back_off = if is_held {
+        doubled(HELD_BASE, HELD_CAP).mul_f64(0.5 + chance / 2.0)
+    } else {
+        doubled(BASE, CAP).mul_f64(chance).max(FLOOR)
+    };
+    let floor = match (error.kind(), error.retry()) {
+        (ErrorKind::Throttled, _) => match error.retry_after() {
+            // Not all of those who were told the same time come in the same moment.
+            Some(after) => return after.mul_f64(1.0 + chance / 10.0).max(back_off),
+            None => THROTTLED_FLOOR,
+        },
+        (ErrorKind::Denied | ErrorKind::LoginRequired | ErrorKind::Config, _) => {
+            return doubled(LOOK_BASE, LOOK_CAP);
+        }
+        (ErrorKind::Unavailable, Retry::Never) => TLS_FLOOR,
+        (ErrorKind::Protocol | ErrorKind::UnsafeToken, Retry::Once) if failures == 1 => {
+            Duration::ZERO
+        }
+        (ErrorKind::Protocol | ErrorKind::UnsafeToken, _) => PROTOCOL_FLOOR,
+        _ => error.retry_after().unwrap_or_default(),
+    };
+    back_off.max(floor)
+}
+
+/// Whether the vendor is to be asked again only with another credential.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    // A vendor that finds the request wrong finds the same request wrong again.
+    let asked = error.status().is_some();
+    matches!(error.kind(), ErrorKind::Denied | ErrorKind::LoginRequired)
+        || (error.kind() == ErrorKind::Config && asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(error: &Error, failures: u32, is_held: bool, chance: f64) -> f64 {
+        length(error, failures, is_held, chance).as_secs_f64()
+    }
+
+    #[test]
+    fn back_off_doubles_up_to_its_cap_with_full_jitter() {
+        let down = Error::unavailable("down");
+        assert_eq!(
+            [1, 2, 3, 8, 60].map(|n| seconds(&down, n, false, 1.0)),
+            [0.25, 0.5, 1.0, 30.0, 30.0]
+        );
+        assert_eq!(seconds(&down, 5, false, 0.0), 0.05);
+    }
+
+    #[test]
+    fn with_a_token_in_hand_there_is_no_hurry() {
+        let down = Error::unavailable("down");
+        assert_eq!([1, 2, 3, 60].map(|n| seconds(&down, n, true, 0.0)), [1.0, 2.0, 4.0, 150.0]);
+        assert_eq!([1, 2, 3, 60].map(|n| seconds(&down, n, true, 1.0)), [2.0, 4.0, 8.0, 300.0]);
+    }
+
+    #[test]
+    fn the_vendors_word_is_never_undercut() {
+        let after = Duration::from_secs(7);
+        let throttled = Error::throttled("wait").with_retry_after(after);
+        let down = Error::unavailable("down").with_retry_after(after);
+        for chance in [0.0, 0.5, 1.0] {
+            for failures in 1..40 {
+                assert!(length(&throttled, failures, false, chance) >= after);
+                assert!(length(&down, failures, true, chance) >= after);
+            }
+        }
+        assert!(seconds(&Error::throttled("wait"), 1, false, 0.0) >= 5.0);
+    }
+
+    #[test]
+    fn an_odd_answer_gets_one_quick_retry_and_then_a_minute() {
+        let odd = Error::protocol("odd");
+        assert!(seconds(&odd, 1, false, 1.0) <= 0.25);
+        assert!(seconds(&odd, 2, false, 0.0) >= 60.0);
+        assert!(seconds(&Error::unsafe_token("bad"), 1, false, 0.0) >= 60.0);
+        let tls = Error::unavailable("unknown CA").with_retry(Retry::Never);
+        assert!(seconds(&tls, 1, false, 0.0) >= 300.0);
+    }
+
+    #[test]
+    fn the_error_of_a_rest_says_what_is_left_of_it() {
+        let after = Duration::from_secs(10);
+        let error = Error::throttled("wait").with_retry_after(after);
+        let rest = Rest { error, until: Duration::from_secs(110), refused: None };
+        let at = Duration::from_secs;
+        assert_eq!(rest.error(at(104)).retry_after(), Some(at(6)));
+        assert_eq!((rest.left(at(109)), rest.left(at(110))), (Some(at(1)), None));
+    }
+}

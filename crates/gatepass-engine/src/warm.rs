@@ -1,0 +1,72 @@
+//! Keeps a token warm while nobody asks for it, and tells those who watch of each new one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepass_core::{Result, Token};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::TokenSource;
+use crate::cache::{Cache, Want, WeakCache};
+
+/// The longest sleep: a machine that wakes from suspend is noticed after this time at the latest.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The shortest, where something is due that cannot be done at once.
+const SHORTEST: Duration = Duration::from_millis(50);
+
+/// Starts the task that refreshes for as long as the source lives.
+pub(crate) fn start(cache: &Arc<Cache>) -> Option<AbortHandle> {
+    let runtime = Handle::try_current().ok()?;
+    Some(runtime.spawn(keep_warm(Arc::downgrade(cache))).abort_handle())
+}
+
+async fn keep_warm(cache: WeakCache) {
+    while let Some(source) = cache.upgrade() {
+        let due = source.due_in();
+        if due.is_zero() && source.token(Duration::ZERO).is_none() {
+            // Expired or invalidated: a flight brings the next, and its end is not waited for.
+            let _ = source.board(Want::Remaining(Duration::ZERO));
+        }
+        drop(source);
+        sleep(due.clamp(SHORTEST, LONGEST)).await;
+    }
+}
+
+/// One new token after the other: what [`TokenSource::watch`] gives.
+#[derive(Debug)]
+pub struct Watch {
+    source: TokenSource,
+    changes: watch::Receiver<()>,
+    last: Option<Token>,
+}
+
+impl Watch {
+    pub(crate) fn new(source: TokenSource, changes: watch::Receiver<()>) -> Self {
+        Self { source, changes, last: None }
+    }
+
+    /// Waits for a usable token other than the last one this gave, refreshing it in time.
+    ///
+    /// An error means that there is no usable token; the next call waits until it is worth asking
+    /// again. It can be dropped at any await without losing a token.
+    pub async fn next(&mut self) -> Result<Token> {
+        loop {
+            self.changes.mark_unchanged();
+            if let Some(left) = self.source.resting().filter(|_| self.source.peek().is_none()) {
+                sleep(left).await;
+            }
+            let token = self.source.token().await?;
+            if !self.last.as_ref().is_some_and(|last| last.is(&token)) {
+                self.last = Some(token.clone());
+                return Ok(token);
+            }
+            drop(token);
+            let due = self.source.due_in().clamp(SHORTEST, LONGEST);
+            // Whichever comes first: another token, or the time to ask for one.
+            let _ = timeout(due, self.changes.changed()).await;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The rest after a failure: one exchange for all who come, and never sooner than told (I6, I9).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use gatepass_core::{Credential, ErrorKind, credential_fn};
+use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock};
+
+use super::{builder, source, text};
+
+fn seconds(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn down() -> Answer {
+    Answer::json(503, "")
+}
+
+fn denied() -> Answer {
+    Answer::json(401, "{\"error\":\"invalid_client\"}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_answers_for_those_who_come_after_it() {
+    let (http, clock) = (FakeHttp::new(|_| down()), TestClock::new());
+    let source = source(&http, &clock);
+    for _ in 0..1000 {
+        assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    assert_eq!(http.count(), 1);
+    clock.advance(source.resting().unwrap());
+    source.token().await.unwrap_err();
+    assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exchanges_of_a_vendor_that_is_down_thin_out() {
+    let (http, clock) = (FakeHttp::new(|_| down()), TestClock::new());
+    let source = builder(&http, &clock).seed(7).build();
+    for _ in 0..60_000 {
+        let _ = source.token().await;
+        clock.advance(Duration::from_millis(10));
+    }
+    // Ten minutes: about 8 while it doubles, and then one every 15 s on the average.
+    assert!((25..80).contains(&http.count()), "{}", http.count());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_the_back_off() {
+    let clock = TestClock::new();
+    let http = FakeHttp::new(|n| if n == 5 { Answer::token("token", 60) } else { down() });
+    let source = source(&http, &clock);
+    while source.token().await.is_err() {
+        clock.advance(source.resting().unwrap());
+    }
+    clock.advance(seconds(61));
+    source.token().await.unwrap_err();
+    assert!(source.resting().unwrap() <= Duration::from_millis(250));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttling_vendor_is_asked_when_it_said_and_not_before() {
+    let throttled = Fixture::json(429, "").with_header("retry-after", "7");
+    let clock = TestClock::new();
+    let http = FakeHttp::answering([Answer::from(throttled), Answer::token("token", 60)]);
+    let source = source(&http, &clock);
+    for left in (1..=7).rev() {
+        let error = source.token().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Throttled);
+        assert!(error.retry_after().unwrap() >= seconds(left), "{left}");
+        clock.advance(seconds(1));
+    }
+    assert_eq!(http.count(), 1);
+    clock.advance(seconds(1));
+    assert_eq!(text(source.token().await).unwrap(), "token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_credential_is_not_sent_again_until_it_changes() {
+    let clock = TestClock::new();
+    let http = FakeHttp::new(|n| if n == 0 { denied() } else { Answer::token("token", 60) });
+    let (version, reads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (now, read) = (version.clone(), reads.clone());
+    let source = builder(&http, &clock)
+        .credential(credential_fn(move || {
+            read.fetch_add(1, Ordering::SeqCst);
+            let secret = format!("secret-{}", now.load(Ordering::SeqCst));
+            async move { Ok(Credential::client("client", secret)) }
+        }))
+        .build();
+    // An hour of callers: the vendor is asked once, and the credential looked at now and then.
+    for _ in 0..3600 {
+        assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Denied);
+        clock.advance(seconds(1));
+    }
+    assert_eq!(http.count(), 1);
+    let looks = reads.load(Ordering::SeqCst);
+    assert!((60..300).contains(&looks), "{looks}");
+    version.store(1, Ordering::SeqCst);
+    clock.advance(seconds(31));
+    assert_eq!(text(source.token().await).unwrap(), "token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_credential_is_sent_again_when_somebody_asks_for_that() {
+    let clock = TestClock::new();
+    let http = FakeHttp::answering([denied(), denied(), Answer::token("token", 60)]);
+    let source = source(&http, &clock);
+    source.token().await.unwrap_err();
+    source.token().await.unwrap_err();
+    source.fresh().await.unwrap_err();
+    assert_eq!(http.count(), 2);
+    assert_eq!(text(source.fresh().await).unwrap(), "token");
+    assert_eq!(text(source.token().await).unwrap(), "token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_cannot_be_read_is_soon_read_again() {
+    let clock = TestClock::new();
+    let http = FakeHttp::answering([Answer::token("token", 60)]);
+    let reads = AtomicUsize::new(0);
+    let source = builder(&http, &clock)
+        .credential(credential_fn(move || {
+            let n = reads.fetch_add(1, Ordering::SeqCst);
+            async move {
+                match n {
+                    0 => Err(gatepass_core::Error::config("the variable X is not set")),
+                    _ => Ok(Credential::client("client", "secret")),
+                }
+            }
+        }))
+        .build();
+    assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Config);
+    clock.advance(seconds(2));
+    assert_eq!(text(source.token().await).unwrap(), "token");
+}

@@ -1,0 +1,73 @@
+//! Tokens that come without being asked for: `watch`, `keep_warm`, and their end with the source.
+
+use std::time::Duration;
+
+use gatepass_core::ErrorKind;
+use gatepass_testkit::{Answer, FakeHttp, TestClock};
+
+use super::{builder, poll, settle, source, vendor};
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_gives_each_new_token_once() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = source(&http, &clock);
+    let mut watch = source.watch();
+    assert_eq!(watch.next().await.unwrap().expose_secret(), "token-0");
+    {
+        let mut next = Box::pin(watch.next());
+        assert!(poll(&mut next).is_pending());
+    }
+    source.invalidate(&source.peek().unwrap());
+    assert_eq!(watch.next().await.unwrap().expose_secret(), "token-1");
+    clock.advance(Duration::from_secs(3300));
+    assert_eq!(watch.next().await.unwrap().expose_secret(), "token-2");
+    assert_eq!(http.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_tells_of_a_failure_once_and_then_waits_until_it_is_worth_asking() {
+    let clock = TestClock::new();
+    let later = clock.clone();
+    let http = FakeHttp::new(move |n| match n {
+        0 => Answer::json(503, ""),
+        _ => {
+            later.advance(Duration::ZERO);
+            Answer::token("token", 60)
+        }
+    });
+    let source = source(&http, &clock);
+    let mut watch = source.watch();
+    assert_eq!(watch.next().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    clock.advance(source.resting().unwrap());
+    assert_eq!(watch.next().await.unwrap().expose_secret(), "token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warm_source_refreshes_while_nobody_asks() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = builder(&http, &clock).keep_warm(true).build();
+    assert_eq!(http.count(), 0, "building it asks nobody");
+    source.warm().await.unwrap();
+    clock.advance(Duration::from_secs(3300));
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    settle().await;
+    assert_eq!(http.count(), 2);
+    clock.advance(Duration::from_secs(4000));
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    settle().await;
+    assert_eq!(http.count(), 3, "an expired one as well");
+    drop(source);
+    clock.advance(Duration::from_secs(4000));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(http.count(), 3, "and it ends with the source");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_source_ends_its_watches() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = source(&http, &clock);
+    let mut watch = source.watch();
+    watch.next().await.unwrap();
+    source.close().await;
+    assert_eq!(watch.next().await.unwrap_err().kind(), ErrorKind::Internal);
+}
