@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gatepass_core::{HttpSend, Result};
 use gatepass_engine::TokenSource;
@@ -89,6 +90,9 @@ impl Gate {
         let mut http = HttpClient::builder().allow_plain_http(options.allow_plain_http);
         if let Some(timeout) = options.timeout {
             http = http.timeout(timeout);
+            if timeout > ANSWER {
+                http = http.answer_timeout(timeout);
+            }
         }
         if let Some(pem) = &options.ca_pem {
             http = http.ca_pem(pem)?;
@@ -109,7 +113,7 @@ impl Gate {
             .intake(profile.options.intake.clone())
             .keep_warm(profile.options.keep_warm);
         if let Some(timeout) = profile.options.timeout {
-            builder = builder.timeout(timeout);
+            builder = builder.timeout(timeout.saturating_add(MARGIN));
         }
         if let Some(leeway) = profile.options.leeway {
             builder = builder.leeway(leeway);
@@ -117,3 +121,9 @@ impl Gate {
         Ok(builder.build())
     }
 }
+
+/// How long the HTTP client waits for the head of an answer where the profile says nothing.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// By how much the client's time is up before the source's: its error knows the address.
+const MARGIN: Duration = Duration::from_millis(250);

@@ -117,6 +117,7 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
         origin: Origin::Environment,
         folder: PathBuf::new(),
         private: true,
+        place: String::from("the environment"),
         entries,
     }))
 }

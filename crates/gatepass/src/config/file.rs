@@ -135,6 +135,7 @@ impl Reader<'_> {
             origin: Origin::File(self.path.to_owned()),
             folder: self.folder.clone(),
             private: self.private,
+            place: self.place(at),
             entries,
         })
     }

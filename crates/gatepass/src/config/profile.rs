@@ -13,7 +13,7 @@ use gatepass_core::{
 use super::COMMON_FIELDS;
 use super::env::Env;
 use super::file::read_text;
-use super::value::{Entry, RawProfile, Reference, Value};
+use super::value::{Entry, Places, RawProfile, Reference, Value, at};
 use crate::Registry;
 use crate::registry::{nearest, shown};
 
@@ -34,6 +34,7 @@ pub struct Profile {
     values: BTreeMap<&'static str, Source>,
     env: Env,
     folder: PathBuf,
+    places: Places,
 }
 
 /// Where a profile is defined.
@@ -166,9 +167,9 @@ impl Profile {
             let secret = match self.values.get(field.name) {
                 None => continue,
                 Some(Source::Literal(secret)) => secret.clone(),
-                Some(Source::Reference(reference)) => {
-                    reference.read(field.name, &self.env, &self.folder)?
-                }
+                Some(Source::Reference(reference)) => reference
+                    .read(field.name, &self.env, &self.folder)
+                    .map_err(|error| self.places.name(error.or_hint(help(field))))?,
             };
             credential = if field.is_secret() {
                 credential.with_secret(field.name, secret)
@@ -223,14 +224,15 @@ pub(crate) fn read(
         None => raw.name.clone(),
     };
     let info = registry.get(&id).map_err(|error| match raw.entry("provider") {
-        Some(_) => named(error),
-        None => named(error).with_hint("which vendor? set provider = \"…\" in the profile"),
+        Some(entry) => named(at(&entry.place, error)),
+        None => named(at(&raw.place, error))
+            .with_hint("which vendor? set provider = \"…\" in the profile"),
     })?;
     let named = |error: Error| error.with_provider(info.id).with_profile(&raw.name);
     for (key, text) in set {
         reader.set(info, key, text).map_err(named)?;
     }
-    reader.profile(info).map_err(named)
+    reader.profile(info).map_err(|error| named(reader.raw.places().name(error)))
 }
 
 struct Reader<'a> {
@@ -281,7 +283,7 @@ impl Reader<'_> {
             let Some(entry) = self.raw.entry(field.name) else {
                 if field.is_secret() && field.required {
                     return Err(Error::config(format!("`{}` is missing", field.name))
-                        .with_hint(format!("{}: {}", field.name, field.help)));
+                        .with_hint(help(field)));
                 }
                 if let Some(default) = field.default {
                     values.insert(field.name, Source::Literal(Secret::from(default)));
@@ -289,12 +291,13 @@ impl Reader<'_> {
                 continue;
             };
             if field.is_secret() {
-                values.insert(field.name, self.secret(entry)?);
+                let source = self.secret(entry).map_err(|error| error.or_hint(help(field)))?;
+                values.insert(field.name, source);
                 continue;
             }
             let text = self.text(entry, field.name)?;
             if text.is_empty() && field.required {
-                return Err(wrong(entry, "is empty"));
+                return Err(wrong(entry, "is empty").with_hint(help(field)));
             }
             let source = match &entry.value {
                 Value::Reference(reference) => Source::Reference(reference.clone()),
@@ -312,6 +315,7 @@ impl Reader<'_> {
             values,
             env: self.env.clone(),
             folder: self.raw.folder.clone(),
+            places: self.raw.places(),
         };
         // What the provider itself finds wrong is found now, not at the first token.
         profile.provider()?;
@@ -393,10 +397,11 @@ impl Reader<'_> {
                 match text.expose_secret() {
                     "true" | "1" => Ok(Some(true)),
                     "false" | "0" => Ok(Some(false)),
-                    _ => Err(wrong(entry, "must be true or false")),
+                    _ => Err(wrong(entry, "must be true or false")
+                        .with_hint("write true, false, 1 or 0")),
                 }
             }
-            other => Err(wrong_type(entry, "true or false", other)),
+            other => Err(wrong_type(entry, FLAG, other)),
         }
     }
 
@@ -424,7 +429,7 @@ impl Reader<'_> {
             Value::Text(text) => {
                 text.expose_secret().split([' ', ',']).filter(|s| !s.is_empty()).map(read).collect()
             }
-            other => Err(wrong_type(entry, "a list of addresses", other)),
+            other => Err(wrong_type(entry, ADDRESSES, other)),
         }
     }
 
@@ -432,10 +437,9 @@ impl Reader<'_> {
         let parse = if plain_http { Endpoint::parse_plain_http } else { Endpoint::parse };
         parse(text).map_err(|error| {
             let named = wrong(entry, &format!("is refused: {}", error.message()));
-            match error.hint() {
-                Some(hint) => named.with_hint(hint.to_owned()),
-                None => named,
-            }
+            named.with_hint(
+                error.hint().unwrap_or("write it like https://host:port/path").to_owned(),
+            )
         })
     }
 
@@ -443,6 +447,7 @@ impl Reader<'_> {
         let path = self.raw.folder.join(Path::new(&self.text(entry, "ca_file")?));
         let bytes = read_text(&path).map_err(|error| {
             wrong(entry, &format!("cannot be read: {}: {}", path.display(), error.kind()))
+                .with_hint("a relative path is relative to the config file's folder")
         })?;
         Ok(bytes.to_vec())
     }
@@ -452,13 +457,25 @@ fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
     COMMON_FIELDS.iter().chain(info.fields).find(|field| field.name == key)
 }
 
+fn help(field: &Field) -> String {
+    format!("{}: {}", field.name, field.help)
+}
+
 fn wrong(entry: &Entry, what: &str) -> Error {
     Error::config(format!("{}: `{}` {what}", entry.place, entry.key))
 }
 
 fn wrong_type(entry: &Entry, wanted: &str, found: &Value) -> Error {
-    wrong(entry, &format!("must be {wanted}, not {}", found.kind()))
+    let key = &entry.key;
+    wrong(entry, &format!("must be {wanted}, not {}", found.kind())).with_hint(match wanted {
+        FLAG => format!("write it without quotes: {key} = true"),
+        ADDRESSES => format!("write it like {key} = [\"https://host\"]"),
+        _ => format!("write it in quotes: {key} = \"…\""),
+    })
 }
+
+const FLAG: &str = "true or false";
+const ADDRESSES: &str = "a list of addresses";
 
 fn unknown_key(info: &ProviderInfo, key: &str, place: &str) -> Error {
     let known = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
