@@ -73,7 +73,9 @@ impl Failure {
 
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Gate(error) => error.hint().or_else(|| hint_of(error.kind())).map(str::to_owned),
+            Self::Gate(error) => {
+                Some(error.hint().unwrap_or_else(|| hint_of(error.kind())).to_owned())
+            }
             Self::TooShort { .. } => Some(String::from(
                 "ask for less, or have the vendor's administrator make tokens live longer",
             )),
@@ -90,16 +92,17 @@ impl Failure {
 }
 
 /// What helps with an error of this kind whose place of origin knew nothing better.
-fn hint_of(kind: ErrorKind) -> Option<&'static str> {
+fn hint_of(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Throttled => Some("try again then, or wait for it here: --wait 60s"),
-        ErrorKind::Unavailable => {
-            Some("nothing to mend here: try again, or go on longer: --wait 2m")
+        ErrorKind::Config => {
+            "`gatepass list` checks every profile, `gatepass providers` lists all keys"
         }
-        ErrorKind::Protocol => {
-            Some("check base_url and environment: is this the vendor's address?")
-        }
-        _ => None,
+        ErrorKind::Denied => "check at the vendor what this client may do",
+        ErrorKind::Throttled => "try again then, or wait for it here: --wait 60s",
+        ErrorKind::Unavailable => "nothing to mend here: try again, or go on longer: --wait 2m",
+        ErrorKind::Protocol => "check base_url and environment: is this the vendor's address?",
+        ErrorKind::UnsafeToken => "the token was not used: ask the vendor why it looks so",
+        _ => "a fault of gatepass or of this machine: -vv says more",
     }
 }
 

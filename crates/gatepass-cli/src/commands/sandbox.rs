@@ -15,6 +15,10 @@ use crate::output::Output;
 
 pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode, Failure> {
     let format = output.format(&[Format::Text, Format::Json])?;
+    if !args.listen.ip().is_loopback() {
+        let message = format!("--listen: {} is not loopback", args.listen.ip());
+        return Err(usage(message, "the sandbox serves this machine alone: 127.0.0.1 or [::1]"));
+    }
     let mut builder = Sandbox::builder().listen(args.listen).tls(args.tls);
     if let Some(ttl) = args.ttl {
         builder = builder.ttl(ttl);
