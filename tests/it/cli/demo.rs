@@ -1,0 +1,46 @@
+//! `gatepass demo`: every vendor once, without configuration and without a network.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use gatepass_tests::{Home, VENDORS};
+
+#[test]
+fn the_demo_shows_a_token_and_an_api_answer_of_every_vendor() {
+    let home = Home::new();
+    let run = home.gatepass(["demo"]).run();
+    let table = run.ok();
+    for vendor in &VENDORS {
+        assert!(table.contains(vendor.id), "{table}");
+        assert!(run.stderr.contains(vendor.id), "{}", run.stderr);
+    }
+    assert!(table.contains("license token") && table.contains("account token"), "{table}");
+    assert_eq!(fs::read_dir(home.path("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_demos_json_has_a_row_for_each_token() {
+    let rows = Home::new().gatepass(["demo", "--format", "json"]).run().json();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), VENDORS.len() + 1);
+    let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row["provider"].as_str()).collect();
+    assert!(ids.into_iter().eq(VENDORS.iter().map(|vendor| vendor.id)));
+    for row in rows {
+        assert_eq!((&row["ok"], &row["api_status"]), (&true.into(), &200.into()), "{row}");
+        assert!(row["expires_in"].as_u64().unwrap() > 0, "{row}");
+    }
+}
+
+#[test]
+fn the_demo_needs_neither_home_nor_config_and_ignores_a_proxy() {
+    let run = Home::new()
+        .gatepass(["demo"])
+        .env("GATEPASS_CONFIG", "no-such-file.toml")
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("ALL_PROXY", "http://127.0.0.1:9")
+        .without_env("HOME")
+        .without_env("XDG_CONFIG_HOME")
+        .without_env("GATEPASS_STATE_DIR")
+        .run();
+    assert!(run.ok().contains("huawei"));
+}

@@ -1,0 +1,132 @@
+//! `gatepass sandbox`: the vendors for other processes, until somebody ends it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use gatepass_tests::{Home, Running, VENDORS};
+use serde_json::Value;
+
+fn started<'home>(home: &'home Home, more: &[&str]) -> (Running<'home>, Value) {
+    let args = ["sandbox", "--listen", "127.0.0.1:0", "--format", "json"];
+    let sandbox = home.gatepass(args.into_iter().chain(more.iter().copied())).spawn();
+    let ready = serde_json::from_str(&sandbox.line()).unwrap();
+    (sandbox, ready)
+}
+
+fn config(ready: &Value) -> PathBuf {
+    PathBuf::from(ready["config"].as_str().unwrap())
+}
+
+#[test]
+fn one_line_of_json_says_where_it_is_and_whom_it_knows() {
+    let home = Home::new();
+    let (sandbox, ready) = started(&home, &[]);
+    let names: Vec<&String> = ready.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["clients", "config", "url"]);
+    assert!(ready["url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    let clients = ready["clients"].as_object().unwrap();
+    assert!(clients.keys().eq(VENDORS.iter().map(|vendor| vendor.id)));
+    for vendor in &VENDORS {
+        for secret in vendor.secrets {
+            assert!(clients[vendor.id][secret].is_string(), "{}", vendor.id);
+        }
+    }
+    let mode = fs::metadata(config(&ready)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    sandbox.interrupt();
+    assert_eq!(sandbox.finish().ok(), "");
+}
+
+#[test]
+fn its_config_serves_another_process() {
+    let (home, other) = (Home::new(), Home::new());
+    let (_sandbox, ready) = started(&home, &[]);
+    for profile in VENDORS.iter().map(|vendor| vendor.id).chain(["cloudneeti-account"]) {
+        let run = other.gatepass(["token", profile]).config(&config(&ready)).run();
+        assert!(run.ok().len() > 20, "{run:#?}");
+    }
+    let run = other.gatepass(["call", "cisco", "/hello"]).config(&config(&ready)).run();
+    assert_eq!(run.ok(), r#"{"helloResponse":{"response":"Hello World!"}}"#);
+}
+
+#[test]
+fn a_signal_ends_it_with_success_and_its_folder_goes() {
+    let ends: [fn(&Running<'_>); 2] = [|it| it.interrupt(), |it| it.terminate()];
+    for end in ends {
+        let home = Home::new();
+        let (sandbox, ready) = started(&home, &[]);
+        let config = config(&ready);
+        assert!(config.exists());
+        end(&sandbox);
+        sandbox.finish().ok();
+        assert!(!config.exists() && !config.parent().unwrap().exists());
+        assert_eq!(fs::read_dir(home.path("tmp")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn only_loopback_is_listened_on() {
+    for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let run = Home::new().gatepass(["sandbox", "--listen", listen]).run();
+        assert!(run.failed(2).contains("loopback"), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let run = Home::new().gatepass(["sandbox", "--listen", &listen]).run();
+    assert!(run.failed(1).contains("--listen"), "{run:#?}");
+}
+
+#[test]
+fn tokens_live_as_long_as_asked() {
+    let home = Home::new();
+    let (_sandbox, ready) = started(&home, &["--ttl", "90s"]);
+    let args = ["token", "cisco", "--format", "json"];
+    let token = home.gatepass(args).config(&config(&ready)).run().json();
+    assert!((60..=90).contains(&token["expires_in"].as_i64().unwrap()), "{token}");
+}
+
+#[test]
+fn a_fault_waits_for_its_vendor_as_often_as_asked() {
+    let home = Home::new();
+    let (_sandbox, ready) = started(&home, &["--fault", "cisco:status-503*2"]);
+    let token =
+        |profile| home.gatepass(["token", profile, "--wait", "0s"]).config(&config(&ready)).run();
+    token("huawei").ok();
+    token("cisco").failed(6);
+    token("cisco").failed(6);
+    token("cisco").ok();
+}
+
+#[test]
+fn an_unknown_fault_is_answered_with_those_there_are() {
+    let run = Home::new().gatepass(["sandbox", "--fault", "status-53"]).run();
+    let told = run.failed(2);
+    assert!(told.contains("status-503") && told.contains("html"), "{told}");
+}
+
+#[test]
+fn tls_brings_a_ca_that_the_config_names() {
+    let home = Home::new();
+    let (_sandbox, ready) = started(&home, &["--tls"]);
+    assert!(ready["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));
+    let config = config(&ready);
+    assert!(config.with_file_name("ca.pem").exists());
+    home.gatepass(["token", "cisco"]).config(&config).run().ok();
+    assert!(names_ca(&config));
+    let stranger = home.write("stranger.toml", &without_ca(&config));
+    let run = home.gatepass(["token", "cisco", "--wait", "0s"]).config(&stranger).run();
+    assert!(run.failed(6).contains("certificate"), "{run:#?}");
+}
+
+fn names_ca(config: &Path) -> bool {
+    fs::read_to_string(config).unwrap().contains("ca_file = \"ca.pem\"")
+}
+
+fn without_ca(config: &Path) -> String {
+    fs::read_to_string(config).unwrap().replace("ca_file = \"ca.pem\"\n", "")
+}

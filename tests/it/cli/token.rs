@@ -1,0 +1,188 @@
+//! `gatepass token`: the token alone on stdout, in the format that was asked for.
+
+use std::time::{Duration, SystemTime};
+
+use gatepass_tests::{Home, Reply, Server, VENDORS, Vendors, vendor};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// A server that gives `vendor`'s answer with token-1, token-2 and so on, and a home for it.
+fn server(id: &str, more: &str) -> (Server, Home) {
+    let vendor = vendor(id);
+    let server =
+        Server::new(move |n, _| Reply::json(200, vendor.token_answer(&format!("token-{}", n + 1))));
+    let home = Home::with_config(&vendor.profile(&server.url(), more));
+    (server, home)
+}
+
+#[test]
+fn every_vendors_token_stands_alone_on_stdout_in_one_line() {
+    let vendors = Vendors::start();
+    let home = vendors.home();
+    for vendor in &VENDORS {
+        let run = home.gatepass(["token", vendor.id]).run();
+        let token = run.ok().strip_suffix('\n').unwrap();
+        assert!(token.len() > 20 && token.bytes().all(|byte| byte.is_ascii_graphic()), "{run:#?}");
+        assert_eq!(run.stderr, "", "{}", vendor.id);
+        assert_eq!(vendors.sandbox.state().provider(vendor.id).issued, 1);
+    }
+    vendors.stop();
+}
+
+#[test]
+fn json_has_exactly_the_contracts_fields() {
+    let vendors = Vendors::start();
+    let home = vendors.home();
+    for vendor in &VENDORS {
+        let before = seconds(SystemTime::now());
+        let run = home.gatepass(["token", vendor.id, "--format", "json"]).run();
+        let after = seconds(SystemTime::now());
+        let Value::Object(object) = run.json() else { panic!("{run:#?}") };
+        let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, FIELDS);
+        let number = |name: &str| object[name].as_i64().unwrap_or_else(|| panic!("{name}"));
+
+        assert_eq!(object["token_type"], "Bearer");
+        assert_eq!(object["provider"], vendor.id);
+        assert_eq!(object["profile"], vendor.id);
+        assert_eq!(object["source"], "vendor");
+        assert_eq!(object["expires_assumed"], false);
+        let life = if vendor.id == "huawei" { 1_800 } else { 3_600 };
+        assert!((life - 30..=life).contains(&number("expires_in")), "{run:#?}");
+        let ends = number("expires_at_unix");
+        assert!((before + life - 30..=after + life).contains(&ends), "{run:#?}");
+        let text = object["expires_at"].as_str().unwrap();
+        assert!(text.len() == 20 && text.ends_with('Z'), "{text}");
+        assert_eq!(text.parse::<Timestamp>().unwrap().as_second(), ends);
+        match vendor.id {
+            "huawei" => assert_eq!(object["scope"], "all"),
+            "configapi" => assert!(object["scope"].is_string()),
+            _ => assert_eq!(object["scope"], Value::Null),
+        }
+        let token = object["access_token"].as_str().unwrap();
+        assert_eq!(run.stdout.matches(token).count(), 1);
+        assert_eq!((run.stdout.lines().count(), run.stderr.as_str()), (1, ""));
+    }
+    vendors.stop();
+}
+
+#[test]
+fn header_is_every_header_the_vendor_wants() {
+    for one in &VENDORS {
+        let (_server, home) = server(one.id, "");
+        let run = home.gatepass(["token", one.id, "--format", "header"]).run();
+        let lines: Vec<&str> = run.ok().lines().collect();
+        let (authorization, others) = lines.split_first().unwrap();
+        assert_eq!(*authorization, "Authorization: Bearer token-1");
+        match (one.id, others) {
+            ("cloudneeti", [key]) => {
+                let (name, value) = key.split_once(": ").unwrap();
+                assert!(name.eq_ignore_ascii_case("Ocp-Apim-Subscription-Key"), "{run:#?}");
+                assert_eq!(value, "subscription_key-of-the-tests");
+            }
+            (_, others) => assert_eq!(others, [""; 0], "{run:#?}"),
+        }
+    }
+}
+
+#[test]
+fn env_is_one_assignment() {
+    let (_server, home) = server("cisco", "");
+    let run = home.gatepass(["token", "cisco", "--format", "env"]).run();
+    assert_eq!(run.ok(), "GATEPASS_TOKEN=token-1\n");
+}
+
+#[test]
+fn a_format_that_token_does_not_have_is_a_mistake_of_usage() {
+    let (server, home) = server("cisco", "");
+    for format in ["text", "yaml"] {
+        let run = home.gatepass(["token", "cisco", "--format", format]).run();
+        assert!(run.failed(2).contains("raw"), "{run:#?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_life_that_nobody_states_is_assumed_and_said_to_be() {
+    let answer = r#"{"access_token":"token-1","token_type":"Bearer"}"#;
+    let server = Server::answering([Reply::json(200, answer)]);
+    let config = |more| vendor("cisco").profile(&server.url(), more);
+    let home = Home::with_config(&config(""));
+    let run = home.gatepass(["token", "cisco", "--format", "json"]).run();
+    let token = run.json();
+    assert_eq!(token["expires_assumed"], true);
+    assert!((290..=300).contains(&token["expires_in"].as_i64().unwrap()), "{token}");
+    assert!(run.stderr.contains("assumed"), "{run:#?}");
+    let quiet = home.gatepass(["token", "cisco", "--quiet"]).run();
+    assert_eq!((quiet.ok(), quiet.stderr.as_str()), ("token-1\n", ""));
+
+    let home = Home::with_config(&config("lifetime = \"1h\""));
+    let run = home.gatepass(["token", "cisco", "--format", "json"]).run();
+    assert_eq!(run.json()["expires_assumed"], false);
+    assert!((3_590..=3_600).contains(&run.json()["expires_in"].as_i64().unwrap()));
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn a_secret_in_the_url_is_warned_about_every_time() {
+    let (_server, home) = server("cisco", "client_auth = \"query\"");
+    for _ in 0..2 {
+        let run = home.gatepass(["token", "cisco"]).run();
+        assert!(run.ok().starts_with("token-"));
+        assert!(run.stderr.contains("warning") && run.stderr.contains("URL"), "{run:#?}");
+    }
+}
+
+#[test]
+fn too_short_a_token_leaves_stdout_empty_and_exits_8() {
+    let (server, home) = server("cisco", "");
+    let run = home.gatepass(["token", "cisco", "--min-ttl", "2h", "--format", "json"]).run();
+    let error = run.error(8);
+    assert_eq!(error["code"], "too_short");
+    assert!(error["hint"].is_string());
+    assert_eq!(server.requests().len(), 1);
+    let run = home.gatepass(["token", "cisco", "--min-ttl", "30m"]).run();
+    assert_eq!(run.ok(), "token-2\n");
+}
+
+#[test]
+fn fresh_makes_one_exchange() {
+    let (server, home) = server("cisco", "");
+    assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), "token-1\n");
+    assert_eq!(server.requests().len(), 1);
+    let denied = Server::answering([Reply::empty(401)]);
+    let home = Home::with_config(&vendor("cisco").profile(&denied.url(), ""));
+    home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
+    assert_eq!(denied.requests().len(), 1);
+}
+
+#[test]
+fn the_retry_time_of_an_error_is_a_moment_in_utc() {
+    let reply = Reply::empty(429).with("retry-after", "3600");
+    let server = Server::answering([reply]);
+    let home = Home::with_config(&vendor("celerdata").profile(&server.url(), ""));
+    let error = home.gatepass(["token", "celerdata", "--format", "json"]).run().error(5);
+    let at: Timestamp = error["retry_at"].as_str().unwrap().parse().unwrap();
+    let left = at.as_second() - seconds(SystemTime::now());
+    assert!((3_540..=3_600).contains(&left), "{error}");
+}
+
+fn seconds(at: SystemTime) -> i64 {
+    let since: Duration = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
+}
+
+/// The fields of the contract, sorted.
+const FIELDS: [&str; 10] = [
+    "access_token",
+    "expires_assumed",
+    "expires_at",
+    "expires_at_unix",
+    "expires_in",
+    "profile",
+    "provider",
+    "scope",
+    "source",
+    "token_type",
+];

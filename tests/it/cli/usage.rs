@@ -1,0 +1,157 @@
+//! Help, mistakes on the command line, and streams that nobody reads.
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Home, Reply, Server, vendor};
+
+const COMMANDS: [&str; 8] =
+    ["token", "call", "list", "inspect", "providers", "sandbox", "demo", "completions"];
+
+#[test]
+fn help_of_every_command_is_a_success_and_shows_how_it_is_used() {
+    let home = Home::new();
+    let help = home.gatepass(["--help"]).run();
+    for command in COMMANDS {
+        assert!(help.ok().contains(command), "{command}");
+        let run = home.gatepass([command, "--help"]).run();
+        assert!(run.ok().contains("Usage: gatepass"), "{run:#?}");
+        assert_eq!(run.stderr, "");
+        if ["token", "call", "sandbox", "completions"].contains(&command) {
+            assert!(run.stdout.contains("Examples:"), "{command} shows no example");
+        }
+    }
+    for code in ["0 ok", "2 usage or config", "3 refused", "5 throttled", "8 token"] {
+        assert!(help.stdout.contains(code), "{code}");
+    }
+    assert!(home.gatepass(["--version"]).run().ok().starts_with("gatepass "));
+}
+
+#[test]
+fn no_example_of_the_help_has_a_secret_in_an_argument() {
+    let home = Home::new();
+    for command in COMMANDS {
+        let help = home.gatepass([command, "--help"]).run();
+        for line in help.ok().lines().filter(|line| line.contains("gatepass ")) {
+            assert!(!line.contains("--client-secret") && !line.contains("SECRET="), "{line}");
+        }
+    }
+}
+
+#[test]
+fn nothing_typed_is_answered_with_help_and_no_success() {
+    let run = Home::new().gatepass([]).run();
+    assert!(run.failed(2).contains("Usage: gatepass"), "{run:#?}");
+}
+
+#[test]
+fn what_is_not_understood_is_a_mistake_of_usage() {
+    let home = Home::new();
+    for args in [
+        ["tokn", "cisco"].as_slice(),
+        &["token"],
+        &["token", "cisco", "extra"],
+        &["token", "cisco", "--no-such"],
+        &["token", "cisco", "-Z"],
+        &["token", "cisco", "--min-ttl", "soon"],
+        &["token", "cisco", "--min-ttl"],
+        &["token", "cisco", "--wait", "-1s"],
+        &["token", "cisco", "--set", "novalue"],
+        &["sandbox", "--listen", "nowhere"],
+        &["help"],
+    ] {
+        let told = home.gatepass(args.iter().copied()).run();
+        let lines: Vec<&str> = told.failed(2).lines().collect();
+        assert!(lines[0].starts_with("gatepass: "), "{args:?}: {told:#?}");
+        assert!(lines[1].contains("hint"), "{args:?}: {told:#?}");
+        assert_eq!(lines.len(), 2, "{args:?}: {told:#?}");
+        let json = args.iter().copied().chain(["--format", "json"]);
+        if args != ["token", "cisco", "--min-ttl"] {
+            assert_eq!(home.gatepass(json).run().error(2)["code"], "config", "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn a_near_name_is_suggested() {
+    let home = Home::new();
+    assert!(home.gatepass(["tokn", "x"]).run().failed(2).contains("token"));
+    assert!(home.gatepass(["token", "x", "--min-tl", "1m"]).run().failed(2).contains("--min-ttl"));
+}
+
+#[test]
+fn a_secret_in_an_argument_is_refused_and_not_repeated() {
+    let secret = canary("argument");
+    let (text, home) = (secret.text(), Home::new());
+    let glued = [
+        format!("--client-secret={text}"),
+        format!("--set=client_secret={text}"),
+        format!("-d{text}"),
+    ];
+    for args in [
+        ["token", "cisco", "--client-secret", text].as_slice(),
+        &["token", "cisco", &glued[0]],
+        &["--client-secret", text, "token", "cisco"],
+        &["token", "cisco", "--token", text],
+        &["token", "cisco", "--password", text],
+        &["token", "cisco", text],
+        &["token", text],
+        &["call", "cisco", text],
+        &[text],
+        &["token", "cisco", &glued[2]],
+        &["token", "cisco", "--wait", text],
+        &["token", "cisco", "--set", text],
+        &["token", "cisco", "--format", text],
+    ] {
+        for json in [[].as_slice(), &["--format", "json"]] {
+            let run = home.gatepass(args.iter().chain(json).copied()).run();
+            run.failed(2);
+            // A profile's name is shown, since it must be possible to see what was looked for.
+            if args != ["token", text] {
+                assert_eq!(find_leak(&run.all(), std::slice::from_ref(&secret)), None, "{args:?}");
+            }
+        }
+    }
+    let run = home.gatepass(["token", "cisco", "--client-secret", text]).run();
+    for place in ["file", "env", "command"] {
+        assert!(run.failed(2).contains(place), "{run:#?}");
+    }
+}
+
+#[test]
+fn set_takes_no_secret_and_no_address_and_repeats_neither() {
+    let secret = canary("set");
+    let server = Server::answering([Reply::empty(500)]);
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    for key in ["client_secret", "base_url", "api_url", "api_origins", "provider"] {
+        let set = format!("{key}={}", secret.text());
+        let run = home.gatepass(["token", "cisco", "--set", &set]).run();
+        let told = run.failed(2);
+        assert!(told.contains(key) && told.contains("hint"), "{run:#?}");
+        assert_eq!(find_leak(told, std::slice::from_ref(&secret)), None, "{key}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_closed_stdout_is_no_panic_and_moves_nothing_to_stderr() {
+    let vendor = vendor("cisco");
+    let secret = canary("token");
+    let answer = vendor.token_answer(secret.text());
+    let server = Server::new(move |_, _| Reply::json(200, answer.clone()));
+    let home = Home::with_config(&vendor.profile(&server.url(), ""));
+    for args in [
+        ["token", "cisco"].as_slice(),
+        &["token", "cisco", "--format", "json"],
+        &["token", "cisco", "--format", "header"],
+        &["token", "cisco", "--format", "env"],
+        &["call", "cisco", "/hello"],
+        &["providers"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
+        let run = home.gatepass(args.iter().copied()).run_with_closed_stdout();
+        assert!(run.code.is_some_and(|code| code == 0 || code == 1), "{args:?}: {run:#?}");
+        assert!(!run.stderr.contains("panicked"), "{args:?}: {run:#?}");
+        assert_eq!(find_leak(&run.stderr, std::slice::from_ref(&secret)), None, "{args:?}");
+        assert_eq!(run.stderr, "", "{args:?}");
+    }
+}

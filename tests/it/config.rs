@@ -1,0 +1,6 @@
+//! Where a profile comes from, and what is said of one with a mistake.
+
+mod environment;
+mod mistakes;
+mod places;
+mod values;

@@ -1,0 +1,173 @@
+//! Profiles that the environment defines, where no file does.
+
+use gatepass_tests::{Gatepass, Home, Received, Reply, Server, VENDORS, vendor};
+
+fn server() -> Server {
+    Server::new(|_, request| {
+        let vendor = VENDORS.iter().find(|vendor| vendor.token_path == request.path()).unwrap();
+        Reply::json(200, vendor.token_answer("token-1"))
+    })
+}
+
+fn variables<'home>(command: Gatepass<'home>, all: &[(&str, &str)]) -> Gatepass<'home> {
+    all.iter().fold(command, |command, (name, value)| command.env(name, value))
+}
+
+#[track_caller]
+fn field(request: &Received, name: &str) -> String {
+    let form = request.form();
+    form.into_iter().find(|(key, _)| key == name).unwrap().1
+}
+
+#[test]
+fn a_profile_named_as_its_provider_needs_its_fields_alone() {
+    let server = server();
+    let home = Home::new();
+    let secret = home.write("secret", "from a file\n");
+    let run = variables(
+        home.gatepass(["token", "cisco"]),
+        &[
+            ("GATEPASS_CISCO_CLIENT_ID", "abc"),
+            ("GATEPASS_CISCO_CLIENT_SECRET_FILE", secret.to_str().unwrap()),
+            ("GATEPASS_CISCO_BASE_URL", &server.url()),
+        ],
+    );
+    assert_eq!(run.run().ok(), "token-1\n");
+    let request = server.request();
+    assert_eq!(field(&request, "client_id"), "abc");
+    assert_eq!(field(&request, "client_secret"), "from a file");
+}
+
+#[test]
+fn every_provider_can_be_a_profile_of_the_environment() {
+    let server = server();
+    for vendor in &VENDORS {
+        let home = Home::new();
+        let prefix = format!("GATEPASS_{}_", vendor.id.to_uppercase());
+        let mut command =
+            home.gatepass(["token", vendor.id]).env(&format!("{prefix}BASE_URL"), server.url());
+        for (name, value) in vendor.texts {
+            command = command.env(&format!("{prefix}{}", name.to_uppercase()), value);
+        }
+        for name in vendor.secrets {
+            command = command.env(&format!("{prefix}{}", name.to_uppercase()), "a secret");
+        }
+        assert_eq!(command.run().ok(), "token-1\n");
+    }
+    assert_eq!(server.requests().len(), VENDORS.len());
+}
+
+#[test]
+fn a_hyphen_and_a_dot_become_underscores_and_provider_says_which_vendor() {
+    let server = server();
+    for name in ["cisco-prod.eu", "Cisco.Prod-EU", "cisco_prod_eu"] {
+        let home = Home::new();
+        let run = variables(
+            home.gatepass(["token", name, "--format", "json"]),
+            &[
+                ("GATEPASS_CISCO_PROD_EU_PROVIDER", "cisco"),
+                ("GATEPASS_CISCO_PROD_EU_CLIENT_ID", "abc"),
+                ("GATEPASS_CISCO_PROD_EU_CLIENT_SECRET", "def"),
+                ("GATEPASS_CISCO_PROD_EU_BASE_URL", &server.url()),
+                // Another profile's, whose name begins alike.
+                ("GATEPASS_CISCO_CLIENT_ID", "not this"),
+            ],
+        );
+        let token = run.run().json();
+        assert_eq!((&token["profile"], &token["provider"]), (&name.into(), &"cisco".into()));
+    }
+    assert!(server.requests().iter().all(|request| field(request, "client_id") == "abc"));
+}
+
+#[test]
+fn a_profile_of_the_file_is_never_changed_by_the_environment() {
+    let server = server();
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    let run = variables(
+        home.gatepass(["token", "cisco"]),
+        &[
+            ("GATEPASS_CISCO_CLIENT_ID", "other"),
+            ("GATEPASS_CISCO_CLIENT_SECRET", "other"),
+            ("GATEPASS_CISCO_BASE_URL", "http://127.0.0.1:9"),
+            ("GATEPASS_CISCO_CLIENT_AUTH", "query"),
+            ("GATEPASS_CISCO_NO_SUCH_KEY", "x"),
+            ("GATEPASS_CISCO_TIMEOUT", "nonsense"),
+        ],
+    );
+    assert_eq!(run.run().ok(), "token-1\n");
+    assert_eq!(field(&server.request(), "client_id"), "app-1");
+}
+
+#[test]
+fn a_file_with_other_profiles_leaves_the_environments_alone() {
+    let server = server();
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    let run = variables(
+        home.gatepass(["token", "huawei"]),
+        &[
+            ("GATEPASS_HUAWEI_CLIENT_ID", "h"),
+            ("GATEPASS_HUAWEI_CLIENT_SECRET", "s"),
+            ("GATEPASS_HUAWEI_BASE_URL", &server.url()),
+        ],
+    );
+    assert_eq!(run.run().ok(), "token-1\n");
+    assert_eq!(server.request().path(), "/api/v2/tenant/token");
+}
+
+#[test]
+fn every_kind_of_field_can_come_from_a_variable() {
+    let server = server();
+    let home = Home::new();
+    let run = variables(
+        home.gatepass(["token", "lake"]),
+        &[
+            ("GATEPASS_LAKE_PROVIDER", "celerdata"),
+            ("GATEPASS_LAKE_CLIENT_ID", "a"),
+            ("GATEPASS_LAKE_CLIENT_SECRET", "b"),
+            ("GATEPASS_LAKE_BASE_URL", &server.url()),
+            ("GATEPASS_LAKE_GRANT_TYPE_IN", "body"),
+            ("GATEPASS_LAKE_SCOPE", "all-apis"),
+            ("GATEPASS_LAKE_TIMEOUT", "5s"),
+            ("GATEPASS_LAKE_REQUIRE_SCOPE", "false"),
+            ("GATEPASS_LAKE_API_ORIGINS", "https://a.example.com https://b.example.com"),
+        ],
+    );
+    assert_eq!(run.run().ok(), "token-1\n");
+    assert_eq!(field(&server.request(), "scope"), "all-apis");
+}
+
+#[test]
+fn a_variable_that_is_wrong_is_named_and_its_value_is_not_shown() {
+    let home = Home::new();
+    let good = [("GATEPASS_CISCO_CLIENT_ID", "abc"), ("GATEPASS_CISCO_CLIENT_SECRET", "unsaid-1")];
+    for (name, value) in [
+        ("GATEPASS_CISCO_CLIENT_SECRT", "unsaid-2"),
+        ("GATEPASS_CISCO_CLIENT_SECRET_FILE", "/unsaid-2"),
+        ("GATEPASS_CISCO_TIMEOUT", "unsaid-2"),
+        ("GATEPASS_CISCO_ALLOW_PLAIN_HTTP", "unsaid-2"),
+        ("GATEPASS_CISCO_BASE_URL", "http://unsaid-2.example.com"),
+    ] {
+        let command = variables(home.gatepass(["token", "cisco"]), &good).env(name, value);
+        let run = command.run();
+        let told = run.failed(2);
+        assert!(told.contains(name) || told.contains("BASE_URL"), "{name}: {told}");
+        assert!(!told.contains("unsaid-"), "{told}");
+    }
+    let run = variables(home.gatepass(["token", "cisco"]), &good[..1]).run();
+    assert!(run.failed(2).contains("client_secret"), "{run:#?}");
+}
+
+#[test]
+fn an_empty_secret_is_no_secret() {
+    let home = Home::new();
+    let empty = home.write("empty", "\n");
+    for (name, value) in [
+        ("GATEPASS_CISCO_CLIENT_SECRET", ""),
+        ("GATEPASS_CISCO_CLIENT_SECRET_FILE", empty.to_str().unwrap()),
+    ] {
+        let command = home.gatepass(["token", "cisco"]).env("GATEPASS_CISCO_CLIENT_ID", "abc");
+        let run =
+            command.env("GATEPASS_CISCO_BASE_URL", "http://127.0.0.1:9").env(name, value).run();
+        assert!(run.failed(2).contains("empty"), "{run:#?}");
+    }
+}

@@ -1,0 +1,283 @@
+//! One clear sentence and a hint for each mistake, and never a value.
+
+use gatepass_testkit::{Canary, find_leak};
+use gatepass_tests::{Home, Run};
+use insta::assert_snapshot;
+
+/// What is said of a profile `cisco` with these lines; the secret in it is never shown, with or
+/// without JSON.
+#[track_caller]
+fn told(lines: &str) -> String {
+    told_of(&format!("[profiles.cisco]\n{lines}\nclient_secret = \"{SECRET}\"\n"), "cisco", &[])
+}
+
+#[track_caller]
+fn told_of(config: &str, profile: &str, more: &[&str]) -> String {
+    let home = Home::new();
+    let path = home.write("c.toml", config);
+    let run = |more: &[&str]| {
+        let args = ["token", profile, "--wait", "0s"].into_iter().chain(more.iter().copied());
+        home.gatepass(args).config(&path).run()
+    };
+    let text = run(more);
+    let json = run(&[more, &["--format", "json"]].concat());
+    let said = redacted(&home, &text);
+    let error = json.error(2);
+    assert_eq!(error["code"], "config", "{error}");
+    assert!(error["hint"].is_string(), "no hint: {error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(!message.contains('\n') && text.stderr.contains(message), "{said}");
+    said
+}
+
+#[track_caller]
+fn redacted(home: &Home, run: &Run) -> String {
+    let secret = [Canary::of("secret", SECRET)];
+    assert_eq!(find_leak(run.failed(2), &secret), None, "{run:#?}");
+    let folder = format!("{}/", home.path("").display().to_string().trim_end_matches('/'));
+    run.stderr.replace(&folder, "").trim_end().to_owned()
+}
+
+/// The value of everything that must not be shown.
+const SECRET: &str = "unsaid-secret-of-the-tests";
+
+#[test]
+fn an_unknown_profile() {
+    assert_snapshot!(told_of("[profiles.cisco-prod]\n", "cisco-prd", &[]), @r"
+    gatepass: no profile `cisco-prd` in c.toml
+      hint: did you mean `cisco-prod`?
+    ");
+    assert_snapshot!(told_of("[profiles.a]\n", "huawei", &[]), @r"
+    gatepass: no profile `huawei` in c.toml
+      hint: write [profiles.huawei] into the config file, or set GATEPASS_HUAWEI_DOMAIN, GATEPASS_HUAWEI_CLIENT_ID, GATEPASS_HUAWEI_CLIENT_SECRET
+    ");
+    assert_snapshot!(told_of("[profiles.a]\n", "xyzzy", &[]), @r"
+    gatepass: no profile `xyzzy` in c.toml
+      hint: write [profiles.xyzzy] into the config file, or set GATEPASS_XYZZY_PROVIDER and its fields
+    ");
+    assert_snapshot!(told_of("[profiles.a]\n", "../a", &[]), @r"
+    gatepass: `..a` is not a profile's name
+      hint: a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit
+    ");
+}
+
+#[test]
+fn an_unknown_provider() {
+    let of = |provider| told_of(&format!("[profiles.p]\nprovider = \"{provider}\"\n"), "p", &[]);
+    assert_snapshot!(of("cizco"), @r"
+    gatepass: p: c.toml:2: no provider `cizco` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
+      hint: did you mean `cisco`?
+    ");
+    assert_snapshot!(of("Bright Pattern"), @r#"
+    gatepass: p: c.toml:2: no provider `Bright Pattern` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
+      hint: did you mean provider = "configapi"?
+    "#);
+    assert_snapshot!(of("zscaler"), @r#"
+    gatepass: p: c.toml:2: no provider `zscaler` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
+      hint: did you mean provider = "cloudneeti"?
+    "#);
+    assert_snapshot!(of("xyzzy"), @r"
+    gatepass: p: c.toml:2: no provider `xyzzy` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
+      hint: a provider of another crate is linked only if some code names it: `use provider_acme as _;`
+    ");
+    assert_snapshot!(told_of("[profiles.p]\nclient_id = \"a\"\n", "p", &[]), @r#"
+    gatepass: p: c.toml:1: no provider `p` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
+      hint: which vendor? set provider = "…" in the profile
+    "#);
+}
+
+#[test]
+fn an_unknown_key() {
+    assert_snapshot!(told("client_id = \"a\"\nclient_secrt = \"b\""), @r"
+    gatepass: cisco/cisco: c.toml:3: unknown key `client_secrt`
+      hint: did you mean `client_secret`?
+    ");
+    assert_snapshot!(told("client_id = \"a\"\nbase-url = \"b\""), @r"
+    gatepass: cisco/cisco: c.toml:3: unknown key `base-url`
+      hint: did you mean `base_url`?
+    ");
+    assert_snapshot!(told("client_id = \"a\"\nxyzzy = \"b\""), @r"
+    gatepass: cisco/cisco: c.toml:3: unknown key `xyzzy`
+      hint: `gatepass providers` lists the keys of cisco
+    ");
+    assert_snapshot!(told("client_id = \"a\"\ndomain = \"b\""), @r"
+    gatepass: cisco/cisco: c.toml:3: unknown key `domain`
+      hint: `gatepass providers` lists the keys of cisco
+    ");
+}
+
+#[test]
+fn an_unknown_environment_or_choice() {
+    assert_snapshot!(told("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
+    gatepass: cisco/cisco: c.toml:3: `environment` has an unknown value
+      hint: cisco has: cloudsso, id
+    ");
+    assert_snapshot!(told("client_id = \"a\"\nclient_auth = \"unsaid-secret\""), @r"
+    gatepass: cisco/cisco: c.toml:3: `client_auth` has an unknown value
+      hint: it is one of: form, basic, query
+    ");
+    assert_snapshot!(told("client_id = \"a\"\ntoken_charset = \"unsaid-secret\""), @r"
+    gatepass: cisco/cisco: c.toml:3: `token_charset` has an unknown value
+      hint: it is one of: b64token, vschar-no-space
+    ");
+    let config = "[profiles.lake]\nprovider = \"celerdata\"\nenvironment = \"prod\"\n\
+                  client_id = \"a\"\nclient_secret = \"b\"\n";
+    assert_snapshot!(told_of(config, "lake", &[]), @r"
+    gatepass: celerdata/lake: c.toml:3: `environment` has an unknown value
+      hint: celerdata has no environments: leave it out
+    ");
+}
+
+#[test]
+fn a_missing_value() {
+    assert_snapshot!(told(""), @r"
+    gatepass: cisco/cisco: c.toml:1: `client_id` is missing
+      hint: client_id: the key of your application in the API console
+    ");
+    assert_snapshot!(told_of("[profiles.cisco]\nclient_id = \"a\"\n", "cisco", &[]), @r"
+    gatepass: cisco/cisco: c.toml:1: `client_secret` is missing
+      hint: client_secret: the client secret of the same application
+    ");
+    assert_snapshot!(told("client_id = \"\""), @r"
+    gatepass: cisco/cisco: c.toml:2: `client_id` is empty
+      hint: client_id: the key of your application in the API console
+    ");
+    let config =
+        "[profiles.iam]\nprovider = \"huawei\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
+    assert_snapshot!(told_of(config, "iam", &[]), @r"
+    gatepass: huawei/iam: c.toml:1: `domain` is missing
+      hint: domain: the user access domain, such as acme.huaweioneaccess.com
+    ");
+}
+
+#[test]
+fn a_wrong_type() {
+    assert_snapshot!(told("client_id = 5"), @r#"
+    gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a number
+      hint: write it in quotes: client_id = "…"
+    "#);
+    assert_snapshot!(told("client_id = [\"unsaid-secret\"]"), @r#"
+    gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a list
+      hint: write it in quotes: client_id = "…"
+    "#);
+    assert_snapshot!(told("client_id = 1979-05-27"), @r#"
+    gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a date
+      hint: write it in quotes: client_id = "…"
+    "#);
+    assert_snapshot!(told("client_id = \"a\"\nallow_plain_http = \"yes\""), @r"
+    gatepass: cisco/cisco: c.toml:3: `allow_plain_http` must be true or false, not a text
+      hint: write it without quotes: allow_plain_http = true
+    ");
+    assert_snapshot!(told("client_id = \"a\"\ntimeout = 5"), @r#"
+    gatepass: cisco/cisco: c.toml:3: `timeout` must be a text, not a number
+      hint: write it in quotes: timeout = "…"
+    "#);
+    assert_snapshot!(told("client_id = \"a\"\ntimeout = \"unsaid-secret\""), @r"
+    gatepass: cisco/cisco: c.toml:3: `timeout` is not a duration
+      hint: write it like 90s, 10m or 1h30m
+    ");
+    assert_snapshot!(told("client_id = \"a\"\napi_origins = \"unsaid-secret\""), @r"
+    gatepass: cisco/cisco: c.toml:3: `api_origins` is refused: the address is not a URL like https://host/path
+      hint: write it like https://host:port/path
+    ");
+    assert_snapshot!(told("client_id = { fil = \"unsaid-secret\" }"), @r#"
+    gatepass: cisco: c.toml:2: `client_id`: no reference is called `fil`; did you mean `file`?
+      hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
+    "#);
+    assert_snapshot!(told("client_id = { env = \"A\", file = \"B\" }"), @r#"
+    gatepass: cisco: c.toml:2: `client_id`: a reference has exactly one key
+      hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
+    "#);
+    assert_snapshot!(told("client_id = { command = \"unsaid-secret\" }"), @r#"
+    gatepass: cisco: c.toml:2: `client_id`: `command` is a list of words, since no shell reads it
+      hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
+    "#);
+}
+
+#[test]
+fn an_address_that_could_mislead() {
+    let base = |url: &str| told(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
+    assert_snapshot!(base("https://me:unsaid-secret@vendor.example.com"), @r"
+    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not hold a user name or password
+      hint: credentials have their own keys in the profile
+    ");
+    assert_snapshot!(base("https://vendor.example.com/?key=unsaid-secret"), @r"
+    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not have a query (?…)
+      hint: write it like https://host:port/path
+    ");
+    assert_snapshot!(base("https://vendor.example.com/#unsaid-secret"), @r"
+    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not have a fragment (#…)
+      hint: write it like https://host:port/path
+    ");
+    assert_snapshot!(base("http://vendor.example.com"), @r"
+    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address is plain http and not on this machine
+      hint: use https, or set allow_plain_http = true in the profile
+    ");
+    assert_snapshot!(base("vendor.example.com/unsaid-secret"), @r"
+    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address is not a URL like https://host/path
+      hint: write it like https://host:port/path
+    ");
+    assert_snapshot!(base("https://vendor.example.com/../unsaid-secret"), @r"
+    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not have . or .. in its path
+      hint: write it like https://host:port/path
+    ");
+    assert_snapshot!(base("ftp://vendor.example.com"), @r"
+    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must begin with https://
+      hint: write it like https://host:port/path
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_a_config() {
+    let of = |config: &str| told_of(config, "cisco", &[]);
+    assert_snapshot!(of("[profiles.cisco]\nclient_secret = unsaid-secret-of-the-tests\n"), @r#"
+    gatepass: c.toml:2: not valid TOML: string values must be quoted, expected literal string
+      hint: texts stand in quotes: client_id = "abc"
+    "#);
+    assert_snapshot!(of("[profiles.cisco]\nclient_secret = \"unsaid-secret-of-the-tests\n"), @r#"
+    gatepass: c.toml:2: not valid TOML
+      hint: texts stand in quotes: client_id = "abc"
+    "#);
+    assert_snapshot!(of("[profiles.cisco]\na = \"1\"\na = \"unsaid-secret-of-the-tests\"\n"), @r#"
+    gatepass: c.toml:3: not valid TOML: duplicate key
+      hint: texts stand in quotes: client_id = "abc"
+    "#);
+    assert_snapshot!(of("[profile.cisco]\nclient_secret = \"unsaid-secret-of-the-tests\"\n"), @r"
+    gatepass: c.toml:1: unknown key `profile` at the top level
+      hint: a profile begins with [profiles.NAME]
+    ");
+    assert_snapshot!(of("profiles = \"unsaid-secret-of-the-tests\"\n"), @r"
+    gatepass: c.toml:1: `profiles` must be a table
+      hint: a profile begins with [profiles.NAME]
+    ");
+    assert_snapshot!(of("[profiles]\ncisco = \"unsaid-secret-of-the-tests\"\n"), @r"
+    gatepass: c.toml:2: `profiles.cisco` must be a table
+      hint: write [profiles.cisco] on a line of its own
+    ");
+    assert_snapshot!(of("[profiles.\"-x\"]\n"), @r"
+    gatepass: c.toml:1: `-x` is not a profile's name
+      hint: a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit
+    ");
+}
+
+#[test]
+fn what_set_does_not_take() {
+    let config = format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\n");
+    let set = |set: &str| told_of(&config, "cisco", &["--set", set]);
+    assert_snapshot!(set("client_secret=unsaid-secret-of-the-tests"), @r"
+    gatepass: cisco/cisco: --set client_secret: a secret cannot be set on the command line
+      hint: arguments are visible to every user of this machine: write it into the profile
+    ");
+    assert_snapshot!(set("base_url=https://unsaid-secret-of-the-tests"), @r"
+    gatepass: cisco/cisco: --set base_url: an address cannot be set on the command line
+      hint: arguments are visible to every user of this machine: write it into the profile
+    ");
+    assert_snapshot!(set("client_secrt=unsaid-secret-of-the-tests"), @r"
+    gatepass: cisco/cisco: --set: unknown key `client_secrt`
+      hint: did you mean `client_secret`?
+    ");
+    assert_snapshot!(set("environment=unsaid-secret-of-the-tests"), @r"
+    gatepass: cisco/cisco: --set: `environment` has an unknown value
+      hint: cisco has: cloudsso, id
+    ");
+}

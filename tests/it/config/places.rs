@@ -1,0 +1,139 @@
+//! Which config file is read, and which never is.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use gatepass_tests::{Home, Reply, Server, vendor};
+
+/// A server that answers with the id it was asked by, and a config for that id.
+fn server() -> (Server, impl Fn(&str) -> String) {
+    let server = Server::new(|_, request| {
+        let form = request.form();
+        let id = &form.iter().find(|(name, _)| name == "client_id").unwrap().1;
+        Reply::json(200, vendor("cisco").token_answer(&format!("for-{id}")))
+    });
+    let url = server.url();
+    let config = move |id: &str| {
+        vendor("cisco")
+            .profile(&url, "")
+            .replace("client_id = \"app-1\"", &format!("client_id = \"{id}\""))
+    };
+    (server, config)
+}
+
+#[test]
+fn the_option_wins_over_the_variable_and_that_over_the_users_folder() {
+    let (_server, config) = server();
+    let home = Home::with_config(&config("folder"));
+    let (option, variable) = (
+        home.write("option.toml", &config("option")),
+        home.write("variable.toml", &config("variable")),
+    );
+    let token = || home.gatepass(["token", "cisco"]);
+    assert_eq!(token().run().ok(), "for-folder\n");
+    assert_eq!(token().env("GATEPASS_CONFIG", &variable).run().ok(), "for-variable\n");
+    assert_eq!(token().env("GATEPASS_CONFIG", "").run().ok(), "for-folder\n");
+    let run = token().env("GATEPASS_CONFIG", &variable).config(&option).run();
+    assert_eq!(run.ok(), "for-option\n");
+}
+
+#[test]
+fn without_an_xdg_folder_it_is_the_one_in_home() {
+    let (_server, config) = server();
+    let home = Home::new();
+    home.write(".config/gatepass/config.toml", &config("home"));
+    let token = || home.gatepass(["token", "cisco"]);
+    assert_eq!(token().without_env("XDG_CONFIG_HOME").run().ok(), "for-home\n");
+    assert_eq!(token().env("XDG_CONFIG_HOME", "").run().ok(), "for-home\n");
+    token().run().failed(2);
+}
+
+#[test]
+fn nothing_in_the_current_folder_is_read() {
+    let (server, config) = server();
+    let home = Home::new();
+    for name in [
+        "config.toml",
+        "gatepass.toml",
+        ".gatepass.toml",
+        "gatepass/config.toml",
+        ".config/gatepass/config.toml",
+        ".gatepass/config.toml",
+    ] {
+        home.write(&format!("work/{name}"), &config("current"));
+    }
+    let token = || home.gatepass(["token", "cisco"]);
+    token().run().failed(2);
+    // The XDG specification: a relative path is to be ignored.
+    token().env("XDG_CONFIG_HOME", ".").run().failed(2);
+    token().env("XDG_CONFIG_HOME", ".config").run().failed(2);
+    token().without_env("XDG_CONFIG_HOME").without_env("HOME").run().failed(2);
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_named_file_that_is_not_there_is_an_error_and_no_other_is_read() {
+    let (server, config) = server();
+    let home = Home::with_config(&config("folder"));
+    let missing = home.path("missing.toml");
+    let run = home.gatepass(["token", "cisco"]).config(&missing).run();
+    assert!(run.failed(2).contains("missing.toml"), "{run:#?}");
+    let run = home.gatepass(["token", "cisco"]).env("GATEPASS_CONFIG", &missing).run();
+    assert!(run.failed(2).contains("missing.toml"), "{run:#?}");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_config_that_others_may_write_is_refused() {
+    let (server, config) = server();
+    let home = Home::new();
+    for mode in [0o620, 0o602, 0o666, 0o777] {
+        let path = home.write_as("config.toml", &config("x"), mode);
+        let run = home.gatepass(["token", "cisco"]).config(&path).run();
+        assert!(run.failed(2).contains("chmod go-w"), "{mode:o}: {run:#?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_literal_secret_is_for_a_file_that_its_owner_alone_can_read() {
+    let (server, config) = server();
+    let home = Home::new();
+    for mode in [0o640, 0o604, 0o644, 0o610] {
+        let path = home.write_as("config.toml", &config("x"), mode);
+        let run = home.gatepass(["token", "cisco"]).config(&path).run();
+        let told = run.failed(2);
+        assert!(told.contains("client_secret") && told.contains("chmod 600"), "{mode:o}: {told}");
+        assert!(!told.contains("of-the-tests"), "{told}");
+    }
+    assert_eq!(server.connections(), 0);
+    for mode in [0o600, 0o400, 0o700] {
+        let path = home.write_as("config.toml", &config("private"), mode);
+        assert_eq!(home.gatepass(["token", "cisco"]).config(&path).run().ok(), "for-private\n");
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_config_of_references_and_what_it_refers_to_may_be_readable_by_others() {
+    let (server, _) = server();
+    let home = Home::new();
+    home.write_as("secret.txt", "s\n", 0o644);
+    let config =
+        vendor("cisco").profile_with(&server.url(), "", |_| "{ file = \"secret.txt\" }".into());
+    let path = home.write_as("config.toml", &config, 0o644);
+    assert_eq!(home.gatepass(["token", "cisco"]).config(&path).run().ok(), "for-app-1\n");
+}
+
+#[test]
+fn a_config_may_be_a_symlink_and_its_paths_begin_where_the_link_is() {
+    let (server, _) = server();
+    let home = Home::new();
+    let config =
+        vendor("cisco").profile_with(&server.url(), "", |_| "{ file = \"secret.txt\" }".into());
+    home.write("mount/..data/config.toml", &config);
+    home.write("mount/secret.txt", "s");
+    symlink("..data/config.toml", home.path("mount/config.toml")).unwrap();
+    let path = home.path("mount/config.toml");
+    assert_eq!(home.gatepass(["token", "cisco"]).config(&path).run().ok(), "for-app-1\n");
+}

@@ -1,0 +1,173 @@
+//! Where a value comes from: a literal, a variable, a file, a command, systemd, stdin, `--set`.
+
+use gatepass_tests::{Gatepass, Home, Reply, Run, Server, vendor};
+
+fn server() -> Server {
+    Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))])
+}
+
+/// Runs `token` with this reference as the secret, and `more` of the environment.
+fn run(
+    home: &Home,
+    server: &Server,
+    secret: &str,
+    more: impl Fn(Gatepass<'_>) -> Gatepass<'_>,
+) -> Run {
+    let config = vendor("cisco").profile_with(&server.url(), "", |_| secret.to_owned());
+    let path = home.write("config.toml", &config);
+    more(home.gatepass(["token", "cisco"]).config(&path)).run()
+}
+
+/// The secret that the vendor was sent for this reference.
+#[track_caller]
+fn sent(home: &Home, secret: &str, more: impl Fn(Gatepass<'_>) -> Gatepass<'_>) -> String {
+    let server = server();
+    assert_eq!(run(home, &server, secret, more).ok(), "token-1\n");
+    let form = server.request().form();
+    form.into_iter().find(|(name, _)| name == "client_secret").unwrap().1
+}
+
+#[test]
+fn a_variable_is_taken_as_it_is() {
+    let secret = sent(&Home::new(), "{ env = \"S\" }", |command| command.env("S", " a b\n"));
+    assert_eq!(secret, " a b\n");
+}
+
+#[test]
+fn one_trailing_newline_of_a_file_is_dropped() {
+    let home = Home::new();
+    for (text, wanted) in [
+        ("s", "s"),
+        ("s\n", "s"),
+        ("s\r\n", "s"),
+        ("s\n\n", "s\n"),
+        (" s \n", " s "),
+        ("a\nb\n", "a\nb"),
+    ] {
+        home.write("secret", text);
+        assert_eq!(sent(&home, "{ file = \"secret\" }", |command| command), wanted, "{text:?}");
+    }
+}
+
+#[test]
+fn a_files_path_is_absolute_or_begins_at_the_config() {
+    let home = Home::new();
+    let path = home.write("below/secret", "s");
+    home.write("work/below/secret", "of the current folder");
+    assert_eq!(sent(&home, "{ file = \"below/secret\" }", |command| command), "s");
+    let absolute = format!("{{ file = \"{}\" }}", path.display());
+    assert_eq!(sent(&home, &absolute, |command| command), "s");
+}
+
+#[test]
+fn a_commands_output_is_taken_without_a_shell() {
+    let home = Home::new();
+    let printf = "{ command = [\"printf\", \"%s\\\\n\", \"$HOME; a b\"] }";
+    assert_eq!(sent(&home, printf, |command| command), "$HOME; a b");
+    home.write_as("ask.sh", "#!/bin/sh\necho from-a-script\n", 0o700);
+    assert_eq!(sent(&home, "{ command = [\"./ask.sh\"] }", |command| command), "from-a-script");
+}
+
+#[test]
+fn a_systemd_credential_is_found_by_its_name() {
+    let home = Home::new();
+    home.write("credentials/cisco", "from systemd\n");
+    let folder = home.path("credentials");
+    let secret = sent(&home, "{ systemd = \"cisco\" }", |command| {
+        command.env("CREDENTIALS_DIRECTORY", &folder)
+    });
+    assert_eq!(secret, "from systemd");
+}
+
+#[test]
+fn standard_input_is_read_where_the_profile_says_so() {
+    let secret = sent(&Home::new(), "{ stdin = true }", |command| command.stdin("from stdin\n"));
+    assert_eq!(secret, "from stdin");
+}
+
+#[test]
+fn a_text_may_be_a_reference_too() {
+    let server = server();
+    let home = Home::new();
+    home.write("id", "id-of-a-file\n");
+    let config = "[profiles.cisco]\nbase_url = { env = \"BASE\" }\nclient_id = { file = \"id\" }\n\
+                  client_secret = { command = [\"printf\", \"s\"] }\n";
+    let path = home.write("config.toml", config);
+    let command = home.gatepass(["token", "cisco"]).config(&path).env("BASE", server.url());
+    assert_eq!(command.run().ok(), "token-1\n");
+    let form = server.request().form();
+    assert!(form.contains(&("client_id".into(), "id-of-a-file".into())), "{form:?}");
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_makes_no_request() {
+    let home = Home::new();
+    home.write("empty", "\n");
+    home.write("odd", "\u{0}");
+    std::fs::write(home.path("latin-1"), b"caf\xe9").unwrap();
+    let server = server();
+    for (reference, named) in [
+        ("{ env = \"NOT_SET\" }", "NOT_SET"),
+        ("{ file = \"missing\" }", "missing"),
+        ("{ file = \".\" }", "client_secret"),
+        ("{ file = \"empty\" }", "empty"),
+        ("{ file = \"latin-1\" }", "UTF-8"),
+        ("{ command = [\"no-such-program-anywhere\"] }", "no-such-program-anywhere"),
+        ("{ command = [\"false\"] }", "false"),
+        ("{ command = [\"true\"] }", "true"),
+        ("{ command = [\"sh\", \"-c\", \"echo unsaid-word; exit 7\"] }", "(7)"),
+        ("{ systemd = \"x\" }", "CREDENTIALS_DIRECTORY"),
+        ("{ stdin = true }", "standard input"),
+        ("{ keyring = \"x\" }", "keyring"),
+        ("\"\"", "empty"),
+    ] {
+        let run = run(&home, &server, reference, |command| command);
+        let told = run.failed(2);
+        assert!(told.contains(named) && told.contains("client_secret"), "{reference}: {told}");
+        assert!(told.contains("cisco/cisco") || told.contains("cisco:"), "{reference}: {told}");
+        assert!(told.contains("hint"), "{reference}: {told}");
+        assert!(!told.contains("unsaid-word"), "{told}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn set_changes_a_text_for_one_call() {
+    let server = server();
+    let home =
+        Home::with_config(&vendor("cisco").profile(&server.url(), "client_auth = \"basic\""));
+    let args = ["token", "cisco", "--set", "client_id=other=1", "--set", "client_auth=form"];
+    home.gatepass(args).run().ok();
+    let form = server.request().form();
+    assert!(form.contains(&("client_id".into(), "other=1".into())), "{form:?}");
+    for set in
+        ["client_auth=nonsense", "no_such_key=1", "timeout=soon", "environment=moon", "client_id="]
+    {
+        home.gatepass(["token", "cisco", "--set", set]).run().failed(2);
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_private_ca_and_plain_http_are_the_profiles_choice() {
+    let home = Home::new();
+    let config = |more: &str| {
+        home.write(
+            "config.toml",
+            &format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"b\"\n{more}\n"),
+        )
+    };
+    // 192.0.2.0/24 is for documentation: nobody is there, and no packet should leave.
+    let plain = "base_url = \"http://192.0.2.1:9\"\ntimeout = \"1ms\"";
+    let run = |path: &std::path::Path| {
+        home.gatepass(["token", "cisco", "--wait", "0s"]).config(path).run()
+    };
+    let refused = run(&config(plain));
+    assert!(refused.failed(2).contains("allow_plain_http"), "{refused:#?}");
+    let allowed = run(&config(&format!("{plain}\nallow_plain_http = true")));
+    let told = allowed.failed(6);
+    assert!(told.contains("warning") && told.contains("unencrypted"), "{told}");
+    home.write("ca.pem", "no certificate");
+    let run = run(&config("base_url = \"https://127.0.0.1:9\"\nca_file = \"ca.pem\""));
+    assert!(run.failed(2).contains("ca"), "{run:#?}");
+}

@@ -1,0 +1,311 @@
+//! The bytes that go to each vendor, for the configuration as it is documented.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepass_tests::{Home, Received, Reply, Server, Vendor, vendor};
+use serde_json::json;
+
+/// What the vendor is sent for a profile with `more` in it. The command gets a token for it.
+#[track_caller]
+fn sent(vendor: &Vendor, more: &str) -> Received {
+    sent_below(vendor, "", more)
+}
+
+/// The same with a `base_url` that has a path.
+#[track_caller]
+fn sent_below(vendor: &Vendor, below: &str, more: &str) -> Received {
+    let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
+    let home = Home::with_config(&vendor.profile(&format!("{}{below}", server.url()), more));
+    assert_eq!(home.gatepass(["token", vendor.id]).run().ok(), "token-1\n");
+    server.request()
+}
+
+/// The same for a profile written out, with `BASE` where the address goes.
+#[track_caller]
+fn sent_for(profile: &str, config: &str) -> Received {
+    let answer = vendor(profile).token_answer("token-1");
+    let server = Server::answering([Reply::json(200, answer)]);
+    let home = Home::with_config(&config.replace("BASE", &server.url()));
+    assert_eq!(home.gatepass(["token", profile]).run().ok(), "token-1\n");
+    server.request()
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
+fn is(pairs: &[(String, String)], wanted: &[(&str, &str)]) -> bool {
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    pairs == wanted
+}
+
+#[track_caller]
+fn assert_form(request: &Received, wanted: &[(&str, &str)]) {
+    assert!(is(&request.form(), wanted), "{request:#?}");
+}
+
+#[test]
+fn every_token_request_is_a_bounded_post_that_says_who_asks() {
+    for vendor in &gatepass_tests::VENDORS {
+        let request = sent(vendor, "");
+        assert_eq!((request.method.as_str(), request.path()), ("POST", vendor.token_path));
+        assert_eq!(request.header("accept"), Some("application/json"));
+        let agent = request.header("user-agent").unwrap();
+        assert!(agent.starts_with("gatepass/"), "{agent}");
+        for absent in ["accept-encoding", "cookie", "referer", "origin", "traceparent"] {
+            assert_eq!(request.header(absent), None, "{}: {absent}", vendor.id);
+        }
+    }
+}
+
+#[test]
+fn a_base_url_may_carry_a_path_that_the_vendors_own_follows() {
+    for vendor in &gatepass_tests::VENDORS {
+        for below in ["/behind/a-proxy", "/behind/a-proxy/"] {
+            let request = sent_below(vendor, below, "");
+            assert_eq!(request.path(), format!("/behind/a-proxy{}", vendor.token_path));
+        }
+    }
+}
+
+#[test]
+fn cisco_gets_id_and_secret_in_a_form() {
+    let request = sent(vendor("cisco"), "");
+    assert_eq!(request.target, "/as/token.oauth2");
+    assert_eq!(request.header("authorization"), None);
+    assert_form(
+        &request,
+        &[
+            ("grant_type", "client_credentials"),
+            ("client_id", "app-1"),
+            ("client_secret", "client_secret-of-the-tests"),
+        ],
+    );
+    assert_eq!(sent(vendor("cisco"), "client_auth = \"form\"").body, request.body);
+}
+
+#[test]
+fn ciscos_environment_chooses_the_path_even_with_a_base_url() {
+    assert_eq!(sent(vendor("cisco"), "environment = \"cloudsso\"").target, "/as/token.oauth2");
+    let okta = sent(vendor("cisco"), "environment = \"id\"");
+    assert_eq!(okta.target, "/oauth2/default/v1/token");
+    assert_eq!(okta.form().len(), 3);
+}
+
+#[test]
+fn cisco_by_basic_has_the_secret_in_the_header_alone() {
+    let request = sent(vendor("cisco"), "client_auth = \"basic\"");
+    let wanted = basic("app-1:client_secret-of-the-tests");
+    assert_eq!(request.header("authorization"), Some(wanted.as_str()));
+    assert_form(&request, &[("grant_type", "client_credentials")]);
+}
+
+#[test]
+fn cisco_by_query_sends_postmans_form_and_an_empty_body() {
+    let request = sent(vendor("cisco"), "client_auth = \"query\"");
+    let wanted = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "app-1"),
+        ("client_secret", "client_secret-of-the-tests"),
+    ];
+    assert!(is(&request.query(), &wanted), "{request:#?}");
+    assert_eq!((request.body.len(), request.header("authorization")), (0, None));
+}
+
+#[test]
+fn cloudneeti_gets_json_and_the_gateways_key() {
+    let request = sent(vendor("cloudneeti"), "");
+    assert_eq!(request.target, "/api/authorize/license/license-1/token");
+    assert_eq!(request.header("ocp-apim-subscription-key"), Some("subscription_key-of-the-tests"));
+    assert_eq!(request.header("authorization"), None);
+    let wanted =
+        json!({"APIApplicationId": "app-1", "Secret": "api_application_secret-of-the-tests"});
+    assert_eq!(request.json(), wanted);
+}
+
+#[test]
+fn an_account_id_asks_cloudneeti_for_the_accounts_token() {
+    let request = sent(vendor("cloudneeti"), "account_id = \"account 1\"");
+    assert_eq!(request.path(), "/api/authorize/license/license-1/token");
+    assert!(is(&request.query(), &[("accountId", "account 1")]), "{request:#?}");
+}
+
+#[test]
+fn cloudneetis_path_prefix_may_be_another_or_none() {
+    let path = |more: &str| sent(vendor("cloudneeti"), more).target;
+    assert_eq!(path("path_prefix = \"\""), "/authorize/license/license-1/token");
+    assert_eq!(path("path_prefix = \"/api\""), "/api/authorize/license/license-1/token");
+    let below = sent_below(vendor("cloudneeti"), "/cloudneeti/", "path_prefix = \"\"");
+    assert_eq!(below.target, "/cloudneeti/authorize/license/license-1/token");
+}
+
+#[test]
+fn an_id_in_a_path_is_encoded() {
+    let config = "[profiles.cloudneeti]\nbase_url = \"BASE\"\nlicense_id = \"a/b?c\"\n\
+                  api_application_id = \"q\\\"\"\napi_application_secret = \"s\\\"\\\\\"\n\
+                  subscription_key = \"k\"\n";
+    let request = sent_for("cloudneeti", config);
+    assert_eq!(request.target, "/api/authorize/license/a%2Fb%3Fc/token");
+    assert_eq!(request.json(), json!({"APIApplicationId": "q\"", "Secret": "s\"\\"}));
+}
+
+#[test]
+fn celerdata_gets_basic_and_the_grant_type_in_the_query() {
+    let request = sent(vendor("celerdata"), "");
+    assert_eq!(request.target, "/api/1.0/token?grant_type=client_credentials");
+    let wanted = basic("app-1:client_secret-of-the-tests");
+    assert_eq!(request.header("authorization"), Some(wanted.as_str()));
+    assert_eq!(request.body.len(), 0);
+}
+
+#[test]
+fn celerdatas_grant_type_in_the_body_brings_a_scope_along() {
+    let more = "grant_type_in = \"body\"\nscope = \"all-apis\"";
+    let request = sent(vendor("celerdata"), more);
+    assert_eq!(request.target, "/api/1.0/token");
+    assert_form(&request, &[("grant_type", "client_credentials"), ("scope", "all-apis")]);
+    let without = sent(vendor("celerdata"), "grant_type_in = \"body\"");
+    assert_form(&without, &[("grant_type", "client_credentials")]);
+}
+
+#[test]
+fn huawei_gets_id_and_secret_in_a_form_or_by_basic() {
+    let request = sent(vendor("huawei"), "");
+    assert_eq!(request.target, "/api/v2/tenant/token");
+    assert_eq!(request.header("authorization"), None);
+    assert_form(
+        &request,
+        &[
+            ("grant_type", "client_credentials"),
+            ("client_id", "app-1"),
+            ("client_secret", "client_secret-of-the-tests"),
+        ],
+    );
+    let request = sent(vendor("huawei"), "client_auth = \"basic\"");
+    let wanted = basic("app-1:client_secret-of-the-tests");
+    assert_eq!(request.header("authorization"), Some(wanted.as_str()));
+    assert_form(&request, &[("grant_type", "client_credentials")]);
+}
+
+#[test]
+fn huaweis_id_token_is_handed_out_where_the_profile_wants_it() {
+    let vendor = vendor("huawei");
+    let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
+    let home = Home::with_config(&vendor.profile(&server.url(), "use_token = \"id_token\""));
+    assert_eq!(home.gatepass(["token", "huawei"]).run().ok(), "ID-7Q\n");
+}
+
+#[test]
+fn configapi_gets_a_form_with_the_hosts_name_as_scope() {
+    let form = |scope| {
+        [
+            ("grant_type", "client_credentials"),
+            ("client_id", "sheila.thomas"),
+            ("client_secret", "client_secret-of-the-tests"),
+            ("scope", scope),
+        ]
+    };
+    let request = sent(vendor("configapi"), "");
+    assert_eq!(request.target, "/configapi/v2/oauth/token");
+    assert_eq!(request.header("authorization"), None);
+    assert_form(&request, &form("acme.brightpattern.com"));
+    let request = sent(vendor("configapi"), "scope = \"other.example.com\"");
+    assert_form(&request, &form("other.example.com"));
+    let v3 = sent(vendor("configapi"), "api_version = \"v3\"");
+    assert_eq!(v3.target, "/configapi/v3/oauth/token");
+}
+
+#[test]
+fn configapis_scope_is_the_hosts_name_alone() {
+    for (host, scope) in [
+        ("acme.brightpattern.com:8443", "acme.brightpattern.com"),
+        ("https://acme.brightpattern.com:8443", "acme.brightpattern.com"),
+    ] {
+        let config = format!(
+            "[profiles.configapi]\nbase_url = \"BASE\"\nhost = \"{host}\"\n\
+             client_id = \"a\"\nclient_secret = \"b\"\n"
+        );
+        let request = sent_for("configapi", &config);
+        assert!(request.form().contains(&("scope".into(), scope.into())), "{host}: {request:#?}");
+    }
+    // Without a host it is the name in base_url.
+    let config =
+        "[profiles.configapi]\nbase_url = \"BASE\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
+    let request = sent_for("configapi", config);
+    assert!(request.form().contains(&("scope".into(), "127.0.0.1".into())), "{request:#?}");
+}
+
+#[test]
+fn a_host_of_configapi_needs_no_base_url() {
+    let vendor = vendor("configapi");
+    let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
+    let config = format!(
+        "[profiles.callcenter]\nprovider = \"configapi\"\nhost = \"{}\"\nclient_id = \"a\"\n\
+         client_secret = \"b\"\n",
+        server.url()
+    );
+    let home = Home::with_config(&config);
+    assert_eq!(home.gatepass(["token", "callcenter"]).run().ok(), "token-1\n");
+    assert_eq!(server.request().target, "/configapi/v2/oauth/token");
+}
+
+/// An id and a secret with everything that servers read in three ways.
+const ODD: (&str, &str) = ("app+1 %/ü", "s+e c%26&=/:ü");
+const ODD_ENCODED: &str = "app%2B1%20%25%2F%C3%BC:s%2Be%20c%2526%26%3D%2F%3A%C3%BC";
+
+fn odd(provider: &str, more: &str) -> String {
+    let (id, secret) = ODD;
+    format!(
+        "[profiles.{provider}]\nbase_url = \"BASE\"\nclient_id = \"{id}\"\n\
+         client_secret = \"{secret}\"\n{more}\n"
+    )
+}
+
+#[test]
+fn basic_encoding_raw_joins_the_pair_and_form_encodes_each() {
+    let (id, secret) = ODD;
+    let (raw, form) = (basic(&format!("{id}:{secret}")), basic(ODD_ENCODED));
+    let by_basic = "client_auth = \"basic\"";
+    for (provider, more, raw_by_default) in
+        [("celerdata", "", true), ("cisco", by_basic, false), ("huawei", by_basic, false)]
+    {
+        let header = |encoding: &str| {
+            let config = odd(provider, &format!("{more}\n{encoding}"));
+            sent_for(provider, &config).headers["authorization"].clone()
+        };
+        assert_eq!(header("basic_encoding = \"raw\""), raw, "{provider}");
+        assert_eq!(header("basic_encoding = \"form\""), form, "{provider}");
+        let default = if raw_by_default { &raw } else { &form };
+        assert_eq!(&header(""), default, "{provider}");
+    }
+}
+
+#[test]
+fn special_characters_reach_the_vendor_as_they_are() {
+    let (id, secret) = ODD;
+    for (provider, more) in [
+        ("cisco", ""),
+        ("huawei", ""),
+        ("configapi", "scope = \"s\""),
+        ("cisco", "client_auth = \"query\""),
+    ] {
+        let request = sent_for(provider, &odd(provider, more));
+        let sent = if request.body.is_empty() { request.query() } else { request.form() };
+        assert!(sent.contains(&("client_id".into(), id.into())), "{provider}: {request:#?}");
+        assert!(sent.contains(&("client_secret".into(), secret.into())), "{provider}");
+        // A `+` is read as a space by some and as itself by others: it is never sent.
+        assert!(!request.text().contains('+') && !request.target.contains('+'), "{request:#?}");
+    }
+}
+
+#[test]
+fn a_raw_basic_id_with_a_colon_is_refused_before_anything_is_sent() {
+    let server = Server::answering([Reply::empty(500)]);
+    let config = format!(
+        "[profiles.celerdata]\nbase_url = \"{}\"\nclient_id = \"a:b\"\nclient_secret = \"c\"\n",
+        server.url()
+    );
+    let run = Home::with_config(&config).gatepass(["token", "celerdata"]).run();
+    assert!(run.failed(2).contains("basic_encoding"), "{run:#?}");
+    assert_eq!(server.connections(), 0);
+}

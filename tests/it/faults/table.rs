@@ -1,0 +1,225 @@
+//! The faults, as data.
+
+use gatepass_tests::{Reply, Vendor};
+
+/// A fault and how the command has to take it.
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    pub(crate) reply: fn(&Vendor) -> Reply,
+    pub(crate) of: fn(&Vendor) -> bool,
+    pub(crate) exit: i32,
+    pub(crate) code: &'static str,
+    /// The message, after the names of provider and profile; `BASE` is the server's address.
+    pub(crate) says: &'static str,
+    /// Whether it says when to ask again.
+    pub(crate) has_time: bool,
+}
+
+/// An answer that is not as it should be, with a token-1 that is.
+pub(crate) struct Odd {
+    pub(crate) name: &'static str,
+    pub(crate) reply: fn(&Vendor) -> Reply,
+    pub(crate) of: fn(&Vendor) -> bool,
+    pub(crate) warns: bool,
+}
+
+impl Fault {
+    /// Another fault than a vendor's of this id: one with a body of its own.
+    const fn of(mut self, of: fn(&Vendor) -> bool) -> Self {
+        self.of = of;
+        self
+    }
+
+    const fn with_time(mut self) -> Self {
+        self.has_time = true;
+        self
+    }
+}
+
+#[rustfmt::skip]
+pub(crate) const FAULTS: &[Fault] = &[
+    // status and body
+    protocol("a web page", |_| html(200), "answered with a web page of 41 bytes, not a token (a proxy or login page?)"),
+    protocol("an empty body", |_| Reply::json(200, ""), "empty answer"),
+    protocol("blanks", |_| Reply::json(200, " \r\n "), "empty answer"),
+    protocol("half of the JSON", |vendor| Reply::json(200, half(vendor)), "the answer is cut off at byte 20"),
+    protocol("an array", |_| Reply::json(200, "[1]"), "the answer is not an object"),
+    protocol("no content", |_| Reply::empty(204), "no content (204)"),
+    protocol("another's answer", |vendor| Reply::json(203, good(vendor)), "answered, but not as the vendor itself would (a proxy?) (203)").of(is_oauth),
+    protocol("two documents", |_| Reply::json(200, "{\"a\":1} {}"), "the answer is not JSON (line 1, column 9)"),
+    protocol("a form", |_| Reply::json(200, "access_token=token-1&token_type=bearer"), "the answer is a form, not JSON"),
+    protocol("a coding nobody asked for", |vendor| Reply::json(200, good(vendor)).with("content-encoding", "gzip"), "the answer is compressed, which nobody asked for"),
+    unavailable("a body shorter than promised", cut, "connection closed early by BASE"),
+    protocol("ten gigabytes, by its own word", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n{"), "the answer is larger than 256 KiB (200)"),
+    protocol("too long a body", |_| Reply::json(200, " ".repeat(300 * 1024)), "the answer is larger than 256 KiB (200)"),
+    protocol("too many header fields", many_fields, "the answer's header fields are too many or too long: BASE"),
+    protocol("another protocol", |_| Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"), "BASE does not speak HTTP"),
+    protocol("two lengths", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"), "the answer is badly framed HTTP: BASE"),
+
+    // refusals
+    denied("401 with no reason", |_| Reply::empty(401), "credential refused (401)"),
+    denied("403 with no reason", |_| Reply::empty(403), "not allowed: account or subscription key? (403)"),
+    denied("403 with a web page", |_| html(403), "not allowed: account or subscription key? (403)"),
+    denied("401 invalid_client", |_| oauth(401, "invalid_client"), "client id or secret refused (401 invalid_client): the vendor says: Try again"),
+    denied("400 invalid_client", |_| oauth(400, "invalid_client"), "client id or secret refused (400 invalid_client): the vendor says: Try again"),
+    denied("invalid_client in a 200", |_| oauth(200, "invalid_client"), "client id or secret refused (200 invalid_client): the vendor says: Try again"),
+    denied("400 invalid_grant", |_| oauth(400, "invalid_grant"), "the vendor refuses this client a token (400 invalid_grant): the vendor says: Try again"),
+    denied("400 unauthorized_client", |_| oauth(400, "unauthorized_client"), "the vendor refuses this client a token (400 unauthorized_client): the vendor says: Try again"),
+    denied("403 access_denied", |_| oauth(403, "access_denied"), "the vendor refuses this client a token (403 access_denied): the vendor says: Try again"),
+    denied("Okta's refusal", |_| Reply::json(401, r#"{"errorCode":"invalid_client","errorSummary":"Invalid value for 'client_id' parameter.","errorCauses":[]}"#), "client id or secret refused (401 invalid_client): the vendor says: Invalid value for 'client_id' parameter."),
+    denied("Huawei's documented refusal", |_| Reply::json(400, r#"{"error_code":"OAUTH.0003","error_msg":"the client is disabled"}"#), "the vendor refused (400 OAUTH.0003): the vendor says: the client is disabled"),
+    denied("statusCode 401 in a 200", |_| Reply::json(200, r#"{"statusCode":401,"message":"Invalid secret"}"#), "credential refused (401): the vendor says: Invalid secret").of(is_cloudneeti),
+    config("404", |_| Reply::empty(404), "no token endpoint at this address (404)"),
+    config("405", |_| Reply::empty(405), "the address does not take this request (405)"),
+    config("400 invalid_scope", |_| oauth(400, "invalid_scope"), "the scope is refused (400 invalid_scope): the vendor says: Try again"),
+    config("401 unsupported_grant_type", |_| oauth(401, "unsupported_grant_type"), "the vendor does not know this grant type (401 unsupported_grant_type): the vendor says: Try again"),
+    config("400 invalid_request", |_| oauth(400, "invalid_request"), "the vendor calls the request malformed (400 invalid_request): the vendor says: Try again"),
+    protocol("400 with no reason", |_| Reply::empty(400), "refused (400) with no reason given (400)"),
+
+    // later
+    throttled("429", |_| Reply::empty(429), "asked to wait (429)"),
+    throttled("429 and a time", |_| Reply::empty(429).with("retry-after", "7"), "asked to wait 7 s (429)").with_time(),
+    throttled("429 and a very long time", |_| Reply::empty(429).with("retry-after", "99999999999999999999"), "asked to wait 3600 s (429)").with_time(),
+    throttled("429 and no time at all", |_| Reply::empty(429).with("retry-after", "soon"), "asked to wait (429)"),
+    unavailable("500", |_| Reply::empty(500), "vendor fault (500)"),
+    unavailable("500 with a web page", |_| html(500), "vendor fault (500)"),
+    unavailable("502", |_| html(502), "vendor fault (502)"),
+    unavailable("503 and a time", |_| Reply::empty(503).with("retry-after", "7"), "vendor fault (503)").with_time(),
+    unavailable("temporarily_unavailable", |_| oauth(400, "temporarily_unavailable"), "vendor fault (400 temporarily_unavailable): the vendor says: Try again"),
+    unavailable("the end of the connection", |_| Reply::close(), "connection closed early by BASE"),
+    unavailable("nothing at all", |_| Reply::silence(), "no complete answer in 1 s from BASE"),
+
+    // the token and what stands beside it
+    protocol("no token", |vendor| json(vendor, r#""TOKEN""#, "null"), "the answer has no `access_token`").of(is_oauth),
+    protocol("no token at all", |_| Reply::json(200, r#"{"statusCode":200,"message":"Request Successful"}"#), "the answer has no `token`").of(is_cloudneeti),
+    unsafe_token("an empty token", |vendor| json(vendor, "TOKEN", ""), "`access_token` is empty").of(is_oauth),
+    unsafe_token("a number for a token", |vendor| json(vendor, r#""TOKEN""#, "5551234"), "`access_token` is a number, not a text").of(is_oauth),
+    unsafe_token("an object for a token", |vendor| json(vendor, r#""TOKEN""#, "{}"), "`access_token` is an object, not a text").of(is_oauth),
+    unsafe_token("a number for Cloudneeti's token", |vendor| json(vendor, r#""TOKEN""#, "5551234"), "`result.token` is a number, not a text").of(is_cloudneeti),
+    unsafe_token("a line break in the token", |vendor| json(vendor, "TOKEN", r"token-1\r\nX-Evil: 1"), "the token has characters that are not allowed"),
+    unsafe_token("a letter beyond ASCII in the token", |vendor| json(vendor, "TOKEN", "token-ü"), "the token has characters that are not allowed"),
+    unsafe_token("quotes in the token", |vendor| json(vendor, "TOKEN", r#"token\",\"1"#), "the token has characters that a bearer token must not have"),
+    unsafe_token("the word Bearer in the token", |vendor| json(vendor, "TOKEN", "Bearer token-1"), "the token begins with the word Bearer"),
+    unsafe_token("too long a token", |vendor| json(vendor, "TOKEN", &"a".repeat(17 * 1024)), "the token is longer than 16 KiB"),
+    unsafe_token("the secret as the token", |vendor| json(vendor, "TOKEN", &format!("{}-of-the-tests", vendor.secrets[0])), "the answer returns the credential as the token"),
+    unsafe_token("two different tokens", |vendor| json(vendor, r#""TOKEN""#, r#""token-1","access_token":"token-2""#), "the answer has `access_token` twice, with different values").of(is_oauth),
+    protocol("a token of another type", |vendor| json(vendor, "Bearer", "mac"), "the token is of type mac, not Bearer").of(is_oauth),
+    protocol("a token of no type", |vendor| json(vendor, "token_type", "kind"), "the answer has no `token_type`").of(is_oauth),
+    protocol("a life of no seconds", |vendor| life(vendor, "0"), "`expires_in` says the token has expired").of(is_oauth),
+    protocol("a life that has ended", |vendor| life(vendor, "-1"), "`expires_in` says the token has expired").of(is_oauth),
+];
+
+#[rustfmt::skip]
+pub(crate) const ODD_TOKENS: &[Odd] = &[
+    odd("as it should be", |vendor| Reply::json(200, good(vendor)), is_any, false),
+    odd("201", |vendor| Reply::json(201, good(vendor)), is_any, false),
+    odd("a byte order mark", |vendor| Reply::json(200, format!("\u{feff}{}", good(vendor))), is_any, false),
+    odd("a comma too many", |vendor| Reply::json(200, comma(vendor)), is_any, false),
+    odd("members nobody asked for", |vendor| Reply::json(200, good(vendor).replacen('{', r#"{"more":[1,{"a":null}],"#, 1)), is_any, false),
+    odd("a type in capitals", |vendor| json(vendor, "Bearer", "BEARER"), is_oauth, false),
+    odd("JSON that calls itself a web page", |vendor| Reply::new(200, "text/html", good(vendor)), is_oauth, true),
+    odd("cookies", |vendor| Reply::json(200, good(vendor)).with("set-cookie", "a=b"), is_any, false),
+    odd("a life as text", |vendor| life(vendor, "\"3599\""), is_oauth, false),
+    odd("a life with a fraction", |vendor| life(vendor, "3599.7"), is_oauth, false),
+    odd("a life of null", |vendor| life(vendor, "null"), is_oauth, true),
+    odd("a life of words", |vendor| life(vendor, "\"1h\""), is_oauth, true),
+    odd("a life of ages", |vendor| life(vendor, "1e30"), is_oauth, true),
+    odd("a life that is a date", |vendor| life(vendor, "1795181355"), is_oauth, true),
+    odd("two tokens that are the same", |vendor| json(vendor, r#""TOKEN""#, r#""token-1","access_token":"token-1""#), is_oauth, false),
+    odd("a flat token", |_| Reply::json(200, r#"{"token":"token-1","statusCode":200,"message":""}"#), is_cloudneeti, false),
+];
+
+const fn fault(
+    (exit, code): (i32, &'static str),
+    name: &'static str,
+    reply: fn(&Vendor) -> Reply,
+    says: &'static str,
+) -> Fault {
+    Fault { name, reply, of: is_any, exit, code, says, has_time: false }
+}
+
+macro_rules! kinds {
+    ($($kind:ident => $exit:literal, $code:literal;)*) => {
+        $(const fn $kind(name: &'static str, reply: fn(&Vendor) -> Reply, says: &'static str) -> Fault {
+            fault(($exit, $code), name, reply, says)
+        })*
+    };
+}
+
+kinds! {
+    config => 2, "config";
+    denied => 3, "denied";
+    throttled => 5, "throttled";
+    unavailable => 6, "unavailable";
+    protocol => 6, "protocol";
+    unsafe_token => 6, "unsafe_token";
+}
+
+const fn odd(
+    name: &'static str,
+    reply: fn(&Vendor) -> Reply,
+    of: fn(&Vendor) -> bool,
+    warns: bool,
+) -> Odd {
+    Odd { name, reply, of, warns }
+}
+
+fn is_any(_: &Vendor) -> bool {
+    true
+}
+
+/// Whether its answer is that of RFC 6749.
+fn is_oauth(vendor: &Vendor) -> bool {
+    vendor.id != "cloudneeti"
+}
+
+fn is_cloudneeti(vendor: &Vendor) -> bool {
+    vendor.id == "cloudneeti"
+}
+
+fn good(vendor: &Vendor) -> String {
+    vendor.token_answer("token-1")
+}
+
+/// The vendor's answer with a part of it replaced.
+fn json(vendor: &Vendor, part: &str, by: &str) -> Reply {
+    assert!(vendor.answer.contains(part), "{} has no {part}", vendor.id);
+    Reply::json(200, vendor.answer.replace(part, by).replace("TOKEN", "token-1"))
+}
+
+/// The vendor's answer with this as the value of `expires_in`.
+fn life(vendor: &Vendor, value: &str) -> Reply {
+    let (before, rest) = vendor.answer.split_once("\"expires_in\":").unwrap();
+    let end = rest.find([',', '}']).unwrap();
+    let answer = format!("{before}\"expires_in\":{value}{}", &rest[end..]);
+    Reply::json(200, answer.replace("TOKEN", "token-1"))
+}
+
+fn oauth(status: u16, code: &str) -> Reply {
+    Reply::json(status, format!(r#"{{"error":"{code}","error_description":"Try again"}}"#))
+}
+
+fn html(status: u16) -> Reply {
+    Reply::new(status, "text/html", "<html><body>Please log in</body></html>\r\n")
+}
+
+fn half(vendor: &Vendor) -> String {
+    good(vendor)[..20].to_owned()
+}
+
+/// The answer with a `,` before its end, where it has none already.
+fn comma(vendor: &Vendor) -> String {
+    let answer = good(vendor);
+    answer.strip_suffix(",}").or_else(|| answer.strip_suffix('}')).unwrap().to_owned() + ",}"
+}
+
+/// An answer that ends earlier than it says.
+fn cut(vendor: &Vendor) -> Reply {
+    let body = good(vendor);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len() + 1);
+    Reply::raw(head + &body)
+}
+
+fn many_fields(vendor: &Vendor) -> Reply {
+    (0..120).fold(Reply::json(200, good(vendor)), |reply, n| reply.with(&format!("x-{n}"), "1"))
+}

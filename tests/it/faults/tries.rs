@@ -1,0 +1,141 @@
+//! How often a vendor is asked: `--wait` is for throttling and outages, and never for a refusal.
+
+use std::time::{Duration, Instant};
+
+use gatepass_tests::{Home, Reply, Run, Server, VENDORS, Vendor, vendor};
+
+use super::faulty;
+
+/// Runs `token` against these answers, one for each request.
+fn tries(vendor: &Vendor, replies: Vec<Reply>, more: &[&str]) -> (Run, usize) {
+    let server = Server::answering(replies);
+    let home = Home::with_config(&vendor.profile(&server.url(), ""));
+    let args = ["token", vendor.id].into_iter().chain(more.iter().copied());
+    let run = home.gatepass(args).run();
+    (run, server.requests().len())
+}
+
+fn good(vendor: &Vendor) -> Reply {
+    Reply::json(200, vendor.token_answer("token-1"))
+}
+
+#[test]
+fn a_refusal_is_asked_for_once_however_long_the_wait() {
+    for vendor in &VENDORS {
+        for status in [401, 403] {
+            let (run, requests) = tries(vendor, vec![Reply::empty(status)], &["--wait", "60s"]);
+            run.failed(3);
+            assert_eq!(requests, 1, "{} {status}", vendor.id);
+        }
+    }
+}
+
+#[test]
+fn a_mistake_in_the_config_is_told_by_the_vendor_once() {
+    let (run, requests) = tries(vendor("cisco"), vec![Reply::empty(404)], &[]);
+    run.failed(2);
+    assert_eq!(requests, 1);
+}
+
+#[test]
+fn an_outage_that_ends_is_waited_for() {
+    for vendor in &VENDORS {
+        let (run, requests) = tries(vendor, vec![Reply::empty(503), good(vendor)], &[]);
+        assert_eq!((run.ok(), requests), ("token-1\n", 2), "{}", vendor.id);
+    }
+    let (run, requests) = tries(vendor("cisco"), vec![Reply::close(), good(vendor("cisco"))], &[]);
+    assert_eq!((run.ok(), requests), ("token-1\n", 2));
+}
+
+#[test]
+fn an_outage_that_lasts_is_asked_four_times() {
+    let (run, requests) = tries(vendor("cisco"), vec![Reply::empty(500)], &[]);
+    assert!(run.failed(6).contains("vendor fault (500)"), "{run:#?}");
+    assert_eq!(requests, 4);
+}
+
+#[test]
+fn without_a_wait_everything_is_asked_once() {
+    for reply in [Reply::empty(503), Reply::empty(429), Reply::close(), Reply::json(200, "")] {
+        let (run, requests) = tries(vendor("cisco"), vec![reply], &["--wait", "0s"]);
+        assert!(matches!(run.code, Some(5 | 6)), "{run:#?}");
+        assert_eq!(requests, 1);
+    }
+}
+
+#[test]
+fn the_vendors_own_time_is_kept() {
+    let vendor = vendor("celerdata");
+    for status in [429, 503] {
+        let replies = vec![Reply::empty(status).with("retry-after", "1"), good(vendor)];
+        let begun = Instant::now();
+        let (run, requests) = tries(vendor, replies, &[]);
+        assert_eq!((run.ok(), requests), ("token-1\n", 2));
+        assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_time_beyond_the_wait_is_told_at_once() {
+    let vendor = vendor("celerdata");
+    for (status, code) in [(429, 5), (503, 6)] {
+        let reply = Reply::empty(status).with("retry-after", "3600");
+        let begun = Instant::now();
+        let (run, requests) = tries(vendor, vec![reply], &[]);
+        assert!(run.failed(code).contains("not before 20"), "{run:#?}");
+        assert_eq!(requests, 1);
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn an_unreadable_answer_is_asked_for_once_more() {
+    let vendor = vendor("cisco");
+    let (run, requests) = tries(vendor, vec![Reply::json(200, "<"), good(vendor)], &[]);
+    assert_eq!((run.ok(), requests), ("token-1\n", 2));
+    let (run, requests) = tries(vendor, vec![Reply::json(200, "<")], &[]);
+    run.failed(6);
+    assert_eq!(requests, 2);
+}
+
+#[test]
+fn a_dangerous_token_is_not_asked_for_again() {
+    let vendor = vendor("cisco");
+    let answer = vendor.token_answer(r"token-1\r\nX-Evil: 1");
+    let (run, requests) = tries(vendor, vec![Reply::json(200, answer)], &[]);
+    run.failed(6);
+    assert_eq!(requests, 1);
+}
+
+#[test]
+fn a_server_that_says_nothing_is_left_after_the_timeout() {
+    let (server, home) = faulty(vendor("huawei"), Reply::silence());
+    let begun = Instant::now();
+    let args = ["token", "huawei", "--wait", "0s", "--set", "timeout=300ms"];
+    let run = home.gatepass(args).run();
+    assert!(run.failed(6).contains("0.3 s"), "{run:#?}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn nobody_there_is_told_with_the_address() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let home = Home::with_config(&vendor("cisco").profile(&format!("http://{free}"), ""));
+    let run = home.gatepass(["token", "cisco", "--wait", "0s"]).run();
+    assert!(run.failed(6).contains(&format!("connection refused by http://{free}")), "{run:#?}");
+}
+
+#[test]
+fn list_and_inspect_and_call_take_a_fault_as_token_does() {
+    let (server, home) = faulty(vendor("cisco"), Reply::empty(401));
+    home.gatepass(["list"]).run().ok();
+    assert_eq!(server.connections(), 0);
+    assert_eq!(
+        home.gatepass(["inspect", "cisco", "--format", "json"]).run().error(3)["code"],
+        "denied"
+    );
+    let run = home.gatepass(["call", "cisco", "/hello", "--format", "json"]).run();
+    assert_eq!(run.error(3)["code"], "denied");
+    assert_eq!(server.requests().len(), 2);
+}

@@ -1,0 +1,82 @@
+//! A stranger's provider, in a workspace of its own: tested with the testkit, and in a command.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use gatepass_tests::{Home, Reply, Server, Workspace};
+
+/// The stranger's workspace, made once.
+fn outside() -> &'static Workspace {
+    static OUTSIDE: OnceLock<Workspace> = OnceLock::new();
+    OUTSIDE.get_or_init(|| {
+        let packages = ["provider-acme", "acme-gatepass"];
+        let outside = Workspace::new("outside", &packages);
+        let templates = gatepass_tests::workspace().join("tests/outside");
+        for package in packages {
+            outside.copy(&templates.join(package), package);
+        }
+        outside
+    })
+}
+
+/// The stranger's command, built once.
+fn command() -> &'static PathBuf {
+    static COMMAND: OnceLock<PathBuf> = OnceLock::new();
+    COMMAND.get_or_init(|| outside().build("acme-gatepass", &[]))
+}
+
+#[test]
+fn a_strangers_provider_passes_the_conformance_suite() {
+    let tested = outside().test("provider-acme");
+    let report = String::from_utf8_lossy(&tested.stdout).into_owned();
+    assert!(tested.status.success(), "{report}{}", String::from_utf8_lossy(&tested.stderr));
+    // The suite has one test for each check.
+    let checks = gatepass_testkit::checks::ALL.len();
+    assert!(report.contains(&format!("test result: ok. {checks} passed; 0 failed")), "{report}");
+}
+
+#[test]
+fn a_command_that_names_it_lists_it_among_ours() {
+    let run = Home::new().program(command(), ["providers", "--format", "json"]).run();
+    let providers = run.json();
+    let ids: Vec<&str> =
+        providers.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["acme", "celerdata", "cisco", "cloudneeti", "configapi", "huawei"]);
+    assert_eq!(providers[0]["docs"], "https://acme.example/docs/token");
+}
+
+#[test]
+fn its_profile_gets_a_token_with_every_rule_of_ours() {
+    let server = Server::answering([
+        Reply::json(200, r#"{"data":{"jwt":"token-1","ttl":"900"}}"#),
+        Reply::json(401, r#"{"error":"invalid_client","error_description":"unsaid-secret"}"#),
+    ]);
+    let config = format!(
+        "[profiles.acme]\nbase_url = \"{}\"\ntenant = \"a/b\"\nclient_id = \"me\"\n\
+         client_secret = \"unsaid-secret\"\n",
+        server.url()
+    );
+    let home = Home::with_config(&config);
+    let run = home.program(command(), ["token", "acme", "--format", "json"]).run();
+    assert_eq!(run.json()["access_token"], "token-1");
+    let request = server.request();
+    assert_eq!(request.path(), "/a%2Fb/v1/token");
+    assert_eq!(request.json(), serde_json::json!({"key": "me", "secret": "unsaid-secret"}));
+
+    let run = home.program(command(), ["token", "acme"]).run();
+    let told = run.failed(3);
+    assert!(told.contains("invalid_client") && !told.contains("unsaid-secret"), "{told}");
+
+    let run = home.program(command(), ["token", "acme", "--set", "tenat=x"]).run();
+    assert!(run.failed(2).contains("did you mean `tenant`?"), "{run:#?}");
+}
+
+#[test]
+fn ours_without_it_says_how_a_stranger_is_linked() {
+    let home = Home::with_config("[profiles.acme]\nclient_id = \"me\"\n");
+    let run = home.gatepass(["token", "acme"]).run();
+    assert!(run.failed(2).contains("celerdata, cisco, cloudneeti, configapi, huawei"), "{run:#?}");
+    let home = Home::with_config("[profiles.x]\nprovider = \"acme\"\n");
+    let run = home.gatepass(["token", "x"]).run();
+    assert!(run.failed(2).contains("use provider_acme as _;"), "{run:#?}");
+}

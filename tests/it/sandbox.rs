@@ -1,0 +1,133 @@
+//! The sandbox is as strict as the vendors, asked by raw HTTP from outside.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepass_tests::Vendors;
+
+/// Sends a request with these header lines and this body, and gives the answer.
+fn ask(vendors: &Vendors, method: &str, target: &str, headers: &[&str], body: &str) -> String {
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    vendors.raw(&format!(
+        "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n{lines}\
+         Content-Length: {}\r\n\r\n{body}",
+        vendors.sandbox.port(),
+        body.len()
+    ))
+}
+
+fn field(vendors: &Vendors, provider: &str, name: &str) -> String {
+    vendors.sandbox.client(provider).unwrap().field(name).unwrap().to_owned()
+}
+
+#[track_caller]
+fn is(answer: &str, status: u16, part: &str) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.contains(part), "{answer}");
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+
+#[test]
+fn cisco_refuses_a_wrong_secret_in_pingfederates_words() {
+    let vendors = Vendors::start();
+    let id = field(&vendors, "cisco", "client_id");
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret=wrong");
+    let answer = ask(&vendors, "POST", "/cisco/as/token.oauth2", &[FORM], &form);
+    let body =
+        r#"{"error_description":"Invalid client or client credentials.","error":"invalid_client"}"#;
+    is(&answer, 401, body);
+    let answer = ask(&vendors, "GET", "/cisco/hello", &["Authorization: Bearer none"], "");
+    is(&answer, 403, "<h1>Not Authorized</h1>");
+    vendors.stop();
+}
+
+#[test]
+fn cloudneetis_gateway_wants_its_key_before_anything_else() {
+    let vendors = Vendors::start();
+    let license = field(&vendors, "cloudneeti", "license_id");
+    let target = format!("/cloudneeti/api/authorize/license/{license}/token");
+    let json = "Content-Type: application/json";
+    is(&ask(&vendors, "POST", &target, &[json], "{}"), 401, "missing subscription key");
+    let wrong = "Ocp-Apim-Subscription-Key: wrong";
+    is(&ask(&vendors, "POST", &target, &[json, wrong], "{}"), 401, "invalid subscription key");
+    let key = field(&vendors, "cloudneeti", "subscription_key");
+    let key = format!("Ocp-Apim-Subscription-Key: {key}");
+    is(&ask(&vendors, "POST", &target, &[FORM, &key], "a=b"), 415, "statusCode");
+    vendors.stop();
+}
+
+#[test]
+fn celerdata_reads_raw_and_encoded_basic_and_refuses_the_rest() {
+    let vendors = Vendors::start();
+    let (id, secret) =
+        (field(&vendors, "celerdata", "client_id"), field(&vendors, "celerdata", "client_secret"));
+    let target = "/celerdata/api/1.0/token?grant_type=client_credentials";
+    let basic = |pair: String| format!("Authorization: Basic {}", STANDARD.encode(pair));
+    is(
+        &ask(&vendors, "POST", target, &[&basic(format!("{id}:{secret}"))], ""),
+        200,
+        "refresh_token",
+    );
+    is(&ask(&vendors, "POST", target, &[&basic(format!("{id}:wrong"))], ""), 401, "invalid_client");
+    let no_grant = "/celerdata/api/1.0/token";
+    let answer = ask(&vendors, "POST", no_grant, &[&basic(format!("{id}:{secret}"))], "");
+    is(&answer, 401, "unsupported_grant_type");
+    is(&ask(&vendors, "GET", target, &[], ""), 405, "allow: POST");
+    vendors.stop();
+}
+
+#[test]
+fn huawei_gives_the_same_token_and_echoes_a_dead_one() {
+    let vendors = Vendors::start();
+    let (id, secret) =
+        (field(&vendors, "huawei", "client_id"), field(&vendors, "huawei", "client_secret"));
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let body = || {
+        let answer = ask(&vendors, "POST", "/huawei/api/v2/tenant/token", &[FORM], &form);
+        answer.split_once("\"access_token\":\"").unwrap().1.split('"').next().unwrap().to_owned()
+    };
+    let token = body();
+    assert_eq!(body(), token);
+    assert_eq!(vendors.sandbox.revoke_all("huawei").unwrap(), 2);
+    let bearer = format!("Authorization: Bearer {token}");
+    let users = "/huawei/api/v2/tenant/users?org_id=&offset=0&limit=10";
+    let answer = ask(&vendors, "GET", users, &[&bearer], "");
+    is(&answer, 400, "\"error\":\"invalid_token\"");
+    assert!(answer.contains(&token), "{answer}");
+    vendors.stop();
+}
+
+#[test]
+fn configapi_answers_every_wrong_parameter_alike_and_locks_the_account() {
+    let vendors = Vendors::start();
+    let of = |name| field(&vendors, "configapi", name);
+    let (id, secret, scope) = (of("client_id"), of("client_secret"), of("scope"));
+    let token = |secret: &str, scope: &str| {
+        let form = format!(
+            "grant_type=client_credentials&client_id={id}&client_secret={secret}&scope={scope}"
+        );
+        ask(&vendors, "POST", "/configapi/configapi/v2/oauth/token", &[FORM], &form)
+    };
+    is(&token(&secret, &scope), 200, "\"expires_in\":\"3600\"");
+    for _ in 0..3 {
+        is(&token("wrong", &scope), 401, "\r\n\r\nAuthentication failed");
+        is(&token(&secret, "wrong"), 401, "\r\n\r\nAuthentication failed");
+    }
+    is(&token(&secret, &scope), 401, "\r\n\r\nAuthentication failed");
+    vendors.stop();
+}
+
+#[test]
+fn a_request_for_another_host_is_turned_away() {
+    let vendors = Vendors::start();
+    let answer = vendors
+        .raw("GET /_sandbox/state HTTP/1.1\r\nHost: evil.example.com\r\nConnection: close\r\n\r\n");
+    is(&answer, 403, "loopback");
+    is(
+        &ask(&vendors, "GET", "/_sandbox/state", &["Origin: https://evil.example.com"], ""),
+        403,
+        "web page",
+    );
+    is(&ask(&vendors, "GET", "/_sandbox/state", &[], ""), 200, "secrets_in_url");
+    vendors.stop();
+}

@@ -1,0 +1,136 @@
+//! Nothing printed or logged shows a secret, but for the token where it was asked for.
+
+mod answers;
+mod commands;
+mod types;
+
+use std::fs;
+
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Gatepass, Home, Received, Reply, Run, Server, Vendor};
+
+/// A vendor, and a user of it whose every secret can be recognised, as can the token.
+struct Stage {
+    vendor: &'static Vendor,
+    server: Server,
+    home: Home,
+    secrets: Vec<Canary>,
+    tokens: Vec<Canary>,
+}
+
+impl Stage {
+    /// The vendor gives token requests its own answer, and all others an answer of no interest.
+    fn new(vendor: &'static Vendor) -> Self {
+        Self::answering(vendor, "", move |stage, request| match request.path() {
+            path if path == vendor.token_path => Reply::json(200, stage.answer.clone()),
+            _ => Reply::json(200, "{\"an\": \"answer\"}"),
+        })
+    }
+
+    /// `script` is given the answers that it may spoil.
+    fn answering(
+        vendor: &'static Vendor,
+        more: &str,
+        script: impl Fn(&Answers, &Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let secrets: Vec<Canary> = vendor.secrets.iter().map(|name| canary(name)).collect();
+        let tokens: Vec<Canary> = ["token", "refresh", "id"].map(canary).into();
+        let answers = Answers::new(vendor, &tokens, &secrets);
+        let server = Server::new(move |_, request| script(&answers, request));
+        let more = format!("timeout = \"1s\"\n{more}");
+        let config = vendor.profile_with(&server.url(), &more, |name| {
+            let secret = secrets.iter().find(|secret| secret.name() == name).unwrap();
+            format!("\"{}\"", secret.text())
+        });
+        Self { vendor, server, home: Home::with_config(&config), secrets, tokens }
+    }
+
+    /// Runs the command with all that it can be made to say: by the variable, and by the option.
+    fn run(&self, args: &[&str]) -> [Run; 2] {
+        let by_variable = loud(self.home.gatepass(args.iter().copied()));
+        let by_option = self.home.gatepass(args.iter().copied().chain(["-vv"]));
+        [by_variable.run(), by_option.env("RUST_BACKTRACE", "full").run()]
+    }
+
+    /// Every canary but those that a result may show.
+    fn canaries(&self, shown: &[&str]) -> Vec<Canary> {
+        let all = self.secrets.iter().chain(&self.tokens);
+        all.filter(|canary| !shown.contains(&canary.name())).cloned().collect()
+    }
+
+    /// Fails if anything was printed that shows a canary.
+    #[track_caller]
+    fn assert_tight(&self, captured: &str, what: &str) {
+        let leak = find_leak(captured, &self.canaries(&[]));
+        assert_eq!(leak, None, "{}: {what}", self.vendor.id);
+    }
+
+    /// Fails if a file of the home other than the config shows a canary.
+    #[track_caller]
+    fn assert_nothing_left(&self) {
+        for folder in ["state", "tmp", "work"] {
+            for entry in fs::read_dir(self.home.path(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                let text =
+                    String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
+                self.assert_tight(&text, &path.display().to_string());
+            }
+        }
+    }
+}
+
+/// What a stage's vendor can answer with.
+struct Answers {
+    /// The token answer.
+    answer: String,
+    token: String,
+    secret: String,
+}
+
+impl Answers {
+    fn new(vendor: &Vendor, tokens: &[Canary], secrets: &[Canary]) -> Self {
+        let answer = vendor.token_answer(tokens[0].text());
+        let answer = answer.replace("REFRESH-7Q", tokens[1].text());
+        Self {
+            answer: answer.replace("ID-7Q", tokens[2].text()),
+            token: tokens[0].text().to_owned(),
+            secret: secrets[0].text().to_owned(),
+        }
+    }
+}
+
+fn loud(command: Gatepass<'_>) -> Gatepass<'_> {
+    command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full")
+}
+
+/// The arguments of a running process, as everybody on the machine can read them.
+fn arguments(id: u32) -> String {
+    String::from_utf8(fs::read(format!("/proc/{id}/cmdline")).unwrap()).unwrap()
+}
+
+#[test]
+fn a_leak_would_be_found_in_every_channel() {
+    let home = Home::new();
+    let secret = canary("secret");
+    let is_found = |text: &str| find_leak(text, std::slice::from_ref(&secret)).is_some();
+    let shell = |script: &str| {
+        let command = home.program("/bin/sh".as_ref(), ["-c", script]);
+        command.env("SECRET", secret.text())
+    };
+    assert!(is_found(&shell("echo \"key=$SECRET\"").run().stdout));
+    assert!(is_found(&shell("echo \"key=$SECRET\" >&2").run().stderr));
+    assert!(is_found(&shell("printf %.12s \"$SECRET\" >&2").run().stderr));
+    assert!(is_found(&shell("printf %s \"id:$SECRET\" | base64 >&2").run().stderr));
+    assert!(!is_found(&shell("printf %.11s \"$SECRET\" >&2").run().stderr));
+    let path = home.write(secret.text(), "");
+    let waiting = home.program("tail".as_ref(), ["-f", path.to_str().unwrap()]).spawn();
+    assert!(is_found(&arguments(waiting.id())));
+}
+
+#[test]
+fn the_command_does_log_when_it_is_told_to() {
+    let stage = Stage::new(gatepass_tests::vendor("cisco"));
+    for run in stage.run(&["token", "cisco"]) {
+        assert!(run.stderr.contains("127.0.0.1"), "nothing was logged: {run:#?}");
+    }
+}

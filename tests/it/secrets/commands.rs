@@ -1,0 +1,208 @@
+//! Every command for every vendor, at its loudest.
+
+use std::fs;
+
+use gatepass_sandbox::Fault;
+use gatepass_testkit::{Canary, find_leak};
+use gatepass_tests::{Home, Reply, VENDORS, Vendors, vendor};
+
+use super::{Stage, arguments, loud};
+
+#[test]
+fn only_token_shows_a_token_and_only_on_stdout() {
+    for one in &VENDORS {
+        let stage = Stage::new(vendor(one.id));
+        for format in ["raw", "json", "header", "env"] {
+            for run in stage.run(&["token", one.id, "--format", format]) {
+                stage.assert_tight(&run.stderr, format);
+                let shown: &[&str] = match format {
+                    // The header that the vendor wants beside the token.
+                    "header" => &["token", "subscription_key"],
+                    _ => &["token"],
+                };
+                assert_eq!(find_leak(run.ok(), &stage.canaries(shown)), None, "{format}");
+                assert_eq!(run.stdout.matches(stage.tokens[0].text()).count(), 1, "{format}");
+            }
+        }
+        stage.assert_nothing_left();
+    }
+}
+
+#[test]
+fn no_other_command_shows_anything() {
+    for one in &VENDORS {
+        let stage = Stage::new(vendor(one.id));
+        for args in [
+            ["call", one.id, one.api_path].as_slice(),
+            &["call", one.id, one.api_path, "--include", "-d", "{}"],
+            &["inspect", one.id],
+            &["inspect", one.id, "--format", "json"],
+            &["list"],
+            &["list", "--format", "json"],
+            &["providers"],
+            &["completions", "zsh"],
+        ] {
+            for run in stage.run(args) {
+                run.ok();
+                stage.assert_tight(&run.all(), &args.join(" "));
+            }
+        }
+        stage.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_token_that_an_api_refuses_is_not_shown() {
+    for one in &VENDORS {
+        let vendor = vendor(one.id);
+        let stage = Stage::answering(vendor, "", move |stage, request| match request.path() {
+            path if path == vendor.token_path => Reply::json(200, stage.answer.clone()),
+            _ => Reply::json(401, "{\"error\": \"invalid_token\"}"),
+        });
+        for run in stage.run(&["call", one.id, one.api_path, "--fail"]) {
+            assert_eq!(run.code, Some(3), "{run:#?}");
+            stage.assert_tight(&run.all(), "call");
+        }
+    }
+}
+
+#[test]
+fn wherever_a_secret_is_kept_it_is_not_shown() {
+    let vendor = vendor("cisco");
+    let stage = Stage::new(vendor);
+    let secret = stage.secrets[0].text();
+    stage.home.write("secret", secret);
+    for (reference, stdin) in [
+        ("{ env = \"S\" }", ""),
+        ("{ file = \"secret\" }", ""),
+        ("{ command = [\"cat\", \"SECRET-FILE\"] }", ""),
+        ("{ stdin = true }", secret),
+    ] {
+        let file = stage.home.path("secret");
+        let reference = reference.replace("SECRET-FILE", file.to_str().unwrap());
+        let config = vendor.profile_with(&stage.server.url(), "", |_| reference.clone());
+        let path = stage.home.write("by-reference.toml", &config);
+        for command in ["token", "inspect"] {
+            let run = stage.home.gatepass([command, "cisco"]).config(&path).stdin(stdin);
+            let run = loud(run).env("S", secret).run();
+            run.ok();
+            stage.assert_tight(&run.stderr, &reference);
+            assert_eq!(find_leak(&run.stdout, &stage.secrets), None, "{reference}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_the_query_is_not_shown() {
+    for reply in [
+        None,
+        Some(Reply::empty(401)),
+        Some(Reply::empty(503)),
+        Some(Reply::empty(302).with("location", "https://vendor.example.com/")),
+        Some(Reply::close()),
+        Some(Reply::silence()),
+        Some(Reply::raw("no HTTP\r\n")),
+    ] {
+        let stage =
+            Stage::answering(vendor("cisco"), "client_auth = \"query\"", move |stage, _| {
+                reply.clone().unwrap_or_else(|| Reply::json(200, stage.answer.clone()))
+            });
+        for run in stage.run(&["token", "cisco", "--wait", "0s"]) {
+            stage.assert_tight(&run.stderr, "query");
+        }
+        let requests = stage.server.requests();
+        assert!(requests.iter().all(|request| request.target.contains(stage.secrets[0].text())));
+    }
+    // Nobody there at all.
+    let stage = Stage::new(vendor("cisco"));
+    let config =
+        vendor("cisco").profile_with("http://127.0.0.1:1", "client_auth = \"query\"", |_| {
+            format!("\"{}\"", stage.secrets[0].text())
+        });
+    let path = stage.home.write("nobody.toml", &config);
+    let run = loud(stage.home.gatepass(["token", "cisco", "--wait", "0s"]).config(&path)).run();
+    stage.assert_tight(run.failed(6), "nobody there");
+}
+
+#[test]
+fn no_secret_is_in_a_url_unless_the_profile_says_so() {
+    let vendors = Vendors::start();
+    let home = vendors.home();
+    for vendor in &VENDORS {
+        home.gatepass(["token", vendor.id]).run().ok();
+    }
+    assert_eq!(vendors.sandbox.state().total.secrets_in_url, 0);
+    home.gatepass(["token", "cisco", "--set", "client_auth=query"]).run().ok();
+    assert_eq!(vendors.sandbox.state().total.secrets_in_url, 1);
+    vendors.stop();
+}
+
+#[test]
+fn the_sandboxs_secrets_are_in_its_config_and_its_json_alone() {
+    let home = Home::new();
+    let sandbox = loud(home.gatepass(["sandbox", "--listen", "127.0.0.1:0", "-v"])).spawn();
+    let mut printed = sandbox.line();
+    while !printed.contains(".toml\n") {
+        printed += &sandbox.line();
+    }
+    let line = printed.lines().find(|line| line.ends_with(".toml")).unwrap();
+    let path = line.split_whitespace().last().unwrap();
+    let config = fs::read_to_string(path).unwrap();
+    let secrets: Vec<Canary> = config
+        .lines()
+        .filter_map(|line| line.split_once(" = "))
+        .filter(|(name, _)| name.contains("secret") || name.contains("key"))
+        .map(|(name, value)| Canary::of(name, value.trim_matches('"')))
+        .collect();
+    assert_eq!(secrets.len(), 8, "{config}");
+    for one in &VENDORS {
+        let token = home.gatepass(["token", one.id]).config(path.as_ref());
+        loud(token).run().ok();
+    }
+    sandbox.interrupt();
+    let run = sandbox.finish();
+    assert_eq!(find_leak(&(printed + &run.all()), &secrets), None);
+}
+
+#[test]
+fn the_demo_shows_none_of_its_tokens() {
+    for args in [["demo", "-vv"], ["demo", "--format=json"]] {
+        let run = loud(Home::new().gatepass(args)).run();
+        run.ok();
+        // Every token of the sandbox has one of these marks.
+        for mark in ["SANDBOX", "5A4DB0C5", "5a4db0c5-", "Bearer ", "eyJ"] {
+            assert!(!run.all().contains(mark), "{mark}: {run:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_arguments_of_a_running_command_hold_no_secret() {
+    for one in &VENDORS {
+        let stage = Stage::answering(vendor(one.id), "", |_, _| Reply::silence());
+        let running = stage.home.gatepass(["token", one.id, "--wait", "0s"]).spawn();
+        stage.server.arrival();
+        let arguments = arguments(running.id());
+        assert!(arguments.contains(one.id), "{arguments}");
+        stage.assert_tight(&arguments, "arguments");
+        running.finish().failed(6);
+    }
+}
+
+#[test]
+fn a_fault_of_the_sandbox_that_echoes_the_secret_is_redacted() {
+    let vendors = Vendors::start();
+    let home = vendors.home();
+    for one in &VENDORS {
+        let client = vendors.sandbox.client(one.id).unwrap();
+        let secrets: Vec<Canary> =
+            one.secrets.iter().map(|name| Canary::of(name, client.field(name).unwrap())).collect();
+        for fault in ["error-echoes-secret", "token-echoes-secret"] {
+            vendors.sandbox.inject(Fault::new(fault).provider(one.id).times(1)).unwrap();
+            let run = loud(home.gatepass(["token", one.id, "--wait", "0s"])).run();
+            assert!(matches!(run.code, Some(3 | 6)), "{run:#?}");
+            assert_eq!(find_leak(&run.all(), &secrets), None, "{fault} {}", one.id);
+        }
+    }
+    vendors.stop();
+}

@@ -1,0 +1,81 @@
+//! Home: a user's folders, empty but for what a test puts there.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::process::Gatepass;
+
+/// A user's home, gone when dropped.
+#[derive(Debug)]
+pub struct Home(TempDir);
+
+impl Home {
+    /// A home with nothing in it.
+    pub fn new() -> Self {
+        let home = Self(tempfile::Builder::new().prefix("gatepass-tests-").tempdir().unwrap());
+        for folder in ["config/gatepass", "state", "tmp", "work"] {
+            fs::create_dir_all(home.path(folder)).unwrap();
+        }
+        home
+    }
+
+    /// A home whose config file, readable by its owner alone, is found without being named.
+    pub fn with_config(text: &str) -> Self {
+        let home = Self::new();
+        home.write(CONFIG, text);
+        home
+    }
+
+    /// A path below the home.
+    pub fn path(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(below)
+    }
+
+    /// Writes a file that its owner alone can read.
+    pub fn write(&self, path: &str, text: &str) -> PathBuf {
+        self.write_as(path, text, 0o600)
+    }
+
+    /// Writes a file with these permissions.
+    pub fn write_as(&self, path: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// The command as this home's user runs it.
+    pub fn gatepass<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Gatepass<'_> {
+        Gatepass::new(crate::gatepass_binary(), self).args(args)
+    }
+
+    /// Another program as this home's user runs it.
+    pub fn program<'a>(
+        &self,
+        program: &Path,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Gatepass<'_> {
+        Gatepass::new(program, self).args(args)
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where the config is found without being named.
+const CONFIG: &str = "config/gatepass/config.toml";

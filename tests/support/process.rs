@@ -1,0 +1,237 @@
+//! Gatepass: the command with a clean environment, all it prints captured, and a time limit.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::marker::PhantomData;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::home::Home;
+
+/// A command that is about to run in a home. It sees of the environment only what a test gives it.
+#[derive(Debug)]
+#[must_use]
+pub struct Gatepass<'home> {
+    command: Command,
+    home: PhantomData<&'home Home>,
+    stdin: Vec<u8>,
+    limit: Duration,
+}
+
+impl<'home> Gatepass<'home> {
+    pub(crate) fn new(program: &Path, home: &'home Home) -> Self {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", home.path(""))
+            .env("XDG_CONFIG_HOME", home.path("config"))
+            .env("GATEPASS_STATE_DIR", home.path("state"))
+            .env("TMPDIR", home.path("tmp"))
+            .current_dir(home.path("work"));
+        Self { command, home: PhantomData, stdin: Vec::new(), limit: Duration::from_secs(60) }
+    }
+
+    /// Adds arguments.
+    pub fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Names the config file.
+    pub fn config(mut self, path: &Path) -> Self {
+        self.command.arg("--config").arg(path);
+        self
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Takes a variable away.
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Sets what it reads from standard input; nothing else is there.
+    pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.stdin = text.into();
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Run {
+        self.spawn().finish()
+    }
+
+    /// Starts it.
+    pub fn spawn(mut self) -> Running<'home> {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.start()
+    }
+
+    /// Runs it to its end with a stdout that nobody reads any more.
+    pub fn run_with_closed_stdout(mut self) -> Run {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        self.command.stdin(Stdio::piped()).stdout(writer).stderr(Stdio::piped());
+        self.start().finish()
+    }
+
+    fn start(mut self) -> Running<'home> {
+        let mut child = self.command.spawn().unwrap();
+        feed(child.stdin.take().unwrap(), self.stdin);
+        let stdout = child.stdout.take().map_or_else(|| lines(std::io::empty()), lines);
+        let stderr = lines(child.stderr.take().unwrap());
+        // From here on the child dies with its owner.
+        Running { child, home: PhantomData, stdout, stderr, until: Instant::now() + self.limit }
+    }
+}
+
+/// A command that runs. Dropping it kills it.
+#[derive(Debug)]
+pub struct Running<'home> {
+    child: Child,
+    home: PhantomData<&'home Home>,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+    until: Instant,
+}
+
+impl Running<'_> {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line of its stdout, newline included.
+    pub fn line(&self) -> String {
+        self.stdout.recv_timeout(self.left()).unwrap_or_else(|_| panic!("no line of stdout came"))
+    }
+
+    /// Interrupts it, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Asks it to end, as a supervisor does.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end; beyond the limit it is killed, and the test fails.
+    pub fn finish(mut self) -> Run {
+        let stdout = all(&self.stdout, self.until);
+        let stderr = all(&self.stderr, self.until);
+        if Instant::now() >= self.until {
+            panic!("still running, killed; stdout: {stdout:?}, stderr: {stderr:?}");
+        }
+        let code = self.child.wait().unwrap().code();
+        Run { code, stdout, stderr }
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Nothing happens to one that has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command printed, and its exit code; none if a signal ended it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The exit code.
+    pub code: Option<i32>,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl Run {
+    /// The stdout of a command that succeeded.
+    #[track_caller]
+    pub fn ok(&self) -> &str {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        &self.stdout
+    }
+
+    /// The JSON on the stdout of a command that succeeded.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.ok()).unwrap_or_else(|_| panic!("no JSON: {self:#?}"))
+    }
+
+    /// The stderr of a command that failed with this code and left nothing on stdout.
+    #[track_caller]
+    pub fn failed(&self, code: i32) -> &str {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert_eq!(self.stdout, "", "{self:#?}");
+        &self.stderr
+    }
+
+    /// The error object of a command that failed with this code under `--format json`.
+    #[track_caller]
+    pub fn error(&self, code: i32) -> Value {
+        let last = self.failed(code).lines().last().unwrap_or_default();
+        let report: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{self:#?}"));
+        assert_eq!(report["error"]["exit"], code, "{self:#?}");
+        report["error"].clone()
+    }
+
+    /// All that was captured.
+    pub fn all(&self) -> String {
+        format!("{}\n{}", self.stdout, self.stderr)
+    }
+}
+
+fn feed(mut stdin: ChildStdin, text: Vec<u8>) {
+    // Whoever does not read its input closes it early.
+    thread::spawn(move || stdin.write_all(&text));
+}
+
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        loop {
+            let mut line = Vec::new();
+            match stream.read_until(b'\n', &mut line) {
+                Ok(1..) => {
+                    if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                        return;
+                    }
+                }
+                _ => return,
+            }
+        }
+    });
+    receiver
+}
+
+fn all(stream: &Receiver<String>, until: Instant) -> String {
+    let mut text = String::new();
+    while let Ok(line) = stream.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        text += &line;
+    }
+    text
+}

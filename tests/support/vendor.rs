@@ -1,0 +1,102 @@
+//! Vendor: what the tests know of each of the five, in data.
+
+use std::fmt::Write;
+
+/// One of the five vendors, as its contract describes it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Vendor {
+    /// The provider's id.
+    pub id: &'static str,
+    /// The path of its token endpoint, behind `base_url`.
+    pub token_path: &'static str,
+    /// What a profile of it says besides its secrets.
+    pub texts: &'static [(&'static str, &'static str)],
+    /// The names of its secrets.
+    pub secrets: &'static [&'static str],
+    /// Its token answer, with `TOKEN` in the token's place.
+    pub answer: &'static str,
+    /// A harmless path of its API, as a user gives it to `gatepass call`.
+    pub api_path: &'static str,
+}
+
+/// The five vendors.
+pub const VENDORS: [Vendor; 5] = [
+    Vendor {
+        id: "celerdata",
+        token_path: "/api/1.0/token",
+        texts: &[("client_id", "app-1")],
+        secrets: &["client_secret"],
+        answer: r#"{"access_token":"TOKEN","expires_in":3600,"refresh_token":"REFRESH-7Q","token_type":"Bearer"}"#,
+        api_path: "/api/1.0/clusters",
+    },
+    Vendor {
+        id: "cisco",
+        token_path: "/as/token.oauth2",
+        texts: &[("client_id", "app-1")],
+        secrets: &["client_secret"],
+        answer: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":3599}"#,
+        api_path: "/hello",
+    },
+    Vendor {
+        id: "cloudneeti",
+        token_path: "/api/authorize/license/license-1/token",
+        texts: &[("license_id", "license-1"), ("api_application_id", "app-1")],
+        secrets: &["api_application_secret", "subscription_key"],
+        answer: r#"{"result":{"token":"TOKEN"},"statusCode":200,"message":"Request Successful"}"#,
+        api_path: "/onboarding/license/license-1/licenseAccounts",
+    },
+    Vendor {
+        id: "configapi",
+        token_path: "/configapi/v2/oauth/token",
+        texts: &[("client_id", "sheila.thomas"), ("host", "acme.brightpattern.com")],
+        secrets: &["client_secret"],
+        answer: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":"3599","scope":"acme.brightpattern.com",}"#,
+        api_path: "/configapi/v2/phone/user",
+    },
+    Vendor {
+        id: "huawei",
+        token_path: "/api/v2/tenant/token",
+        texts: &[("client_id", "app-1")],
+        secrets: &["client_secret"],
+        answer: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":1719,"scope":"all","id_token":"ID-7Q"}"#,
+        api_path: "/api/v2/tenant/users",
+    },
+];
+
+/// The vendor of this id.
+#[track_caller]
+pub fn vendor(id: &str) -> &'static Vendor {
+    static ALL: [Vendor; 5] = VENDORS;
+    ALL.iter().find(|vendor| vendor.id == id).unwrap()
+}
+
+impl Vendor {
+    /// A profile named by the provider's id, at `base_url`, with a literal secret for each of its
+    /// secrets, and with `more` lines.
+    pub fn profile(&self, base_url: &str, more: &str) -> String {
+        self.profile_with(base_url, more, |name| format!("\"{name}-of-the-tests\""))
+    }
+
+    /// The same with the TOML value that `secret` gives for each secret's name.
+    pub fn profile_with(
+        &self,
+        base_url: &str,
+        more: &str,
+        secret: impl Fn(&str) -> String,
+    ) -> String {
+        let mut text = format!("[profiles.{}]\nbase_url = \"{base_url}\"\n", self.id);
+        for (name, value) in self.texts {
+            writeln!(text, "{name} = \"{value}\"").unwrap();
+        }
+        for name in self.secrets {
+            writeln!(text, "{name} = {}", secret(name)).unwrap();
+        }
+        text + more + "\n"
+    }
+
+    /// Its answer with this token.
+    pub fn token_answer(&self, token: &str) -> String {
+        self.answer.replace("TOKEN", token)
+    }
+}

@@ -1,0 +1,50 @@
+//! Vendors: a sandbox in this process, for tests without a runtime of their own.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use gatepass_sandbox::Sandbox;
+use tokio::runtime::Runtime;
+
+use crate::home::Home;
+
+/// A running sandbox, until dropped.
+#[derive(Debug)]
+pub struct Vendors {
+    /// The sandbox.
+    pub sandbox: Sandbox,
+    runtime: Runtime,
+}
+
+impl Vendors {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        let runtime = runtime();
+        let sandbox = runtime.block_on(Sandbox::start()).unwrap();
+        Self { sandbox, runtime }
+    }
+
+    /// A home whose config has a profile for each of them.
+    pub fn home(&self) -> Home {
+        Home::with_config(&self.sandbox.config_toml())
+    }
+
+    /// Sends bytes and gives all that comes back until the connection ends.
+    pub fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.sandbox.port())).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
+    /// Ends it.
+    pub fn stop(self) {
+        self.runtime.block_on(self.sandbox.shutdown());
+    }
+}
+
+/// A runtime of one thread, for tests that are no async functions.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
