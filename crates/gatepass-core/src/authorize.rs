@@ -12,11 +12,16 @@ use crate::{ApiAnswer, Endpoint, Error, Provider, Refusal, Result, Token};
 /// one; middleware needs no more of it than this.
 #[async_trait]
 pub trait Authorize: fmt::Debug + Send + Sync {
+    /// Whether the token may go to this address.
+    ///
+    /// `Config` if not; see [`ApiOrigins::check`].
+    fn check(&self, to: &Uri) -> Result<()>;
+
     /// Puts a usable token on a request to `to`: every header the vendor wants, in place of what
     /// stands there under the same names. Returns the token, for [`report`](Self::report).
     ///
-    /// `Config` if the token must not go there, which is checked before one is acquired; and
-    /// whatever acquiring one brings.
+    /// An error of [`check`](Self::check), which comes before a token is acquired, and whatever
+    /// acquiring one brings.
     async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token>;
 
     /// Whether this answer refuses the token. [`Refusal::Yes`] forgets exactly that token, so that

@@ -82,6 +82,10 @@ macro_rules! pointers {
 
         #[async_trait]
         impl<A: Authorize + ?Sized> Authorize for $pointer<A> {
+            fn check(&self, to: &Uri) -> Result<()> {
+                (**self).check(to)
+            }
+
             async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token> {
                 (**self).authorize_request(to, headers).await
             }

@@ -12,12 +12,15 @@ use crate::TokenSource;
 
 #[async_trait]
 impl Authorize for TokenSource {
+    fn check(&self, to: &Uri) -> Result<()> {
+        self.reach().check(to).map_err(|error| self.named(error))
+    }
+
     async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token> {
-        let allowed = || self.reach().check(to).map_err(|error| self.named(error));
-        allowed()?;
+        self.check(to)?;
         let token = self.token().await?;
         // The first exchange tells where the token endpoint is.
-        allowed()?;
+        self.check(to)?;
         self.authorize(&token, headers).await?;
         Ok(token)
     }
