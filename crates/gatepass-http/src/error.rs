@@ -40,6 +40,21 @@ pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits)
     error.with_source(cause)
 }
 
+/// The error of an API request that had no answer, sent by a client whose limits are its owner's.
+pub(crate) fn from_api(cause: reqwest::Error, origin: &str) -> Error {
+    let cause = cause.without_url();
+    let error = if cause.is_redirect() {
+        Error::protocol(format!("{origin} redirects too often, or to where the client must not go"))
+    } else if cause.is_timeout() && cause.is_connect() {
+        Error::unavailable(format!("no connection in time to {origin}"))
+    } else if cause.is_timeout() {
+        Error::unavailable(format!("no answer in time from {origin}"))
+    } else {
+        return from_reqwest(cause, origin, &Limits::default());
+    };
+    error.with_source(cause)
+}
+
 /// The error of a client that could not be made.
 pub(crate) fn from_build(cause: reqwest::Error) -> Error {
     let cause = cause.without_url();

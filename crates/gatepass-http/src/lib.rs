@@ -1,4 +1,5 @@
-//! The HTTP client of gatepass: [`HttpClient`] sends token requests and nothing else on its own.
+//! The HTTP client of gatepass: [`HttpClient`] sends token requests and nothing else on its own;
+//! [`SendWith`] puts tokens on the requests of your own client.
 //!
 //! It is [`HttpSend`](gatepass_core::HttpSend) over reqwest, with the rules that a request
 //! with a secret in it needs:
@@ -29,14 +30,30 @@
 //!
 //! # Features
 //!
-//! `webpki-roots`: where the platform has no roots at all, as in an image from scratch, Mozilla's
-//! are used. Where it has some, nothing changes.
+//! - `reqwest-middleware`: `TokenMiddleware`, for clients of the crate of that name.
+//! - `tower`: `TokenLayer`, for services over `http::Request`.
+//! - `webpki-roots`: where the platform has no roots at all, as in an image from scratch, Mozilla's
+//!   are used. Where it has some, nothing changes.
 
 mod body;
 mod client;
 mod error;
 mod limits;
+mod middleware;
+mod send_with;
 mod tls;
+#[cfg(feature = "tower")]
+mod token_layer;
+#[cfg(feature = "reqwest-middleware")]
+mod token_middleware;
+mod whole;
 
 pub use crate::body::Body;
 pub use crate::client::{HttpClient, HttpClientBuilder};
+pub use crate::send_with::{SendWith, api_client_builder};
+#[cfg(feature = "tower")]
+pub use crate::token_layer::{TokenLayer, TokenService};
+#[cfg(feature = "reqwest-middleware")]
+pub use crate::token_middleware::TokenMiddleware;
+#[cfg(feature = "tower")]
+pub use crate::whole::WholeBody;

@@ -17,14 +17,14 @@ use crate::server::{Server, answer_all, ok};
 use crate::tls::Ca;
 
 /// In every one of them, so one search finds all.
-const CANARY: &str = "CNRY7f3a";
+pub(crate) const CANARY: &str = "CNRY7f3a";
 
 /// Everything that was logged in this thread, by `tracing` and by `log`.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn capture() -> (Self, DefaultGuard) {
+    pub(crate) fn capture() -> (Self, DefaultGuard) {
         // An error means that another test has done it.
         let _ = tracing_log::LogTracer::init();
         let log = Self::default();
@@ -36,7 +36,7 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
@@ -88,7 +88,7 @@ fn brief() -> HttpClientBuilder {
     HttpClient::builder().connect_timeout(limit).answer_timeout(limit).idle_timeout(limit)
 }
 
-fn everything(error: &Error) -> String {
+pub(crate) fn everything(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {:?}", error.hint());
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -4,6 +4,7 @@
 
 mod canary;
 mod faults;
+mod middleware;
 mod proxy;
 mod rules;
 mod server;

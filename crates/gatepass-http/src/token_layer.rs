@@ -1,0 +1,184 @@
+//! TokenLayer: a token on every request of a tower service.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use gatepass_core::{Authorize, Error, Result};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body::Body;
+use tower::{BoxError, Layer, Service};
+
+use crate::middleware::{self, Transport};
+use crate::whole::WholeBody;
+
+/// A layer that sends every request with a token of one source, as [`SendWith`](crate::SendWith)
+/// does. Errors are the inner service's, or a [`gatepass_core::Error`].
+///
+/// ```
+/// # fn example(iam: impl gatepass_core::Authorize + 'static) {
+/// # use bytes::Bytes;
+/// use gatepass_http::TokenLayer;
+/// use tower::Layer;
+///
+/// # #[derive(Clone)] struct Client;
+/// # let client = Client;
+/// let service = TokenLayer::<Bytes>::new(iam).layer(client);
+/// # }
+/// ```
+///
+/// A request must have its whole address, so a layer that adds scheme and host goes outside this
+/// one; so does one that follows redirects, which would otherwise take the token along.
+pub struct TokenLayer<B> {
+    source: Arc<dyn Authorize>,
+    replay: fn(&B) -> Option<B>,
+}
+
+impl<B: Clone> TokenLayer<B> {
+    /// A layer for requests whose bodies can be cloned: each can be sent twice.
+    pub fn new(source: impl Authorize + 'static) -> Self {
+        Self::with_replay(source, |body| Some(body.clone()))
+    }
+}
+
+impl<B> TokenLayer<B> {
+    /// A layer for requests with bodies of any kind. `replay` makes a second body of one that
+    /// nothing has been read of; without one (a stream, say) a refusal is returned as it is.
+    pub fn with_replay(source: impl Authorize + 'static, replay: fn(&B) -> Option<B>) -> Self {
+        Self { source: Arc::new(source), replay }
+    }
+}
+
+impl<S, B> Layer<S> for TokenLayer<B> {
+    type Service = TokenService<S, B>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        TokenService { inner, layer: self.clone() }
+    }
+}
+
+/// The service that a [`TokenLayer`] makes.
+pub struct TokenService<S, B> {
+    inner: S,
+    layer: TokenLayer<B>,
+}
+
+impl<S, B, C> Service<Request<B>> for TokenService<S, B>
+where
+    S: Service<Request<B>, Response = Response<C>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Send + 'static,
+    C: Body + Unpin + Send + 'static,
+    C::Error: Send,
+{
+    type Response = Response<WholeBody<C>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that is ready goes; its clone, which is not, stays.
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let TokenLayer { source, replay } = self.layer.clone();
+        Box::pin(
+            async move { middleware::call(&mut Inner { inner, replay }, &*source, request).await },
+        )
+    }
+}
+
+struct Inner<S, B> {
+    inner: S,
+    replay: fn(&B) -> Option<B>,
+}
+
+impl<S, B, C> Transport for Inner<S, B>
+where
+    S: Service<Request<B>, Response = Response<C>> + Send,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Send,
+    C: Body + Unpin + Send,
+    C::Error: Send,
+{
+    type Request = Request<B>;
+    type Answer = Response<WholeBody<C>>;
+    type Error = BoxError;
+
+    fn target(request: &Request<B>) -> Result<Uri> {
+        match request.uri().authority() {
+            Some(_) => Ok(request.uri().clone()),
+            None => Err(Error::config("the request does not say which host it is for")
+                .with_hint("the layer that adds scheme and host goes outside this one")),
+        }
+    }
+
+    fn headers(request: &mut Request<B>) -> &mut HeaderMap {
+        request.headers_mut()
+    }
+
+    fn spare(&self, request: &Request<B>) -> Option<Request<B>> {
+        let mut spare = Request::new((self.replay)(request.body())?);
+        *spare.method_mut() = request.method().clone();
+        *spare.uri_mut() = request.uri().clone();
+        *spare.version_mut() = request.version();
+        *spare.headers_mut() = request.headers().clone();
+        *spare.extensions_mut() = request.extensions().clone();
+        Some(spare)
+    }
+
+    async fn send(&mut self, request: Request<B>) -> Result<Self::Answer, BoxError> {
+        poll_fn(|cx| self.inner.poll_ready(cx)).await.map_err(Into::into)?;
+        let sent = self.inner.call(request);
+        Ok(sent.await.map_err(Into::into)?.map(WholeBody::new))
+    }
+
+    fn head(answer: &Self::Answer) -> (StatusCode, &HeaderMap) {
+        (answer.status(), answer.headers())
+    }
+
+    fn landed(_: &Self::Answer) -> Option<Uri> {
+        None
+    }
+
+    async fn looked_at(answer: Self::Answer) -> (Self::Answer, Bytes) {
+        let (head, body) = answer.into_parts();
+        let (body, begun) = body.look().await;
+        (Response::from_parts(head, body), begun)
+    }
+
+    fn error(error: Error) -> BoxError {
+        error.into()
+    }
+}
+
+impl<B> Clone for TokenLayer<B> {
+    fn clone(&self) -> Self {
+        Self { source: Arc::clone(&self.source), replay: self.replay }
+    }
+}
+
+impl<S: Clone, B> Clone for TokenService<S, B> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
+}
+
+impl<B> fmt::Debug for TokenLayer<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenLayer").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl<S, B> fmt::Debug for TokenService<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenService").field("source", &self.layer.source).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! TokenMiddleware: a token on every request of a reqwest-middleware client.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gatepass_core::{Authorize, Error, async_trait};
+use http::{Extensions, HeaderMap, StatusCode, Uri};
+use reqwest::{Request, Response};
+use reqwest_middleware::{Middleware, Next};
+
+use crate::middleware::{self, Transport};
+use crate::send_with::{landed, looked_at, target};
+
+/// Middleware that sends every request with a token of one source, as
+/// [`SendWith`](crate::SendWith) does. What is ours among its errors is a [`gatepass_core::Error`]
+/// in [`reqwest_middleware::Error::Middleware`].
+///
+/// ```no_run
+/// # fn example(iam: impl gatepass_core::Authorize + 'static) -> Result<(), reqwest::Error> {
+/// let api = reqwest_middleware::ClientBuilder::new(gatepass_http::api_client_builder().build()?)
+///     .with(gatepass_http::TokenMiddleware::new(iam))
+///     .build();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What stands before it in the chain sees one request; what stands after it sees each attempt,
+/// with the token on it.
+#[derive(Clone, Debug)]
+pub struct TokenMiddleware(Arc<dyn Authorize>);
+
+impl TokenMiddleware {
+    /// Middleware for this source.
+    pub fn new(source: impl Authorize + 'static) -> Self {
+        Self(Arc::new(source))
+    }
+}
+
+#[async_trait]
+impl Middleware for TokenMiddleware {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        middleware::call(&mut Chain { extensions, next }, &*self.0, request).await
+    }
+}
+
+/// The rest of the chain.
+struct Chain<'a> {
+    extensions: &'a mut Extensions,
+    next: Next<'a>,
+}
+
+impl Transport for Chain<'_> {
+    type Request = Request;
+    type Answer = Response;
+    type Error = reqwest_middleware::Error;
+
+    fn target(request: &Request) -> Result<Uri, Error> {
+        target(request)
+    }
+
+    fn headers(request: &mut Request) -> &mut HeaderMap {
+        request.headers_mut()
+    }
+
+    fn spare(&self, request: &Request) -> Option<Request> {
+        request.try_clone()
+    }
+
+    async fn send(&mut self, request: Request) -> reqwest_middleware::Result<Response> {
+        self.next.clone().run(request, self.extensions).await
+    }
+
+    fn head(answer: &Response) -> (StatusCode, &HeaderMap) {
+        (answer.status(), answer.headers())
+    }
+
+    fn landed(answer: &Response) -> Option<Uri> {
+        landed(answer)
+    }
+
+    async fn looked_at(answer: Response) -> (Response, Bytes) {
+        looked_at(answer).await
+    }
+
+    fn error(error: Error) -> Self::Error {
+        reqwest_middleware::Error::middleware(error)
+    }
+}

@@ -1,0 +1,122 @@
+//! WholeBody: a body whose beginning may have been read, whole again.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+
+/// How much of a body is read to find out whether it refuses the token.
+const LOOK: usize = 64 * 1024;
+
+/// The body of an API's answer: what was read of it to find out whether it refuses the token, and
+/// then the rest as it comes.
+#[cfg_attr(not(feature = "tower"), expect(unreachable_pub, reason = "only tower shows the type"))]
+pub struct WholeBody<B: Body> {
+    begun: VecDeque<Frame<Bytes>>,
+    end: Option<Option<B::Error>>,
+    rest: B,
+}
+
+impl<B: Body + Unpin> WholeBody<B> {
+    /// A body of which nothing has been read.
+    pub(crate) fn new(rest: B) -> Self {
+        Self { begun: VecDeque::new(), end: None, rest }
+    }
+
+    /// Reads the first 64 KiB, or less if the body ends or breaks off before, and returns them
+    /// beside the body, which still has them.
+    pub(crate) async fn look(mut self) -> (Self, Bytes) {
+        let mut length = 0;
+        while length < LOOK && self.end.is_none() {
+            match poll_fn(|cx| self.poll_rest(cx)).await {
+                Some(Ok(frame)) => {
+                    length += frame.data_ref().map_or(0, Bytes::len);
+                    self.begun.push_back(frame);
+                }
+                // Whoever reads the body meets the error where it was.
+                Some(Err(error)) => self.end = Some(Some(error)),
+                None => self.end = Some(None),
+            }
+        }
+        let begun = self.beginning();
+        (self, begun)
+    }
+
+    /// What is held, cut to 64 KiB.
+    fn beginning(&self) -> Bytes {
+        let mut pieces = self.begun.iter().filter_map(Frame::data_ref);
+        match (pieces.next(), pieces.next()) {
+            (None, _) => Bytes::new(),
+            (Some(only), None) => only.slice(..only.len().min(LOOK)),
+            _ => {
+                let mut whole = Vec::with_capacity(LOOK);
+                for piece in self.begun.iter().filter_map(Frame::data_ref) {
+                    let more = piece.len().min(LOOK - whole.len());
+                    whole.extend_from_slice(piece.get(..more).unwrap_or_default());
+                }
+                whole.into()
+            }
+        }
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = ready!(Pin::new(&mut self.rest).poll_frame(cx));
+        let whole = |mut data: B::Data| data.copy_to_bytes(data.remaining());
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(whole))))
+    }
+}
+
+impl<B: Body + Unpin> Body for WholeBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if let Some(frame) = self.begun.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        match &mut self.end {
+            Some(error) => Poll::Ready(error.take().map(Err)),
+            None => self.poll_rest(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let is_over = match &self.end {
+            Some(error) => error.is_none(),
+            None => self.rest.is_end_stream(),
+        };
+        self.begun.is_empty() && is_over
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let held: usize = self.begun.iter().filter_map(Frame::data_ref).map(Bytes::len).sum();
+        let held = u64::try_from(held).unwrap_or(u64::MAX);
+        let rest = match &self.end {
+            Some(None) => SizeHint::with_exact(0),
+            Some(Some(_)) => SizeHint::new(),
+            None => self.rest.size_hint(),
+        };
+        let mut whole = SizeHint::new();
+        whole.set_lower(held.saturating_add(rest.lower()));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(held)) {
+            whole.set_upper(upper);
+        }
+        whole
+    }
+}
+
+/// No field is ever pinned but through `B`, which can move.
+impl<B: Body + Unpin> Unpin for WholeBody<B> {}
+
+impl<B: Body> fmt::Debug for WholeBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WholeBody").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,149 @@
+//! SendWith and the middleware: one behaviour, asked of each way to have it.
+
+mod bodies;
+mod canary;
+mod redirects;
+mod refusals;
+mod targets;
+mod vendors;
+
+use std::error::Error as StdError;
+
+use bytes::Bytes;
+use gatepass_core::{Credential, Endpoint, Error, Provider};
+use gatepass_engine::{TokenSource, TokenSourceBuilder};
+use gatepass_http::{SendWith, api_client_builder};
+use gatepass_testkit::{Answer, FakeHttp};
+use http::{Method, Request, Response};
+use reqwest::Client;
+
+/// Each way to send a request with a token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Way {
+    SendWith,
+    #[cfg(feature = "reqwest-middleware")]
+    Middleware,
+    #[cfg(feature = "tower")]
+    Tower,
+}
+
+pub(crate) const WAYS: &[Way] = &[
+    Way::SendWith,
+    #[cfg(feature = "reqwest-middleware")]
+    Way::Middleware,
+    #[cfg(feature = "tower")]
+    Way::Tower,
+];
+
+pub(crate) type Failure = Box<dyn StdError + Send + Sync>;
+
+impl Way {
+    /// Sends a request whose body can be sent twice.
+    pub(crate) async fn send(
+        self,
+        client: &Client,
+        source: &TokenSource,
+        request: Request<Bytes>,
+    ) -> Result<Response<reqwest::Body>, Failure> {
+        match self {
+            Self::SendWith => {
+                let request = reqwest::Request::try_from(request)?;
+                let builder = reqwest::RequestBuilder::from_parts(client.clone(), request);
+                Ok(builder.send_with(source).await?.into())
+            }
+            #[cfg(feature = "reqwest-middleware")]
+            Self::Middleware => {
+                let api = reqwest_middleware::ClientBuilder::new(client.clone())
+                    .with(gatepass_http::TokenMiddleware::new(source.clone()))
+                    .build();
+                Ok(api.execute(request.try_into()?).await?.into())
+            }
+            #[cfg(feature = "tower")]
+            Self::Tower => {
+                use tower::{Layer, ServiceExt};
+
+                let layer = gatepass_http::TokenLayer::<Bytes>::new(source.clone());
+                let answer = layer.layer(tower_client(client)).oneshot(request).await?;
+                Ok(answer.map(reqwest::Body::wrap))
+            }
+        }
+    }
+
+    pub(crate) async fn get(
+        self,
+        client: &Client,
+        source: &TokenSource,
+        url: &str,
+    ) -> Result<Response<reqwest::Body>, Failure> {
+        self.send(client, source, get(url)).await
+    }
+}
+
+/// A service over reqwest.
+#[cfg(feature = "tower")]
+pub(crate) fn tower_client(
+    client: &Client,
+) -> impl tower::Service<
+    Request<Bytes>,
+    Response = Response<reqwest::Body>,
+    Error = reqwest::Error,
+    Future: Send,
+> + Clone
++ Send
++ use<> {
+    let client = client.clone();
+    tower::service_fn(move |request: Request<Bytes>| {
+        let client = client.clone();
+        async move { Ok(client.execute(request.try_into()?).await?.into()) }
+    })
+}
+
+pub(crate) fn get(url: &str) -> Request<Bytes> {
+    Request::get(url).body(Bytes::new()).unwrap()
+}
+
+pub(crate) fn post(url: &str, body: impl Into<Bytes>) -> Request<Bytes> {
+    Request::builder().method(Method::POST).uri(url).body(body.into()).unwrap()
+}
+
+pub(crate) fn client() -> Client {
+    api_client_builder().no_proxy().build().unwrap()
+}
+
+pub(crate) async fn text(answer: Response<reqwest::Body>) -> String {
+    use http_body_util::BodyExt;
+
+    let whole = answer.into_body().collect().await.unwrap();
+    String::from_utf8(whole.to_bytes().to_vec()).unwrap()
+}
+
+/// Our own error, whatever it is wrapped in.
+pub(crate) fn ours(failure: Failure) -> Error {
+    #[cfg(feature = "reqwest-middleware")]
+    let failure = match failure.downcast::<reqwest_middleware::Error>() {
+        Ok(wrapped) => match *wrapped {
+            reqwest_middleware::Error::Middleware(error) => return error.downcast().unwrap(),
+            reqwest_middleware::Error::Reqwest(error) => error.into(),
+        },
+        Err(failure) => failure,
+    };
+    *failure.downcast::<Error>().unwrap()
+}
+
+/// A vendor that gives out token-0, token-1 and so on.
+pub(crate) fn vendor() -> FakeHttp {
+    FakeHttp::new(|n| Answer::token(&format!("token-{n}"), 3600))
+}
+
+/// A source of this provider's tokens.
+pub(crate) fn builder(provider: impl Provider + 'static, http: &FakeHttp) -> TokenSourceBuilder {
+    TokenSource::builder(provider)
+        .credential(Credential::client("app-1", "hunter2").with_secret("subscription_key", "key-1"))
+        .http(http.clone())
+}
+
+/// A source of tokens for the API at this origin, which refuses tokens with 401 or 403.
+pub(crate) fn source(origin: &str, http: &FakeHttp) -> TokenSource {
+    let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(origin).unwrap());
+    builder(cisco, http).build()
+}

@@ -1,0 +1,127 @@
+//! Where a token goes, and where it does not.
+
+use gatepass_core::{Endpoint, ErrorKind};
+use gatepass_engine::TokenSource;
+use gatepass_http::{HttpClient, SendWith};
+use http::StatusCode;
+
+use super::{WAYS, builder, client, ours, source, vendor};
+use crate::server::{Server, ok};
+
+#[tokio::test]
+async fn another_origin_gets_nothing() {
+    let (api, other) = (Server::answering(ok("api")), Server::answering(ok("other")));
+    for way in WAYS {
+        let vendor = vendor();
+        let source = source(&api.origin(), &vendor);
+        let port = other.address().port();
+        for origin in [
+            other.origin(),
+            format!("http://localhost:{port}"),
+            format!("http://127.0.0.1.nip.example:{port}"),
+            format!("https://127.0.0.1:{}", api.address().port()),
+            "http://10.0.0.1".to_owned(),
+        ] {
+            let url = format!("{origin}/CNRYpath?q=CNRYquery");
+            let error = ours(way.get(&client(), &source, &url).await.unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::Config, "{way:?} {url}");
+            let text = format!("cisco: the token must not go to {origin}");
+            assert_eq!(error.to_string(), text, "{way:?}");
+            let hint = format!("allowed: {}; add others to api_origins", api.origin());
+            assert_eq!(error.hint(), Some(hint.as_str()), "{way:?}");
+            assert!(!format!("{error:?}").contains("CNRY"), "{error:?}");
+        }
+        assert_eq!((other.connections(), vendor.count()), (0, 0), "{way:?}: not even an exchange");
+    }
+}
+
+#[tokio::test]
+async fn api_origins_adds_others() {
+    let (api, other) = (Server::answering(ok("api")), Server::answering(ok("other")));
+    let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(&api.origin()).unwrap());
+    let also = Endpoint::parse(&format!("{}/v1", other.origin())).unwrap();
+    let source = builder(cisco, &vendor()).api_origins([also]).build();
+    for way in WAYS {
+        for server in [&api, &other] {
+            let answer = way.get(&client(), &source, &server.origin()).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::OK, "{way:?}");
+        }
+    }
+    assert!(other.seen().contains("authorization: Bearer token-0"));
+}
+
+#[tokio::test]
+async fn the_token_endpoint_is_refused_by_a_source_that_has_yet_to_learn_of_it() {
+    let api = Server::answering(ok("api"));
+    for way in WAYS {
+        let vendor = vendor();
+        let source = source(&api.origin(), &vendor);
+        let url = format!("{}/as/token.oauth2?x=CNRYquery", api.origin());
+        let error = ours(way.get(&client(), &source, &url).await.unwrap_err());
+        assert_eq!(error.to_string(), "cisco: the token must not go to the token endpoint");
+        assert_eq!((api.connections(), vendor.count()), (0, 1), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_a_users_name_is_refused() {
+    let api = Server::answering(ok("api"));
+    let source = source(&api.origin(), &vendor());
+    // A reqwest builder makes Basic of it, which the token replaces.
+    let url = format!("http://user:CNRYword@{}/", api.address());
+    client().get(&url).send_with(&source).await.unwrap();
+    assert!(!api.seen().contains("Basic"), "{}", api.seen());
+    let request = reqwest::Request::new(http::Method::GET, url.parse().unwrap());
+    let builder = reqwest::RequestBuilder::from_parts(client(), request);
+    let error = builder.send_with(&source).await.unwrap_err();
+    assert_eq!(error.message(), "the address must not hold a user name or password");
+}
+
+#[cfg(feature = "tower")]
+#[tokio::test]
+async fn a_layer_wants_the_whole_address() {
+    use tower::{Layer, ServiceExt};
+
+    let source = source("http://127.0.0.1:1", &vendor());
+    let layer = gatepass_http::TokenLayer::<bytes::Bytes>::new(source);
+    let service = layer.layer(super::tower_client(&client()));
+    let error = service.oneshot(super::get("/users")).await.unwrap_err();
+    assert_eq!(ours(error).message(), "the request does not say which host it is for");
+}
+
+#[tokio::test]
+async fn a_fixed_token_goes_to_this_machine_alone() {
+    let api = Server::answering(ok("api"));
+    let source = TokenSource::fixed("token-1");
+    client().get(api.origin()).send_with(&source).await.unwrap();
+    assert!(api.seen().contains("authorization: Bearer token-1"));
+    let error = client().get("https://api.example.com/").send_with(&source).await.unwrap_err();
+    assert_eq!(error.hint(), Some("allowed: this machine; add others to api_origins"));
+}
+
+#[tokio::test]
+async fn without_an_answer_the_error_is_ours_and_reqwests_is_its_source() {
+    HttpClient::new().unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let origin = format!("http://{gone}");
+    let source = source(&origin, &vendor());
+    let url = format!("{origin}/CNRYpath?q=CNRYquery");
+    let error = client().get(url).send_with(&source).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(error.message(), format!("connection refused by {origin}"));
+    let cause = std::error::Error::source(&error).unwrap();
+    assert!(cause.downcast_ref::<reqwest::Error>().unwrap().is_connect());
+    assert!(!format!("{error:?} {cause:?} {cause}").contains("CNRY"));
+}
+
+#[tokio::test]
+async fn the_clients_own_limits_are_not_given_other_words() {
+    let silent = Server::plain(|peer| {
+        peer.request();
+        peer.until_closed();
+    });
+    let source = source(&silent.origin(), &vendor());
+    let limit = std::time::Duration::from_millis(50);
+    let error = client().get(silent.origin()).timeout(limit).send_with(&source).await.unwrap_err();
+    assert_eq!(error.message(), format!("no answer in time from {}", silent.origin()));
+}

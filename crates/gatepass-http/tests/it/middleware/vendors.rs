@@ -1,0 +1,153 @@
+//! Every vendor of the sandbox: a dead token is noticed as the vendor says it, and replaced.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gatepass_core::{Credential, Endpoint, Provider};
+use gatepass_engine::TokenSource;
+use gatepass_http::HttpClient;
+use gatepass_sandbox::Sandbox;
+use http::StatusCode;
+use provider_celerdata::CelerData;
+use provider_cisco::Cisco;
+use provider_cloudneeti::Cloudneeti;
+use provider_configapi::ConfigApi;
+use provider_huawei::Huawei;
+
+use super::{WAYS, client, get};
+
+pub(crate) const IDS: [&str; 5] = ["celerdata", "cisco", "cloudneeti", "configapi", "huawei"];
+
+/// A source for this vendor's client of the sandbox, and the address of a harmless call.
+pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
+    let fields = sandbox.client(id).unwrap();
+    let base = Endpoint::parse(&sandbox.base_url(id)).unwrap();
+    let field = |name: &str| fields.field(name).unwrap();
+    let provider: Box<dyn Provider> = match id {
+        "celerdata" => Box::new(CelerData::new().base_url(base)),
+        "cisco" => Box::new(Cisco::new().base_url(base)),
+        "cloudneeti" => Box::new(Cloudneeti::new(field("license_id")).unwrap().base_url(base)),
+        "configapi" => {
+            let there = ConfigApi::new("acme.brightpattern.com").unwrap().base_url(base);
+            Box::new(there.with_scope(field("scope")))
+        }
+        _ => Box::new(Huawei::new("acme.huaweioneaccess.com").unwrap().base_url(base)),
+    };
+    let credential =
+        fields.fields().fold(Credential::new(), |credential, (name, value)| {
+            match name.ends_with("secret") || name.ends_with("key") {
+                true => credential.with_secret(name, value),
+                false => credential.with_text(name, value),
+            }
+        });
+    let probe = provider.probe(&credential).unwrap().unwrap();
+    let url = provider.api().unwrap().join(&probe).unwrap().as_str().to_owned();
+    let source = TokenSource::builder(provider)
+        .credential(credential)
+        .http(HttpClient::builder().no_proxy().build().unwrap())
+        .build();
+    (source, url)
+}
+
+#[tokio::test]
+async fn a_dead_token_is_replaced_once_whatever_the_vendors_way_to_say_so() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let client = client();
+    for id in IDS {
+        for way in WAYS {
+            for ended in [true, false] {
+                sandbox.reset();
+                let (source, url) = source(&sandbox, id);
+                let call = async || way.get(&client, &source, &url).await.unwrap().status();
+                let seen = || {
+                    let counters = sandbox.state().provider(id);
+                    (counters.token_requests, counters.api_requests)
+                };
+                assert_eq!(call().await, StatusCode::OK, "{id} {way:?}");
+                assert_eq!(seen(), (1, 1), "{id} {way:?}");
+                match ended {
+                    true => sandbox.advance(Duration::from_secs(3700)),
+                    false => assert!(sandbox.revoke_all(id).unwrap() > 0),
+                }
+                assert_eq!(call().await, StatusCode::OK, "{id} {way:?} {ended}");
+                assert_eq!(seen(), (2, 3), "{id} {way:?} {ended}: one exchange, one retry");
+                assert_eq!(call().await, StatusCode::OK, "{id} {way:?} {ended}");
+                assert_eq!(seen(), (2, 4), "{id} {way:?} {ended}: the fresh one serves");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn cloudneeti_gets_both_headers_in_place_of_the_callers() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let (source, url) = source(&sandbox, "cloudneeti");
+    for way in WAYS {
+        let mut request = get(&url);
+        for name in ["authorization", "Ocp-Apim-Subscription-Key", "ocp-apim-subscription-key"] {
+            let name: http::HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, "the-callers-own".parse().unwrap());
+        }
+        let answer = way.send(&client(), &source, request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{way:?}");
+        let seen = sandbox.requests().pop().unwrap().headers;
+        for name in ["authorization", "ocp-apim-subscription-key"] {
+            assert_eq!(seen.iter().filter(|seen| *seen == name).count(), 1, "{way:?} {seen:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_refused_at_once_make_one_exchange() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let client = client();
+    for way in WAYS {
+        for id in ["cisco", "huawei"] {
+            sandbox.reset();
+            let (source, url) = source(&sandbox, id);
+            source.warm().await.unwrap();
+            sandbox.revoke_all(id).unwrap();
+            let calls: Vec<_> = (0..100)
+                .map(|_| {
+                    let (client, source, url) = (client.clone(), source.clone(), url.clone());
+                    let way = *way;
+                    tokio::spawn(
+                        async move { way.get(&client, &source, &url).await.unwrap().status() },
+                    )
+                })
+                .collect();
+            for call in calls {
+                assert_eq!(call.await.unwrap(), StatusCode::OK, "{id} {way:?}");
+            }
+            let counters = sandbox.state().provider(id);
+            assert_eq!(counters.token_requests, 2, "{id} {way:?}");
+            assert!(counters.api_requests > 100, "{id} {way:?}: somebody was refused");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_token_endpoint_never_gets_the_token() {
+    let sandbox = Sandbox::start().await.unwrap();
+    for id in IDS {
+        for way in WAYS {
+            sandbox.reset();
+            let (source, _) = source(&sandbox, id);
+            source.warm().await.unwrap();
+            let path = sandbox.requests().pop().unwrap().path;
+            let (base, steps) = (sandbox.base_url(id), path.trim_start_matches('/'));
+            for url in [
+                format!("{base}/{steps}"),
+                format!("{base}//{}/?x=1", steps.to_ascii_uppercase()),
+                format!("{base}/{}", steps.replace('/', "%2F").replace('o', "%6F")),
+            ] {
+                let request = super::post(&url, Bytes::new());
+                let error = way.send(&client(), &source, request).await.unwrap_err();
+                let error = super::ours(error);
+                let text = error.to_string();
+                assert!(text.ends_with("must not go to the token endpoint"), "{way:?} {error:?}");
+                assert_eq!(sandbox.state().provider(id).requests, 1, "{id} {way:?}");
+            }
+        }
+    }
+}
