@@ -54,7 +54,10 @@ impl TokenSource {
     /// Errors are of every [kind](gatepass_core::ErrorKind) and name provider and profile;
     /// `Unavailable` if the exchange takes longer than the source's timeout.
     pub async fn token(&self) -> Result<Token> {
-        self.token_for(Duration::ZERO).await
+        match self.0.token(Duration::ZERO) {
+            Some(token) => Ok(token),
+            None => self.acquire(Want::Remaining(Duration::ZERO)).await,
+        }
     }
 
     /// A token that is usable for `min_remaining` more, if the held one is or a single exchange
@@ -167,27 +170,30 @@ impl TokenSource {
         self.0.identity.named(error)
     }
 
-    async fn acquire(&self, mut want: Want) -> Result<Token> {
-        let identity = &self.0.identity;
-        for _ in 0..FLIGHTS {
-            let mut ticket = match self.0.board(want)? {
-                Boarding::Held(token) => return Ok(token),
-                Boarding::Flight(ticket) => ticket,
-            };
-            let is_earlier = matches!(want, Want::Flight(wanted) if ticket.number < wanted);
-            match ticket.landed(identity.timeout).await {
-                Landed::Lost => {}
-                Landed::Stuck => {
-                    self.0.end_flight(ticket.number, None);
-                    return Err(identity.named(too_late(identity.timeout)));
+    #[expect(clippy::manual_async_fn, reason = "an async fn would keep its arguments twice")]
+    fn acquire(&self, mut want: Want) -> impl Future<Output = Result<Token>> {
+        async move {
+            let identity = &self.0.identity;
+            for _ in 0..FLIGHTS {
+                let mut ticket = match self.0.board(want)? {
+                    Boarding::Held(token) => return Ok(token),
+                    Boarding::Flight(ticket) => ticket,
+                };
+                let is_earlier = matches!(want, Want::Flight(wanted) if ticket.number < wanted);
+                match ticket.landed(identity.timeout).await {
+                    Landed::Lost => {}
+                    Landed::Stuck => {
+                        self.0.end_flight(ticket.number, None);
+                        return Err(identity.named(too_late(identity.timeout)));
+                    }
+                    Landed::Done(_) if is_earlier => {}
+                    Landed::Done(Err(error)) => return Err(error),
+                    // By now the token may have ended or been invalidated: the cache knows.
+                    Landed::Done(Ok(())) => want = Want::Remaining(Duration::ZERO),
                 }
-                Landed::Done(_) if is_earlier => {}
-                Landed::Done(Err(error)) => return Err(error),
-                // By now the token may have ended or been invalidated: the cache knows.
-                Landed::Done(Ok(())) => want = Want::Remaining(Duration::ZERO),
             }
+            Err(identity.named(Error::unavailable("every token was refused or lost at once")))
         }
-        Err(identity.named(Error::unavailable("every token was refused or lost at once")))
     }
 }
 
