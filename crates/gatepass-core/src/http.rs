@@ -159,7 +159,7 @@ impl Request {
 
 /// A header value marked sensitive; `None` if the text has control or non-ASCII characters.
 pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
-    let owned = Bytes::from_owner(Zeroizing::new(text.as_bytes().to_vec()));
+    let owned = Bytes::from_owner(Zeroizing::new(Box::<[u8]>::from(text.as_bytes())));
     let mut value = HeaderValue::from_maybe_shared(owned).ok().filter(|_| text.is_ascii())?;
     value.set_sensitive(true);
     Some(value)

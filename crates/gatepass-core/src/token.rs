@@ -5,14 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::http::sensitive;
-use crate::json::Json;
 use crate::oauth2::Lifetime;
+use crate::token::compact::{Life, moment, nanos};
+use crate::token::text::{check, is_b64token, jwt_exp};
 use crate::{Credential, Error, Result, Secret};
 
 /// How long a token of unknown life is used.
@@ -22,6 +21,9 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The longest token that is accepted, in bytes.
 pub const MAX_TOKEN: usize = 16 * 1024;
 
+mod compact;
+mod text;
+
 const SCHEME: &str = "Bearer ";
 
 /// An access token. Cloning it counts a reference.
@@ -29,15 +31,22 @@ const SCHEME: &str = "Bearer ";
 /// The text and the ready `Authorization` value share one buffer, which is cleared when the last
 /// clone is dropped. There is no `Display`, `Serialize` or `Deref`, and `Debug` shows the type and
 /// the times.
+///
+/// It is made for being held a million times: 64 bytes in place and, shared by its clones, 31 more
+/// than the text on the heap (with pointers of 64 bits). Only what few tokens have, a scope, extras
+/// or warnings, costs another allocation.
 #[derive(Clone)]
-pub struct Token(Arc<Inner>);
-
-#[derive(Clone)]
-struct Inner {
+pub struct Token {
     header: HeaderValue,
-    issued_at: SystemTime,
-    expires_at: SystemTime,
-    expiry: Expiry,
+    /// Nanoseconds since 1970: from 1677 to 2262.
+    issued_at: i64,
+    life: Life,
+    rare: Option<Arc<Rare>>,
+}
+
+/// What few tokens have.
+#[derive(Clone, Default)]
+struct Rare {
     scope: Option<String>,
     extras: Vec<(&'static str, Secret)>,
     warnings: Vec<Cow<'static, str>>,
@@ -118,13 +127,13 @@ impl Token {
     /// The token's text, for a place that needs just that. [`authorization`](Self::authorization)
     /// is the safer way to an HTTP header.
     pub fn expose_secret(&self) -> &str {
-        let text = std::str::from_utf8(self.0.header.as_bytes()).unwrap_or_default();
+        let text = std::str::from_utf8(self.header.as_bytes()).unwrap_or_default();
         text.get(SCHEME.len()..).unwrap_or_default()
     }
 
     /// The value of an `Authorization` header, marked sensitive. It shares the token's buffer.
     pub fn authorization(&self) -> &HeaderValue {
-        &self.0.header
+        &self.header
     }
 
     /// The token's type: always `Bearer` (RFC 6750), since others are refused.
@@ -134,69 +143,69 @@ impl Token {
 
     /// When the request for it was sent.
     pub fn issued_at(&self) -> SystemTime {
-        self.0.issued_at
+        moment(self.issued_at)
     }
 
     /// When it ends.
     pub fn expires_at(&self) -> SystemTime {
-        self.0.expires_at
+        self.issued_at() + self.lifetime()
     }
 
     /// Its whole life.
     pub fn lifetime(&self) -> Duration {
-        self.0.expires_at.duration_since(self.0.issued_at).unwrap_or_default()
+        self.life.length()
     }
 
     /// What is left of its life at `now`; zero when it has ended.
     pub fn remaining(&self, now: SystemTime) -> Duration {
-        self.0.expires_at.duration_since(now).unwrap_or_default()
+        self.expires_at().duration_since(now).unwrap_or_default()
     }
 
     /// Where its expiry comes from.
     pub fn expiry(&self) -> Expiry {
-        self.0.expiry
+        self.life.expiry()
     }
 
     /// The scope the vendor granted, if it said (space separated, RFC 6749 section 3.3).
     pub fn scope(&self) -> Option<&str> {
-        self.0.scope.as_deref()
+        self.rare.as_ref()?.scope.as_deref()
     }
 
     /// What the vendor sent besides: `refresh_token`, `id_token`.
     pub fn extra(&self, name: &str) -> Option<&Secret> {
-        self.0.extras.iter().find(|(key, _)| *key == name).map(|(_, secret)| secret)
+        let extras = &self.rare.as_ref()?.extras;
+        extras.iter().find(|(key, _)| *key == name).map(|(_, secret)| secret)
     }
 
     /// This token without what the vendor sent besides, for a store: a `refresh_token` outlives
     /// it and is nobody's to keep. Its text is not copied.
     pub fn without_extras(&self) -> Self {
-        if self.0.extras.is_empty() {
+        let Some(rare) = self.rare.as_ref().filter(|rare| !rare.extras.is_empty()) else {
             return self.clone();
-        }
-        Self(Arc::new(Inner {
-            header: self.0.header.clone(),
-            scope: self.0.scope.clone(),
-            extras: Vec::new(),
-            warnings: self.0.warnings.clone(),
-            ..*self.0
-        }))
+        };
+        let (scope, warnings) = (rare.scope.clone(), rare.warnings.clone());
+        let rare = Rare { scope, extras: Vec::new(), warnings }.shared();
+        Self { header: self.header.clone(), rare, ..*self }
     }
 
     /// What was odd about the answer, for a person to read.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.0.warnings.iter().map(AsRef::as_ref)
+        let assumed = (self.expiry() == Expiry::Assumed).then_some(ASSUMED);
+        let rare = self.rare.iter().flat_map(|rare| rare.warnings.iter().map(AsRef::as_ref));
+        rare.chain(assumed)
     }
 
-    /// Whether this is a clone of `other`, not merely an equal text.
+    /// Whether this is a clone of `other` and shares its buffer, not merely an equal text.
     pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.header.as_bytes(), other.header.as_bytes())
     }
 
     /// Adds a warning, unless it has it already.
     pub(crate) fn with_warning(mut self, warning: impl Into<Cow<'static, str>>) -> Self {
         let warning = warning.into();
-        if !self.0.warnings.contains(&warning) {
-            Arc::make_mut(&mut self.0).warnings.push(warning);
+        let rare = Arc::make_mut(self.rare.get_or_insert_default());
+        if !rare.warnings.contains(&warning) {
+            rare.warnings.push(warning);
         }
         self
     }
@@ -239,10 +248,7 @@ impl Token {
             token = token.with_warning("the vendor granted another scope than the one asked for");
         }
         if let (Expiry::Assumed, Some(lifetime)) = (token.expiry(), intake.lifetime) {
-            let inner = Arc::make_mut(&mut token.0);
-            inner.expires_at = inner.issued_at + lifetime.min(MAX_LIFETIME);
-            inner.expiry = Expiry::Configured;
-            inner.warnings.retain(|warning| warning != ASSUMED);
+            token.life = Life::new(lifetime.min(MAX_LIFETIME), Expiry::Configured);
         }
         Ok(token)
     }
@@ -250,14 +256,22 @@ impl Token {
 
 const ASSUMED: &str = "the vendor does not say how long the token lives: 5 minutes are assumed";
 
+impl Rare {
+    /// Nothing for nothing, so that most tokens need no allocation for it.
+    fn shared(self) -> Option<Arc<Self>> {
+        let is_empty = self.scope.is_none() && self.extras.is_empty() && self.warnings.is_empty();
+        (!is_empty).then(|| Arc::new(self))
+    }
+}
+
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
             .field("token_type", &self.token_type())
-            .field("issued_at", &self.0.issued_at)
+            .field("issued_at", &self.issued_at())
             .field("lifetime", &self.lifetime())
-            .field("expiry", &self.0.expiry)
-            .field("scope", &self.0.scope)
+            .field("expiry", &self.expiry())
+            .field("scope", &self.scope())
             .finish_non_exhaustive()
     }
 }
@@ -358,61 +372,17 @@ impl TokenBuilder {
             warnings
                 .push("the token is longer than 7 KiB: some servers refuse such headers".into());
         }
-        if expiry == Expiry::Assumed {
-            warnings.push(ASSUMED.into());
-        }
         let value = Zeroizing::new([SCHEME, text].concat());
         let header = sensitive(&value)
             .ok_or_else(|| Error::unsafe_token("the token has characters that are not allowed"))?;
-        Ok(Token(Arc::new(Inner {
+        let life = expires_at.duration_since(self.sent).unwrap_or_default();
+        Ok(Token {
             header,
-            issued_at: self.sent,
-            expires_at,
-            expiry,
-            scope: self.scope,
-            extras: self.extras,
-            warnings,
-        })))
+            issued_at: nanos(self.sent),
+            life: Life::new(life, expiry),
+            rare: Rare { scope: self.scope, extras: self.extras, warnings }.shared(),
+        })
     }
-}
-
-/// Whether this can be a token at all.
-fn check(text: &str) -> Result<()> {
-    if text.trim().is_empty() {
-        return Err(Error::unsafe_token("the token is empty"));
-    }
-    if text.len() > MAX_TOKEN {
-        return Err(Error::unsafe_token("the token is longer than 16 KiB"));
-    }
-    if text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {
-        return Err(Error::unsafe_token("the token begins with the word Bearer")
-            .with_hint("is this a whole header? the vendor's answer may have changed"));
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::unsafe_token("the token has characters that are not allowed"));
-    }
-    Ok(())
-}
-
-/// RFC 6750 section 2.1.
-fn is_b64token(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
-}
-
-/// The `exp` of a JWT. Its signature is not ours to check: `exp` may only shorten a life.
-fn jwt_exp(token: &str) -> Option<SystemTime> {
-    let mut parts = token.split('.');
-    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?);
-    let claims = Json::read(&claims).ok()?;
-    let &[Json::Number(exp)] = claims.at("/exp").as_slice() else { return None };
-    // A time before 1970 has passed in any case; one past the year 9999 is never reached.
-    let exp = u64::try_from((*exp).clamp(0, 253_402_300_799)).ok()?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
 }
 
 #[cfg(test)]
@@ -446,5 +416,23 @@ mod tests {
         assert!(bare.extra("id_token").is_none() && token.extra("id_token").is_some());
         assert_eq!(bare.expose_secret().as_ptr(), token.expose_secret().as_ptr());
         assert_eq!(bare.expires_at(), token.expires_at());
+    }
+
+    #[test]
+    fn a_token_is_small() {
+        assert_eq!(size_of::<Token>(), 64);
+        assert_eq!(size_of::<Option<Token>>(), 64);
+        let token = Token::builder("t-1".into(), SENT).build().unwrap();
+        assert!(token.rare.is_none(), "an ordinary token has no second allocation");
+        assert_eq!(token.warnings().count(), 1);
+    }
+
+    #[test]
+    fn a_clone_is_the_same_and_an_equal_text_is_not() {
+        let build = || Token::builder("t-1".into(), SENT).build().unwrap();
+        let (token, other) = (build(), build());
+        assert!(token.is(&token.clone()) && !token.is(&other));
+        assert!(token.clone().with_warning("odd").warnings().any(|warning| warning == "odd"));
+        assert!(!token.warnings().any(|warning| warning == "odd"));
     }
 }

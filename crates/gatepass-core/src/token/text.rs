@@ -1,0 +1,50 @@
+//! Text: which texts can be a token, and what a JWT says of its end.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use super::{MAX_TOKEN, SCHEME};
+use crate::json::Json;
+use crate::{Error, Result};
+
+/// Whether this can be a token at all.
+pub(super) fn check(text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::unsafe_token("the token is empty"));
+    }
+    if text.len() > MAX_TOKEN {
+        return Err(Error::unsafe_token("the token is longer than 16 KiB"));
+    }
+    if text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {
+        return Err(Error::unsafe_token("the token begins with the word Bearer")
+            .with_hint("is this a whole header? the vendor's answer may have changed"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::unsafe_token("the token has characters that are not allowed"));
+    }
+    Ok(())
+}
+
+/// RFC 6750 section 2.1.
+pub(super) fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
+}
+
+/// The `exp` of a JWT. Its signature is not ours to check: `exp` may only shorten a life.
+pub(super) fn jwt_exp(token: &str) -> Option<SystemTime> {
+    let mut parts = token.split('.');
+    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?);
+    let claims = Json::read(&claims).ok()?;
+    let &[Json::Number(exp)] = claims.at("/exp").as_slice() else { return None };
+    // A time before 1970 has passed in any case; one past the year 9999 is never reached.
+    let exp = u64::try_from((*exp).clamp(0, 253_402_300_799)).ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
+}
