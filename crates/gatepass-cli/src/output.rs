@@ -58,18 +58,24 @@ impl Output {
         self.result(&text)
     }
 
-    /// Says something on stderr, unless told to be quiet.
+    /// Says on stderr how it goes, to people only: a program reads one object there, or nothing.
     pub(crate) fn say(&self, text: &str) {
-        if !self.quiet {
-            // A closed stderr is no reason to stop.
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        if self.format != Some(Format::Json) {
+            self.tell(text);
         }
     }
 
     /// Warns on stderr, unless told to be quiet.
     pub(crate) fn warn(&self, text: &str) {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
-        self.say(&format!("gatepass: {style}warning{style:#}: {text}"));
+        self.tell(&format!("gatepass: {style}warning{style:#}: {text}"));
+    }
+
+    fn tell(&self, text: &str) {
+        if !self.quiet {
+            // A closed stderr is no reason to stop.
+            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        }
     }
 
     /// Warns of what was odd about a token's answer.

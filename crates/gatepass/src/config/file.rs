@@ -23,11 +23,12 @@ pub(crate) fn load(path: &Path) -> Result<BTreeMap<String, RawProfile>> {
     let unreadable = |error: std::io::Error| {
         Error::config(format!("the config file {shown} cannot be read: {}", error.kind()))
     };
-    let file = File::open(path).map_err(unreadable)?;
-    let meta = file.metadata().map_err(unreadable)?;
-    if !meta.is_file() {
+    // Asked before it is opened, since a pipe would wait for a writer.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Error::config(format!("the config file {shown} is not a file")));
     }
+    let file = File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
     if meta.mode() & 0o022 != 0 {
         return Err(Error::config(format!("others may write the config file {shown}"))
             .with_hint(format!("it decides where secrets go: chmod go-w {shown}")));
