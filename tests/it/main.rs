@@ -16,6 +16,8 @@ mod conformance;
 mod contract;
 /// What a vendor may answer wrongly, and what becomes of it.
 mod faults;
+/// Proxies, private CAs and what else of a network the environment names.
+mod network;
 /// A stranger's provider, in a workspace of its own.
 mod outside;
 /// The exact list of providers for each set of features.

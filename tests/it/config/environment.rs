@@ -83,19 +83,19 @@ fn a_hyphen_and_a_dot_become_underscores_and_provider_says_which_vendor() {
 fn a_profile_of_the_file_is_never_changed_by_the_environment() {
     let server = server();
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
-    let run = variables(
-        home.gatepass(["token", "cisco"]),
-        &[
-            ("GATEPASS_CISCO_CLIENT_ID", "other"),
-            ("GATEPASS_CISCO_CLIENT_SECRET", "other"),
-            ("GATEPASS_CISCO_BASE_URL", "http://127.0.0.1:9"),
-            ("GATEPASS_CISCO_CLIENT_AUTH", "query"),
-            ("GATEPASS_CISCO_NO_SUCH_KEY", "x"),
-            ("GATEPASS_CISCO_TIMEOUT", "nonsense"),
-        ],
-    );
-    assert_eq!(run.run().ok(), "token-1\n");
-    assert_eq!(field(&server.request(), "client_id"), "app-1");
+    let whole = [
+        ("GATEPASS_CISCO_CLIENT_ID", "other"),
+        ("GATEPASS_CISCO_CLIENT_SECRET", "other"),
+        ("GATEPASS_CISCO_BASE_URL", "http://127.0.0.1:9"),
+        ("GATEPASS_CISCO_CLIENT_AUTH", "query"),
+    ];
+    let nonsense = [("GATEPASS_CISCO_NO_SUCH_KEY", "x"), ("GATEPASS_CISCO_TIMEOUT", "soon")];
+    for variables_of_it in [whole.as_slice(), &nonsense] {
+        let run = variables(home.gatepass(["token", "cisco"]), variables_of_it).run();
+        assert_eq!(run.ok(), "token-1\n");
+    }
+    assert!(server.requests().iter().all(|request| field(request, "client_id") == "app-1"));
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

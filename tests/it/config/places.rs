@@ -84,6 +84,17 @@ fn a_named_file_that_is_not_there_is_an_error_and_no_other_is_read() {
 }
 
 #[test]
+fn a_config_that_is_no_file_is_refused_at_once() {
+    let home = Home::new();
+    let pipe = home.path("pipe");
+    home.program("mkfifo".as_ref(), [pipe.to_str().unwrap()]).run().ok();
+    for path in [pipe, home.path("tmp"), "/dev/null".into()] {
+        let run = home.gatepass(["token", "cisco"]).config(&path).run();
+        assert!(run.failed(2).contains("is not a file"), "{run:#?}");
+    }
+}
+
+#[test]
 fn a_config_that_others_may_write_is_refused() {
     let (server, config) = server();
     let home = Home::new();

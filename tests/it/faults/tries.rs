@@ -89,6 +89,18 @@ fn a_time_beyond_the_wait_is_told_at_once() {
 }
 
 #[test]
+fn a_program_reads_one_object_on_stderr_however_often_it_was_tried() {
+    let vendor = vendor("celerdata");
+    let again = Reply::empty(429).with("retry-after", "1");
+    let (text, _) = tries(vendor, vec![again.clone(), Reply::empty(401)], &[]);
+    assert!(text.failed(3).contains("again in 1s"), "{text:#?}");
+    let more = ["--format", "json"];
+    let (json, requests) = tries(vendor, vec![again, Reply::empty(401)], &more);
+    assert_eq!(json.error(3)["code"], "denied");
+    assert_eq!((json.stderr.lines().count(), requests), (1, 2), "{json:#?}");
+}
+
+#[test]
 fn an_unreadable_answer_is_asked_for_once_more() {
     let vendor = vendor("cisco");
     let (run, requests) = tries(vendor, vec![Reply::json(200, "<"), good(vendor)], &[]);

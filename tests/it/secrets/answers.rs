@@ -1,8 +1,11 @@
 //! Answers that try to make the command say what it knows.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatepass_tests::{Received, Reply, VENDORS, Vendor, vendor};
+use gatepass_testkit::{Canary, find_leak};
+use gatepass_tests::{Home, Received, Reply, Server, VENDORS, Vendor, vendor};
 
 use super::Stage;
 use crate::faults::table::FAULTS;
@@ -83,6 +86,7 @@ fn what_a_vendor_echoes_of_the_request_is_redacted() {
             }
         }
         // Each alone, since the beginning of a text is what is shown of it.
+        let mut redacted = 0;
         for n in 0..16 {
             let stage = Stage::answering(vendor, "", move |_, request| {
                 let echoes = echo(request);
@@ -91,7 +95,9 @@ fn what_a_vendor_echoes_of_the_request_is_redacted() {
             });
             let run = &stage.run(&["token", vendor.id, "--format", "json"])[0];
             stage.assert_tight(run.failed(3), &format!("echo {n}"));
+            redacted += usize::from(run.stderr.contains("[redacted]"));
         }
+        assert!(redacted > 4, "{}: nothing was taken out", vendor.id);
     });
 }
 
@@ -144,23 +150,67 @@ fn a_token_in_the_wrong_place_is_not_shown() {
 }
 
 #[test]
-fn a_member_beside_the_token_shows_no_secret_whatever_its_type() {
+fn a_member_of_the_answer_shows_no_token_whatever_its_type() {
+    let values = ["null", "5", "true", "\"TOKEN\"", "[\"TOKEN\"]", "{\"a\":\"TOKEN\"}"];
     for_each_vendor(|vendor| {
-        for member in ["expires_in", "scope", "token_type", "refresh_token", "id_token", "message"]
-        {
-            for value in
-                ["\"TOKEN\"", "[\"TOKEN\"]", "{\"a\":\"TOKEN\"}", "1e400", "\"TOKEN\\u0000\""]
-            {
+        for member in members(vendor) {
+            for value in values.map(Some).into_iter().chain([None]) {
+                let name = member.clone();
                 let stage = Stage::answering(vendor, "", move |stage, _| {
-                    let value = value.replace("TOKEN", &stage.token);
-                    let start = format!("{{\"{member}\":{value},");
-                    Reply::json(200, stage.answer.replacen('{', &start, 1))
+                    let value = value.map(|value| value.replace("TOKEN", &stage.token));
+                    Reply::json(200, with_member(&stage.answer, &name, value.as_deref()))
                 });
-                // Without the token in the token's place there is no success to tell apart.
+                // `inspect` shows no token when all is well.
                 let run = &stage.run(&["inspect", vendor.id])[0];
                 let shown = if member == "scope" { "" } else { &run.stdout };
-                stage.assert_tight(&format!("{}{shown}", run.stderr), &format!("{member} {value}"));
+                stage.assert_tight(
+                    &format!("{}{shown}", run.stderr),
+                    &format!("{member} {value:?}"),
+                );
             }
+        }
+    });
+}
+
+/// What an answer of RFC 6749 may have, and what this vendor's has besides.
+fn members(vendor: &Vendor) -> BTreeSet<String> {
+    let known =
+        ["access_token", "token_type", "expires_in", "scope", "refresh_token", "error", "message"];
+    let own = object(vendor.answer);
+    known.map(str::to_owned).into_iter().chain(own.into_iter().map(|(name, _)| name)).collect()
+}
+
+/// The answer with one member replaced, or taken out.
+fn with_member(answer: &str, name: &str, value: Option<&str>) -> String {
+    let mut answer = object(answer);
+    match value {
+        Some(value) => answer.insert(name.to_owned(), serde_json::from_str(value).unwrap()),
+        None => answer.remove(name),
+    };
+    serde_json::Value::Object(answer).to_string()
+}
+
+fn object(answer: &str) -> serde_json::Map<String, serde_json::Value> {
+    // Bright Pattern's has a comma too many.
+    serde_json::from_str(&answer.replace(",}", "}")).unwrap()
+}
+
+#[test]
+fn a_secret_of_words_is_redacted_though_it_looks_like_prose() {
+    let words = "open sesame my dear friend";
+    let secret = [Canary::of("words", words)];
+    for_each_vendor(|vendor| {
+        for echo in [words.to_owned(), words.to_uppercase(), words.chars().rev().collect()] {
+            let body = format!(
+                r#"{{"error":"invalid_client","error_description":"no client has {echo}, sorry"}}"#
+            );
+            let server = Server::answering([Reply::json(401, body)]);
+            let config = vendor.profile_with(&server.url(), "", |_| format!("\"{words}\""));
+            let home = Home::with_config(&config);
+            let run = home.gatepass(["token", vendor.id]).run();
+            let told = run.failed(3);
+            assert_eq!(find_leak(told, &secret), None, "{}: {told}", vendor.id);
+            assert!(told.contains("the vendor says: no client has [redacted], sorry"), "{told}");
         }
     });
 }
