@@ -46,7 +46,7 @@ pub mod oauth2;
 pub use async_trait::async_trait;
 
 pub use crate::authorize::{ApiOrigins, Authorize};
-pub use crate::clock::Clock;
+pub use crate::clock::{Clock, Coarse};
 pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
 pub use crate::endpoint::{Endpoint, encode};
 pub use crate::error::{Error, ErrorKind, Result, Retry};

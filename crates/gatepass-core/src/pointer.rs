@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use http::{HeaderMap, Uri};
 
 use crate::{
-    ApiAnswer, Authorize, Clock, Credential, CredentialSource, Endpoint, Error, Exchange, HttpSend,
-    Provider, RefreshHints, Refusal, Request, Response, Result, Token,
+    ApiAnswer, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error, Exchange,
+    HttpSend, Provider, RefreshHints, Refusal, Request, Response, Result, Token,
 };
 
 macro_rules! pointers {
@@ -102,6 +102,10 @@ macro_rules! pointers {
 
             fn boot(&self) -> Duration {
                 (**self).boot()
+            }
+
+            fn coarse(&self) -> Coarse {
+                (**self).coarse()
             }
         }
     )*};

@@ -7,6 +7,7 @@ use gatepass_core::{Clock, CredentialSource, Endpoint, HttpSend, Intake, Provide
 
 use crate::authorize::Reach;
 use crate::cache::Cache;
+use crate::clock::Time;
 use crate::exchange::Identity;
 use crate::{SystemClock, TokenSource};
 
@@ -30,7 +31,7 @@ impl TokenSourceBuilder {
             name: None,
             credential: None,
             http: None,
-            clock: Arc::new(SystemClock::new()),
+            clock: Time::System(SystemClock::new()),
             intake: Intake::default(),
             timeout: TIMEOUT,
             leeway: None,
@@ -55,7 +56,7 @@ impl TokenSourceBuilder {
 
     /// What tells the time; [`SystemClock`] unless said otherwise.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.identity.clock = Arc::new(clock);
+        self.identity.clock = Time::Given(Arc::new(clock));
         self
     }
 

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use gatepass_core::{Clock, Error, Result, Token};
+use gatepass_core::{Coarse, Error, Result, Token};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::clock::Time;
 use crate::exchange::{Failure, Held, Identity};
 use crate::flight::{self, Flight, Ticket};
 use crate::policy::{Moment, Phase};
@@ -20,7 +21,7 @@ use crate::{State, Status};
 #[derive(Debug)]
 pub(crate) struct Cache {
     pub(crate) identity: Arc<Identity>,
-    clock: Arc<dyn Clock>,
+    clock: Time,
     held: ArcSwapOption<Held>,
     state: Mutex<Flights>,
     /// Tells those who watch that another token is held, or none any more.
@@ -97,27 +98,49 @@ impl Cache {
         self
     }
 
+    /// Runs `take` on the held token, if that is usable; an aging one starts its refresh.
+    ///
+    /// This is the hit: where a glance at the clocks is enough, it writes nothing that is shared.
+    #[inline]
+    pub(crate) fn with_token<T>(self: &Arc<Self>, take: impl FnOnce(&Token) -> T) -> Option<T> {
+        let held = self.held.load();
+        let held = held.as_ref()?;
+        let now = self.clock.coarse();
+        (held.glance.is_enough(now) || self.is_usable(held, now, Duration::ZERO))
+            .then(|| take(&held.token))
+    }
+
     /// The held token, if it may be handed out to somebody who needs it for so long; an aging one
     /// starts its refresh.
     pub(crate) fn token(self: &Arc<Self>, min_remaining: Duration) -> Option<Token> {
+        if min_remaining.is_zero() {
+            return self.with_token(Token::clone);
+        }
         let held = self.held.load();
         let held = held.as_ref()?;
+        self.is_usable(held, self.clock.coarse(), min_remaining).then(|| held.token.clone())
+    }
+
+    /// Asks the exact clocks.
+    #[cold]
+    fn is_usable(self: &Arc<Self>, held: &Held, coarse: Coarse, min_remaining: Duration) -> bool {
         let now = Moment::of(&*self.clock);
         match held.phase(now, min_remaining) {
-            Phase::Fresh => {}
+            Phase::Fresh => held.glance.allow(coarse, held.life.fresh_for(now)),
             Phase::Aging if held.is_due(now.boot) => self.refresh(),
             Phase::Aging => {}
-            Phase::Expired => return None,
+            Phase::Expired => return false,
         }
-        Some(held.token.clone())
+        true
     }
 
     /// The held token, if it is usable; starts nothing.
     pub(crate) fn peek(&self, min_remaining: Duration) -> Option<Token> {
         let held = self.held.load();
         let held = held.as_ref()?;
-        let phase = held.phase(Moment::of(&*self.clock), min_remaining);
-        (phase != Phase::Expired).then(|| held.token.clone())
+        let is_sure = min_remaining.is_zero() && held.glance.is_enough(self.clock.coarse());
+        let is_usable = || held.phase(Moment::of(&*self.clock), min_remaining) != Phase::Expired;
+        (is_sure || is_usable()).then(|| held.token.clone())
     }
 
     /// Runs `look` on what is held, if that is this very token.

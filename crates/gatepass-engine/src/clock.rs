@@ -1,8 +1,10 @@
 //! SystemClock: the only source of time.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::Clock;
+use gatepass_core::{Clock, Coarse};
 
 /// Asks the system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +26,46 @@ impl Clock for SystemClock {
 
     fn boot(&self) -> Duration {
         boot()
+    }
+
+    /// Read from memory that the kernel updates every few milliseconds.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    #[inline]
+    fn coarse(&self) -> Coarse {
+        use rustix::time::{ClockId, Timespec, clock_gettime};
+        let parts = |time: Timespec| (time.tv_sec, time.tv_nsec as u32);
+        Coarse::from_parts(
+            parts(clock_gettime(ClockId::RealtimeCoarse)),
+            parts(clock_gettime(ClockId::MonotonicCoarse)),
+        )
+    }
+}
+
+/// What tells a source the time. The system is asked without a detour.
+#[derive(Clone, Debug)]
+pub(crate) enum Time {
+    System(SystemClock),
+    Given(Arc<dyn Clock>),
+}
+
+impl Time {
+    #[inline]
+    pub(crate) fn coarse(&self) -> Coarse {
+        match self {
+            Self::System(clock) => clock.coarse(),
+            Self::Given(clock) => clock.coarse(),
+        }
+    }
+}
+
+impl Deref for Time {
+    type Target = dyn Clock;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::System(clock) => clock,
+            Self::Given(clock) => &**clock,
+        }
     }
 }
 
@@ -59,5 +101,16 @@ mod tests {
         let times: Vec<Duration> = (0..1000).map(|_| clock.boot()).collect();
         assert!(times.is_sorted() && times.first() > Some(&Duration::ZERO));
         assert!(times.first() < times.last());
+    }
+
+    #[test]
+    fn the_coarse_clocks_are_the_same_clocks() {
+        let clock = SystemClock::new();
+        let coarse: Vec<Coarse> = (0..1000).map(|_| clock.coarse()).collect();
+        assert!(coarse.iter().map(|coarse| coarse.monotonic()).is_sorted());
+        // Nobody sets the clock meanwhile, so both are ahead of the monotonic one by as much.
+        let wall = Coarse::new(clock.wall(), Duration::from_nanos(clock.coarse().monotonic()));
+        let apart = wall.ahead().wrapping_sub(coarse[0].ahead()).cast_signed();
+        assert!(apart.abs() < 60_000_000_000, "{apart}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use gatepass_core::{
-    Clock, Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Intake, Provider,
+    Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Intake, Provider,
     RefreshHints, Result, Token,
 };
 use http::HeaderMap;
@@ -15,6 +15,8 @@ use http::header::AUTHORIZATION;
 
 use crate::authorize::Reach;
 use crate::budget::Budget;
+use crate::clock::Time;
+use crate::glance::Glance;
 use crate::policy::{Life, Moment, Phase};
 use crate::rest::{Rest, is_refusal};
 
@@ -27,7 +29,7 @@ pub(crate) struct Identity {
     pub(crate) name: Option<String>,
     pub(crate) credential: Option<Arc<dyn CredentialSource>>,
     pub(crate) http: Option<Arc<dyn HttpSend>>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Time,
     pub(crate) intake: Intake,
     pub(crate) timeout: Duration,
     pub(crate) leeway: Option<Duration>,
@@ -41,6 +43,7 @@ pub(crate) struct Identity {
 pub(crate) struct Held {
     pub(crate) token: Token,
     pub(crate) life: Life,
+    pub(crate) glance: Glance,
     headers: Headers,
     /// Until when nobody need think of a refresh, in nanoseconds of the boot clock: one is under
     /// way, or the last one failed.
@@ -187,7 +190,8 @@ impl Identity {
             Ok(()) if is_bearer_alone(&headers, &token) => Headers::Bearer,
             Ok(()) => Headers::Others(Box::new(headers)),
         };
-        Held { token, life, headers, quiet_until: AtomicU64::new(0) }
+        let glance = Glance::new(self.clock.coarse());
+        Held { token, life, glance, headers, quiet_until: AtomicU64::new(0) }
     }
 }
 

@@ -29,6 +29,7 @@ mod clock;
 mod exchange;
 mod fixed;
 mod flight;
+mod glance;
 mod policy;
 mod rest;
 mod source;

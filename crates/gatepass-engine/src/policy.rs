@@ -122,6 +122,11 @@ impl Life {
         !self.refresh_at.is_zero()
     }
 
+    /// How long the token stays fresh: until its refresh is due or it is not handed out any more.
+    pub(crate) fn fresh_for(&self, now: Moment) -> Duration {
+        self.left(now).saturating_sub(self.leeway.max(self.refresh_at))
+    }
+
     /// How long the token may still be handed out.
     pub(crate) fn usable_for(&self, now: Moment) -> Duration {
         self.left(now).saturating_sub(self.leeway)

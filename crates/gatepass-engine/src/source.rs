@@ -74,6 +74,22 @@ impl TokenSource {
         self.acquire(Want::Flight(self.0.next_flight())).await
     }
 
+    /// Runs `look` on the held token, if it is usable, without a lock, an await, an allocation or
+    /// a reference counted: the fastest way to a token, from any number of threads.
+    ///
+    /// A token that is due is refreshed in the background, as by [`token`](Self::token), which is
+    /// what to ask when this gives nothing. `look` should be short: what it does not copy is kept
+    /// for it.
+    ///
+    /// ```
+    /// # use gatepass_engine::TokenSource;
+    /// let source = TokenSource::fixed("token-1");
+    /// assert_eq!(source.with_token(|token| token.expose_secret().len()), Some(7));
+    /// ```
+    pub fn with_token<T>(&self, look: impl FnOnce(&Token) -> T) -> Option<T> {
+        self.0.with_token(look)
+    }
+
     /// The held token, if it is usable. Makes no exchange.
     pub fn peek(&self) -> Option<Token> {
         self.0.peek(Duration::ZERO)

@@ -1,9 +1,9 @@
-//! TestClock: wall and boot time, each moved by hand.
+//! TestClock: wall, boot and monotonic time, each moved by hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::Clock;
+use gatepass_core::{Clock, Coarse};
 
 /// A clock that stands still until it is moved. Its clones are the same clock.
 #[derive(Clone, Debug)]
@@ -13,27 +13,39 @@ pub struct TestClock(Arc<Mutex<Times>>);
 struct Times {
     wall: SystemTime,
     boot: Duration,
+    monotonic: Duration,
 }
 
+/// How long falling asleep and waking take, with the monotonic clock running.
+const FALLING_ASLEEP: Duration = Duration::from_millis(100);
+
 impl TestClock {
-    /// A clock at some moment of 2027, an hour after boot.
+    /// A clock at some moment of 2027, an hour after boot, half of it asleep.
     pub fn new() -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        Self(Arc::new(Mutex::new(Times { wall, boot: Duration::from_secs(3600) })))
+        let (boot, monotonic) = (Duration::from_secs(3600), Duration::from_secs(1800));
+        Self(Arc::new(Mutex::new(Times { wall, boot, monotonic })))
     }
 
-    /// Time passes: both clocks go on.
+    /// Time passes: all clocks go on.
     pub fn advance(&self, by: Duration) {
         self.change(|times| {
             times.wall += by;
             times.boot += by;
+            times.monotonic += by;
         });
     }
 
-    /// The machine sleeps. Wall and boot time go on as in [`advance`](Self::advance); what stands
-    /// still is a runtime's own clock, which this one is no part of.
+    /// The machine sleeps. Wall and boot time go on as in [`advance`](Self::advance); the
+    /// monotonic clock, which [`coarse`](Clock::coarse) shows, stands still but for the tenth of a
+    /// second that falling asleep and waking take. So does a runtime's own clock, which this one
+    /// is no part of.
     pub fn suspend(&self, by: Duration) {
-        self.advance(by);
+        self.change(|times| {
+            times.wall += by;
+            times.boot += by;
+            times.monotonic += by.min(FALLING_ASLEEP);
+        });
     }
 
     /// Somebody sets the wall clock, by this many seconds forward or (negative) back.
@@ -48,7 +60,10 @@ impl TestClock {
 
     /// Time passes, and the wall clock does not notice.
     pub fn advance_boot_only(&self, by: Duration) {
-        self.change(|times| times.boot += by);
+        self.change(|times| {
+            times.boot += by;
+            times.monotonic += by;
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut Times)) {
@@ -73,5 +88,10 @@ impl Clock for TestClock {
 
     fn boot(&self) -> Duration {
         self.times().boot
+    }
+
+    fn coarse(&self) -> Coarse {
+        let times = self.times();
+        Coarse::new(times.wall, times.monotonic)
     }
 }

@@ -71,13 +71,67 @@ async fn a_token_that_ends_before_its_waiter_wakes_is_not_handed_out() {
     assert_eq!(text(waiter.await).unwrap(), "token-1");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_look_sees_what_a_caller_gets() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = source(&http, &clock);
+    let look = || source.with_token(|token| token.expose_secret().to_owned());
+    assert_eq!(look(), None);
+    assert_eq!(http.count(), 0);
+    source.warm().await.unwrap();
+    assert_eq!(look().as_deref(), Some("token-0"));
+    clock.advance(Duration::from_secs(3500));
+    assert_eq!(look().as_deref(), Some("token-0"));
+    settle().await;
+    assert_eq!(look().as_deref(), Some("token-1"));
+    clock.advance(Duration::from_secs(3591));
+    assert_eq!(look(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_clock_that_is_set_hides_a_suspend_from_a_hit() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = source(&http, &clock);
+    let is_usable = || source.with_token(|_| ()).is_some();
+    for back in [0, 1, 1800, 3599, 3600, 3601, 100_000] {
+        source.fresh().await.unwrap();
+        assert!(is_usable() && is_usable());
+        clock.suspend(Duration::from_secs(3600));
+        clock.jump_wall(-back);
+        assert!(!is_usable() && source.peek().is_none(), "{back}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_is_set_is_seen_by_the_next_hit() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = source(&http, &clock);
+    let is_usable = || source.with_token(|_| ()).is_some();
+    source.warm().await.unwrap();
+    assert!(is_usable() && is_usable());
+    clock.jump_wall(3600);
+    assert!(!is_usable() && source.peek().is_none());
+    // It was an error, and somebody has set it right.
+    clock.jump_wall(-3600);
+    assert!(is_usable());
+    clock.jump_wall(-3600);
+    assert!(is_usable());
+    clock.advance(Duration::from_secs(3600));
+    assert!(!is_usable());
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Advance(u64),
     Suspend(u64),
+    /// A moment passes.
+    Moment(u64),
+    /// The machine nods off, for so many milliseconds.
+    Nod(u64),
     JumpWall(i64),
     BootOnly(u64),
     Ask(u64),
+    Look,
     Fresh,
     Invalidate,
     /// The wall clock jumps while the next request is on its way.
@@ -92,14 +146,17 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => (0..4000u64).prop_map(Op::Advance),
         1 => (0..100_000u64).prop_map(Op::Suspend),
-        2 => prop_oneof![-YEARS..YEARS, -5000..5000i64].prop_map(Op::JumpWall),
+        2 => (0..40u64).prop_map(Op::Moment),
+        1 => (0..2000u64).prop_map(Op::Nod),
+        2 => prop_oneof![-YEARS..YEARS, -5000..5000i64, -2..2i64].prop_map(Op::JumpWall),
         1 => (0..5000u64).prop_map(Op::BootOnly),
+        4 => Just(Op::Look),
         6 => prop_oneof![Just(0), 0..4000u64].prop_map(Op::Ask),
         1 => Just(Op::Fresh),
         1 => Just(Op::Invalidate),
         1 => prop_oneof![-YEARS..YEARS, -5000..5000i64].prop_map(Op::JumpDuring),
         1 => (0..20u64).prop_map(Op::Slow),
-        1 => (1..5000u64).prop_map(Op::Life),
+        1 => prop_oneof![1..5000u64, 1..6u64].prop_map(Op::Life),
     ]
 }
 
@@ -145,6 +202,8 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
         match op {
             Op::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
             Op::Suspend(seconds) => clock.suspend(Duration::from_secs(seconds)),
+            Op::Moment(millis) => clock.advance(Duration::from_millis(millis)),
+            Op::Nod(millis) => clock.suspend(Duration::from_millis(millis)),
             Op::JumpWall(seconds) => clock.jump_wall(seconds),
             Op::BootOnly(seconds) => clock.advance_boot_only(Duration::from_secs(seconds)),
             Op::Life(seconds) => vendor.lock().unwrap().life = seconds,
@@ -156,11 +215,17 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
                     prop_assert!(source.peek().is_none_or(|held| !held.is(&token)));
                 }
             }
-            Op::Ask(_) | Op::Fresh => {
+            Op::Ask(_) | Op::Fresh | Op::Look => {
                 let before = http.count();
                 let outcome = match op {
                     Op::Ask(min) => source.token_for(Duration::from_secs(min)).await,
-                    _ => source.fresh().await,
+                    Op::Fresh => source.fresh().await,
+                    _ => {
+                        let looked = source.with_token(Clone::clone);
+                        prop_assert_eq!(looked.is_some(), source.peek().is_some());
+                        let Some(token) = looked else { continue };
+                        Ok(token)
+                    }
                 };
                 // A vendor's own clock does not jump: nothing but a token that came dead fails.
                 let Ok(token) = outcome else {
