@@ -200,15 +200,25 @@ impl TokenSource {
                     Landed::Lost => {}
                     Landed::Stuck => {
                         self.0.end_flight(ticket.number, None);
-                        return Err(identity.named(too_late(identity.timeout)));
+                        let error = || identity.named(too_late(identity.timeout));
+                        return self.usable_by_now(want).ok_or_else(error);
                     }
                     Landed::Done(_) if is_earlier => {}
-                    Landed::Done(Err(error)) => return Err(error),
+                    Landed::Done(Err(error)) => return self.usable_by_now(want).ok_or(error),
                     // By now the token may have ended or been invalidated: the cache knows.
                     Landed::Done(Ok(())) => want = Want::Remaining(Duration::ZERO),
                 }
             }
             Err(identity.named(Error::unavailable("every token was refused or lost at once")))
+        }
+    }
+
+    /// A held token that was of no use when somebody began to wait for another may be of use when
+    /// that fails: the wall clock, by which it had ended, has been set back.
+    fn usable_by_now(&self, want: Want) -> Option<Token> {
+        match want {
+            Want::Remaining(min_remaining) => self.0.peek(min_remaining),
+            Want::Flight(_) => None,
         }
     }
 }

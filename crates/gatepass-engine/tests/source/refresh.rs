@@ -91,6 +91,23 @@ async fn a_failing_refresh_is_invisible_until_the_token_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_failure_is_invisible_to_who_waited_if_the_token_is_usable_again_by_then() {
+    let clock = TestClock::new();
+    let http = FakeHttp::answering([Answer::token("token-0", 3600), Answer::json(500, "")]).held();
+    http.release(0);
+    let source = source(&http, &clock);
+    source.warm().await.unwrap();
+    // Somebody sets the wall clock, and it is corrected while the vendor is asked.
+    clock.jump_wall(4000);
+    let mut waiter = Box::pin(source.token());
+    assert!(poll(&mut waiter).is_pending());
+    http.arrived(2).await;
+    clock.jump_wall(-4000);
+    http.release_all();
+    assert_eq!(text(waiter.await).unwrap(), "token-0");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_vendor_known_to_give_the_same_token_is_asked_only_at_its_end() {
     let clock = TestClock::new();
     let http = vendor(1800);
