@@ -1,12 +1,13 @@
 //! A service with HTTP settings and a secret source of its own, here against a sandbox.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
-#![expect(clippy::disallowed_methods, reason = "the service's own client, for its own API")]
 
 use std::sync::Arc;
 
 use gatepass::huawei::Huawei;
-use gatepass::{Credential, Endpoint, HttpClient, TokenSource, credential_fn};
+use gatepass::{
+    Credential, Endpoint, HttpClient, SendWith, TokenSource, api_client_builder, credential_fn,
+};
 use gatepass_sandbox::Sandbox;
 
 #[tokio::main]
@@ -29,8 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let users =
         format!("{}/api/v2/tenant/users?org_id=&offset=0&limit=10", sandbox.base_url("huawei"));
-    let api = reqwest::Client::new();
-    let answer = api.get(users).headers(iam.headers().await?).send().await?;
+    let api = api_client_builder().user_agent("acme/1").build()?;
+    let answer = api.get(users).send_with(&iam).await?;
     println!("the users' list answers {}", answer.status());
     sandbox.shutdown().await;
     Ok(())

@@ -110,6 +110,7 @@ impl Gate {
             .name(&profile.name)
             .credential(profile.clone())
             .http(http)
+            .api_origins(profile.api_origins())
             .intake(profile.options.intake.clone())
             .keep_warm(profile.options.keep_warm);
         if let Some(timeout) = profile.options.timeout {

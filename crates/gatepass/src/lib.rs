@@ -6,24 +6,32 @@
 //!
 //! ```
 //! # #[cfg(all(feature = "huawei", feature = "http"))]
-//! # async fn run() -> gatepass::Result<()> {
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use gatepass::huawei::Huawei;
-//! use gatepass::{Credential, HttpClient, TokenSource};
+//! use gatepass::{Credential, HttpClient, SendWith, TokenSource, api_client_builder};
 //!
 //! let iam = TokenSource::builder(Huawei::new("acme.huaweioneaccess.com")?)
 //!     .credential(Credential::client("app-1", "hunter2"))
 //!     .http(HttpClient::new()?)
 //!     .build();
-//! let headers = iam.headers().await?; // every header the vendor wants
+//!
+//! let api = api_client_builder().build()?; // your own reqwest client
+//! let users = "https://acme.huaweioneaccess.com/api/v2/tenant/users?org_id=&offset=0&limit=10";
+//! let answer = api.get(users).send_with(&iam).await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`SendWith`] puts every header the vendor wants on a request, and where the API
+//! refuses the token it tries once more with a fresh one. The token goes to the origins of the
+//! vendor's API and to those you add, and to no other.
 //!
 //! With a config file it is three lines, whatever the vendor: see [`Gate`].
 //!
 //! No provider is compiled in by default: switch on the features `celerdata`, `cisco`,
 //! `cloudneeti`, `configapi`, `huawei`, or `all-providers`. The features `http` (our own HTTP
-//! client) and `config` ([`Gate`] and [`Config`]) are on by default.
+//! client) and `config` ([`Gate`] and [`Config`]) are on by default; `reqwest-middleware` and `tower`
+//! do what `SendWith` does for clients of those crates.
 
 #[cfg(feature = "config")]
 mod config;
@@ -45,14 +53,18 @@ pub use provider_configapi as configapi;
 pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
-    ApiAnswer, Clock, Credential, CredentialSource, Endpoint, Environment, Error, ErrorKind,
-    Expiry, Field, FieldKind, HttpSend, Intake, Provider, ProviderInfo, Refusal, Registration,
-    Request, Response, Result, Retry, Secret, Settings, Token, TokenCharset, async_trait,
-    credential_fn,
+    ApiAnswer, ApiOrigins, Authorize, Clock, Credential, CredentialSource, Endpoint, Environment,
+    Error, ErrorKind, Expiry, Field, FieldKind, HttpSend, Intake, Provider, ProviderInfo, Refusal,
+    Registration, Request, Response, Result, Retry, Secret, Settings, Token, TokenCharset,
+    async_trait, credential_fn,
 };
 pub use gatepass_engine::{State, Status, SystemClock, TokenSource, TokenSourceBuilder, Watch};
+#[cfg(feature = "reqwest-middleware")]
+pub use gatepass_http::TokenMiddleware;
 #[cfg(feature = "http")]
-pub use gatepass_http::{Body, HttpClient};
+pub use gatepass_http::{Body, HttpClient, SendWith, api_client_builder};
+#[cfg(feature = "tower")]
+pub use gatepass_http::{TokenLayer, TokenService, WholeBody};
 
 #[cfg(feature = "config")]
 pub use crate::config::{COMMON_FIELDS, Config, Env, Options, Origin, Profile};

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use gatepass::{ApiAnswer, Endpoint, Error, HttpClient, Refusal, Token, TokenSource};
+use gatepass::{ApiAnswer, Authorize, Endpoint, Error, HttpClient, Refusal, Token, TokenSource};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -135,6 +135,7 @@ impl Call<'_> {
     async fn send(&self, token: &Token) -> Result<Answer, Error> {
         let mut request = http::Request::new(self.request.body.clone());
         *request.uri_mut() = self.target.to_uri()?;
+        self.source.check(request.uri())?;
         *request.method_mut() = self.request.method.clone();
         *request.headers_mut() = self.request.headers.clone();
         // Last, so that no header of the user's stands where the token belongs.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepass_core::{
-    Credential, CredentialSource, Endpoint, Error, Field, FieldKind, Intake, Provider,
+    ApiOrigins, Credential, CredentialSource, Endpoint, Error, Field, FieldKind, Intake, Provider,
     ProviderInfo, Result, Secret, Settings, TokenCharset, async_trait,
 };
 
@@ -98,7 +98,8 @@ impl Profile {
     /// Where an API request goes: an address as it is, if the token may go there, or a path joined
     /// to `api_url` or the provider's own API.
     ///
-    /// `Config` if the address's origin is neither the API's nor `base_url`'s nor in `api_origins`.
+    /// `Config` if the address's origin is neither the API's nor one of
+    /// [`api_origins`](Self::api_origins).
     pub fn api_endpoint(&self, provider: &dyn Provider, url_or_path: &str) -> Result<Endpoint> {
         let named = |error: Error| error.with_provider(self.info.id).with_profile(&self.name);
         let api = self.options.api_url.clone().or_else(|| provider.api());
@@ -127,24 +128,20 @@ impl Profile {
             Endpoint::parse
         };
         let target = parse(address).map_err(named)?;
-        let mut allowed = Vec::from_iter(api);
-        allowed.extend(self.settings.base_url().cloned());
-        allowed.extend(self.options.api_origins.iter().cloned());
-        if !allowed.iter().any(|one| one.is_same_origin_as(&target)) {
-            let origins: Vec<&str> = allowed.iter().map(Endpoint::origin).collect();
-            return Err(named(
-                Error::config(format!("the token must not go to {}", target.origin())).with_hint(
-                    format!(
-                        "allowed: {}; add others to api_origins in the profile",
-                        if origins.is_empty() { String::from("none") } else { origins.join(", ") }
-                    ),
-                ),
-            ));
-        }
+        let origins = ApiOrigins::of(provider).and(self.api_origins());
+        target.to_uri().and_then(|uri| origins.check(&uri)).map_err(named)?;
         match query {
             Some(query) => target.join_query(query).map_err(named),
             None => Ok(target),
         }
+    }
+
+    /// The origins that may see the token beside the provider's own API: those of `api_url`,
+    /// `base_url` and `api_origins`.
+    pub fn api_origins(&self) -> Vec<Endpoint> {
+        let options = &self.options;
+        let single = [&options.api_url, &self.settings.base_url().cloned()];
+        single.into_iter().flatten().chain(&options.api_origins).cloned().collect()
     }
 
     /// Where each secret comes from, in words, without any value.
