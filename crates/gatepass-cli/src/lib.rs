@@ -38,7 +38,10 @@ pub fn main() -> ExitCode {
     // A command that a profile waits for must not hold up the exit.
     runtime.shutdown_background();
     match done {
-        Ok(code) => code,
+        Ok(code) => {
+            output.tell_warnings();
+            code
+        }
         Err(failure) => output.fail(&failure),
     }
 }

@@ -1,5 +1,6 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -14,15 +15,17 @@ use crate::args::{Common, Format};
 use crate::failure::{Failure, usage};
 
 /// Where and how to print.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Output {
     format: Option<Format>,
     quiet: bool,
+    /// Warnings held back until it is known that no error object comes.
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Output {
     pub(crate) fn new(common: &Common) -> Self {
-        Self { format: common.format, quiet: common.quiet }
+        Self { format: common.format, quiet: common.quiet, warnings: RefCell::default() }
     }
 
     /// The format asked for, if this command has it, and else the first of those it has.
@@ -68,7 +71,16 @@ impl Output {
     /// Warns on stderr, unless told to be quiet.
     pub(crate) fn warn(&self, text: &str) {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
-        self.tell(&format!("gatepass: {style}warning{style:#}: {text}"));
+        let text = format!("gatepass: {style}warning{style:#}: {text}");
+        match self.format {
+            Some(Format::Json) => self.warnings.borrow_mut().push(text),
+            _ => self.tell(&text),
+        }
+    }
+
+    /// Tells the warnings that were held back: all went well.
+    pub(crate) fn tell_warnings(&self) {
+        self.warnings.take().iter().for_each(|text| self.tell(text));
     }
 
     fn tell(&self, text: &str) {

@@ -66,7 +66,7 @@ pub fn read_json_with_status(response: &Response, pointer: &str, sent: SystemTim
         _ => None,
     });
     match inner {
-        Some(200 | 201) if response.status().is_success() => body,
+        Some(200 | 201) if matches!(response.status().as_u16(), 200 | 201) => body,
         // A fault of HTTP's own under a body that claims success stays a fault.
         None | Some(200 | 201) => read_json(response, sent),
         Some(status) => {

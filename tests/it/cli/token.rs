@@ -186,3 +186,16 @@ const FIELDS: [&str; 10] = [
     "source",
     "token_type",
 ];
+
+#[test]
+fn a_failure_as_json_is_one_object_even_after_a_warning() {
+    let refuse = |_: usize, _: &_| Reply::json(401, r#"{"error":"invalid_client"}"#);
+    let server = Server::new(refuse);
+    // Not loopback by its address, and still this machine.
+    let base_url = server.url().replace("127.0.0.1", "0.0.0.0");
+    let home = Home::with_config(&vendor("cisco").profile(&base_url, "allow_plain_http = true"));
+    let text = home.gatepass(["token", "cisco"]).run();
+    assert!(text.failed(3).contains("warning"), "{text:#?}");
+    let error = home.gatepass(["token", "cisco", "--format", "json"]).run().error(3);
+    assert_eq!(error["code"], "denied");
+}

@@ -281,3 +281,15 @@ fn what_set_does_not_take() {
       hint: cisco has: cloudsso, id
     ");
 }
+
+#[test]
+fn a_mistake_in_one_profile_is_no_other_profiles() {
+    let home = Home::new();
+    let config = "[profiles.bad]\nprovider = \"cisco\"\nclient_id = \"a\"\nclient_secret = { evn = \"X\" }\n\
+                  [profiles.cisco]\nclient_id = \"a\"\nclient_secret = { env = \"UNSET\" }\n";
+    let path = home.write("c.toml", config);
+    let run = home.gatepass(["list", "--format", "json"]).config(&path).run();
+    let states: Vec<_> =
+        run.json().as_array().unwrap().iter().map(|p| p["state"].clone()).collect();
+    assert_eq!(states, ["config error", "ready"], "{run:#?}");
+}

@@ -123,14 +123,14 @@ impl Reader<'_> {
             .iter()
             .map(|(key, value)| {
                 let place = self.place(key.span().start);
-                let value = self.value(value.get_ref()).map_err(|error| {
-                    Error::config(format!("{place}: `{}`: {}", key.get_ref(), error.message()))
-                        .with_hint(REFERENCES)
-                        .with_profile(name.get_ref())
-                })?;
-                Ok(Entry { key: key.get_ref().to_string(), value, place })
+                // A mistake in one profile is no other profile's.
+                let value = self.value(value.get_ref()).unwrap_or_else(|error| {
+                    let message = format!("{place}: `{}`: {}", key.get_ref(), error.message());
+                    Value::Wrong(Error::config(message).with_hint(REFERENCES))
+                });
+                Entry { key: key.get_ref().to_string(), value, place }
             })
-            .collect::<Result<_>>()?;
+            .collect();
         Ok(RawProfile {
             name: name.get_ref().to_string(),
             origin: Origin::File(self.path.to_owned()),

@@ -215,6 +215,12 @@ pub(crate) fn read(
     set: &[(String, String)],
 ) -> Result<Profile> {
     let named = |error: Error| error.with_profile(&raw.name);
+    if let Some(error) = raw.entries.iter().find_map(|entry| match &entry.value {
+        Value::Wrong(error) => Some(error.clone()),
+        _ => None,
+    }) {
+        return Err(named(error));
+    }
     let mut reader = Reader { raw: raw.clone(), env };
     let id = match reader.raw.entry("provider") {
         Some(entry) => reader.text(entry, "provider").map_err(named)?,

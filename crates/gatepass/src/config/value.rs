@@ -40,6 +40,8 @@ pub(crate) enum Value {
     Reference(Reference),
     /// Something no field takes, by its name in TOML.
     Other(&'static str),
+    /// A reference with a mistake in it.
+    Wrong(Error),
 }
 
 /// Where a value is to be read from.
@@ -100,6 +102,7 @@ impl Value {
             Self::List(_) => "a list",
             Self::Reference(_) => "a reference",
             Self::Other(kind) => kind,
+            Self::Wrong(_) => "a reference with a mistake",
         }
     }
 }
