@@ -48,6 +48,12 @@ pub(crate) fn steps(providers: &[String]) -> Vec<Step> {
     // A linker that optimizes across crates is the likeliest to drop a registration.
     let all = "--features all-providers,http,config --release";
     steps.push(registry("release".to_owned(), all).env("CARGO_PROFILE_RELEASE_LTO", "fat"));
+    // What the README shows is run as it stands there.
+    steps.push(Step::run("test:demo", "cargo run --quiet -- demo"));
+    for example in ["token", "service"] {
+        let line = format!("cargo run --quiet -p gatepass --all-features --example {example}");
+        steps.push(Step::run(format!("test:example:{example}"), &line));
+    }
     steps
 }
 
