@@ -50,7 +50,7 @@ pub(crate) fn steps(providers: &[String]) -> Vec<Step> {
     steps.push(registry("release".to_owned(), all).env("CARGO_PROFILE_RELEASE_LTO", "fat"));
     // What the README shows is run as it stands there.
     steps.push(Step::run("test:demo", "cargo run --quiet -- demo"));
-    for example in ["token", "service"] {
+    for example in ["token", "service", "middleware"] {
         let line = format!("cargo run --quiet -p gatepass --all-features --example {example}");
         steps.push(Step::run(format!("test:example:{example}"), &line));
     }
