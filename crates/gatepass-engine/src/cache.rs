@@ -55,6 +55,13 @@ pub(crate) enum Want {
     Flight(u64),
 }
 
+impl Want {
+    /// Whether what this flight brings is not wanted.
+    pub(crate) fn is_later_than(self, flight: u64) -> bool {
+        matches!(self, Self::Flight(wanted) if flight < wanted)
+    }
+}
+
 /// What somebody who asks gets.
 #[derive(Debug)]
 pub(crate) enum Boarding {

@@ -7,7 +7,8 @@ use gatepass_core::{Error, Result};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::{Timeout, sleep, timeout};
 
 use crate::cache::{Arrival, Cache, WeakCache};
 use crate::exchange::{Failure, Identity};
@@ -63,15 +64,24 @@ impl Flight {
     }
 }
 
-impl Ticket {
-    /// Waits for the flight's end. `limit` is the time a flight may take.
-    pub(crate) async fn landed(&mut self, limit: Duration) -> Landed {
-        let landed = self.outcome.wait_for(Option::is_some);
-        match timeout(limit.saturating_add(2 * GRACE), landed).await {
-            Ok(Ok(outcome)) => outcome.clone().map_or(Landed::Lost, Landed::Done),
-            Ok(Err(_)) => Landed::Lost,
-            Err(_) => Landed::Stuck,
+/// What the wait for a flight's end gives; an error if its task was dropped.
+type Ended<'a> = Result<watch::Ref<'a, Option<Result<()>>>, watch::error::RecvError>;
+
+impl Landed {
+    pub(crate) fn of(ended: Result<Ended<'_>, Elapsed>) -> Self {
+        match ended {
+            Ok(Ok(outcome)) => outcome.clone().map_or(Self::Lost, Self::Done),
+            Ok(Err(_)) => Self::Lost,
+            Err(_) => Self::Stuck,
         }
+    }
+}
+
+impl Ticket {
+    /// Waits for the flight's end, which [`Landed::of`] reads; `limit` is the time a flight may
+    /// take. Ten thousand may wait: this is no async fn, which would keep its arguments.
+    pub(crate) fn landing(&mut self, limit: Duration) -> Timeout<impl Future<Output = Ended<'_>>> {
+        timeout(limit.saturating_add(2 * GRACE), self.outcome.wait_for(Option::is_some))
     }
 
     /// Waits until the flight's task is gone.

@@ -14,7 +14,7 @@ use crate::flight::{Landed, too_late};
 use crate::{Status, TokenSourceBuilder, Watch, fixed};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
-const FLIGHTS: usize = 4;
+const FLIGHTS: u8 = 4;
 /// How long [`TokenSource::close`] waits for the flight's end.
 const CLOSING: Duration = Duration::from_millis(100);
 
@@ -189,27 +189,32 @@ impl TokenSource {
     #[expect(clippy::manual_async_fn, reason = "an async fn would keep its arguments twice")]
     fn acquire(&self, mut want: Want) -> impl Future<Output = Result<Token>> {
         async move {
-            let identity = &self.0.identity;
-            for _ in 0..FLIGHTS {
+            let mut flights = 0;
+            while flights < FLIGHTS {
+                flights += 1;
                 let mut ticket = match self.0.board(want)? {
                     Boarding::Held(token) => return Ok(token),
                     Boarding::Flight(ticket) => ticket,
                 };
-                let is_earlier = matches!(want, Want::Flight(wanted) if ticket.number < wanted);
-                match ticket.landed(identity.timeout).await {
+                match Landed::of(ticket.landing(self.0.identity.timeout).await) {
                     Landed::Lost => {}
                     Landed::Stuck => {
                         self.0.end_flight(ticket.number, None);
-                        let error = || identity.named(too_late(identity.timeout));
+                        let error = || self.named(too_late(self.0.identity.timeout));
                         return self.usable_by_now(want).ok_or_else(error);
                     }
-                    Landed::Done(_) if is_earlier => {}
+                    Landed::Done(_) if want.is_later_than(ticket.number) => {}
                     Landed::Done(Err(error)) => return self.usable_by_now(want).ok_or(error),
                     // By now the token may have ended or been invalidated: the cache knows.
-                    Landed::Done(Ok(())) => want = Want::Remaining(Duration::ZERO),
+                    Landed::Done(Ok(())) => {
+                        want = Want::Remaining(Duration::ZERO);
+                        if let Some(token) = self.0.peek(Duration::ZERO) {
+                            return Ok(token);
+                        }
+                    }
                 }
             }
-            Err(identity.named(Error::unavailable("every token was refused or lost at once")))
+            Err(self.named(Error::unavailable("every token was refused or lost at once")))
         }
     }
 
