@@ -1,11 +1,14 @@
 //! An answer that was looked at is the caller's whole.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use gatepass_core::Endpoint;
 use gatepass_engine::TokenSource;
 use gatepass_http::SendWith;
 use http_body_util::BodyExt;
 use provider_celerdata::CelerData;
+use tokio::time::timeout;
 
 use super::{WAYS, builder, client, vendor};
 use crate::server::Server;
@@ -85,7 +88,9 @@ async fn the_rest_of_a_long_body_comes_as_it_comes() {
     });
     let source = curious(&server.origin());
     for way in WAYS {
-        let mut answer = way.get(&client(), &source, &server.origin()).await.unwrap();
+        let (client, origin) = (client(), server.origin());
+        let answer = timeout(Duration::from_secs(5), way.get(&client, &source, &origin)).await;
+        let mut answer = answer.expect("not the whole is waited for").unwrap();
         let mut length = 0;
         while length < 64 * KIB {
             let frame = answer.body_mut().frame().await.unwrap().unwrap();
