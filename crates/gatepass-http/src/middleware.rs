@@ -42,7 +42,6 @@ pub(crate) async fn call<T: Transport, A: Authorize + ?Sized>(
     mut request: T::Request,
 ) -> Result<T::Answer, T::Error> {
     let to = T::target(&request).map_err(T::error)?;
-    source.check(&to).map_err(T::error)?;
     let spare = transport.spare(&request);
     let authorized = authorize::<T, A>(source, &to, &mut request).await.map_err(T::error)?;
     let answer = transport.send(request).await?;

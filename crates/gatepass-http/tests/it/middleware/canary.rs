@@ -116,9 +116,9 @@ async fn what_is_put_on_a_request_is_marked_as_secret() {
         use http_body_util::Full;
         use tower::{Layer, ServiceExt};
 
-        let inner = tower::service_fn(async |request: http::Request<Bytes>| {
+        let inner = tower::service_fn(|request: http::Request<Bytes>| {
             let shown = format!("{request:?}");
-            Ok::<_, std::io::Error>(http::Response::new(Full::new(Bytes::from(shown))))
+            async { Ok::<_, std::io::Error>(http::Response::new(Full::new(Bytes::from(shown)))) }
         });
         let layer = gatepass_http::TokenLayer::<Bytes>::new(source);
         let answer = layer.layer(inner).oneshot(get("http://127.0.0.1:1/")).await.unwrap();
