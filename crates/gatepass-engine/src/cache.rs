@@ -15,6 +15,7 @@ use crate::flight::{self, Flight, Ticket};
 use crate::policy::{Moment, Phase};
 use crate::rest::{self, Rest};
 use crate::warm;
+use crate::wrong::{self, Wrong};
 use crate::{State, Status};
 
 /// Reading the held token takes no lock; everything that changes what is held does.
@@ -89,7 +90,8 @@ const WORTH_HAVING: Duration = Duration::from_secs(1);
 
 impl Cache {
     pub(crate) fn new(identity: Identity) -> Self {
-        let random = identity.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let seed = identity.seed.filter(|_| !wrong::is(Wrong::SeedIgnored));
+        let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         Self {
             clock: identity.clock.clone(),
             identity: Arc::new(identity),
@@ -170,7 +172,9 @@ impl Cache {
         }
         if let Want::Remaining(min_remaining) = want {
             // Whoever was before us may have brought it.
-            if let Some(token) = self.peek(min_remaining) {
+            if let Some(token) = self.peek(min_remaining)
+                && !wrong::is(Wrong::NoSecondLook)
+            {
                 return Ok(Boarding::Held(token));
             }
             // Asking brings the same token: the caller gets it, short as it is.
@@ -181,7 +185,9 @@ impl Cache {
                 return Ok(Boarding::Held(held.token.clone()));
             }
         }
-        if let Some(flight) = &state.current {
+        if let Some(flight) = &state.current
+            && !wrong::is(Wrong::NobodyJoins)
+        {
             return Ok(Boarding::Flight(flight.ticket()));
         }
         let now = self.clock.boot();
@@ -263,7 +269,10 @@ impl Cache {
         }
         let text = held.token.expose_secret();
         let is_same = |other: &Token| other.expose_secret() == text;
-        if state.refusals != seen && state.refused.as_ref().is_some_and(is_same) {
+        if state.refusals != seen
+            && state.refused.as_ref().is_some_and(is_same)
+            && !wrong::is(Wrong::InvalidationUnfenced)
+        {
             return Arrival::Refused;
         }
         let hints = self.identity.provider.hints();
@@ -278,7 +287,8 @@ impl Cache {
             let chance = state.random.f64();
             held.refreshed_ahead(&hints, chance, now)
         };
-        self.held.store(Some(Arc::new(held)));
+        let held = wrong::next(Arc::as_ptr(&self.identity).addr(), Arc::new(held));
+        self.held.store(Some(held));
         if self.identity.keep_warm && state.warming.is_none() {
             state.warming = warm::start(self);
         }
@@ -298,6 +308,7 @@ impl Cache {
         let given_up = outcome.is_none();
         match outcome {
             Some(Ok(())) => (state.rest, state.failures_in_a_row) = (None, 0),
+            Some(Err(_)) if wrong::is(Wrong::RestForgotten) => {}
             Some(Err(failure)) => self.begin_rest(&mut state, failure),
             None => {
                 // Whoever comes next may start another.
@@ -324,6 +335,9 @@ impl Cache {
         if let Some(held) = &*held {
             held.be_quiet_until(until);
         }
+        if wrong::is(Wrong::FailureForgets) {
+            self.held.store(None);
+        }
         let (error, refused) = (failure.error.clone(), failure.refused);
         state.rest = Some(Rest { error, until, refused });
     }
@@ -331,7 +345,7 @@ impl Cache {
     /// Forgets exactly this token.
     pub(crate) fn invalidate(&self, token: &Token) {
         let mut state = self.state();
-        if self.if_held(token, |_| ()).is_none() {
+        if self.if_held(token, |_| ()).is_none() && !wrong::is(Wrong::LateReportCounts) {
             return;
         }
         self.held.store(None);
@@ -357,7 +371,9 @@ impl Cache {
         self.tell_watchers();
         let flight = flight?;
         let ticket = flight.ticket();
-        flight.abort();
+        if !wrong::is(Wrong::CloseLetsFly) {
+            flight.abort();
+        }
         Some(ticket)
     }
 

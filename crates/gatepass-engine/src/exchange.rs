@@ -19,6 +19,7 @@ use crate::clock::Time;
 use crate::glance::Glance;
 use crate::policy::{Life, Moment, Phase};
 use crate::rest::{Rest, is_refusal};
+use crate::wrong::{self, Wrong};
 
 /// Who asks whom, and how: everything an exchange needs.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Fingerprint {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let mut hasher = KEY.build_hasher();
         credential.texts().for_each(|text| text.hash(&mut hasher));
-        for (name, secret) in credential.secrets() {
+        for (name, secret) in credential.secrets().filter(|_| !wrong::is(Wrong::KeyWithoutSecret)) {
             (name, secret.expose_secret()).hash(&mut hasher);
         }
         Self(hasher.finish())
@@ -118,6 +119,7 @@ impl Identity {
         let fingerprint = Fingerprint::of(&credential);
         if let Some(rest) = rest
             && rest.refused == Some(fingerprint)
+            && !wrong::is(Wrong::RefusedIsSentAgain)
         {
             return Err(Failure { error: rest.error.clone(), refused: Some(fingerprint) });
         }
@@ -160,7 +162,8 @@ impl Identity {
             return Err(Error::config("the source has no credential")
                 .with_hint("give the builder one: `.credential(…)`"));
         };
-        source.credential().await
+        let credential = source.credential().await?;
+        Ok(wrong::read(std::ptr::from_ref(self).addr(), credential))
     }
 
     async fn ask(&self, credential: &Credential) -> Result<Held> {
@@ -181,7 +184,11 @@ impl Identity {
     }
 
     pub(crate) fn hold(&self, token: Token, credential: &Credential, begun: Moment) -> Held {
-        let (expires_at, lifetime) = (token.expires_at(), token.lifetime());
+        let (mut expires_at, lifetime) = (token.expires_at(), token.lifetime());
+        let mut begun = begun;
+        if wrong::is(Wrong::LifeFromReceipt) {
+            (expires_at, begun) = (self.clock.wall() + lifetime, self.now());
+        }
         let life = Life::new(expires_at, lifetime, self.leeway, begun, self.now());
         self.reach.learn(&*self.provider, credential);
         let mut headers = HeaderMap::new();

@@ -35,6 +35,11 @@ mod rest;
 mod source;
 mod status;
 mod warm;
+#[cfg(not(feature = "wrong-engines"))]
+mod wrong;
+#[cfg(feature = "wrong-engines")]
+#[doc(hidden)]
+pub mod wrong;
 
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, RefreshHints};
 
+use crate::wrong::{self, Wrong};
+
 /// How early a token counts as expired, unless its life is short or the profile says otherwise.
 const LEEWAY: Duration = Duration::from_secs(10);
 
@@ -103,9 +105,11 @@ impl Life {
     /// Fresh, aging or expired, for somebody who needs the token for `min_remaining`.
     pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
         let left = self.left(now);
-        if left.is_zero() || left < self.leeway.max(min_remaining) {
+        let is_aging = left <= self.refresh_at || wrong::is(Wrong::RefreshesFresh);
+        let is_waited_for = is_aging && wrong::is(Wrong::RefreshIsWaitedFor);
+        if left.is_zero() || left < self.leeway.max(min_remaining) || is_waited_for {
             Phase::Expired
-        } else if left <= self.refresh_at {
+        } else if is_aging {
             Phase::Aging
         } else {
             Phase::Fresh
@@ -135,7 +139,12 @@ impl Life {
     /// What is left, by the more pessimistic clock.
     pub(crate) fn left(&self, now: Moment) -> Duration {
         let by_wall = self.wall_end.duration_since(now.wall).unwrap_or_default();
-        by_wall.min(self.boot_end.saturating_sub(now.boot))
+        let by_boot = self.boot_end.saturating_sub(now.boot);
+        match () {
+            () if wrong::is(Wrong::WallClockOnly) => by_wall,
+            () if wrong::is(Wrong::BootClockOnly) => by_boot,
+            () => by_wall.min(by_boot),
+        }
     }
 }
 

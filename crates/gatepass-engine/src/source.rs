@@ -196,6 +196,8 @@ impl TokenSource {
                     Boarding::Held(token) => return Ok(token),
                     Boarding::Flight(ticket) => ticket,
                 };
+                #[cfg(feature = "wrong-engines")]
+                let _leader = crate::wrong::leader(&self.0, ticket.number);
                 match Landed::of(ticket.landing(self.0.identity.timeout).await) {
                     Landed::Lost => {}
                     Landed::Stuck => {

@@ -15,6 +15,8 @@ mod property;
 mod suite;
 mod vendor;
 mod world;
+#[cfg(feature = "wrong-engines")]
+mod wrong;
 
 use crate::property::Property;
 use crate::suite::{is_repeatable, keeps};

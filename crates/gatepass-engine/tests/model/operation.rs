@@ -40,6 +40,10 @@ pub(crate) enum Operation {
         source: usize,
         back: usize,
     },
+    /// Somebody invalidates the token while the vendor is asked, who is about to give it again.
+    InvalidateDuring {
+        source: usize,
+    },
     /// So many callers report that the last token was refused, and ask for another.
     Report {
         source: usize,
@@ -107,6 +111,7 @@ pub(crate) fn operation() -> BoxedStrategy<Operation> {
         2 => source().prop_map(|source| Operation::Rotate { source }),
         2 => (source(), 0..3usize)
             .prop_map(|(source, back)| Operation::Invalidate { source, back }),
+        1 => source().prop_map(|source| Operation::InvalidateDuring { source }),
         1 => (source(), 1..4usize)
             .prop_map(|(source, callers)| Operation::Report { source, callers }),
         7 => pass.prop_map(|milliseconds| Operation::Pass { milliseconds }),

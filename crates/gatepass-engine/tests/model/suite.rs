@@ -88,6 +88,8 @@ impl Running {
             .start_paused(true)
             .build()
             .unwrap();
+        #[cfg(feature = "wrong-engines")]
+        gatepass_engine::wrong::begin();
         let world = World::new(plan.seed, plan.focus);
         Self { runtime, world }
     }
@@ -148,6 +150,8 @@ pub(crate) fn run(focus: Option<Property>, config: Config) -> Result<(), String>
     let strategy = Machine::sequential_strategy(1..OPERATIONS)
         .prop_map(move |(plan, operations, seen)| (Plan { focus, ..plan }, operations, seen));
     let outcome = TestRunner::new(config.clone()).run(&strategy, |(plan, operations, seen)| {
+        // How far a case came is counted for the sake of making it smaller.
+        let seen = seen.filter(|_| config.max_shrink_iters > 0);
         Machine::test_sequential(config.clone(), plan, operations, seen);
         Ok(())
     });
@@ -155,7 +159,7 @@ pub(crate) fn run(focus: Option<Property>, config: Config) -> Result<(), String>
 }
 
 /// Runs every case twice and compares all that happened.
-fn repeats(config: Config) -> Result<(), String> {
+pub(crate) fn repeats(config: Config) -> Result<(), String> {
     let strategy = Machine::sequential_strategy(1..OPERATIONS);
     let outcome = TestRunner::new(config).run(&strategy, |(plan, operations, _)| {
         let [one, other] = [(), ()].map(|()| Running::new(&plan).trace(&operations));

@@ -87,6 +87,14 @@ impl Default for Desk {
     }
 }
 
+impl Desk {
+    /// Gives this token to all who ask, until its end.
+    pub(crate) fn insist(&mut self, text: &str, end: Duration) {
+        (self.does, self.promptly) = (Does::Repeats(3600), false);
+        self.same = Some((text.to_owned(), end));
+    }
+}
+
 impl Ledger {
     pub(crate) fn new() -> Self {
         Self(Arc::default())

@@ -164,6 +164,7 @@ impl World {
                     self.invalidate(source, &token, TokenSource::invalidate);
                 }
             }
+            Operation::InvalidateDuring { source } => self.invalidate_during(source).await,
             Operation::Report { source, callers } => self.report(source, callers).await,
             Operation::Pass { milliseconds } => {
                 self.pass(Duration::from_millis(milliseconds)).await;
@@ -245,6 +246,15 @@ impl World {
                 == after.as_ref().map(Token::expose_secret);
             self.check(Property::I11, is_same, || "a late report took a newer token".to_owned());
         }
+    }
+
+    async fn invalidate_during(&mut self, source: usize) {
+        let Some(token) = self.accounts[source].handed_out.last().cloned() else { return };
+        let end = self.now().boot + Duration::from_secs(3600);
+        self.ledger.book().desks[source].insist(token.expose_secret(), end);
+        self.ask(source, Want::Fresh);
+        self.settle().await;
+        self.invalidate(source, &token, TokenSource::invalidate);
     }
 
     async fn report(&mut self, source: usize, callers: usize) {
