@@ -91,6 +91,15 @@ Examples:
         /// The profile
         profile: String,
     },
+    /// Forgets a profile's token, whatever its secret was
+    #[command(after_help = "\
+Examples:
+  gatepass forget cisco
+  gatepass token cisco --fresh       asks for another one instead")]
+    Forget {
+        /// The profile
+        profile: String,
+    },
     /// Lists the vendors compiled in, and every field of each
     Providers,
     /// Runs the vendors on loopback, for tests in any language

@@ -3,6 +3,7 @@
 mod call;
 mod completions;
 mod demo;
+mod forget;
 mod inspect;
 mod list;
 mod providers;
@@ -11,7 +12,7 @@ mod token;
 
 use std::process::ExitCode;
 
-use gatepass::{Config, Gate, Profile, Registry};
+use gatepass::{Config, FileStore, Gate, Profile, Registry};
 
 use crate::args::{Args, Command, Common};
 use crate::failure::Failure;
@@ -24,6 +25,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure
         Command::Call(args) => call::run(args, common, output).await,
         Command::List => list::run(common, output),
         Command::Inspect { profile } => inspect::run(profile, common, output).await,
+        Command::Forget { profile } => forget::run(profile, common, output).await,
         Command::Providers => providers::run(output),
         Command::Sandbox(args) => sandbox::run(args, output).await,
         Command::Demo => demo::run(output).await,
@@ -38,6 +40,30 @@ fn gate(common: &Common) -> Result<Gate, Failure> {
         None => Config::find()?,
     };
     Ok(Gate::new(config, Registry::linked()?)?)
+}
+
+/// The profiles, with the store that keeps their tokens from one command to the next.
+fn gate_with_store(common: &Common, output: &Output) -> Result<Gate, Failure> {
+    let gate = gate(common)?;
+    Ok(match store(&gate, output) {
+        Some(store) => gate.with_store(store),
+        None => gate,
+    })
+}
+
+/// The store; without one, tokens live as long as the command does.
+fn store(gate: &Gate, output: &Output) -> Option<FileStore> {
+    let env = gate.config().env();
+    let Some(folder) = FileStore::default_dir(|name| env.get(name)) else {
+        output.warn("there is no folder for tokens (set GATEPASS_STATE_DIR): none are kept");
+        return None;
+    };
+    FileStore::open(folder)
+        .inspect_err(|error| {
+            let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            output.warn(&format!("no tokens are kept: {}{hint}", error.message()));
+        })
+        .ok()
 }
 
 /// A profile, and a warning where it lets secrets cross a network in the clear.

@@ -9,7 +9,7 @@ use crate::authorize::Reach;
 use crate::cache::Cache;
 use crate::clock::Time;
 use crate::exchange::Identity;
-use crate::{SystemClock, TokenSource};
+use crate::{SystemClock, TokenSource, TokenStore};
 
 /// How long a whole exchange may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -36,6 +36,8 @@ impl TokenSourceBuilder {
             timeout: TIMEOUT,
             leeway: None,
             keep_warm: false,
+            store: None,
+            persist: None,
             seed: None,
         };
         Self { identity }
@@ -89,6 +91,20 @@ impl TokenSourceBuilder {
     /// Whether the token is refreshed even while nobody asks for it; from the first token on.
     pub fn keep_warm(mut self, keep_warm: bool) -> Self {
         self.identity.keep_warm = keep_warm;
+        self
+    }
+
+    /// Where tokens outlive this process, and where others may have brought one. It needs the
+    /// [`name`](Self::name) to keep them by.
+    pub fn store(mut self, store: impl TokenStore + 'static) -> Self {
+        self.identity.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Whether tokens may be kept in the store; unless said, the provider's
+    /// [`memory_only`](gatepass_core::RefreshHints::memory_only) decides.
+    pub fn persist(mut self, persist: Option<bool>) -> Self {
+        self.identity.persist = persist;
         self
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::clock::Time;
-use crate::exchange::{Failure, Held, Identity};
+use crate::exchange::{Ask, Failure, Held, Identity};
 use crate::flight::{self, Flight, Ticket};
 use crate::policy::{Moment, Phase};
 use crate::rest::{self, Rest};
@@ -38,6 +38,8 @@ struct Flights {
     /// How many tokens have been invalidated during a flight, and the latest during this one.
     refusals: u64,
     refused: Option<Token>,
+    /// The latest that was invalidated at all, where a store may bring it back.
+    last_refused: Option<Token>,
     /// The latest failure, if no success followed, and how many there were in a row.
     rest: Option<Rest>,
     failures_in_a_row: u32,
@@ -195,7 +197,12 @@ impl Cache {
         if let Some(rest) = rest.as_ref().filter(|rest| rest.left(now).is_some()) {
             return Err(rest.error(now));
         }
-        self.launch(state, rest).map(Boarding::Flight)
+        let (is_fresh, min_remaining) = match want {
+            Want::Remaining(min_remaining) => (false, min_remaining),
+            Want::Flight(_) => (true, Duration::ZERO),
+        };
+        let ask = Ask { rest, is_fresh, min_remaining, ..Ask::default() };
+        self.launch(state, ask).map(Boarding::Flight)
     }
 
     /// Starts the flight that replaces an aging token, unless one is under way or the last one
@@ -212,17 +219,14 @@ impl Cache {
             return held.be_quiet_until(rest.until);
         }
         held.be_quiet_until(Duration::MAX);
-        if self.launch(state, rest).is_err() {
+        let newer_than = Some(held.token.issued_at());
+        if self.launch(state, Ask { rest, newer_than, ..Ask::default() }).is_err() {
             // Outside a runtime nothing can be started; somebody within one will come.
             held.be_quiet_until(Duration::ZERO);
         }
     }
 
-    fn launch(
-        self: &Arc<Self>,
-        mut state: MutexGuard<'_, Flights>,
-        rest: Option<Rest>,
-    ) -> Result<Ticket> {
+    fn launch(self: &Arc<Self>, mut state: MutexGuard<'_, Flights>, ask: Ask) -> Result<Ticket> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(self.identity.named(
                 Error::internal("there is no tokio runtime to ask the vendor in")
@@ -230,12 +234,14 @@ impl Cache {
             ));
         };
         state.started += 1;
+        let (refused, failures) = (state.last_refused.clone(), state.failures_in_a_row);
+        let ask = Ask { refused, failures, chance: state.random.f64(), ..ask };
         let (flight, outcome) = Flight::new(state.started);
         let ticket = flight.ticket();
         state.current = Some(flight);
         drop(state);
         // Not under the lock: a runtime that shuts down drops the task here and now.
-        let task = flight::start(&runtime, self, ticket.number, outcome, rest);
+        let task = flight::start(&runtime, self, ticket.number, outcome, ask);
         match &mut self.state().current {
             Some(flight) if flight.number == ticket.number => flight.task = Some(task),
             _ => task.abort(),
@@ -349,6 +355,8 @@ impl Cache {
             return;
         }
         self.held.store(None);
+        // A store may have it still.
+        state.last_refused = self.identity.store().map(|_| token.clone());
         if state.current.is_some() {
             state.refusals += 1;
             state.refused = Some(token.clone());
@@ -361,7 +369,7 @@ impl Cache {
     pub(crate) fn close(&self) -> Option<Ticket> {
         let mut state = self.state();
         state.is_closed = true;
-        state.refused = None;
+        (state.refused, state.last_refused) = (None, None);
         self.held.store(None);
         if let Some(task) = state.warming.take() {
             task.abort();
@@ -422,6 +430,7 @@ impl Cache {
             },
             expires_at: token.map(Token::expires_at),
             expiry: token.map(Token::expiry),
+            is_stored: held.is_some_and(|held| held.is_stored),
             refresh_in: held.and_then(|held| held.life.refresh_in(now)),
             warnings: token.into_iter().flat_map(Token::warnings).map(str::to_owned).collect(),
             is_exchanging: state.current.is_some(),
@@ -446,6 +455,7 @@ impl Flights {
             is_closed: false,
             refusals: 0,
             refused: None,
+            last_refused: None,
             rest: None,
             failures_in_a_row: 0,
             warming: None,

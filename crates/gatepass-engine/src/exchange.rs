@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
     Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Intake, Provider,
@@ -19,6 +19,7 @@ use crate::clock::Time;
 use crate::glance::Glance;
 use crate::policy::{Life, Moment, Phase};
 use crate::rest::{Rest, is_refusal};
+use crate::store::TokenStore;
 use crate::wrong::{self, Wrong};
 
 /// Who asks whom, and how: everything an exchange needs.
@@ -35,6 +36,9 @@ pub(crate) struct Identity {
     pub(crate) timeout: Duration,
     pub(crate) leeway: Option<Duration>,
     pub(crate) keep_warm: bool,
+    pub(crate) store: Option<Arc<dyn TokenStore>>,
+    /// Whether tokens may be kept in a store; unsaid, the vendor's hints decide.
+    pub(crate) persist: Option<bool>,
     /// Where chance begins; from the system unless a test says otherwise.
     pub(crate) seed: Option<u64>,
 }
@@ -46,9 +50,30 @@ pub(crate) struct Held {
     pub(crate) life: Life,
     pub(crate) glance: Glance,
     headers: Headers,
+    /// Whether a store had it.
+    pub(crate) is_stored: bool,
     /// Until when nobody need think of a refresh, in nanoseconds of the boot clock: one is under
     /// way, or the last one failed.
     quiet_until: AtomicU64,
+}
+
+/// What a flight is to bring.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ask {
+    /// The rest after the failure before it, if it is one that only another credential ends.
+    pub(crate) rest: Option<Rest>,
+    /// The vendor is to be asked, whatever a store has.
+    pub(crate) is_fresh: bool,
+    /// How long what a store has must live to do.
+    pub(crate) min_remaining: Duration,
+    /// It replaces a token that was asked for then: an older one will not do.
+    pub(crate) newer_than: Option<SystemTime>,
+    /// A token that an API has refused: this one will not do.
+    pub(crate) refused: Option<Token>,
+    /// How many failures in a row were before it.
+    pub(crate) failures: u32,
+    /// From 0 to 1.
+    pub(crate) chance: f64,
 }
 
 /// Why there was no token.
@@ -64,7 +89,7 @@ pub(crate) struct Failure {
 pub(crate) struct Fingerprint(u64);
 
 impl Fingerprint {
-    fn of(credential: &Credential) -> Self {
+    pub(crate) fn of(credential: &Credential) -> Self {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let mut hasher = KEY.build_hasher();
         credential.texts().for_each(|text| text.hash(&mut hasher));
@@ -112,17 +137,30 @@ impl Identity {
     /// refusal too many locks accounts.
     pub(crate) async fn exchange(
         &self,
-        rest: Option<&Rest>,
-        mut begin: impl FnMut() + Send,
+        ask: &Ask,
+        begin: impl FnMut() + Send,
     ) -> Result<Held, Failure> {
         let credential = self.read_credential().await?;
         let fingerprint = Fingerprint::of(&credential);
-        if let Some(rest) = rest
+        if let Some(rest) = &ask.rest
             && rest.refused == Some(fingerprint)
             && !wrong::is(Wrong::RefusedIsSentAgain)
         {
             return Err(Failure { error: rest.error.clone(), refused: Some(fingerprint) });
         }
+        match self.store() {
+            Some(store) => self.exchange_through(&**store, credential, ask, begin).await,
+            None => self.exchange_with(credential, begin).await,
+        }
+    }
+
+    /// Asks the vendor with this credential, and with another one if it is refused and changes.
+    pub(crate) async fn exchange_with(
+        &self,
+        credential: Credential,
+        mut begin: impl FnMut() + Send,
+    ) -> Result<Held, Failure> {
+        let fingerprint = Fingerprint::of(&credential);
         self.wait_for_budget(&credential).await?;
         begin();
         let failed = |error: Error, fingerprint| {
@@ -190,6 +228,16 @@ impl Identity {
             (expires_at, begun) = (self.clock.wall() + lifetime, self.now());
         }
         let life = Life::new(expires_at, lifetime, self.leeway, begun, self.now());
+        self.hold_for(life, token, credential, false)
+    }
+
+    /// Holds a token that a store has kept.
+    pub(crate) fn hold_stored(&self, token: Token, credential: &Credential) -> Held {
+        let life = Life::kept(token.expires_at(), token.lifetime(), self.leeway, self.now());
+        self.hold_for(life, token, credential, true)
+    }
+
+    fn hold_for(&self, life: Life, token: Token, credential: &Credential, is_stored: bool) -> Held {
         self.reach.learn(&*self.provider, credential);
         let mut headers = HeaderMap::new();
         let headers = match self.provider.authorize(credential, &token, &mut headers) {
@@ -198,7 +246,7 @@ impl Identity {
             Ok(()) => Headers::Others(Box::new(headers)),
         };
         let glance = Glance::new(self.clock.coarse());
-        Held { token, life, glance, headers, quiet_until: AtomicU64::new(0) }
+        Held { token, life, glance, headers, is_stored, quiet_until: AtomicU64::new(0) }
     }
 }
 

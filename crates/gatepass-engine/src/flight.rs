@@ -11,8 +11,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Timeout, sleep, timeout};
 
 use crate::cache::{Arrival, Cache, WeakCache};
-use crate::exchange::{Failure, Identity};
-use crate::rest::Rest;
+use crate::exchange::{Ask, Failure, Identity};
 use crate::wrong::{self, Wrong};
 
 /// How long after its time a flight counts as stuck: its thread is blocked, or nobody drives its
@@ -104,17 +103,17 @@ pub(crate) fn start(
     cache: &Arc<Cache>,
     number: u64,
     outcome: Outcome,
-    rest: Option<Rest>,
+    ask: Ask,
 ) -> AbortHandle {
     let identity = cache.identity.clone();
     let landing = Landing { cache: Arc::downgrade(cache), number, outcome };
-    runtime.spawn(fly(identity, landing, rest)).abort_handle()
+    runtime.spawn(fly(identity, landing, ask)).abort_handle()
 }
 
-async fn fly(identity: Arc<Identity>, landing: Landing, rest: Option<Rest>) {
+async fn fly(identity: Arc<Identity>, landing: Landing, ask: Ask) {
     let begun = identity.now();
     let mut tasks = JoinSet::new();
-    tasks.spawn(exchange(identity.clone(), landing.cache.clone(), landing.number, rest));
+    tasks.spawn(exchange(identity.clone(), landing.cache.clone(), landing.number, ask));
     let outcome = match timeout(identity.timeout.saturating_add(GRACE), tasks.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         Ok(Some(Err(error))) if error.is_panic() && wrong::is(Wrong::PanicPoisons) => {
@@ -147,13 +146,15 @@ async fn exchange(
     identity: Arc<Identity>,
     cache: WeakCache,
     number: u64,
-    rest: Option<Rest>,
+    mut ask: Ask,
 ) -> Result<(), Failure> {
     let exchange = async {
         for again in [false, true] {
             let mut seen = 0;
             let begin = || seen = cache.upgrade().map_or(0, |cache| cache.begin_exchange());
-            let held = identity.exchange(rest.as_ref(), begin).await?;
+            let held = identity.exchange(&ask, begin).await?;
+            // What comes next has to come from the vendor.
+            ask.is_fresh = true;
             let Some(cache) = cache.upgrade() else { break };
             match cache.take(number, seen, again, held) {
                 Arrival::Taken => return Ok(()),

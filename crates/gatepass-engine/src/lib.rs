@@ -34,6 +34,8 @@ mod policy;
 mod rest;
 mod source;
 mod status;
+mod store;
+mod stored;
 mod warm;
 #[cfg(not(feature = "wrong-engines"))]
 mod wrong;
@@ -45,4 +47,7 @@ pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;
 pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
+#[cfg(feature = "file-store")]
+pub use crate::store::FileStore;
+pub use crate::store::{Failure, Lease, MemoryStore, ProfileKey, Record, StoreKey, TokenStore};
 pub use crate::warm::Watch;

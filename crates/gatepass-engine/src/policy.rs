@@ -82,6 +82,23 @@ impl Life {
         Self { leeway, ..life }
     }
 
+    /// The life of a token that a store has kept: its leeway is that of its whole life, however
+    /// little is left.
+    pub(crate) fn kept(
+        expires_at: SystemTime,
+        lifetime: Duration,
+        wanted: Option<Duration>,
+        now: Moment,
+    ) -> Self {
+        let left = expires_at.duration_since(now.wall).unwrap_or_default().min(lifetime);
+        let life = Self::new(expires_at, left, wanted, now, now);
+        let leeway = match wanted {
+            Some(wanted) => wanted.min(lifetime / 2),
+            None => LEEWAY.min(lifetime / 10),
+        };
+        Self { leeway, ..life }
+    }
+
     /// Plans the refresh: `chance` is from 0 to 1, and `now` is when the token came.
     ///
     /// A vendor that gives the same token until it ends is not asked early.

@@ -14,6 +14,8 @@ pub struct Status {
     pub expires_at: Option<SystemTime>,
     /// Where that moment comes from.
     pub expiry: Option<Expiry>,
+    /// Whether a store had it, rather than the vendor.
+    pub is_stored: bool,
     /// How long until the next one is asked for; none where asking early brings nothing.
     pub refresh_in: Option<Duration>,
     /// What was odd about the held token's answer.

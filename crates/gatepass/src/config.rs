@@ -100,6 +100,11 @@ impl Config {
         self
     }
 
+    /// The environment that profiles and their references are read from.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
     /// The file the profiles come from.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

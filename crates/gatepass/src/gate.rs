@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gatepass_core::{HttpSend, Result};
-use gatepass_engine::TokenSource;
+use gatepass_engine::{TokenSource, TokenStore};
 use gatepass_http::HttpClient;
 
 use crate::{Config, Profile, Registry};
@@ -28,6 +28,7 @@ pub struct Gate {
     sources: Mutex<HashMap<String, TokenSource>>,
     /// What profiles without a CA of their own share, connections included.
     http: Arc<HttpClient>,
+    store: Option<Arc<dyn TokenStore>>,
 }
 
 impl Gate {
@@ -44,7 +45,14 @@ impl Gate {
     /// These profiles with these providers.
     pub fn new(config: Config, registry: Registry) -> Result<Self> {
         let http = Arc::new(HttpClient::new()?);
-        Ok(Self { config, registry, sources: Mutex::default(), http })
+        Ok(Self { config, registry, sources: Mutex::default(), http, store: None })
+    }
+
+    /// Keeps tokens in a store, where other processes find them: all but those that a vendor or a
+    /// profile (`persist = false`) wants in memory only.
+    pub fn with_store(mut self, store: impl TokenStore + 'static) -> Self {
+        self.store = Some(Arc::new(store));
+        self
     }
 
     /// The profiles' names.
@@ -112,7 +120,11 @@ impl Gate {
             .http(http)
             .api_origins(profile.api_origins())
             .intake(profile.options.intake.clone())
-            .keep_warm(profile.options.keep_warm);
+            .keep_warm(profile.options.keep_warm)
+            .persist(profile.options.persist);
+        if let Some(store) = &self.store {
+            builder = builder.store(store.clone());
+        }
         if let Some(timeout) = profile.options.timeout {
             builder = builder.timeout(timeout.saturating_add(MARGIN));
         }

@@ -31,7 +31,8 @@
 //! No provider is compiled in by default: switch on the features `celerdata`, `cisco`,
 //! `cloudneeti`, `configapi`, `huawei`, or `all-providers`. The features `http` (our own HTTP
 //! client) and `config` ([`Gate`] and [`Config`]) are on by default; `reqwest-middleware` and `tower`
-//! do what `SendWith` does for clients of those crates.
+//! do what `SendWith` does for clients of those crates, and `file-store` adds the encrypted store
+//! that the command keeps its tokens in.
 
 #[cfg(feature = "config")]
 mod config;
@@ -58,7 +59,12 @@ pub use gatepass_core::{
     Registration, Request, Response, Result, Retry, Secret, Settings, Token, TokenCharset,
     async_trait, credential_fn,
 };
-pub use gatepass_engine::{State, Status, SystemClock, TokenSource, TokenSourceBuilder, Watch};
+#[cfg(feature = "file-store")]
+pub use gatepass_engine::FileStore;
+pub use gatepass_engine::{
+    MemoryStore, ProfileKey, State, Status, SystemClock, TokenSource, TokenSourceBuilder,
+    TokenStore, Watch,
+};
 #[cfg(feature = "reqwest-middleware")]
 pub use gatepass_http::TokenMiddleware;
 #[cfg(feature = "http")]

@@ -8,7 +8,7 @@ use gatepass::{ApiAnswer, Authorize, Endpoint, Error, HttpClient, Refusal, Token
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::{gate, profile};
+use super::{gate_with_store, profile};
 use crate::args::{CallArgs, Common, Format};
 use crate::failure::{Failure, usage};
 use crate::output::Output;
@@ -21,7 +21,7 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Failure> {
     output.format(&[Format::Text, Format::Json])?;
     let request = Request::read(args)?;
-    let gate = gate(common)?;
+    let gate = gate_with_store(common, output)?;
     let profile = profile(&gate, &args.profile, common, output)?;
     let target = profile.api_endpoint(profile.provider()?.as_ref(), &request.target)?;
     let (http, source) = (gate.http(&profile)?, gate.open(&profile)?);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepass::{Clock, Expiry, SystemClock, Token};
 use serde_json::{Value, json};
 
-use super::{gate, profile};
+use super::{gate_with_store, profile};
 use crate::args::{Common, Format};
 use crate::failure::Failure;
 use crate::output::{Output, left, rfc3339};
@@ -15,7 +15,7 @@ use crate::wait::patiently;
 
 pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<ExitCode, Failure> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    let gate = gate(common)?;
+    let gate = gate_with_store(common, output)?;
     let profile = profile(&gate, name, common, output)?;
     let source = gate.open(&profile)?;
     let token =
@@ -46,6 +46,7 @@ pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<
             "expires_in": seconds,
             "expiry_from": expiry,
             "scope": token.scope(),
+            "source": if source.status().is_stored { "cache" } else { "vendor" },
             "claims_unverified": claims,
         }))?;
         return Ok(ExitCode::SUCCESS);

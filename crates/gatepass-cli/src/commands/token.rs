@@ -6,7 +6,7 @@ use gatepass::{Clock, Expiry, Profile, SystemClock, Token, TokenSource};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{gate, profile};
+use super::{gate_with_store, profile};
 use crate::args::{Common, Format, TokenArgs};
 use crate::failure::Failure;
 use crate::output::{Output, rfc3339, unix};
@@ -18,7 +18,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let format = output.format(&[Format::Raw, Format::Json, Format::Header, Format::Env])?;
-    let gate = gate(common)?;
+    let gate = gate_with_store(common, output)?;
     let profile = profile(&gate, &args.profile, common, output)?;
     let source = gate.open(&profile)?;
     let token = patiently(args.wait.wait, &source, output, || async {
@@ -61,7 +61,7 @@ async fn print(
                 "provider": profile.info.id,
                 "profile": profile.name,
                 "scope": token.scope(),
-                "source": "vendor",
+                "source": if source.status().is_stored { "cache" } else { "vendor" },
             }))
         }
         Format::Header => {

@@ -9,6 +9,7 @@ mod headers;
 mod invalidation;
 mod refresh;
 mod rest;
+mod stored;
 mod watch;
 
 use std::future::Future;

@@ -1,0 +1,88 @@
+//! Failure: an error that a store keeps, so that a refusing vendor is asked once.
+
+use std::time::{Duration, SystemTime};
+
+use gatepass_core::{Error, ErrorKind, Retry};
+
+/// A failed exchange, and until when its error answers whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub(super) kind: ErrorKind,
+    pub(super) retry: Retry,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    pub(super) status: Option<u16>,
+    pub(super) vendor_code: Option<String>,
+    pub(super) vendor_text: Option<String>,
+    pub(super) failed_at: SystemTime,
+    pub(super) until: SystemTime,
+}
+
+impl Failure {
+    /// No failure is kept for longer. A refusal holds for the credential that was refused, which
+    /// is part of the key; should the vendor change its mind, it is asked again by then.
+    pub const LONGEST: Duration = Duration::from_secs(3600);
+
+    /// Keeps this error of a request sent at `failed_at` until `until`, for an hour at most.
+    ///
+    /// Provider, profile and cause are not kept.
+    pub fn new(error: &Error, failed_at: SystemTime, until: SystemTime) -> Self {
+        Self {
+            kind: error.kind(),
+            retry: error.retry(),
+            message: error.message().to_owned(),
+            hint: error.hint().map(str::to_owned),
+            status: error.status(),
+            vendor_code: error.vendor_code().map(str::to_owned),
+            vendor_text: error.vendor_text().map(str::to_owned),
+            failed_at,
+            until: until.min(failed_at + Self::LONGEST),
+        }
+    }
+
+    /// What the caller can do.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// When the request was sent that failed.
+    pub fn failed_at(&self) -> SystemTime {
+        self.failed_at
+    }
+
+    /// Until when it answers for the vendor.
+    pub fn until(&self) -> SystemTime {
+        self.until
+    }
+
+    /// The error. If asking again later can help, it says in how long from `now`.
+    pub fn error(&self, now: SystemTime) -> Error {
+        let make = match self.kind {
+            ErrorKind::Config => Error::config,
+            ErrorKind::Denied => Error::denied,
+            ErrorKind::LoginRequired => Error::login_required,
+            ErrorKind::Throttled => Error::throttled,
+            ErrorKind::Unavailable => Error::unavailable,
+            ErrorKind::Protocol => Error::protocol,
+            ErrorKind::UnsafeToken => Error::unsafe_token,
+            _ => Error::internal,
+        };
+        let mut error = make(self.message.clone()).with_retry(self.retry);
+        if let Some(hint) = &self.hint {
+            error = error.with_hint(hint.clone());
+        }
+        if let Some(status) = self.status {
+            error = error.with_status(status);
+        }
+        if let Some(code) = &self.vendor_code {
+            error = error.with_vendor_code(code);
+        }
+        if let Some(text) = &self.vendor_text {
+            error = error.with_vendor_text(text);
+        }
+        if self.retry == Retry::Later {
+            error = error.with_retry_after(self.until.duration_since(now).unwrap_or_default());
+        }
+        error
+    }
+}

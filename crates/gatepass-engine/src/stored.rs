@@ -1,0 +1,140 @@
+//! Exchanges through a store: one for all processes that share it, and none where another has
+//! brought the token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepass_core::{Credential, Error, Result, Token};
+
+use crate::exchange::{Ask, Failure, Fingerprint, Held, Identity};
+use crate::policy::Phase;
+use crate::rest;
+use crate::store::{self, Lease, Record, StoreKey, TokenStore};
+
+/// A refused credential is asked about again after this time, should nobody ask for it before:
+/// the vendor may have changed its mind.
+const REFUSED: Duration = store::Failure::LONGEST;
+
+impl Identity {
+    /// The store, if this vendor's tokens may be kept in one.
+    pub(crate) fn store(&self) -> Option<&Arc<dyn TokenStore>> {
+        let persist = self.persist.unwrap_or_else(|| !self.provider.hints().memory_only);
+        self.store.as_ref().filter(|_| persist)
+    }
+
+    /// What the store has or, if that is nothing, what one exchange brings; the store is told.
+    pub(crate) async fn exchange_through(
+        &self,
+        store: &dyn TokenStore,
+        credential: Credential,
+        ask: &Ask,
+        begin: impl FnMut() + Send,
+    ) -> Result<Held, Failure> {
+        let key = self.store_key(&credential)?;
+        if let Some(found) = self.find(store, &key, &credential, ask).await {
+            return found;
+        }
+        let lease = match store.lease(&key, self.timeout).await {
+            Ok(Some(lease)) => Some(lease),
+            Ok(None) => {
+                return Err(Error::unavailable("another process is asking the vendor, for long")
+                    .with_hint("try again; `timeout` in the profile allows more")
+                    .into());
+            }
+            Err(error) => {
+                self.warn_of_store(&error);
+                None
+            }
+        };
+        // Whoever had the lease may have brought it.
+        if lease.is_some()
+            && let Some(found) = self.find(store, &key, &credential, ask).await
+        {
+            return found;
+        }
+        let outcome = self.exchange_with(credential, begin).await;
+        if let Some(lease) = lease {
+            self.save(store, &key, &*lease, ask, &outcome).await;
+        }
+        outcome
+    }
+
+    /// The place of this identity's token: whatever shapes the request or what is made of the
+    /// answer makes it another place.
+    fn store_key(&self, credential: &Credential) -> Result<StoreKey> {
+        let request = self.provider.token_request(credential)?;
+        let profile = self.name.as_deref().unwrap_or_default();
+        // A provider's Debug shows its settings and no secret.
+        let settings = format!("{:?} {:?}", self.provider, self.intake);
+        Ok(StoreKey::new(profile, &self.id, &request).and("provider", &settings))
+    }
+
+    /// What the store has that will do for this flight.
+    async fn find(
+        &self,
+        store: &dyn TokenStore,
+        key: &StoreKey,
+        credential: &Credential,
+        ask: &Ask,
+    ) -> Option<Result<Held, Failure>> {
+        if ask.is_fresh {
+            return None;
+        }
+        match store.load(key).await {
+            Ok(Some(Record::Token(token))) => {
+                let is_refused = |refused: &Token| refused.expose_secret() == token.expose_secret();
+                let is_older = ask.newer_than.is_some_and(|at| token.issued_at() <= at);
+                if is_older || ask.refused.as_ref().is_some_and(is_refused) {
+                    return None;
+                }
+                let held = self.hold_stored(token, credential);
+                let will_do = held.phase(self.now(), ask.min_remaining) != Phase::Expired;
+                will_do.then_some(Ok(held))
+            }
+            Ok(Some(Record::Failure(failure))) => {
+                let error = failure.error(self.clock.wall());
+                let refused = rest::is_refusal(&error).then(|| Fingerprint::of(credential));
+                Some(Err(Failure { error, refused }))
+            }
+            Ok(None) => None,
+            Err(error) => {
+                self.warn_of_store(&error);
+                None
+            }
+        }
+    }
+
+    async fn save(
+        &self,
+        store: &dyn TokenStore,
+        key: &StoreKey,
+        lease: &dyn Lease,
+        ask: &Ask,
+        outcome: &Result<Held, Failure>,
+    ) {
+        let now = self.clock.wall();
+        let record = match outcome {
+            Ok(held) => Record::Token(held.token.clone()),
+            Err(failure) => {
+                // A token that still works is worth more than the news of a failure.
+                if matches!(store.load(key).await, Ok(Some(Record::Token(_)))) {
+                    return;
+                }
+                let rest = match failure.refused {
+                    Some(_) => REFUSED,
+                    None => rest::length(&failure.error, ask.failures + 1, false, ask.chance),
+                };
+                Record::Failure(store::Failure::new(&failure.error, now, now + rest))
+            }
+        };
+        if let Err(error) = lease.save(&record).await {
+            self.warn_of_store(&error);
+        }
+    }
+
+    /// A store that fails costs an exchange, never a token.
+    fn warn_of_store(&self, error: &Error) {
+        let profile = self.name.as_deref();
+        tracing::warn!(provider = &*self.id, profile, %error, "the store is left out");
+    }
+}

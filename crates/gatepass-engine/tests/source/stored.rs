@@ -1,0 +1,183 @@
+//! Sources that share a store: one exchange for all of them, and never a token that will not do.
+
+use std::time::Duration;
+
+use gatepass_core::{Credential, Error, ErrorKind};
+use gatepass_engine::{MemoryStore, ProfileKey, TokenSource, TokenStore};
+use gatepass_testkit::{Answer, FakeHttp, TestClock};
+
+use super::{builder, settle, text, vendor};
+
+fn store(clock: &TestClock) -> MemoryStore {
+    MemoryStore::new().with_clock(clock.clone())
+}
+
+/// Another process's source of the same profile.
+fn sharing(http: &FakeHttp, clock: &TestClock, store: &MemoryStore) -> TokenSource {
+    builder(http, clock).store(store.clone()).build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_sources_with_one_store_make_one_exchange() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let store = store(&clock);
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let source = sharing(&http, &clock, &store);
+            tokio::spawn(async move {
+                let token = source.token().await;
+                (text(token).unwrap(), source.status().is_stored)
+            })
+        })
+        .collect();
+    let mut stored = 0;
+    for task in tasks {
+        let (token, is_stored) = task.await.unwrap();
+        assert_eq!(token, "token-0");
+        stored += usize::from(is_stored);
+    }
+    assert_eq!((http.count(), stored), (1, 19));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_everybodys_too_until_somebody_asks_for_another_exchange() {
+    let clock = TestClock::new();
+    let denied = || Answer::json(401, "{\"error\":\"invalid_client\"}");
+    let http = FakeHttp::answering([denied(), Answer::token("token", 60)]);
+    let store = store(&clock);
+    for _ in 0..100 {
+        let error = sharing(&http, &clock, &store).token().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert_eq!(error.vendor_code(), Some("invalid_client"));
+    }
+    assert_eq!(http.count(), 1);
+    assert_eq!(text(sharing(&http, &clock, &store).fresh().await).unwrap(), "token");
+    assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token");
+    assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_shared_for_as_long_as_its_back_off() {
+    let clock = TestClock::new();
+    let http = FakeHttp::answering([Answer::json(503, ""), Answer::token("token", 60)]);
+    let store = store(&clock);
+    for _ in 0..10 {
+        let error = sharing(&http, &clock, &store).token().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+    assert_eq!(http.count(), 1);
+    clock.advance(Duration::from_millis(250));
+    assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_does_not_displace_a_token_that_still_works() {
+    let clock = TestClock::new();
+    let http = FakeHttp::answering([Answer::token("token", 3600), Answer::json(503, "")]);
+    let store = store(&clock);
+    sharing(&http, &clock, &store).warm().await.unwrap();
+    sharing(&http, &clock, &store).fresh().await.unwrap_err();
+    assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token");
+    assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_secret_or_setting_is_a_miss() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let store = store(&clock);
+    let with = |secret: &str, name: &str| {
+        let credential = Credential::client("client", secret);
+        builder(&http, &clock).credential(credential).name(name).store(store.clone()).build()
+    };
+    assert_eq!(text(with("one", "prod").token().await).unwrap(), "token-0");
+    assert_eq!(text(with("two", "prod").token().await).unwrap(), "token-1");
+    assert_eq!(text(with("one", "test").token().await).unwrap(), "token-2");
+    assert_eq!(text(with("one", "prod").token().await).unwrap(), "token-0");
+    assert_eq!(store.forget(&ProfileKey::new("prod")).await.unwrap(), 2);
+    assert_eq!(text(with("one", "prod").token().await).unwrap(), "token-3");
+    assert_eq!(text(with("one", "test").token().await).unwrap(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalidated_token_does_not_come_back_from_the_store() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let store = store(&clock);
+    let source = sharing(&http, &clock, &store);
+    let refused = source.token().await.unwrap();
+    source.invalidate(&refused);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(text(source.token().await).unwrap(), "token-1");
+    assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_token_that_is_too_short_is_asked_for_anew() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let store = store(&clock);
+    sharing(&http, &clock, &store).warm().await.unwrap();
+    clock.advance(Duration::from_secs(3000));
+    let long = sharing(&http, &clock, &store).token_for(Duration::from_secs(1200)).await;
+    assert_eq!(text(long).unwrap(), "token-1");
+    clock.advance(Duration::from_secs(3595));
+    assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token-2", "leeway");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_takes_what_another_process_has_refreshed_already() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let store = store(&clock);
+    let (one, other) = (sharing(&http, &clock, &store), sharing(&http, &clock, &store));
+    one.warm().await.unwrap();
+    other.warm().await.unwrap();
+    clock.advance(Duration::from_secs(3300));
+    one.token().await.unwrap();
+    settle().await;
+    other.token().await.unwrap();
+    settle().await;
+    assert_eq!(http.count(), 2);
+    assert_eq!(text(other.token().await).unwrap(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_must_stay_in_memory_do_not_reach_the_store() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let store = store(&clock);
+    for _ in 0..2 {
+        let kept = builder(&http, &clock).store(store.clone()).persist(Some(false)).build();
+        kept.warm().await.unwrap();
+    }
+    assert_eq!(http.count(), 2);
+    assert_eq!(store.forget(&ProfileKey::new("prod")).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_costs_an_exchange_and_no_token() {
+    #[derive(Debug)]
+    struct Broken;
+
+    #[gatepass_core::async_trait]
+    impl TokenStore for Broken {
+        async fn load(
+            &self,
+            _: &gatepass_engine::StoreKey,
+        ) -> gatepass_core::Result<Option<gatepass_engine::Record>> {
+            Err(Error::internal("the disk is gone"))
+        }
+
+        async fn lease(
+            &self,
+            _: &gatepass_engine::StoreKey,
+            _: Duration,
+        ) -> gatepass_core::Result<Option<Box<dyn gatepass_engine::Lease>>> {
+            Err(Error::internal("the disk is gone"))
+        }
+
+        async fn forget(&self, _: &ProfileKey) -> gatepass_core::Result<usize> {
+            Err(Error::internal("the disk is gone"))
+        }
+    }
+
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = builder(&http, &clock).store(Broken).build();
+    assert_eq!(text(source.token().await).unwrap(), "token-0");
+}

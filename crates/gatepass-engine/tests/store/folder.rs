@@ -1,0 +1,284 @@
+//! The folder: whose it is, what is in it, and what stays out of it.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use gatepass_core::{Clock, Endpoint, ErrorKind, Expiry, Request, Secret, Token};
+use gatepass_engine::{FileStore, Record, StoreKey, TokenStore};
+use gatepass_testkit::{Canary, TestClock, block_on, canary, find_leak};
+
+use super::damage::{names, records};
+use super::{HOUR, failure, key, now, save, text, token};
+
+fn mode(path: impl AsRef<Path>) -> u32 {
+    fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}
+
+/// The error of opening this folder, in which nothing was made.
+fn refused(path: &Path) -> String {
+    let before = fs::read_dir(path).map(|dir| dir.count()).unwrap_or_default();
+    let error = FileStore::open(path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.hint().is_some());
+    assert_eq!(fs::read_dir(path).map(|dir| dir.count()).unwrap_or_default(), before);
+    error.message().to_owned()
+}
+
+#[test]
+fn the_folder_and_its_parents_are_made_for_the_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("a/b");
+    let store = FileStore::open(state.join("")).unwrap();
+    assert!(block_on(save(&store, &key("prod", "s-1"), &token("t-1", now()))));
+    assert_eq!((mode(dir.path().join("a")), mode(&state)), (0o700, 0o700));
+    assert_eq!(mode(state.join("key")), 0o600);
+    assert_eq!(mode(&records(&state)[0]), 0o600);
+    assert_eq!(names(&state).len(), 2, "{:?}", names(&state));
+    // Opened again it is the same store.
+    let again = FileStore::open(&state).unwrap();
+    assert_eq!(block_on(text(&again, &key("prod", "s-1"))), "t-1");
+}
+
+#[test]
+fn a_folder_that_is_not_safe_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    for open in [0o770, 0o707, 0o722, 0o1777] {
+        fs::set_permissions(&state, Permissions::from_mode(open)).unwrap();
+        assert!(refused(&state).ends_with("others may write to it"));
+        assert_eq!(mode(&state), open);
+    }
+    fs::set_permissions(&state, Permissions::from_mode(0o755)).unwrap();
+    let link = dir.path().join("link");
+    symlink(&state, &link).unwrap();
+    assert!(refused(&link).ends_with("it is a link, or no folder"));
+    assert!(refused(&link.join("")).ends_with("it is a link, or no folder"));
+    assert!(refused(&link.join(".")).ends_with("it is a link, or no folder"));
+    let dangling = dir.path().join("dangling");
+    symlink(dir.path().join("absent"), &dangling).unwrap();
+    assert!(refused(&dangling).ends_with("it is a link, or no folder"));
+    assert!(!dir.path().join("absent").exists());
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(refused(&file).ends_with("it is a link, or no folder"));
+    // Only the superuser can give a folder away.
+    if std::os::unix::fs::chown(&state, Some(65_533), None).is_ok() {
+        assert!(refused(&state).ends_with("it is another user's"));
+    }
+}
+
+#[test]
+fn a_key_that_is_not_one_is_refused_and_let_be() {
+    type Spoil = fn(&Path);
+    let bad: [(&str, Spoil); 5] = [
+        ("it is not 32 bytes long", |key| fs::write(key, [7; 31]).unwrap()),
+        ("others may read or write it", |key| {
+            fs::set_permissions(key, Permissions::from_mode(0o640)).unwrap();
+        }),
+        ("it is a link", |key| {
+            fs::rename(key, key.with_extension("moved")).unwrap();
+            symlink(key.with_extension("moved"), key).unwrap();
+        }),
+        ("it is no file", |key| {
+            fs::remove_file(key).unwrap();
+            fs::create_dir(key).unwrap();
+        }),
+        ("it is another user's", |key| {
+            if std::os::unix::fs::chown(key, Some(65_533), None).is_err() {
+                fs::set_permissions(key, Permissions::from_mode(0o666)).unwrap();
+            }
+        }),
+    ];
+    for (why, spoil) in bad {
+        let dir = tempfile::tempdir().unwrap();
+        FileStore::open(dir.path()).unwrap();
+        let key = dir.path().join("key");
+        spoil(&key);
+        let before = fs::symlink_metadata(&key).unwrap();
+        let says = refused(dir.path());
+        assert!(says.ends_with(why) || why.contains("user's"), "{says}");
+        let after = fs::symlink_metadata(&key).unwrap();
+        assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()));
+    }
+}
+
+#[test]
+fn a_link_in_a_locks_place_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let key = key("prod", "s-1");
+    let lease = block_on(store.lease(&key, HOUR)).unwrap().unwrap();
+    let lock = names(dir.path()).into_iter().find(|name| name.ends_with(".lock")).unwrap();
+    drop(lease);
+    let target = dir.path().join("target");
+    symlink(&target, dir.path().join(lock)).unwrap();
+    assert_eq!(block_on(store.lease(&key, HOUR)).unwrap_err().kind(), ErrorKind::Internal);
+    assert!(!target.exists());
+}
+
+#[test]
+fn a_lease_whose_lock_somebody_removed_takes_no_other_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let lease = || block_on(store.lease(&key("prod", "s-1"), Duration::ZERO)).unwrap();
+    let lost = lease().unwrap();
+    let lock = names(dir.path()).into_iter().find(|name| name.ends_with(".lock")).unwrap();
+    fs::remove_file(dir.path().join(lock)).unwrap();
+    let held = lease().unwrap();
+    drop(lost);
+    assert!(lease().is_none());
+    drop(held);
+    assert!(lease().is_some());
+}
+
+#[test]
+fn no_file_and_no_name_shows_a_secret_or_whose_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let names_of = ["token", "secret", "client", "host", "profile", "scope", "hint", "code"];
+    let canaries = names_of.map(canary);
+    let [text, secret, client, host, profile, scope, hint, _] =
+        canaries.each_ref().map(Canary::text);
+    let endpoint = Endpoint::parse(&format!("https://{host}.example.com/token")).unwrap();
+    let form = [("client_id", client), ("client_secret", secret)];
+    let header: Secret = secret.into();
+    let request = Request::post(endpoint).form(form);
+    let request = request.secret_header(http::header::AUTHORIZATION, &header).unwrap();
+    let key = StoreKey::new(profile, "example", &request).and("use", scope);
+    let saved = Token::builder(text.into(), now()).scope(Some(scope));
+    let saved = saved.rebuild(now() + HOUR, Expiry::Vendor).unwrap();
+    let lease = block_on(store.lease(&key, HOUR)).unwrap().unwrap();
+    assert!(block_on(lease.save(&Record::Token(saved))).unwrap());
+
+    let mut shown =
+        format!("{store:?} {store:#?} {lease:?} {lease:#?} {key:?} {:?}", key.profile());
+    shown += &format!("{:?}", block_on(store.load(&key)).unwrap());
+    let canaries = canaries.to_vec();
+    // A scope is no secret in a record's `Debug`; in a file it is.
+    let secrets: Vec<Canary> = canaries.iter().filter(|c| c.name() != "scope").cloned().collect();
+    assert_eq!(find_leak(&shown, &secrets), None);
+
+    let error = gatepass_core::Error::denied("refused").with_hint(hint.to_owned());
+    let refused = gatepass_engine::Failure::new(&error, now(), now() + HOUR);
+    let other = super::key(profile, "s-2");
+    assert!(block_on(save(&store, &other, &Record::Failure(refused))));
+    assert_eq!(names(dir.path()).len(), 4);
+    for name in names(dir.path()) {
+        let bytes = fs::read(dir.path().join(&name)).unwrap();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let all = format!("{name} {} {hex}", String::from_utf8_lossy(&bytes));
+        assert_eq!(find_leak(&all, &canaries), None, "{name}");
+    }
+}
+
+#[test]
+fn what_has_ended_is_removed_with_the_next_save_of_its_profile() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+    let store = FileStore::open(dir.path()).unwrap().with_clock(clock.clone());
+    let save = |profile, secret, record| {
+        assert!(block_on(save(&store, &key(profile, secret), &record)));
+        records(dir.path()).len()
+    };
+    save("prod", "s-1", token("t-1", clock.wall()));
+    save("prod", "s-2", failure(clock.wall(), HOUR / 2));
+    assert_eq!(save("test", "s-1", token("t-1", clock.wall())), 3);
+    clock.advance(HOUR / 2);
+    assert_eq!(save("prod", "s-3", token("t-3", clock.wall())), 3);
+    clock.advance(HOUR / 2);
+    assert_eq!(save("prod", "s-4", token("t-4", clock.wall())), 3);
+    assert_eq!(block_on(store.forget(key("test", "s-1").profile())).unwrap(), 1);
+    assert_eq!(records(dir.path()).len(), 2);
+}
+
+#[test]
+fn what_killed_processes_leave_is_removed_after_an_hour_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let key = key("prod", "s-1");
+    let lease = block_on(store.lease(&key, HOUR)).unwrap().unwrap();
+    let lock = names(dir.path()).into_iter().find(|name| name.ends_with(".lock")).unwrap();
+    drop(lease);
+    let made = |name: &str, age: Duration| {
+        let file = File::create(dir.path().join(name)).unwrap();
+        file.set_modified(now() - age).unwrap();
+        name.to_owned()
+    };
+    let old = HOUR + Duration::from_secs(60);
+    let gone = made(".tmp-0123456789abcdef", old);
+    let others = lock.replace(".lock", "-other.lock");
+    let stays =
+        [made(".tmp-young", HOUR / 2), made("notes.tmp", old), made("other.token", old), lock];
+    made(&stays[3], HOUR / 2);
+    let dead = made(&others, old);
+    symlink(dir.path().join("notes.tmp"), dir.path().join(".tmp-link")).unwrap();
+    fs::create_dir(dir.path().join(".tmp-folder")).unwrap();
+    // Any other key of the profile: the lock of this one is not its business.
+    assert!(block_on(save(&store, &super::key("prod", "s-2"), &token("t-1", now()))));
+    let left = names(dir.path());
+    assert!(!left.contains(&gone) && !left.contains(&dead), "{left:?}");
+    for name in stays.iter().map(String::as_str).chain([".tmp-link", ".tmp-folder"]) {
+        assert!(left.iter().any(|left| left == name), "{name} of {left:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_gone_is_an_error_of_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path().join("state")).unwrap();
+    let key = key("prod", "s-1");
+    let lease = block_on(store.lease(&key, HOUR)).unwrap().unwrap();
+    fs::remove_dir_all(dir.path().join("state")).unwrap();
+    let error = block_on(lease.save(&token("t-1", now()))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(block_on(text(&store, &key)), "nothing");
+    assert_eq!(block_on(store.lease(&key, HOUR)).unwrap_err().kind(), ErrorKind::Internal);
+    assert_eq!(names(dir.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_token_too_long_for_a_record_is_an_error_of_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let scope = "a".repeat(64 * 1024);
+    let token = Token::builder("t-1".into(), now()).scope(Some(&scope)).build().unwrap();
+    let lease = block_on(store.lease(&key("prod", "s-1"), HOUR)).unwrap().unwrap();
+    let error = block_on(lease.save(&Record::Token(token))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Internal);
+    assert_eq!(names(dir.path()).len(), 2);
+}
+
+#[test]
+fn the_longest_token_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let long = "t".repeat(gatepass_core::MAX_TOKEN);
+    assert!(block_on(save(&store, &key("prod", "s-1"), &token(&long, now()))));
+    assert_eq!(block_on(text(&store, &key("prod", "s-1"))), long);
+}
+
+#[test]
+fn the_default_folder_is_the_first_that_the_environment_names() {
+    let dir = |variables: &[(&str, &str)]| {
+        let found = FileStore::default_dir(|name| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        found.map(|path| path.to_str().unwrap().to_owned())
+    };
+    let (own, xdg, home) =
+        (("GATEPASS_STATE_DIR", "/own"), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/me"));
+    assert_eq!(dir(&[own, xdg, home]).unwrap(), "/own");
+    assert_eq!(dir(&[xdg, home]).unwrap(), "/xdg/gatepass");
+    let of_home = if cfg!(target_vendor = "apple") {
+        "/me/Library/Application Support/gatepass"
+    } else {
+        "/me/.local/state/gatepass"
+    };
+    assert_eq!(dir(&[home]).unwrap(), of_home);
+    assert_eq!(dir(&[("GATEPASS_STATE_DIR", ""), ("XDG_STATE_HOME", "x"), home]).unwrap(), of_home);
+    assert_eq!(dir(&[("HOME", "x")]), None);
+    assert_eq!(dir(&[]), None);
+}

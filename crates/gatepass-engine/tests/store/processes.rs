@@ -1,0 +1,333 @@
+//! What many processes promise each other, also when they are killed. A child is this program.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use gatepass_core::{ErrorKind, Token};
+use gatepass_engine::{FileStore, Record, TokenStore};
+use gatepass_testkit::block_on;
+
+use super::damage::{names, records};
+use super::{HOUR, key, now, save, text, token};
+
+/// A child at work; killed when dropped.
+struct Process {
+    child: Child,
+    input: ChildStdin,
+    says: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Starts `task` on a store, after the shell has run `first`.
+    fn start(first: &str, task: &str, dir: &Path) -> Self {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("{first}\nexec \"$0\" \"$@\"")])
+            .arg(std::env::current_exe().unwrap())
+            .args(["processes::child", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        writeln!(input, "{task}\n{}", dir.to_str().unwrap()).unwrap();
+        let says = BufReader::new(child.stdout.take().unwrap());
+        let mut process = Self { child, input, says };
+        assert_eq!(process.next().as_deref(), Some("ready"));
+        process
+    }
+
+    /// Lets it begin.
+    fn go(&mut self) {
+        writeln!(self.input, "go").unwrap();
+    }
+
+    /// What it says next; nothing when it has ended.
+    fn next(&mut self) -> Option<String> {
+        let mut line = String::new();
+        while self.says.read_line(&mut line).unwrap() > 0 {
+            // The test harness of the child says things too.
+            if let Some((_, said)) = line.trim_end().split_once('@') {
+                return Some(said.to_owned());
+            }
+            line.clear();
+        }
+        None
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("@{line}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+fn hear() -> String {
+    let mut line = Vec::new();
+    for byte in std::io::stdin().lock().bytes() {
+        match byte.unwrap() {
+            b'\n' => break,
+            byte => line.push(byte),
+        }
+    }
+    String::from_utf8(line).unwrap()
+}
+
+/// Not a test: what the children of the tests below do.
+#[test]
+#[ignore = "a child of other tests"]
+fn child() {
+    let (task, dir) = (hear(), PathBuf::from(hear()));
+    say("ready");
+    hear();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        match task.as_str().split(' ').next().unwrap() {
+            "write" => write(task.split_once(' ').unwrap().1.parse().unwrap(), &dir).await,
+            "acquire" => acquire(&dir).await,
+            "hold" => {
+                let store = FileStore::open(&dir).unwrap();
+                let _lease = store.lease(&key("prod", "s-1"), HOUR).await.unwrap().unwrap();
+                say("held");
+                hear();
+            }
+            // Each has a secret of its own, and so a record.
+            "save" => {
+                let store = FileStore::open(&dir).unwrap();
+                let own = std::process::id().to_string();
+                assert!(save(&store, &key("prod", &own), &token(&own, now())).await);
+                say(&own);
+            }
+            "fill" => {
+                let store = FileStore::open(&dir).unwrap();
+                let key = key("prod", "s-1");
+                let lease = store.lease(&key, HOUR).await.unwrap().unwrap();
+                let error = lease.save(&token("t-2", now())).await.unwrap_err();
+                say(error.kind().code());
+                say(&text(&store, &key).await);
+            }
+            _ => {}
+        }
+    });
+}
+
+/// A token whose text is its number, issued so many milliseconds after `begun`, in seconds.
+fn numbered(begun: u64, number: u64) -> Record {
+    let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(begun);
+    let issued_at = begun + Duration::from_millis(number);
+    let token = Token::builder(number.to_string().into(), issued_at);
+    Record::Token(token.expires_in((240 * HOUR).into()).build().unwrap())
+}
+
+/// Writes newer and newer tokens, and says each that it has written; tries to write older ones.
+async fn write(begun: u64, dir: &Path) {
+    let (store, key) = (FileStore::open(dir).unwrap(), key("prod", "s-1"));
+    loop {
+        let lease = store.lease(&key, HOUR).await.unwrap().unwrap();
+        let held = text(&store, &key).await;
+        let held = if held == "nothing" { 0 } else { held.parse().unwrap() };
+        assert!(lease.save(&numbered(begun, held + 1)).await.unwrap());
+        if lease.save(&numbered(begun, held)).await.unwrap() {
+            say("an older one took its place");
+        }
+        drop(lease);
+        say(&(held + 1).to_string());
+    }
+}
+
+#[test]
+fn killed_at_any_time_eight_writers_leave_the_old_token_or_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let newest = Mutex::new(0);
+    let day_ago = (now() - 24 * HOUR).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let task = format!("write {}", day_ago.as_secs());
+    thread::scope(|scope| {
+        for writer in 0..8_usize {
+            let (state, newest, task) = (&state, &newest, &task);
+            scope.spawn(move || {
+                for round in 0..8 {
+                    let mut process = Process::start("umask 0", task, state);
+                    process.go();
+                    // It is killed somewhere after its n-th write.
+                    for _ in 0..(writer * 5 + round * 3) % 7 {
+                        let number: u64 = process.next().unwrap().parse().unwrap();
+                        let mut newest = newest.lock().unwrap();
+                        *newest = number.max(*newest);
+                    }
+                    spin(writer * 7 + round * 13);
+                    process.kill();
+                    check(state);
+                }
+            });
+        }
+    });
+    let newest = *newest.lock().unwrap();
+    let store = FileStore::open(&state).unwrap();
+    let left: u64 = block_on(text(&store, &key("prod", "s-1"))).parse().unwrap();
+    // What was written and not yet said may be newer.
+    assert!(newest > 8 && left >= newest, "{left} is older than {newest}");
+    // Nobody who was killed holds anything.
+    assert!(block_on(store.lease(&key("prod", "s-1"), Duration::ZERO)).unwrap().is_some());
+}
+
+/// Passes some microseconds, differently for each number.
+fn spin(number: usize) {
+    for _ in 0..number * number % 101 * 1000 {
+        std::hint::spin_loop();
+    }
+}
+
+/// Every file is for its owner alone, and the record is whole.
+fn check(state: &Path) {
+    if !state.exists() {
+        return;
+    }
+    for name in names(state) {
+        // A file that another process has moved or removed meanwhile has no mode.
+        if let Ok(is) = fs::symlink_metadata(state.join(&name)) {
+            assert_eq!(is.mode() & 0o7777, 0o600, "{name}");
+        }
+    }
+    if state.join("key").exists() {
+        let store = FileStore::open(state).unwrap();
+        let is_there = !records(state).is_empty();
+        let text = block_on(text(&store, &key("prod", "s-1")));
+        let is_whole = text.parse::<u64>().is_ok();
+        assert!(is_whole || (text == "nothing" && !is_there), "{text}");
+    }
+}
+
+/// Asks the store, then a vendor who counts, as an engine does.
+async fn acquire(dir: &Path) {
+    let (store, key) = (FileStore::open(dir.join("state")).unwrap(), key("prod", "s-1"));
+    let lease = store.lease(&key, HOUR).await.unwrap().unwrap();
+    let alone = fs::OpenOptions::new().write(true).create_new(true).open(dir.join("inside"));
+    assert!(alone.is_ok(), "another one is inside");
+    if store.load(&key).await.unwrap().is_none() {
+        let mut count = fs::OpenOptions::new().append(true).create(true).open(dir.join("count"));
+        count.as_mut().unwrap().write_all(b".").unwrap();
+        assert!(lease.save(&token("t-1", now())).await.unwrap());
+    }
+    fs::remove_file(dir.join("inside")).unwrap();
+    drop(lease);
+    say(&text(&store, &key).await);
+}
+
+#[test]
+fn twenty_processes_make_one_exchange() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut processes: Vec<_> =
+        (0..20).map(|_| Process::start("", "acquire", dir.path())).collect();
+    processes.iter_mut().for_each(Process::go);
+    for process in &mut processes {
+        assert_eq!(process.next().as_deref(), Some("t-1"));
+    }
+    assert_eq!(fs::read(dir.path().join("count")).unwrap(), b".");
+    // Their locks are gone with them.
+    assert_eq!(names(&dir.path().join("state")).len(), 2);
+}
+
+#[test]
+fn the_lease_of_a_killed_process_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = FileStore::open(dir.path()).unwrap();
+    let mut process = Process::start("", "hold", dir.path());
+    process.go();
+    assert_eq!(process.next().as_deref(), Some("held"));
+    let lease = || block_on(store.lease(&key("prod", "s-1"), Duration::ZERO)).unwrap();
+    assert!(lease().is_none());
+    process.kill();
+    assert!(lease().is_some());
+}
+
+#[test]
+fn sixteen_processes_that_open_a_new_store_have_one_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let mut processes: Vec<_> = (0..16).map(|_| Process::start("", "save", &state)).collect();
+    processes.iter_mut().for_each(Process::go);
+    let all: Vec<String> = processes.iter_mut().map(|process| process.next().unwrap()).collect();
+    let store = FileStore::open(&state).unwrap();
+    for own in all {
+        assert_eq!(block_on(text(&store, &key("prod", &own))), own);
+    }
+    assert_eq!(names(&state).len(), 17);
+}
+
+#[test]
+fn sixteen_threads_that_open_a_new_store_have_one_key() {
+    for _ in 0..10 {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, barrier) = (dir.path().join("state"), Barrier::new(16));
+        let (open, prod) = (|| FileStore::open(&state).unwrap(), key("prod", "s-1"));
+        thread::scope(|scope| {
+            let open = || {
+                barrier.wait();
+                open()
+            };
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
+            let stores: Vec<FileStore> = all.into_iter().map(|one| one.join().unwrap()).collect();
+            assert!(block_on(save(&stores[0], &prod, &token("t-1", now()))));
+            for store in &stores {
+                assert_eq!(block_on(text(store, &prod)), "t-1");
+            }
+        });
+        assert_eq!(names(&state).len(), 2);
+    }
+}
+
+#[test]
+fn whatever_the_umask_files_are_for_their_owner_alone() {
+    for umask in ["umask 0", "umask 022", "umask 077"] {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("a/state");
+        let mut process = Process::start(umask, "hold", &state);
+        process.go();
+        assert_eq!(process.next().as_deref(), Some("held"));
+        let mut saving = Process::start(umask, "save", &state);
+        saving.go();
+        saving.next().unwrap();
+        assert_eq!(names(&state).len(), 3, "key, record and lock");
+        for name in names(&state) {
+            let mode = fs::metadata(state.join(&name)).unwrap().mode();
+            assert_eq!(mode & 0o7777, 0o600, "{name} under {umask}");
+        }
+        for dir in [&state, state.parent().unwrap()] {
+            assert_eq!(fs::metadata(dir).unwrap().mode() & 0o7777, 0o700, "{umask}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_of_ours_and_leaves_the_old_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
+    let store = FileStore::open(&state).unwrap();
+    assert!(block_on(save(&store, &key("prod", "s-1"), &token("t-1", now()))));
+    // No file may grow: each write fails as on a full disk.
+    let mut process = Process::start("trap '' XFSZ; ulimit -f 0", "fill", &state);
+    process.go();
+    assert_eq!(process.next().as_deref(), Some(ErrorKind::Internal.code()));
+    assert_eq!(process.next().as_deref(), Some("t-1"));
+    drop(process);
+    assert!(names(&state).iter().all(|name| !name.starts_with(".tmp")), "{:?}", names(&state));
+}
