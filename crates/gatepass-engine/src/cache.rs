@@ -112,13 +112,15 @@ impl Cache {
     /// Runs `take` on the held token, if that is usable; an aging one starts its refresh.
     ///
     /// This is the hit: where a glance at the clocks is enough, it writes nothing that is shared.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_token<T>(self: &Arc<Self>, take: impl FnOnce(&Token) -> T) -> Option<T> {
         let held = self.held.load();
         let held = held.as_ref()?;
         let now = self.clock.coarse();
-        (held.glance.is_enough(now) || self.is_usable(held, now, Duration::ZERO))
-            .then(|| take(&held.token))
+        if !held.glance.is_enough(now) && !self.is_usable(held, now, Duration::ZERO) {
+            return None;
+        }
+        Some(take(&held.token))
     }
 
     /// The held token, if it may be handed out to somebody who needs it for so long; an aging one
@@ -134,6 +136,7 @@ impl Cache {
 
     /// Asks the exact clocks.
     #[cold]
+    #[inline(never)]
     fn is_usable(self: &Arc<Self>, held: &Held, coarse: Coarse, min_remaining: Duration) -> bool {
         let now = Moment::of(&*self.clock);
         match held.phase(now, min_remaining) {

@@ -30,7 +30,7 @@ impl Clock for SystemClock {
 
     /// Read from memory that the kernel updates every few milliseconds.
     #[cfg(any(target_os = "android", target_os = "linux"))]
-    #[inline]
+    #[inline(always)]
     fn coarse(&self) -> Coarse {
         use rustix::time::{ClockId, Timespec, clock_gettime};
         let parts = |time: Timespec| (time.tv_sec, time.tv_nsec as u32);
@@ -49,7 +49,7 @@ pub(crate) enum Time {
 }
 
 impl Time {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn coarse(&self) -> Coarse {
         match self {
             Self::System(clock) => clock.coarse(),

@@ -268,7 +268,13 @@ impl Held {
 
     /// The same token, with its refresh planned.
     pub(crate) fn refreshed_ahead(self, hints: &RefreshHints, chance: f64, now: Moment) -> Self {
-        Self { life: self.life.refreshed_ahead(hints, chance, now), ..self }
+        // What is gone of its life already is what the vendor took; a stored one is older.
+        let took = match self.is_stored {
+            true => Duration::ZERO,
+            false => self.token.lifetime().saturating_sub(self.life.left(now)),
+        };
+        let life = self.life.refreshed_ahead(hints, chance, now);
+        Self { life: life.leaving_time_for(took.mul_f64(1.5 + chance), hints, now), ..self }
     }
 
     /// The same token, not to be refreshed before its end.

@@ -114,6 +114,22 @@ impl Life {
         Self { refresh_at: window.max(self.leeway.saturating_mul(5) / 4).min(left), ..self }
     }
 
+    /// Begins a planned refresh early enough for one that takes so long, within reason: a slow
+    /// vendor's short-lived token would else end before the next one came.
+    pub(crate) fn leaving_time_for(
+        self,
+        exchange: Duration,
+        hints: &RefreshHints,
+        now: Moment,
+    ) -> Self {
+        if !self.is_refreshed() {
+            return self;
+        }
+        let needed = self.leeway.saturating_add(exchange).min(self.left(now).mul_f64(EARLIEST));
+        let needed = hints.refresh_ahead_max.map_or(needed, |most| needed.min(most));
+        Self { refresh_at: self.refresh_at.max(needed), ..self }
+    }
+
     /// The same life without a refresh: asking early has turned out to bring the same token.
     pub(crate) fn not_refreshed(self) -> Self {
         Self { refresh_at: Duration::ZERO, ..self }
@@ -246,6 +262,24 @@ mod tests {
         }
         // A long leeway still leaves an aging phase before it.
         assert!(due(3600, Some(1500), 0.5) < 1.0 - 1500.0 / 3600.0);
+    }
+
+    #[test]
+    fn a_slow_vendor_is_asked_in_time_but_never_much_too_early() {
+        let begun = at(1000 * DAY, 100);
+        let hints = RefreshHints::new();
+        let due = |took: u64| {
+            let life = life(10, None).refreshed_ahead(&hints, 0.0, begun);
+            let life = life.leaving_time_for(Duration::from_millis(took), &hints, begun);
+            life.refresh_in(begun).unwrap()
+        };
+        // Of 10 s, the last is the leeway, and a refresh begins 1.6 s before the end at the latest.
+        assert_eq!(due(0), Duration::from_millis(8400));
+        assert_eq!(due(600), Duration::from_millis(8400));
+        assert_eq!(due(1500), Duration::from_millis(7500));
+        assert_eq!(due(9000), Duration::from_millis(6300));
+        let never = life(10, None).leaving_time_for(Duration::from_secs(5), &hints, begun);
+        assert!(!never.is_refreshed());
     }
 
     #[test]

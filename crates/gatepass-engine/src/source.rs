@@ -54,10 +54,10 @@ impl TokenSource {
     /// Errors are of every [kind](gatepass_core::ErrorKind) and name provider and profile;
     /// `Unavailable` if the exchange takes longer than the source's timeout.
     pub async fn token(&self) -> Result<Token> {
-        match self.0.token(Duration::ZERO) {
-            Some(token) => Ok(token),
-            None => self.acquire(Want::Remaining(Duration::ZERO)).await,
+        if let Some(token) = self.0.with_token(Token::clone) {
+            return Ok(token);
         }
+        self.acquire(Want::Remaining(Duration::ZERO)).await
     }
 
     /// A token that is usable for `min_remaining` more, if the held one is or a single exchange
@@ -86,6 +86,7 @@ impl TokenSource {
     /// let source = TokenSource::fixed("token-1");
     /// assert_eq!(source.with_token(|token| token.expose_secret().len()), Some(7));
     /// ```
+    #[inline]
     pub fn with_token<T>(&self, look: impl FnOnce(&Token) -> T) -> Option<T> {
         self.0.with_token(look)
     }
