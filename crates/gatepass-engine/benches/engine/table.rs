@@ -1,0 +1,27 @@
+//! Tables, and what they say of many rounds.
+
+use std::fmt::Display;
+
+/// Prints a heading and the names of the columns.
+pub(crate) fn head(title: &str, columns: &[&str]) {
+    println!("\n{title}\n");
+    println!("| {} |", columns.join(" | "));
+    println!("|{}", "-|".repeat(columns.len()));
+}
+
+pub(crate) fn row(name: &str, cells: &[&dyn Display]) {
+    let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
+    println!("| {name} | {} |", cells.join(" | "));
+}
+
+/// The middle one.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The middle one of the ratios of pairs, each of which was measured in one round.
+pub(crate) fn median_ratio(values: &[f64], to: &[f64]) -> f64 {
+    median(values.iter().zip(to).map(|(value, to)| value / to))
+}

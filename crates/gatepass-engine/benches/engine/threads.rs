@@ -1,0 +1,96 @@
+//! Hits from two threads: what one thread gets, and what both get together.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+
+use crate::rivals::{Bound, Locked};
+use crate::vendor::Vendor;
+use crate::{clock, table};
+
+const ROUNDS: usize = 41;
+const HITS: u32 = 500_000;
+
+pub(crate) fn run() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let vendor = Vendor::new(3600, Duration::ZERO);
+    let (source, bound) = (vendor.builder().build(), Bound::new());
+    let locked = Locked::new(&vendor, Duration::from_secs(3600));
+    runtime.block_on(async {
+        source.warm().await.unwrap();
+        locked.token().await.unwrap();
+    });
+    let alone = || Builder::new_current_thread().build().unwrap();
+
+    table::head(
+        "Hit, two threads (medians of interleaved rounds)",
+        &["", "throughput × one thread's", "time a hit × one thread's"],
+    );
+    measure("bound: ArcSwap guard, one coarse clock", &|n| {
+        for _ in 0..n {
+            black_box(bound.guard().unwrap());
+        }
+    });
+    measure("gatepass, borrowed: `with_token`", &|n| {
+        for _ in 0..n {
+            source.with_token(|token| _ = black_box(token)).unwrap();
+        }
+    });
+    measure("bound: ArcSwap full load, `Instant::now`", &|n| {
+        for _ in 0..n {
+            black_box(&bound.full().unwrap());
+        }
+    });
+    measure("gatepass, owned: `token().await`", &|n| {
+        alone().block_on(async {
+            for _ in 0..n {
+                black_box(&source.token().await.unwrap());
+            }
+        });
+    });
+    measure("`tokio::sync::RwLock`", &|n| {
+        alone().block_on(async {
+            for _ in 0..n {
+                black_box(&locked.token().await.unwrap());
+            }
+        });
+    });
+}
+
+fn measure(name: &str, hits: &(dyn Fn(u32) + Sync)) {
+    let (mut throughput, mut running) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (one, two) = (together(1, hits), together(2, hits));
+        throughput.push(two.0 / one.0);
+        running.push(two.1 / one.1);
+    }
+    let (throughput, running) = (table::median(throughput), table::median(running));
+    table::row(name, &[&format!("{throughput:.2}"), &format!("{running:.2}")]);
+}
+
+/// Hits a nanosecond of all threads, and nanoseconds that a thread runs for a hit.
+fn together(threads: u32, hits: &(dyn Fn(u32) + Sync)) -> (f64, f64) {
+    let (ready, done) = (Barrier::new(threads as usize + 1), Barrier::new(threads as usize + 1));
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    ready.wait();
+                    let begun = clock::running();
+                    hits(HITS);
+                    let ran = clock::running() - begun;
+                    done.wait();
+                    ran as f64 / f64::from(HITS)
+                })
+            })
+            .collect();
+        ready.wait();
+        let took = clock::time(|| _ = done.wait());
+        let all = f64::from(HITS) * threads.len() as f64;
+        let ran: Vec<f64> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        (all / took.as_nanos() as f64, table::median(ran))
+    })
+}
