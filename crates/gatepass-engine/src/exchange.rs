@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Intake, Provider,
+    Coarse, Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Intake, Provider,
     RefreshHints, Result, Token,
 };
 use http::HeaderMap;
@@ -251,6 +251,17 @@ impl Identity {
 }
 
 impl Held {
+    /// A token that was held before, for the sake of its next one.
+    pub(crate) fn again(token: Token, life: Life, now: Coarse) -> Self {
+        let (glance, headers) = (Glance::new(now), Headers::Failed);
+        Self { token, life, glance, headers, is_stored: false, quiet_until: AtomicU64::new(0) }
+    }
+
+    /// Whether the token's own `Authorization` is all the vendor wants.
+    pub(crate) fn is_bearer(&self) -> bool {
+        matches!(self.headers, Headers::Bearer)
+    }
+
     /// Fresh, aging or expired, for somebody who needs the token for `min_remaining`.
     pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
         self.life.phase(now, min_remaining)

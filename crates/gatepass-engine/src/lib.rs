@@ -31,6 +31,7 @@ mod fixed;
 mod flight;
 mod glance;
 mod policy;
+mod pool;
 mod rest;
 mod source;
 mod status;
@@ -45,6 +46,7 @@ pub mod wrong;
 
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;
+pub use crate::pool::{PoolStatus, TokenPool, TokenPoolBuilder};
 pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
 #[cfg(feature = "file-store")]

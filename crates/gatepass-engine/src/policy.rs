@@ -114,6 +114,22 @@ impl Life {
         Self { refresh_at: window.max(self.leeway.saturating_mul(5) / 4).min(left), ..self }
     }
 
+    /// What is kept of it beside the moment when the token ends: the end on the boot clock, the
+    /// leeway, and what is left of it when the refresh begins.
+    pub(crate) fn parts(&self) -> (Duration, Duration, Duration) {
+        (self.boot_end, self.leeway, self.refresh_at)
+    }
+
+    /// The life again, of what was kept of it.
+    pub(crate) fn from_parts(
+        wall_end: SystemTime,
+        boot_end: Duration,
+        leeway: Duration,
+        refresh_at: Duration,
+    ) -> Self {
+        Self { wall_end, boot_end, leeway, refresh_at }
+    }
+
     /// Begins a planned refresh early enough for one that takes so long, within reason: a slow
     /// vendor's short-lived token would else end before the next one came.
     pub(crate) fn leaving_time_for(

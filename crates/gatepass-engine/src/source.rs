@@ -183,6 +183,14 @@ impl TokenSource {
         &self.0.identity.reach
     }
 
+    pub(crate) fn cache(&self) -> &Arc<Cache> {
+        &self.0
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.identity.timeout
+    }
+
     pub(crate) fn named(&self, error: Error) -> Error {
         self.0.identity.named(error)
     }

@@ -1,0 +1,393 @@
+//! Flights of a pool: what an identity needs beside its token, while an exchange is under way and
+//! while its failure rests.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use gatepass_core::{Error, Result, Token};
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use super::entry::{Entry, ticks};
+use super::shard::Shard;
+use super::shared::Shared;
+use crate::TokenSource;
+use crate::cache::{Boarding, Cache};
+use crate::exchange::{Held, Identity};
+use crate::flight::{Flight, Landed, Outcome, Ticket, too_late};
+use crate::policy::{Life, Moment, Phase};
+
+/// How many flights somebody who asks waits for, should each be lost or its token refused at once.
+const ROUNDS: usize = 4;
+/// What a flight may take beyond its time, until its own source gives it up.
+const SLACK: Duration = Duration::from_secs(2);
+/// When a refresh is tried again that came to nothing for a reason of ours.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// The identities that need more than their token.
+pub(super) type Flights = HashMap<Box<str>, Active>;
+
+/// One of them. Its source makes the exchange, shares it and rests after it, as any source does.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) source: TokenSource,
+    pub(super) flight: Option<Flight>,
+    /// When somebody asked for it last, in ticks of the boot clock.
+    pub(super) used: u64,
+}
+
+/// What a refresh may begin with: a place among those that may refresh, and among all exchanges.
+pub(super) type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
+
+/// What a flight is for.
+enum Errand {
+    /// Somebody waits for a token that lives so much longer.
+    Acquire(Duration),
+    /// The held token is to be replaced.
+    Refresh(Turn),
+}
+
+/// A token that is to be replaced.
+#[derive(Debug)]
+pub(super) struct Aging {
+    pub(super) key: Box<str>,
+    pub(super) token: Token,
+    pub(super) life: Life,
+    pub(super) turn: Turn,
+}
+
+impl Shared {
+    /// Waits for a token with the others who ask for this key.
+    pub(super) async fn acquire(self: &Arc<Self>, key: &str, mut min: Duration) -> Result<Token> {
+        let _place = self.wait_here()?;
+        for _ in 0..ROUNDS {
+            let (mut ticket, limit) = match self.board(key, min)? {
+                (Boarding::Held(token), _) => return Ok(token),
+                (Boarding::Flight(ticket), limit) => (ticket, limit),
+            };
+            // A while for a place among the exchanges, and then the exchange itself.
+            let limit = limit.saturating_mul(2).saturating_add(SLACK);
+            let error = match Landed::of(ticket.landing(limit).await) {
+                Landed::Lost => continue,
+                Landed::Stuck => {
+                    self.abandon(key, ticket.number);
+                    too_late(limit).with_profile(key)
+                }
+                Landed::Done(Err(error)) => error,
+                Landed::Done(Ok(())) => {
+                    min = Duration::ZERO;
+                    continue;
+                }
+            };
+            // A held token may be of use by now: the wall clock, by which it had ended, was set.
+            return self.token(key, min).map(|(token, _)| token).ok_or(error);
+        }
+        Err(Error::unavailable("every token was refused or lost at once").with_profile(key))
+    }
+
+    /// The held token, or a place on the flight for it, and how long that may take.
+    fn board(self: &Arc<Self>, key: &str, min: Duration) -> Result<(Boarding, Duration)> {
+        let (hash, shard) = self.locate(key);
+        let mut made = None;
+        loop {
+            let mut flights = shard.flights();
+            self.check_open()?;
+            let now = self.now();
+            let held = shard.read().get(hash, key).map(|entry| {
+                entry.touch(now);
+                (entry.token.clone(), entry.life(now))
+            });
+            if let Some((token, life)) = &held {
+                let is_usable = |min| life.phase(now, min) != Phase::Expired;
+                // Where asking brings the same token, the caller gets it, short as it is.
+                if is_usable(min) || (!life.is_refreshed() && is_usable(Duration::ZERO)) {
+                    return Ok((Boarding::Held(token.clone()), Duration::ZERO));
+                }
+            }
+            let Some(active) = flights.get_mut(key) else {
+                let Some(identity) = made.take() else {
+                    drop(flights);
+                    made = Some(self.identity(key)?);
+                    continue;
+                };
+                self.make_room(&mut flights)?;
+                self.timer.run(self);
+                let held =
+                    held.filter(|(_, life)| life.phase(now, Duration::ZERO) != Phase::Expired);
+                flights.insert(key.into(), Active::new(identity, held, now));
+                continue;
+            };
+            active.used = ticks(now.boot);
+            let limit = active.source.timeout();
+            if let Some(flight) = &active.flight {
+                return Ok((Boarding::Flight(flight.ticket()), limit));
+            }
+            if let Some(error) = active.resting() {
+                return Err(error);
+            }
+            let ticket = self.launch(flights, shard, key, Errand::Acquire(min))?;
+            return Ok((Boarding::Flight(ticket), limit));
+        }
+    }
+
+    /// Starts the flight that replaces an aging token; nobody waits for it. False if its turn is
+    /// left to others.
+    pub(super) fn refresh(self: &Arc<Self>, aging: Aging) -> bool {
+        let Aging { key, token, life, turn } = aging;
+        let (_, shard) = self.locate(&key);
+        let identity = self.identity(&key);
+        let (mut flights, now) = (shard.flights(), self.now());
+        if !flights.contains_key(&key) {
+            match identity {
+                Ok(identity) if self.make_room(&mut flights).is_ok() => {
+                    let active = Active::new(identity, Some((token, life)), now);
+                    flights.insert(key.clone(), active);
+                }
+                _ => {
+                    self.put_off(&key, now.boot.saturating_add(AGAIN));
+                    return false;
+                }
+            }
+        }
+        let active = flights.get(&key);
+        if active.is_some_and(|active| active.flight.is_some()) {
+            return false;
+        }
+        let later = match active.and_then(|active| active.source.resting()) {
+            Some(left) => left,
+            None => match self.launch(flights, shard, &key, Errand::Refresh(turn)) {
+                Ok(_) => return true,
+                Err(_) => AGAIN,
+            },
+        };
+        self.put_off(&key, now.boot.saturating_add(later));
+        false
+    }
+
+    fn launch(
+        self: &Arc<Self>,
+        mut flights: MutexGuard<'_, Flights>,
+        shard: &Shard,
+        key: &str,
+        errand: Errand,
+    ) -> Result<Ticket> {
+        let Ok(runtime) = Handle::try_current() else {
+            return Err(Error::internal("there is no tokio runtime to ask the vendor in")
+                .with_hint("ask for tokens inside a tokio runtime with time enabled")
+                .with_profile(key));
+        };
+        let number = self.counts.flights.fetch_add(1, Ordering::Relaxed) + 1;
+        let (flight, outcome) = Flight::new(number);
+        let ticket = flight.ticket();
+        let Some(active) = flights.get_mut(key) else {
+            return Err(Error::internal("a flight without an identity").with_profile(key));
+        };
+        active.flight = Some(flight);
+        self.counts.flying.fetch_add(1, Ordering::Relaxed);
+        let source = active.source.clone();
+        drop(flights);
+        let landing = Landing { shared: Arc::downgrade(self), key: key.into(), number, turn: None };
+        let exchanges = self.exchanges.clone();
+        // Not under the lock: a runtime that shuts down drops the task here and now.
+        let task = runtime.spawn(async move {
+            let mut landing = landing;
+            let token = match errand {
+                Errand::Refresh(turn) => {
+                    landing.turn = Some((turn.0, Some(turn.1)));
+                    // Nothing lives so long: this is an exchange, unless the last failure rests.
+                    source.token_for(Duration::MAX).await
+                }
+                Errand::Acquire(min) => {
+                    match timeout(source.timeout(), exchanges.acquire_owned()).await {
+                        Ok(Ok(permit)) => {
+                            landing.turn = Some((permit, None));
+                            source.token_for(min).await
+                        }
+                        _ => Err(source.named(queue_too_long(source.timeout()))),
+                    }
+                }
+            };
+            landing.land(&source, token, &outcome);
+        });
+        let task = task.abort_handle();
+        match shard.flights().get_mut(key).and_then(|active| active.flight.as_mut()) {
+            Some(flight) if flight.number == number => flight.task = Some(task),
+            // It has landed already, or the key was forgotten.
+            _ => task.abort(),
+        }
+        Ok(ticket)
+    }
+
+    /// Keeps what a flight brought, unless it was given up.
+    fn land(self: &Arc<Self>, key: &str, number: u64, source: &TokenSource, token: Option<&Token>) {
+        let (_, shard) = self.locate(key);
+        let mut flights = shard.flights();
+        let Some(active) = flights.get_mut(key).filter(|active| active.is_flying(number)) else {
+            return;
+        };
+        active.flight = None;
+        self.counts.flying.fetch_sub(1, Ordering::Relaxed);
+        let now = self.now();
+        let brought = token.and_then(|token| {
+            source.cache().if_held(token, |held| (token, held.life, held.is_bearer()))
+        });
+        match brought {
+            Some((token, life, is_bearer)) => {
+                self.end(&mut flights, key);
+                let entry = Entry::new(key.into(), token.clone(), life, is_bearer, now);
+                self.install(shard, entry, now);
+            }
+            // It was invalidated at once.
+            None if token.is_some() => self.end(&mut flights, key),
+            None => {
+                self.counts.failures.fetch_add(1, Ordering::Relaxed);
+                let left = source.resting().unwrap_or(AGAIN);
+                self.put_off(key, now.boot.saturating_add(left));
+            }
+        }
+    }
+
+    /// Gives a flight up. Whoever comes next may start another.
+    pub(super) fn abandon(&self, key: &str, number: u64) {
+        let (_, shard) = self.locate(key);
+        let mut flights = shard.flights();
+        let Some(active) = flights.get_mut(key).filter(|active| active.is_flying(number)) else {
+            return;
+        };
+        let flight = active.flight.take();
+        self.counts.flying.fetch_sub(1, Ordering::Relaxed);
+        self.put_off(key, self.now().boot);
+        drop(flights);
+        if let Some(flight) = flight {
+            flight.abort();
+        }
+    }
+
+    /// Forgets what an identity needed beside its token.
+    pub(super) fn end(&self, flights: &mut Flights, key: &str) {
+        if let Some(active) = flights.remove(key) {
+            self.counts.active.fetch_sub(1, Ordering::Relaxed);
+            if let Some(flight) = active.flight {
+                self.counts.flying.fetch_sub(1, Ordering::Relaxed);
+                flight.abort();
+            }
+        }
+    }
+
+    /// Makes room for one more active identity, by forgetting the failure that was asked about the
+    /// longest ago.
+    fn make_room(&self, flights: &mut Flights) -> Result<()> {
+        if self.counts.active.fetch_add(1, Ordering::Relaxed) < self.max_entries {
+            return Ok(());
+        }
+        let resting = flights.iter().filter(|(_, active)| active.flight.is_none());
+        let oldest = resting.min_by_key(|(_, active)| active.used).map(|(key, _)| key.clone());
+        match oldest {
+            Some(oldest) => self.end(flights, &oldest),
+            None => {
+                self.counts.active.fetch_sub(1, Ordering::Relaxed);
+                return Err(Error::throttled("too many identities wait for an exchange")
+                    .with_hint("`max_entries` bounds them, as it does the tokens held"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets failures that rest no more and that nobody has asked about for the idle time.
+    pub(super) fn drop_idle_failures(&self, shard: &Shard, now: Moment) {
+        let mut flights = shard.flights();
+        let idle = ticks(self.idle);
+        let before = flights.len();
+        flights.retain(|_, active| {
+            active.flight.is_some()
+                || active.source.resting().is_some()
+                || ticks(now.boot).saturating_sub(active.used) < idle
+        });
+        self.counts.active.fetch_sub(before - flights.len(), Ordering::Relaxed);
+        if flights.capacity() > 64 && flights.len() * 4 < flights.capacity() {
+            flights.shrink_to_fit();
+        }
+    }
+
+    /// Asks who this is. Not under a lock: the answer is made by others' code.
+    pub(super) fn identity(&self, key: &str) -> Result<Identity> {
+        let builder = catch_unwind(AssertUnwindSafe(|| (self.identify)(key)))
+            .unwrap_or_else(|_| Err(Error::internal("the pool's function of identities panicked")))
+            .map_err(|error| error.with_profile(key))?;
+        let mut identity = builder.into_identity();
+        identity.clock = self.clock.clone();
+        identity.keep_warm = false;
+        identity.store = None;
+        if identity.http.is_none() {
+            identity.http.clone_from(&self.http);
+        }
+        identity.name.get_or_insert_with(|| key.to_owned());
+        if let Some(chance) = &self.chance {
+            let mut chance = chance.lock().unwrap_or_else(PoisonError::into_inner);
+            identity.seed = Some(chance.u64(..));
+        }
+        Ok(identity)
+    }
+}
+
+impl Active {
+    fn new(identity: Identity, held: Option<(Token, Life)>, now: Moment) -> Self {
+        let glance = identity.clock.coarse();
+        let cache = Cache::new(identity);
+        let cache = match held {
+            Some((token, life)) => cache.holding(Held::again(token, life, glance)),
+            None => cache,
+        };
+        Self { source: TokenSource::of(cache), flight: None, used: ticks(now.boot) }
+    }
+
+    fn is_flying(&self, number: u64) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.number == number)
+    }
+
+    /// The failure that is still the answer.
+    fn resting(&self) -> Option<Error> {
+        let left = self.source.resting()?;
+        let error = self.source.status().last_error?;
+        Some(match error.retry_after() {
+            Some(_) => error.with_retry_after(left),
+            None => error,
+        })
+    }
+}
+
+/// Ends the flight in the pool, also when its task is dropped. It does not keep the pool alive.
+struct Landing {
+    shared: Weak<Shared>,
+    key: Box<str>,
+    number: u64,
+    turn: Option<(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>)>,
+}
+
+impl Landing {
+    fn land(&self, source: &TokenSource, token: Result<Token>, outcome: &Outcome) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.land(&self.key, self.number, source, token.as_ref().ok());
+        }
+        outcome.send_replace(Some(token.map(drop)));
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        drop(self.turn.take());
+        if let Some(shared) = self.shared.upgrade() {
+            shared.abandon(&self.key, self.number);
+            shared.timer.turn_is_free();
+        }
+    }
+}
+
+fn queue_too_long(limit: Duration) -> Error {
+    Error::throttled(format!("no place among the pool's exchanges in {} s", limit.as_secs()))
+        .with_hint("`max_exchanges` bounds how many the pool makes at once")
+}

@@ -1,0 +1,69 @@
+//! A token is handed out for the key it was made for, whatever happens in between (I10), and
+//! never after its end (I2).
+
+use std::time::Duration;
+
+use gatepass_core::{Clock, Token};
+use gatepass_testkit::TestClock;
+
+use crate::vendor::{Does, Vendor};
+use crate::{builder, settle};
+
+const OPERATIONS: usize = 100_000;
+const KEYS: usize = 300;
+
+fn check(key: &str, token: &Token, clock: &TestClock, seed: u64) {
+    let (owner, _) = token.expose_secret().split_once('.').unwrap();
+    assert_eq!(owner, key, "seed {seed}");
+    assert!(token.expires_at() > clock.wall(), "seed {seed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_token_is_handed_out_for_another_key_or_after_its_end() {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let clock = TestClock::new();
+    let vendor = Vendor::new(60, &clock);
+    let pool = builder(&vendor, &clock).max_entries(KEYS / 2).max_exchanges(8).seed(seed).build();
+    let mut held: Vec<(String, Token)> = Vec::new();
+    for _ in 0..OPERATIONS {
+        let key = format!("key-{}", random.usize(..KEYS));
+        match random.usize(..100) {
+            0..60 => {
+                if let Ok(token) = pool.token(&key).await {
+                    check(&key, &token, &clock, seed);
+                    held.push((key, token));
+                }
+            }
+            60..70 => {
+                if let Some(token) = pool.peek(&key) {
+                    check(&key, &token, &clock, seed);
+                }
+            }
+            70..80 if !held.is_empty() => {
+                let (key, token) = held.swap_remove(random.usize(..held.len()));
+                pool.invalidate(&key, &token);
+                assert!(pool.peek(&key).is_none_or(|other| !other.is(&token)));
+            }
+            80..85 => pool.forget(&key),
+            85..88 => {
+                let does = [Does::Token, Does::Token, Does::Fail, Does::Deny][random.usize(..4)];
+                vendor.does(&key, does);
+            }
+            88..91 => vendor.lives([5, 40, 60, 600][random.usize(..4)]),
+            91..92 => clock.jump_wall(random.i64(-100_000..100_000)),
+            92..97 => {
+                let by = Duration::from_millis(random.u64(..5000));
+                clock.advance(by);
+                tokio::time::advance(by).await;
+            }
+            97..98 => clock.suspend(Duration::from_secs(random.u64(..200))),
+            _ => tokio::task::yield_now().await,
+        }
+        held.truncate(50);
+        assert!(pool.len() <= KEYS / 2);
+    }
+    settle().await;
+    assert!(!vendor.two_of_one(), "single flight, seed {seed}");
+    assert!(vendor.in_flight_max() <= 8);
+}

@@ -1,0 +1,171 @@
+//! Failures are their key's own, and they rest; forgetting and closing.
+
+use std::time::Duration;
+
+use gatepass_core::ErrorKind;
+use gatepass_testkit::TestClock;
+
+use crate::vendor::{Does, Vendor};
+use crate::{HOUR, ask, builder, fill, pass, pool, settle};
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_rests_for_its_key_and_touches_no_other() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    vendor.does("denied", Does::Deny);
+    vendor.does("down", Does::Fail);
+    for _ in 0..600 {
+        assert_eq!(pool.token("denied").await.unwrap_err().kind(), ErrorKind::Denied);
+        assert_eq!(pool.token("down").await.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(pool.token("well").await.unwrap().expose_secret(), "well.1");
+        pass(&clock, Duration::from_secs(1)).await;
+    }
+    assert_eq!((vendor.count("denied"), vendor.count("well")), (1, 1));
+    assert!((20..80).contains(&vendor.count("down")), "{}", vendor.count("down"));
+    let error = pool.token("denied").await.unwrap_err().to_string();
+    assert_eq!(error, "example/denied: client id or secret refused (401 invalid_client)");
+    assert_eq!(pool.status().failing, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_everybodys_and_one_request() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    vendor.does("a", Does::Fail);
+    vendor.hold(true);
+    let callers = ask(&pool, "a", 100);
+    settle().await;
+    vendor.hold(false);
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    for _ in 0..100 {
+        pool.token("a").await.unwrap_err();
+    }
+    assert_eq!(vendor.count("a"), 1);
+    vendor.does("a", Does::Token);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.2");
+    assert_eq!(pool.status().failing, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_refresh_is_not_repeated_and_the_old_token_serves_to_its_end() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    pool.token("a").await.unwrap();
+    vendor.does("a", Does::Deny);
+    for _ in 0..358 {
+        assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.1");
+        pass(&clock, Duration::from_secs(10)).await;
+    }
+    assert_eq!(vendor.count("a"), 2);
+    pass(&clock, Duration::from_secs(20)).await;
+    assert_eq!(pool.token("a").await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(vendor.count("a"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_refresh_is_tried_again_without_haste() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    fill(&pool, 10).await;
+    (0..10).for_each(|key| vendor.does(&format!("key-{key}"), Does::Fail));
+    for _ in 0..3580 {
+        pass(&clock, Duration::from_secs(1)).await;
+    }
+    for key in 0..10 {
+        let key = format!("key-{key}");
+        assert!(pool.peek(&key).is_some());
+        assert!((4..20).contains(&vendor.count(&key)), "{}", vendor.count(&key));
+        vendor.does(&key, Does::Token);
+    }
+    // A failure while a token is held rests for five minutes at most.
+    pass(&clock, Duration::from_secs(300)).await;
+    for key in 0..10 {
+        pool.token(&format!("key-{key}")).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgetting_a_key_forgets_its_token_its_failure_and_its_flight() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    pool.token("a").await.unwrap();
+    pool.forget("a");
+    assert!(pool.peek("a").is_none() && pool.is_empty());
+
+    vendor.does("a", Does::Deny);
+    pool.token("a").await.unwrap_err();
+    vendor.does("a", Does::Token);
+    pool.token("a").await.unwrap_err();
+    pool.forget("a");
+    assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.3");
+
+    vendor.hold(true);
+    let callers = ask(&pool, "b", 10);
+    settle().await;
+    pool.forget("b");
+    settle().await;
+    assert_eq!((vendor.count("b"), vendor.in_flight()), (2, 1));
+    vendor.hold(false);
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().unwrap().expose_secret(), "b.2");
+    }
+    let status = pool.status();
+    assert_eq!((status.exchanging, status.failing, status.entries), (0, 0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_answers_who_waits_and_ends_what_is_under_way() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = builder(&vendor, &clock).max_exchanges(5).build();
+    fill(&pool, 100).await;
+    vendor.hold(true);
+    let callers: Vec<_> = (0..20).flat_map(|key| ask(&pool, &format!("new-{key}"), 2)).collect();
+    settle().await;
+    assert_eq!(vendor.in_flight(), 5);
+    let begun = tokio::time::Instant::now();
+    pool.close().await;
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    settle().await;
+    assert_eq!(vendor.in_flight(), 0);
+    for caller in callers {
+        let error = caller.await.unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), &*error.to_string()),
+            (ErrorKind::Internal, "the pool is closed")
+        );
+    }
+    vendor.hold(false);
+    settle().await;
+    assert!(pool.token("key-0").await.is_err() && pool.peek("key-0").is_none());
+    let status = pool.status();
+    assert_eq!((status.entries, status.exchanging, status.failing, status.waiting), (0, 0, 0, 0));
+    assert_eq!(vendor.total(), 105);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_pool_ends_its_exchanges() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    vendor.hold(true);
+    let callers = ask(&pool, "a", 2);
+    settle().await;
+    callers.iter().for_each(|caller| caller.abort());
+    settle().await;
+    assert_eq!(vendor.in_flight(), 1);
+    drop((pool, callers));
+    settle().await;
+    assert_eq!(vendor.in_flight(), 0);
+    let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(alive, 0);
+    clock.advance(HOUR);
+}

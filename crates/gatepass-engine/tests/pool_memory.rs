@@ -1,0 +1,121 @@
+//! What a pool costs on the heap, beyond the tokens' own bytes. A binary of its own, since it
+//! counts every allocation of its process.
+
+#![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
+
+use std::alloc::System;
+use std::sync::Mutex;
+
+use gatepass_core::{Credential, HttpSend, Request, Response, Result, async_trait};
+use gatepass_engine::{TokenPool, TokenSource};
+use gatepass_testkit::example::Example;
+use gatepass_testkit::{Fixture, TestClock, block_on};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+#[global_allocator]
+static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The tests of this file take turns: they count the same heap.
+static TURN: Mutex<()> = Mutex::new(());
+
+const TOKEN: usize = 1024;
+const KEY: usize = 45;
+
+/// Bytes that are allocated now, and how often anything was.
+fn heap() -> (usize, usize) {
+    let stats = HEAP.stats();
+    (stats.bytes_allocated - stats.bytes_deallocated, stats.allocations + stats.reallocations)
+}
+
+#[derive(Debug)]
+struct Vendor;
+
+#[async_trait]
+impl HttpSend for Vendor {
+    async fn send(&self, request: Request) -> Result<Response> {
+        let body = String::from_utf8_lossy(request.body());
+        let key = body.split('&').find_map(|pair| pair.strip_prefix("client_id=")).unwrap();
+        let token = format!("{key:.<TOKEN$}");
+        let fields = "\"token_type\":\"Bearer\",\"expires_in\":3600";
+        Ok(Fixture::json(200, format!("{{\"access_token\":\"{token}\",{fields}}}")).response())
+    }
+}
+
+fn pool(max_entries: usize) -> TokenPool {
+    TokenPool::builder(|key| {
+        let credential = Credential::client(key, "the secret");
+        Ok(TokenSource::builder(Example::new()).credential(credential))
+    })
+    .http(Vendor)
+    .clock(TestClock::new())
+    .max_entries(max_entries)
+    .build()
+}
+
+fn key(number: usize) -> String {
+    format!("tenant-{number:0>width$}", width = KEY - 7)
+}
+
+async fn fill(pool: &TokenPool, count: usize) {
+    for number in 0..count {
+        let token = pool.token(&key(number)).await.unwrap();
+        assert_eq!(token.expose_secret().len(), TOKEN);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_identity_costs_at_most_two_hundred_bytes_beyond_its_token() {
+    let _turn = TURN.lock();
+    // Just after the index has grown is the worst: twice as many places as just before.
+    for (count, max_entries) in [(100_000, 100_000), (30_000, 30_000)] {
+        let pool = pool(max_entries);
+        // What the runtime and the vendor's code keep for good is not the pool's.
+        fill(&pool, 100).await;
+        let before = heap().0;
+        fill(&pool, count).await;
+        let each = (heap().0 - before) as f64 / (count - 100) as f64;
+        let beyond = each - TOKEN as f64;
+        assert!(beyond <= 200.0, "{count} of {max_entries}: {beyond:.1} bytes each");
+        assert_eq!(pool.len(), count);
+        drop(pool);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_for_a_held_token_allocates_nothing() {
+    let _turn = TURN.lock();
+    let pool = pool(1000);
+    fill(&pool, 1000).await;
+    let keys: Vec<String> = (0..1000).map(key).collect();
+    let before = heap().1;
+    for key in &keys {
+        block_on(pool.token(key)).unwrap();
+        pool.peek(key).unwrap();
+    }
+    // The bare `block_on` allocates: what it does so often by itself is taken off.
+    let with = heap().1 - before;
+    let before = heap().1;
+    for _ in &keys {
+        block_on(std::future::ready(()));
+    }
+    assert_eq!(with, heap().1 - before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_come_and_go_leave_nothing_behind() {
+    let _turn = TURN.lock();
+    let pool = pool(1000);
+    fill(&pool, 5000).await;
+    let before = heap().0;
+    for round in 1..5 {
+        for number in round * 5000..(round + 1) * 5000 {
+            pool.token(&key(number)).await.unwrap();
+        }
+    }
+    let grown = heap().0.saturating_sub(before);
+    assert!(grown < 50_000, "{grown} bytes for 20,000 keys that are gone");
+    for number in 0..25_000 {
+        pool.forget(&key(number));
+    }
+    assert!(pool.is_empty());
+}
