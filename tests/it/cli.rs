@@ -4,5 +4,6 @@ mod call;
 mod demo;
 mod others;
 mod sandbox;
+mod store;
 mod token;
 mod usage;

@@ -63,7 +63,7 @@ fn its_profile_gets_a_token_with_every_rule_of_ours() {
     assert_eq!(request.path(), "/a%2Fb/v1/token");
     assert_eq!(request.json(), serde_json::json!({"key": "me", "secret": "unsaid-secret"}));
 
-    let run = home.program(command(), ["token", "acme"]).run();
+    let run = home.program(command(), ["token", "acme", "--fresh"]).run();
     let told = run.failed(3);
     assert!(told.contains("invalid_client") && !told.contains("unsaid-secret"), "{told}");
 

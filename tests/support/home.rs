@@ -56,6 +56,13 @@ impl Home {
         path
     }
 
+    /// As if no command had run yet: no token and no failure is kept.
+    pub fn forget_all(&self) {
+        fs::remove_dir_all(self.path("state")).unwrap();
+        fs::create_dir(self.path("state")).unwrap();
+        fs::set_permissions(self.path("state"), Permissions::from_mode(0o700)).unwrap();
+    }
+
     /// The command as this home's user runs it.
     pub fn gatepass<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Gatepass<'_> {
         Gatepass::new(crate::gatepass_binary(), self).args(args)

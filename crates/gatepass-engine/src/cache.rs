@@ -339,7 +339,11 @@ impl Cache {
         let is_held =
             held.as_ref().is_some_and(|held| held.phase(now, Duration::ZERO) != Phase::Expired);
         let chance = state.random.f64();
-        let length = rest::length(&failure.error, state.failures_in_a_row, is_held, chance);
+        let length = match failure.rest {
+            // Others look at it until then; a refusal ends when the credential changes.
+            Some(rest) if failure.refused.is_none() => rest,
+            _ => rest::length(&failure.error, state.failures_in_a_row, is_held, chance),
+        };
         let until = now.boot.saturating_add(length);
         if let Some(held) = &*held {
             held.be_quiet_until(until);

@@ -82,6 +82,8 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
     /// The credential that the vendor refused.
     pub(crate) refused: Option<Fingerprint>,
+    /// How long it answers for those who share the store: no shorter here.
+    pub(crate) rest: Option<Duration>,
 }
 
 /// Tells credentials apart within this process, without keeping one.
@@ -102,7 +104,7 @@ impl Fingerprint {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, refused: None }
+        Self { error, refused: None, rest: None }
     }
 }
 
@@ -146,7 +148,7 @@ impl Identity {
             && rest.refused == Some(fingerprint)
             && !wrong::is(Wrong::RefusedIsSentAgain)
         {
-            return Err(Failure { error: rest.error.clone(), refused: Some(fingerprint) });
+            return Err(Failure { refused: Some(fingerprint), ..rest.error.clone().into() });
         }
         match self.store() {
             Some(store) => self.exchange_through(&**store, credential, ask, begin).await,
@@ -165,7 +167,7 @@ impl Identity {
         begin();
         let failed = |error: Error, fingerprint| {
             let refused = is_refusal(&error).then_some(fingerprint);
-            Failure { error, refused }
+            Failure { refused, ..error.into() }
         };
         let refused = match self.ask(&credential).await {
             Err(error) if error.kind() == ErrorKind::Denied => error,

@@ -52,9 +52,9 @@ impl Identity {
         {
             return found;
         }
-        let outcome = self.exchange_with(credential, begin).await;
+        let mut outcome = self.exchange_with(credential, begin).await;
         if let Some(lease) = lease {
-            self.save(store, &key, &*lease, ask, &outcome).await;
+            self.save(store, &key, &*lease, ask, &mut outcome).await;
         }
         outcome
     }
@@ -94,7 +94,7 @@ impl Identity {
             Ok(Some(Record::Failure(failure))) => {
                 let error = failure.error(self.clock.wall());
                 let refused = rest::is_refusal(&error).then(|| Fingerprint::of(credential));
-                Some(Err(Failure { error, refused }))
+                Some(Err(Failure { refused, ..error.into() }))
             }
             Ok(None) => None,
             Err(error) => {
@@ -110,7 +110,7 @@ impl Identity {
         key: &StoreKey,
         lease: &dyn Lease,
         ask: &Ask,
-        outcome: &Result<Held, Failure>,
+        outcome: &mut Result<Held, Failure>,
     ) {
         let now = self.clock.wall();
         let record = match outcome {
@@ -124,6 +124,7 @@ impl Identity {
                     Some(_) => REFUSED,
                     None => rest::length(&failure.error, ask.failures + 1, false, ask.chance),
                 };
+                failure.rest = Some(rest);
                 Record::Failure(store::Failure::new(&failure.error, now, now + rest))
             }
         };

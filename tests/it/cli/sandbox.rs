@@ -94,8 +94,9 @@ fn tokens_live_as_long_as_asked() {
 fn a_fault_waits_for_its_vendor_as_often_as_asked() {
     let home = Home::new();
     let (_sandbox, ready) = started(&home, &["--fault", "cisco:status-503*2"]);
-    let token =
-        |profile| home.gatepass(["token", profile, "--wait", "0s"]).config(&config(&ready)).run();
+    let token = |profile| {
+        home.gatepass(["token", profile, "--fresh", "--wait", "0s"]).config(&config(&ready)).run()
+    };
     token("huawei").ok();
     token("cisco").failed(6);
     token("cisco").failed(6);
@@ -119,7 +120,7 @@ fn tls_brings_a_ca_that_the_config_names() {
     home.gatepass(["token", "cisco"]).config(&config).run().ok();
     assert!(names_ca(&config));
     let stranger = home.write("stranger.toml", &without_ca(&config));
-    let run = home.gatepass(["token", "cisco", "--wait", "0s"]).config(&stranger).run();
+    let run = home.gatepass(["token", "cisco", "--fresh", "--wait", "0s"]).config(&stranger).run();
     assert!(run.failed(6).contains("certificate"), "{run:#?}");
 }
 

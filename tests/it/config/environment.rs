@@ -91,7 +91,7 @@ fn a_profile_of_the_file_is_never_changed_by_the_environment() {
     ];
     let nonsense = [("GATEPASS_CISCO_NO_SUCH_KEY", "x"), ("GATEPASS_CISCO_TIMEOUT", "soon")];
     for variables_of_it in [whole.as_slice(), &nonsense] {
-        let run = variables(home.gatepass(["token", "cisco"]), variables_of_it).run();
+        let run = variables(home.gatepass(["token", "cisco", "--fresh"]), variables_of_it).run();
         assert_eq!(run.ok(), "token-1\n");
     }
     assert!(server.requests().iter().all(|request| field(request, "client_id") == "app-1"));

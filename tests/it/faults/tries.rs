@@ -147,6 +147,7 @@ fn list_and_inspect_and_call_take_a_fault_as_token_does() {
         home.gatepass(["inspect", "cisco", "--format", "json"]).run().error(3)["code"],
         "denied"
     );
+    home.forget_all();
     let run = home.gatepass(["call", "cisco", "/hello", "--format", "json"]).run();
     assert_eq!(run.error(3)["code"], "denied");
     assert_eq!(server.requests().len(), 2);

@@ -1,0 +1,143 @@
+//! The store: tokens and failures from one command to the next, and from one process to another.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use gatepass_tests::{Home, Reply, Run, Server, vendor};
+
+/// A vendor whose tokens are token-1, token-2 and so on.
+fn counting() -> (Server, Home) {
+    let vendor = vendor("cisco");
+    let server =
+        Server::new(move |n, _| Reply::json(200, vendor.token_answer(&format!("token-{}", n + 1))));
+    let home = Home::with_config(&vendor.profile(&server.url(), ""));
+    (server, home)
+}
+
+fn at_once(home: &Home, processes: usize) -> Vec<Run> {
+    let running: Vec<_> =
+        (0..processes).map(|_| home.gatepass(["token", "cisco"]).spawn()).collect();
+    running.into_iter().map(|process| process.finish()).collect()
+}
+
+fn source(run: &Run) -> String {
+    run.json()["source"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn twenty_commands_at_once_make_one_exchange() {
+    let (server, home) = counting();
+    for run in at_once(&home, 20) {
+        assert_eq!(run.ok(), "token-1\n");
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_hundred_commands_ask_a_refusing_vendor_once_and_all_exit_3() {
+    let server = Server::new(|_, _| Reply::json(401, r#"{"error":"invalid_client"}"#));
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    for run in at_once(&home, 100) {
+        assert!(run.failed(3).contains("client id or secret refused (401 invalid_client)"));
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn the_second_command_takes_the_first_ones_token_and_says_so() {
+    let (server, home) = counting();
+    let json = || home.gatepass(["token", "cisco", "--format", "json"]).run();
+    let (first, second) = (json(), json());
+    assert_eq!((source(&first).as_str(), source(&second).as_str()), ("vendor", "cache"));
+    assert_eq!(first.json()["access_token"], second.json()["access_token"]);
+    assert_eq!(first.json()["expires_at"], second.json()["expires_at"]);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn fresh_replaces_what_is_kept_and_its_failure_does_not() {
+    let answer = vendor("cisco").token_answer("token-1");
+    let next = vendor("cisco").token_answer("token-2");
+    let replies = [Reply::json(200, answer), Reply::empty(403), Reply::json(200, next)];
+    let server = Server::answering(replies);
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    let token = |more: &[&str]| {
+        home.gatepass(["token", "cisco"].into_iter().chain(more.iter().copied())).run()
+    };
+    assert_eq!(token(&[]).ok(), "token-1\n");
+    token(&["--fresh"]).failed(3);
+    assert_eq!(token(&[]).ok(), "token-1\n");
+    assert_eq!(token(&["--fresh"]).ok(), "token-2\n");
+    assert_eq!(token(&[]).ok(), "token-2\n");
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn a_refusal_holds_until_the_secret_changes_or_somebody_asks() {
+    let answer = vendor("cisco").token_answer("token");
+    let denied = || Reply::json(401, r#"{"error":"invalid_client"}"#);
+    let server = Server::answering([denied(), Reply::json(200, answer)]);
+    let home = Home::new();
+    let config = |secret: &str| {
+        let lines = format!("client_id = \"a\"\nclient_secret = \"{secret}\"");
+        home.write(
+            "c.toml",
+            &format!("[profiles.cisco]\nbase_url = \"{}\"\n{lines}\n", server.url()),
+        )
+    };
+    let token = |secret| home.gatepass(["token", "cisco"]).config(&config(secret)).run();
+    token("first").failed(3);
+    token("first").failed(3);
+    assert_eq!(server.requests().len(), 1);
+    token("second").ok();
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn forget_forgets_one_profile_whatever_its_secret_was() {
+    let (server, home) = counting();
+    home.gatepass(["token", "cisco"]).run().ok();
+    let forgotten = home.gatepass(["forget", "cisco", "--format", "json"]).run().json();
+    assert_eq!(forgotten["forgotten"], 1);
+    assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-2\n");
+    assert_eq!(server.requests().len(), 2);
+    let unknown = home.gatepass(["forget", "cisko"]).run();
+    assert!(unknown.failed(2).contains("no profile `cisko`"), "{unknown:#?}");
+}
+
+#[test]
+fn a_vendor_that_wants_its_tokens_in_memory_has_them_there() {
+    let vendor = vendor("cloudneeti");
+    let server = Server::new(move |_, _| Reply::json(200, vendor.token_answer("token-1")));
+    for (more, exchanges) in [("", 2), ("persist = true", 3)] {
+        let home = Home::with_config(&vendor.profile(&server.url(), more));
+        for _ in 0..2 {
+            home.gatepass(["token", "cloudneeti"]).run().ok();
+        }
+        assert_eq!(server.requests().len(), exchanges, "{more}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_ours_alone_is_not_used_and_the_token_comes_all_the_same() {
+    let (server, home) = counting();
+    fs::set_permissions(home.path("state"), fs::Permissions::from_mode(0o777)).unwrap();
+    for n in 1..=2 {
+        let run = home.gatepass(["token", "cisco"]).run();
+        assert_eq!(run.ok(), format!("token-{n}\n"));
+        assert!(run.stderr.contains("no tokens are kept"), "{run:#?}");
+    }
+    assert_eq!(server.requests().len(), 2);
+    assert_eq!(fs::read_dir(home.path("state")).unwrap().count(), 0);
+}
+
+#[test]
+fn without_a_home_tokens_are_kept_nowhere_and_that_is_said_once() {
+    let (_server, home) = counting();
+    let config = home.path("config/gatepass/config.toml");
+    let nowhere = home.gatepass(["token", "cisco"]).config(&config);
+    let nowhere = nowhere.without_env("GATEPASS_STATE_DIR").without_env("HOME");
+    let run = nowhere.without_env("XDG_STATE_HOME").run();
+    assert_eq!(run.ok(), "token-1\n");
+    assert_eq!(run.stderr.matches("warning").count(), 1, "{run:#?}");
+}
