@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use crate::clock::Time;
 use crate::exchange::{Ask, Failure, Held, Identity};
 use crate::flight::{self, Flight, Ticket};
+use crate::measure;
 use crate::policy::{Moment, Phase};
 use crate::rest::{self, Rest};
 use crate::warm;
@@ -296,6 +297,7 @@ impl Cache {
             let chance = state.random.f64();
             held.refreshed_ahead(&hints, chance, now)
         };
+        measure::holds(&self.identity, held.token.expires_at());
         let held = wrong::next(Arc::as_ptr(&self.identity).addr(), Arc::new(held));
         self.held.store(Some(held));
         if self.identity.keep_warm && state.warming.is_none() {
@@ -345,6 +347,7 @@ impl Cache {
             _ => rest::length(&failure.error, state.failures_in_a_row, is_held, chance),
         };
         let until = now.boot.saturating_add(length);
+        measure::rests(&self.identity, failure.error.kind(), length);
         if let Some(held) = &*held {
             held.be_quiet_until(until);
         }

@@ -9,9 +9,11 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::error::Elapsed;
 use tokio::time::{Timeout, sleep, timeout};
+use tracing::Instrument;
 
 use crate::cache::{Arrival, Cache, WeakCache};
 use crate::exchange::{Ask, Failure, Identity};
+use crate::measure;
 use crate::wrong::{self, Wrong};
 
 /// How long after its time a flight counts as stuck: its thread is blocked, or nobody drives its
@@ -107,13 +109,16 @@ pub(crate) fn start(
 ) -> AbortHandle {
     let identity = cache.identity.clone();
     let landing = Landing { cache: Arc::downgrade(cache), number, outcome };
-    runtime.spawn(fly(identity, landing, ask)).abort_handle()
+    let span = measure::span(&identity, number);
+    runtime.spawn(fly(identity, landing, ask).instrument(span)).abort_handle()
 }
 
 async fn fly(identity: Arc<Identity>, landing: Landing, ask: Ask) {
     let begun = identity.now();
+    let _flying = measure::flying(&identity);
     let mut tasks = JoinSet::new();
-    tasks.spawn(exchange(identity.clone(), landing.cache.clone(), landing.number, ask));
+    let exchange = exchange(identity.clone(), landing.cache.clone(), landing.number, ask);
+    tasks.spawn(exchange.in_current_span());
     let outcome = match timeout(identity.timeout.saturating_add(GRACE), tasks.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         Ok(Some(Err(error))) if error.is_panic() && wrong::is(Wrong::PanicPoisons) => {
@@ -130,11 +135,14 @@ async fn fly(identity: Arc<Identity>, landing: Landing, ask: Ask) {
         let error = identity.named(failure.error);
         Failure { error, ..failure }
     });
+    let took = identity.now().since(begun);
+    let result = outcome.as_ref().map_or_else(|failure| failure.error.kind().code(), |()| "token");
+    measure::exchanged(&identity, result, took);
     tracing::debug!(
         provider = &*identity.id,
         profile = identity.name.as_deref(),
-        ms = u64::try_from(identity.now().since(begun).as_millis()).unwrap_or(u64::MAX),
-        outcome = outcome.as_ref().map_or_else(|failure| failure.error.kind().code(), |()| "token"),
+        ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        outcome = result,
         "exchange"
     );
     landing.end(outcome);

@@ -20,6 +20,21 @@
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
 //! # runtime.unwrap().block_on(run()).unwrap();
 //! ```
+//!
+//! # Metrics
+//!
+//! With the feature `metrics`, figures go to whatever recorder the program has installed for the
+//! `metrics` crate; without it they cost nothing. Labels are the provider's id, the profile's name
+//! (both from the configuration) and the outcome (an error kind's code, or `token`).
+//!
+//! | name | kind | labels | what |
+//! |-|-|-|-|
+//! | `gatepass_exchanges_total` | counter | provider, profile, outcome | flights that ended |
+//! | `gatepass_exchange_seconds` | histogram | provider, profile | from a flight's start to its end |
+//! | `gatepass_wait_seconds` | histogram | provider, profile | how long a caller waited for one |
+//! | `gatepass_flights` | gauge | provider, profile | flights under way |
+//! | `gatepass_rest_seconds` | histogram | provider, profile, outcome | cool-downs after failures |
+//! | `gatepass_token_expiry_seconds` | gauge | provider, profile | the held token's end, in seconds since 1970 |
 
 mod authorize;
 mod budget;
@@ -30,6 +45,7 @@ mod exchange;
 mod fixed;
 mod flight;
 mod glance;
+mod measure;
 mod policy;
 mod pool;
 mod rest;

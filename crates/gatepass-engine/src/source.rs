@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::authorize::Reach;
 use crate::cache::{Boarding, Cache, Want};
 use crate::flight::{Landed, too_late};
+use crate::measure;
 use crate::{Status, TokenSourceBuilder, Watch, fixed};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
@@ -207,7 +208,10 @@ impl TokenSource {
                 };
                 #[cfg(feature = "wrong-engines")]
                 let _leader = crate::wrong::leader(&self.0, ticket.number);
-                match Landed::of(ticket.landing(self.0.identity.timeout).await) {
+                let waiting = measure::Waiting::begin(&self.0.identity);
+                let landed = ticket.landing(self.0.identity.timeout).await;
+                waiting.end(&self.0.identity);
+                match Landed::of(landed) {
                     Landed::Lost => {}
                     Landed::Stuck => {
                         self.0.end_flight(ticket.number, None);
