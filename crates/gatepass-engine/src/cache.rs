@@ -217,9 +217,13 @@ impl Cache {
         if state.is_closed || state.current.is_some() {
             return held.be_quiet_until(Duration::MAX);
         }
-        let now = self.clock.boot();
+        let now = Moment::of(&*self.clock);
+        // Whoever was before us may have brought the next one.
+        if held.phase(now, Duration::ZERO) != Phase::Aging && !wrong::is(Wrong::NoSecondLook) {
+            return;
+        }
         let rest = state.rest.clone();
-        if let Some(rest) = rest.as_ref().filter(|rest| rest.left(now).is_some()) {
+        if let Some(rest) = rest.as_ref().filter(|rest| rest.left(now.boot).is_some()) {
             return held.be_quiet_until(rest.until);
         }
         held.be_quiet_until(Duration::MAX);
@@ -240,12 +244,12 @@ impl Cache {
         state.started += 1;
         let (refused, failures) = (state.last_refused.clone(), state.failures_in_a_row);
         let ask = Ask { refused, failures, chance: state.random.f64(), ..ask };
-        let (flight, outcome) = Flight::new(state.started);
-        let ticket = flight.ticket();
+        let (mut flight, outcome) = Flight::new(state.started);
+        let (ticket, alive) = (flight.ticket(), flight.alive());
         state.current = Some(flight);
         drop(state);
         // Not under the lock: a runtime that shuts down drops the task here and now.
-        let task = flight::start(&runtime, self, ticket.number, outcome, ask);
+        let task = flight::start(&runtime, self, ticket.number, outcome, alive, ask);
         match &mut self.state().current {
             Some(flight) if flight.number == ticket.number => flight.task = Some(task),
             _ => task.abort(),
@@ -388,7 +392,7 @@ impl Cache {
         drop(state);
         self.tell_watchers();
         let flight = flight?;
-        let ticket = flight.ticket();
+        let ticket = flight.end();
         if !wrong::is(Wrong::CloseLetsFly) {
             flight.abort();
         }
