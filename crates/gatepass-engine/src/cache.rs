@@ -1,13 +1,9 @@
 //! Cache: the token that is held, the flight that brings the next one, and the rest after a failure.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use gatepass_core::{Coarse, Error, Result, Token};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use crate::clock::Time;
 use crate::exchange::{Ask, Failure, Held, Identity};
@@ -15,6 +11,7 @@ use crate::flight::{self, Flight, Ticket};
 use crate::measure;
 use crate::policy::{Moment, Phase};
 use crate::rest::{self, Rest};
+use crate::rt::{AbortHandle, ArcSwapOption, Handle, Mutex, MutexGuard, watch};
 use crate::warm;
 use crate::wrong::{self, Wrong};
 use crate::{State, Status};
@@ -312,11 +309,11 @@ impl Cache {
         Arrival::Taken
     }
 
-    /// A flight has ended, or (without an outcome) is given up.
-    pub(crate) fn end_flight(&self, flight: u64, outcome: Option<Result<(), &Failure>>) {
+    /// A flight has ended, or (without an outcome) is given up. False if it had been before.
+    pub(crate) fn end_flight(&self, flight: u64, outcome: Option<Result<(), &Failure>>) -> bool {
         let mut state = self.state();
         if !state.is_current(flight) {
-            return;
+            return false;
         }
         let ended = state.current.take();
         state.refused = None;
@@ -336,6 +333,7 @@ impl Cache {
         if let (Some(flight), true) = (ended, given_up) {
             flight.abort();
         }
+        true
     }
 
     fn begin_rest(&self, state: &mut Flights, failure: &Failure) {

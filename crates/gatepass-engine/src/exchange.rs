@@ -19,6 +19,7 @@ use crate::clock::Time;
 use crate::glance::Glance;
 use crate::policy::{Life, Moment, Phase};
 use crate::rest::{Rest, is_refusal};
+use crate::rt::sleep;
 use crate::store::TokenStore;
 use crate::wrong::{self, Wrong};
 
@@ -192,7 +193,7 @@ impl Identity {
             if wait > self.timeout {
                 return Err(budget.exhausted(wait));
             }
-            tokio::time::sleep(wait).await;
+            sleep(wait).await;
         }
         Ok(())
     }

@@ -4,16 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{Error, Result};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::error::Elapsed;
-use tokio::time::{Timeout, sleep, timeout};
 use tracing::Instrument;
 
 use crate::cache::{Arrival, Cache, WeakCache};
 use crate::exchange::{Ask, Failure, Identity};
 use crate::measure;
+use crate::rt::{AbortHandle, Elapsed, Handle, JoinSet, Timeout, sleep, timeout, watch};
 use crate::wrong::{self, Wrong};
 
 /// How long after its time a flight counts as stuck: its thread is blocked, or nobody drives its
@@ -26,6 +22,8 @@ pub(crate) struct Flight {
     pub(crate) number: u64,
     pub(crate) task: Option<AbortHandle>,
     outcome: watch::Receiver<Option<Result<()>>>,
+    /// What its exchange keeps alive, which may last a little longer than the flight.
+    end: Option<watch::Receiver<Option<Result<()>>>>,
 }
 
 /// A place on a flight.
@@ -52,7 +50,7 @@ pub(crate) enum Landed {
 impl Flight {
     pub(crate) fn new(number: u64) -> (Self, Outcome) {
         let (sender, outcome) = watch::channel(None);
-        (Self { number, task: None, outcome }, sender)
+        (Self { number, task: None, outcome, end: None }, sender)
     }
 
     pub(crate) fn ticket(&self) -> Ticket {
@@ -62,6 +60,19 @@ impl Flight {
             std::mem::forget(never);
             outcome = deaf;
         }
+        Ticket { number: self.number, outcome }
+    }
+
+    /// What the exchange is to hold for as long as it goes on.
+    pub(crate) fn alive(&mut self) -> Outcome {
+        let (alive, end) = watch::channel(None);
+        self.end = Some(end);
+        alive
+    }
+
+    /// A ticket for whoever waits until nothing of it is left.
+    pub(crate) fn end(&self) -> Ticket {
+        let outcome = self.end.clone().unwrap_or_else(|| self.outcome.clone());
         Ticket { number: self.number, outcome }
     }
 
@@ -92,7 +103,8 @@ impl Ticket {
         timeout(limit.saturating_add(2 * GRACE), self.outcome.wait_for(Option::is_some))
     }
 
-    /// Waits until the flight's task is gone.
+    /// Waits until the flight's task is gone, and with a ticket for its [`end`](Flight::end) until
+    /// the exchange is.
     pub(crate) async fn gone(&mut self) {
         // Nothing satisfies this wait but the end of the sender.
         let _ = self.outcome.wait_for(|_| false).await;
@@ -105,20 +117,25 @@ pub(crate) fn start(
     cache: &Arc<Cache>,
     number: u64,
     outcome: Outcome,
+    alive: Outcome,
     ask: Ask,
 ) -> AbortHandle {
     let identity = cache.identity.clone();
     let landing = Landing { cache: Arc::downgrade(cache), number, outcome };
     let span = measure::span(&identity, number);
-    runtime.spawn(fly(identity, landing, ask).instrument(span)).abort_handle()
+    runtime.spawn(fly(identity, landing, alive, ask).instrument(span)).abort_handle()
 }
 
-async fn fly(identity: Arc<Identity>, landing: Landing, ask: Ask) {
+async fn fly(identity: Arc<Identity>, landing: Landing, alive: Outcome, ask: Ask) {
     let begun = identity.now();
     let _flying = measure::flying(&identity);
     let mut tasks = JoinSet::new();
     let exchange = exchange(identity.clone(), landing.cache.clone(), landing.number, ask);
-    tasks.spawn(exchange.in_current_span());
+    let exchange = exchange.in_current_span();
+    tasks.spawn(async move {
+        let _alive = alive;
+        exchange.await
+    });
     let outcome = match timeout(identity.timeout.saturating_add(GRACE), tasks.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         Ok(Some(Err(error))) if error.is_panic() && wrong::is(Wrong::PanicPoisons) => {
@@ -205,8 +222,11 @@ struct Landing {
 
 impl Landing {
     fn end(&self, outcome: Result<(), Failure>) {
-        if let Some(cache) = self.cache.upgrade() {
-            cache.end_flight(self.number, Some(outcome.as_ref().copied()));
+        let end =
+            |cache: Arc<Cache>| cache.end_flight(self.number, Some(outcome.as_ref().copied()));
+        if !self.cache.upgrade().is_some_and(end) {
+            // Closed or given up meanwhile: whoever waits still asks the cache why.
+            return;
         }
         self.outcome.send_replace(Some(outcome.map_err(|failure| failure.error)));
     }

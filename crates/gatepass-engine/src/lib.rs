@@ -49,6 +49,7 @@ mod measure;
 mod policy;
 mod pool;
 mod rest;
+mod rt;
 mod source;
 mod status;
 mod store;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use gatepass_core::{ApiAnswer, Error, Provider, Refusal, Result, Secret, Token};
 use http::HeaderMap;
-use tokio::time::timeout;
 
 use crate::authorize::Reach;
 use crate::cache::{Boarding, Cache, Want};
 use crate::flight::{Landed, too_late};
 use crate::measure;
+use crate::rt::timeout;
 use crate::{Status, TokenSourceBuilder, Watch, fixed};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
@@ -223,7 +223,7 @@ impl TokenSource {
                     // By now the token may have ended or been invalidated: the cache knows.
                     Landed::Done(Ok(())) => {
                         want = Want::Remaining(Duration::ZERO);
-                        if let Some(token) = self.0.peek(Duration::ZERO) {
+                        if let Some(token) = self.0.with_token(Token::clone) {
                             return Ok(token);
                         }
                     }

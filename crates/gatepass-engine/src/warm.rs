@@ -4,13 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{Result, Token};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
 
 use crate::TokenSource;
 use crate::cache::{Cache, Want, WeakCache};
+use crate::rt::{AbortHandle, Handle, sleep, timeout, watch};
 
 /// The longest sleep: a machine that wakes from suspend is noticed after this time at the latest.
 const LONGEST: Duration = Duration::from_secs(30);
