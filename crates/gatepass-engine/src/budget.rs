@@ -2,7 +2,7 @@
 //! that ask the same endpoint.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gatepass_core::Error;
@@ -17,20 +17,21 @@ pub(crate) struct Budget {
     begun: Mutex<VecDeque<Duration>>,
 }
 
-/// One for each origin that somebody asks; gone when nobody does any more.
-static BUDGETS: LazyLock<Mutex<HashMap<String, Weak<Budget>>>> = LazyLock::new(Mutex::default);
+/// One for each origin. It outlives those who ask: what they have used is still used when the next
+/// one comes.
+static BUDGETS: LazyLock<Mutex<HashMap<String, Arc<Budget>>>> = LazyLock::new(Mutex::default);
+/// From so many origins on, those that nobody asks just now are forgotten.
+const ORIGINS: usize = 1024;
 
 impl Budget {
     /// The budget of an origin. Where two sources give limits that differ, the first one holds.
     pub(crate) fn of(origin: &str, per_minute: u32) -> Arc<Self> {
         let mut budgets = lock(&BUDGETS);
-        if let Some(budget) = budgets.get(origin).and_then(Weak::upgrade) {
-            return budget;
+        if budgets.len() >= ORIGINS {
+            budgets.retain(|_, budget| Arc::strong_count(budget) > 1);
         }
-        budgets.retain(|_, budget| budget.strong_count() > 0);
-        let budget = Arc::new(Self::new(per_minute));
-        budgets.insert(origin.to_owned(), Arc::downgrade(&budget));
-        budget
+        let budget = budgets.entry(origin.to_owned());
+        budget.or_insert_with(|| Arc::new(Self::new(per_minute))).clone()
     }
 
     fn new(per_minute: u32) -> Self {

@@ -15,7 +15,7 @@ fn seconds(s: u64) -> Duration {
 
 /// A provider with hints.
 #[derive(Debug)]
-struct Hinted(Example, RefreshHints);
+pub(crate) struct Hinted(pub(crate) Example, pub(crate) RefreshHints);
 
 impl Provider for Hinted {
     fn token_request(&self, credential: &Credential) -> Result<Request> {

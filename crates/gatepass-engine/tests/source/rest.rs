@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatepass_core::{Credential, ErrorKind, credential_fn};
+use gatepass_core::{Credential, ErrorKind, RefreshHints, credential_fn};
+use gatepass_engine::TokenSource;
+use gatepass_testkit::example::Example;
 use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock};
 
-use super::{builder, source, text};
+use super::refresh::Hinted;
+use super::{builder, source, text, vendor};
 
 fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -134,4 +137,28 @@ async fn a_credential_that_cannot_be_read_is_soon_read_again() {
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Config);
     clock.advance(seconds(2));
     assert_eq!(text(source.token().await).unwrap(), "token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_of_one_endpoint_share_its_requests_a_minute() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = || {
+        let hints = RefreshHints::new().requests_per_minute(2);
+        TokenSource::builder(Hinted(Example::new(), hints))
+            .credential(Credential::client("client", "the secret"))
+            .http(http.clone())
+            .clock(clock.clone())
+            .build()
+    };
+    let sources = [source(), source(), source()];
+    sources[0].token().await.unwrap();
+    clock.advance(seconds(10));
+    sources[1].token().await.unwrap();
+    let error = sources[2].token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Throttled);
+    assert_eq!(error.retry_after(), Some(seconds(50)));
+    assert_eq!(http.count(), 2);
+    clock.advance(seconds(56));
+    sources[2].token().await.unwrap();
+    assert_eq!(http.count(), 3);
 }
