@@ -1,0 +1,151 @@
+//! The engine's own files under a scheduler that tries one order of events after the other.
+//!
+//! The files are compiled here once more, on [`rt`] instead of tokio, and without their unit
+//! tests: this is a program of its own, which takes a part of a name and runs what has it. A
+//! failure says the schedule that repeats it, and a waiter who is never woken is a deadlock, which
+//! fails as well.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a failed assumption fails the test, which says so"
+)]
+#![allow(
+    dead_code,
+    irrefutable_let_patterns,
+    unreachable_pub,
+    unused_imports,
+    reason = "of the engine's files, this test uses a part"
+)]
+
+#[path = "../../src"]
+mod engine {
+    pub(crate) mod authorize;
+    pub(crate) mod budget;
+    pub(crate) mod builder;
+    pub(crate) mod cache;
+    pub(crate) mod clock;
+    pub(crate) mod exchange;
+    pub(crate) mod fixed;
+    pub(crate) mod flight;
+    pub(crate) mod glance;
+    pub(crate) mod measure;
+    pub(crate) mod policy;
+    pub(crate) mod rest;
+    pub(crate) mod source;
+    pub(crate) mod status;
+    pub(crate) mod store;
+    pub(crate) mod stored;
+    pub(crate) mod warm;
+    pub(crate) mod wrong;
+}
+
+mod rt;
+mod scenarios;
+mod vendor;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::process::ExitCode;
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+use shuttle::{Config, FailurePersistence, Runner};
+
+use crate::builder::TokenSourceBuilder;
+use crate::clock::SystemClock;
+use crate::engine::{
+    authorize, budget, builder, cache, clock, exchange, fixed, flight, glance, measure, policy,
+    rest, source, status, store, stored, warm, wrong,
+};
+use crate::scenarios::{SCENARIOS, WRONG};
+use crate::source::TokenSource;
+use crate::status::{State, Status};
+use crate::store::TokenStore;
+use crate::warm::Watch;
+use crate::wrong::Wrong;
+
+/// How many orders of each kind are tried.
+const ORDERS: usize = 1000;
+/// How often whoever should go first is set back: most faults need no more.
+const CHANGES: usize = 3;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let is_meant = |name: &str| {
+        let mut parts = words.iter().filter(|word| !word.starts_with('-')).peekable();
+        parts.peek().is_none() || parts.any(|part| name.contains(part.as_str()))
+    };
+    let tests = tests();
+    let all = tests.len();
+    let meant: Vec<Test> = tests.into_iter().filter(|test| is_meant(&test.name)).collect();
+    println!("\nrunning {} tests", meant.len());
+    let failed = meant.iter().filter(|test| !test.passes()).count();
+    let (result, passed) = (if failed == 0 { "ok" } else { "FAILED" }, meant.len() - failed);
+    let left_out = all - meant.len();
+    println!(
+        "\ntest result: {result}. {passed} passed; {failed} failed; 0 ignored; 0 measured; \
+         {left_out} filtered out\n"
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A scenario that holds in any order; or does not, where the engine is wrong on purpose.
+struct Test {
+    name: String,
+    scenario: fn(),
+    wrong: Option<Wrong>,
+}
+
+fn tests() -> Vec<Test> {
+    let right = SCENARIOS.iter().map(|(name, scenario)| {
+        let (name, scenario) = ((*name).to_owned(), *scenario);
+        Test { name, scenario, wrong: None }
+    });
+    let wrong = if cfg!(feature = "wrong-engines") { WRONG } else { &[] };
+    let wrong = wrong.iter().map(|(wrong, scenario)| {
+        let name = format!("wrong::{wrong:?}");
+        Test { name, scenario: *scenario, wrong: Some(*wrong) }
+    });
+    right.chain(wrong).collect()
+}
+
+impl Test {
+    fn passes(&self) -> bool {
+        let passes = match self.wrong {
+            None => holds(self.scenario, FailurePersistence::Print),
+            Some(wrong) => {
+                let hook = take_hook();
+                set_hook(Box::new(|_| {}));
+                let holds = with(wrong, || holds(self.scenario, FailurePersistence::None));
+                set_hook(hook);
+                !holds
+            }
+        };
+        println!("test {} ... {}", self.name, if passes { "ok" } else { "FAILED" });
+        passes
+    }
+}
+
+#[cfg(feature = "wrong-engines")]
+use crate::wrong::with;
+
+#[cfg(not(feature = "wrong-engines"))]
+fn with<T>(_: Wrong, test: impl FnOnce() -> T) -> T {
+    test()
+}
+
+fn holds(scenario: fn(), persistence: FailurePersistence) -> bool {
+    let mut config = Config::new();
+    config.stack_size = 1 << 20;
+    config.failure_persistence = persistence;
+    let run = |scheduler: Box<dyn Scheduler + Send>| {
+        Runner::new(scheduler, config.clone()).run(scenario);
+    };
+    let tried = || {
+        run(Box::new(PctScheduler::new(CHANGES, ORDERS)));
+        run(Box::new(RandomScheduler::new(ORDERS)));
+    };
+    catch_unwind(AssertUnwindSafe(tried)).is_ok()
+}
