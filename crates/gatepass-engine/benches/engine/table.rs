@@ -25,3 +25,8 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 pub(crate) fn median_ratio(values: &[f64], to: &[f64]) -> f64 {
     median(values.iter().zip(to).map(|(value, to)| value / to))
 }
+
+/// The least of those ratios: of the round that others disturbed least.
+pub(crate) fn best_ratio(values: &[f64], to: &[f64]) -> f64 {
+    values.iter().zip(to).map(|(value, to)| value / to).fold(f64::INFINITY, f64::min)
+}

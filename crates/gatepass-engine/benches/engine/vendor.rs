@@ -86,7 +86,8 @@ impl HttpSend for Vendor {
                 let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{life}");
                 (200, format!("{{\"access_token\":\"{token}\",{fields}}}"))
             }
-            Err(status) => (status, "{\"error\":\"invalid_request\"}".to_owned()),
+            Err(400) => (400, "{\"error\":\"invalid_request\"}".to_owned()),
+            Err(status) => (status, String::new()),
         };
         let mut response = http::Response::new(body.into());
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
