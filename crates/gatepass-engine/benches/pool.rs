@@ -124,38 +124,31 @@ fn main() {
         fastrand::Rng::with_seed(1).shuffle(&mut keys);
         // Copied in that order, so that reading the keys is not what is measured.
         let keys: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
-        let (mut bare, mut checked, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rounds = [const { Vec::new() }; 5];
         for _ in 0..ROUNDS {
-            bare.push(time(&keys, |key| drop(black_box(ideal.get(key).cloned()))));
-            checked.push(time(&keys, |key| {
+            rounds[0].push(time(&keys, |key| drop(black_box(ideal.get(key).cloned()))));
+            rounds[1].push(time(&keys, |key| {
                 let now = now();
                 drop(black_box(ideal.get(key).filter(|held| held.ends > now).cloned().unwrap()));
             }));
-            pooled.push(time(&keys, |key| drop(black_box(pool.peek(key).unwrap()))));
-        }
-        let mut asked = Vec::new();
-        for _ in 0..ROUNDS {
+            rounds[2].push(time(&keys, |key| drop(black_box(pool.peek(key).unwrap()))));
+            rounds[3].push(time(&keys, |key| {
+                pool.with_token(key, |token| black_box(token.lifetime())).unwrap();
+            }));
             let begun = now();
             for key in &keys {
                 drop(black_box(pool.token(key).await.unwrap()));
             }
-            asked.push(begun.elapsed().as_nanos() as f64 / count as f64);
+            rounds[4].push(begun.elapsed().as_nanos() as f64 / count as f64);
         }
-        let (bare, checked) = (median(bare), median(checked));
-        let (pooled, asked) = (median(pooled), median(asked));
-        println!("lookup, random order, medians of {ROUNDS}:");
-        println!("  ideal map, reference counted             {bare:7.0} ns");
-        println!("  ideal map, one clock and reference       {checked:7.0} ns");
-        println!(
-            "  pool.peek, {:.2} and {:.2} times             {pooled:7.0} ns",
-            pooled / bare,
-            pooled / checked
-        );
-        println!(
-            "  pool.token, {:.2} and {:.2} times            {asked:7.0} ns",
-            asked / bare,
-            asked / checked
-        );
+        let names = ["ideal map", "ideal map and one clock", "peek", "with_token", "token"];
+        println!("lookup, random order, each {ROUNDS} times in turn (ratios of the same turn):");
+        for (name, round) in names.into_iter().zip(&rounds) {
+            let ratio = |to: &[f64]| median(round.iter().zip(to).map(|(a, b)| a / b).collect());
+            let (bare, checked) = (ratio(&rounds[0]), ratio(&rounds[1]));
+            let took = median(round.clone());
+            println!("  {name:24} {took:6.0} ns, {bare:.2} and {checked:.2} times the ideal");
+        }
 
         let before = processor();
         tokio::time::sleep(idle).await;

@@ -91,6 +91,7 @@ async fn asking_for_a_held_token_allocates_nothing() {
     for key in &keys {
         block_on(pool.token(key)).unwrap();
         pool.peek(key).unwrap();
+        assert_eq!(pool.with_token(key, |token| token.expose_secret().len()), Some(TOKEN));
     }
     // The bare `block_on` allocates: what it does so often by itself is taken off.
     let with = heap().1 - before;

@@ -19,6 +19,8 @@ use crate::{SystemClock, TokenSourceBuilder};
 /// How many entries a part of a pool has, about; and how many parts there are at most.
 const SHARD: usize = 4096;
 const SHARDS: usize = 256;
+/// More than this is taken for this: a part has room for a million.
+const MOST: usize = 200_000_000;
 
 /// Builds a [`TokenPool`]. A sender or clock may also be a `Box` or an `Arc` of one.
 #[must_use = "a builder does nothing until it is built"]
@@ -61,12 +63,13 @@ impl TokenPoolBuilder {
         self
     }
 
-    /// How many tokens are held at most; a million unless said otherwise. One more, and some of
+    /// How many tokens are held at most; a million unless said otherwise, and 200 million at
+    /// most. One more, and some of
     /// those that were asked for the longest ago are dropped (the longest of all, in a pool of up
     /// to 4,096; in a larger one, the longest of the same part of it). As many failures are
     /// remembered at most.
     pub fn max_entries(mut self, count: usize) -> Self {
-        self.max_entries = count.max(1);
+        self.max_entries = count.clamp(1, MOST);
         self
     }
 

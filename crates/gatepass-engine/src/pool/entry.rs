@@ -1,10 +1,11 @@
-//! Entry: one identity's token as a pool holds it, in 96 bytes. Pure: the times are given.
+//! Entry: one identity's token as a pool holds it, in 128 bytes. Pure: the times are given.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use gatepass_core::Token;
 
+use super::key::Key;
 use crate::policy::{Life, Moment, Phase};
 
 /// A 64th of a second: 32 bits of them wrap after two years, and no token lives for 30 days.
@@ -28,7 +29,7 @@ fn low(boot: Duration) -> u32 {
 /// A token, when it ends, and when it was asked for last.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) key: Box<str>,
+    pub(super) key: Key,
     pub(super) token: Token,
     /// When it ends by the boot clock, rounded down.
     end: u32,
@@ -59,13 +60,7 @@ pub(super) enum Due {
 const NEVER: u32 = 1;
 
 impl Entry {
-    pub(super) fn new(
-        key: Box<str>,
-        token: Token,
-        life: Life,
-        is_bearer: bool,
-        now: Moment,
-    ) -> Self {
+    pub(super) fn new(key: Key, token: Token, life: Life, is_bearer: bool, now: Moment) -> Self {
         let (boot_end, leeway, refresh_at) = life.parts();
         let eighths = leeway.as_millis().div_ceil(125);
         let refresh_at = refresh_at.as_nanos().div_ceil(TICK.as_nanos());
@@ -158,13 +153,13 @@ mod tests {
     fn entry(life: Duration, leeway: Option<Duration>, now: Moment, wall: SystemTime) -> Entry {
         let life_of = Life::new(wall + life, life, leeway, now, now);
         let life_of = life_of.refreshed_ahead(&RefreshHints::new(), 0.5, now);
-        Entry::new("key".into(), token(life, wall), life_of, true, now)
+        Entry::new(Key::new("key"), token(life, wall), life_of, true, now)
     }
 
     #[test]
     fn an_entry_is_small() {
-        assert_eq!(size_of::<Entry>(), 96);
-        assert_eq!(size_of::<Option<Entry>>(), 96);
+        assert_eq!(size_of::<Entry>(), 128);
+        assert_eq!(size_of::<Option<Entry>>(), 128);
     }
 
     #[test]

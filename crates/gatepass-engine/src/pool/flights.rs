@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::entry::{Entry, ticks};
+use super::key::Key;
 use super::shard::Shard;
 use super::shared::Shared;
 use crate::TokenSource;
@@ -84,7 +85,7 @@ impl Shared {
                 }
             };
             // A held token may be of use by now: the wall clock, by which it had ended, was set.
-            return self.token(key, min).map(|(token, _)| token).ok_or(error);
+            return self.token(key, min).ok_or(error);
         }
         Err(Error::unavailable("every token was refused or lost at once").with_profile(key))
     }
@@ -238,8 +239,8 @@ impl Shared {
         match brought {
             Some((token, life, is_bearer)) => {
                 self.end(&mut flights, key);
-                let entry = Entry::new(key.into(), token.clone(), life, is_bearer, now);
-                self.install(shard, entry, now);
+                let entry = Entry::new(Key::new(key), token.clone(), life, is_bearer, now);
+                self.install(shard, key, entry, now);
             }
             // It was invalidated at once.
             None if token.is_some() => self.end(&mut flights, key),

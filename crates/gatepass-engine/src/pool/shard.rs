@@ -4,18 +4,19 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry as Slot;
-
 use super::entry::Entry;
 use super::flights::Flights;
+use super::index::{Index, PLACES};
 use crate::policy::Moment;
 
 /// How many entries are looked at because one of them is due.
 const CHUNK: usize = 64;
 
 /// A part of a pool with locks of its own. Whoever takes both takes that of the flights first.
+///
+/// It does not share a line of the processor's caches with another.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Shard {
     entries: RwLock<Entries>,
     flights: Mutex<Flights>,
@@ -64,7 +65,7 @@ impl Shard {
 /// less than a map of whole entries, which is half empty after it has grown.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    index: HashTable<u32>,
+    index: Index,
     chunks: Vec<Box<Chunk>>,
     /// When one of each chunk is due at the earliest, in ticks of the boot clock.
     dues: Vec<u64>,
@@ -72,8 +73,10 @@ pub(super) struct Entries {
     free: Vec<u32>,
 }
 
-/// Entries that are looked at together.
-type Chunk = [Option<Entry>; CHUNK];
+/// Entries that are looked at together. Each of them is two lines of the processor's caches.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Chunk([Option<Entry>; CHUNK]);
 
 /// What a look at an entry says.
 #[derive(Debug)]
@@ -91,8 +94,8 @@ impl Entries {
     }
 
     pub(super) fn get(&self, hash: u64, key: &str) -> Option<&Entry> {
-        let is_it = |place: &u32| self.at(*place).is_some_and(|entry| *entry.key == *key);
-        self.at(*self.index.find(hash, is_it)?)
+        let is_it = |place: u32| self.at(place).is_some_and(|entry| entry.key.is(key));
+        self.at(self.index.find(hash, is_it)?)
     }
 
     /// Changes an entry, whose `change` says by when it is due.
@@ -102,8 +105,8 @@ impl Entries {
         key: &str,
         change: impl FnOnce(&mut Entry) -> (u64, T),
     ) -> Option<T> {
-        let is_it = |place: &u32| at(&self.chunks, *place).is_some_and(|entry| *entry.key == *key);
-        let place = *self.index.find(hash, is_it)?;
+        let is_it = |place: u32| at(&self.chunks, place).is_some_and(|entry| entry.key.is(key));
+        let place = self.index.find(hash, is_it)?;
         let (due, outcome) = change(self.place(place)?.as_mut()?);
         self.due_by(place, due);
         Some(outcome)
@@ -116,21 +119,20 @@ impl Entries {
         entry: Entry,
         due: u64,
     ) -> Option<Entry> {
-        let hash = hasher.hash_one(&*entry.key);
+        let key = entry.key.as_str();
         let chunks = &self.chunks;
-        let is_it = |place: &u32| at(chunks, *place).is_some_and(|other| *other.key == *entry.key);
-        let rehash = |place: &u32| at(chunks, *place).map_or(0, |e| hasher.hash_one(&*e.key));
-        let place = match self.index.entry(hash, is_it, rehash) {
-            Slot::Occupied(slot) => *slot.get(),
-            Slot::Vacant(slot) => {
-                let next = u32::try_from(chunks.len() * CHUNK).unwrap_or(u32::MAX);
-                let place = self.free.pop().unwrap_or(next);
-                slot.insert(place);
-                place
-            }
-        };
+        let is_it = |place: u32| at(chunks, place).is_some_and(|other| other.key.is(key));
+        let hash_of = |entry: &Entry| hasher.hash_one(entry.key.as_str());
+        let rehash = |place: u32| at(chunks, place).map_or(0, hash_of);
+        let hash = hasher.hash_one(key);
+        let found = self.index.find(hash, is_it);
+        let next = || u32::try_from(chunks.len() * CHUNK).ok().filter(|next| *next < PLACES);
+        let place = found.or_else(|| self.free.pop()).or_else(next)?;
+        if found.is_none() {
+            self.index.insert(hash, place, rehash);
+        }
         if self.chunks.len() <= place as usize / CHUNK {
-            self.chunks.push(Box::new([const { None }; CHUNK]));
+            self.chunks.push(Box::new(Chunk([const { None }; CHUNK])));
             self.dues.push(u64::MAX);
             self.free.extend((place + 1..place + CHUNK as u32).rev());
         }
@@ -140,8 +142,8 @@ impl Entries {
 
     pub(super) fn remove(&mut self, hash: u64, key: &str) -> Option<Entry> {
         let chunks = &self.chunks;
-        let is_it = |place: &u32| at(chunks, *place).is_some_and(|entry| *entry.key == *key);
-        let (place, _) = self.index.find_entry(hash, is_it).ok()?.remove();
+        let is_it = |place: u32| at(chunks, place).is_some_and(|entry| entry.key.is(key));
+        let place = self.index.remove(hash, is_it)?;
         self.free.push(place);
         self.place(place)?.take()
     }
@@ -166,17 +168,15 @@ impl Entries {
                 continue;
             }
             let mut due = u64::MAX;
-            for (offset, slot) in chunk.iter_mut().enumerate() {
+            for (offset, slot) in chunk.0.iter_mut().enumerate() {
                 let Some(entry) = slot else { continue };
                 match look(entry) {
                     Verdict::Keep(at) => due = due.min(at),
                     Verdict::Stop => return now,
                     Verdict::Remove => {
-                        let hash = hasher.hash_one(&*entry.key);
+                        let hash = hasher.hash_one(entry.key.as_str());
                         let place = (number * CHUNK + offset) as u32;
-                        if let Ok(found) = self.index.find_entry(hash, |other| *other == place) {
-                            found.remove();
-                        }
+                        self.index.remove(hash, |other| other == place);
                         self.free.push(place);
                         *slot = None;
                     }
@@ -192,10 +192,10 @@ impl Entries {
     /// Removes those that were asked for the longest ago, but never the one of `spared`: a 64th of
     /// all, so that one look at all of them does for many to come. Says how many.
     pub(super) fn evict(&mut self, hasher: &impl BuildHasher, spared: &str, now: Moment) -> usize {
-        let all = self.chunks.iter().flat_map(|chunk| &**chunk).flatten();
+        let all = self.chunks.iter().flat_map(|chunk| &chunk.0).flatten();
         let mut ages: Vec<(u32, &str)> = all
-            .filter(|entry| *entry.key != *spared)
-            .map(|entry| (entry.unused(now), &*entry.key))
+            .filter(|entry| !entry.key.is(spared))
+            .map(|entry| (entry.unused(now), entry.key.as_str()))
             .collect();
         let count = (ages.len() / 64).max(1).min(ages.len());
         if count == 0 {
@@ -221,7 +221,7 @@ impl Entries {
         }
         let Self { chunks, dues, .. } = std::mem::take(self);
         for (chunk, due) in chunks.into_iter().zip(dues) {
-            for entry in chunk.into_iter().flatten() {
+            for entry in chunk.0.into_iter().flatten() {
                 self.insert(hasher, entry, due);
             }
         }
@@ -234,7 +234,7 @@ impl Entries {
     }
 
     fn place(&mut self, place: u32) -> Option<&mut Option<Entry>> {
-        self.chunks.get_mut(place as usize / CHUNK)?.get_mut(place as usize % CHUNK)
+        self.chunks.get_mut(place as usize / CHUNK)?.0.get_mut(place as usize % CHUNK)
     }
 
     fn at(&self, place: u32) -> Option<&Entry> {
@@ -243,5 +243,5 @@ impl Entries {
 }
 
 fn at(chunks: &[Box<Chunk>], place: u32) -> Option<&Entry> {
-    chunks.get(place as usize / CHUNK)?.get(place as usize % CHUNK)?.as_ref()
+    chunks.get(place as usize / CHUNK)?.0.get(place as usize % CHUNK)?.as_ref()
 }

@@ -76,9 +76,14 @@ impl Shared {
         (hash, &self.shards[number])
     }
 
-    /// The held token, if it may be handed out to somebody who needs it for so long, and whether
-    /// it is the whole of what the vendor wants.
-    pub(super) fn token(self: &Arc<Self>, key: &str, min: Duration) -> Option<(Token, bool)> {
+    /// Runs `look` on the held token, if it may be handed out to somebody who needs it for so long;
+    /// an aging one wakes the timer.
+    pub(super) fn with_token<T>(
+        self: &Arc<Self>,
+        key: &str,
+        min: Duration,
+        look: impl FnOnce(&Entry) -> T,
+    ) -> Option<T> {
         // The clocks first: reading them waits for all that memory still owes.
         let now = self.now();
         let (hash, shard) = self.locate(key);
@@ -89,12 +94,17 @@ impl Shared {
             return None;
         }
         entry.touch(now);
-        let found = (entry.token.clone(), entry.is_bearer);
+        let found = look(entry);
         if phase == Phase::Aging {
             drop(entries);
             self.timer.nudge(self);
         }
         Some(found)
+    }
+
+    /// The held token, if it may be handed out to somebody who needs it for so long.
+    pub(super) fn token(self: &Arc<Self>, key: &str, min: Duration) -> Option<Token> {
+        self.with_token(key, min, |entry| entry.token.clone())
     }
 
     /// The held token, if it is usable; it does not count as asked for.
@@ -107,15 +117,15 @@ impl Shared {
     }
 
     /// Holds a token; under the lock of the shard's flights.
-    pub(super) fn install(self: &Arc<Self>, shard: &Shard, entry: Entry, now: Moment) {
+    pub(super) fn install(self: &Arc<Self>, shard: &Shard, key: &str, entry: Entry, now: Moment) {
         if self.is_closed.load(Ordering::SeqCst) {
             return;
         }
-        let (key, mut entry) = (entry.key.clone(), entry);
         let mut entries = shard.write();
-        if let Some(old) = entries.get(self.hasher.hash_one(&*key), &key) {
-            entry = entry.used_like(old);
-        }
+        let entry = match entries.get(self.hasher.hash_one(key), key) {
+            Some(old) => entry.used_like(old),
+            None => entry,
+        };
         let due = match entry.due(now, self.idle) {
             Due::In(wait) => ticks(now.boot) + wait,
             Due::Refresh | Due::Drop => ticks(now.boot),
@@ -125,13 +135,13 @@ impl Shared {
         let is_over =
             is_new && self.counts.entries.fetch_add(1, Ordering::SeqCst) >= self.max_entries;
         if is_over {
-            self.gone(entries.evict(&self.hasher, &key, now), &self.counts.evicted);
+            self.gone(entries.evict(&self.hasher, key, now), &self.counts.evicted);
         }
         drop(entries);
         if self.counts.entries.load(Ordering::SeqCst) > self.max_entries {
             // The only one of its shard: another shard has to give.
             for other in self.shards.iter().filter(|other| !std::ptr::eq(*other, shard)) {
-                let evicted = other.write().evict(&self.hasher, &key, now);
+                let evicted = other.write().evict(&self.hasher, key, now);
                 self.gone(evicted, &self.counts.evicted);
                 if evicted > 0 {
                     break;

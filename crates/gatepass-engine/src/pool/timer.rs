@@ -224,7 +224,7 @@ impl Shared {
                 }) else {
                     return Verdict::Stop;
                 };
-                let (key, token) = (entry.key.clone(), entry.token.clone());
+                let (key, token) = (entry.key.as_str().into(), entry.token.clone());
                 round.aging.push(Aging { key, token, life: entry.life(now), turn });
                 entry.be_quiet();
                 match entry.due(now, self.idle) {
