@@ -18,6 +18,8 @@ const HELD_CAP: Duration = Duration::from_secs(300);
 const PROTOCOL_FLOOR: Duration = Duration::from_secs(60);
 /// For a certificate that is not trusted: somebody has to mend it.
 const TLS_FLOOR: Duration = Duration::from_secs(300);
+/// For a vendor that finds the request itself wrong.
+const CONFIG_FLOOR: Duration = Duration::from_secs(300);
 /// For a vendor that throttles and does not say for how long.
 const THROTTLED_FLOOR: Duration = Duration::from_secs(5);
 /// How often a refused credential is looked at again: 1 s, 2 s, … 30 s. The vendor is asked only
@@ -69,6 +71,9 @@ pub(crate) fn length(error: &Error, failures: u32, is_held: bool, chance: f64) -
             Some(after) => return after.mul_f64(1.0 + chance / 10.0).max(back_off),
             None => THROTTLED_FLOOR,
         },
+        // The vendor finds the request wrong, or is not there: slowly, since that may be mended at
+        // its end, and no account is locked by it.
+        (ErrorKind::Config, _) if error.status().is_some() => CONFIG_FLOOR,
         (ErrorKind::Denied | ErrorKind::LoginRequired | ErrorKind::Config, _) => {
             return doubled(LOOK_BASE, LOOK_CAP);
         }
@@ -84,10 +89,7 @@ pub(crate) fn length(error: &Error, failures: u32, is_held: bool, chance: f64) -
 
 /// Whether the vendor is to be asked again only with another credential.
 pub(crate) fn is_refusal(error: &Error) -> bool {
-    // A vendor that finds the request wrong finds the same request wrong again.
-    let asked = error.status().is_some();
     matches!(error.kind(), ErrorKind::Denied | ErrorKind::LoginRequired)
-        || (error.kind() == ErrorKind::Config && asked)
 }
 
 #[cfg(test)]
@@ -135,6 +137,8 @@ mod tests {
         assert!(seconds(&odd, 1, false, 1.0) <= 0.25);
         assert!(seconds(&odd, 2, false, 0.0) >= 60.0);
         assert!(seconds(&Error::unsafe_token("bad"), 1, false, 0.0) >= 60.0);
+        let wrong = Error::config("no token endpoint").with_status(404);
+        assert!(seconds(&wrong, 1, false, 0.0) >= 300.0 && !is_refusal(&wrong));
         let tls = Error::unavailable("unknown CA").with_retry(Retry::Never);
         assert!(seconds(&tls, 1, false, 0.0) >= 300.0);
     }

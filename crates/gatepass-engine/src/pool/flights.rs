@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use gatepass_core::{Error, Result, Token};
@@ -17,7 +17,7 @@ use super::key::Key;
 use super::shard::Shard;
 use super::shared::Shared;
 use crate::TokenSource;
-use crate::cache::{Boarding, Cache};
+use crate::cache::Cache;
 use crate::exchange::{Held, Identity};
 use crate::flight::{Flight, Landed, Outcome, Ticket, too_late};
 use crate::policy::{Life, Moment, Phase};
@@ -37,8 +37,25 @@ pub(super) type Flights = HashMap<Box<str>, Active>;
 pub(super) struct Active {
     pub(super) source: TokenSource,
     pub(super) flight: Option<Flight>,
+    brought: Arc<OnceLock<Brought>>,
     /// When somebody asked for it last, in ticks of the boot clock.
     pub(super) used: u64,
+}
+
+/// What a flight has brought, for those who waited for it: by the time they look, a pool that is
+/// full may have dropped it.
+#[derive(Debug)]
+struct Brought {
+    token: Token,
+    life: Life,
+    /// How many tokens of such a hash had been reported or forgotten by then.
+    reports: u32,
+}
+
+/// What somebody who asks gets.
+enum Asked {
+    Held(Token),
+    Flight(Ticket, Duration, Arc<OnceLock<Brought>>),
 }
 
 /// What a refresh may begin with: a place among those that may refresh, and among all exchanges.
@@ -66,9 +83,9 @@ impl Shared {
     pub(super) async fn acquire(self: &Arc<Self>, key: &str, mut min: Duration) -> Result<Token> {
         let _place = self.wait_here()?;
         for _ in 0..ROUNDS {
-            let (mut ticket, limit) = match self.board(key, min)? {
-                (Boarding::Held(token), _) => return Ok(token),
-                (Boarding::Flight(ticket), limit) => (ticket, limit),
+            let (mut ticket, limit, brought) = match self.board(key, min)? {
+                Asked::Held(token) => return Ok(token),
+                Asked::Flight(ticket, limit, brought) => (ticket, limit, brought),
             };
             // A while for a place among the exchanges, and then the exchange itself.
             let limit = limit.saturating_mul(2).saturating_add(SLACK);
@@ -81,7 +98,11 @@ impl Shared {
                 Landed::Done(Err(error)) => error,
                 Landed::Done(Ok(())) => {
                     min = Duration::ZERO;
-                    continue;
+                    let token = self.token(key, min);
+                    match token.or_else(|| self.still_good(key, brought.get()?)) {
+                        Some(token) => return Ok(token),
+                        None => continue,
+                    }
                 }
             };
             // A held token may be of use by now: the wall clock, by which it had ended, was set.
@@ -90,8 +111,17 @@ impl Shared {
         Err(Error::unavailable("every token was refused or lost at once").with_profile(key))
     }
 
+    /// What a flight brought, if it is usable and nobody has reported or forgotten it since.
+    fn still_good(&self, key: &str, brought: &Brought) -> Option<Token> {
+        let (hash, shard) = self.locate(key);
+        let is_usable = brought.life.phase(self.now(), Duration::ZERO) != Phase::Expired;
+        let reports = shard.reports(hash).load(Ordering::SeqCst);
+        (is_usable && reports == brought.reports && self.check_open().is_ok())
+            .then(|| brought.token.clone())
+    }
+
     /// The held token, or a place on the flight for it, and how long that may take.
-    fn board(self: &Arc<Self>, key: &str, min: Duration) -> Result<(Boarding, Duration)> {
+    fn board(self: &Arc<Self>, key: &str, min: Duration) -> Result<Asked> {
         let (hash, shard) = self.locate(key);
         let mut made = None;
         loop {
@@ -106,7 +136,7 @@ impl Shared {
                 let is_usable = |min| life.phase(now, min) != Phase::Expired;
                 // Where asking brings the same token, the caller gets it, short as it is.
                 if is_usable(min) || (!life.is_refreshed() && is_usable(Duration::ZERO)) {
-                    return Ok((Boarding::Held(token.clone()), Duration::ZERO));
+                    return Ok(Asked::Held(token.clone()));
                 }
             }
             let Some(active) = flights.get_mut(key) else {
@@ -125,13 +155,15 @@ impl Shared {
             active.used = ticks(now.boot);
             let limit = active.source.timeout();
             if let Some(flight) = &active.flight {
-                return Ok((Boarding::Flight(flight.ticket()), limit));
+                return Ok(Asked::Flight(flight.ticket(), limit, active.brought.clone()));
             }
             if let Some(error) = active.resting() {
                 return Err(error);
             }
+            let brought = Arc::<OnceLock<Brought>>::default();
+            active.brought = brought.clone();
             let ticket = self.launch(flights, shard, key, Errand::Acquire(min))?;
-            return Ok((Boarding::Flight(ticket), limit));
+            return Ok(Asked::Flight(ticket, limit, brought));
         }
     }
 
@@ -154,11 +186,15 @@ impl Shared {
                 }
             }
         }
-        let active = flights.get(&key);
-        if active.is_some_and(|active| active.flight.is_some()) {
-            return false;
-        }
-        let later = match active.and_then(|active| active.source.resting()) {
+        let active = flights.get_mut(&key);
+        let resting = match active {
+            Some(active) if active.flight.is_none() => {
+                active.brought = Arc::default();
+                active.source.resting()
+            }
+            _ => return false,
+        };
+        let later = match resting {
             Some(left) => left,
             None => match self.launch(flights, shard, &key, Errand::Refresh(turn)) {
                 Ok(_) => return true,
@@ -225,7 +261,7 @@ impl Shared {
 
     /// Keeps what a flight brought, unless it was given up.
     fn land(self: &Arc<Self>, key: &str, number: u64, source: &TokenSource, token: Option<&Token>) {
-        let (_, shard) = self.locate(key);
+        let (hash, shard) = self.locate(key);
         let mut flights = shard.flights();
         let Some(active) = flights.get_mut(key).filter(|active| active.is_flying(number)) else {
             return;
@@ -238,6 +274,9 @@ impl Shared {
         });
         match brought {
             Some((token, life, is_bearer)) => {
+                let copy = token.clone();
+                let reports = shard.reports(hash).load(Ordering::SeqCst);
+                let _ = active.brought.set(Brought { token: copy, life, reports });
                 self.end(&mut flights, key);
                 let entry = Entry::new(Key::new(key), token.clone(), life, is_bearer, now);
                 self.install(shard, key, entry, now);
@@ -343,7 +382,8 @@ impl Active {
             Some((token, life)) => cache.holding(Held::again(token, life, glance)),
             None => cache,
         };
-        Self { source: TokenSource::of(cache), flight: None, used: ticks(now.boot) }
+        let (source, used) = (TokenSource::of(cache), ticks(now.boot));
+        Self { source, flight: None, brought: Arc::default(), used }
     }
 
     fn is_flying(&self, number: u64) -> bool {

@@ -1,7 +1,7 @@
 //! Shard: some of a pool's entries, one beside the other, and when the next of them is due.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::entry::Entry;
@@ -22,6 +22,8 @@ pub(super) struct Shard {
     flights: Mutex<Flights>,
     /// When something is to be done here at the earliest, in ticks of the boot clock.
     due: AtomicU64,
+    /// How many tokens have been reported or forgotten here, by some bits of their keys' hashes.
+    reports: [AtomicU32; 16],
 }
 
 impl Shard {
@@ -30,6 +32,7 @@ impl Shard {
             entries: RwLock::default(),
             flights: Mutex::default(),
             due: AtomicU64::new(u64::MAX),
+            reports: Default::default(),
         }
     }
 
@@ -44,6 +47,11 @@ impl Shard {
 
     pub(super) fn flights(&self) -> MutexGuard<'_, Flights> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often a token of this hash, or of one like it, has been reported or forgotten.
+    pub(super) fn reports(&self, hash: u64) -> &AtomicU32 {
+        &self.reports[(hash >> 48) as usize % 16]
     }
 
     pub(super) fn due(&self) -> u64 {

@@ -67,3 +67,40 @@ async fn no_token_is_handed_out_for_another_key_or_after_its_end() {
     assert!(!vendor.two_of_one(), "single flight, seed {seed}");
     assert!(vendor.in_flight_max() <= 8);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_that_do_everything_at_once_neither_cross_nor_stop() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(600, &clock);
+    let pool = builder(&vendor, &clock).max_entries(40).max_exchanges(4).build();
+    let workers: Vec<_> = (0..8)
+        .map(|seed| {
+            let (pool, clock) = (pool.clone(), clock.clone());
+            tokio::spawn(async move {
+                let mut random = fastrand::Rng::with_seed(seed);
+                for _ in 0..3000 {
+                    let key = format!("key-{}", random.usize(..60));
+                    let token = pool.token(&key).await.unwrap();
+                    let (owner, _) = token.expose_secret().split_once('.').unwrap();
+                    assert_eq!(owner, key);
+                    match random.usize(..20) {
+                        0 => pool.forget(&key),
+                        1 | 2 => pool.invalidate(&key, &token),
+                        3 => clock.advance(Duration::from_secs(random.u64(..30))),
+                        4 => assert!(pool.status().entries <= 48),
+                        _ => {}
+                    }
+                }
+            })
+        })
+        .collect();
+    let all = async {
+        for worker in workers {
+            worker.await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), all).await.unwrap();
+    assert!(vendor.in_flight_max() <= 4 && !vendor.two_of_one());
+    pool.close().await;
+    assert_eq!((pool.len(), pool.status().exchanging, pool.status().failing), (0, 0, 0));
+}
