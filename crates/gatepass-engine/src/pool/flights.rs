@@ -48,8 +48,8 @@ pub(super) struct Active {
 struct Brought {
     token: Token,
     life: Life,
-    /// How many tokens of such a hash had been reported or forgotten by then.
-    reports: u32,
+    /// How many reports there had been by then.
+    reports: u64,
 }
 
 /// What somebody who asks gets.
@@ -115,9 +115,8 @@ impl Shared {
     fn still_good(&self, key: &str, brought: &Brought) -> Option<Token> {
         let (hash, shard) = self.locate(key);
         let is_usable = brought.life.phase(self.now(), Duration::ZERO) != Phase::Expired;
-        let reports = shard.reports(hash).load(Ordering::SeqCst);
-        (is_usable && reports == brought.reports && self.check_open().is_ok())
-            .then(|| brought.token.clone())
+        let is_reported = shard.reports().has_since(brought.reports, hash);
+        (is_usable && !is_reported && self.check_open().is_ok()).then(|| brought.token.clone())
     }
 
     /// The held token, or a place on the flight for it, and how long that may take.
@@ -261,7 +260,7 @@ impl Shared {
 
     /// Keeps what a flight brought, unless it was given up.
     fn land(self: &Arc<Self>, key: &str, number: u64, source: &TokenSource, token: Option<&Token>) {
-        let (hash, shard) = self.locate(key);
+        let (_, shard) = self.locate(key);
         let mut flights = shard.flights();
         let Some(active) = flights.get_mut(key).filter(|active| active.is_flying(number)) else {
             return;
@@ -275,7 +274,7 @@ impl Shared {
         match brought {
             Some((token, life, is_bearer)) => {
                 let copy = token.clone();
-                let reports = shard.reports(hash).load(Ordering::SeqCst);
+                let reports = shard.reports().count();
                 let _ = active.brought.set(Brought { token: copy, life, reports });
                 self.end(&mut flights, key);
                 let entry = Entry::new(Key::new(key), token.clone(), life, is_bearer, now);

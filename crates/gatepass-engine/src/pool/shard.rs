@@ -1,7 +1,7 @@
 //! Shard: some of a pool's entries, one beside the other, and when the next of them is due.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::entry::Entry;
@@ -22,8 +22,7 @@ pub(super) struct Shard {
     flights: Mutex<Flights>,
     /// When something is to be done here at the earliest, in ticks of the boot clock.
     due: AtomicU64,
-    /// How many tokens have been reported or forgotten here, by some bits of their keys' hashes.
-    reports: [AtomicU32; 16],
+    reports: Mutex<Reports>,
 }
 
 impl Shard {
@@ -49,9 +48,9 @@ impl Shard {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often a token of this hash, or of one like it, has been reported or forgotten.
-    pub(super) fn reports(&self, hash: u64) -> &AtomicU32 {
-        &self.reports[(hash >> 48) as usize % 16]
+    /// The latest reports. No other lock is taken under this one.
+    pub(super) fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn due(&self) -> u64 {
@@ -66,6 +65,31 @@ impl Shard {
     /// Nothing is to be done before `due`; under the entries' lock.
     pub(super) fn due_at(&self, due: u64) {
         self.due.store(due, Ordering::SeqCst);
+    }
+}
+
+/// Which keys' tokens have been reported or forgotten, by their hashes.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    count: u64,
+    latest: [u64; 32],
+}
+
+impl Reports {
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn add(&mut self, hash: u64) {
+        self.latest[self.count as usize % self.latest.len()] = hash;
+        self.count += 1;
+    }
+
+    /// Whether one of this hash may have come after so many.
+    pub(super) fn has_since(&self, count: u64, hash: u64) -> bool {
+        let since = self.count - count;
+        since > self.latest.len() as u64
+            || (count..self.count).any(|n| self.latest[n as usize % self.latest.len()] == hash)
     }
 }
 

@@ -171,7 +171,7 @@ impl Shared {
     pub(super) fn invalidate(&self, key: &str, token: &Token) {
         let (hash, shard) = self.locate(key);
         let flights = shard.flights();
-        shard.reports(hash).fetch_add(1, Ordering::SeqCst);
+        shard.reports().add(hash);
         if let Some(active) = flights.get(key) {
             // Should the exchange under way bring it again, it is refused.
             active.source.invalidate(token);
@@ -187,7 +187,7 @@ impl Shared {
     pub(super) fn forget(&self, key: &str) {
         let (hash, shard) = self.locate(key);
         let mut flights = shard.flights();
-        shard.reports(hash).fetch_add(1, Ordering::SeqCst);
+        shard.reports().add(hash);
         self.end(&mut flights, key);
         if shard.write().remove(hash, key).is_some() {
             self.counts.entries.fetch_sub(1, Ordering::SeqCst);

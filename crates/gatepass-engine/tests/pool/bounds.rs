@@ -48,6 +48,23 @@ async fn there_are_never_more_tokens_than_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waited_gets_what_came_though_the_pool_has_dropped_it_already() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = builder(&vendor, &clock).max_entries(20).build();
+    fill(&pool, 20).await;
+    vendor.hold(true);
+    // All are used in the same moment: whoever comes takes the place of any other.
+    let callers: Vec<_> = (0..20).flat_map(|key| ask(&pool, &format!("new-{key}"), 3)).collect();
+    settle().await;
+    vendor.hold(false);
+    for caller in callers {
+        caller.await.unwrap().unwrap();
+    }
+    assert_eq!((vendor.total(), pool.len()), (40, 20));
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_who_waits_too_many_gets_an_error() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);

@@ -83,11 +83,12 @@ async fn threads_that_do_everything_at_once_neither_cross_nor_stop() {
                     let token = pool.token(&key).await.unwrap();
                     let (owner, _) = token.expose_secret().split_once('.').unwrap();
                     assert_eq!(owner, key);
-                    match random.usize(..20) {
+                    // Reports are rare: after four in a row, who waits gets an error.
+                    match random.usize(..200) {
                         0 => pool.forget(&key),
                         1 | 2 => pool.invalidate(&key, &token),
-                        3 => clock.advance(Duration::from_secs(random.u64(..30))),
-                        4 => assert!(pool.status().entries <= 48),
+                        3..20 => clock.advance(Duration::from_secs(random.u64(..30))),
+                        20..40 => assert!(pool.status().entries <= 48),
                         _ => {}
                     }
                 }

@@ -137,6 +137,30 @@ async fn exactly_the_reported_token_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waited_does_not_get_what_another_who_waited_has_reported() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    vendor.hold(true);
+    let callers = [(); 3].map(|()| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            let token = pool.token("a").await.unwrap();
+            pool.invalidate("a", &token);
+            token.expose_secret().to_owned()
+        })
+    });
+    settle().await;
+    vendor.hold(false);
+    let mut tokens = Vec::new();
+    for caller in callers {
+        tokens.push(caller.await.unwrap());
+    }
+    tokens.sort();
+    assert_eq!(tokens, ["a.1", "a.2", "a.3"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_invalidated_while_it_is_replaced_is_not_handed_out() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
