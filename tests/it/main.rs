@@ -16,6 +16,8 @@ mod conformance;
 mod contract;
 /// What a vendor may answer wrongly, and what becomes of it.
 mod faults;
+/// `gatepass login`, in a real browser and at a real terminal.
+mod login;
 /// Proxies, private CAs and what else of a network the environment names.
 mod network;
 /// A stranger's provider, in a workspace of its own.

@@ -1,4 +1,5 @@
-//! What only these tests need: the real command, scripted servers, a sandbox, nested builds.
+//! What only these tests need: the real command, a browser and a terminal for it, scripted servers,
+//! a sandbox, nested builds.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,17 +9,21 @@
 )]
 
 mod build;
+mod chrome;
 mod home;
 mod process;
 mod server;
+mod terminal;
 mod vendor;
 mod vendors;
 mod workspace;
 
 pub use crate::build::{cargo, gatepass_binary, target, workspace};
+pub use crate::chrome::{Chrome, Scheme, Tab};
 pub use crate::home::Home;
 pub use crate::process::{Gatepass, Run, Running};
 pub use crate::server::{Received, Reply, Server};
+pub use crate::terminal::Terminal;
 pub use crate::vendor::{VENDORS, Vendor, vendor};
 pub use crate::vendors::{Vendors, runtime};
 pub use crate::workspace::Workspace;

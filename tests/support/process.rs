@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::home::Home;
+use crate::terminal::Terminal;
 
 /// A command that is about to run in a home. It sees of the environment only what a test gives it.
 #[derive(Debug)]
@@ -76,6 +77,11 @@ impl<'home> Gatepass<'home> {
     pub fn spawn(mut self) -> Running<'home> {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.start()
+    }
+
+    /// Starts it at a terminal, which is its standard input, output and error.
+    pub fn at_terminal(self) -> Terminal<'home> {
+        Terminal::new(self.command, self.limit)
     }
 
     /// Runs it to its end with a stdout that nobody reads any more.
@@ -211,7 +217,7 @@ fn feed(mut stdin: ChildStdin, text: Vec<u8>) {
     thread::spawn(move || stdin.write_all(&text));
 }
 
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+pub(crate) fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut stream = BufReader::new(stream);

@@ -1,0 +1,335 @@
+//! Chrome: a real browser without a window, driven over WebDriver.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ureq::Agent;
+
+use crate::process::lines;
+
+/// A browser with a profile of its own, until dropped. It finds nobody but this machine, under its
+/// own names and under all of `*.example`.
+#[derive(Debug)]
+pub struct Chrome {
+    folder: TempDir,
+    driver: Child,
+    client: Agent,
+    session: String,
+    browser: Option<Pid>,
+    /// Kept, so that the driver can go on writing.
+    log: Receiver<String>,
+}
+
+/// A tab of a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tab(String);
+
+/// The colours that a person asks of every page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+impl Chrome {
+    /// Starts one that shows an empty page.
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("gatepass-chrome-").tempdir().unwrap();
+        let mut command = Command::new("chromedriver");
+        command
+            .arg("--port=0")
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", folder.path())
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut driver = command.spawn().unwrap_or_else(|error| panic!("{PACKAGES}: {error}"));
+        let log = lines(driver.stdout.take().unwrap());
+        let client = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(PATIENCE * 3))
+            .build()
+            .into();
+        // From here on the driver dies with its owner.
+        let mut chrome =
+            Self { folder, driver, client, session: String::new(), browser: None, log };
+        chrome.session = format!("http://127.0.0.1:{}/session", chrome.port());
+        let answer = chrome.post("", &chrome.capabilities());
+        let answer = answer.unwrap_or_else(|error| panic!("{PACKAGES}: {error}"));
+        chrome.session += &format!("/{}", answer["sessionId"].as_str().unwrap());
+        let id = answer["capabilities"]["goog:processID"].as_i64().unwrap();
+        chrome.browser = Pid::from_raw(i32::try_from(id).unwrap());
+        chrome
+    }
+
+    /// Where the driver listens.
+    fn port(&self) -> u16 {
+        let until = Instant::now() + PATIENCE;
+        while let Ok(line) = self.log.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            // ChromeDriver was started successfully on port 43210.
+            if let Some((_, port)) = line.trim_end().split_once("successfully on port ")
+                && let Ok(port) = port.trim_end_matches('.').parse()
+            {
+                return port;
+            }
+        }
+        panic!("chromedriver named no port")
+    }
+
+    fn capabilities(&self) -> Value {
+        let profile = format!("--user-data-dir={}", self.profile().display());
+        let args: Vec<&str> = ARGS.iter().copied().chain([profile.as_str()]).collect();
+        let wait = u64::try_from(PATIENCE.as_millis()).unwrap();
+        json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            // What is looked for may come a little later.
+            "timeouts": { "implicit": wait, "pageLoad": wait, "script": wait },
+            "goog:chromeOptions": { "args": args },
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+        } } })
+    }
+
+    /// The folder with all that it keeps.
+    pub fn profile(&self) -> PathBuf {
+        self.folder.path().join("profile")
+    }
+
+    /// Its process id.
+    pub fn process(&self) -> i32 {
+        self.browser.unwrap().as_raw_nonzero().get()
+    }
+
+    /// Goes to an address and waits until the page has loaded.
+    #[track_caller]
+    pub fn open(&self, url: &str) {
+        self.try_open(url).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The same, where there may be nobody.
+    pub fn try_open(&self, url: &str) -> Result<(), String> {
+        self.post("/url", &json!({ "url": url })).map(drop)
+    }
+
+    /// The address it shows.
+    #[track_caller]
+    pub fn url(&self) -> String {
+        text(self.must(self.get("/url")))
+    }
+
+    /// The page's title.
+    #[track_caller]
+    pub fn title(&self) -> String {
+        text(self.must(self.get("/title")))
+    }
+
+    /// The page as it stands now, in HTML.
+    #[track_caller]
+    pub fn source(&self) -> String {
+        text(self.must(self.get("/source")))
+    }
+
+    /// What a person reads in the first element that `css` selects, once there is one.
+    #[track_caller]
+    pub fn text(&self, css: &str) -> String {
+        text(self.must(self.get(&format!("/element/{}/text", self.find(css)))))
+    }
+
+    /// Clicks the first element that `css` selects, once there is one.
+    #[track_caller]
+    pub fn click(&self, css: &str) {
+        let path = format!("/element/{}/click", self.find(css));
+        self.must(self.post(&path, &json!({})));
+    }
+
+    /// Types into the first element that `css` selects, once there is one.
+    #[track_caller]
+    pub fn type_into(&self, css: &str, words: &str) {
+        let path = format!("/element/{}/value", self.find(css));
+        self.must(self.post(&path, &json!({ "text": words })));
+    }
+
+    #[track_caller]
+    fn find(&self, css: &str) -> String {
+        let wanted = json!({ "using": "css selector", "value": css });
+        let found = self.must(self.post("/element", &wanted));
+        text(found.as_object().unwrap().values().next().unwrap().clone())
+    }
+
+    /// Runs the body of a function in the page, and gives what it returns, or what the promise
+    /// that it returns becomes.
+    #[track_caller]
+    pub fn run(&self, script: &str) -> Value {
+        self.must(self.post("/execute/sync", &json!({ "script": script, "args": [] })))
+    }
+
+    /// Goes back, as the button does.
+    #[track_caller]
+    pub fn back(&self) {
+        self.must(self.post("/back", &json!({})));
+    }
+
+    /// Loads the page again, as the button does; there may be nobody any more.
+    pub fn reload(&self) -> Result<(), String> {
+        self.post("/refresh", &json!({})).map(drop)
+    }
+
+    /// The tab that all other methods speak of.
+    #[track_caller]
+    pub fn tab(&self) -> Tab {
+        Tab(text(self.must(self.get("/window"))))
+    }
+
+    /// Opens an empty tab; [`Self::switch_to`] goes there.
+    #[track_caller]
+    pub fn new_tab(&self) -> Tab {
+        let opened = self.must(self.post("/window/new", &json!({ "type": "tab" })));
+        Tab(text(opened["handle"].clone()))
+    }
+
+    /// Goes to a tab.
+    #[track_caller]
+    pub fn switch_to(&self, tab: &Tab) {
+        self.must(self.post("/window", &json!({ "handle": tab.0 })));
+    }
+
+    /// Waits until `condition` holds of it.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !condition(self) {
+            assert!(Instant::now() < until, "not {what}; at {}:\n{}", self.url(), self.source());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The addresses of this tab's history, the oldest first.
+    #[track_caller]
+    pub fn history(&self) -> Vec<String> {
+        let history = self.devtools("Page.getNavigationHistory", &json!({}));
+        let entries = history["entries"].as_array().unwrap().iter();
+        entries.map(|entry| text(entry["url"].clone())).collect()
+    }
+
+    /// What pages wrote to the console, and what the browser wrote there of them, since the last
+    /// call.
+    #[track_caller]
+    pub fn console(&self) -> Vec<String> {
+        self.entries("browser")
+    }
+
+    /// What its developer tools saw of the network and of pages since the last call, in JSON.
+    #[track_caller]
+    pub fn events(&self) -> Vec<String> {
+        self.entries("performance")
+    }
+
+    #[track_caller]
+    fn entries(&self, kind: &str) -> Vec<String> {
+        let entries = self.must(self.post("/se/log", &json!({ "type": kind })));
+        entries.as_array().unwrap().iter().map(|entry| text(entry["message"].clone())).collect()
+    }
+
+    /// Takes a picture of what a person with these colours sees.
+    #[track_caller]
+    pub fn screenshot(&self, path: &Path, scheme: Scheme) {
+        let value = if scheme == Scheme::Dark { "dark" } else { "light" };
+        let feature = json!({ "name": "prefers-color-scheme", "value": value });
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
+        let picture = text(self.must(self.get("/screenshot")));
+        fs::write(path, STANDARD.decode(picture).unwrap()).unwrap();
+    }
+
+    /// A command of the browser's developer tools.
+    #[track_caller]
+    pub fn devtools(&self, command: &str, params: &Value) -> Value {
+        let body = json!({ "cmd": command, "params": params });
+        self.must(self.post("/goog/cdp/execute", &body))
+    }
+
+    #[track_caller]
+    fn must(&self, outcome: Result<Value, String>) -> Value {
+        outcome.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn get(&self, path: &str) -> Result<Value, String> {
+        outcome(self.client.get(format!("{}{path}", self.session)).call())
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let request = self.client.post(format!("{}{path}", self.session));
+        let request = request.header("content-type", "application/json");
+        outcome(request.send(body.to_string()))
+    }
+}
+
+impl Drop for Chrome {
+    fn drop(&mut self) {
+        if let Some(browser) = self.browser {
+            let quit = self.client.delete(&self.session).call();
+            // Asked to quit it has ended; otherwise nobody else ends it.
+            if quit.is_err() {
+                let _ = kill_process(browser, Signal::KILL);
+            }
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+/// The answer's value, or the driver's first line about what went wrong.
+fn outcome(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, String> {
+    let mut answer = answer.map_err(|error| format!("no answer of chromedriver: {error}"))?;
+    let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
+    let mut body: Value = serde_json::from_slice(&body).unwrap();
+    let value = body["value"].take();
+    if answer.status() == 200 {
+        return Ok(value);
+    }
+    let message = value["message"].as_str().unwrap_or_default();
+    Err(format!("{}: {}", value["error"], message.lines().next().unwrap_or_default()))
+}
+
+#[track_caller]
+fn text(value: Value) -> String {
+    let Value::String(text) = value else { panic!("no text: {value}") };
+    text
+}
+
+/// How long anything may take in a browser.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is said when there is no browser.
+const PACKAGES: &str = "these tests need a browser and its driver, which are Debian's packages \
+                        chromium and chromium-driver";
+
+const ARGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ^NOTFOUND, EXCLUDE localhost, \
+     EXCLUDE 127.0.0.1, EXCLUDE [::1]",
+    "--window-size=900,700",
+];
