@@ -216,6 +216,11 @@ impl Error {
         self.with(|inner| inner.source = Some(Arc::new(cause)))
     }
 
+    /// There is no token, and only a person's login brings one.
+    pub fn login_needed() -> Self {
+        Self::login_required("login needed")
+    }
+
     /// Removes from the vendor's words whatever of this credential they repeat, in any usual
     /// encoding. The engine does this to every error of an exchange.
     pub fn redacted(self, credential: &Credential) -> Self {

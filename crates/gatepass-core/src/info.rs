@@ -81,6 +81,15 @@ impl ProviderInfo {
         self
     }
 
+    /// Whether a profile with these settings must have this field.
+    pub fn requires(&self, field: &Field, settings: &Settings) -> bool {
+        field.required
+            && field.only_with.is_none_or(|(other, value)| {
+                let default = || self.field(other).and_then(|other| other.default);
+                settings.optional(other).or_else(default) == Some(value)
+            })
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
@@ -125,6 +134,8 @@ pub struct Field {
     pub required: bool,
     /// The field that makes this one unnecessary.
     pub unless: Option<&'static str>,
+    /// The choice that a profile must have made for this field to mean anything.
+    pub only_with: Option<(&'static str, &'static str)>,
     /// What holds where a profile does not say.
     pub default: Option<&'static str>,
     /// One line of help: what it is, or where to find it in the vendor's console.
@@ -151,6 +162,8 @@ pub enum FieldKind {
     Path,
     /// Addresses, several.
     Addresses,
+    /// Where the vendor sends the browser after a login: a [`RedirectUri`](crate::RedirectUri).
+    RedirectUri,
 }
 
 impl FieldKind {
@@ -165,6 +178,7 @@ impl FieldKind {
             Self::Duration => "duration",
             Self::Path => "path",
             Self::Addresses => "addresses",
+            Self::RedirectUri => "redirect_uri",
         }
     }
 }
@@ -185,6 +199,11 @@ impl Field {
         Self::new(name, FieldKind::Secret, help)
     }
 
+    /// Where the vendor sends the browser after a login, required.
+    pub const fn redirect_uri(name: &'static str, help: &'static str) -> Self {
+        Self::new(name, FieldKind::RedirectUri, help)
+    }
+
     /// One of several words; the first is the default.
     pub const fn choice(
         name: &'static str,
@@ -198,7 +217,7 @@ impl Field {
 
     /// A field of any kind, required.
     pub const fn new(name: &'static str, kind: FieldKind, help: &'static str) -> Self {
-        Self { name, kind, required: true, unless: None, default: None, help }
+        Self { name, kind, required: true, unless: None, only_with: None, default: None, help }
     }
 
     /// A profile may do without it.
@@ -210,6 +229,13 @@ impl Field {
     /// A profile may do without it if it has the other field.
     pub const fn unless(mut self, other: &'static str) -> Self {
         self.unless = Some(other);
+        self
+    }
+
+    /// It means something only where the other field, a choice, has this value; required or not
+    /// is said of that case.
+    pub const fn only_with(mut self, choice: &'static str, value: &'static str) -> Self {
+        self.only_with = Some((choice, value));
         self
     }
 

@@ -33,9 +33,11 @@ mod error;
 mod http;
 mod info;
 mod json;
+mod login;
 mod pointer;
 mod provider;
 mod redact;
+mod redirect_uri;
 mod register;
 mod secret;
 mod settings;
@@ -54,7 +56,9 @@ pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
 };
 pub use crate::info::{Environment, Field, FieldKind, ProviderInfo, RefreshHints};
+pub use crate::login::{Attempt, AuthorizationRequest, Interactive};
 pub use crate::provider::{ApiAnswer, Exchange, Provider, Refusal};
+pub use crate::redirect_uri::RedirectUri;
 pub use crate::register::Registration;
 pub use crate::secret::Secret;
 pub use crate::settings::Settings;

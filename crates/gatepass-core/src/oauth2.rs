@@ -186,7 +186,10 @@ fn parse(response: &Response) -> Result<Body> {
     }
     let json = Json::read(bytes).map_err(|why| not_json(&why, response))?;
     match json {
-        Json::Object(_) => Ok(Body { json, html: is_html(response) }),
+        Json::Object(_) => {
+            let warnings = is_html(response).then_some("the answer calls itself a web page");
+            Ok(Body::of(json, warnings.into_iter().collect()))
+        }
         _ => Err(Error::protocol("the answer is not an object")),
     }
 }
@@ -216,21 +219,25 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
 /// The JSON object of an answer. `Debug` shows nothing of it.
 pub struct Body {
     json: Json,
-    html: bool,
+    warnings: Vec<&'static str>,
 }
 
 impl Body {
+    pub(crate) fn of(json: Json, warnings: Vec<&'static str>) -> Self {
+        Self { json, warnings }
+    }
+
     /// Begins the token at `pointer` (`/access_token`), with what RFC 6749 section 5.1 puts beside
     /// it: `token_type` (required, any case), `expires_in`, `scope`, `refresh_token`, `id_token`.
     pub fn token(&self, pointer: &str, sent: SystemTime) -> Result<TokenBuilder> {
         let secret = self.secret(pointer)?;
         self.require_bearer()?;
-        Ok(Token::builder(secret, sent)
+        let token = Token::builder(secret, sent)
             .expires_in(self.seconds("/expires_in")?)
             .scope(self.text("/scope")?)
             .extra("refresh_token", self.optional_secret("/refresh_token"))
-            .extra("id_token", self.optional_secret("/id_token"))
-            .warning(self.html.then_some("the answer calls itself a web page")))
+            .extra("id_token", self.optional_secret("/id_token"));
+        Ok(self.warnings.iter().fold(token, |token, warning| token.warning(Some(warning))))
     }
 
     /// The secret at a path like `/result/token`.

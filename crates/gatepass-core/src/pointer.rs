@@ -9,7 +9,7 @@ use http::{HeaderMap, Uri};
 
 use crate::{
     ApiAnswer, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error, Exchange,
-    HttpSend, Provider, RefreshHints, Refusal, Request, Response, Result, Token,
+    HttpSend, Interactive, Provider, RefreshHints, Refusal, Request, Response, Result, Token,
 };
 
 macro_rules! pointers {
@@ -43,6 +43,10 @@ macro_rules! pointers {
 
             fn explain(&self, credential: &Credential, error: Error) -> Error {
                 (**self).explain(credential, error)
+            }
+
+            fn interactive(&self) -> Option<&dyn Interactive> {
+                (**self).interactive()
             }
 
             fn hints(&self) -> RefreshHints {

@@ -9,8 +9,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    Clock, Credential, Endpoint, Error, ErrorKind, HttpSend, Intake, RefreshHints, Request,
-    Response, Result, Token,
+    Clock, Credential, Endpoint, Error, ErrorKind, HttpSend, Intake, Interactive, RefreshHints,
+    Request, Response, Result, Token,
 };
 
 /// Code that knows one vendor.
@@ -54,6 +54,13 @@ pub trait Provider: fmt::Debug + Send + Sync {
     fn explain(&self, credential: &Credential, error: Error) -> Error {
         let _ = credential;
         error
+    }
+
+    /// How a person logs in, where this profile's grant needs one in a browser. Then
+    /// [`token_request`](Self::token_request) is an error of kind
+    /// [`LoginRequired`](ErrorKind::LoginRequired), such as [`Error::login_needed`] makes.
+    fn interactive(&self) -> Option<&dyn Interactive> {
+        None
     }
 
     /// What the vendor promises about its tokens.
@@ -156,7 +163,7 @@ impl<'a> Exchange<'a> {
         credential: &Credential,
         asked_scope: Option<&str>,
     ) -> Result<Token> {
-        token.admit(self.intake, credential, asked_scope)
+        self.intake.admit(token, credential, asked_scope)
     }
 }
 

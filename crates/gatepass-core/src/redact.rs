@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use crate::{Credential, encode};
 
 const SHOWN: usize = 200;
-const MARK: &str = "[redacted]";
+pub(crate) const MARK: &str = "[redacted]";
 
 /// A vendor's words as they may be shown: RFC 6749's characters for `error_description`, at most
 /// 200 of them, and nothing that looks like a token.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Endpoint, Error, FieldKind, ProviderInfo, Result};
+use crate::{Endpoint, Error, Field, FieldKind, ProviderInfo, RedirectUri, Result};
 
 /// A profile's texts, by field name. Never a secret.
 ///
@@ -92,6 +92,11 @@ impl Settings {
         address.map_err(|error| in_field(error, field))
     }
 
+    /// The redirect URI in a field; `Config` if there is none or it is none.
+    pub fn redirect_uri(&self, field: &str) -> Result<RedirectUri> {
+        RedirectUri::parse(self.text(field)?).map_err(|error| in_field(error, field))
+    }
+
     /// Checks names, choices and required fields against a provider's facts.
     pub(crate) fn check(&self, info: &ProviderInfo) -> Result<()> {
         let named = |error: Error| error.with_provider(info.id);
@@ -113,7 +118,8 @@ impl Settings {
                 return Err(named(unknown_choice(name, choices.iter().copied())));
             }
         }
-        for field in info.fields.iter().filter(|field| field.required && !field.is_secret()) {
+        let required = |field: &&Field| info.requires(field, self) && !field.is_secret();
+        for field in info.fields.iter().filter(required) {
             let replaced = match field.unless {
                 Some("base_url") => self.base_url.is_some(),
                 Some(other) => self.texts.contains_key(other),

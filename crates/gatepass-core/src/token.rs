@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::http::sensitive;
 use crate::oauth2::Lifetime;
 use crate::token::compact::{Life, moment, nanos};
+pub(crate) use crate::token::text::jwt_claims;
 use crate::token::text::{check, is_b64token, jwt_exp};
 use crate::{Credential, Error, Result, Secret};
 
@@ -106,6 +107,19 @@ impl Intake {
     pub fn with_lifetime(mut self, lifetime: Option<Duration>) -> Self {
         self.lifetime = lifetime;
         self
+    }
+
+    /// Checks a token before it is used: its characters, that it is not the credential itself,
+    /// its scope; and gives it the profile's `lifetime` where the vendor said none.
+    ///
+    /// `UnsafeToken` or, for a scope that is required and narrower, `Config`.
+    pub fn admit(
+        &self,
+        token: Token,
+        credential: &Credential,
+        asked_scope: Option<&str>,
+    ) -> Result<Token> {
+        token.admit(self, credential, asked_scope)
     }
 }
 
@@ -211,7 +225,7 @@ impl Token {
     }
 
     /// Asks of a token what `intake` wants; called by every exchange.
-    pub(crate) fn admit(
+    fn admit(
         self,
         intake: &Intake,
         credential: &Credential,

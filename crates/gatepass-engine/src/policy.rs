@@ -27,6 +27,10 @@ impl Moment {
         Self { wall: clock.wall(), boot: clock.boot() }
     }
 
+    pub(crate) fn wall(self) -> SystemTime {
+        self.wall
+    }
+
     /// Time since `earlier`, by the clock that never goes back.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.boot.saturating_sub(earlier.boot)

@@ -29,8 +29,9 @@ pub use self::facts::{
     info_is_complete, the_example_profile_builds,
 };
 pub use self::requests::{
-    headers_with_a_secret_are_sensitive, no_secret_is_in_the_url,
-    requests_go_by_https_where_nothing_else_is_said, requests_go_to_the_base_url_alone,
+    a_login_begins_at_the_base_url_without_a_secret, headers_with_a_secret_are_sensitive,
+    no_secret_is_in_the_url, requests_go_by_https_where_nothing_else_is_said,
+    requests_go_to_the_base_url_alone,
 };
 pub use self::secrets::{
     nothing_printed_shows_a_secret, the_token_goes_into_sensitive_headers_alone,
@@ -55,6 +56,7 @@ macro_rules! __for_each_check {
                 requests_go_by_https_where_nothing_else_is_said
                 no_secret_is_in_the_url
                 headers_with_a_secret_are_sensitive
+                a_login_begins_at_the_base_url_without_a_secret
                 fixtures_read_as_their_names_say
                 a_503_without_a_body_is_unavailable
                 a_web_page_is_no_token_answer

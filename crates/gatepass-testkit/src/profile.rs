@@ -19,7 +19,7 @@ impl Profile {
             .filter(|field| field.is_secret())
             .map(|field| canary(field.name))
             .collect();
-        let settings = settings(info.fields.iter().filter(|field| field.required));
+        let settings = settings(required(info));
         let credential = credential(info, &canaries, "");
         Self { settings, credential, canaries }
     }
@@ -44,7 +44,7 @@ impl Profile {
 /// alone and one with all, since a choice may need a field that is optional otherwise.
 pub(crate) fn variants(info: &ProviderInfo) -> Vec<(String, [Settings; 2])> {
     let all = info.fields.iter().filter(|field| !is_choice(field));
-    let both = [settings(info.fields.iter().filter(|field| field.required)), settings(all)];
+    let both = [settings(required(info)), settings(all)];
     let mut variants = vec![(String::from("the example"), both.clone())];
     let mut add = |name: &str, value: &str| {
         let changed = both.clone().map(|settings| settings.with(name, value));
@@ -73,8 +73,14 @@ pub(crate) fn settings<'a>(fields: impl Iterator<Item = &'a Field>) -> Settings 
         .fold(Settings::new(), |settings, field| settings.with(field.name, made_up(field)))
 }
 
+/// The fields that a profile of nothing but defaults must have.
+pub(crate) fn required(info: &ProviderInfo) -> impl Iterator<Item = &'static Field> {
+    let nothing = Settings::new();
+    info.fields.iter().filter(move |field| info.requires(field, &nothing))
+}
+
 fn credential(info: &ProviderInfo, canaries: &[Canary], left_out: &str) -> Credential {
-    let texts = info.fields.iter().filter(|field| field.required && !field.is_secret());
+    let texts = required(info).filter(|field| !field.is_secret());
     let credential = texts
         .filter(|field| field.name != left_out)
         .fold(Credential::new(), |credential, field| {
@@ -100,6 +106,7 @@ fn is_choice(field: &Field) -> bool {
 fn made_up(field: &Field) -> String {
     match field.kind {
         FieldKind::Address => String::from("vendor.example.com"),
+        FieldKind::RedirectUri => String::from("http://127.0.0.1:0/callback"),
         FieldKind::Addresses => String::from("https://vendor.example.com"),
         FieldKind::Choice(choices) => choices.first().copied().unwrap_or_default().to_owned(),
         FieldKind::Flag => String::from("true"),

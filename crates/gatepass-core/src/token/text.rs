@@ -36,15 +36,20 @@ pub(super) fn is_b64token(text: &str) -> bool {
 
 /// The `exp` of a JWT. Its signature is not ours to check: `exp` may only shorten a life.
 pub(super) fn jwt_exp(token: &str) -> Option<SystemTime> {
+    let claims = jwt_claims(token)?;
+    let &[Json::Number(exp)] = claims.at("/exp").as_slice() else { return None };
+    // A time before 1970 has passed in any case; one past the year 9999 is never reached.
+    let exp = u64::try_from((*exp).clamp(0, 253_402_300_799)).ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
+}
+
+/// The claims of a JWT, which nobody has verified.
+pub(crate) fn jwt_claims(token: &str) -> Option<Json> {
     let mut parts = token.split('.');
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() {
         return None;
     }
     let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?);
-    let claims = Json::read(&claims).ok()?;
-    let &[Json::Number(exp)] = claims.at("/exp").as_slice() else { return None };
-    // A time before 1970 has passed in any case; one past the year 9999 is never reached.
-    let exp = u64::try_from((*exp).clamp(0, 253_402_300_799)).ok()?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
+    Json::read(&claims).ok()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use gatepass_core::{ErrorKind, Field, FieldKind, ProviderInfo, Result, Settings};
 
 use super::{no_leak, printed};
-use crate::profile::{Profile, base_url, settings, variants};
+use crate::profile::{Profile, base_url, required, settings, variants};
 use crate::{Canary, canary};
 
 /// The facts have an id, a title, a page, a line of help for each field, and nothing twice; the
@@ -47,6 +47,13 @@ pub fn info_is_complete(info: &ProviderInfo, _: &Path) {
             other == "base_url" || info.field(other).is_some(),
             "{id}: `{name}` is there unless `{other}` is, which is no field"
         );
+        if let Some((other, value)) = field.only_with {
+            let choices = info.field(other).map(|other| other.kind);
+            assert!(
+                matches!(choices, Some(FieldKind::Choice(choices)) if choices.contains(&value)),
+                "{id}: `{name}` goes with {other} = {value}, which is no choice"
+            );
+        }
     }
     let mut seen = BTreeSet::new();
     for environment in info.environments {
@@ -82,10 +89,9 @@ pub fn an_unknown_setting_is_refused_by_name(info: &ProviderInfo, _: &Path) {
 
 /// A profile without a required setting is `Config`, and the error names it.
 pub fn a_missing_setting_is_refused_by_name(info: &ProviderInfo, _: &Path) {
-    let is_wanted = |field: &&Field| field.required && !field.is_secret();
-    for left_out in info.fields.iter().filter(is_wanted) {
-        let others = info.fields.iter().filter(is_wanted);
-        let others = others.filter(|field| field.name != left_out.name);
+    let wanted = || required(info).filter(|field| !field.is_secret());
+    for left_out in wanted() {
+        let others = wanted().filter(|field| field.name != left_out.name);
         refused_by_name(info, info.provider(&settings(others)), left_out.name, &[]);
     }
 }
@@ -94,7 +100,7 @@ pub fn a_missing_setting_is_refused_by_name(info: &ProviderInfo, _: &Path) {
 pub fn a_missing_secret_is_refused_by_name(info: &ProviderInfo, _: &Path) {
     let profile = Profile::of(info);
     let provider = profile.provider(info);
-    for field in info.fields.iter().filter(|field| field.required) {
+    for field in required(info) {
         let credential = profile.credential_without(info, field.name);
         let request = provider.token_request(&credential);
         // A text may be a setting alone, of which the request needs no credential.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gatepass_core::ProviderInfo;
+use gatepass_core::{Attempt, Credential, ErrorKind, ProviderInfo, Settings};
 use http::Method;
 
 use super::{exchanged, no_leak, text_of, token_request};
@@ -52,5 +52,42 @@ pub fn headers_with_a_secret_are_sensitive(info: &ProviderInfo, _: &Path) {
             let where_ = format!("{what}: the header {name}, which is not marked sensitive,");
             no_leak(info, &where_, &text_of(value), &profile.canaries);
         }
+    }
+}
+
+/// A login begins below the profile's `base_url`, with a fresh `state` and without a secret, and
+/// needs none; meanwhile the token cannot be asked for.
+pub fn a_login_begins_at_the_base_url_without_a_secret(info: &ProviderInfo, _: &Path) {
+    let profile = Profile::of(info);
+    let person = info.fields.iter().filter(|field| !field.is_secret());
+    let person = person.fold(Credential::new(), |credential, field| {
+        credential
+            .with_text(field.name, profile.credential.optional_text(field.name).unwrap_or("x"))
+    });
+    for (what, [least, most]) in variants(info) {
+        let build =
+            |settings: &Settings| info.provider(&settings.clone().with_base_url(base_url()));
+        let Ok(provider) = build(&least).or_else(|_| build(&most)) else { continue };
+        let Some(interactive) = provider.interactive() else { continue };
+        let id = info.id;
+        let login = interactive
+            .authorization_request(&person)
+            .unwrap_or_else(|error| panic!("{id}: {what}: no login without a secret: {error:?}"));
+        let [one, other] = [[1; 48], [2; 48]].map(|random| login.url(&Attempt::new(random)));
+        assert!(
+            one.starts_with(&format!("{}/", base_url().as_str())),
+            "{id}: {what}: goes elsewhere"
+        );
+        for name in ["response_type", "client_id", "redirect_uri", "state"] {
+            assert!(one.contains(&format!("{name}=")), "{id}: {what}: there is no {name}");
+        }
+        assert_ne!(one, other, "{id}: {what}: two logins have the same state");
+        no_leak(info, "the URL of a login", &one, &profile.canaries);
+        let error = provider.token_request(&profile.credential).err();
+        assert_eq!(
+            error.map(|error| error.kind()),
+            Some(ErrorKind::LoginRequired),
+            "{id}: {what}: a token that a login brings is asked for"
+        );
     }
 }

@@ -1,0 +1,491 @@
+//! The browser's part of RFC 6749 section 4.2 (the implicit grant): what a person opens, and how
+//! what comes back is read. No I/O: whoever opens and listens is elsewhere.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Method;
+use percent_encoding::percent_decode;
+use subtle::ConstantTimeEq as _;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::json::Json;
+use crate::oauth2::Body;
+use crate::token::jwt_claims;
+use crate::{Credential, Endpoint, Error, RedirectUri, Request, Result, Secret, Token, redact};
+
+/// A provider whose grant needs a person in a browser.
+///
+/// The token cannot be asked for: a login brings it, and after its end another login is needed.
+pub trait Interactive: Send + Sync {
+    /// What the person's browser is to open (RFC 6749 section 4.2.1).
+    fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest>;
+
+    /// Reads what came with the redirect (RFC 6749 section 4.2.2), after its `state` was found to
+    /// be right. `sent` is when the login began: a life counts from there.
+    fn read_redirect(&self, answer: &Body, sent: SystemTime) -> Result<Token> {
+        answer.token("/access_token", sent)?.build()
+    }
+}
+
+/// The address that a login begins with.
+#[derive(Clone)]
+pub struct AuthorizationRequest {
+    endpoint: Endpoint,
+    client_id: String,
+    response_type: &'static str,
+    redirect_uri: RedirectUri,
+    scope: Option<String>,
+}
+
+impl AuthorizationRequest {
+    /// Asks `endpoint` for an access token by redirect (`response_type=token`).
+    pub fn implicit(
+        endpoint: Endpoint,
+        client_id: impl Into<String>,
+        redirect_uri: RedirectUri,
+    ) -> Self {
+        let client_id = client_id.into();
+        Self { endpoint, client_id, response_type: "token", redirect_uri, scope: None }
+    }
+
+    /// Asks for something else or more, such as `id_token token`.
+    pub fn response_type(mut self, response_type: &'static str) -> Self {
+        self.response_type = response_type;
+        self
+    }
+
+    /// Asks for a scope.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// Where the answer is sent.
+    pub fn redirect_uri(&self) -> &RedirectUri {
+        &self.redirect_uri
+    }
+
+    /// The same with the answer sent to another port of this machine, where that was registered
+    /// with port 0.
+    pub fn at_port(mut self, port: u16) -> Self {
+        if self.redirect_uri.port() == 0 {
+            self.redirect_uri = self.redirect_uri.with_port(port);
+        }
+        self
+    }
+
+    /// The whole address for one attempt. `redirect_uri` and `state` are always in it.
+    pub fn url(&self, attempt: &Attempt) -> String {
+        let nonce =
+            if self.has_id_token() { attempt.nonce.expose_secret() } else { Default::default() };
+        let url = self.endpoint.with_query(self.parameters());
+        let url = url.with_query([("state", attempt.state.expose_secret()), ("nonce", nonce)]);
+        url.as_str().to_owned()
+    }
+
+    /// What makes this request another one than others, as a request; it is never sent.
+    pub fn to_request(&self) -> Request {
+        Request::post(self.endpoint.with_query(self.parameters())).with_method(Method::GET)
+    }
+
+    fn parameters(&self) -> [(&str, &str); 4] {
+        [
+            ("response_type", self.response_type),
+            ("client_id", &self.client_id),
+            ("redirect_uri", self.redirect_uri.as_str()),
+            ("scope", self.scope.as_deref().unwrap_or_default()),
+        ]
+    }
+
+    fn has_id_token(&self) -> bool {
+        self.response_type.split(' ').any(|part| part == "id_token")
+    }
+}
+
+impl fmt::Debug for AuthorizationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("endpoint", &self.endpoint)
+            .field("response_type", &self.response_type)
+            .field("redirect_uri", &self.redirect_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One login: what tells its answer from every other (RFC 6749 section 10.12).
+///
+/// `Debug` shows nothing of it.
+pub struct Attempt {
+    state: Secret,
+    nonce: Secret,
+}
+
+impl Attempt {
+    /// An attempt marked by these bytes, which must come from the operating system's randomness
+    /// and be used once: 256 bits of `state`, 128 of `nonce`.
+    pub fn new(mut random: [u8; 48]) -> Self {
+        let (state, nonce) = random.split_at(32);
+        let text = |bytes: &[u8]| Secret::from(URL_SAFE_NO_PAD.encode(bytes));
+        let attempt = Self { state: text(state), nonce: text(nonce) };
+        random.zeroize();
+        attempt
+    }
+
+    /// Reads where the browser was sent: a whole address, or its query and fragment alone
+    /// (`?…#…`), or the bare fragment.
+    ///
+    /// Nothing is read before `state` is found to be this attempt's: `UnsafeToken` if it is not.
+    /// `Denied`, `Config` or `Unavailable` for what the vendor refuses (RFC 6749 section 4.2.2.1);
+    /// `Protocol` if there is nothing in it.
+    pub fn read(&self, request: &AuthorizationRequest, answer: &str) -> Result<Body> {
+        let answer = answer.trim();
+        if answer.len() > LONGEST {
+            return Err(Error::unsafe_token("the answer is longer than 64 KiB"));
+        }
+        let is_address = answer.contains("://") && !answer.starts_with(['?', '#']);
+        let (place, fragment) = answer.split_once('#').unwrap_or_else(|| match answer {
+            bare if !is_address && !bare.starts_with('?') => ("", bare),
+            address => (address, ""),
+        });
+        let (place, query) = place.split_once('?').unwrap_or((place, ""));
+        if is_address && !request.redirect_uri.is_reached_by(place) {
+            return Err(Error::unsafe_token("this address is not the login's redirect_uri")
+                .with_hint(format!(
+                    "copy the whole address of the page that the login ended at: it begins with {}",
+                    request.redirect_uri.as_str()
+                )));
+        }
+        let (in_query, in_fragment) = (pairs(query)?, pairs(fragment)?);
+        let names = ["access_token", "id_token", "error", "state"];
+        let is_answer = |pairs: &[Pair]| pairs.iter().any(|(name, _)| names.contains(&&**name));
+        if !is_answer(&in_query) && !is_answer(&in_fragment) {
+            return Err(Error::protocol("the redirect has no answer in it").with_hint(NOTHING));
+        }
+        let is_in_query = in_query.iter().any(|(name, _)| name.ends_with("_token"));
+        let pairs: Vec<Pair> = in_fragment.into_iter().chain(in_query).collect();
+        self.check_state(&pairs)?;
+        if let Some(error) = refusal(&pairs) {
+            return Err(error);
+        }
+        self.check_nonce(&pairs)?;
+        Ok(body(pairs, is_in_query))
+    }
+
+    fn check_state(&self, pairs: &[Pair]) -> Result<()> {
+        let mut states = pairs.iter().filter(|(name, _)| name == "state").map(|(_, value)| value);
+        let Some(first) = states.next() else {
+            return Err(Error::unsafe_token("the answer has no `state`: it may be anybody's")
+                .with_hint(
+                    "begin again; if it happens again, the vendor does not return `state`",
+                ));
+        };
+        if !is_equal(first, self.state.expose_secret()) || states.any(|other| other != first) {
+            return Err(Error::unsafe_token(
+                "the answer belongs to another login, or to an attack",
+            )
+            .with_hint("close the tabs of earlier logins and begin again"));
+        }
+        Ok(())
+    }
+
+    /// An id_token that says another login's nonce was not meant for this one (OpenID Connect
+    /// Core 1.0 section 3.2.2.11). Its signature is not ours to check.
+    fn check_nonce(&self, pairs: &[Pair]) -> Result<()> {
+        let token = pairs.iter().find(|(name, _)| name == "id_token");
+        let Some(claims) = token.and_then(|(_, token)| jwt_claims(token)) else { return Ok(()) };
+        match claims.at("/nonce").as_slice() {
+            [Json::Text(nonce)] if !is_equal(nonce, self.nonce.expose_secret()) => {
+                Err(Error::unsafe_token("the id_token belongs to another login, or to an attack")
+                    .with_hint("close the tabs of earlier logins and begin again"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Attempt")
+    }
+}
+
+type Pair = (String, Zeroizing<String>);
+
+const LONGEST: usize = 64 * 1024;
+
+/// What the vendors' own documents say about a redirect that brings nothing.
+const NOTHING: &str = "check redirect_uri and client_id in the profile, and in the vendor's \
+                       console that the implicit grant is allowed for this client";
+
+fn pairs(text: &str) -> Result<Vec<Pair>> {
+    let decoded = |part: &str| {
+        let spaced = Zeroizing::new(part.replace('+', " ").into_bytes());
+        let bytes = Zeroizing::new(percent_decode(&spaced).collect::<Vec<u8>>());
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+            Err(_) => Err(Error::protocol("the redirect's answer is not UTF-8")),
+        }
+    };
+    let parts = text.split('&').filter(|part| !part.is_empty());
+    let read = parts.map(|part| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        Ok((decoded(name)?.to_string(), decoded(value)?))
+    });
+    read.collect()
+}
+
+/// Compares without telling by time how much is equal.
+fn is_equal(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
+}
+
+/// The vendor's refusal, if it is one (RFC 6749 section 4.2.2.1).
+fn refusal(pairs: &[Pair]) -> Option<Error> {
+    let find = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, v)| &**v);
+    let code = find("error").filter(|code| !code.is_empty())?;
+    let error = match code.as_str() {
+        "access_denied" => Error::denied("the login was denied")
+            .with_hint("run it again and choose Allow, or ask the vendor why it denies"),
+        "unauthorized_client" => {
+            Error::denied("this client may not log people in").with_hint(NOTHING)
+        }
+        "unsupported_response_type" => {
+            Error::config("the vendor does not do this grant").with_hint(NOTHING)
+        }
+        "invalid_scope" => Error::config("the scope is refused"),
+        "invalid_request" => {
+            Error::config("the vendor calls the request malformed").with_hint(NOTHING)
+        }
+        "temporarily_unavailable" | "server_error" => Error::unavailable("vendor fault"),
+        "login_required" | "interaction_required" | "consent_required" => {
+            Error::denied("the vendor wants the person to act")
+        }
+        _ => Error::denied("the vendor refused"),
+    };
+    let text = find("error_description").map_or("", String::as_str);
+    let is_secret = |(name, value): &&Pair| {
+        name.ends_with("_token") && !value.is_empty() && text.contains(value.as_str())
+    };
+    let text = if pairs.iter().any(|pair| is_secret(&pair)) { redact::MARK } else { text };
+    Some(error.with_vendor_code(code).with_vendor_text(text))
+}
+
+/// The parameters as the members of an answer, which are read as any other token answer's are.
+fn body(pairs: Vec<Pair>, is_in_query: bool) -> Body {
+    let mut warnings = Vec::new();
+    if is_in_query {
+        warnings.push(
+            "the vendor sent the token in the query of the address, where logs and histories keep \
+             it",
+        );
+    }
+    let (refresh, kept): (Vec<Pair>, Vec<Pair>) =
+        pairs.into_iter().partition(|(name, _)| name == "refresh_token");
+    if !refresh.is_empty() {
+        warnings.push("the vendor sent a refresh token in the address: it was thrown away");
+    }
+    let members = kept.into_iter().map(|(name, value)| (name, Json::Text(value)));
+    Body::of(Json::Object(members.collect()), warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ErrorKind, Expiry};
+
+    const STATE: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+
+    #[derive(Debug)]
+    struct Plain;
+
+    impl Interactive for Plain {
+        fn authorization_request(&self, _: &Credential) -> Result<AuthorizationRequest> {
+            Ok(request())
+        }
+    }
+
+    fn request() -> AuthorizationRequest {
+        let endpoint = Endpoint::parse("https://vendor.example.com/authorize").unwrap();
+        let redirect_uri = RedirectUri::parse("http://localhost/app/index.html").unwrap();
+        AuthorizationRequest::implicit(endpoint, "app 1", redirect_uri)
+    }
+
+    fn attempt() -> Attempt {
+        Attempt::new([1; 48])
+    }
+
+    fn read(answer: &str) -> Result<Token> {
+        let body = attempt().read(&request(), &answer.replace("STATE", STATE))?;
+        Plain.read_redirect(&body, SystemTime::UNIX_EPOCH)
+    }
+
+    fn kind(answer: &str) -> ErrorKind {
+        read(answer).expect_err(answer).kind()
+    }
+
+    #[test]
+    fn the_url_always_has_redirect_uri_and_state() {
+        let url = request().url(&attempt());
+        let wanted = format!(
+            "https://vendor.example.com/authorize?response_type=token&client_id=app%201&\
+             redirect_uri=http%3A%2F%2Flocalhost%2Fapp%2Findex.html&state={STATE}"
+        );
+        assert_eq!(url, wanted);
+        let both = request().response_type("id_token token").scope("openid").url(&attempt());
+        assert!(both.contains("&scope=openid&state=") && both.contains("&nonce=AQEB"), "{both:?}");
+    }
+
+    #[test]
+    fn two_attempts_share_nothing() {
+        let other = Attempt::new([2; 48]);
+        let url = request().url(&other);
+        assert!(!url.contains(STATE));
+        assert_eq!(format!("{other:?}"), "Attempt");
+        assert_eq!(request().to_request().endpoint(), request().to_request().endpoint());
+        assert!(!request().to_request().endpoint().as_str().contains("state"));
+    }
+
+    #[test]
+    fn only_a_port_registered_as_any_is_replaced() {
+        assert_eq!(request().at_port(4711).redirect_uri().port(), 80);
+        let redirect_uri = RedirectUri::parse("http://127.0.0.1:0/cb").unwrap();
+        let any = AuthorizationRequest { redirect_uri, ..request() }.at_port(4711);
+        assert!(any.url(&attempt()).contains("redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fcb"));
+    }
+
+    #[test]
+    fn an_answer_is_read_from_wherever_it_stands() {
+        let answer = "access_token=abc-1&token_type=bearer&expires_in=3599&state=STATE";
+        for whole in [
+            format!("http://localhost/app/index.html#{answer}"),
+            format!("  http://LOCALHOST:80/app/index.html?x=y#{answer}&unknown=1\n"),
+            format!("#{answer}"),
+            format!("?#{answer}"),
+            answer.to_owned(),
+        ] {
+            let token = read(&whole).expect(&whole);
+            assert_eq!(token.expose_secret(), "abc-1");
+            assert_eq!(token.lifetime(), Duration::from_secs(3599));
+            assert_eq!(token.warnings().count(), 0);
+        }
+        let odd = read(&format!("?{answer}&refresh_token=r-1")).unwrap();
+        assert_eq!(odd.warnings().count(), 2, "{:?}", odd.warnings().collect::<Vec<_>>());
+        assert!(odd.extra("refresh_token").is_none());
+        let short = read("#access_token=abc&token_type=Bearer&state=STATE").unwrap();
+        assert_eq!(short.expiry(), Expiry::Assumed);
+    }
+
+    #[test]
+    fn nothing_is_read_before_the_state_is_right() {
+        for answer in [
+            "#access_token=abc&token_type=Bearer",
+            "#access_token=abc&token_type=Bearer&state=",
+            "#access_token=abc&token_type=Bearer&state=AQEB",
+            "#access_token=abc&token_type=Bearer&state=STATEX",
+            "#access_token=abc&token_type=Bearer&state=STATE&state=other",
+            "#error=access_denied",
+            "#error=access_denied&state=other",
+            "?error=access_denied&state=other#state=STATE",
+        ] {
+            assert_eq!(kind(answer), ErrorKind::UnsafeToken, "{answer}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_place_is_not_read() {
+        let answer = "access_token=abc&token_type=Bearer&state=STATE";
+        for place in ["http://localhost/app/", "https://localhost/app/index.html", "x://y"] {
+            assert_eq!(kind(&format!("{place}#{answer}")), ErrorKind::UnsafeToken, "{place}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_read_from_fragment_and_query() {
+        for (code, wanted) in [
+            ("access_denied", ErrorKind::Denied),
+            ("unauthorized_client", ErrorKind::Denied),
+            ("unsupported_response_type", ErrorKind::Config),
+            ("invalid_scope", ErrorKind::Config),
+            ("invalid_request", ErrorKind::Config),
+            ("server_error", ErrorKind::Unavailable),
+            ("temporarily_unavailable", ErrorKind::Unavailable),
+            ("something_else", ErrorKind::Denied),
+        ] {
+            for mark in ["#", "?"] {
+                let answer = format!("{mark}error={code}&error_description=No+way&state=STATE");
+                let error = read(&answer).unwrap_err();
+                assert_eq!((error.kind(), error.vendor_code()), (wanted, Some(code)));
+                assert_eq!(error.vendor_text(), Some("No way"));
+            }
+        }
+        let both = "#error=access_denied&error_description=for+abc1234&access_token=abc1234&\
+                    state=STATE";
+        assert!(!read(both).unwrap_err().to_string().contains("abc1234"));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_with_the_vendors_own_tip() {
+        for answer in ["", "#", "?", "#x=y", "http://localhost/app/index.html", "?code=1"] {
+            let error = read(answer).expect_err(answer);
+            assert_eq!(error.kind(), ErrorKind::Protocol, "{answer}");
+            let hint = error.hint().unwrap();
+            assert!(hint.contains("redirect_uri") && hint.contains("implicit grant"), "{hint}");
+        }
+    }
+
+    #[test]
+    fn an_answer_no_token_can_be_made_of_is_refused() {
+        for (answer, wanted) in [
+            ("#access_token=abc&state=STATE", ErrorKind::Protocol),
+            ("#access_token=abc&token_type=mac&state=STATE", ErrorKind::Protocol),
+            ("#access_token=&token_type=Bearer&state=STATE", ErrorKind::UnsafeToken),
+            ("#access_token=a%0Ab&token_type=Bearer&state=STATE", ErrorKind::UnsafeToken),
+            (
+                "#access_token=a&access_token=b&token_type=Bearer&state=STATE",
+                ErrorKind::UnsafeToken,
+            ),
+            (
+                "?access_token=a#access_token=b&token_type=Bearer&state=STATE",
+                ErrorKind::UnsafeToken,
+            ),
+            ("#access_token=%FF&token_type=Bearer&state=STATE", ErrorKind::Protocol),
+            ("#access_token=abc&token_type=Bearer&expires_in=0&state=STATE", ErrorKind::Protocol),
+        ] {
+            assert_eq!(kind(answer), wanted, "{answer}");
+        }
+        let long = format!("#access_token=a&state=STATE&x={}", "y".repeat(LONGEST));
+        assert_eq!(kind(&long), ErrorKind::UnsafeToken);
+    }
+
+    #[test]
+    fn an_id_token_of_another_login_is_refused() {
+        let id_token = |claims: &str| {
+            let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+            format!("{}.{}.{}", part("{}"), part(claims), part("x"))
+        };
+        let answer = |claims: &str| {
+            let id_token = id_token(claims);
+            read(&format!("#access_token=a&id_token={id_token}&token_type=Bearer&state=STATE"))
+        };
+        assert!(answer("{\"nonce\":\"AQEBAQEBAQEBAQEBAQEBAQ\"}").is_ok());
+        assert!(answer("{}").is_ok());
+        let error = answer("{\"nonce\":\"other\"}").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnsafeToken);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_or_speak_of_it(text in "[?#]?[ -~\u{80}-\u{ff}]{0,80}") {
+            if let Err(error) = read(&format!("{text}&access_token=CNRYcanary&expires_in=CNRYx")) {
+                prop_assert!(!format!("{error:?}").contains("CNRY"), "{:?}", error);
+            }
+        }
+    }
+}
