@@ -1,4 +1,5 @@
-//! Cisco API tokens: the client credentials grant of RFC 6749 section 4.4.
+//! Cisco API tokens: the client credentials grant of RFC 6749 section 4.4, and the implicit grant
+//! of section 4.2 for a person in a browser.
 //!
 //! Cisco has two token services. `cloudsso` (PingFederate) is the older one and the default here;
 //! `id` (Okta) is where clients registered since 2023 live. A client of one is unknown to the
@@ -20,8 +21,9 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, BasicEncoding, Credential, Endpoint, Error, Field, Provider, ProviderInfo, Refusal,
-    Request, Response, Result, Token, register,
+    ApiAnswer, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, Field,
+    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Refusal, Request, Response,
+    Result, Token, register,
 };
 
 use crate::settings::Settings;
@@ -37,7 +39,15 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
     ])
     .fields(&[
         Field::text("client_id", "the key of your application in the API console"),
-        Field::secret("client_secret", "the client secret of the same application"),
+        Field::choice(
+            "grant",
+            &["client_credentials", "implicit"],
+            "how the token is asked for; implicit: a person logs in, at cloudsso only",
+        ),
+        Field::secret("client_secret", "the client secret of the same application")
+            .only_with("grant", "client_credentials"),
+        Field::redirect_uri("redirect_uri", "the application's redirect URI, as registered")
+            .only_with("grant", "implicit"),
         Field::choice(
             "client_auth",
             &["form", "basic", "query"],
@@ -48,7 +58,6 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
             &["form", "raw"],
             "how id and secret are written with client_auth = \"basic\"",
         ),
-        Field::choice("grant", &["client_credentials"], "how the token is asked for"),
     ])
     .build(|profile| Ok(Box::new(Cisco { settings: Settings::read(profile)? })));
 register!(INFO);
@@ -88,6 +97,13 @@ impl Cisco {
         self.settings.basic_encoding = encoding;
         self
     }
+
+    /// Chooses the implicit grant: a person logs in with a browser, which then comes to this
+    /// address. It exists at [`Environment::Cloudsso`] only.
+    pub fn implicit(mut self, redirect_uri: RedirectUri) -> Self {
+        self.settings.implicit = Some(redirect_uri);
+        self
+    }
 }
 
 impl Provider for Cisco {
@@ -107,12 +123,29 @@ impl Provider for Cisco {
         wire::explain(&self.settings, credential, error)
     }
 
+    fn interactive(&self) -> Option<&dyn Interactive> {
+        self.settings.implicit.is_some().then_some(self)
+    }
+
+    fn hints(&self) -> RefreshHints {
+        match self.settings.implicit {
+            Some(_) => RefreshHints::new().same_token_until_end(),
+            None => RefreshHints::new(),
+        }
+    }
+
     fn api(&self) -> Option<Endpoint> {
         self.settings.api().ok()
     }
 
     fn probe(&self, _: &Credential) -> Result<Option<String>> {
         Ok(Some(String::from("/hello")))
+    }
+}
+
+impl Interactive for Cisco {
+    fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest> {
+        wire::authorization_request(&self.settings, credential)
     }
 }
 

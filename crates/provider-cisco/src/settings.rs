@@ -1,6 +1,6 @@
 //! What a profile of Cisco says besides its secret, with its defaults.
 
-use gatepass_core::{BasicEncoding, Endpoint, Result};
+use gatepass_core::{BasicEncoding, Endpoint, Error, RedirectUri, Result};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -8,6 +8,8 @@ pub(crate) struct Settings {
     pub(crate) base_url: Option<Endpoint>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) basic_encoding: BasicEncoding,
+    /// Where the implicit grant's answer goes; without one the grant is client credentials.
+    pub(crate) implicit: Option<RedirectUri>,
 }
 
 /// One of Cisco's token services.
@@ -37,11 +39,18 @@ pub enum ClientAuth {
 
 impl Settings {
     pub(crate) fn read(profile: &gatepass_core::Settings) -> Result<Self> {
+        let is_implicit =
+            profile.choice("grant", &[("client_credentials", false), ("implicit", true)])?;
+        let environment = profile.choice(
+            "environment",
+            &[("cloudsso", Environment::Cloudsso), ("id", Environment::Id)],
+        )?;
+        if is_implicit && environment == Environment::Id {
+            return Err(Error::config("`grant`: id.cisco.com has no implicit grant")
+                .with_hint("use grant = \"client_credentials\", or environment = \"cloudsso\""));
+        }
         Ok(Self {
-            environment: profile.choice(
-                "environment",
-                &[("cloudsso", Environment::Cloudsso), ("id", Environment::Id)],
-            )?,
+            environment,
             base_url: profile.base_url().cloned(),
             client_auth: profile.choice(
                 "client_auth",
@@ -55,6 +64,7 @@ impl Settings {
                 "basic_encoding",
                 &[("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)],
             )?,
+            implicit: is_implicit.then(|| profile.redirect_uri("redirect_uri")).transpose()?,
         })
     }
 
@@ -65,6 +75,11 @@ impl Settings {
             }
             Environment::Id => self.at("https://id.cisco.com")?.join("/oauth2/default/v1/token"),
         }
+    }
+
+    /// The old token service's: the new one has no implicit grant.
+    pub(crate) fn authorization_endpoint(&self) -> Result<Endpoint> {
+        self.at("https://cloudsso.cisco.com")?.join("/as/authorization.oauth2")
     }
 
     pub(crate) fn api(&self) -> Result<Endpoint> {

@@ -3,12 +3,16 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, Credential, Error, ErrorKind, Refusal, Request, Response, Result, Token, oauth2,
+    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Refusal, Request, Response,
+    Result, Token, oauth2,
 };
 
 use crate::settings::{ClientAuth, Environment, Settings};
 
 pub(crate) fn request(settings: &Settings, credential: &Credential) -> Result<Request> {
+    if settings.implicit.is_some() {
+        return Err(Error::login_needed());
+    }
     let request = Request::post(settings.token_endpoint()?);
     let id = credential.text("client_id")?;
     let secret = credential.secret("client_secret")?;
@@ -18,6 +22,18 @@ pub(crate) fn request(settings: &Settings, credential: &Credential) -> Result<Re
         ClientAuth::Basic => request.form([GRANT]).basic(id, secret, settings.basic_encoding),
         ClientAuth::Query => Ok(request.form([]).secret_query(all)),
     }
+}
+
+/// <https://docs.pingidentity.com/r/en-us/developer/zvn1601508083660>
+pub(crate) fn authorization_request(
+    settings: &Settings,
+    credential: &Credential,
+) -> Result<AuthorizationRequest> {
+    let Some(redirect_uri) = settings.implicit.clone() else {
+        return Err(Error::config("this grant needs no login"));
+    };
+    let endpoint = settings.authorization_endpoint()?;
+    Ok(AuthorizationRequest::implicit(endpoint, credential.text("client_id")?, redirect_uri))
 }
 
 pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
@@ -79,7 +95,9 @@ const NOT_AUTHORIZED: &[u8] = b"<h1>Not Authorized</h1>";
 mod tests {
     use std::time::Duration;
 
-    use gatepass_core::{BasicEncoding, Endpoint, Exchange, Intake, Provider};
+    use gatepass_core::{
+        Attempt, BasicEncoding, Endpoint, Exchange, Intake, Provider, RedirectUri,
+    };
     use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock, block_on};
     use proptest::prelude::*;
 
@@ -140,6 +158,30 @@ mod tests {
             assert!(request.headers()["authorization"].is_sensitive());
             assert_eq!(body(&request), "grant_type=client_credentials");
         }
+    }
+
+    #[test]
+    fn a_login_begins_at_the_old_service_and_needs_no_secret() {
+        let redirect_uri = RedirectUri::parse("http://localhost/app/index.html").unwrap();
+        let cisco = crate::Cisco::new().implicit(redirect_uri);
+        let person = Credential::new().with_text("client_id", "app-1");
+        let login = cisco.interactive().unwrap().authorization_request(&person).unwrap();
+        let url = login.url(&Attempt::new([1; 48]));
+        let wanted = "https://cloudsso.cisco.com/as/authorization.oauth2?response_type=token&\
+                      client_id=app-1&redirect_uri=http%3A%2F%2Flocalhost%2Fapp%2Findex.html&state=";
+        assert!(url.starts_with(wanted), "{url:?}");
+        assert_eq!(cisco.token_request(&person).unwrap_err().kind(), ErrorKind::LoginRequired);
+        assert!(crate::Cisco::new().interactive().is_none());
+    }
+
+    #[test]
+    fn the_new_service_has_no_implicit_grant() {
+        let profile = gatepass_core::Settings::new()
+            .with("environment", "id")
+            .with("grant", "implicit")
+            .with("redirect_uri", "http://localhost/x");
+        let error = Settings::read(&profile).unwrap_err();
+        assert!(error.to_string().contains("id.cisco.com"), "{error}");
     }
 
     #[test]

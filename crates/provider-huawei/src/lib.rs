@@ -1,5 +1,6 @@
 //! Huawei OneAccess API tokens, and those of BambooCloud's EIAM, which is the same service: the
-//! client credentials grant of RFC 6749 section 4.4 at the tenant's own domain.
+//! client credentials grant of RFC 6749 section 4.4 at the tenant's own domain, and the implicit
+//! grant of section 4.2 for a person in a browser.
 //!
 //! ```
 //! use gatepass_core::{Credential, Provider};
@@ -20,8 +21,9 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, BasicEncoding, Credential, Endpoint, Error, Field, Provider, ProviderInfo,
-    RefreshHints, Refusal, Request, Response, Result, Token, register,
+    ApiAnswer, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, Field,
+    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Refusal, Request, Response,
+    Result, Token, oauth2, register,
 };
 
 use crate::settings::Settings;
@@ -36,7 +38,15 @@ pub const INFO: ProviderInfo = ProviderInfo::new("huawei", "Huawei OneAccess")
         Field::address("domain", "the user access domain, such as acme.huaweioneaccess.com")
             .unless("base_url"),
         Field::text("client_id", "the ClientId of the application's API authentication"),
-        Field::secret("client_secret", "the ClientSecret of the same application"),
+        Field::choice(
+            "grant",
+            &["client_credentials", "implicit"],
+            "how the token is asked for; implicit: a person logs in",
+        ),
+        Field::secret("client_secret", "the ClientSecret of the same application")
+            .only_with("grant", "client_credentials"),
+        Field::redirect_uri("redirect_uri", "the application's redirect URI, as registered")
+            .only_with("grant", "implicit"),
         Field::choice("client_auth", &["form", "basic"], "where id and secret go"),
         Field::choice(
             "basic_encoding",
@@ -88,6 +98,13 @@ impl Huawei {
         self.settings.use_token = use_token;
         self
     }
+
+    /// Chooses the implicit grant: a person logs in with a browser, which then comes to this
+    /// address.
+    pub fn implicit(mut self, redirect_uri: RedirectUri) -> Self {
+        self.settings.implicit = Some(redirect_uri);
+        self
+    }
 }
 
 impl Provider for Huawei {
@@ -107,6 +124,10 @@ impl Provider for Huawei {
         wire::explain(&self.settings, credential, error)
     }
 
+    fn interactive(&self) -> Option<&dyn Interactive> {
+        self.settings.implicit.is_some().then_some(self)
+    }
+
     fn hints(&self) -> RefreshHints {
         RefreshHints::new().same_token_until_end()
     }
@@ -117,6 +138,16 @@ impl Provider for Huawei {
 
     fn probe(&self, _: &Credential) -> Result<Option<String>> {
         Ok(Some(String::from("/api/v2/tenant/users?org_id=&offset=0&limit=10")))
+    }
+}
+
+impl Interactive for Huawei {
+    fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest> {
+        wire::authorization_request(&self.settings, credential)
+    }
+
+    fn read_redirect(&self, answer: &oauth2::Body, sent: SystemTime) -> Result<Token> {
+        wire::chosen(&self.settings, answer, sent)
     }
 }
 

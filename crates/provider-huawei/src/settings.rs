@@ -1,6 +1,6 @@
 //! What a profile of Huawei OneAccess says besides its secret, with its defaults.
 
-use gatepass_core::{BasicEncoding, Endpoint, Result};
+use gatepass_core::{BasicEncoding, Endpoint, RedirectUri, Result};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -8,6 +8,8 @@ pub(crate) struct Settings {
     pub(crate) client_auth: ClientAuth,
     pub(crate) basic_encoding: BasicEncoding,
     pub(crate) use_token: UseToken,
+    /// Where the implicit grant's answer goes; without one the grant is client credentials.
+    pub(crate) implicit: Option<RedirectUri>,
 }
 
 /// Where client id and secret go.
@@ -34,6 +36,8 @@ pub enum UseToken {
 
 impl Settings {
     pub(crate) fn read(profile: &gatepass_core::Settings) -> Result<Self> {
+        let is_implicit =
+            profile.choice("grant", &[("client_credentials", false), ("implicit", true)])?;
         Ok(Self {
             base: profile.base_or_host("domain")?,
             client_auth: profile.choice(
@@ -48,6 +52,7 @@ impl Settings {
                 "use_token",
                 &[("access_token", UseToken::AccessToken), ("id_token", UseToken::IdToken)],
             )?,
+            implicit: is_implicit.then(|| profile.redirect_uri("redirect_uri")).transpose()?,
         })
     }
 }

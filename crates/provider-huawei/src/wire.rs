@@ -3,12 +3,16 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, Credential, Error, ErrorKind, Refusal, Request, Response, Result, Token, oauth2,
+    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Refusal, Request, Response,
+    Result, Token, oauth2,
 };
 
 use crate::settings::{ClientAuth, Settings, UseToken};
 
 pub(crate) fn request(settings: &Settings, credential: &Credential) -> Result<Request> {
+    if settings.implicit.is_some() {
+        return Err(Error::login_needed());
+    }
     let request = Request::post(settings.base.join("/api/v2/tenant/token")?);
     let id = credential.text("client_id")?;
     let secret = credential.secret("client_secret")?;
@@ -21,9 +25,27 @@ pub(crate) fn request(settings: &Settings, credential: &Credential) -> Result<Re
     }
 }
 
+/// <https://support.huaweicloud.com/api-oneaccess/IssueOIDCImplicitAuthCode.html>
+pub(crate) fn authorization_request(
+    settings: &Settings,
+    credential: &Credential,
+) -> Result<AuthorizationRequest> {
+    let Some(redirect_uri) = settings.implicit.clone() else {
+        return Err(Error::config("this grant needs no login"));
+    };
+    let endpoint = settings.base.join("/api/v1/oauth2/authorize")?;
+    let login =
+        AuthorizationRequest::implicit(endpoint, credential.text("client_id")?, redirect_uri);
+    Ok(login.response_type("id_token token").scope("openid"))
+}
+
 /// `expires_in` is what is left of a life that may have begun with an earlier request.
 pub(crate) fn token(settings: &Settings, response: &Response, sent: SystemTime) -> Result<Token> {
-    let body = oauth2::read_json(response, sent)?;
+    chosen(settings, &oauth2::read_json(response, sent)?, sent)
+}
+
+/// The part of the answer that the profile wants as its token.
+pub(crate) fn chosen(settings: &Settings, body: &oauth2::Body, sent: SystemTime) -> Result<Token> {
     match settings.use_token {
         UseToken::AccessToken => body.token("/access_token", sent)?.build(),
         UseToken::IdToken => {
@@ -68,7 +90,7 @@ const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 mod tests {
     use std::time::Duration;
 
-    use gatepass_core::{BasicEncoding, Endpoint, Expiry};
+    use gatepass_core::{Attempt, BasicEncoding, Endpoint, Expiry, Provider as _, RedirectUri};
     use proptest::prelude::*;
 
     use super::*;
@@ -103,6 +125,29 @@ mod tests {
         assert_eq!(request.endpoint().as_str(), url);
         let form = "grant_type=client_credentials&client_id=app-1&client_secret=s%2Fe%2Bc";
         assert_eq!(body(&request), form);
+    }
+
+    #[test]
+    fn a_login_asks_for_both_tokens_and_takes_the_chosen_one() {
+        let redirect_uri = RedirectUri::parse("http://127.0.0.1:8400/cb").unwrap();
+        let iam = crate::Huawei::new("acme.huaweioneaccess.com").unwrap().implicit(redirect_uri);
+        let person = Credential::new().with_text("client_id", "app-1");
+        let (attempt, sent) = (Attempt::new([1; 48]), SystemTime::UNIX_EPOCH);
+        for (use_token, wanted) in [(UseToken::AccessToken, "a-1"), (UseToken::IdToken, "i-1")] {
+            let iam = iam.clone().use_token(use_token);
+            let interactive = iam.interactive().unwrap();
+            let login = interactive.authorization_request(&person).unwrap();
+            let url = login.url(&attempt);
+            let begin = "https://acme.huaweioneaccess.com/api/v1/oauth2/authorize?\
+                         response_type=id_token%20token&client_id=app-1&";
+            assert!(url.starts_with(begin) && url.contains("&scope=openid&"), "{url:?}");
+            let state = url.split("&state=").nth(1).unwrap().split('&').next().unwrap();
+            let answer = format!("#access_token=a-1&token_type=Bearer&id_token=i-1&state={state}");
+            let body = attempt.read(&login, &answer).unwrap();
+            let token = interactive.read_redirect(&body, sent).unwrap();
+            assert_eq!(token.expose_secret(), wanted);
+        }
+        assert_eq!(iam.token_request(&person).unwrap_err().kind(), ErrorKind::LoginRequired);
     }
 
     #[test]
