@@ -9,6 +9,7 @@ use crate::authorize::Reach;
 use crate::cache::Cache;
 use crate::clock::Time;
 use crate::exchange::Identity;
+use crate::login::Brought;
 use crate::{SystemClock, TokenSource, TokenStore};
 
 /// How long a whole exchange may take.
@@ -38,6 +39,7 @@ impl TokenSourceBuilder {
             keep_warm: false,
             store: None,
             persist: None,
+            brought: Brought::default(),
             seed: None,
         };
         Self { identity }

@@ -367,8 +367,10 @@ impl Cache {
             return;
         }
         self.held.store(None);
-        // A store may have it still.
-        state.last_refused = self.identity.store().map(|_| token.clone());
+        // A store, or the last login, may have it still.
+        let is_interactive = || self.identity.provider.interactive().is_some();
+        let may_return = self.identity.store().is_some() || is_interactive();
+        state.last_refused = may_return.then(|| token.clone());
         if state.current.is_some() {
             state.refusals += 1;
             state.refused = Some(token.clone());
@@ -382,6 +384,7 @@ impl Cache {
         let mut state = self.state();
         state.is_closed = true;
         (state.refused, state.last_refused) = (None, None);
+        self.identity.brought.clear();
         self.held.store(None);
         if let Some(task) = state.warming.take() {
             task.abort();

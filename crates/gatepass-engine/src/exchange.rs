@@ -17,6 +17,7 @@ use crate::authorize::Reach;
 use crate::budget::Budget;
 use crate::clock::Time;
 use crate::glance::Glance;
+use crate::login::Brought;
 use crate::policy::{Life, Moment, Phase};
 use crate::rest::{Rest, is_refusal};
 use crate::rt::sleep;
@@ -40,6 +41,7 @@ pub(crate) struct Identity {
     pub(crate) store: Option<Arc<dyn TokenStore>>,
     /// Whether tokens may be kept in a store; unsaid, the vendor's hints decide.
     pub(crate) persist: Option<bool>,
+    pub(crate) brought: Brought,
     /// Where chance begins; from the system unless a test says otherwise.
     pub(crate) seed: Option<u64>,
 }
@@ -144,6 +146,9 @@ impl Identity {
         begin: impl FnMut() + Send,
     ) -> Result<Held, Failure> {
         let credential = self.read_credential().await?;
+        if self.provider.interactive().is_some() {
+            return self.take_login(credential, ask).await;
+        }
         let fingerprint = Fingerprint::of(&credential);
         if let Some(rest) = &ask.rest
             && rest.refused == Some(fingerprint)

@@ -45,6 +45,7 @@ mod exchange;
 mod fixed;
 mod flight;
 mod glance;
+mod login;
 mod measure;
 mod policy;
 mod pool;
@@ -63,6 +64,7 @@ pub mod wrong;
 
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;
+pub use crate::login::Login;
 pub use crate::pool::{PoolStatus, TokenPool, TokenPoolBuilder};
 pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};

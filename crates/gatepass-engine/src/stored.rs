@@ -61,8 +61,11 @@ impl Identity {
 
     /// The place of this identity's token: whatever shapes the request or what is made of the
     /// answer makes it another place.
-    fn store_key(&self, credential: &Credential) -> Result<StoreKey> {
-        let request = self.provider.token_request(credential)?;
+    pub(crate) fn store_key(&self, credential: &Credential) -> Result<StoreKey> {
+        let request = match self.provider.interactive() {
+            Some(interactive) => interactive.authorization_request(credential)?.to_request(),
+            None => self.provider.token_request(credential)?,
+        };
         let profile = self.name.as_deref().unwrap_or_default();
         // A provider's Debug shows its settings and no secret.
         let settings = format!("{:?} {:?}", self.provider, self.intake);
@@ -70,7 +73,7 @@ impl Identity {
     }
 
     /// What the store has that will do for this flight.
-    async fn find(
+    pub(crate) async fn find(
         &self,
         store: &dyn TokenStore,
         key: &StoreKey,
@@ -101,6 +104,20 @@ impl Identity {
                 self.warn_of_store(&error);
                 None
             }
+        }
+    }
+
+    /// Keeps what a login has brought.
+    pub(crate) async fn keep(&self, store: &dyn TokenStore, credential: &Credential, held: &Held) {
+        let Ok(key) = self.store_key(credential) else { return };
+        match store.lease(&key, self.timeout).await {
+            Ok(Some(lease)) => {
+                if let Err(error) = lease.save(&Record::Token(held.token.clone())).await {
+                    self.warn_of_store(&error);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => self.warn_of_store(&error),
         }
     }
 

@@ -29,6 +29,7 @@ mod engine {
     pub(crate) mod fixed;
     pub(crate) mod flight;
     pub(crate) mod glance;
+    pub(crate) mod login;
     pub(crate) mod measure;
     pub(crate) mod policy;
     pub(crate) mod rest;
@@ -53,8 +54,8 @@ use shuttle::{Config, FailurePersistence, Runner};
 use crate::builder::TokenSourceBuilder;
 use crate::clock::SystemClock;
 use crate::engine::{
-    authorize, budget, builder, cache, clock, exchange, fixed, flight, glance, measure, policy,
-    rest, source, status, store, stored, warm, wrong,
+    authorize, budget, builder, cache, clock, exchange, fixed, flight, glance, login, measure,
+    policy, rest, source, status, store, stored, warm, wrong,
 };
 use crate::scenarios::{SCENARIOS, WRONG};
 use crate::source::TokenSource;

@@ -7,6 +7,7 @@ mod faults;
 mod flights;
 mod headers;
 mod invalidation;
+mod login;
 mod refresh;
 mod rest;
 mod stored;

@@ -1,0 +1,194 @@
+//! Logins: a token that a person's browser brings, for the grants that cannot ask for one.
+
+use std::fmt;
+use std::sync::PoisonError;
+
+use gatepass_core::{
+    Attempt, AuthorizationRequest, Credential, Error, Interactive, RedirectUri, Result, Token,
+};
+
+use crate::TokenSource;
+use crate::exchange::{Ask, Failure, Held, Identity};
+use crate::policy::{Moment, Phase};
+use crate::rt::{Mutex, timeout};
+
+/// What the last login of an identity has brought.
+#[derive(Debug, Default)]
+pub(crate) struct Brought(Mutex<Option<Arrived>>);
+
+#[derive(Clone, Debug)]
+struct Arrived {
+    token: Token,
+    /// When the login began.
+    begun: Moment,
+    /// No flight has taken it yet.
+    is_new: bool,
+}
+
+impl Brought {
+    fn put(&self, token: Token, begun: Moment) {
+        let arrived = Arrived { token, begun, is_new: true };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(arrived);
+    }
+
+    /// What there is, and marks it as taken.
+    fn take(&self) -> Option<Arrived> {
+        let mut arrived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = arrived.clone();
+        if let Some(arrived) = &mut *arrived {
+            arrived.is_new = false;
+        }
+        taken
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Identity {
+    /// What a login has brought, to this process or through the store to another. Nobody is asked:
+    /// only a person can bring the next one.
+    pub(crate) async fn take_login(
+        &self,
+        credential: Credential,
+        ask: &Ask,
+    ) -> Result<Held, Failure> {
+        if let Some(Arrived { token, begun, is_new }) = self.brought.take()
+            && (is_new || !ask.is_fresh)
+            && !ask.refused.as_ref().is_some_and(|refused| refused.is(&token))
+        {
+            let held = self.hold(token, &credential, begun);
+            if held.phase(self.now(), ask.min_remaining) != Phase::Expired {
+                if let Some(store) = self.store().filter(|_| is_new) {
+                    self.keep(&**store, &credential, &held).await;
+                }
+                return Ok(held);
+            }
+        }
+        if let Some(store) = self.store() {
+            let key = self.store_key(&credential)?;
+            if let Some(found) = self.find(&**store, &key, &credential, ask).await {
+                return found;
+            }
+        }
+        let command = self.name.as_deref().map(|name| format!("run: gatepass login {name}"));
+        Err(Error::login_needed()
+            .with_hint(command.unwrap_or_else(|| String::from("a person must log in again")))
+            .into())
+    }
+
+    fn interactive(&self) -> Result<&dyn Interactive> {
+        self.provider.interactive().ok_or_else(|| {
+            Error::config("this profile needs no login").with_hint(match &self.name {
+                Some(name) => format!("ask for the token: gatepass token {name}"),
+                None => String::from("ask the source for its token"),
+            })
+        })
+    }
+}
+
+impl TokenSource {
+    /// Begins a login, for a provider whose grant needs a person with a browser
+    /// ([`Provider::interactive`](gatepass_core::Provider::interactive)); `Config` for any other.
+    ///
+    /// Until one is [finished](Login::finish), here or in another process with the same
+    /// store, and again when its token has ended, asking for a token is an error of kind
+    /// [`LoginRequired`](gatepass_core::ErrorKind::LoginRequired).
+    pub async fn login(&self) -> Result<Login> {
+        let mut random = [0; 48];
+        getrandom::fill(&mut random)
+            .map_err(|_| self.named(Error::internal("the system gives no randomness")))?;
+        Login::begin(self.clone(), random).await
+    }
+}
+
+/// A login that has begun: a person opens [`url`](Self::url), and the address that their browser
+/// then comes to [finishes](Self::finish) it.
+///
+/// ```
+/// # use gatepass_engine::TokenSource;
+/// # async fn run(source: TokenSource) -> gatepass_core::Result<()> {
+/// let login = source.login().await?;
+/// println!("open {} and paste the address you come to", login.url());
+/// # let pasted = String::new();
+/// let token = login.finish(&pasted).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Login {
+    source: TokenSource,
+    credential: Credential,
+    request: AuthorizationRequest,
+    attempt: Attempt,
+    begun: Moment,
+}
+
+impl Login {
+    pub(crate) async fn begin(source: TokenSource, random: [u8; 48]) -> Result<Self> {
+        let identity = &source.cache().identity;
+        let named = |error| identity.named(error);
+        let interactive = identity.interactive().map_err(named)?;
+        let credential = timeout(identity.timeout, identity.read_credential());
+        let credential = credential
+            .await
+            .unwrap_or_else(|_| Err(crate::flight::too_late(identity.timeout)))
+            .map_err(named)?;
+        let request = interactive.authorization_request(&credential).map_err(named)?;
+        let begun = identity.now();
+        let attempt = Attempt::new(random);
+        Ok(Self { source, credential, request, attempt, begun })
+    }
+
+    /// Where the vendor sends the browser.
+    pub fn redirect_uri(&self) -> &RedirectUri {
+        self.request.redirect_uri()
+    }
+
+    /// Listens at this port, where the redirect URI leaves it open (port 0).
+    pub fn at_port(mut self, port: u16) -> Self {
+        self.request = self.request.at_port(port);
+        self
+    }
+
+    /// What the person is to open. It is good for this login alone, and who knows it could pass
+    /// off another token as its answer: show it to nobody else.
+    pub fn url(&self) -> String {
+        self.request.url(&self.attempt)
+    }
+
+    /// Reads where the browser has come to: the whole address, or its query and fragment alone
+    /// (`?…#…`). The source hands the token out from now on, and its store keeps it.
+    ///
+    /// `UnsafeToken` for an answer of another login, `Denied`, `Config` or `Unavailable` for what
+    /// the vendor refuses, `Protocol` for an address with no answer in it.
+    pub async fn finish(self, address: &str) -> Result<Token> {
+        let identity = &self.source.cache().identity;
+        let token = self.read(address).map_err(|error| {
+            let error = identity.provider.explain(&self.credential, error);
+            identity.named(error.redacted(&self.credential))
+        })?;
+        identity.brought.put(token.clone(), self.begun);
+        match self.source.fresh().await {
+            Ok(token) => Ok(token),
+            // A flight that was under way has taken it.
+            Err(error) => match self.source.peek().filter(|held| held.is(&token)) {
+                Some(held) => Ok(held),
+                None => Err(error),
+            },
+        }
+    }
+
+    fn read(&self, address: &str) -> Result<Token> {
+        let identity = &self.source.cache().identity;
+        let answer = self.attempt.read(&self.request, address)?;
+        let token = identity.interactive()?.read_redirect(&answer, self.begun.wall())?;
+        identity.intake.admit(token, &self.credential, identity.provider.scope())
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("request", &self.request).finish_non_exhaustive()
+    }
+}
