@@ -9,7 +9,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gatepass_core::{Error, Field, FieldKind, Result};
+use gatepass_core::{Error, Field, FieldKind, Result, Settings};
 
 use crate::Registry;
 use crate::registry::{nearest, shown};
@@ -53,7 +53,7 @@ pub const COMMON_FIELDS: &[Field] = &[
     )
     .default_value("false"),
     Field::new("allow_implicit", FieldKind::Flag, "whether the implicit grant may be used")
-        .optional(),
+        .default_value("true"),
     Field::new(
         "require_scope",
         FieldKind::Flag,
@@ -165,7 +165,7 @@ impl Config {
             Ok(info) => info
                 .fields
                 .iter()
-                .filter(|field| field.required)
+                .filter(|field| info.requires(field, &Settings::new()))
                 .map(|field| format!("{prefix}{}", field.name.to_uppercase()))
                 .collect::<Vec<_>>()
                 .join(", "),

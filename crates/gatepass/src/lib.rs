@@ -54,15 +54,15 @@ pub use provider_configapi as configapi;
 pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
-    ApiAnswer, ApiOrigins, Authorize, Clock, Credential, CredentialSource, Endpoint, Environment,
-    Error, ErrorKind, Expiry, Field, FieldKind, HttpSend, Intake, Provider, ProviderInfo, Refusal,
-    Registration, Request, Response, Result, Retry, Secret, Settings, Token, TokenCharset,
-    async_trait, credential_fn,
+    ApiAnswer, ApiOrigins, AuthorizationRequest, Authorize, Clock, Credential, CredentialSource,
+    Endpoint, Environment, Error, ErrorKind, Expiry, Field, FieldKind, HttpSend, Intake,
+    Interactive, Provider, ProviderInfo, RedirectUri, Refusal, Registration, Request, Response,
+    Result, Retry, Secret, Settings, Token, TokenCharset, async_trait, credential_fn,
 };
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;
 pub use gatepass_engine::{
-    MemoryStore, ProfileKey, State, Status, SystemClock, TokenSource, TokenSourceBuilder,
+    Login, MemoryStore, ProfileKey, State, Status, SystemClock, TokenSource, TokenSourceBuilder,
     TokenStore, Watch,
 };
 #[cfg(feature = "reqwest-middleware")]

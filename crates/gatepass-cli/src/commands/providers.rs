@@ -30,6 +30,7 @@ fn to_json(info: &ProviderInfo) -> Value {
             "secret": field.is_secret(),
             "required": field.required,
             "unless": field.unless,
+            "only_with": field.only_with.map(|(other, value)| json!({ other: value })),
             "default": field.default,
             "choices": choices,
             "help": field.help,
@@ -73,5 +74,7 @@ fn line(field: &Field) -> String {
         (false, _, Some(default)) => format!("default {default}"),
         (false, _, None) => String::from("optional"),
     };
-    format!("  {:<24} {kind} ({need}): {}\n", field.name, field.help)
+    let only = field.only_with.map(|(other, value)| format!(" with {other} = {value}"));
+    let only = only.unwrap_or_default();
+    format!("  {:<24} {kind} ({need}{only}): {}\n", field.name, field.help)
 }

@@ -248,7 +248,7 @@ impl Reader<'_> {
         let field = field(info, key).ok_or_else(|| unknown_key(info, key, "--set"))?;
         let forbidden = match field.kind {
             FieldKind::Secret => "a secret",
-            FieldKind::Address | FieldKind::Addresses => "an address",
+            FieldKind::Address | FieldKind::Addresses | FieldKind::RedirectUri => "an address",
             _ if key == "provider" => "the provider",
             _ => {
                 let value = Value::Text(Secret::from(text));
@@ -284,10 +284,6 @@ impl Reader<'_> {
         let mut values = BTreeMap::new();
         for field in info.fields {
             let Some(entry) = self.raw.entry(field.name) else {
-                if field.is_secret() && field.required {
-                    return Err(Error::config(format!("`{}` is missing", field.name))
-                        .with_hint(help(field)));
-                }
                 if let Some(default) = field.default {
                     values.insert(field.name, Source::Literal(Secret::from(default)));
                 }
@@ -309,6 +305,15 @@ impl Reader<'_> {
             values.insert(field.name, source);
             settings = settings.with(field.name, text);
         }
+        let is_missing = |field: &&Field| {
+            let is_secret = field.is_secret() && info.requires(field, &settings);
+            is_secret && !values.contains_key(field.name)
+        };
+        if let Some(field) = info.fields.iter().find(is_missing) {
+            return Err(
+                Error::config(format!("`{}` is missing", field.name)).with_hint(help(field))
+            );
+        }
         let profile = Profile {
             name: self.raw.name.clone(),
             info,
@@ -321,7 +326,11 @@ impl Reader<'_> {
             places: self.raw.places(),
         };
         // What the provider itself finds wrong is found now, not at the first token.
-        profile.provider()?;
+        let is_implicit = profile.provider()?.interactive().is_some();
+        if is_implicit && !profile.options.allow_implicit {
+            return Err(Error::config("allow_implicit = false forbids the implicit grant")
+                .with_hint("use grant = \"client_credentials\", which needs no browser"));
+        }
         Ok(profile)
     }
 
