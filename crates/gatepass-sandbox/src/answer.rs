@@ -8,6 +8,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 use serde_json::Value;
 
+use crate::landing::Landing;
+
 /// Members of a JSON object in the order they are written.
 pub(crate) type Members = Vec<(String, Value)>;
 
@@ -19,11 +21,15 @@ pub(crate) struct Answer {
     pub(crate) delivery: Delivery,
     /// Did it hand out a token?
     pub(crate) issued: bool,
+    /// The fault that changed it on the way, if the vendor asked for one itself.
+    pub(crate) fault: Option<&'static str>,
 }
 
 pub(crate) enum Content {
     Members(Members),
     Bytes(Vec<u8>),
+    /// No body; the members travel in the address the browser is sent to.
+    Landing(Landing),
 }
 
 /// How the answer reaches the client.
@@ -68,6 +74,7 @@ impl Answer {
             content: Content::Bytes(body.into()),
             delivery: Delivery::Whole,
             issued: false,
+            fault: None,
         }
     }
 
@@ -89,6 +96,16 @@ impl Answer {
         let mut answer =
             Self::json(200, members).with("cache-control", "no-store").with("pragma", "no-cache");
         answer.issued = true;
+        answer
+    }
+
+    /// A browser sent on to `landing`, without a trace of it in caches or in `Referer`.
+    pub(crate) fn landing(landing: Landing) -> Self {
+        let mut answer = Self::new(302, "text/html; charset=utf-8", "")
+            .with("cache-control", "no-store")
+            .with("pragma", "no-cache")
+            .with("referrer-policy", "no-referrer");
+        answer.content = Content::Landing(landing);
         answer
     }
 
@@ -123,6 +140,31 @@ impl Answer {
         match &self.content {
             Content::Bytes(bytes) => bytes.clone(),
             Content::Members(members) => rendered(members).into_bytes(),
+            Content::Landing(_) => Vec::new(),
+        }
+    }
+
+    /// What it says by name, wherever that stands.
+    pub(crate) fn members(&self) -> Option<&Members> {
+        match &self.content {
+            Content::Members(members) | Content::Landing(Landing { members, .. }) => Some(members),
+            Content::Bytes(_) => None,
+        }
+    }
+
+    /// [`Answer::members`], to change them.
+    pub(crate) fn members_mut(&mut self) -> Option<&mut Members> {
+        match &mut self.content {
+            Content::Members(members) | Content::Landing(Landing { members, .. }) => Some(members),
+            Content::Bytes(_) => None,
+        }
+    }
+
+    /// The address it sends to, if its content says so.
+    fn location(&self) -> Option<String> {
+        match &self.content {
+            Content::Landing(landing) => Some(landing.location()),
+            Content::Members(_) | Content::Bytes(_) => None,
         }
     }
 
@@ -139,6 +181,9 @@ impl Answer {
         let mut head = format!("HTTP/1.1 {:03} {}\r\n", self.status, self.reason.unwrap_or(reason));
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if let Some(location) = self.location() {
+            head.push_str(&format!("location: {location}\r\n"));
         }
         if let Some(length) = length {
             head.push_str(&format!("content-length: {length}\r\n"));
@@ -157,6 +202,9 @@ impl Answer {
             if let (Ok(name), Ok(value)) = (name, value) {
                 response.headers_mut().append(name, value);
             }
+        }
+        if let Some(Ok(location)) = self.location().map(HeaderValue::try_from) {
+            response.headers_mut().insert(header::LOCATION, location);
         }
         if let Some(reason) = self.reason {
             response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));

@@ -1,7 +1,7 @@
 //! Book: one vendor's clients, tokens and counters, and the desk it answers from.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     fmt,
     time::Duration,
 };
@@ -9,6 +9,8 @@ use std::{
 use crate::{
     client::Client,
     clock::{FAR, Time},
+    faults::Rack,
+    session::Sessions,
     state::Counters,
 };
 
@@ -26,6 +28,10 @@ pub(crate) struct Book {
     recent: VecDeque<Time>,
     /// Failed attempts, by client.
     pub(crate) failures: HashMap<String, u32>,
+    /// Who is logged in.
+    pub(crate) sessions: Sessions,
+    /// The clients the person let in, by key.
+    pub(crate) consents: HashSet<String>,
 }
 
 /// A token that was handed out.
@@ -62,6 +68,7 @@ impl fmt::Debug for Book {
 /// One vendor at work: its book, the time, and how long tokens live.
 pub(crate) struct Desk<'a> {
     pub(crate) book: &'a mut Book,
+    pub(crate) faults: &'a mut Rack,
     pub(crate) now: Time,
     pub(crate) lifetime: Option<Duration>,
 }

@@ -6,6 +6,8 @@ use http::{HeaderMap, Method, Uri, header};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
+use crate::faults::Target;
+
 pub(crate) struct Call {
     pub(crate) method: Method,
     /// The path after the provider's prefix, as sent.
@@ -35,9 +37,16 @@ impl Call {
         self.path.strip_prefix('/').unwrap_or(&self.path).split('/').collect()
     }
 
-    /// Is this a request to a token endpoint, rather than to the API behind it?
-    pub(crate) fn is_for_token(&self) -> bool {
-        self.path.ends_with("/token") || self.path.ends_with("/token.oauth2")
+    /// Is this for a token endpoint, for the pages of a login, or for the API behind them?
+    pub(crate) fn target(&self) -> Target {
+        let ends_with = |ends: [&str; 2]| ends.iter().any(|end| self.path.ends_with(end));
+        if ends_with(["/token", "/token.oauth2"]) {
+            Target::Token
+        } else if ends_with(["/authorization.oauth2", "/oauth2/authorize"]) {
+            Target::Login
+        } else {
+            Target::Api
+        }
     }
 
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
@@ -70,6 +79,13 @@ impl Call {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A cookie's value.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        let sent = self.headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+        let mut pairs = sent.flat_map(|line| line.split(';')).filter_map(|c| c.split_once('='));
+        pairs.find(|(known, _)| known.trim() == name).map(|(_, value)| value.trim())
     }
 
     pub(crate) fn bearer(&self) -> Option<&str> {

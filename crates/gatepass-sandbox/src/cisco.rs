@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Members},
+    authorize::{self, Asked, Grant},
     book::Desk,
     call::{Call, find},
     client::Client,
@@ -22,12 +23,23 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
+const GRANT: Grant = Grant {
+    provider: "cisco",
+    title: "Cisco",
+    response_types: &[&["token"]],
+    scopes: &[],
+    redirect_uri: "http://127.0.0.1:0/My_ITK_Application/index.html",
+    hand_out,
+};
+
 fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["as", "token.oauth2"]) => ping_token(call, desk),
         ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(call, desk),
+        ("GET" | "POST", ["as", "authorization.oauth2"]) => authorize::answer(&GRANT, call, desk),
         ("GET", ["hello"]) => hello(call, desk),
         (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => Answer::only("POST"),
+        (_, ["as", "authorization.oauth2"]) => Answer::only("GET, POST"),
         (_, ["hello"]) => Answer::only("GET"),
         _ => mashery(404, "Not Found", "ERR_404_NOT_FOUND"),
     }
@@ -61,6 +73,18 @@ fn ping_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
         ("token_type", "Bearer".into()),
         ("expires_in", life.as_secs().into()),
     ])
+}
+
+/// PingFederate's answer in the fragment, which never has a refresh token.
+fn hand_out(asked: &Asked<'_>, desk: &mut Desk<'_>) -> Members {
+    let life = desk.life(&asked.client, 3_599);
+    let token = random::marked(random::MARK, random::MIXED, 28);
+    desk.issue(&token, &asked.client, life, None);
+    vec![
+        ("access_token".to_owned(), token.into()),
+        ("token_type".to_owned(), "Bearer".into()),
+        ("expires_in".to_owned(), life.as_secs().into()),
+    ]
 }
 
 /// Okta: form body or Basic; never the query.

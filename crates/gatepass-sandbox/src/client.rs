@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     error::{Error, Result},
+    landing,
     vendor::{self, Vendor},
 };
 
@@ -76,6 +77,11 @@ impl NewClient {
                     "{} of {} must be 1 to 4096 bytes without control characters",
                     field.name, vendor.id
                 )));
+            }
+            if field.name == "redirect_uri" && !landing::is_redirect_uri(&value) {
+                let text = "redirect_uri must be an absolute URI without a fragment, for example \
+                            http://127.0.0.1:0/callback";
+                return Err(Error::usage(text));
             }
             client.fields.insert(field.name, value);
         }

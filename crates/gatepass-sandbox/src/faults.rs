@@ -12,6 +12,7 @@ use crate::{
 
 mod act;
 mod body;
+mod login;
 mod table;
 mod wire;
 
@@ -48,8 +49,10 @@ pub enum Target {
     Token,
     /// Requests to the API behind it.
     Api,
-    /// All of them.
+    /// Both of these.
     Both,
+    /// Answers that send a browser back to the client, after a person decided.
+    Login,
 }
 
 /// One line of the list of faults.
@@ -67,7 +70,7 @@ pub struct FaultInfo {
 }
 
 impl Fault {
-    /// A fault by name, for every request to every token endpoint until cleared.
+    /// A fault by name, for every request it applies to until cleared.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -123,6 +126,10 @@ impl Fault {
         let row = self.row()?;
         if let Some(id) = &self.provider {
             vendor::named(id)?;
+        }
+        if row.info.target == Target::Login && self.target.is_some_and(|on| on != Target::Login) {
+            let text = format!("{} applies to login only", self.name);
+            return Err(Error::usage(text));
         }
         for name in self.params.keys() {
             if !row.info.params.contains(&name.as_str()) {
@@ -183,12 +190,8 @@ impl fmt::Debug for Fault {
 }
 
 impl Target {
-    fn includes(self, is_for_token: bool) -> bool {
-        match self {
-            Self::Token => is_for_token,
-            Self::Api => !is_for_token,
-            Self::Both => true,
-        }
+    fn includes(self, asked: Self) -> bool {
+        self == asked || (self == Self::Both && asked != Self::Login)
     }
 }
 
@@ -200,7 +203,8 @@ impl FromStr for Target {
             "token" => Ok(Self::Token),
             "api" => Ok(Self::Api),
             "both" => Ok(Self::Both),
-            other => Err(Error::unknown("target", other, ["token", "api", "both"])),
+            "login" => Ok(Self::Login),
+            other => Err(Error::unknown("target", other, ["token", "api", "both", "login"])),
         }
     }
 }
@@ -211,6 +215,7 @@ impl fmt::Display for Target {
             Self::Token => "token",
             Self::Api => "api",
             Self::Both => "both",
+            Self::Login => "login",
         })
     }
 }
@@ -227,12 +232,12 @@ impl Rack {
     }
 
     /// Takes the fault for one request, and counts it down.
-    pub(crate) fn take(&mut self, provider: &str, is_for_token: bool) -> Option<Armed> {
+    pub(crate) fn take(&mut self, provider: &str, asked: Target) -> Option<Armed> {
         let fits = |fault: &Fault| {
             let row = fault.row().ok()?;
             let is_here = fault.provider.as_deref().is_none_or(|id| id == provider);
             let target = fault.target.unwrap_or(row.info.target);
-            (is_here && target.includes(is_for_token)).then_some(row)
+            (is_here && target.includes(asked)).then_some(row)
         };
         let found = self.0.iter().enumerate().find_map(|(at, f)| Some((at, fits(f)?)));
         let (at, row) = found?;
@@ -295,6 +300,8 @@ pub(crate) enum Act {
     Member(Place, &'static str),
     /// A member of the token answer, taken out.
     Without(Place),
+    /// The vendor's own answer to a person whose session has just ended.
+    EndsSession,
 }
 
 /// A member of a token answer, wherever the vendor keeps it.
@@ -308,6 +315,11 @@ pub(crate) enum Place {
 impl Armed {
     pub(crate) fn name(&self) -> &'static str {
         self.row.info.name
+    }
+
+    /// Does the person have to log in again?
+    pub(crate) fn ends_session(&self) -> bool {
+        matches!(self.row.act, Act::EndsSession)
     }
 
     /// What the client gets. `honest` asks the vendor, which some faults leave out.

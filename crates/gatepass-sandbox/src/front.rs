@@ -17,6 +17,7 @@ use crate::{
     answer::{Answer, Delivery},
     call::Call,
     clock, control,
+    faults::Target,
     state::Memory,
     vendor,
 };
@@ -87,7 +88,11 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
 
     let answer = {
         let mut state = app.memory.lock();
-        let armed = state.faults.take(vendor.id, call.is_for_token());
+        // Of a login, only the way back can be spoiled: whoever sends the browser there asks.
+        let armed = match call.target() {
+            Target::Login => None,
+            target => state.faults.take(vendor.id, target),
+        };
         let mut desk = state.desk(vendor.id);
         let now = desk.now;
         let mut honest = || match is_too_large {
@@ -102,7 +107,7 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
             Delivery::Never => None,
             _ => Some(answer.status),
         };
-        let fault = armed.as_ref().map(|fault| fault.name());
+        let fault = armed.as_ref().map(|fault| fault.name()).or(answer.fault);
         state.record(vendor.id, &call, status, answer.issued, fault);
         answer.with("date", clock::http_date(now))
     };

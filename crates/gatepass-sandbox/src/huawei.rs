@@ -1,12 +1,15 @@
 //! Huawei OneAccess: the same token until it ends, and refusals that quote the token.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    answer::Answer,
+    answer::{Answer, Members},
+    authorize::{self, Asked, Grant},
     book::{Desk, Look},
     call::{Call, find},
-    random,
+    client::Client,
+    clock::Time,
+    page, random,
     vendor::{Field, Vendor},
 };
 
@@ -21,11 +24,24 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
+const GRANT: Grant = Grant {
+    provider: "huawei",
+    title: "Huawei OneAccess",
+    response_types: &[&["token"], &["id_token"], &["id_token", "token"]],
+    scopes: &["openid", "profile", "email", "phone"],
+    redirect_uri: "http://127.0.0.1:0/callback",
+    hand_out,
+};
+
 fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["api", "v2", "tenant", "token"]) => token(call, desk),
+        ("GET" | "POST", ["api", "v1", "oauth2", "authorize"]) => {
+            authorize::answer(&GRANT, call, desk)
+        }
         ("GET", ["api", "v2", "tenant", "users"]) => users(call, desk),
         (_, ["api", "v2", "tenant", "token"]) => Answer::only("POST"),
+        (_, ["api", "v1", "oauth2", "authorize"]) => Answer::only("GET, POST"),
         (_, ["api", "v2", "tenant", "users"]) => Answer::only("GET"),
         _ => Answer::not_found(),
     }
@@ -59,13 +75,8 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
         None => {
             let life = desk.life(&client, 1_800);
             let token = random::marked_guid(random::HEX_MARK);
-            let claims = json!({
-                "iss": "gatepass sandbox", "sandbox": true, "sub": client.get("client_id"),
-                "aud": client.get("client_id"), "jti": random::guid(),
-                "iat": desk.now.as_secs(), "exp": (desk.now + life).as_secs(),
-            });
-            let header = json!({ "kid": random::text(random::HEX, 32), "alg": "RS256" });
-            let id_token = random::jwt(&header, &claims, 256);
+            let claims = claims(&client, client.get("client_id"), desk.now, desk.now + life);
+            let id_token = signed(&claims);
             desk.issue(&id_token, &client, life, None);
             desk.issue(&token, &client, life, Some(&id_token));
             (token, id_token, life)
@@ -78,6 +89,42 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
         ("scope", "all".into()),
         ("id_token", id_token.into()),
     ])
+}
+
+/// OneAccess's answer in the fragment. These tokens are new each time.
+fn hand_out(asked: &Asked<'_>, desk: &mut Desk<'_>) -> Members {
+    let life = desk.life(&asked.client, 7_199);
+    let mut members = Members::new();
+    if asked.wants("token") {
+        let token = random::marked_guid(random::HEX_MARK);
+        desk.issue(&token, &asked.client, life, None);
+        members.push(("access_token".to_owned(), token.into()));
+        members.push(("token_type".to_owned(), "Bearer".into()));
+        members.push(("expires_in".to_owned(), life.as_secs().into()));
+    }
+    if asked.wants("id_token") {
+        let mut claims = claims(&asked.client, page::PERSON, desk.now, desk.now + life);
+        if let Some(nonce) = asked.call.query("nonce") {
+            claims["nonce"] = nonce.into();
+        }
+        let id_token = signed(&claims);
+        desk.issue(&id_token, &asked.client, life, None);
+        members.push(("id_token".to_owned(), id_token.into()));
+    }
+    members
+}
+
+fn claims(client: &Client, subject: &str, now: Time, until: Time) -> Value {
+    json!({
+        "iss": "gatepass sandbox", "sandbox": true, "sub": subject,
+        "aud": client.get("client_id"), "jti": random::guid(),
+        "iat": now.as_secs(), "exp": until.as_secs(),
+    })
+}
+
+fn signed(claims: &Value) -> String {
+    let header = json!({ "kid": random::text(random::HEX, 32), "alg": "RS256" });
+    random::jwt(&header, claims, 256)
 }
 
 fn users(call: &Call, desk: &Desk<'_>) -> Answer {

@@ -30,7 +30,23 @@
 //! | `configapi` | `POST /configapi/v2/oauth/token`, `…/v3/…` | `GET /configapi/v2/phone/user`, `…/user/{name}` |
 //! | `huawei` | `POST /api/v2/tenant/token` | `GET /api/v2/tenant/users?org_id=&offset=0&limit=10` |
 //!
-//! Time is the sandbox's own: [`Sandbox::advance`] ends tokens and rate limits, so no test sleeps.
+//! Two vendors have the browser's grant as well (RFC 6749, section 4.2): a login, a page that asks for
+//! consent, and the way back to the client with the token in the fragment.
+//!
+//! | vendor | authorization pages, after `/<provider>` |
+//! |-|-|
+//! | `cisco` | `/as/authorization.oauth2?response_type=token&client_id=…&redirect_uri=…&state=…` |
+//! | `huawei` | `/api/v1/oauth2/authorize?response_type=id_token token&client_id=…&redirect_uri=…&scope=openid&state=…&nonce=…` |
+//!
+//! There is one person, `sandbox` with the password `sandbox`, whose session lasts 15 minutes and whose
+//! consent is remembered for each client. For automation the pages have the ids `username`,
+//! `password`, `login`, `allow`, `deny` and `message`. Without a `redirect_uri` of its own a client is
+//! answered at `http://127.0.0.1:0/My_ITK_Application/index.html` (`cisco`) or
+//! `http://127.0.0.1:0/callback` (`huawei`), where port 0 stands for any. Faults named `login-…` spoil
+//! the way back; others do so with `on=login`.
+//!
+//! Time is the sandbox's own: [`Sandbox::advance`] ends tokens, sessions and rate limits, so no test
+//! sleeps.
 //!
 //! # Control from outside
 //!
@@ -42,10 +58,11 @@
 //!
 //! # What is not here
 //!
-//! An authorization page for the implicit grant; HTTP/2; faults of TLS itself, of DNS, and of
-//! connections that never open. Signatures of JWTs are random bytes.
+//! The authorization code grant, and parameters of OpenID Connect beyond `nonce`; HTTP/2; faults of TLS
+//! itself, of DNS, and of connections that never open. Signatures of JWTs are random bytes.
 
 mod answer;
+mod authorize;
 mod book;
 mod call;
 mod celerdata;
@@ -59,9 +76,12 @@ mod error;
 mod faults;
 mod front;
 mod huawei;
+mod landing;
+mod page;
 mod random;
 mod sandbox;
 mod server;
+mod session;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use crate::{
     client::Client,
     clock::Clock,
     error::Result,
-    faults::{Fault, Rack},
+    faults::{Fault, Rack, Target},
     vendor,
 };
 
@@ -22,14 +22,16 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Requests, to token endpoints and to the APIs behind them.
+    /// Requests, to token endpoints, to the APIs behind them and to the pages of a login.
     pub requests: u64,
     /// Requests to token endpoints.
     pub token_requests: u64,
     /// Requests to the APIs.
     pub api_requests: u64,
-    /// Answers that handed out a token.
+    /// Answers that handed out a token, whichever way.
     pub issued: u64,
+    /// Answers that sent a browser back with a token, after a login.
+    pub logins: u64,
     /// Requests the vendor itself refused: status 400 or above, without a fault.
     pub refused: u64,
     /// Requests answered, or not answered, by a fault.
@@ -159,6 +161,7 @@ impl State {
         let book = self.books.entry(client.vendor.id).or_default();
         let key = client.key();
         book.failures.remove(&key);
+        book.consents.remove(&key);
         book.secrets.extend(client.secrets().filter(|s| s.len() >= 8).map(str::to_lowercase));
         book.clients.retain(|known| known.key() != key);
         book.clients.push(client);
@@ -172,7 +175,8 @@ impl State {
     /// Where a vendor answers from.
     pub(crate) fn desk(&mut self, provider: &'static str) -> Desk<'_> {
         let now = self.clock.now();
-        Desk { book: self.books.entry(provider).or_default(), now, lifetime: self.lifetime }
+        let book = self.books.entry(provider).or_default();
+        Desk { book, faults: &mut self.faults, now, lifetime: self.lifetime }
     }
 
     pub(crate) fn begin(&mut self, provider: &'static str) {
@@ -224,9 +228,11 @@ impl State {
         let book = self.books.entry(provider).or_default();
         let counters = &mut book.counters;
         counters.requests += 1;
-        counters.token_requests += u64::from(call.is_for_token());
-        counters.api_requests += u64::from(!call.is_for_token());
+        let target = call.target();
+        counters.token_requests += u64::from(target == Target::Token);
+        counters.api_requests += u64::from(target == Target::Api);
         counters.issued += u64::from(issued);
+        counters.logins += u64::from(issued && target == Target::Login);
         counters.refused += u64::from(fault.is_none() && status.is_some_and(|code| code >= 400));
         counters.faults += u64::from(fault.is_some());
         counters.secrets_in_url += u64::from(secret_in_url);
@@ -271,6 +277,7 @@ impl State {
             total.token_requests += one.token_requests;
             total.api_requests += one.api_requests;
             total.issued += one.issued;
+            total.logins += one.logins;
             total.refused += one.refused;
             total.faults += one.faults;
             total.secrets_in_url += one.secrets_in_url;

@@ -8,9 +8,12 @@ use tokio::{
 
 use crate::{Client, Fault, Sandbox};
 
+mod browser;
 mod connection;
 mod control;
 mod fuzz;
+mod login;
+mod login_faults;
 mod vendors;
 
 /// What came back, taken apart.

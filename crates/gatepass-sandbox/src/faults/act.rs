@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Act, Place, Scene};
-use crate::answer::{Answer, Content, Delivery, Members, Raw};
+use crate::answer::{Answer, Delivery, Members, Raw};
 
 pub(super) fn happen(act: &Act, scene: &Scene<'_>, honest: impl FnOnce() -> Answer) -> Answer {
     match act {
@@ -34,6 +34,7 @@ pub(super) fn happen(act: &Act, scene: &Scene<'_>, honest: impl FnOnce() -> Answ
             with_member(honest(), *place, Some(value))
         }
         Act::Without(place) => with_member(honest(), *place, None),
+        Act::EndsSession => honest(),
     }
 }
 
@@ -50,7 +51,9 @@ pub(super) fn bare(scene: &Scene<'_>, status: u16) -> Answer {
 
 /// Sets or removes a member, if this is a token answer.
 pub(super) fn with_member(mut answer: Answer, place: Place, value: Option<Value>) -> Answer {
-    if let (true, Content::Members(members)) = (answer.issued, &mut answer.content) {
+    if answer.issued
+        && let Some(members) = answer.members_mut()
+    {
         set(members, place, value);
     }
     answer
@@ -86,7 +89,7 @@ fn set(members: &mut Members, place: Place, value: Option<Value>) {
 
 /// The token of a token answer.
 pub(super) fn token_of(answer: &Answer) -> String {
-    let Content::Members(members) = &answer.content else { return String::new() };
+    let Some(members) = answer.members() else { return String::new() };
     let place = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, v)| v);
     let token = place("access_token").or_else(|| place("token"));
     let token = token.or_else(|| place("result").and_then(|result| result.get("token")));

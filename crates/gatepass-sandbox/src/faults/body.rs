@@ -192,14 +192,18 @@ pub(super) fn deep_json(scene: &Scene<'_>, answer: Answer) -> Answer {
 }
 
 pub(super) fn many_members(_: &Scene<'_>, mut answer: Answer) -> Answer {
-    if let (true, Content::Members(members)) = (answer.issued, &mut answer.content) {
+    if answer.issued
+        && let Some(members) = answer.members_mut()
+    {
         members.extend((0..10_000).map(|at| (format!("extra_{at}"), at.into())));
     }
     answer
 }
 
 pub(super) fn upper_case_keys(_: &Scene<'_>, mut answer: Answer) -> Answer {
-    if let (true, Content::Members(members)) = (answer.issued, &mut answer.content) {
+    if answer.issued
+        && let Some(members) = answer.members_mut()
+    {
         for (name, _) in members {
             *name = name.to_uppercase();
         }

@@ -1,6 +1,6 @@
 //! The faults, as data.
 
-use super::{Act, FaultInfo, Place, Row, Target, body, wire};
+use super::{Act, FaultInfo, Place, Row, Target, body, login, wire};
 
 #[rustfmt::skip]
 pub(crate) const TABLE: &[Row] = &[
@@ -139,6 +139,22 @@ pub(crate) const TABLE: &[Row] = &[
     row("short-body", "closed before the length it promised", &[], Act::After(wire::short_body)),
     row("long-body", "a second answer right behind the first", &[], Act::After(wire::long_body)),
     row("not-http", "the greeting of another protocol", &[], Act::Instead(wire::not_http)),
+    // the way back from a login
+    back("login-wrong-state", "a state the client did not send", &[], Act::After(login::wrong_state)),
+    back("login-no-state", "no state", &[], Act::After(login::no_state)),
+    back("login-empty-fragment", "a fragment with nothing in it", &[], Act::Instead(login::empty_fragment)),
+    back("login-never", "a page that says done, and no way back", &[], Act::Instead(login::never)),
+    back("login-error", "server_error in the fragment", &[], Act::Instead(login::error)),
+    back("login-error-in-query", "access_denied in the query", &[], Act::Instead(login::error_in_query)),
+    back("login-token-in-query", "the vendor's answer, in the query", &[], Act::After(login::in_query)),
+    back("login-refresh-token", "a refresh_token beside the token", &[], Act::After(login::refresh_token)),
+    back("login-other-type", "token_type is mac", &[], Act::Member(Place::Type, "\"mac\"")),
+    back("login-no-token", "no access_token", &[], Act::Without(Place::Token)),
+    back("login-no-expiry", "no expires_in", &[], Act::Without(Place::Expiry)),
+    back("login-expires-text", "expires_in is a word", &[], Act::Member(Place::Expiry, "\"soon\"")),
+    back("login-twice", "two different tokens under one name", &[], Act::After(login::twice)),
+    back("login-long", "members nobody asked for (64 KiB by default)", &["bytes"], Act::After(login::long)),
+    back("login-expired-session", "the session ends just before the person decides", &[], Act::EndsSession),
 ];
 
 const BARE: &[&str] = &["retry_after", "body"];
@@ -155,4 +171,8 @@ const fn api(name: &'static str, help: &'static str, params: Names, act: Act) ->
 
 const fn both(name: &'static str, help: &'static str, params: Names, act: Act) -> Row {
     Row { info: FaultInfo { name, help, target: Target::Both, params }, act }
+}
+
+const fn back(name: &'static str, help: &'static str, params: Names, act: Act) -> Row {
+    Row { info: FaultInfo { name, help, target: Target::Login, params }, act }
 }

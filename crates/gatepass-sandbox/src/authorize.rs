@@ -1,0 +1,246 @@
+//! The grant of a browser (RFC 6749, section 4.2): a person logs in, decides, and is sent back.
+
+use std::borrow::Cow;
+
+use crate::{
+    answer::{Answer, Members},
+    book::Desk,
+    call::{Call, find},
+    client::Client,
+    faults::Target,
+    landing::{self, Landing},
+    page::{self, Page},
+    session::Seat,
+};
+
+/// What one vendor knows of this grant.
+pub(crate) struct Grant {
+    pub(crate) provider: &'static str,
+    pub(crate) title: &'static str,
+    /// What may be asked for: words that belong together, in any order.
+    pub(crate) response_types: &'static [&'static [&'static str]],
+    pub(crate) scopes: &'static [&'static str],
+    /// Where a client is answered unless it registered another place.
+    pub(crate) redirect_uri: &'static str,
+    /// Makes the token, and says it in members.
+    pub(crate) hand_out: fn(&Asked<'_>, &mut Desk<'_>) -> Members,
+}
+
+/// What a known client asks for, to be answered where it registered.
+pub(crate) struct Asked<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) client: Client,
+    pub(crate) redirect_uri: &'a str,
+    grant: &'a Grant,
+}
+
+/// Answers both the visit and the forms of its pages, which post to the same address.
+pub(crate) fn answer(grant: &Grant, call: &Call, desk: &mut Desk<'_>) -> Answer {
+    let asked = match Asked::read(grant, call, desk) {
+        Ok(asked) => asked,
+        Err(text) => return page::refused(grant.title, 400, &text),
+    };
+    if call.method != "POST" {
+        return match asked.problem() {
+            Some((code, text)) => error(call, code, text),
+            None => asked.visit(desk),
+        };
+    }
+    if !is_own_page(call) {
+        return page::refused(grant.title, 403, "This form was sent by a page that is not ours.");
+    }
+    let form = call.form();
+    match (asked.problem(), find(&form, "decision")) {
+        (Some((code, text)), _) => error(call, code, text),
+        (None, None) => asked.login(&form, desk),
+        (None, Some(decision)) => {
+            asked.decide(decision, find(&form, "ticket").unwrap_or_default(), desk)
+        }
+    }
+}
+
+/// Sends the browser back with an error (section 4.2.2.1). The request's redirect URI was checked.
+pub(crate) fn error(call: &Call, code: &str, description: &str) -> Answer {
+    let members = vec![
+        ("error".to_owned(), code.into()),
+        ("error_description".to_owned(), description.into()),
+    ];
+    let to = call.query("redirect_uri").unwrap_or_default();
+    Answer::landing(Landing::new(to, with_state(members, call)))
+}
+
+impl<'a> Asked<'a> {
+    /// The request, or why nobody may be sent anywhere because of it.
+    fn read(grant: &'a Grant, call: &'a Call, desk: &Desk<'_>) -> Result<Self, Cow<'static, str>> {
+        if let Some(name) = PARAMETERS
+            .into_iter()
+            .find(|name| call.query.iter().filter(|(known, _)| known == name).count() > 1)
+        {
+            return Err(format!("The request has more than one {name}.").into());
+        }
+        if call.query.iter().any(|(name, value)| name.len() + value.len() > LONGEST) {
+            return Err(format!("A parameter is longer than {LONGEST} bytes.").into());
+        }
+        let Some(id) = call.query("client_id").filter(|id| !id.is_empty()) else {
+            return Err("The request has no client_id.".into());
+        };
+        let Some(client) = desk.client(|client| client.get("client_id") == id) else {
+            return Err(format!("No client is called {}.", shown(id)).into());
+        };
+        let registered = client.field("redirect_uri").unwrap_or(grant.redirect_uri);
+        match call.query("redirect_uri").filter(|uri| !uri.is_empty()) {
+            None => Err("The request has no redirect_uri.".into()),
+            Some(uri) if !landing::is_registered(registered, uri) => {
+                Err(format!("The redirect_uri {} is not the registered one.", shown(uri)).into())
+            }
+            Some(redirect_uri) => Ok(Self { call, client, redirect_uri, grant }),
+        }
+    }
+
+    /// What is wrong with it, for the client to hear.
+    fn problem(&self) -> Option<(&'static str, &'static str)> {
+        let words = self.words("response_type");
+        let is_known = |known: &&[&str]| {
+            known.len() == words.len() && known.iter().all(|word| words.contains(word))
+        };
+        if !self.grant.response_types.iter().any(is_known) {
+            return Some(("unsupported_response_type", "the response_type is not supported"));
+        }
+        let scopes = self.words("scope");
+        if scopes.iter().any(|word| !self.grant.scopes.contains(word)) {
+            return Some(("invalid_scope", "the scope is unknown"));
+        }
+        if words.contains(&"id_token") && !scopes.contains(&"openid") {
+            return Some(("invalid_scope", "an id_token needs the scope openid"));
+        }
+        None
+    }
+
+    fn words(&self, name: &str) -> Vec<&'a str> {
+        self.call.query(name).unwrap_or_default().split_ascii_whitespace().collect()
+    }
+
+    /// Does it ask for this, among others?
+    pub(crate) fn wants(&self, response_type: &str) -> bool {
+        self.words("response_type").contains(&response_type)
+    }
+
+    fn cookie(&self) -> Option<&'a str> {
+        self.call.cookie(COOKIE)
+    }
+
+    fn page(&self) -> Page<'_> {
+        Page { vendor: self.grant.title, redirect_uri: self.redirect_uri }
+    }
+
+    /// Somebody comes by: to log in, to decide, or only to pass.
+    fn visit(&self, desk: &mut Desk<'_>) -> Answer {
+        let is_let_in = desk.book.consents.contains(&self.client.key());
+        match desk.book.sessions.seat(self.cookie(), desk.now) {
+            Seat::Live(_) if is_let_in => self.back(true, desk),
+            Seat::Live(_) | Seat::Expired | Seat::Nobody => self.ask(None, desk),
+        }
+    }
+
+    /// The page somebody has to answer before anything else.
+    fn ask(&self, message: Option<&str>, desk: &mut Desk<'_>) -> Answer {
+        let key = self.client.key();
+        match desk.book.sessions.seat(self.cookie(), desk.now) {
+            Seat::Live(session) => {
+                let ticket = session.ticket(&key);
+                self.page().consent(self.client.get("client_id"), &ticket, message)
+            }
+            Seat::Expired => self.page().login(Some(EXPIRED)),
+            Seat::Nobody => self.page().login(message),
+        }
+    }
+
+    fn login(&self, form: &[(String, String)], desk: &mut Desk<'_>) -> Answer {
+        let said = |name| find(form, name).unwrap_or_default();
+        if said("username") != page::PERSON || said("password") != page::PERSON {
+            return self.page().login(Some("This name and password do not belong together."));
+        }
+        let id = desk.book.sessions.begin(desk.now);
+        let provider = self.grant.provider;
+        let cookie = format!("{COOKIE}={id}; Path=/{provider}; HttpOnly; SameSite=Lax");
+        let query: Vec<String> = self
+            .call
+            .query
+            .iter()
+            .map(|(name, value)| format!("{}={}", landing::encoded(name), landing::encoded(value)))
+            .collect();
+        let here = format!("/{provider}{}?{}", self.call.path, query.join("&"));
+        self.page().see_other(&here).with("set-cookie", cookie)
+    }
+
+    fn decide(&self, decision: &str, ticket: &str, desk: &mut Desk<'_>) -> Answer {
+        let key = self.client.key();
+        let is_good = match desk.book.sessions.seat(self.cookie(), desk.now) {
+            Seat::Live(session) => session.redeem(ticket, &key),
+            Seat::Expired | Seat::Nobody => return self.ask(None, desk),
+        };
+        match (is_good, decision) {
+            (true, "allow") => self.back(true, desk),
+            (true, "deny") => self.back(false, desk),
+            (true, _) => self.ask(Some("Please allow or deny."), desk),
+            (false, _) => {
+                let text = "That page was answered before, or is not ours. Please decide again.";
+                Answer { status: 403, ..self.ask(Some(text), desk) }
+            }
+        }
+    }
+
+    /// Back to the client, as the person decided and as a fault may have it.
+    fn back(&self, is_allowed: bool, desk: &mut Desk<'_>) -> Answer {
+        let fault = desk.faults.take(self.grant.provider, Target::Login);
+        let name = fault.as_ref().map(|fault| fault.name());
+        if fault.as_ref().is_some_and(|fault| fault.ends_session()) {
+            desk.book.sessions.end(self.cookie(), desk.now);
+            return Answer { fault: name, ..self.ask(None, desk) };
+        }
+        let now = desk.now;
+        let mut honest = || match is_allowed {
+            true => self.allowed(desk),
+            false => error(self.call, "access_denied", "the person denied the request"),
+        };
+        let answer = match fault {
+            Some(fault) => fault.happen(self.call, self.grant.provider, now, honest),
+            None => honest(),
+        };
+        Answer { fault: name, ..answer }
+    }
+
+    fn allowed(&self, desk: &mut Desk<'_>) -> Answer {
+        desk.book.consents.insert(self.client.key());
+        let members = with_state((self.grant.hand_out)(self, desk), self.call);
+        let answer = Answer::landing(Landing::new(self.redirect_uri, members));
+        Answer { issued: true, ..answer }
+    }
+}
+
+fn with_state(mut members: Members, call: &Call) -> Members {
+    if let Some(state) = call.query("state") {
+        members.push(("state".to_owned(), state.into()));
+    }
+    members
+}
+
+/// Browsers say whose page sent a form; other clients say nothing.
+fn is_own_page(call: &Call) -> bool {
+    let Some(origin) = call.headers.get(http::header::ORIGIN) else { return true };
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    origin.is_some_and(|(_, host)| call.header("host") == Some(host))
+}
+
+/// What a page may repeat of a request: not much of it, and nothing that hides.
+fn shown(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_graphic() || c.is_alphanumeric() || c == ' ';
+    text.chars().take(100).map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// Parameters that may stand once (RFC 6749, section 3.1).
+const PARAMETERS: [&str; 6] =
+    ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce"];
+const LONGEST: usize = 2_048;
+const COOKIE: &str = "gatepass_sandbox";
+const EXPIRED: &str = "Your session has expired. Please log in again.";

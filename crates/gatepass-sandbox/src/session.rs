@@ -1,0 +1,75 @@
+//! Session: a person who logged in, and the one-time tickets of the pages they were shown.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::{clock::Time, random};
+
+/// Everybody who logged in, oldest first; those whose time is up are remembered as such.
+#[derive(Default)]
+pub(crate) struct Sessions(VecDeque<Session>);
+
+pub(crate) struct Session {
+    id: String,
+    until: Time,
+    /// Each with what it was given for.
+    tickets: VecDeque<(String, String)>,
+}
+
+/// What becomes of a cookie.
+pub(crate) enum Seat<'a> {
+    Live(&'a mut Session),
+    Expired,
+    Nobody,
+}
+
+impl Sessions {
+    /// Somebody logged in: the new session's id, which is never one the browser brought along.
+    pub(crate) fn begin(&mut self, now: Time) -> String {
+        if self.0.len() >= SESSIONS_KEPT {
+            self.0.pop_front();
+        }
+        let id = random::text(random::MIXED, 32);
+        let session = Session { id: id.clone(), until: now + LIFE, tickets: VecDeque::new() };
+        self.0.push_back(session);
+        id
+    }
+
+    pub(crate) fn seat(&mut self, id: Option<&str>, now: Time) -> Seat<'_> {
+        match self.0.iter_mut().find(|session| Some(session.id.as_str()) == id) {
+            Some(session) if session.until > now => Seat::Live(session),
+            Some(_) => Seat::Expired,
+            None => Seat::Nobody,
+        }
+    }
+
+    /// Ends a session before its time.
+    pub(crate) fn end(&mut self, id: Option<&str>, now: Time) {
+        if let Seat::Live(session) = self.seat(id, now) {
+            session.until = now;
+        }
+    }
+}
+
+impl Session {
+    /// A ticket for one decision.
+    pub(crate) fn ticket(&mut self, purpose: &str) -> String {
+        if self.tickets.len() >= TICKETS_KEPT {
+            self.tickets.pop_front();
+        }
+        let ticket = random::text(random::MIXED, 32);
+        self.tickets.push_back((ticket.clone(), purpose.to_owned()));
+        ticket
+    }
+
+    /// Takes a ticket back; it was good if it was given for this, and not used before.
+    pub(crate) fn redeem(&mut self, ticket: &str, purpose: &str) -> bool {
+        let is_it = |known: &(String, String)| known.0 == ticket && known.1 == purpose;
+        let at = self.tickets.iter().position(is_it);
+        at.and_then(|at| self.tickets.remove(at)).is_some()
+    }
+}
+
+/// A quarter of an hour, as a careful vendor's.
+const LIFE: Duration = Duration::from_secs(15 * 60);
+const SESSIONS_KEPT: usize = 1_000;
+const TICKETS_KEPT: usize = 16;

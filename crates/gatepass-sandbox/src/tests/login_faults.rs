@@ -1,0 +1,123 @@
+//! What the faults do to the way back from a login, and to nothing else.
+
+use super::{
+    browser::{Browser, cisco, landed, names, page},
+    *,
+};
+use crate::call::find;
+
+/// What the client gets when the person allows while this fault waits.
+async fn allowed(fault: &str) -> (Sandbox, Reply) {
+    let sandbox = Sandbox::builder().fault(fault.parse().unwrap()).start().await.unwrap();
+    let address = cisco(&sandbox);
+    let reply = Browser::logged_in(&sandbox, &address).await.decide(&address, "allow").await;
+    (sandbox, reply)
+}
+
+#[tokio::test]
+async fn the_fragment_is_spoiled_as_named() {
+    for (fault, expected) in [
+        ("login-no-state", "access_token token_type expires_in"),
+        ("login-wrong-state", "access_token token_type expires_in state"),
+        ("login-refresh-token", "access_token token_type expires_in state refresh_token"),
+        ("login-other-type", "access_token token_type expires_in state"),
+        ("login-no-token", "token_type expires_in state"),
+        ("login-no-expiry", "access_token token_type state"),
+        ("login-expires-text", "access_token token_type expires_in state"),
+        ("login-twice", "access_token token_type expires_in state access_token"),
+        ("login-error", "error error_description state"),
+        ("login-empty-fragment", ""),
+        ("token-crlf,on=login", "access_token token_type expires_in state"),
+    ] {
+        let (sandbox, reply) = allowed(fault).await;
+        let (to, members) = landed(&reply);
+        assert_eq!(to, "http://127.0.0.1:4321/My_ITK_Application/index.html");
+        assert_eq!(names(&members), expected, "{fault}");
+        let said = |name| find(&members, name).unwrap();
+        match fault {
+            "login-wrong-state" => assert!(said("state") != "state-1" && !said("state").is_empty()),
+            "login-other-type" => assert_eq!(said("token_type"), "mac"),
+            "login-expires-text" => assert_eq!(said("expires_in"), "soon"),
+            "login-error" => assert_eq!(said("error"), "server_error"),
+            "login-twice" => assert_ne!(members[0].1, members[4].1),
+            "token-crlf,on=login" => assert!(said("access_token").contains("\r\nX-Injected")),
+            _ => {}
+        }
+        let state = sandbox.state().total;
+        let is_token = expected.contains("expires_in") || fault == "login-no-expiry";
+        assert_eq!(state.logins, u64::from(is_token), "{fault}");
+        assert_eq!(state.live_tokens, u64::from(is_token), "{fault}");
+        assert_eq!(state.faults, 1, "{fault}");
+        assert_eq!(sandbox.requests().last().unwrap().fault, fault.split(',').next());
+    }
+}
+
+#[tokio::test]
+async fn the_answer_stands_in_the_query() {
+    let query = |reply: &Reply| {
+        let location = reply.header("location").unwrap().to_owned();
+        assert!(!location.contains('#'));
+        crate::call::pairs(location.split_once('?').unwrap().1.as_bytes())
+    };
+    let (_, token) = allowed("login-token-in-query").await;
+    assert_eq!(names(&query(&token)), "access_token token_type expires_in state");
+    let (sandbox, error) = allowed("login-error-in-query").await;
+    assert_eq!(names(&query(&error)), "error error_description state");
+    assert_eq!(sandbox.state().total.issued, 0);
+}
+
+#[tokio::test]
+async fn a_long_fragment_is_as_long_as_asked() {
+    let (_, reply) = allowed("login-long").await;
+    let (_, members) = landed(&reply);
+    assert!(find(&members, "state").is_some());
+    let extra: usize =
+        members.iter().filter(|(n, _)| n.starts_with("extra_")).map(|m| m.1.len()).sum();
+    assert_eq!(extra, 64 << 10);
+    let (_, reply) = allowed("login-long,bytes=2000").await;
+    assert_eq!(landed(&reply).1.len(), 4 + 2);
+}
+
+#[tokio::test]
+async fn somebody_who_is_told_done_is_sent_nowhere() {
+    let (sandbox, reply) = allowed("login-never").await;
+    assert_eq!((reply.status, reply.header("location")), (200, None));
+    assert!(reply.body.contains("<h1>Done</h1>"), "{}", reply.body);
+    assert_eq!(sandbox.state().total.live_tokens, 0);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_before_the_decision_asks_for_a_login_again() {
+    let (sandbox, reply) = allowed("login-expired-session*1").await;
+    assert!(reply.body.contains("Your session has expired"), "{}", reply.body);
+    assert_eq!(sandbox.state().total.issued, 0);
+    let address = cisco(&sandbox);
+    let mut browser = Browser::logged_in(&sandbox, &address).await;
+    let (_, members) = landed(&browser.decide(&address, "allow").await);
+    assert!(find(&members, "access_token").is_some());
+}
+
+#[tokio::test]
+async fn faults_of_a_login_wait_for_the_way_back_and_others_leave_it_alone() {
+    let sandbox = Sandbox::start().await.unwrap();
+    sandbox.inject("huawei:login-error".parse().unwrap()).unwrap();
+    sandbox.inject("login-no-state*1".parse().unwrap()).unwrap();
+    sandbox.inject("status-503*1,on=both".parse().unwrap()).unwrap();
+    let address = cisco(&sandbox);
+    let mut browser = Browser::logged_in(&sandbox, &address).await;
+    browser.visit(&address).await;
+    assert_eq!(cisco_token(&sandbox).await.status, 503);
+    assert_eq!(cisco_token(&sandbox).await.status, 200);
+    let (_, spoiled) = landed(&browser.decide(&address, "allow").await);
+    assert_eq!(find(&spoiled, "state"), None);
+    let (_, honest) = landed(&browser.visit(&address).await);
+    assert_eq!(find(&honest, "state"), Some("state-1"));
+
+    sandbox.inject("status-503*1,on=login".parse().unwrap()).unwrap();
+    assert_eq!(browser.visit(&address).await.status, 503);
+    let address = page(&sandbox, "huawei", "response_type=token&state=s");
+    let mut browser = Browser::logged_in(&sandbox, &address).await;
+    let (_, members) = landed(&browser.decide(&address, "deny").await);
+    assert_eq!(find(&members, "error"), Some("server_error"));
+    assert!("login-error,on=token".parse::<Fault>().is_err());
+}
