@@ -20,7 +20,7 @@ pub(crate) struct Grant {
     /// What may be asked for: words that belong together, in any order.
     pub(crate) response_types: &'static [&'static [&'static str]],
     pub(crate) scopes: &'static [&'static str],
-    /// Where a client is answered unless it registered another place.
+    /// What a client registers unless it is told otherwise.
     pub(crate) redirect_uri: &'static str,
     /// Makes the token, and says it in members.
     pub(crate) hand_out: fn(&Asked<'_>, &mut Desk<'_>) -> Members,
@@ -87,7 +87,7 @@ impl<'a> Asked<'a> {
         let Some(client) = desk.client(|client| client.get("client_id") == id) else {
             return Err(format!("No client is called {}.", shown(id)).into());
         };
-        let registered = client.field("redirect_uri").unwrap_or(grant.redirect_uri);
+        let registered = client.get("redirect_uri");
         match call.query("redirect_uri").filter(|uri| !uri.is_empty()) {
             None => Err("The request has no redirect_uri.".into()),
             Some(uri) if !landing::is_registered(registered, uri) => {

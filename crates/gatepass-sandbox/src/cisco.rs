@@ -17,6 +17,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     fields: &[
         Field::text("client_id", || random::text(random::LOWER, 24)),
         Field::secret("client_secret", || random::text(random::MIXED, 24)),
+        Field::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
     ],
     key: &["client_id"],
     profiles: &[("cisco", &[])],

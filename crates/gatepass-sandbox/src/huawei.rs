@@ -18,6 +18,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     fields: &[
         Field::text("client_id", || random::text(random::MIXED, 32)),
         Field::secret("client_secret", || random::text(random::MIXED, 40)),
+        Field::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
     ],
     key: &["client_id"],
     profiles: &[("huawei", &[])],

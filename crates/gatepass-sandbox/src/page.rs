@@ -150,5 +150,6 @@ button.quiet { background: none; color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 #message[role=alert] { padding: .6rem .75rem; border: 1px solid var(--bad); \
 border-radius: .4rem; color: var(--bad); }
-.note { margin: 1.5rem 0 0; font-size: .875rem; }
+.note { margin-top: 1.5rem; font-size: .875rem; } \
+main > :last-child { margin-bottom: 0; }
 ";

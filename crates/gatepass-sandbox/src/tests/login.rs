@@ -335,3 +335,52 @@ async fn without_a_state_there_is_none_in_the_answer() {
     let (_, members) = landed(&browser.decide(&address, "allow").await);
     assert_eq!(names(&members), "access_token token_type expires_in");
 }
+
+#[tokio::test]
+async fn a_client_is_answered_where_it_registered_and_nowhere_else() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let config = sandbox.config_toml();
+    for line in [
+        "redirect_uri = \"http://127.0.0.1:0/My_ITK_Application/index.html\"\n",
+        "redirect_uri = \"http://127.0.0.1:0/callback\"\n",
+    ] {
+        assert_eq!(config.matches(line).count(), 1, "{line}");
+    }
+    let address = cisco(&sandbox);
+    let id = sandbox.client("cisco").unwrap().field("client_id").unwrap().to_owned();
+    let browser = Browser::logged_in(&sandbox, &address).await;
+    let to = "http%3A%2F%2F127.0.0.1%3A4321%2FMy_ITK_Application%2Findex.html";
+    for (registered, other, policy) in [
+        ("http://[::1]:0/cb?a=1", "http%3A%2F%2F127.0.0.1%3A1%2Fcb%3Fa%3D1", " http:; "),
+        ("https://app.example/cb", to, " https://app.example:*; "),
+        ("http://localhost:8400/cb", "http%3A%2F%2Flocalhost%3A8401%2Fcb", " http://localhost:*; "),
+    ] {
+        let fields = json!({"client_id": id, "redirect_uri": registered});
+        let ask = json!({"provider": "cisco", "fields": fields});
+        let made = control(&sandbox, "clients", &ask).await.json();
+        assert_eq!(made["fields"]["redirect_uri"], registered);
+        let asked = registered.replace(":0/", ":4321/");
+        let good = address.replace(to, &crate::landing::encoded(&asked));
+        let consent = browser.visit(&good).await;
+        assert_eq!(consent.status, 200, "{}", consent.body);
+        assert!(consent.header("content-security-policy").unwrap().contains(policy));
+        assert_eq!(browser.visit(&address.replace(to, other)).await.status, 400, "{other}");
+    }
+    for wrong in ["/cb", "javascript:alert(1)", "https://app.example/#x", "https://a.example/ b"] {
+        let ask = json!({"provider": "cisco", "fields": {"redirect_uri": wrong}});
+        let refused = control(&sandbox, "clients", &ask).await;
+        assert_eq!(refused.status, 400, "{wrong}");
+        assert!(refused.body.contains("redirect_uri must be an absolute URI"), "{}", refused.body);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_registers_anew_is_asked_about_anew() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let address = cisco(&sandbox);
+    let mut browser = Browser::logged_in(&sandbox, &address).await;
+    landed(&browser.decide(&address, "allow").await);
+    let id = sandbox.client("cisco").unwrap().field("client_id").unwrap().to_owned();
+    sandbox.add_client(NewClient::new("cisco").field("client_id", id)).unwrap();
+    assert!(browser.visit(&address).await.body.contains(r#"id="allow""#));
+}
