@@ -16,6 +16,8 @@ mod conformance;
 mod contract;
 /// What a vendor may answer wrongly, and what becomes of it.
 mod faults;
+/// Every format of `token`, read by the program that it is for.
+mod hand_out;
 /// `gatepass login`, in a real browser and at a real terminal.
 mod login;
 /// Proxies, private CAs and what else of a network the environment names.

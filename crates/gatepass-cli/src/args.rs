@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -52,25 +53,88 @@ pub(crate) struct Common {
 
 const COMMON: &str = "Common options";
 
-/// How a result is printed.
+/// How a result is printed. What `token` alone has, only its own help lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people
     Text,
     /// For programs: one JSON value
     Json,
-    /// `token`: the token alone
+    /// The token alone: the default
+    #[value(hide = true)]
     Raw,
-    /// `token`: every header the vendor wants, for `curl -H @-`
+    /// Every header the vendor wants, for `curl -H @-`
+    #[value(hide = true)]
     Header,
-    /// `token`: GATEPASS_TOKEN=…
+    /// The same as a config of curl's, for `curl -K -`
+    #[value(hide = true)]
+    Curl,
+    /// GATEPASS_TOKEN=…
+    #[value(hide = true)]
     Env,
+    /// The token and its end, for `eval "$(…)"` in sh, bash or zsh
+    #[value(hide = true)]
+    Sh,
+    /// The same for `… | source` in fish
+    #[value(hide = true)]
+    Fish,
+    /// The same for `… | Out-String | Invoke-Expression` in PowerShell
+    #[value(hide = true)]
+    Powershell,
+    /// The same as lines of a .env file
+    #[value(hide = true)]
+    Dotenv,
+    /// An ExecCredential, for `users[].user.exec` of a kubeconfig
+    #[value(hide = true)]
+    Kubernetes,
+    /// For git's `credential.<url>.helper`
+    #[value(hide = true)]
+    Git,
+    /// For docker's `credHelpers`, from a script docker-credential-NAME
+    #[value(hide = true)]
+    Docker,
+    /// For `credential_process`; for servers that read the token as the session token
+    #[value(hide = true)]
+    Aws,
+    /// For `--credential_helper` of Bazel, from a script
+    #[value(hide = true)]
+    Bazel,
+    /// Why .netrc cannot carry a token, and what does
+    #[value(hide = true)]
+    NetrcNote,
+}
+
+impl Format {
+    /// What `token` has, the default first.
+    pub(crate) fn of_token() -> Vec<Self> {
+        let has = Self::value_variants().iter().copied().filter(|it| *it != Self::Text);
+        let (raw, others): (Vec<_>, Vec<_>) = has.partition(|it| *it == Self::Raw);
+        [raw, others].concat()
+    }
+
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// `--format` as `token` has it, in the place of the one that every command has.
+fn format_of_token() -> clap::Arg {
+    let values = Format::of_token().into_iter().filter_map(|it| it.to_possible_value());
+    let parser = PossibleValuesParser::new(values.map(|value| value.hide(false)))
+        .try_map(|name| Format::from_str(&name, false));
+    clap::Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .help_heading(COMMON)
+        .help("How to print the token")
+        .value_parser(parser)
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Prints a profile's access token
-    #[command(after_help = "\
+    #[command(arg = format_of_token(), after_help = "\
 Examples:
   gatepass token cisco
   gatepass token cisco --format json --min-ttl 10m
@@ -126,6 +190,8 @@ Examples:
 pub(crate) struct TokenArgs {
     /// The profile: a [profiles.NAME] of the config file, or defined by GATEPASS_NAME_… variables
     pub(crate) profile: String,
+    /// What git, docker or Bazel ask of a credential helper; they add it themselves
+    pub(crate) operation: Option<String>,
     /// The token must still live so long, such as 10m; exit 8 if the vendor gives a shorter one
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) min_ttl: Option<Duration>,

@@ -10,6 +10,7 @@
 mod args;
 mod commands;
 mod failure;
+mod hand_out;
 mod output;
 mod usage;
 mod wait;

@@ -34,8 +34,7 @@ impl Output {
             Some(format) if has.contains(&format) => Ok(format),
             None => Ok(has.first().copied().unwrap_or(Format::Text)),
             Some(_) => {
-                let names: Vec<String> =
-                    has.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
+                let names: Vec<String> = has.iter().map(|format| format.name()).collect();
                 let hint = format!("it has: {}", names.join(", "));
                 Err(usage("this command does not have that --format", hint))
             }

@@ -12,17 +12,45 @@ use super::{Stage, arguments, loud};
 fn only_token_shows_a_token_and_only_on_stdout() {
     for one in &VENDORS {
         let stage = Stage::new(vendor(one.id));
-        for format in ["raw", "json", "header", "env"] {
+        for format in FORMATS {
             for run in stage.run(&["token", one.id, "--format", format]) {
                 stage.assert_tight(&run.stderr, format);
                 let shown: &[&str] = match format {
                     // The header that the vendor wants beside the token.
-                    "header" => &["token", "subscription_key"],
+                    "header" | "curl" => &["token", "subscription_key"],
                     _ => &["token"],
                 };
                 assert_eq!(find_leak(run.ok(), &stage.canaries(shown)), None, "{format}");
-                assert_eq!(run.stdout.matches(stage.tokens[0].text()).count(), 1, "{format}");
+                let times = if format == "aws" { 2 } else { 1 };
+                assert_eq!(run.stdout.matches(stage.tokens[0].text()).count(), times, "{format}");
             }
+        }
+        stage.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_credential_helper_is_told_the_token_alone() {
+    for one in &VENDORS {
+        let stage = Stage::new(vendor(one.id));
+        let url = stage.server.url();
+        let host = url.replace("http://", "");
+        for (format, question) in [
+            ("git", format!("capability[]=authtype\nprotocol=http\nhost={host}\n\n")),
+            ("git", format!("protocol=http\nhost={host}\n\n")),
+            ("docker", host.clone()),
+            ("bazel", format!("{{\"uri\":\"{url}/x\"}}")),
+        ] {
+            let ask = ["token", one.id, "--format", format, "get"];
+            let run = loud(stage.home.gatepass(ask)).stdin(question).run();
+            stage.assert_tight(&run.stderr, format);
+            assert_eq!(find_leak(run.ok(), &stage.canaries(&["token"])), None, "{format}");
+            assert_eq!(run.stdout.matches(stage.tokens[0].text()).count(), 1, "{format}");
+            let refused = format!("password={}\n\n", stage.tokens[0].text());
+            let erase = ["token", one.id, "--format", "git", "erase"];
+            let run = loud(stage.home.gatepass(erase)).stdin(refused).run();
+            run.ok();
+            stage.assert_tight(&run.all(), "erase");
         }
         stage.assert_nothing_left();
     }
@@ -206,3 +234,18 @@ fn a_fault_of_the_sandbox_that_echoes_the_secret_is_redacted() {
     }
     vendors.stop();
 }
+
+/// The formats of `token` that need no program to ask.
+const FORMATS: [&str; 11] = [
+    "raw",
+    "json",
+    "header",
+    "curl",
+    "env",
+    "sh",
+    "fish",
+    "powershell",
+    "dotenv",
+    "kubernetes",
+    "aws",
+];

@@ -1,14 +1,23 @@
 //! `gatepass token`: the token, alone on stdout.
 
+use std::io::{BufRead, Read};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use gatepass::{Clock, Expiry, Profile, SystemClock, Token, TokenSource};
+use gatepass::{
+    Authorize, Clock, Error, Expiry, Gate, Profile, ProfileKey, SystemClock, Token, TokenSource,
+    TokenStore,
+};
+use http::HeaderMap;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{gate_with_store, profile};
+use super::{gate, gate_with_store, profile, store};
 use crate::args::{Common, Format, TokenArgs};
-use crate::failure::Failure;
+use crate::failure::{Failure, usage};
+use crate::hand_out::{
+    self, ApiVersion, Asked, Asker, EXEC_INFO, HandOut, LIMIT, NETRC_NOTE, NoToken, Request, Text,
+};
 use crate::output::{Output, rfc3339, unix};
 use crate::wait::patiently;
 
@@ -17,64 +26,191 @@ pub(crate) async fn run(
     common: &Common,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let format = output.format(&[Format::Raw, Format::Json, Format::Header, Format::Env])?;
-    let gate = gate_with_store(common, output)?;
-    let profile = profile(&gate, &args.profile, common, output)?;
-    let source = gate.open(&profile)?;
-    let token = patiently(args.wait.wait, &source, output, || async {
-        match (args.fresh, args.min_ttl) {
-            (true, _) => source.fresh().await,
-            (false, Some(min_ttl)) => source.token_for(min_ttl).await,
-            (false, None) => source.token().await,
+    let format = output.format(&Format::of_token())?;
+    let asker = Asker::of(format);
+    let asked = match (asker, &args.operation) {
+        (Some(asker), operation) => Some(asker.asked(operation.as_deref(), || input(asker))?),
+        (None, Some(_)) => {
+            return Err(usage(
+                "an argument too many",
+                "only --format git, docker and bazel take an operation after the profile",
+            ));
         }
-    })
-    .await?;
-    output.warn_of(&args.profile, &token);
-    if let Some(wanted) = args.min_ttl {
-        let left = token.remaining(SystemClock::new().wall());
-        if left < wanted {
-            return Err(Failure::TooShort { profile: args.profile.clone(), left, wanted });
+        (None, None) if format == Format::NetrcNote => {
+            output.result(NETRC_NOTE)?;
+            return Ok(ExitCode::SUCCESS);
         }
+        (None, None) => None,
+    };
+    let hand = Hand { args, common, output };
+    match (asked, asker) {
+        (Some(Asked::Told(answer)), _) => output.result(answer)?,
+        (Some(Asked::Forget(refused)), _) => hand.forget(refused).await?,
+        (Some(Asked::Token(request)), Some(asker)) => match hand.answer(&request).await {
+            Ok(text) => output.result(&text)?,
+            Err(why) => {
+                output.result(&asker.refusal(&why))?;
+                let (NoToken::Here(failure) | NoToken::AtAll(failure)) = why;
+                return Err(failure);
+            }
+        },
+        _ => hand.print(format).await?,
     }
-    print(&token, &profile, &source, format, output).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn print(
-    token: &Token,
-    profile: &Profile,
-    source: &TokenSource,
-    format: Format,
-    output: &Output,
-) -> Result<(), Failure> {
-    let secret = token.expose_secret();
-    match format {
-        Format::Json => {
-            let now = SystemClock::new().wall();
-            output.json(&json!({
-                "access_token": secret,
-                "token_type": token.token_type(),
-                "expires_at": rfc3339(token.expires_at()),
-                "expires_at_unix": unix(token.expires_at()),
-                "expires_in": token.remaining(now).as_secs(),
-                "expires_assumed": token.expiry() == Expiry::Assumed,
-                "provider": profile.info.id,
-                "profile": profile.name,
-                "scope": token.scope(),
-                "source": if source.status().is_stored { "cache" } else { "vendor" },
-            }))
-        }
-        Format::Header => {
-            let mut headers = http::HeaderMap::new();
-            source.authorize(token, &mut headers).await?;
-            let mut lines = Zeroizing::new(String::new());
-            for (name, value) in &headers {
-                let name = if name == "authorization" { "Authorization" } else { name.as_str() };
-                lines.extend([name, ": ", value.to_str().unwrap_or_default(), "\n"]);
-            }
-            output.result(&lines)
-        }
-        Format::Env => output.result(&Zeroizing::new(format!("GATEPASS_TOKEN={secret}\n"))),
-        Format::Raw | Format::Text => output.result(&Zeroizing::new(format!("{secret}\n"))),
+/// What all hand-outs of a token need.
+struct Hand<'a> {
+    args: &'a TokenArgs,
+    common: &'a Common,
+    output: &'a Output,
+}
+
+impl Hand<'_> {
+    fn gate(&self) -> Result<Gate, Failure> {
+        gate_with_store(self.common, self.output)
     }
+
+    fn open(&self, gate: &Gate) -> Result<(Profile, TokenSource), Failure> {
+        let profile = profile(gate, &self.args.profile, self.common, self.output)?;
+        let source = gate.open(&profile)?;
+        Ok((profile, source))
+    }
+
+    /// Answers a program: with a token, if that may go where the program wants to send it.
+    async fn answer(&self, request: &Request) -> Result<Text, NoToken> {
+        let (profile, source) = self.open(&self.gate()?)?;
+        check(&source, &request.addresses).map_err(|error| NoToken::Here(error.into()))?;
+        let token = self.token(&source).await?;
+        Ok(request.reply(&it(&profile, &token)))
+    }
+
+    /// A token that lives as long as was asked for.
+    async fn token(&self, source: &TokenSource) -> Result<Token, Failure> {
+        let args = self.args;
+        let token = patiently(args.wait.wait, source, self.output, || async {
+            match (args.fresh, args.min_ttl) {
+                (true, _) => source.fresh().await,
+                (false, Some(min_ttl)) => source.token_for(min_ttl).await,
+                (false, None) => source.token().await,
+            }
+        })
+        .await?;
+        self.output.warn_of(&args.profile, &token);
+        if let Some(wanted) = args.min_ttl {
+            let left = token.remaining(SystemClock::new().wall());
+            if left < wanted {
+                return Err(Failure::TooShort { profile: args.profile.clone(), left, wanted });
+            }
+        }
+        Ok(token)
+    }
+
+    async fn print(&self, format: Format) -> Result<(), Failure> {
+        let gate = self.gate()?;
+        // A question that has no answer needs no token.
+        let version = match format {
+            Format::Kubernetes => Some(exec_version(&gate)?),
+            _ => None,
+        };
+        let (profile, source) = self.open(&gate)?;
+        let token = self.token(&source).await?;
+        let it = it(&profile, &token);
+        let text = match (format, version) {
+            (Format::Json, _) => return self.json(&profile, &source, &token),
+            (Format::Header, _) => hand_out::header(&headers(&source, &token).await?),
+            (Format::Curl, _) => hand_out::curl(&headers(&source, &token).await?),
+            (Format::Env, _) => hand_out::env(&it),
+            (Format::Sh, _) => hand_out::sh(&it),
+            (Format::Fish, _) => hand_out::fish(&it),
+            (Format::Powershell, _) => hand_out::powershell(&it),
+            (Format::Dotenv, _) => hand_out::dotenv(&it),
+            (Format::Aws, _) => hand_out::aws(&it),
+            (_, Some(version)) => hand_out::kubernetes(&it, version),
+            _ => hand_out::raw(&it),
+        };
+        self.output.result(&text)
+    }
+
+    fn json(&self, profile: &Profile, source: &TokenSource, token: &Token) -> Result<(), Failure> {
+        let now = SystemClock::new().wall();
+        self.output.json(&json!({
+            "access_token": token.expose_secret(),
+            "token_type": token.token_type(),
+            "expires_at": rfc3339(token.expires_at()),
+            "expires_at_unix": unix(token.expires_at()),
+            "expires_in": token.remaining(now).as_secs(),
+            "expires_assumed": token.expiry() == Expiry::Assumed,
+            "provider": profile.info.id,
+            "profile": profile.name,
+            "scope": token.scope(),
+            "source": if source.status().is_stored { "cache" } else { "vendor" },
+        }))
+    }
+
+    /// Forgets a token that a server refused, unless another one has taken its place.
+    async fn forget(&self, refused: Option<Text>) -> Result<(), Failure> {
+        let gate = gate(self.common)?;
+        let Some(store) = store(&gate, self.output).map(Arc::new) else { return Ok(()) };
+        let gate = gate.with_store(Arc::clone(&store));
+        if let Some(refused) = refused {
+            let (_, source) = self.open(&gate)?;
+            // Whatever is in the way of a token is told to who asks for one.
+            let held = source.token().await.ok();
+            if held.is_none_or(|held| held.expose_secret() != refused.as_str()) {
+                return Ok(());
+            }
+        }
+        store.forget(&ProfileKey::new(&self.args.profile)).await?;
+        Ok(())
+    }
+}
+
+/// The version of ExecCredential that is asked for.
+fn exec_version(gate: &Gate) -> Result<ApiVersion, Failure> {
+    let asked = gate.config().env().get(EXEC_INFO);
+    ApiVersion::asked(asked.as_deref()).ok_or_else(|| {
+        usage(
+            format!("{EXEC_INFO} asks for a version that is not known"),
+            "in the kubeconfig's exec write apiVersion: client.authentication.k8s.io/v1",
+        )
+    })
+}
+
+fn it<'a>(profile: &'a Profile, token: &'a Token) -> HandOut<'a> {
+    HandOut::new(&profile.name, token, SystemClock::new().wall())
+}
+
+/// Every header the vendor wants.
+async fn headers(source: &TokenSource, token: &Token) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    source.authorize(token, &mut headers).await?;
+    Ok(headers)
+}
+
+/// Whether the token may go to one of these addresses; the first's error if not.
+fn check(source: &TokenSource, addresses: &[String]) -> Result<(), Error> {
+    let one = |address: &String| match address.parse() {
+        Ok(uri) => source.check(&uri),
+        Err(_) => Err(Error::config("the program's address is not a URL like https://host/path")),
+    };
+    let mut checked = addresses.iter().map(one);
+    let first = checked.next().unwrap_or(Ok(()));
+    first.or_else(|error| if checked.any(|it| it.is_ok()) { Ok(()) } else { Err(error) })
+}
+
+/// What the program writes to stdin: to an empty line, or to the end.
+fn input(asker: Asker) -> Result<Text, Failure> {
+    let mut stdin = std::io::stdin().lock().take(LIMIT);
+    let mut text = Zeroizing::new(String::new());
+    while stdin.read_line(&mut text).map_err(|error| unreadable(&error))? > 0 {
+        if asker == Asker::Git && text.ends_with("\n\n") {
+            break;
+        }
+    }
+    Ok(text)
+}
+
+fn unreadable(error: &std::io::Error) -> Failure {
+    usage(format!("cannot read what the program asks: {}", error.kind()), "it must be text")
 }

@@ -1,0 +1,123 @@
+//! What all credential helpers keep to, byte for byte.
+
+use gatepass_tests::{Gatepass, Reply, Server, vendor};
+use serde_json::Value;
+
+use super::Place;
+
+#[test]
+fn bazel_gets_a_header_for_an_address_of_the_vendors() {
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    let question = format!("{{\"uri\": \"{}/x?y=z\"}}", place.server.url());
+    let answer = ask(&place, "bazel", "get").stdin(question).run().json();
+    assert_eq!(answer["headers"], serde_json::json!({"Authorization": ["Bearer token-1"]}));
+    let left = answer["expires"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let left = left.duration_since(jiff::Timestamp::now()).as_secs();
+    assert!((3_500..=3_590).contains(&left), "{answer}");
+}
+
+#[test]
+fn no_token_goes_to_another_place() {
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    let not_found = "credentials not found in native keychain\n";
+    for (format, question, told) in [
+        ("git", "protocol=https\nhost=evil.example\n\n", ""),
+        ("git", "protocol=https\nhost=HOST\n\n", ""),
+        ("docker", "evil.example", not_found),
+        ("docker", "user@HOST", not_found),
+        ("docker", "https://HOST", not_found),
+        ("bazel", "{\"uri\":\"https://evil.example/x\"}", ""),
+        ("bazel", "{\"uri\":\"http://HOST@evil.example/x\"}", ""),
+        ("bazel", "{\"uri\":\"no address\"}", ""),
+    ] {
+        let question = question.replace("HOST", &place.host());
+        let run = ask(&place, format, "get").stdin(question.as_str()).run();
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), told), "{question}: {run:#?}");
+    }
+    assert_eq!(place.server.connections(), 0);
+}
+
+#[test]
+fn storing_and_listing_need_no_token() {
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    for (format, operation, told) in [
+        ("git", "store", ""),
+        ("git", "capability", "version 0\ncapability authtype\n"),
+        ("docker", "store", ""),
+        ("docker", "erase", ""),
+        ("docker", "list", "{}\n"),
+    ] {
+        let run = ask(&place, format, operation).stdin("password=x\n\n").run();
+        assert_eq!(run.ok(), told, "{format} {operation}");
+    }
+    assert_eq!(place.server.connections(), 0);
+}
+
+#[test]
+fn only_the_token_that_was_refused_is_forgotten() {
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    let token = || place.program("gatepass", ["token", "cisco"]).run().ok().to_owned();
+    let erase = |more: &str| {
+        let question = format!("protocol=http\nhost={}\n{more}\n", place.host());
+        assert_eq!(ask(&place, "git", "erase").stdin(question).run().ok(), "");
+    };
+    assert_eq!(token(), "token-1\n");
+    erase("authtype=Bearer\ncredential=an-older-one\n");
+    assert_eq!(token(), "token-1\n");
+    erase("authtype=Bearer\ncredential=token-1\n");
+    assert_eq!(token(), "token-2\n");
+    erase("username=x-token\npassword=token-2\n");
+    assert_eq!(token(), "token-3\n");
+    erase("");
+    assert_eq!(token(), "token-4\n");
+}
+
+#[test]
+fn a_failure_keeps_its_exit_code_and_is_told_as_each_reads_it() {
+    let server = Server::answering([Reply::json(401, "{\"error\":\"invalid_client\"}")]);
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    place.home.write("config/gatepass/config.toml", &vendor("cisco").profile(&server.url(), ""));
+    let host = server.url().replace("http://", "");
+    for (format, question, is_told) in [
+        ("git", format!("protocol=http\nhost={host}\n\n"), "quit=1\n"),
+        ("docker", host.clone(), "cisco/cisco: client id"),
+        ("bazel", format!("{{\"uri\":\"http://{host}/x\"}}"), ""),
+    ] {
+        let run = ask(&place, format, "get").stdin(question).run();
+        assert_eq!(run.code, Some(3), "{run:#?}");
+        assert!(run.stdout.starts_with(is_told), "{run:#?}");
+        assert!(run.stderr.contains("hint"), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_helper_run_by_hand_says_how_it_is_meant() {
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    for (format, wiring) in [
+        ("git", "git config credential."),
+        ("docker", "docker-credential-NAME"),
+        ("bazel", "--credential_helper"),
+    ] {
+        let run = place.program("gatepass", ["token", "cisco", "--format", format]).run();
+        assert!(run.failed(2).contains(wiring), "{run:#?}");
+    }
+    let run = place.program("gatepass", ["token", "cisco", "get", "--format", "env"]).run();
+    assert!(run.failed(2).contains("git, docker and bazel"), "{run:#?}");
+}
+
+#[test]
+fn a_version_that_kubernetes_does_not_know_is_refused_before_any_request() {
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    let kubernetes = || place.program("gatepass", ["token", "cisco", "--format", "kubernetes"]);
+    let v1alpha1 = "{\"apiVersion\":\"client.authentication.k8s.io/v1alpha1\"}";
+    let run = kubernetes().env("KUBERNETES_EXEC_INFO", v1alpha1).run();
+    assert!(run.failed(2).contains("client.authentication.k8s.io/v1\n"), "{run:#?}");
+    assert_eq!(place.server.connections(), 0);
+    let by_hand: Value = kubernetes().run().json();
+    assert_eq!(by_hand["apiVersion"], "client.authentication.k8s.io/v1");
+    assert_eq!(by_hand["status"]["token"], "token-1");
+}
+
+fn ask<'a>(place: &'a Place, format: &'a str, operation: &'a str) -> Gatepass<'a> {
+    place.program("gatepass", ["token", "cisco", "--format", format, operation])
+}

@@ -1,0 +1,47 @@
+//! docker's helper protocol, spoken by skopeo.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepass_tests::{Gatepass, Received, Reply};
+
+use super::Place;
+
+#[test]
+fn skopeo_logs_in_to_the_registry_with_the_token() {
+    let place = Place::new("cisco", registry);
+    let run = skopeo(&place).run();
+    assert_eq!(run.json()["Tags"], serde_json::json!(["1.0"]));
+    let basic = format!("Basic {}", STANDARD.encode("x-token:token-1"));
+    let requests = place.api_requests();
+    assert_eq!(requests.last().unwrap().header("authorization"), Some(basic.as_str()));
+}
+
+#[test]
+fn skopeo_shows_why_there_is_no_token() {
+    let place = Place::new("cisco", registry);
+    let run = skopeo(&place).env("GATEPASS_CONFIG", "/no/such/file").run();
+    assert_ne!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("/no/such/file"), "{run:#?}");
+}
+
+fn registry(request: &Received) -> Reply {
+    match (request.path(), request.header("authorization")) {
+        (_, None) => Reply::empty(401).with("www-authenticate", "Basic realm=\"x\""),
+        ("/v2/acme/app/tags/list", _) => {
+            Reply::json(200, "{\"name\":\"acme/app\",\"tags\":[\"1.0\"]}")
+        }
+        _ => Reply::json(200, "{}"),
+    }
+}
+
+fn skopeo(place: &Place) -> Gatepass<'_> {
+    let script = "#!/bin/sh\nexec gatepass token cisco --format docker \"$@\"\n";
+    place.home.write_as("bin/docker-credential-acme", script, 0o700);
+    let config = format!("{{\"credHelpers\":{{\"{}\":\"acme\"}}}}", place.host());
+    let config = place.home.write("auth.json", &config);
+    let image = format!("docker://{}/acme/app", place.host());
+    place
+        .program("skopeo", ["list-tags", "--tls-verify=false", &image])
+        .env("REGISTRY_AUTH_FILE", config)
+        .env("XDG_RUNTIME_DIR", place.home.path("tmp"))
+}

@@ -1,0 +1,97 @@
+//! git, with gatepass as its credential helper.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepass_tests::{Gatepass, Received, Reply};
+
+use super::Place;
+
+#[test]
+fn git_sends_the_token_as_it_can() {
+    let place = Place::new("cisco", |request| repository(request, "token-1"));
+    let run = ls_remote(&place).run();
+    assert!(run.ok().ends_with("\trefs/heads/main\n"), "{run:#?}");
+    let requests = place.api_requests();
+    let sent = requests.last().unwrap().header("authorization").unwrap();
+    let basic = format!("Basic {}", STANDARD.encode("x-token:token-1"));
+    let expected = if takes_bearer(&place) { "Bearer token-1" } else { &basic };
+    assert_eq!(sent, expected);
+    // The next one asks neither the vendor nor a person.
+    ls_remote(&place).run().ok();
+    assert_eq!(place.exchanges(), 1);
+}
+
+#[test]
+fn a_token_that_the_server_refuses_is_forgotten() {
+    let place = Place::new("cisco", |request| repository(request, "token-2"));
+    let run = ls_remote(&place).run();
+    assert_eq!(run.code, Some(128), "{run:#?}");
+    assert!(ls_remote(&place).run().ok().contains("refs/heads/main"));
+    assert_eq!(place.exchanges(), 2);
+}
+
+#[test]
+fn a_git_that_does_not_say_that_it_can_gets_a_password() {
+    let place = Place::new("cisco", |_| Reply::empty(404));
+    let question = format!("protocol=http\nhost={}\n\n", place.host());
+    let run = git(&place).args(["credential", "fill"]).stdin(question).run();
+    let lines: Vec<&str> = run.ok().lines().collect();
+    assert!(lines.contains(&"username=x-token") && lines.contains(&"password=token-1"), "{run:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("password_expiry_utc=")) || is_old(&place));
+}
+
+#[test]
+fn git_asks_nobody_for_a_password_when_the_vendor_gives_no_token() {
+    let place = Place::new("cisco", |request| repository(request, "token-1"));
+    let run = ls_remote(&place).env("GATEPASS_CONFIG", "/no/such/file").run();
+    assert!(run.failed(128).contains("told us to quit"), "{run:#?}");
+}
+
+/// A repository with one branch, for whoever has this token.
+fn repository(request: &Received, token: &str) -> Reply {
+    let basic = format!("Basic {}", STANDARD.encode(format!("x-token:{token}")));
+    let sent = request.header("authorization");
+    if sent != Some(&format!("Bearer {token}")) && sent != Some(&basic) {
+        return Reply::empty(401).with("www-authenticate", "Basic realm=\"x\"");
+    }
+    let lines = ["# service=git-upload-pack\n", "", BRANCH, ""].map(|line| match line {
+        "" => String::from("0000"),
+        line => {
+            let line = line.replace("ID", &"7".repeat(40));
+            format!("{:04x}{line}", line.len() + 4)
+        }
+    });
+    Reply::new(200, "application/x-git-upload-pack-advertisement", lines.concat())
+}
+
+const BRANCH: &str = "ID refs/heads/main\0agent=test\n";
+
+fn git(place: &Place) -> Gatepass<'_> {
+    let helper =
+        format!("credential.{}.helper=!gatepass token cisco --format git", place.server.url());
+    place
+        .program("git", ["-c", &helper, "-c", "protocol.version=0"])
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+}
+
+fn ls_remote(place: &Place) -> Gatepass<'_> {
+    git(place).args(["ls-remote", &format!("{}/repo", place.server.url())])
+}
+
+/// Whether this machine's git can send a bearer: from 2.46 on.
+fn takes_bearer(place: &Place) -> bool {
+    version(place) >= (2, 46)
+}
+
+/// Whether it does not know yet that passwords end: until 2.40.
+fn is_old(place: &Place) -> bool {
+    version(place) < (2, 40)
+}
+
+fn version(place: &Place) -> (u32, u32) {
+    let run = place.program("git", ["version"]).run();
+    let version = run.ok().strip_prefix("git version ").unwrap();
+    let mut numbers = version.split('.').map(|number| number.trim().parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}

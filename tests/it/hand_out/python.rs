@@ -1,0 +1,79 @@
+//! Clients from PyPI: of Kubernetes, of AWS, and a reader of .env files.
+
+use gatepass_tests::{Reply, Run, python};
+
+use super::{HOSTILE, Place};
+
+#[test]
+fn the_kubernetes_client_sends_the_token_of_its_exec_plug_in() {
+    for version in ["v1", "v1beta1"] {
+        let place = Place::new("cisco", |_| {
+            let names = "{\"kind\":\"NamespaceList\",\"apiVersion\":\"v1\",\"items\":[]}";
+            Reply::json(200, names)
+        });
+        let config = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: x\n\
+             clusters: [{{name: x, cluster: {{server: \"{}\"}}}}]\n\
+             contexts: [{{name: x, context: {{cluster: x, user: x}}}}]\n\
+             users: [{{name: x, user: {{exec: {{apiVersion: client.authentication.k8s.io/{version}, \
+             command: gatepass, args: [token, cisco, --format, kubernetes], \
+             interactiveMode: Never}}}}}}]\n",
+            place.server.url()
+        );
+        place.home.write("kubeconfig", &config);
+        let run = script(
+            &place,
+            "from kubernetes import client, config\n\
+             config.load_kube_config(config_file='../kubeconfig')\n\
+             print(len(client.CoreV1Api().list_namespace().items))\n",
+        );
+        assert_eq!(run.ok(), "0\n");
+        let requests = place.api_requests();
+        let [request] = requests.as_slice() else { panic!("{requests:#?}") };
+        assert_eq!(request.path(), "/api/v1/namespaces");
+        assert_eq!(request.header("authorization"), Some("Bearer token-1"), "{version}");
+    }
+}
+
+#[test]
+fn botocore_sends_the_token_as_its_session_token() {
+    let place = Place::hostile("cisco", |_| {
+        Reply::new(200, "application/xml", "<ListAllMyBucketsResult></ListAllMyBucketsResult>")
+    });
+    let config = "[profile x]\ncredential_process = gatepass token cisco --format aws\n";
+    place.home.write(".aws/config", config);
+    let run = script(
+        &place,
+        "import botocore.session, os\n\
+         session = botocore.session.Session(profile='x')\n\
+         s3 = session.create_client('s3', endpoint_url=os.environ['URL'], region_name='x')\n\
+         print(s3.list_buckets()['ResponseMetadata']['HTTPStatusCode'])\n\
+         print(session.get_credentials().refresh_needed(refresh_in=0))\n\
+         print(session.get_credentials().refresh_needed(refresh_in=3600))\n",
+    );
+    assert_eq!(run.ok(), "200\nFalse\nTrue\n");
+    let requests = place.api_requests();
+    let [request] = requests.as_slice() else { panic!("{requests:#?}") };
+    assert_eq!(request.header("x-amz-security-token"), Some(HOSTILE));
+    let signed = request.header("authorization").unwrap();
+    assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=cisco/"), "{signed}");
+    assert!(!signed.contains(HOSTILE));
+}
+
+#[test]
+fn a_reader_of_env_files_reads_the_very_token() {
+    for token in ["eyJ.a-b_c~d+e/f==", "a\"b$c`d#e"] {
+        let place = Place::giving("cisco", move || token.to_owned(), |_| Reply::empty(404));
+        let run = script(
+            &place,
+            "import subprocess, io, dotenv\n\
+             text = subprocess.check_output(['gatepass', 'token', 'cisco', '--format', 'dotenv'])\n\
+             print(dotenv.dotenv_values(stream=io.StringIO(text.decode()))['GATEPASS_TOKEN'])\n",
+        );
+        assert_eq!(run.ok(), format!("{token}\n"));
+    }
+}
+
+fn script(place: &Place, script: &str) -> Run {
+    place.program(python().to_str().unwrap(), ["-c", script]).run()
+}

@@ -1,0 +1,51 @@
+//! Shells, and readers of .env files.
+
+use gatepass_tests::{Reply, Run};
+
+use super::{HOSTILE, Place};
+
+#[test]
+fn each_shell_exports_the_very_token_and_its_end() {
+    for (shell, script) in [
+        ("sh", "eval \"$(gatepass token cisco --format sh)\""),
+        ("bash", "eval \"$(gatepass token cisco --format sh)\""),
+        ("fish", "gatepass token cisco --format fish | source"),
+        // A file of assignments is a script as well.
+        ("sh", "set -a; gatepass token cisco --format dotenv >.env; . ./.env"),
+    ] {
+        let place = place();
+        let script =
+            format!("{script}; printenv GATEPASS_TOKEN; printenv GATEPASS_TOKEN_EXPIRES_AT");
+        let run = place.program(shell, ["-c", &script]).run();
+        assert_token_and_end(&run, shell);
+    }
+}
+
+#[test]
+fn powershell_reads_single_quotation_marks() {
+    let place = place();
+    let run = place.program("gatepass", ["token", "cisco", "--format", "powershell"]).run();
+    let quoted = HOSTILE.replace('\'', "''");
+    let first = run.ok().lines().next().unwrap();
+    assert_eq!(first, format!("$env:GATEPASS_TOKEN = '{quoted}'"));
+}
+
+#[test]
+fn the_note_about_netrc_asks_nobody_for_a_token() {
+    let place = place();
+    let run = place.program("gatepass", ["token", "cisco", "--format", "netrc-note"]).run();
+    assert!(run.ok().contains("never as Bearer"), "{run:#?}");
+    assert_eq!(place.exchanges(), 0);
+}
+
+fn place() -> Place {
+    Place::hostile("cisco", |_| Reply::empty(404))
+}
+
+#[track_caller]
+fn assert_token_and_end(run: &Run, shell: &str) {
+    let (token, end) = run.ok().trim_end().split_once('\n').unwrap();
+    assert_eq!((token, run.stderr.as_str()), (HOSTILE, ""), "{shell}");
+    let left = end.parse::<jiff::Timestamp>().unwrap().duration_since(jiff::Timestamp::now());
+    assert!((3_500..=3_600).contains(&left.as_secs()) && end.ends_with('Z'), "{shell}: {end}");
+}
