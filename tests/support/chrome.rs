@@ -46,6 +46,15 @@ pub enum Scheme {
 impl Chrome {
     /// Starts one that shows an empty page.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same in a private window, whose profile is to keep nothing of it.
+    pub fn private() -> Self {
+        Self::start_with(&["--incognito"])
+    }
+
+    fn start_with(more: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("gatepass-chrome-").tempdir().unwrap();
         let mut command = Command::new("chromedriver");
         command
@@ -69,7 +78,7 @@ impl Chrome {
         let mut chrome =
             Self { folder, driver, client, session: String::new(), browser: None, log };
         chrome.session = format!("http://127.0.0.1:{}/session", chrome.port());
-        let answer = chrome.post("", &chrome.capabilities());
+        let answer = chrome.post("", &chrome.capabilities(more));
         let answer = answer.unwrap_or_else(|error| panic!("{PACKAGES}: {error}"));
         chrome.session += &format!("/{}", answer["sessionId"].as_str().unwrap());
         let id = answer["capabilities"]["goog:processID"].as_i64().unwrap();
@@ -92,9 +101,9 @@ impl Chrome {
         panic!("chromedriver named no port")
     }
 
-    fn capabilities(&self) -> Value {
+    fn capabilities(&self, more: &[&str]) -> Value {
         let profile = format!("--user-data-dir={}", self.profile().display());
-        let args: Vec<&str> = ARGS.iter().copied().chain([profile.as_str()]).collect();
+        let args: Vec<&str> = ARGS.iter().chain(more).copied().chain([profile.as_str()]).collect();
         let wait = u64::try_from(PATIENCE.as_millis()).unwrap();
         json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
@@ -184,9 +193,10 @@ impl Chrome {
         self.must(self.post("/back", &json!({})));
     }
 
-    /// Loads the page again, as the button does; there may be nobody any more.
-    pub fn reload(&self) -> Result<(), String> {
-        self.post("/refresh", &json!({})).map(drop)
+    /// Loads the page again, as the button does.
+    #[track_caller]
+    pub fn reload(&self) {
+        self.must(self.post("/refresh", &json!({})));
     }
 
     /// The tab that all other methods speak of.
@@ -262,6 +272,19 @@ impl Chrome {
         self.must(self.post("/goog/cdp/execute", &body))
     }
 
+    /// Closes it. What it keeps is there until it is dropped.
+    pub fn quit(&mut self) {
+        if let Some(browser) = self.browser.take() {
+            let quit = self.client.delete(&self.session).call();
+            // Asked to quit it has ended; otherwise nobody else ends it.
+            if quit.is_err() {
+                let _ = kill_process(browser, Signal::KILL);
+            }
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+
     #[track_caller]
     fn must(&self, outcome: Result<Value, String>) -> Value {
         outcome.unwrap_or_else(|error| panic!("{error}"))
@@ -280,15 +303,7 @@ impl Chrome {
 
 impl Drop for Chrome {
     fn drop(&mut self) {
-        if let Some(browser) = self.browser {
-            let quit = self.client.delete(&self.session).call();
-            // Asked to quit it has ended; otherwise nobody else ends it.
-            if quit.is_err() {
-                let _ = kill_process(browser, Signal::KILL);
-            }
-        }
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        self.quit();
     }
 }
 

@@ -27,5 +27,5 @@ pub use crate::python::python;
 pub use crate::server::{Received, Reply, Server};
 pub use crate::terminal::Terminal;
 pub use crate::vendor::{VENDORS, Vendor, vendor};
-pub use crate::vendors::{Vendors, runtime};
+pub use crate::vendors::{Vendors, raw, runtime};
 pub use crate::workspace::Workspace;

@@ -98,7 +98,8 @@ impl<'home> Gatepass<'home> {
         let stdout = child.stdout.take().map_or_else(|| lines(std::io::empty()), lines);
         let stderr = lines(child.stderr.take().unwrap());
         // From here on the child dies with its owner.
-        Running { child, home: PhantomData, stdout, stderr, until: Instant::now() + self.limit }
+        let (said, until) = (String::new(), Instant::now() + self.limit);
+        Running { child, home: PhantomData, stdout, stderr, said, until }
     }
 }
 
@@ -109,6 +110,8 @@ pub struct Running<'home> {
     home: PhantomData<&'home Home>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
+    /// What has been read of stderr.
+    said: String,
     until: Instant,
 }
 
@@ -121,6 +124,19 @@ impl Running<'_> {
     /// The next line of its stdout, newline included.
     pub fn line(&self) -> String {
         self.stdout.recv_timeout(self.left()).unwrap_or_else(|_| panic!("no line of stdout came"))
+    }
+
+    /// Waits for a line of stderr that has `text` in it, and gives it without the newline.
+    #[track_caller]
+    pub fn says(&mut self, text: &str) -> String {
+        loop {
+            let line = self.stderr.recv_timeout(self.left());
+            let line = line.unwrap_or_else(|_| panic!("no line with {text:?}: {:?}", self.said));
+            self.said += &line;
+            if line.contains(text) {
+                return line.trim_end().to_owned();
+            }
+        }
     }
 
     /// Interrupts it, as Ctrl-C does.
@@ -141,7 +157,7 @@ impl Running<'_> {
     /// Waits for its end; beyond the limit it is killed, and the test fails.
     pub fn finish(mut self) -> Run {
         let stdout = all(&self.stdout, self.until);
-        let stderr = all(&self.stderr, self.until);
+        let stderr = std::mem::take(&mut self.said) + &all(&self.stderr, self.until);
         if Instant::now() >= self.until {
             panic!("still running, killed; stdout: {stdout:?}, stderr: {stderr:?}");
         }

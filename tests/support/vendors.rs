@@ -1,7 +1,7 @@
 //! Vendors: a sandbox in this process, for tests without a runtime of their own.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 
 use gatepass_sandbox::Sandbox;
 use tokio::runtime::Runtime;
@@ -31,17 +31,22 @@ impl Vendors {
 
     /// Sends bytes and gives all that comes back until the connection ends.
     pub fn raw(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.sandbox.port())).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8(answer).unwrap()
+        raw(self.sandbox.port(), request)
     }
 
     /// Ends it.
     pub fn stop(self) {
         self.runtime.block_on(self.sandbox.shutdown());
     }
+}
+
+/// Sends bytes to a port of this machine and gives all that comes back until the connection ends.
+pub fn raw(port: u16, request: &str) -> String {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
 }
 
 /// A runtime of one thread, for tests that are no async functions.
