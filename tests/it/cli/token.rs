@@ -87,6 +87,15 @@ fn header_is_every_header_the_vendor_wants() {
 }
 
 #[test]
+fn the_format_may_stand_before_the_command() {
+    let (_server, home) = server("cisco", "");
+    let run = home.gatepass(["--format", "env", "token", "cisco"]).run();
+    assert_eq!(run.ok(), "GATEPASS_TOKEN=token-1\n");
+    let run = home.gatepass(["--format", "env", "token", "cisco", "--format", "raw"]).run();
+    assert_eq!(run.ok(), "token-1\n");
+}
+
+#[test]
 fn env_is_one_assignment() {
     let (_server, home) = server("cisco", "");
     let run = home.gatepass(["token", "cisco", "--format", "env"]).run();

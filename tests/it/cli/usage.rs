@@ -26,6 +26,22 @@ fn help_of_every_command_is_a_success_and_shows_how_it_is_used() {
 }
 
 #[test]
+fn only_tokens_help_lists_the_formats_that_token_alone_has() {
+    let home = Home::new();
+    for command in COMMANDS {
+        let help = home.gatepass([command, "--help"]).run();
+        let has = |format: &str| help.ok().contains(&format!("- {format}:"));
+        assert!(has("json"), "{command}");
+        for format in ["raw", "header", "sh", "kubernetes", "git", "netrc-note"] {
+            assert_eq!(has(format), command == "token", "{command}: {format}");
+        }
+        assert_eq!(has("text"), command != "token", "{command}");
+    }
+    let run = home.gatepass(["list", "--format", "git"]).run();
+    assert!(run.failed(2).contains("it has: text, json"), "{run:#?}");
+}
+
+#[test]
 fn no_example_of_the_help_has_a_secret_in_an_argument() {
     let home = Home::new();
     for command in COMMANDS {
