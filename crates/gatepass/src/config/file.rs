@@ -45,11 +45,11 @@ pub(crate) fn load(path: &Path) -> Result<BTreeMap<String, RawProfile>> {
     }
     // A symlink's folder is the one the user named: ConfigMaps are mounted that way.
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    Reader { path, folder, text: &text, private: meta.mode() & 0o077 == 0 }.profiles()
+    Reader::new(path, folder, &text, meta.mode() & 0o077 == 0).profiles()
 }
 
 pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, RawProfile>> {
-    Reader { path: Path::new("config"), folder: PathBuf::new(), text, private: true }.profiles()
+    Reader::new(Path::new("config"), PathBuf::new(), text, true).profiles()
 }
 
 struct Reader<'a> {
@@ -57,9 +57,16 @@ struct Reader<'a> {
     folder: PathBuf,
     text: &'a str,
     private: bool,
+    /// Where each line ends: every key's place is asked for.
+    ends: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(path: &'a Path, folder: PathBuf, text: &'a str, private: bool) -> Self {
+        let ends = text.match_indices('\n').map(|(end, _)| end).collect();
+        Self { path, folder, text, private, ends }
+    }
+
     fn profiles(&self) -> Result<BTreeMap<String, RawProfile>> {
         let root = DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -197,8 +204,7 @@ impl Reader<'_> {
 
     /// `file:line` of a byte offset.
     fn place(&self, at: usize) -> String {
-        let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = 1 + self.ends.partition_point(|end| *end < at);
         format!("{}:{line}", self.path.display())
     }
 }
@@ -214,10 +220,13 @@ fn texts(items: &[Spanned<DeValue<'_>>]) -> Option<Vec<String>> {
 /// Reads a file that a profile refers to, at most 64 KiB of it.
 pub(super) fn read_text(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     const MAX: u64 = 64 * 1024;
-    if fs::metadata(path)?.is_dir() {
+    let meta = fs::metadata(path)?;
+    if meta.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX as usize + 1));
+    // Room for all of it, since growing would leave a copy behind; a pipe does not tell how much.
+    let size = if meta.is_file() && meta.len() > 0 { meta.len().clamp(1024, MAX) } else { MAX };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size as usize + 1));
     File::open(path)?.take(MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX {
         return Err(std::io::ErrorKind::FileTooLarge.into());
