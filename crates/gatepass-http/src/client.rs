@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gatepass_core::{Error, HttpSend, Request, Response, Result, async_trait};
 use http::{Uri, Version};
-use reqwest::{Certificate, ClientBuilder, Url, redirect, retry};
+use reqwest::{ClientBuilder, Url, redirect, retry};
+use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
 
 use crate::body::{Body, Record};
@@ -27,7 +28,7 @@ struct Inner {
     limits: Limits,
     plain_http: bool,
     proxy: bool,
-    roots: Vec<Certificate>,
+    roots: Vec<CertificateDer<'static>>,
     https: OnceLock<reqwest::Client>,
     http: OnceLock<reqwest::Client>,
 }
@@ -149,7 +150,11 @@ impl Inner {
             let builder = if self.proxy { builder } else { builder.no_proxy() };
             ruled(builder, &self.limits).https_only(true)
         };
-        let built = base().tls_certs_merge(self.roots.iter().cloned()).build();
+        if !self.roots.is_empty() {
+            let tls = tls::config(&self.roots)?;
+            return base().tls_backend_preconfigured(tls).build().map_err(error::from_build);
+        }
+        let built = base().build();
         #[cfg(feature = "webpki-roots")]
         let built = built.or_else(|_| base().tls_certs_only(tls::bundled()).build());
         built.map_err(error::from_build)
@@ -172,7 +177,7 @@ pub struct HttpClientBuilder {
     limits: Limits,
     plain_http: bool,
     proxy: bool,
-    roots: Vec<Certificate>,
+    roots: Vec<CertificateDer<'static>>,
     base: Option<ClientBuilder>,
 }
 
@@ -252,7 +257,7 @@ impl HttpClientBuilder {
             let base = if self.roots.is_empty() {
                 base
             } else {
-                base.tls_certs_merge(self.roots.iter().cloned())
+                base.tls_certs_merge(tls::for_reqwest(&self.roots)?)
             };
             let base = ruled(base, &self.limits)
                 .https_only(true)

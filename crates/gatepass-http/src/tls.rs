@@ -1,16 +1,26 @@
-//! Whom TLS trusts: the user's own CA, and the crypto provider that checks it.
+//! Whom TLS trusts: the user's own CA, the platform's roots, and the crypto provider that checks.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use gatepass_core::{Error, Result};
 use reqwest::Certificate;
-use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+use crate::error;
+
+type Verified<T> = Result<T, rustls::Error>;
 
 /// Reads the certificates of a PEM file.
 ///
 /// `Config` if it has none, or one that cannot be a root.
-pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Certificate>> {
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let wrong = |what: &'static str| {
         Error::config(what)
             .with_hint("it should hold blocks like -----BEGIN CERTIFICATE-----, as PEM files do")
@@ -19,16 +29,112 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Certificate>> {
     let mut certificates = Vec::new();
     for der in CertificateDer::pem_slice_iter(pem) {
         let der = der.map_err(|_| wrong("the CA file is not well-formed PEM"))?;
-        certificates.push(
-            Certificate::from_der(&der)
-                .map_err(|_| wrong("the CA file has a certificate that cannot be read"))?,
-        );
+        certificates.push(der.clone());
         roots.add(der).map_err(|_| wrong("the CA file has a certificate that cannot be read"))?;
     }
     if certificates.is_empty() {
         return Err(wrong("the CA file holds no certificate"));
     }
     Ok(certificates)
+}
+
+/// The same, for a builder of reqwest's.
+pub(crate) fn for_reqwest(roots: &[CertificateDer<'_>]) -> Result<Vec<Certificate>> {
+    roots.iter().map(|der| Certificate::from_der(der).map_err(error::from_build)).collect()
+}
+
+/// TLS as reqwest would set it up with these roots merged into the platform's, which are read
+/// only when a server's certificate needs them.
+pub(crate) fn config(roots: &[CertificateDer<'static>]) -> Result<ClientConfig> {
+    install_crypto();
+    let crypto = CryptoProvider::get_default().cloned();
+    let crypto = crypto.ok_or_else(|| Error::internal("there is no crypto provider"))?;
+    let wrong = |cause: &dyn fmt::Display| {
+        Error::config(format!("TLS could not be set up with the profile's CA: {cause}"))
+    };
+    let trust = Trust::new(roots, crypto.clone()).map_err(|cause| wrong(&cause))?;
+    let mut config = ClientConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .map_err(|cause| wrong(&cause))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The user's own CA, and behind it all roots together.
+///
+/// A certificate that the first accepts is one that the second would accept. Whatever the first
+/// refuses, the second decides; it knows both, so the error is of the CA that was meant.
+struct Trust {
+    own: Arc<WebPkiServerVerifier>,
+    all: OnceLock<Verifier>,
+    load: Box<dyn Fn() -> Verified<Verifier> + Send + Sync>,
+}
+
+impl Trust {
+    fn new(roots: &[CertificateDer<'static>], crypto: Arc<CryptoProvider>) -> Verified<Self> {
+        let mut store = RootCertStore::empty();
+        roots.iter().try_for_each(|der| store.add(der.clone()))?;
+        let own = WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto.clone())
+            .build()
+            .map_err(|cause| rustls::Error::General(cause.to_string()))?;
+        let roots = roots.to_vec();
+        let load = move || Verifier::new_with_extra_roots(roots.iter().cloned(), crypto.clone());
+        Ok(Self { own, all: OnceLock::new(), load: Box::new(load) })
+    }
+
+    fn all(&self) -> Verified<&Verifier> {
+        match self.all.get() {
+            Some(all) => Ok(all),
+            // A failure is not kept, so that unreadable roots may become readable.
+            None => (self.load)().map(|all| self.all.get_or_init(|| all)),
+        }
+    }
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Verified<ServerCertVerified> {
+        self.own
+            .verify_server_cert(leaf, between, name, ocsp, now)
+            .or_else(|_| self.all()?.verify_server_cert(leaf, between, name, ocsp, now))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Verified<HandshakeSignatureValid> {
+        self.own.verify_tls12_signature(message, leaf, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Verified<HandshakeSignatureValid> {
+        self.own.verify_tls13_signature(message, leaf, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.own.supported_verify_schemes()
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").field("own", &self.own).finish_non_exhaustive()
+    }
 }
 
 /// Mozilla's roots.
@@ -43,5 +149,52 @@ pub(crate) fn install_crypto() {
     if CryptoProvider::get_default().is_none() {
         // An error means that another thread has just installed one, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    /// A CA, and a certificate that it has issued for `vendor.test`.
+    fn ca() -> (CertificateDer<'static>, CertificateDer<'static>) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let root = params.self_signed(&key).unwrap();
+        let leaf = CertificateParams::new(vec!["vendor.test".to_owned()]).unwrap();
+        let leaf =
+            leaf.signed_by(&KeyPair::generate().unwrap(), &Issuer::new(params, key)).unwrap();
+        (root.der().clone(), leaf.der().clone())
+    }
+
+    #[test]
+    fn the_platforms_roots_are_read_once_and_only_where_ones_own_ca_is_not_enough() {
+        let [(own, good), (other, foreign)] = [ca(), ca()];
+        let crypto = Arc::new(rustls::crypto::ring::default_provider());
+        let reads = Arc::new(AtomicUsize::new(0));
+        let mut trust = Trust::new(std::slice::from_ref(&own), crypto.clone()).unwrap();
+        trust.load = Box::new({
+            let reads = reads.clone();
+            move || {
+                reads.fetch_add(1, Ordering::Relaxed);
+                // On the platform of this test the other CA is a root.
+                Verifier::new_with_extra_roots([own.clone(), other.clone()], crypto.clone())
+            }
+        });
+        let check = |leaf: &CertificateDer<'_>, name: &str| {
+            let name = ServerName::try_from(name.to_owned()).unwrap();
+            trust.verify_server_cert(leaf, &[], &name, &[], UnixTime::now())
+        };
+        check(&good, "vendor.test").unwrap();
+        assert_eq!(reads.load(Ordering::Relaxed), 0);
+        check(&foreign, "vendor.test").unwrap();
+        check(&ca().1, "vendor.test").unwrap_err();
+        check(&good, "other.test").unwrap_err();
+        assert_eq!(reads.load(Ordering::Relaxed), 1);
     }
 }
