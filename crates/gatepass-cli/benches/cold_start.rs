@@ -1,10 +1,10 @@
 //! What a start of the command costs beside curl's, as whole processes that take turns.
 //!
-//! `cargo bench -p gatepass-cli --bench cold_start` runs everything, about a minute; names at its
+//! `cargo bench --profile release -p gatepass-cli --bench cold_start` runs everything; names at its
 //! end (`plain`, `ca`, `roots`, `cached`) run those parts alone, and a number is that of the
-//! rounds. `-- --beside PATH` measures another build as well. curl sends the same request to the
-//! same sandbox, and has to be installed. What is to be reached and what was stands in
-//! `PERFORMANCE.md`.
+//! rounds. The profile is the command's own. `-- --beside PATH` measures another build as well.
+//! curl sends the same request to the same sandbox, and has to be installed. What is to be reached
+//! and what was stands in `PERFORMANCE.md`.
 
 #![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
 #![expect(clippy::unwrap_used, reason = "a failed assumption ends the benchmark")]
