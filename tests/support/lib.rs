@@ -1,5 +1,5 @@
-//! What only these tests need: the real command, a browser and a terminal for it, scripted servers,
-//! a sandbox, nested builds.
+//! What only these tests need: the real command, a browser, a keyring and a terminal for it,
+//! scripted servers, a sandbox, nested builds.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
 mod build;
 mod chrome;
 mod home;
+mod keyring;
 mod process;
 mod python;
 mod server;
@@ -22,6 +23,7 @@ mod workspace;
 pub use crate::build::{cargo, gatepass_binary, target, workspace};
 pub use crate::chrome::{Chrome, Scheme, Tab};
 pub use crate::home::Home;
+pub use crate::keyring::Keyring;
 pub use crate::process::{Gatepass, Run, Running};
 pub use crate::python::python;
 pub use crate::server::{Received, Reply, Server};

@@ -16,6 +16,8 @@ use crate::registry::{nearest, shown};
 
 pub use self::env::Env;
 pub use self::profile::{Options, Origin, Profile};
+#[cfg(feature = "keyring")]
+pub(crate) use self::value::KeyringEntry;
 
 /// Profiles by name, as written: nothing of a secret is read before it is needed.
 #[derive(Debug, Default)]

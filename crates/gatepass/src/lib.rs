@@ -31,13 +31,15 @@
 //! No provider is compiled in by default: switch on the features `celerdata`, `cisco`,
 //! `cloudneeti`, `configapi`, `huawei`, or `all-providers`. The features `http` (our own HTTP
 //! client) and `config` ([`Gate`] and [`Config`]) are on by default; `reqwest-middleware` and `tower`
-//! do what `SendWith` does for clients of those crates, and `file-store` adds the encrypted store
-//! that the command keeps its tokens in.
+//! do what `SendWith` does for clients of those crates, `file-store` adds the encrypted store
+//! that the command keeps its tokens in, and `keyring` reads secrets from the machine's keyring.
 
 #[cfg(feature = "config")]
 mod config;
 #[cfg(feature = "config")]
 mod gate;
+#[cfg(feature = "keyring")]
+pub mod keyring;
 mod registry;
 
 // A provider crate that no code names is not linked, and its registration is silently gone: these

@@ -108,6 +108,7 @@ fn a_secret_that_cannot_be_read_makes_no_request() {
     let server = server();
     for (reference, named) in [
         ("{ env = \"NOT_SET\" }", "NOT_SET"),
+        ("{ env = \"EMPTY\" }", "EMPTY"),
         ("{ file = \"missing\" }", "missing"),
         ("{ file = \".\" }", "client_secret"),
         ("{ file = \"empty\" }", "empty"),
@@ -116,18 +117,29 @@ fn a_secret_that_cannot_be_read_makes_no_request() {
         ("{ command = [\"false\"] }", "false"),
         ("{ command = [\"true\"] }", "true"),
         ("{ command = [\"sh\", \"-c\", \"echo unsaid-word; exit 7\"] }", "(7)"),
-        ("{ systemd = \"x\" }", "CREDENTIALS_DIRECTORY"),
+        ("{ command = [\"echo\"] }", "the output of echo is empty"),
+        ("{ command = [\"yes\"] }", "more than 64 KiB"),
+        ("{ systemd = \"missing\" }", "missing"),
+        ("{ systemd = \"empty\" }", "empty"),
+        ("{ systemd = \"../missing\" }", "is no path"),
         ("{ stdin = true }", "standard input"),
         ("{ keyring = \"x\" }", "keyring"),
         ("\"\"", "empty"),
     ] {
-        let run = run(&home, &server, reference, |command| command);
+        let run = run(&home, &server, reference, |command| {
+            command.env("EMPTY", "").env("CREDENTIALS_DIRECTORY", home.path(""))
+        });
         let told = run.failed(2);
         assert!(told.contains(named) && told.contains("client_secret"), "{reference}: {told}");
         assert!(told.contains("cisco/cisco") || told.contains("cisco:"), "{reference}: {told}");
         assert!(told.contains("hint"), "{reference}: {told}");
         assert!(!told.contains("unsaid-word"), "{told}");
     }
+    let outside = run(&home, &server, "{ systemd = \"x\" }", |command| command);
+    assert!(outside.failed(2).contains("CREDENTIALS_DIRECTORY"), "{outside:#?}");
+    let endless = "x".repeat(64 * 1024 + 1);
+    let long = run(&home, &server, "{ stdin = true }", |command| command.stdin(endless.as_str()));
+    assert!(long.failed(2).contains("standard input is longer than 64 KiB"), "{long:#?}");
     assert_eq!(server.connections(), 0);
 }
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::is_profile_name;
 use super::profile::Origin;
-use super::value::{Entry, RawProfile, Reference, Value};
+use super::value::{Entry, KeyringEntry, RawProfile, Reference, Value};
 use crate::registry::{nearest, shown};
 
 const MAX_FILE: u64 = 1024 * 1024;
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
             ("env", Some(name), _) => Reference::Env(name),
             ("file", Some(path), _) => Reference::File(self.folder.join(path)),
             ("systemd", Some(name), _) => Reference::Systemd(name),
-            ("keyring", Some(name), _) => Reference::Keyring(name),
+            ("keyring", Some(name), _) => Reference::Keyring(KeyringEntry::parse(&name)?),
             ("stdin", _, DeValue::Boolean(true)) => Reference::Stdin,
             ("command", _, DeValue::Array(items)) => match texts(items) {
                 Some(words) if words.first().is_some_and(|first| !first.is_empty()) => {

@@ -191,12 +191,7 @@ impl fmt::Debug for Profile {
 #[async_trait]
 impl CredentialSource for Profile {
     async fn credential(&self) -> Result<Credential> {
-        let slow = |source: &Source| {
-            matches!(
-                source,
-                Source::Reference(Reference::Command(_) | Reference::Stdin | Reference::File(_))
-            )
-        };
+        let slow = |source: &Source| matches!(source, Source::Reference(it) if it.blocks());
         let credential = if self.values.values().any(slow) {
             let profile = self.clone();
             let read = tokio::task::spawn_blocking(move || profile.read());

@@ -1,8 +1,9 @@
-//! Reads what a profile refers to: a variable, a file, a command's output, a systemd credential.
+//! Reads what a profile refers to: a variable, a file, a command's output, a systemd credential,
+//! an entry of the keyring, standard input.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -12,14 +13,22 @@ use zeroize::Zeroizing;
 
 use super::env::Env;
 use super::file::read_text;
-use super::value::Reference;
+use super::value::{KeyringEntry, Reference, at};
 
-/// How long a command may take to print a secret.
+/// How long a command may take to print a secret, and again to end.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest secret of a command or of standard input.
+const MAX: u64 = 64 * 1024;
+
 impl Reference {
-    /// Reads it now. One trailing newline is dropped from file, command and stdin; empty is an
-    /// error. `key` is what it is for, and `folder` what a program's relative path is relative to.
+    /// Whether reading it can take long, so that no thread of an event loop may do it.
+    pub(crate) fn blocks(&self) -> bool {
+        !matches!(self, Self::Env(_))
+    }
+
+    /// Reads it now. One trailing newline is dropped from all but a variable; empty is an error.
+    /// `key` is what it is for, and `folder` what a program's relative path is relative to.
     pub(crate) fn read(&self, key: &str, env: &Env, folder: &Path) -> Result<Secret> {
         let text = match self {
             Self::Env(name) => {
@@ -30,13 +39,10 @@ impl Reference {
                 Zeroizing::new(text)
             }
             Self::File(path) => file(key, path)?,
-            Self::Command(words) => command(key, words, folder)?,
+            Self::Command(words) => command(key, words, folder, COMMAND_TIMEOUT)?,
             Self::Systemd(name) => systemd(key, name, env)?,
             Self::Stdin => stdin(key)?,
-            Self::Keyring(_) => {
-                return Err(Error::config(format!("`{key}`: this build reads no keyring"))
-                    .with_hint("use { file = … }, { command = … } or { env = … }"));
-            }
+            Self::Keyring(entry) => keyring(key, entry)?,
         };
         if text.is_empty() {
             return Err(Error::config(format!("`{key}`: {} is empty", self.shown())));
@@ -53,7 +59,7 @@ impl Reference {
                 format!("the output of {}", words.first().map_or("", String::as_str))
             }
             Self::Systemd(name) => format!("the systemd credential {name}"),
-            Self::Keyring(name) => format!("the keyring's {name}"),
+            Self::Keyring(entry) => format!("the keyring's {entry}"),
             Self::Stdin => String::from("standard input"),
         }
     }
@@ -93,24 +99,48 @@ fn systemd(key: &str, name: &str, env: &Env) -> Result<Zeroizing<String>> {
     file(key, &PathBuf::from(folder).join(name))
 }
 
+#[cfg(feature = "keyring")]
+fn keyring(key: &str, entry: &KeyringEntry) -> Result<Zeroizing<String>> {
+    let read = crate::keyring::read_entry(entry);
+    let secret = read.map_err(|error| at(&format!("`{key}`"), error))?;
+    // A shell's echo leaves its newline in a keyring as well.
+    text(key, &format!("the keyring's {entry}"), Zeroizing::new(secret.as_bytes().to_vec()))
+}
+
+#[cfg(not(feature = "keyring"))]
+fn keyring(key: &str, entry: &KeyringEntry) -> Result<Zeroizing<String>> {
+    let error = Error::config("this build reads no keyring").with_hint(format!(
+        "build it with the feature `keyring` for {entry}, or use {{ file = … }}, \
+         {{ command = … }} or {{ env = … }}"
+    ));
+    Err(at(&format!("`{key}`"), error))
+}
+
 /// Standard input, read once: several fields may refer to it.
 fn stdin(key: &str) -> Result<Zeroizing<String>> {
     static READ: OnceLock<Option<Zeroizing<Vec<u8>>>> = OnceLock::new();
-    let bytes = READ.get_or_init(|| {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
-        std::io::stdin().lock().take(64 * 1024).read_to_end(&mut bytes).ok().map(|_| bytes)
-    });
+    let bytes = READ.get_or_init(|| read_all(io::stdin().lock()).ok());
+    let wrong = |what| Err(Error::config(format!("`{key}`: standard input {what}")));
     match bytes {
+        Some(bytes) if bytes.len() as u64 > MAX => wrong("is longer than 64 KiB"),
         Some(bytes) => text(key, "standard input", bytes.clone()),
-        None => Err(Error::config(format!("`{key}`: standard input cannot be read"))),
+        None => wrong("cannot be read"),
     }
 }
 
-fn command(key: &str, words: &[String], folder: &Path) -> Result<Zeroizing<String>> {
+fn command(
+    key: &str,
+    words: &[String],
+    folder: &Path,
+    limit: Duration,
+) -> Result<Zeroizing<String>> {
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| Error::config(format!("`{key}`: the command is empty")))?;
-    let named = |what: &str| Error::config(format!("`{key}`: the command {program} {what}"));
+    let named = |what: &str| {
+        Error::config(format!("`{key}`: the command {program} {what}"))
+            .with_hint("run it by hand to see why")
+    };
     // Only a path is relative to the config file; a bare name is looked up in PATH.
     let path = if program.contains('/') { folder.join(program) } else { PathBuf::from(program) };
     let mut child = Command::new(path)
@@ -118,37 +148,133 @@ fn command(key: &str, words: &[String], folder: &Path) -> Result<Zeroizing<Strin
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| named(&format!("cannot be started: {}", error.kind())))?;
-    let output = read_output(&mut child);
-    let status = match output {
-        Some(_) => child.wait(),
-        None => child.kill().and_then(|()| child.wait()),
+        .map_err(|error| {
+            let error = format!("cannot be started: {}", error.kind());
+            Error::config(format!("`{key}`: the command {program} {error}"))
+        })?;
+    let output = read_output(&mut child, limit);
+    let status = match &output {
+        // It closed its output, which is not to say that it ends.
+        Some(bytes) if bytes.len() as u64 <= MAX => wait(&mut child, limit),
+        _ => Ok(None),
     };
+    if !matches!(status, Ok(Some(_))) {
+        // Nothing happens to one that has ended meanwhile.
+        let _ = child.kill().and_then(|()| child.wait());
+    }
     match (output, status) {
-        (None, _) => {
-            Err(named("printed nothing within 30 s").with_hint("run it by hand to see why"))
-        }
-        (Some(bytes), Ok(status)) if status.success() => {
+        (Some(bytes), _) if bytes.len() as u64 > MAX => Err(named("printed more than 64 KiB")),
+        (Some(bytes), Ok(Some(status))) if status.success() => {
             text(key, &format!("the output of {program}"), bytes)
         }
-        (Some(_), Ok(status)) => {
+        (Some(_), Ok(Some(status))) => {
             let code =
                 status.code().map_or_else(|| String::from("a signal"), |code| code.to_string());
-            Err(named(&format!("failed ({code})")).with_hint("run it by hand to see why"))
+            Err(named(&format!("failed ({code})")))
+        }
+        (None, _) | (_, Ok(None)) => {
+            Err(named(&format!("did not end within {} s", limit.as_secs())))
         }
         (Some(_), Err(_)) => Err(named("could not be waited for")),
     }
 }
 
 /// All that the child prints, or `None` when its time is up.
-fn read_output(child: &mut Child) -> Option<Zeroizing<Vec<u8>>> {
+fn read_output(child: &mut Child, limit: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let stdout = child.stdout.take()?;
     let (done, output) = mpsc::channel();
     thread::spawn(move || {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
-        let read = stdout.take(64 * 1024).read_to_end(&mut bytes);
         // Nobody listens any more when the time is up.
-        let _ = done.send(read.map(|_| bytes).ok());
+        let _ = done.send(read_all(stdout).ok());
     });
-    output.recv_timeout(COMMAND_TIMEOUT).ok().flatten()
+    output.recv_timeout(limit).ok().flatten()
+}
+
+/// All there is, or one byte more than is allowed, in memory that is cleared.
+fn read_all(from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Never grown, since what a vector leaves behind when it moves is not cleared.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX as usize + 1));
+    from.take(MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Waits for its end, or `None` when the time is up.
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let mut waited = Duration::ZERO;
+    let mut pause = Duration::from_micros(100);
+    loop {
+        match child.try_wait()? {
+            None if waited < limit => thread::sleep(pause),
+            ended => return Ok(ended),
+        }
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(words: &[&str]) -> Result<Zeroizing<String>> {
+        let words: Vec<String> = words.iter().map(|word| String::from(*word)).collect();
+        command("client_secret", &words, Path::new(""), Duration::from_millis(300))
+    }
+
+    #[test]
+    fn a_command_that_never_ends_is_ended() {
+        for script in [
+            // Prints nothing; leaves a process that holds its output; closes its output and stays.
+            "exec sleep 600",
+            "sleep 2 & echo unsaid",
+            "echo unsaid; exec >&-; exec sleep 600",
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("pid");
+            let file = file.to_str().unwrap();
+            let started = format!("echo $$ > {file}; {script}");
+            let error = run(&["sh", "-c", &started]).unwrap_err();
+            assert!(error.message().contains("the command sh did not end within"), "{error}");
+            assert!(!format!("{error:?}").contains("unsaid"), "{error:?}");
+            assert!(error.hint().is_some());
+            let pid = std::fs::read_to_string(file).unwrap();
+            let process = PathBuf::from("/proc").join(pid.trim());
+            assert!(!cfg!(target_os = "linux") || !process.exists(), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_prints_without_end_is_no_secret() {
+        let error = run(&["yes", "unsaid"]).unwrap_err();
+        assert_eq!(error.message(), "`client_secret`: the command yes printed more than 64 KiB");
+    }
+
+    #[test]
+    fn a_command_may_take_a_moment_to_end() {
+        let text = run(&["sh", "-c", "echo secret; exec >&-; sleep 0.05"]).unwrap();
+        assert_eq!(text.as_str(), "secret");
+    }
+
+    #[test]
+    fn only_a_variable_is_read_without_waiting() {
+        assert!(!Reference::Env(String::new()).blocks());
+        for reference in [
+            Reference::File(PathBuf::new()),
+            Reference::Command(Vec::new()),
+            Reference::Systemd(String::new()),
+            Reference::Keyring(KeyringEntry::parse("cisco").unwrap()),
+            Reference::Stdin,
+        ] {
+            assert!(reference.blocks(), "{reference:?}");
+        }
+    }
+
+    #[cfg(not(feature = "keyring"))]
+    #[test]
+    fn a_build_without_a_keyring_says_which_feature_adds_it() {
+        let reference = Reference::Keyring(KeyringEntry::parse("cisco").unwrap());
+        let error = reference.read("client_secret", &Env::process(), Path::new("")).unwrap_err();
+        assert_eq!(error.message(), "`client_secret`: this build reads no keyring");
+        assert!(error.hint().unwrap().contains("feature `keyring`"), "{error:?}");
+    }
 }

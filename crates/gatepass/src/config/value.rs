@@ -1,9 +1,10 @@
 //! Values as a profile writes them: where they come from, before anything is read.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
-use gatepass_core::{Error, ErrorKind, Secret};
+use gatepass_core::{Error, ErrorKind, Result, Secret};
 
 use super::profile::Origin;
 
@@ -51,8 +52,33 @@ pub(crate) enum Reference {
     File(PathBuf),
     Command(Vec<String>),
     Systemd(String),
-    Keyring(String),
+    Keyring(KeyringEntry),
     Stdin,
+}
+
+/// An entry of the keyring: `service/account`, or an account of the service `gatepass`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyringEntry {
+    pub(crate) service: String,
+    pub(crate) account: String,
+}
+
+impl KeyringEntry {
+    /// The service ends at the first `/`: an account may have one.
+    pub(crate) fn parse(name: &str) -> Result<Self> {
+        let (service, account) = name.split_once('/').unwrap_or(("gatepass", name));
+        if service.is_empty() || account.is_empty() || name.contains(char::is_control) {
+            return Err(Error::config("no name of a keyring's entry")
+                .with_hint("write it like \"service/account\", or \"account\" of gatepass's own"));
+        }
+        Ok(Self { service: service.to_owned(), account: account.to_owned() })
+    }
+}
+
+impl fmt::Display for KeyringEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.service, self.account)
+    }
 }
 
 impl RawProfile {
@@ -103,6 +129,27 @@ impl Value {
             Self::Reference(_) => "a reference",
             Self::Other(kind) => kind,
             Self::Wrong(_) => "a reference with a mistake",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyrings_service_ends_at_the_first_slash_and_defaults_to_gatepass() {
+        let parts = |name| KeyringEntry::parse(name).map(|entry| (entry.service, entry.account));
+        for (name, service, account) in [
+            ("cisco", "gatepass", "cisco"),
+            ("acme/cisco", "acme", "cisco"),
+            ("acme/cisco/prod", "acme", "cisco/prod"),
+            (" a / b ", " a ", " b "),
+        ] {
+            assert_eq!(parts(name).unwrap(), (service.to_owned(), account.to_owned()));
+        }
+        for name in ["", "/", "/cisco", "acme/", "a\0b", "a\nb/c"] {
+            assert!(parts(name).is_err(), "{name:?}");
         }
     }
 }

@@ -1,0 +1,216 @@
+//! Secrets in a keyring: GNOME Keyring, in a D-Bus session of each test's own.
+
+use std::io::Read;
+
+use gatepass::{Secret, keyring};
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Gatepass, Home, Keyring, Reply, Run, Server, vendor};
+
+#[test]
+fn a_token_is_asked_for_with_the_secret_of_the_keyring() {
+    let home = Home::new();
+    let session = Keyring::start(&home);
+    for (name, service, account, secret, wanted) in [
+        ("cisco", "gatepass", "cisco", " a b ", " a b "),
+        ("acme/cisco/prod", "acme", "cisco/prod", "ä€𝄞", "ä€𝄞"),
+        // What `echo secret | secret-tool store …` leaves.
+        ("piped", "gatepass", "piped", "secret\n", "secret"),
+    ] {
+        session.write(service, account, secret.as_bytes());
+        // Another of the same service, and of the same account.
+        session.write(service, "other", b"not this");
+        session.write("other", account, b"not this");
+        let stage = Stage::new(&home, name);
+        assert_eq!(session.reached_by(stage.command(&home, "token")).run().ok(), "token-1\n");
+        let form = stage.server.request().form();
+        assert!(form.contains(&("client_secret".into(), wanted.into())), "{name}: {form:?}");
+        home.forget_all();
+    }
+}
+
+#[test]
+fn the_librarys_entries_are_the_desktops() {
+    let home = Home::new();
+    let session = Keyring::start(&home);
+    let test = std::env::current_exe().unwrap();
+    let words = ["config::keyring::child", "--exact", "--ignored", "--nocapture"];
+    let act = |act: &str| {
+        let child = session.reached_by(home.program(&test, words));
+        let run = child.stdin(act).run();
+        assert!(run.code == Some(0) && run.stdout.contains("1 passed"), "{run:#?}");
+        run.stdout
+    };
+    act("store acme/cisco one");
+    assert_eq!(session.find("acme", "cisco").as_deref(), Some("one"));
+    act("store acme/cisco two");
+    assert_eq!(session.find("acme", "cisco").as_deref(), Some("two"));
+    assert!(act("read acme/cisco").contains("read <two>"));
+    session.write("gatepass", "cisco", b"of the desktop\n");
+    assert!(act("read cisco").contains("read <of the desktop\n>"));
+    assert!(act("read gatepass/cisco").contains("read <of the desktop\n>"));
+    assert!(act("delete acme/cisco").contains("deleted true"));
+    assert!(act("delete acme/cisco").contains("deleted false"));
+    assert_eq!(session.find("acme", "cisco"), None);
+    assert!(act("read acme/cisco").contains("failed Config(\"the keyring has no entry acme/cisco"));
+    session.lock();
+    assert!(act("store acme/cisco three").contains("failed Config(\"the keyring is locked"));
+}
+
+/// What the test above starts: the library reads the session's address from its own environment.
+#[test]
+#[ignore = "a child of the test above"]
+fn child() {
+    let mut act = String::new();
+    std::io::stdin().read_to_string(&mut act).unwrap();
+    let words: Vec<&str> = act.split(' ').collect();
+    // Inside a runtime, as a program that forgot `spawn_blocking` would.
+    gatepass_tests::runtime().block_on(async {
+        let done = match words[..] {
+            ["store", name, secret] => {
+                keyring::store(name, &Secret::from(secret)).map(|()| "stored".to_owned())
+            }
+            ["read", name] => {
+                keyring::read(name).map(|secret| format!("read <{}>", secret.expose_secret()))
+            }
+            ["delete", name] => keyring::delete(name).map(|was| format!("deleted {was}")),
+            _ => panic!("no act: {act}"),
+        };
+        println!("{}", done.unwrap_or_else(|error| format!("failed {error:?}")));
+    });
+}
+
+#[test]
+fn a_missing_entry_is_named_with_the_command_that_writes_it() {
+    let home = Home::new();
+    let session = Keyring::start(&home);
+    session.write("gatepass", "other", b"not this");
+    let stage = Stage::new(&home, "acme/cisco prod");
+    let told = stage.refused(&home, |command| session.reached_by(command));
+    assert!(told.contains("the keyring has no entry acme/cisco prod"), "{told}");
+    let hint = "secret-tool store --label=acme service acme username 'cisco prod'";
+    assert!(told.contains(hint), "{told}");
+    // The hint, as somebody would paste it.
+    session.program("sh", ["-c", hint]).stdin("secret").run().ok();
+    session.reached_by(stage.command(&home, "token")).run().ok();
+}
+
+#[test]
+fn an_entry_that_is_no_secret_is_refused() {
+    let home = Home::new();
+    let session = Keyring::start(&home);
+    for (secret, wanted) in
+        [(b"\n".as_slice(), "acme/cisco is empty"), (b"unsaid-\xff", "acme/cisco is not UTF-8")]
+    {
+        session.write("acme", "cisco", secret);
+        let stage = Stage::new(&home, "acme/cisco");
+        let told = stage.refused(&home, |command| session.reached_by(command));
+        assert!(told.contains(wanted) && !told.contains("unsaid"), "{told}");
+    }
+}
+
+#[test]
+fn a_locked_keyring_is_said_to_be_locked() {
+    let home = Home::new();
+    let session = Keyring::start(&home);
+    session.write("gatepass", "cisco", b"unsaid");
+    session.lock();
+    let told = Stage::new(&home, "cisco").refused(&home, |command| session.reached_by(command));
+    assert!(told.contains("the keyring is locked") && told.contains("unlock it"), "{told}");
+}
+
+#[test]
+fn without_a_session_or_a_service_it_is_said_what_is_needed() {
+    let home = Home::new();
+    let session = Keyring::without_service(&home);
+    let nowhere = format!("unix:path={}", home.path("tmp/no-such-socket").display());
+    let runtime = home.path("work");
+    let stage = Stage::new(&home, "cisco");
+    for told in [
+        stage.refused(&home, |command| command.env("XDG_RUNTIME_DIR", &runtime)),
+        stage.refused(&home, |command| command.env("DBUS_SESSION_BUS_ADDRESS", &nowhere)),
+        stage.refused(&home, |command| session.reached_by(command)),
+    ] {
+        assert!(told.contains("no keyring can be reached"), "{told}");
+        assert!(told.contains("D-Bus session") && told.contains("{ file = … }"), "{told}");
+    }
+}
+
+#[test]
+fn nobody_asks_the_keyring_for_a_profile_that_names_none() {
+    let home = Home::new();
+    let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
+    let config = vendor("cisco").profile(&server.url(), "")
+        + &vendor("huawei").profile_with(&server.url(), "", |_| "{ keyring = \"x\" }".to_owned());
+    let config = home.write("config.toml", &config);
+    let bus = std::os::unix::net::UnixListener::bind(home.path("tmp/bus")).unwrap();
+    bus.set_nonblocking(true).unwrap();
+    let address = format!("unix:path={}", home.path("tmp/bus").display());
+    // The bus: it would see a connection, were there one.
+    for words in [["token", "cisco"].as_slice(), &["inspect", "cisco"], &["list"], &["providers"]] {
+        let command = home.gatepass(words.iter().copied()).config(&config);
+        command.env("DBUS_SESSION_BUS_ADDRESS", &address).run().ok();
+    }
+    let nobody = bus.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn nothing_of_the_keyring_is_shown_at_its_loudest() {
+    let home = Home::new();
+    let session = Keyring::start(&home);
+    let secret = canary("secret");
+    session.write("gatepass", "cisco", secret.text().as_bytes());
+    let stage = Stage::new(&home, "cisco");
+    let loud = |run: &str| -> Run {
+        let command = stage.command(&home, run).args(["-vv"]).env("RUST_LOG", "trace");
+        session.reached_by(command).run()
+    };
+    let (token, inspect) = (loud("token"), loud("inspect"));
+    let form = stage.server.request().form();
+    assert!(form.contains(&("client_secret".into(), secret.text().into())), "it was not sent");
+    assert_eq!(token.ok(), "token-1\n");
+    assert!(inspect.ok().contains("the keyring's gatepass/cisco"), "{inspect:#?}");
+    session.lock();
+    home.forget_all();
+    let locked = loud("token");
+    locked.failed(2);
+    let secrets: [Canary; 1] = [secret];
+    for run in [token, inspect, locked] {
+        assert_eq!(find_leak(&run.all(), &secrets), None);
+    }
+}
+
+/// A vendor, and a profile whose secret is in the keyring.
+struct Stage {
+    server: Server,
+    config: std::path::PathBuf,
+}
+
+impl Stage {
+    fn new(home: &Home, name: &str) -> Self {
+        let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
+        let reference = format!("{{ keyring = \"{name}\" }}");
+        let config = vendor("cisco").profile_with(&server.url(), "", |_| reference.clone());
+        let config = home.write("config.toml", &config);
+        Self { server, config }
+    }
+
+    fn command<'home>(&self, home: &'home Home, command: &str) -> Gatepass<'home> {
+        home.gatepass([command, "cisco"]).config(&self.config)
+    }
+
+    /// What is said where no secret is found: it names the field, and no request is made.
+    #[track_caller]
+    fn refused<'home>(
+        &self,
+        home: &'home Home,
+        more: impl Fn(Gatepass<'home>) -> Gatepass<'home>,
+    ) -> String {
+        let run = more(self.command(home, "token")).run();
+        let told = run.failed(2);
+        assert!(told.contains("config.toml:4: `client_secret`: "), "{told}");
+        assert!(told.contains("hint"), "{told}");
+        assert_eq!(self.server.connections(), 0);
+        told.to_owned()
+    }
+}

@@ -1,0 +1,106 @@
+//! Keyring: a D-Bus session of a test's own with GNOME Keyring in it, unlocked.
+
+use std::path::Path;
+
+use crate::home::Home;
+use crate::process::{Gatepass, Running};
+
+/// A session that ends, keyring included, when it is dropped.
+#[derive(Debug)]
+pub struct Keyring<'home> {
+    home: &'home Home,
+    bus: String,
+    _daemon: Running<'home>,
+}
+
+impl<'home> Keyring<'home> {
+    /// A keyring without entries.
+    pub fn start(home: &'home Home) -> Self {
+        home.write("services/org.freedesktop.secrets.service", SERVICE);
+        Self::without_service(home)
+    }
+
+    /// A session in which nothing keeps secrets.
+    pub fn without_service(home: &'home Home) -> Self {
+        let bus = BUS
+            .replace("SOCKETS", home.path("tmp").to_str().unwrap())
+            .replace("SERVICES", home.path("services").to_str().unwrap());
+        let config = format!("--config-file={}", home.write("bus.conf", &bus).display());
+        let words = [config.as_str(), "--nofork", "--nopidfile", "--print-address=1"];
+        let daemon = of_desktop(home, "dbus-daemon", words).spawn();
+        let bus = daemon.line().trim_end().to_owned();
+        Self { home, bus, _daemon: daemon }
+    }
+
+    /// Lets a command reach it.
+    pub fn reached_by<'a>(&self, command: Gatepass<'a>) -> Gatepass<'a> {
+        command.env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
+    }
+
+    /// Another program that reaches it.
+    pub fn program<'a>(
+        &self,
+        program: &str,
+        args: impl IntoIterator<Item = &'a str>,
+    ) -> Gatepass<'home> {
+        self.reached_by(of_desktop(self.home, program, args))
+    }
+
+    /// Writes an entry with the desktop's own command.
+    pub fn write(&self, service: &str, account: &str, secret: &[u8]) {
+        let words = ["store", "--label=a test", "service", service, "username", account];
+        self.program("secret-tool", words).stdin(secret).run().ok();
+    }
+
+    /// What the desktop's own command finds.
+    pub fn find(&self, service: &str, account: &str) -> Option<String> {
+        let words = ["lookup", "service", service, "username", account];
+        let run = self.program("secret-tool", words).run();
+        (run.code == Some(0)).then_some(run.stdout)
+    }
+
+    /// Locks it. There is no screen to ask for the password on.
+    pub fn lock(&self) {
+        let words = [
+            "--session",
+            "--print-reply",
+            "--dest=org.freedesktop.secrets",
+            "/org/freedesktop/secrets",
+            "org.freedesktop.Secret.Service.Lock",
+            "array:objpath:/org/freedesktop/secrets/collection/login",
+        ];
+        self.program("dbus-send", words).run().ok();
+    }
+}
+
+fn of_desktop<'home, 'a>(
+    home: &'home Home,
+    program: &str,
+    args: impl IntoIterator<Item = &'a str>,
+) -> Gatepass<'home> {
+    let program = home.program(Path::new(program), args);
+    program.env("XDG_DATA_HOME", home.path("data")).env("XDG_RUNTIME_DIR", home.path("tmp"))
+}
+
+/// A bus that starts what a test puts into a folder: no other keyring, and nothing that would ask
+/// for this one's password.
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:dir=SOCKETS</listen>
+  <servicedir>SERVICES</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#;
+
+/// The keyring, started by the bus at the first message to it, which waits until it is there. It
+/// ends with the bus.
+const SERVICE: &str = "[D-BUS Service]
+Name=org.freedesktop.secrets
+Exec=/bin/sh -c 'echo -n password | exec gnome-keyring-daemon --foreground --unlock --components=secrets'
+";
