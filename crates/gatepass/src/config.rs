@@ -17,7 +17,7 @@ use crate::registry::{nearest, shown};
 pub use self::env::Env;
 pub use self::profile::{Options, Origin, Profile};
 #[cfg(feature = "keyring")]
-pub(crate) use self::value::KeyringEntry;
+pub(crate) use self::{secret::KEYRING_TIMEOUT, value::KeyringEntry};
 
 /// Profiles by name, as written: nothing of a secret is read before it is needed.
 #[derive(Debug, Default)]

@@ -125,8 +125,11 @@ impl Gate {
         if let Some(store) = &self.store {
             builder = builder.store(store.clone());
         }
-        if let Some(timeout) = profile.options.timeout {
-            builder = builder.timeout(timeout.saturating_add(MARGIN));
+        // The client ends each request in time, however long a person takes to unlock a secret.
+        let patience = profile.patience();
+        if profile.options.timeout.is_some() || !patience.is_zero() {
+            let timeout = profile.options.timeout.unwrap_or(TIMEOUT).saturating_add(MARGIN);
+            builder = builder.timeout(timeout.saturating_add(patience));
         }
         if let Some(leeway) = profile.options.leeway {
             builder = builder.leeway(leeway);
@@ -134,6 +137,9 @@ impl Gate {
         Ok(builder.build())
     }
 }
+
+/// How long an exchange may take where the profile says nothing.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long the HTTP client waits for the head of an answer where the profile says nothing.
 const ANSWER: Duration = Duration::from_secs(10);

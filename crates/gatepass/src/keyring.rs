@@ -1,8 +1,8 @@
 //! The keyring of this machine: the secrets that profiles refer to with `{ keyring = "…" }`, to
 //! write, read and delete.
 //!
-//! It is the Secret Service (GNOME Keyring, KWallet, KeePassXC) on Linux and the BSDs, the keychain
-//! on macOS, and the Credential Manager on Windows. An entry is named `service/account`: what stands
+//! It is the Secret Service (GNOME Keyring, KWallet, KeePassXC) on Linux and the BSDs, and the
+//! keychain on macOS. An entry is named `service/account`: what stands
 //! before the first `/` is the service. A name without a `/` is an account of the service `gatepass`.
 //!
 //! ```no_run
@@ -36,7 +36,7 @@ use windows_native_keyring_store::Store;
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 use zbus_secret_service_keyring_store::Store;
 
-use crate::config::KeyringEntry;
+use crate::config::{KEYRING_TIMEOUT, KeyringEntry};
 
 /// Writes an entry, in place of what it held. An empty secret is refused.
 pub fn store(name: &str, secret: &Secret) -> Result<()> {
@@ -72,7 +72,7 @@ fn with_entry<T: Send + 'static>(
     act: impl FnOnce(&Entry) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T> {
     let named = entry.clone();
-    within(LIMIT, move || {
+    within(KEYRING_TIMEOUT, move || {
         let store = Store::new().map_err(unreachable)?;
         let entry = store.build(&named.service, &named.account, None);
         entry.and_then(|entry| act(&entry)).map_err(|failure| refused(&named, failure))
@@ -162,9 +162,6 @@ fn word(text: &str) -> String {
         false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
-
-/// Long enough to type the keyring's password.
-const LIMIT: Duration = Duration::from_secs(60);
 
 const ELSEWHERE: &str = "use { file = … }, { command = … } or { env = … }";
 

@@ -1,9 +1,10 @@
 //! Secrets in a keyring: GNOME Keyring, in a D-Bus session of each test's own.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::path::PathBuf;
 
 use gatepass::{Secret, keyring};
-use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Gatepass, Home, Keyring, Reply, Run, Server, vendor};
 
 #[test]
@@ -75,7 +76,8 @@ fn child() {
             ["delete", name] => keyring::delete(name).map(|was| format!("deleted {was}")),
             _ => panic!("no act: {act}"),
         };
-        println!("{}", done.unwrap_or_else(|error| format!("failed {error:?}")));
+        let done = done.unwrap_or_else(|error| format!("failed {error:?}"));
+        writeln!(std::io::stdout(), "{done}").unwrap();
     });
 }
 
@@ -174,16 +176,15 @@ fn nothing_of_the_keyring_is_shown_at_its_loudest() {
     home.forget_all();
     let locked = loud("token");
     locked.failed(2);
-    let secrets: [Canary; 1] = [secret];
     for run in [token, inspect, locked] {
-        assert_eq!(find_leak(&run.all(), &secrets), None);
+        assert_eq!(find_leak(&run.all(), std::slice::from_ref(&secret)), None);
     }
 }
 
 /// A vendor, and a profile whose secret is in the keyring.
 struct Stage {
     server: Server,
-    config: std::path::PathBuf,
+    config: PathBuf,
 }
 
 impl Stage {

@@ -86,6 +86,24 @@ fn standard_input_is_read_where_the_profile_says_so() {
 }
 
 #[test]
+fn a_command_may_take_longer_than_the_vendor() {
+    let home = Home::new();
+    home.write_as("ask.sh", "#!/bin/sh\nsleep 1\necho from-a-slow-one\n", 0o700);
+    let secret = |_: &str| "{ command = [\"./ask.sh\"] }".to_owned();
+    let stage = |server: &Server| {
+        let config = vendor("cisco").profile_with(&server.url(), "timeout = \"500ms\"", secret);
+        home.write("config.toml", &config);
+        home.gatepass(["token", "cisco", "--wait", "0s"]).config(&home.path("config.toml")).run()
+    };
+    assert_eq!(stage(&server()).ok(), "token-1\n");
+    home.forget_all();
+    // The vendor has no more time for it.
+    let silent = Server::answering([Reply::silence()]);
+    let told = stage(&silent);
+    assert!(told.failed(6).contains("in 0.5 s"), "{told:#?}");
+}
+
+#[test]
 fn a_text_may_be_a_reference_too() {
     let server = server();
     let home = Home::new();

@@ -13,7 +13,8 @@ use gatepass_core::{
 use super::COMMON_FIELDS;
 use super::env::Env;
 use super::file::read_text;
-use super::value::{Entry, Places, RawProfile, Reference, Value, at};
+use super::secret::Source;
+use super::value::{Entry, Places, RawProfile, Value, at};
 use crate::Registry;
 use crate::registry::{nearest, shown};
 
@@ -80,13 +81,6 @@ pub struct Options {
     pub allow_implicit: bool,
     /// What is asked of every token.
     pub intake: Intake,
-}
-
-/// Where a credential's value comes from.
-#[derive(Clone)]
-enum Source {
-    Literal(Secret),
-    Reference(Reference),
 }
 
 impl Profile {
@@ -158,6 +152,11 @@ impl Profile {
             .collect()
     }
 
+    /// How long reading its credential may take, beyond what the vendor may.
+    pub(crate) fn patience(&self) -> Duration {
+        self.values.values().map(Source::patience).sum()
+    }
+
     fn read(&self) -> Result<Credential> {
         let mut credential = Credential::new();
         for field in self.info.fields {
@@ -191,8 +190,7 @@ impl fmt::Debug for Profile {
 #[async_trait]
 impl CredentialSource for Profile {
     async fn credential(&self) -> Result<Credential> {
-        let slow = |source: &Source| matches!(source, Source::Reference(it) if it.blocks());
-        let credential = if self.values.values().any(slow) {
+        let credential = if self.values.values().any(Source::blocks) {
             let profile = self.clone();
             let read = tokio::task::spawn_blocking(move || profile.read());
             read.await.unwrap_or_else(|_| Err(Error::internal("reading the credential failed")))

@@ -18,13 +18,42 @@ use super::value::{KeyringEntry, Reference, at};
 /// How long a command may take to print a secret, and again to end.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the keyring may take: enough to type its password.
+pub(crate) const KEYRING_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The longest secret of a command or of standard input.
 const MAX: u64 = 64 * 1024;
 
-impl Reference {
+/// Where a credential's value comes from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Literal(Secret),
+    Reference(Reference),
+}
+
+impl Source {
+    /// How long reading it may take, beyond what the vendor may.
+    pub(crate) fn patience(&self) -> Duration {
+        match self {
+            Self::Literal(_) => Duration::ZERO,
+            Self::Reference(reference) => reference.patience(),
+        }
+    }
+
     /// Whether reading it can take long, so that no thread of an event loop may do it.
     pub(crate) fn blocks(&self) -> bool {
-        !matches!(self, Self::Env(_))
+        matches!(self, Self::Reference(reference) if !matches!(reference, Reference::Env(_)))
+    }
+}
+
+impl Reference {
+    /// A person may have to unlock it.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Command(_) => COMMAND_TIMEOUT * 2,
+            Self::Keyring(_) => KEYRING_TIMEOUT,
+            Self::Env(_) | Self::File(_) | Self::Systemd(_) | Self::Stdin => Duration::ZERO,
+        }
     }
 
     /// Reads it now. One trailing newline is dropped from all but a variable; empty is an error.
@@ -256,16 +285,24 @@ mod tests {
     }
 
     #[test]
-    fn only_a_variable_is_read_without_waiting() {
-        assert!(!Reference::Env(String::new()).blocks());
-        for reference in [
-            Reference::File(PathBuf::new()),
-            Reference::Command(Vec::new()),
-            Reference::Systemd(String::new()),
-            Reference::Keyring(KeyringEntry::parse("cisco").unwrap()),
-            Reference::Stdin,
+    fn only_a_literal_and_a_variable_are_read_without_waiting() {
+        let keyring = Reference::Keyring(KeyringEntry::parse("cisco").unwrap());
+        let seconds = |source: &Source| source.patience().as_secs();
+        for source in
+            [Source::Literal(Secret::from("a")), Source::Reference(Reference::Env(String::new()))]
+        {
+            assert!(!source.blocks() && seconds(&source) == 0);
+        }
+        for (reference, patience) in [
+            (Reference::File(PathBuf::new()), 0),
+            (Reference::Command(Vec::new()), 60),
+            (Reference::Systemd(String::new()), 0),
+            (keyring, 60),
+            (Reference::Stdin, 0),
         ] {
-            assert!(reference.blocks(), "{reference:?}");
+            let source = Source::Reference(reference);
+            assert!(source.blocks());
+            assert_eq!(seconds(&source), patience);
         }
     }
 
