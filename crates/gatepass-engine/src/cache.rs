@@ -439,9 +439,7 @@ impl Cache {
             state: match held.map(|held| held.phase(now, Duration::ZERO)) {
                 None if state.is_closed => State::Closed,
                 None => State::Empty,
-                Some(Phase::Fresh) => State::Fresh,
-                Some(Phase::Aging) => State::Aging,
-                Some(Phase::Expired) => State::Expired,
+                Some(phase) => State::of(phase),
             },
             expires_at: token.map(Token::expires_at),
             expiry: token.map(Token::expiry),

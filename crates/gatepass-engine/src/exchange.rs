@@ -21,7 +21,7 @@ use crate::login::Brought;
 use crate::policy::{Life, Moment, Phase};
 use crate::rest::{Rest, is_refusal};
 use crate::rt::sleep;
-use crate::store::TokenStore;
+use crate::store::{Decision, Note, TokenStore};
 use crate::wrong::{self, Wrong};
 
 /// Who asks whom, and how: everything an exchange needs.
@@ -156,10 +156,15 @@ impl Identity {
         {
             return Err(Failure { refused: Some(fingerprint), ..rest.error.clone().into() });
         }
-        match self.store() {
-            Some(store) => self.exchange_through(&**store, credential, ask, begin).await,
-            None => self.exchange_with(credential, begin).await,
-        }
+        let mut notes = Vec::new();
+        let outcome = match self.store() {
+            Some(store) => {
+                self.exchange_through(&**store, credential, ask, begin, &mut notes).await
+            }
+            None => self.exchange_with(credential, begin, &mut notes).await,
+        };
+        self.keep_notes(notes).await;
+        outcome
     }
 
     /// Asks the vendor with this credential, and with another one if it is refused and changes.
@@ -167,6 +172,7 @@ impl Identity {
         &self,
         credential: Credential,
         mut begin: impl FnMut() + Send,
+        notes: &mut Vec<Note>,
     ) -> Result<Held, Failure> {
         let fingerprint = Fingerprint::of(&credential);
         self.wait_for_budget(&credential).await?;
@@ -175,7 +181,7 @@ impl Identity {
             let refused = is_refusal(&error).then_some(fingerprint);
             Failure { refused, ..error.into() }
         };
-        let refused = match self.ask(&credential).await {
+        let refused = match self.ask_and_note(&credential, notes).await {
             Err(error) if error.kind() == ErrorKind::Denied => error,
             outcome => return outcome.map_err(|error| failed(error, fingerprint)),
         };
@@ -183,9 +189,12 @@ impl Identity {
             Ok(changed) if Fingerprint::of(&changed) != fingerprint => changed,
             _ => return Err(failed(refused, fingerprint)),
         };
+        decide(notes, Decision::AskedAgain);
         self.wait_for_budget(&changed).await?;
         begin();
-        self.ask(&changed).await.map_err(|error| failed(error, Fingerprint::of(&changed)))
+        self.ask_and_note(&changed, notes)
+            .await
+            .map_err(|error| failed(error, Fingerprint::of(&changed)))
     }
 
     /// Waits for a place among the requests a minute that the vendor allows, if it comes within
@@ -210,6 +219,14 @@ impl Identity {
         };
         let credential = source.credential().await?;
         Ok(wrong::read(std::ptr::from_ref(self).addr(), credential))
+    }
+
+    async fn ask_and_note(&self, credential: &Credential, notes: &mut Vec<Note>) -> Result<Held> {
+        let begun = self.now();
+        let outcome = self.ask(credential).await;
+        let noted = outcome.as_ref().map(|held| held.token.expires_at());
+        notes.extend(self.note(credential, begun, noted));
+        outcome
     }
 
     async fn ask(&self, credential: &Credential) -> Result<Held> {
@@ -311,6 +328,13 @@ impl Held {
             Headers::Failed => return false,
         }
         true
+    }
+}
+
+/// Says what follows from the latest exchange.
+pub(crate) fn decide(notes: &mut Vec<Note>, decision: Decision) {
+    if let Some(note) = notes.pop() {
+        notes.push(note.with_decision(decision));
     }
 }
 

@@ -47,6 +47,7 @@ mod flight;
 mod glance;
 mod login;
 mod measure;
+mod noted;
 mod policy;
 mod pool;
 mod rest;
@@ -70,5 +71,7 @@ pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
 #[cfg(feature = "file-store")]
 pub use crate::store::FileStore;
-pub use crate::store::{Failure, Lease, MemoryStore, ProfileKey, Record, StoreKey, TokenStore};
+pub use crate::store::{
+    Decision, Failure, Lease, MemoryStore, Note, Process, ProfileKey, Record, StoreKey, TokenStore,
+};
 pub use crate::warm::Watch;

@@ -11,6 +11,7 @@ use crate::TokenSource;
 use crate::exchange::{Ask, Failure, Held, Identity};
 use crate::policy::{Moment, Phase};
 use crate::rt::{Mutex, timeout};
+use crate::store::Decision;
 
 /// What the last login of an identity has brought.
 #[derive(Debug, Default)]
@@ -60,8 +61,13 @@ impl Identity {
         {
             let held = self.hold(token, &credential, begun);
             if held.phase(self.now(), ask.min_remaining) != Phase::Expired {
-                if let Some(store) = self.store().filter(|_| is_new) {
-                    self.keep(&**store, &credential, &held).await;
+                if is_new {
+                    let note = self.note(&credential, begun, Ok(held.token.expires_at()));
+                    let decision = match self.store() {
+                        Some(store) => self.keep(&**store, &credential, &held).await,
+                        None => Decision::TokenUsed,
+                    };
+                    self.keep_notes(note.map(|note| note.with_decision(decision))).await;
                 }
                 return Ok(held);
             }
@@ -164,10 +170,16 @@ impl Login {
     /// the vendor refuses, `Protocol` for an address with no answer in it.
     pub async fn finish(self, address: &str) -> Result<Token> {
         let identity = &self.source.cache().identity;
-        let token = self.read(address).map_err(|error| {
-            let error = identity.provider.explain(&self.credential, error);
-            identity.named(error.redacted(&self.credential))
-        })?;
+        let token = match self.read(address) {
+            Ok(token) => token,
+            Err(error) => {
+                let error = identity.provider.explain(&self.credential, error);
+                let error = error.redacted(&self.credential);
+                let note = identity.note(&self.credential, self.begun, Err(&error));
+                identity.keep_notes(note).await;
+                return Err(identity.named(error));
+            }
+        };
         identity.brought.put(token.clone(), self.begun);
         match self.source.fresh().await {
             Ok(token) => Ok(token),

@@ -31,6 +31,12 @@ impl Moment {
         self.wall
     }
 
+    /// The moment at which the wall clock said this, as far as it can be known now.
+    pub(crate) fn at(self, wall: SystemTime) -> Self {
+        let ago = self.wall.duration_since(wall).unwrap_or_default();
+        Self { wall, boot: self.boot.saturating_sub(ago) }
+    }
+
     /// Time since `earlier`, by the clock that never goes back.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         self.boot.saturating_sub(earlier.boot)

@@ -12,6 +12,7 @@ use crate::cache::{Boarding, Cache, Want};
 use crate::flight::{Landed, too_late};
 use crate::measure;
 use crate::rt::timeout;
+use crate::store::Record;
 use crate::{Status, TokenSourceBuilder, Watch, fixed};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
@@ -158,6 +159,18 @@ impl TokenSource {
     /// What the source holds and has done.
     pub fn status(&self) -> Status {
         self.0.status()
+    }
+
+    /// What the store has for this source: a token, or a failure that still answers. The
+    /// credential is read, since a record belongs to one; the vendor is asked nothing.
+    pub async fn stored(&self) -> Result<Option<Record>> {
+        self.0.identity.stored().await.map_err(|error| self.named(error))
+    }
+
+    /// The [`status`](Self::status) of a source like this one that has this record and nothing
+    /// else: whether a stored token will do, and when a program that stays asks for the next one.
+    pub fn status_of(&self, record: &Record) -> Status {
+        self.0.identity.status_of(record)
     }
 
     /// Forgets the token and ends the exchange under way; from now on, whoever asks or waits gets

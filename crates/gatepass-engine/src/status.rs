@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Error, Expiry};
 
+use crate::policy::Phase;
+
 /// What a [`TokenSource`](crate::TokenSource) holds and has done. It shows no secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -32,6 +34,25 @@ pub struct Status {
     pub resting: Option<Duration>,
 }
 
+impl Status {
+    /// Of a source that has nothing and has done nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            state: State::Empty,
+            expires_at: None,
+            expiry: None,
+            is_stored: false,
+            refresh_in: None,
+            warnings: Vec::new(),
+            is_exchanging: false,
+            exchanges: 0,
+            failures: 0,
+            last_error: None,
+            resting: None,
+        }
+    }
+}
+
 /// What a source holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -46,4 +67,14 @@ pub enum State {
     Expired,
     /// The source is closed.
     Closed,
+}
+
+impl State {
+    pub(crate) fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Fresh => Self::Fresh,
+            Phase::Aging => Self::Aging,
+            Phase::Expired => Self::Expired,
+        }
+    }
 }

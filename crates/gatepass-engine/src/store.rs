@@ -11,6 +11,7 @@
 mod failure;
 mod key;
 mod memory;
+mod note;
 
 #[cfg(all(feature = "file-store", unix))]
 mod file;
@@ -18,6 +19,7 @@ mod file;
 #[path = "store/unsupported.rs"]
 mod file;
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -29,6 +31,7 @@ pub use self::failure::Failure;
 pub use self::file::FileStore;
 pub use self::key::{ProfileKey, StoreKey};
 pub use self::memory::MemoryStore;
+pub use self::note::{Decision, Note, Process};
 
 /// Keeps what exchanges brought, one record a key.
 ///
@@ -47,6 +50,36 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     /// Removes every record of a profile, whatever its credential was, and says how many. What an
     /// exchange under way brings is not saved any more.
     async fn forget(&self, profile: &ProfileKey) -> Result<usize>;
+
+    /// The records of a profile that are [current](Record::is_current), whatever their credentials
+    /// were, the latest first. A store that cannot tell has none.
+    async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
+        let _ = profile;
+        Ok(Vec::new())
+    }
+
+    /// Notes what came of asking the vendor once, beside the latest others of the profile:
+    /// [`Note::MOST`] at most. The store [keys](Note::keyed) the credential's fingerprint and, if
+    /// processes share it, [says who asked](Note::with_process). A store need not keep any.
+    ///
+    /// It takes no longer than a token can wait for it.
+    async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+        let _ = (profile, note);
+        Ok(())
+    }
+
+    /// The notes of a profile, the latest last; an error if there were some and they are lost.
+    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+        let _ = profile;
+        Ok(Vec::new())
+    }
+
+    /// Removes the notes of a profile, and says how many. [`forget`](Self::forget) leaves them: a
+    /// token that is forgotten because it was refused is what they tell of.
+    async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
+        let _ = profile;
+        Ok(0)
+    }
 }
 
 /// The right to make the one exchange for a key, and to save what it brought. It ends when
@@ -108,6 +141,12 @@ impl Record {
     }
 }
 
+fn latest_first(records: impl Iterator<Item = Record>) -> Vec<Record> {
+    let mut records: Vec<_> = records.collect();
+    records.sort_by_key(|record| Reverse(record.made_at()));
+    records
+}
+
 macro_rules! pointers {
     ($($pointer:ident)*) => {$(
         #[async_trait]
@@ -122,6 +161,22 @@ macro_rules! pointers {
 
             async fn forget(&self, profile: &ProfileKey) -> Result<usize> {
                 (**self).forget(profile).await
+            }
+
+            async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
+                (**self).records(profile).await
+            }
+
+            async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+                (**self).note(profile, note).await
+            }
+
+            async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+                (**self).notes(profile).await
+            }
+
+            async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
+                (**self).forget_notes(profile).await
             }
         }
     )*};

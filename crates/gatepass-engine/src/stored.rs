@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use gatepass_core::{Credential, Error, Result, Token};
 
-use crate::exchange::{Ask, Failure, Fingerprint, Held, Identity};
+use crate::exchange::{Ask, Failure, Fingerprint, Held, Identity, decide};
+use crate::flight::too_late;
 use crate::policy::Phase;
 use crate::rest;
-use crate::store::{self, Lease, Record, StoreKey, TokenStore};
+use crate::rt::timeout;
+use crate::store::{self, Decision, Lease, Note, Record, StoreKey, TokenStore};
 
 /// A refused credential is asked about again after this time, should nobody ask for it before:
 /// the vendor may have changed its mind.
@@ -29,6 +31,7 @@ impl Identity {
         credential: Credential,
         ask: &Ask,
         begin: impl FnMut() + Send,
+        notes: &mut Vec<Note>,
     ) -> Result<Held, Failure> {
         let key = self.store_key(&credential)?;
         if let Some(found) = self.find(store, &key, &credential, ask).await {
@@ -52,9 +55,9 @@ impl Identity {
         {
             return found;
         }
-        let mut outcome = self.exchange_with(credential, begin).await;
+        let mut outcome = self.exchange_with(credential, begin, notes).await;
         if let Some(lease) = lease {
-            self.save(store, &key, &*lease, ask, &mut outcome).await;
+            decide(notes, self.save(store, &key, &*lease, ask, &mut outcome).await);
         }
         outcome
     }
@@ -62,10 +65,7 @@ impl Identity {
     /// The place of this identity's token: whatever shapes the request or what is made of the
     /// answer makes it another place.
     pub(crate) fn store_key(&self, credential: &Credential) -> Result<StoreKey> {
-        let request = match self.provider.interactive() {
-            Some(interactive) => interactive.authorization_request(credential)?.to_request(),
-            None => self.provider.token_request(credential)?,
-        };
+        let request = self.request(credential)?;
         let profile = self.name.as_deref().unwrap_or_default();
         // A provider's Debug shows its settings and no secret.
         let settings = format!("{:?} {:?}", self.provider, self.intake);
@@ -108,19 +108,38 @@ impl Identity {
     }
 
     /// Keeps what a login has brought.
-    pub(crate) async fn keep(&self, store: &dyn TokenStore, credential: &Credential, held: &Held) {
-        let Ok(key) = self.store_key(credential) else { return };
-        match store.lease(&key, self.timeout).await {
-            Ok(Some(lease)) => {
-                if let Err(error) = lease.save(&Record::Token(held.token.clone())).await {
-                    self.warn_of_store(&error);
-                }
+    pub(crate) async fn keep(
+        &self,
+        store: &dyn TokenStore,
+        credential: &Credential,
+        held: &Held,
+    ) -> Decision {
+        let keep = async {
+            let Some(lease) = store.lease(&self.store_key(credential)?, self.timeout).await? else {
+                return Ok(false);
+            };
+            lease.save(&Record::Token(held.token.clone())).await
+        };
+        match keep.await {
+            Ok(true) => Decision::TokenKept,
+            Ok(false) => Decision::TokenUsed,
+            Err(error) => {
+                self.warn_of_store(&error);
+                Decision::TokenUsed
             }
-            Ok(None) => {}
-            Err(error) => self.warn_of_store(&error),
         }
     }
 
+    /// The record of this very credential, which is read for it; asks the vendor nothing.
+    pub(crate) async fn stored(&self) -> Result<Option<Record>> {
+        let Some(store) = self.store() else { return Ok(None) };
+        let credential = timeout(self.timeout, self.read_credential())
+            .await
+            .unwrap_or_else(|_| Err(too_late(self.timeout)))?;
+        store.load(&self.store_key(&credential)?).await
+    }
+
+    /// Keeps the outcome, and says what follows from it.
     async fn save(
         &self,
         store: &dyn TokenStore,
@@ -128,14 +147,14 @@ impl Identity {
         lease: &dyn Lease,
         ask: &Ask,
         outcome: &mut Result<Held, Failure>,
-    ) {
+    ) -> Decision {
         let now = self.clock.wall();
         let record = match outcome {
             Ok(held) => Record::Token(held.token.clone()),
             Err(failure) => {
                 // A token that still works is worth more than the news of a failure.
                 if matches!(store.load(key).await, Ok(Some(Record::Token(_)))) {
-                    return;
+                    return Decision::OldTokenKept;
                 }
                 let rest = match failure.refused {
                     Some(_) => REFUSED,
@@ -145,13 +164,23 @@ impl Identity {
                 Record::Failure(store::Failure::new(&failure.error, now, now + rest))
             }
         };
-        if let Err(error) = lease.save(&record).await {
+        let is_kept = lease.save(&record).await.unwrap_or_else(|error| {
             self.warn_of_store(&error);
+            false
+        });
+        match (record, outcome) {
+            (Record::Token(_), _) if is_kept => Decision::TokenKept,
+            (Record::Token(_), _) => Decision::TokenUsed,
+            (Record::Failure(_), _) if !is_kept => Decision::NotKept,
+            (Record::Failure(kept), Err(Failure { refused: Some(_), .. })) => {
+                Decision::Refused(kept.until())
+            }
+            (Record::Failure(kept), _) => Decision::Rests(kept.until()),
         }
     }
 
     /// A store that fails costs an exchange, never a token.
-    fn warn_of_store(&self, error: &Error) {
+    pub(crate) fn warn_of_store(&self, error: &Error) {
         let profile = self.name.as_deref();
         tracing::warn!(provider = &*self.id, profile, %error, "the store is left out");
     }

@@ -2,6 +2,7 @@
 
 mod codec;
 mod folder;
+mod journal;
 mod lock;
 mod seal;
 
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 use self::folder::{Folder, Found, MAX_FILE, failed};
 use self::lock::Lock;
 use self::seal::Keys;
-use super::{Lease, ProfileKey, Record, StoreKey, TokenStore};
+use super::{Lease, Note, ProfileKey, Record, StoreKey, TokenStore, latest_first};
 use crate::SystemClock;
 
 const KEY: &str = "key";
@@ -38,6 +39,9 @@ const FOLDER_WAIT: Duration = Duration::from_secs(2);
 /// owner. Files are replaced at once, so a killed process leaves the old one or the new one. What
 /// is in the folder and not the store's own is neither read nor removed.
 ///
+/// Beside its records a profile has a journal of its latest exchanges, sealed in the same way, with
+/// no token and no secret in it.
+///
 /// Loading and leasing do their few short system calls where they are awaited: a cached token is
 /// worth no thread. Saving and forgetting wait for the disk, and do so on the runtime's threads for
 /// that. Waiting for a lease needs a tokio runtime with time enabled.
@@ -48,6 +52,8 @@ pub struct FileStore {
     folder: Arc<Folder>,
     keys: Arc<Keys>,
     clock: Arc<dyn Clock>,
+    /// Who notes exchanges.
+    process: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -78,7 +84,16 @@ impl FileStore {
             }
         };
         let keys = Arc::new(Keys::derive(&key));
-        Ok(Self { folder: Arc::new(folder), keys, clock: Arc::new(SystemClock::new()) })
+        let program = std::env::current_exe().ok();
+        let name = program.as_ref().and_then(|path| path.file_name()?.to_str()).unwrap_or_default();
+        let (clock, process) = (Arc::new(SystemClock::new()), Arc::from(name));
+        Ok(Self { folder: Arc::new(folder), keys, clock, process })
+    }
+
+    /// Notes exchanges under this name, rather than the program's.
+    pub fn with_process_name(mut self, name: &str) -> Self {
+        self.process = Arc::from(name);
+        self
     }
 
     /// Asks this clock what has ended.
@@ -236,6 +251,32 @@ impl TokenStore for FileStore {
         off_thread(move || store.remove(&profile))
             .await
             .map_err(|error| failed("the profile could not be forgotten", error))
+    }
+
+    async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
+        let (prefix, now) = (self.prefix(profile), self.clock.wall());
+        let read = || {
+            let mut records = Vec::new();
+            for name in self.folder.names()? {
+                if name.starts_with(&prefix) && name.ends_with(RECORD) {
+                    records.extend(self.read(&name)?.0);
+                }
+            }
+            Ok(latest_first(records.into_iter().filter(|record| record.is_current(now))))
+        };
+        read().map_err(|error| failed("the stored records cannot be read", error))
+    }
+
+    async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+        self.add_note(profile, note).await
+    }
+
+    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+        self.read_notes(profile)
+    }
+
+    async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
+        self.remove_notes(profile).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! MemoryStore: records that end with the process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,16 +8,28 @@ use std::time::Duration;
 use gatepass_core::{Clock, Result, async_trait};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
-use super::{Lease, ProfileKey, Record, StoreKey, TokenStore};
+use super::{Lease, Note, ProfileKey, Record, StoreKey, TokenStore};
 use crate::SystemClock;
 
 /// A store in memory. Its clones are the same store.
 #[derive(Clone)]
 pub struct MemoryStore {
     profiles: Arc<Mutex<Profiles>>,
+    journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
 }
+
+/// The latest notes of all profiles.
+struct Journal {
+    notes: Mutex<VecDeque<(ProfileKey, Note)>>,
+    /// None where the system gives no randomness: then there are no notes.
+    key: Option<Zeroizing<[u8; 32]>>,
+}
+
+/// The most notes of all profiles together: there may be a million of those.
+const MOST: usize = 1024;
 
 type Profiles = HashMap<ProfileKey, HashMap<[u8; 32], Slot>>;
 
@@ -39,7 +51,10 @@ struct MemoryLease {
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { profiles: Arc::default(), clock: Arc::new(SystemClock::new()) }
+        let mut key = Zeroizing::new([0; 32]);
+        let key = getrandom::fill(&mut *key).is_ok().then_some(key);
+        let journal = Arc::new(Journal { notes: Mutex::default(), key });
+        Self { profiles: Arc::default(), journal, clock: Arc::new(SystemClock::new()) }
     }
 
     /// Asks this clock what has ended.
@@ -51,6 +66,10 @@ impl MemoryStore {
     /// No code but ours runs under this lock.
     fn profiles(&self) -> MutexGuard<'_, Profiles> {
         self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn journal(&self) -> MutexGuard<'_, VecDeque<(ProfileKey, Note)>> {
+        self.journal.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,6 +113,42 @@ impl TokenStore for MemoryStore {
         }
         slots.retain(|_, slot| slot.is_wanted());
         Ok(count)
+    }
+
+    async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
+        let (profiles, now) = (self.profiles(), self.clock.wall());
+        let slots = profiles.get(profile).into_iter().flat_map(HashMap::values);
+        let current = slots.filter_map(|slot| slot.record.clone()).filter(|r| r.is_current(now));
+        Ok(super::latest_first(current))
+    }
+
+    async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+        let Some(key) = &self.journal.key else { return Ok(()) };
+        let mut journal = self.journal();
+        journal.push_back((profile.clone(), note.keyed(key)));
+        let count = journal.iter().filter(|(of, _)| of == profile).count();
+        if count > Note::MOST
+            && let Some(oldest) = journal.iter().position(|(of, _)| of == profile)
+        {
+            journal.remove(oldest);
+        }
+        if journal.len() > MOST {
+            journal.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+        let journal = self.journal();
+        let notes = journal.iter().filter(|(of, _)| of == profile);
+        Ok(notes.map(|(_, note)| note.clone()).collect())
+    }
+
+    async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
+        let mut journal = self.journal();
+        let before = journal.len();
+        journal.retain(|(of, _)| of != profile);
+        Ok(before - journal.len())
     }
 }
 

@@ -23,6 +23,11 @@ impl FileStore {
         match self.0 {}
     }
 
+    /// Notes exchanges under this name.
+    pub fn with_process_name(self, _: &str) -> Self {
+        match self.0 {}
+    }
+
     /// There is none.
     pub fn default_dir(_: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
         None

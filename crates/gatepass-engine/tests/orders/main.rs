@@ -31,6 +31,7 @@ mod engine {
     pub(crate) mod glance;
     pub(crate) mod login;
     pub(crate) mod measure;
+    pub(crate) mod noted;
     pub(crate) mod policy;
     pub(crate) mod rest;
     pub(crate) mod source;
@@ -55,7 +56,7 @@ use crate::builder::TokenSourceBuilder;
 use crate::clock::SystemClock;
 use crate::engine::{
     authorize, budget, builder, cache, clock, exchange, fixed, flight, glance, login, measure,
-    policy, rest, source, status, store, stored, warm, wrong,
+    noted, policy, rest, source, status, store, stored, warm, wrong,
 };
 use crate::scenarios::{SCENARIOS, WRONG};
 use crate::source::TokenSource;

@@ -8,6 +8,7 @@ mod flights;
 mod headers;
 mod invalidation;
 mod login;
+mod noted;
 mod refresh;
 mod rest;
 mod stored;

@@ -14,7 +14,7 @@ use super::{HOUR, failure, key, save, text, token};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// One store of each sort; the folder is removed when dropped.
-fn stores(clock: &TestClock) -> (Vec<Arc<dyn TokenStore>>, Option<tempfile::TempDir>) {
+pub(crate) fn stores(clock: &TestClock) -> (Vec<Arc<dyn TokenStore>>, Option<tempfile::TempDir>) {
     let memory: Arc<dyn TokenStore> = Arc::new(MemoryStore::new().with_clock(clock.clone()));
     #[cfg(all(feature = "file-store", unix))]
     {

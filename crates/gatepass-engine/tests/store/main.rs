@@ -8,6 +8,8 @@ mod damage;
 #[cfg(all(feature = "file-store", unix))]
 mod folder;
 #[cfg(all(feature = "file-store", unix))]
+mod notes;
+#[cfg(all(feature = "file-store", unix))]
 mod processes;
 
 use std::time::{Duration, SystemTime};

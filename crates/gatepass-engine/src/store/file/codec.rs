@@ -41,15 +41,7 @@ pub(super) fn encode(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
         }
         Record::Failure(failure) => {
             out.byte(FAILURE);
-            out.time(failure.failed_at)?;
-            out.time(failure.until)?;
-            out.place(KINDS, failure.kind)?;
-            out.place(RETRIES, failure.retry)?;
-            out.0.extend(failure.status.unwrap_or_default().to_le_bytes());
-            out.text(&failure.message)?;
-            out.optional(failure.hint.as_deref())?;
-            out.optional(failure.vendor_code.as_deref())?;
-            out.optional(failure.vendor_text.as_deref())?;
+            put_failure(&mut out, failure)?;
         }
     }
     Some(out.0)
@@ -66,32 +58,46 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
             let token = Token::builder(Secret::from(from.text()?), issued_at).scope(scope);
             Record::Token(token.rebuild(expires_at, expiry).ok()?)
         }
-        FAILURE => {
-            let (failed_at, until) = (from.time()?, from.time()?);
-            let (kind, retry) = (from.place(KINDS)?, from.place(RETRIES)?);
-            let status = u16::from_le_bytes(from.array()?);
-            Record::Failure(Failure {
-                kind,
-                retry,
-                status: (status != 0).then_some(status),
-                message: from.text()?.to_owned(),
-                hint: from.optional()?.map(str::to_owned),
-                vendor_code: from.optional()?.map(str::to_owned),
-                vendor_text: from.optional()?.map(str::to_owned),
-                failed_at,
-                until: until.min(failed_at.checked_add(Failure::LONGEST)?),
-            })
-        }
+        FAILURE => Record::Failure(failure(&mut from)?),
         _ => return None,
     };
     from.0.is_empty().then_some(record)
 }
 
+pub(super) fn put_failure(out: &mut Writer, failure: &Failure) -> Option<()> {
+    out.time(failure.failed_at)?;
+    out.time(failure.until)?;
+    out.place(KINDS, failure.kind)?;
+    out.place(RETRIES, failure.retry)?;
+    out.0.extend(failure.status.unwrap_or_default().to_le_bytes());
+    out.text(&failure.message)?;
+    out.optional(failure.hint.as_deref())?;
+    out.optional(failure.vendor_code.as_deref())?;
+    out.optional(failure.vendor_text.as_deref())
+}
+
+pub(super) fn failure(from: &mut Reader<'_>) -> Option<Failure> {
+    let (failed_at, until) = (from.time()?, from.time()?);
+    let (kind, retry) = (from.place(KINDS)?, from.place(RETRIES)?);
+    let status = u16::from_le_bytes(from.array()?);
+    Some(Failure {
+        kind,
+        retry,
+        status: (status != 0).then_some(status),
+        message: from.text()?.to_owned(),
+        hint: from.optional()?.map(str::to_owned),
+        vendor_code: from.optional()?.map(str::to_owned),
+        vendor_text: from.optional()?.map(str::to_owned),
+        failed_at,
+        until: until.min(failed_at.checked_add(Failure::LONGEST)?),
+    })
+}
+
 #[derive(Default)]
-struct Writer(Zeroizing<Vec<u8>>);
+pub(super) struct Writer(pub(super) Zeroizing<Vec<u8>>);
 
 impl Writer {
-    fn byte(&mut self, byte: u8) {
+    pub(super) fn byte(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
@@ -101,27 +107,31 @@ impl Writer {
         Some(())
     }
 
+    pub(super) fn number(&mut self, number: u64) {
+        self.0.extend(number.to_le_bytes());
+    }
+
     /// A time of after 1970.
-    fn time(&mut self, time: SystemTime) -> Option<()> {
+    pub(super) fn time(&mut self, time: SystemTime) -> Option<()> {
         let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         self.0.extend(since.as_secs().to_le_bytes());
         self.0.extend(since.subsec_nanos().to_le_bytes());
         Some(())
     }
 
-    fn text(&mut self, text: &str) -> Option<()> {
+    pub(super) fn text(&mut self, text: &str) -> Option<()> {
         self.0.extend(u32::try_from(text.len()).ok()?.to_le_bytes());
         self.0.extend(text.as_bytes());
         Some(())
     }
 
-    fn optional(&mut self, text: Option<&str>) -> Option<()> {
+    pub(super) fn optional(&mut self, text: Option<&str>) -> Option<()> {
         self.byte(text.is_some().into());
         text.map_or(Some(()), |text| self.text(text))
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -130,7 +140,7 @@ impl<'a> Reader<'a> {
         Some(*first)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
@@ -138,21 +148,25 @@ impl<'a> Reader<'a> {
         list.get(usize::from(self.byte()?)).copied()
     }
 
-    fn time(&mut self) -> Option<SystemTime> {
+    pub(super) fn number(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn time(&mut self) -> Option<SystemTime> {
         let seconds = u64::from_le_bytes(self.array()?);
         let nanos = u32::from_le_bytes(self.array()?);
         let since = Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos.into()))?;
         SystemTime::UNIX_EPOCH.checked_add(since)
     }
 
-    fn text(&mut self) -> Option<&'a str> {
+    pub(super) fn text(&mut self) -> Option<&'a str> {
         let length = usize::try_from(u32::from_le_bytes(self.array()?)).ok()?;
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         std::str::from_utf8(text).ok()
     }
 
-    fn optional(&mut self) -> Option<Option<&'a str>> {
+    pub(super) fn optional(&mut self) -> Option<Option<&'a str>> {
         match self.byte()? {
             0 => Some(None),
             1 => self.text().map(Some),

@@ -123,6 +123,17 @@ impl Folder {
 
     /// Writes a new file under a name of its own, down to the disk.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<Temp<'_>> {
+        let (temp, file) = self.begin(bytes)?;
+        file.sync_all()?;
+        Ok(temp)
+    }
+
+    /// The same, for what the disk may get later, or never.
+    pub(super) fn write_later(&self, bytes: &[u8]) -> io::Result<Temp<'_>> {
+        Ok(self.begin(bytes)?.0)
+    }
+
+    fn begin(&self, bytes: &[u8]) -> io::Result<(Temp<'_>, File)> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| io::ErrorKind::Unsupported)?;
         let name = format!("{TEMP}{:016x}", u64::from_le_bytes(random));
@@ -130,8 +141,7 @@ impl Folder {
         let mut file = File::from(rustix::fs::openat(&self.fd, &name, flags, PRIVATE)?);
         let temp = Temp { folder: self, name: Some(name) };
         file.write_all(bytes)?;
-        file.sync_all()?;
-        Ok(temp)
+        Ok((temp, file))
     }
 
     /// Opens a file of ours that is locked and never read, made if it is absent.

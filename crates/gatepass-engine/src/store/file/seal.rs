@@ -23,6 +23,7 @@ type Key = Zeroizing<[u8; 32]>;
 pub(super) struct Keys {
     cipher: Key,
     names: Key,
+    fingerprints: Key,
     id: [u8; 8],
 }
 
@@ -33,6 +34,7 @@ impl Keys {
         Self {
             cipher: derive("gatepass file store: records, version 1"),
             names: derive("gatepass file store: names, version 1"),
+            fingerprints: derive("gatepass file store: fingerprints, version 1"),
             id: id.first_chunk().copied().unwrap_or_default(),
         }
     }
@@ -41,6 +43,11 @@ impl Keys {
     pub(super) fn name(&self, digest: &[u8; 32]) -> String {
         let hash = blake3::keyed_hash(&self.names, digest);
         hash.as_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What fingerprints of credentials are made with.
+    pub(super) fn fingerprints(&self) -> &[u8; 32] {
+        &self.fingerprints
     }
 
     /// Seals the bytes; `None` if there is no randomness to be had.

@@ -1,0 +1,86 @@
+//! Notes of exchanges in the store, for whoever asks later why there was no token.
+
+use std::time::{Duration, SystemTime};
+
+use gatepass_core::{Credential, Error, Request, Result};
+
+use crate::exchange::Identity;
+use crate::policy::{Life, Moment};
+use crate::rt::timeout;
+use crate::store::{Note, ProfileKey, Record};
+use crate::{State, Status};
+
+/// How long a token waits for its note at most.
+const NOTING: Duration = Duration::from_secs(1);
+
+impl Identity {
+    /// A note of an exchange that has just ended, if there is a store for it: also where tokens
+    /// are not kept, since it holds none.
+    pub(crate) fn note(
+        &self,
+        credential: &Credential,
+        begun: Moment,
+        outcome: Result<SystemTime, &Error>,
+    ) -> Option<Note> {
+        self.store.as_ref()?;
+        let note = Note::new(&self.id, begun.wall(), self.now().since(begun), outcome)
+            .with_credential(credential);
+        Some(match self.request(credential) {
+            Ok(request) => note.with_origin(request.endpoint().origin()),
+            Err(_) => note,
+        })
+    }
+
+    /// What goes to the vendor, or where a person's browser goes.
+    pub(crate) fn request(&self, credential: &Credential) -> Result<Request> {
+        match self.provider.interactive() {
+            Some(interactive) => Ok(interactive.authorization_request(credential)?.to_request()),
+            None => self.provider.token_request(credential),
+        }
+    }
+
+    /// Gives notes to the store. One that is slow or fails loses them, and stands in nobody's way.
+    pub(crate) async fn keep_notes(&self, notes: impl IntoIterator<Item = Note>) {
+        let Some(store) = &self.store else { return };
+        let profile = ProfileKey::new(self.name.as_deref().unwrap_or_default());
+        for note in notes {
+            match timeout(NOTING, store.note(&profile, &note)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.warn_of_store(&error),
+                Err(_) => {
+                    let error = Error::internal("noting an exchange took too long");
+                    return self.warn_of_store(&error);
+                }
+            }
+        }
+    }
+
+    /// What a source is that has this record and nothing else.
+    pub(crate) fn status_of(&self, record: &Record) -> Status {
+        let (now, status) = (self.now(), Status::empty());
+        match record {
+            Record::Token(token) => {
+                let begun = now.at(token.issued_at());
+                let (end, lifetime) = (token.expires_at(), token.lifetime());
+                let life = Life::new(end, lifetime, self.leeway, begun, begun).refreshed_ahead(
+                    &self.provider.hints(),
+                    0.5,
+                    begun,
+                );
+                Status {
+                    state: State::of(life.phase(now, Duration::ZERO)),
+                    expires_at: Some(end),
+                    expiry: Some(token.expiry()),
+                    is_stored: true,
+                    refresh_in: life.refresh_in(now),
+                    ..status
+                }
+            }
+            Record::Failure(failure) => {
+                let error = self.named(failure.error(now.wall()));
+                let resting = failure.until().duration_since(now.wall()).ok();
+                Status { is_stored: true, last_error: Some(error), resting, ..status }
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Note: what came of asking the vendor once, for whoever wants to know why.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use blake3::Hasher;
+use gatepass_core::{Credential, Error};
+use zeroize::Zeroizing;
+
+use super::Failure;
+
+/// What came of asking the vendor once: when, with what outcome, and what follows from it.
+///
+/// It holds no token and no secret. Which credential was sent is told by a
+/// [fingerprint](Self::fingerprint) that only one store can make: a reader sees whether the secret
+/// has changed from one note to the next, and nothing else.
+#[derive(Clone)]
+pub struct Note {
+    pub(super) at: SystemTime,
+    pub(super) took: Duration,
+    pub(super) provider: String,
+    pub(super) origin: Option<String>,
+    /// When the token ends; otherwise why there was none.
+    pub(super) outcome: Result<SystemTime, Failure>,
+    pub(super) decision: Decision,
+    pub(super) fingerprint: Option<String>,
+    pub(super) process: Option<Process>,
+    /// Of a note that no store has keyed yet.
+    credential: Option<Zeroizing<[u8; 32]>>,
+}
+
+/// What follows from an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// The token is handed out, and kept for all who share the store.
+    TokenKept,
+    /// The token is handed out by the process that asked, and not kept.
+    TokenUsed,
+    /// The token from before is handed out still.
+    OldTokenKept,
+    /// The credential was refused: its error answers until it changes, until this moment at the
+    /// longest.
+    Refused(SystemTime),
+    /// Its error answers until this moment.
+    Rests(SystemTime),
+    /// The credential had changed meanwhile: the vendor is asked again with that.
+    AskedAgain,
+    /// Nothing is kept of it: the next one who comes asks the vendor.
+    NotKept,
+}
+
+/// Who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Process {
+    /// Its process id.
+    pub id: u32,
+    /// Its program's name, or the word of its command.
+    pub name: String,
+}
+
+impl Note {
+    /// How many notes of a profile a store keeps: the latest.
+    pub const MOST: usize = 32;
+
+    /// Of a request sent at `at` that took so long and brought a token that ends then, or this
+    /// error.
+    pub fn new(
+        provider: &str,
+        at: SystemTime,
+        took: Duration,
+        outcome: Result<SystemTime, &Error>,
+    ) -> Self {
+        let decision = if outcome.is_ok() { Decision::TokenUsed } else { Decision::NotKept };
+        Self {
+            at,
+            took,
+            provider: provider.to_owned(),
+            origin: None,
+            outcome: outcome.map_err(|error| Failure::new(error, at, at)),
+            decision,
+            fingerprint: None,
+            process: None,
+            credential: None,
+        }
+    }
+
+    /// Names the scheme, host and port that were asked.
+    pub fn with_origin(self, origin: &str) -> Self {
+        Self { origin: Some(origin.to_owned()), ..self }
+    }
+
+    /// Says what follows.
+    pub fn with_decision(self, decision: Decision) -> Self {
+        Self { decision, ..self }
+    }
+
+    /// Says who asked.
+    pub fn with_process(self, id: u32, name: &str) -> Self {
+        Self { process: Some(Process { id, name: name.to_owned() }), ..self }
+    }
+
+    /// Says which credential was sent. It is told to nobody before a store
+    /// [keys](Self::keyed) it.
+    pub fn with_credential(self, credential: &Credential) -> Self {
+        let mut hasher = Hasher::new_derive_key("gatepass store: credential, version 1");
+        let secrets = credential.secrets().map(|(name, secret)| (name, secret.expose_secret()));
+        for (name, value) in credential.texts().chain(secrets) {
+            for part in [name, value] {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part.as_bytes());
+            }
+        }
+        let digest = Zeroizing::new(*hasher.finalize().as_bytes());
+        zeroize::Zeroize::zeroize(&mut hasher);
+        Self { credential: Some(digest), ..self }
+    }
+
+    /// The note as a store keeps it: its credential is told by a fingerprint made with the store's
+    /// own key, which nobody else can make or compare with a guess.
+    pub fn keyed(&self, key: &[u8; 32]) -> Self {
+        let fingerprint = |digest: &[u8; 32]| {
+            let hash = blake3::keyed_hash(key, digest);
+            hash.as_bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        };
+        let made = self.credential.as_deref().map(fingerprint);
+        let fingerprint = made.or_else(|| self.fingerprint.clone());
+        Self { fingerprint, credential: None, ..self.clone() }
+    }
+
+    /// When the request was sent.
+    pub fn at(&self) -> SystemTime {
+        self.at
+    }
+
+    /// How long it took.
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// The provider's id.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// Scheme, host and port that were asked.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// When the token ends that it brought.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.outcome.as_ref().ok().copied()
+    }
+
+    /// Why it brought none.
+    pub fn error(&self) -> Option<Error> {
+        self.outcome.as_ref().err().map(|failure| failure.error(self.at))
+    }
+
+    /// What follows.
+    pub fn decision(&self) -> Decision {
+        self.decision
+    }
+
+    /// Eight characters that tell credentials apart; none before a store has made them.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    /// Who asked.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Note")
+            .field("at", &self.at)
+            .field("took", &self.took)
+            .field("provider", &self.provider)
+            .field("origin", &self.origin)
+            .field("outcome", &self.outcome)
+            .field("decision", &self.decision)
+            .field("fingerprint", &self.fingerprint)
+            .field("process", &self.process)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(credential: &Credential) -> Note {
+        let at = SystemTime::UNIX_EPOCH;
+        Note::new("example", at, Duration::ZERO, Ok(at)).with_credential(credential)
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_the_secret_the_client_and_the_key_and_shows_none_of_them() {
+        let print = |credential: &Credential, key| {
+            note(credential).keyed(&[key; 32]).fingerprint().unwrap().to_owned()
+        };
+        let one = Credential::client("app-1", "hunter2");
+        let prints = [
+            print(&one, 1),
+            print(&one, 2),
+            print(&Credential::client("app-1", "hunter3"), 1),
+            print(&Credential::client("app-2", "hunter2"), 1),
+        ];
+        for (at, print) in prints.iter().enumerate() {
+            assert!(print.len() == 8 && print.bytes().all(|b| b.is_ascii_hexdigit()), "{print}");
+            assert!(!prints[at + 1..].contains(print));
+        }
+        assert_eq!(print(&one, 1), prints[0]);
+    }
+
+    #[test]
+    fn a_note_that_no_store_has_keyed_tells_nothing_of_the_credential() {
+        let note = note(&Credential::client("app-1", "hunter2"));
+        assert_eq!(note.fingerprint(), None);
+        let digest: Vec<String> =
+            note.credential.as_ref().unwrap().iter().map(u8::to_string).collect();
+        assert!(!format!("{note:?}").contains(&digest.join(", ")));
+        let keyed = note.keyed(&[1; 32]);
+        assert!(keyed.credential.is_none());
+        assert_eq!(keyed.keyed(&[2; 32]).fingerprint(), keyed.fingerprint());
+    }
+}
