@@ -254,9 +254,9 @@ mod tests {
     fn a_command_that_never_ends_is_ended() {
         for script in [
             // Prints nothing; leaves a process that holds its output; closes its output and stays.
-            "exec sleep 600",
+            "exec sleep 20",
             "sleep 2 & echo unsaid",
-            "echo unsaid; exec >&-; exec sleep 600",
+            "echo unsaid; exec >&-; exec sleep 20",
         ] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("pid");
