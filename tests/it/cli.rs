@@ -2,8 +2,11 @@
 
 mod call;
 mod demo;
+mod inspect;
+mod list;
 mod others;
 mod sandbox;
 mod store;
 mod token;
 mod usage;
+mod why;

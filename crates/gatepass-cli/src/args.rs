@@ -8,6 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use crate::commands::{InspectArgs, WhyArgs};
+
 /// A vendor's access token at a shell: acquired once, never leaked.
 #[derive(Debug, Parser)]
 #[command(name = "gatepass", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -148,14 +150,13 @@ Examples:
   gatepass call iam POST /api/v2/tenant/users/user-by-username -d '{\"user_name\":\"ann\"}'
   gatepass call lake PATCH /api/1.0/clusters/7/resume -H 'X-Trace: 1' -d @body.json")]
     Call(CallArgs),
-    /// Lists the profiles
+    /// Lists the profiles, and what is kept of each: asks no vendor
     List,
     /// Says what is known of a profile and its token, never the token
-    Inspect {
-        /// The profile
-        profile: String,
-    },
-    /// Forgets a profile's token, whatever its secret was
+    Inspect(InspectArgs),
+    /// Says what came of the last exchanges with a profile's vendor, and what follows from it
+    Why(WhyArgs),
+    /// Forgets a profile's token and its exchanges, whatever its secret was
     #[command(after_help = "\
 Examples:
   gatepass forget cisco

@@ -5,15 +5,19 @@ mod completions;
 mod demo;
 mod forget;
 mod inspect;
+mod kept;
 mod list;
 mod providers;
 mod sandbox;
 mod token;
+mod why;
 
 use std::process::ExitCode;
 
 use gatepass::{Config, FileStore, Gate, Profile, Registry};
 
+pub(crate) use self::inspect::InspectArgs;
+pub(crate) use self::why::WhyArgs;
 use crate::args::{Args, Command, Common};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -23,8 +27,9 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure
     match &args.command {
         Command::Token(args) => token::run(args, common, output).await,
         Command::Call(args) => call::run(args, common, output).await,
-        Command::List => list::run(common, output),
-        Command::Inspect { profile } => inspect::run(profile, common, output).await,
+        Command::List => list::run(common, output).await,
+        Command::Inspect(args) => inspect::run(args, common, output).await,
+        Command::Why(args) => why::run(args, common, output).await,
         Command::Forget { profile } => forget::run(profile, common, output).await,
         Command::Providers => providers::run(output),
         Command::Sandbox(args) => sandbox::run(args, output).await,
@@ -59,6 +64,7 @@ fn store(gate: &Gate, output: &Output) -> Option<FileStore> {
         return None;
     };
     FileStore::open(folder)
+        .map(|store| store.with_process_name(output.word()))
         .inspect_err(|error| {
             let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
             output.warn(&format!("no tokens are kept: {}{hint}", error.message()));

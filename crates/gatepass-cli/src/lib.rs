@@ -17,7 +17,7 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::args::Args;
 use crate::output::Output;
@@ -25,11 +25,11 @@ use crate::output::Output;
 /// Parses the command line, runs the command and maps what went wrong to an exit code.
 pub fn main() -> ExitCode {
     output::tell_panics_by_place();
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let (args, word) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return usage::report(&error),
     };
-    let output = Output::new(&args.common);
+    let output = Output::new(&args.common, word);
     output.log(args.common.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -45,4 +45,11 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => output.fail(&failure),
     }
+}
+
+/// The command line, and the word of its command.
+fn parse() -> Result<(Args, String), clap::Error> {
+    let matches = Args::command().try_get_matches()?;
+    let word = matches.subcommand_name().unwrap_or_default().to_owned();
+    Ok((Args::from_arg_matches(&matches)?, word))
 }

@@ -19,13 +19,34 @@ use crate::failure::{Failure, usage};
 pub(crate) struct Output {
     format: Option<Format>,
     quiet: bool,
+    /// The word of the command, for who reads later what was done.
+    word: String,
     /// Warnings held back until it is known that no error object comes.
     warnings: RefCell<Vec<String>>,
 }
 
 impl Output {
-    pub(crate) fn new(common: &Common) -> Self {
-        Self { format: common.format, quiet: common.quiet, warnings: RefCell::default() }
+    pub(crate) fn new(common: &Common, word: String) -> Self {
+        let warnings = RefCell::default();
+        Self { format: common.format, quiet: common.quiet, word, warnings }
+    }
+
+    /// The word of the command.
+    pub(crate) fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// How wide the terminal is that a result goes to, if it goes to one.
+    pub(crate) fn width(&self) -> Option<u16> {
+        let (width, _) = terminal_size::terminal_size()?;
+        io::stdout().is_terminal().then_some(width.0)
+    }
+
+    /// Writes a result with colours, which only a terminal gets.
+    pub(crate) fn styled(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        Ok(stdout.flush()?)
     }
 
     /// The format asked for, if this command has it, and else the first of those it has.

@@ -18,6 +18,25 @@ pub(crate) async fn patiently<T, F>(
     wait: Duration,
     source: &TokenSource,
     output: &Output,
+    attempt: impl FnMut() -> F,
+) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let outcome = try_until(wait, source, output, attempt).await;
+    outcome.map_err(|error| match source.name() {
+        // The answer is one that the vendor gave to an earlier command.
+        Some(name) if source.status().exchanges == 0 && error.status().is_some() => {
+            error.and_hint(&format!("the vendor was not asked now: see `gatepass why {name}`"))
+        }
+        _ => error,
+    })
+}
+
+async fn try_until<T, F>(
+    wait: Duration,
+    source: &TokenSource,
+    output: &Output,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Error>
 where
@@ -112,7 +131,8 @@ mod tests {
             .http(failing.clone())
             .clock(RuntimeClock(Instant::now()))
             .build();
-        let (output, count, start) = (Output::new(&args), Cell::new(0), Instant::now());
+        let (output, count, start) =
+            (Output::new(&args, String::from("token")), Cell::new(0), Instant::now());
         let wait = Duration::from_secs(wait);
         let done = patiently(wait, &source, &output, || {
             count.set(count.get() + 1);

@@ -64,8 +64,8 @@ pub use gatepass_core::{
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;
 pub use gatepass_engine::{
-    Login, MemoryStore, ProfileKey, State, Status, SystemClock, TokenSource, TokenSourceBuilder,
-    TokenStore, Watch,
+    Decision, Failure, Lease, Login, MemoryStore, Note, Process, ProfileKey, Record, State, Status,
+    StoreKey, SystemClock, TokenSource, TokenSourceBuilder, TokenStore, Watch,
 };
 #[cfg(feature = "reqwest-middleware")]
 pub use gatepass_http::TokenMiddleware;

@@ -286,9 +286,10 @@ fn what_set_does_not_take() {
 fn a_mistake_in_one_profile_is_no_other_profiles() {
     let home = Home::new();
     let config = "[profiles.bad]\nprovider = \"cisco\"\nclient_id = \"a\"\nclient_secret = { evn = \"X\" }\n\
-                  [profiles.cisco]\nclient_id = \"a\"\nclient_secret = { env = \"UNSET\" }\n";
+                  [profiles.cisco]\nclient_id = \"a\"\nclient_secret = { env = \"SET\" }\n";
     let path = home.write("c.toml", config);
-    let run = home.gatepass(["list", "--format", "json"]).config(&path).run();
+    let list = home.gatepass(["list", "--format", "json"]).config(&path);
+    let run = list.env("SET", "x").run();
     let states: Vec<_> =
         run.json().as_array().unwrap().iter().map(|p| p["state"].clone()).collect();
     assert_eq!(states, ["config error", "ready"], "{run:#?}");

@@ -142,9 +142,10 @@ fn nobody_there_is_told_with_the_address() {
 fn list_and_inspect_and_call_take_a_fault_as_token_does() {
     let (server, home) = faulty(vendor("cisco"), Reply::empty(401));
     home.gatepass(["list"]).run().ok();
+    home.gatepass(["inspect", "cisco"]).run().ok();
     assert_eq!(server.connections(), 0);
     assert_eq!(
-        home.gatepass(["inspect", "cisco", "--format", "json"]).run().error(3)["code"],
+        home.gatepass(["inspect", "cisco", "--fresh", "--format", "json"]).run().error(3)["code"],
         "denied"
     );
     home.forget_all();

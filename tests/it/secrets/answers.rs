@@ -161,7 +161,7 @@ fn a_member_of_the_answer_shows_no_token_whatever_its_type() {
                     Reply::json(200, with_member(&stage.answer, &name, value.as_deref()))
                 });
                 // `inspect` shows no token when all is well.
-                let run = &stage.run(&["inspect", vendor.id])[0];
+                let run = &stage.run(&["inspect", vendor.id, "--fresh"])[0];
                 let shown = if member == "scope" { "" } else { &run.stdout };
                 stage.assert_tight(
                     &format!("{}{shown}", run.stderr),

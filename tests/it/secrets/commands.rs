@@ -63,8 +63,8 @@ fn no_other_command_shows_anything() {
         for args in [
             ["call", one.id, one.api_path].as_slice(),
             &["call", one.id, one.api_path, "--include", "-d", "{}"],
-            &["inspect", one.id],
-            &["inspect", one.id, "--format", "json"],
+            &["inspect", one.id, "--fresh"],
+            &["inspect", one.id, "--fresh", "--format", "json"],
             &["list"],
             &["list", "--format", "json"],
             &["providers"],
@@ -110,8 +110,8 @@ fn wherever_a_secret_is_kept_it_is_not_shown() {
         let reference = reference.replace("SECRET-FILE", file.to_str().unwrap());
         let config = vendor.profile_with(&stage.server.url(), "", |_| reference.clone());
         let path = stage.home.write("by-reference.toml", &config);
-        for command in ["token", "inspect"] {
-            let run = stage.home.gatepass([command, "cisco"]).config(&path).stdin(stdin);
+        for args in [["token", "cisco", "-q"], ["inspect", "cisco", "--fresh"]] {
+            let run = stage.home.gatepass(args).config(&path).stdin(stdin);
             let run = loud(run).env("S", secret).run();
             run.ok();
             stage.assert_tight(&run.stderr, &reference);

@@ -1,4 +1,4 @@
-//! `gatepass forget`: a profile's token goes, whatever its secret was.
+//! `gatepass forget`: a profile's token goes, whatever its secret was, and what is noted of it.
 
 use std::process::ExitCode;
 
@@ -15,21 +15,30 @@ pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<
     let gate = gate(common)?;
     // A profile that is gone from the config may still have a token; a typing error has none.
     let known = gate.profile(name, &[]);
-    let forgotten = match store(&gate, output) {
-        Some(store) => store.forget(&ProfileKey::new(name)).await?,
-        None => 0,
-    };
-    if let (Err(error), 0) = (known, forgotten) {
+    let (mut forgotten, mut exchanges) = (0, 0);
+    if let Some(store) = store(&gate, output) {
+        let key = ProfileKey::new(name);
+        forgotten = store.forget(&key).await?;
+        exchanges = store.forget_notes(&key).await?;
+    }
+    if let (Err(error), 0) = (known, forgotten + exchanges) {
         return Err(error.into());
     }
     match format {
-        Format::Json => output.json(&json!({"profile": name, "forgotten": forgotten}))?,
+        Format::Json => output
+            .json(&json!({"profile": name, "forgotten": forgotten, "exchanges": exchanges}))?,
         _ => output.say(&format!(
-            "gatepass: {name}: {}",
-            match forgotten {
-                0 => String::from("there was nothing to forget"),
-                1 => String::from("forgotten"),
-                n => format!("{n} records forgotten"),
+            "gatepass: {name}: {}{}",
+            match (forgotten, exchanges) {
+                (0, 0) => String::from("there was nothing to forget"),
+                (0, _) => String::from("there was no token to forget"),
+                (1, _) => String::from("forgotten"),
+                (n, _) => format!("{n} records forgotten"),
+            },
+            match exchanges {
+                0 => String::new(),
+                1 => String::from("; so is what was noted of 1 exchange"),
+                n => format!("; so is what was noted of {n} exchanges"),
             }
         )),
     }

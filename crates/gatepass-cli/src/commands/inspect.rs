@@ -1,74 +1,171 @@
 //! `gatepass inspect`: what is known of a profile and its token, never the token.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatepass::{Clock, Expiry, SystemClock, Token};
+use gatepass::{Clock, Expiry, Profile, SystemClock, Token};
 use serde_json::{Value, json};
 
-use super::{gate_with_store, profile};
-use crate::args::{Common, Format};
+use super::kept::{Kept, short};
+use super::list::secret_sources;
+use super::{gate, profile, store};
+use crate::args::{Common, Format, WaitArgs};
 use crate::failure::Failure;
 use crate::output::{Output, left, rfc3339};
 use crate::wait::patiently;
 
-pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<ExitCode, Failure> {
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass inspect cisco             what is kept, without asking the vendor
+  gatepass inspect cisco --fresh     gets a token first, where none is kept or another is wanted
+  gatepass inspect cisco --format json")]
+pub(crate) struct InspectArgs {
+    /// The profile
+    pub(crate) profile: String,
+    /// Asks the vendor for a token, and tells of that
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+pub(crate) async fn run(
+    args: &InspectArgs,
+    common: &Common,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    let gate = gate_with_store(common, output)?;
+    let name = &args.profile;
+    let mut gate = gate(common)?;
+    let store = store(&gate, output);
+    if let Some(store) = &store {
+        gate = gate.with_store(store.clone());
+    }
     let profile = profile(&gate, name, common, output)?;
-    let source = gate.open(&profile)?;
-    let token =
-        patiently(std::time::Duration::from_secs(20), &source, output, || source.token()).await?;
-    output.warn_of(name, &token);
-    let seconds = token.remaining(SystemClock::new().wall()).as_secs();
-    let claims = claims(&token);
-    let expiry = match token.expiry() {
+    let (seen, source) = if args.fresh {
+        let source = gate.open(&profile)?;
+        let token = patiently(args.wait.wait, &source, output, || source.fresh()).await?;
+        output.warn_of(name, &token);
+        let refresh = source.status().refresh_in;
+        let seen = Seen { refresh, token: Some(token), state: "token good", ..Seen::default() };
+        (seen, "vendor")
+    } else {
+        let kept = Kept::of(&gate, &profile, store.as_ref(), output).await?;
+        let token = kept.token().cloned();
+        let is_kept = store.is_some() && kept.is_meant_to_be(&profile);
+        let seen = Seen {
+            state: kept.state(),
+            next: match kept.state() {
+                // What `gatepass token` gets is not there to be told of later.
+                "ready" if !is_kept => Some(format!("gatepass inspect {name} --fresh")),
+                _ => kept.next(name),
+            },
+            error: kept.failure().map(short),
+            refresh: kept.status.refresh_in.filter(|_| token.is_some()),
+            is_kept,
+            token,
+        };
+        (seen, "cache")
+    };
+    match format {
+        Format::Json => output.json(&seen.json(&profile, source))?,
+        _ => output.result(&seen.text(&profile))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is known of a profile's token.
+#[derive(Default)]
+struct Seen {
+    state: &'static str,
+    next: Option<String>,
+    error: Option<String>,
+    token: Option<Token>,
+    refresh: Option<Duration>,
+    /// Whether this profile's tokens are kept at all.
+    is_kept: bool,
+}
+
+impl Seen {
+    fn json(&self, profile: &Profile, source: &str) -> Value {
+        let (token, now) = (self.token.as_ref(), SystemClock::new().wall());
+        json!({
+            "profile": profile.name,
+            "provider": profile.info.id,
+            "origin": profile.origin.to_string(),
+            "secrets": secret_sources(profile),
+            "state": self.state,
+            "error": self.error,
+            "next": self.next,
+            "token_type": token.map(Token::token_type),
+            "length": token.map(|token| token.expose_secret().len()),
+            "acquired_at": token.map(|token| rfc3339(token.issued_at())),
+            "expires_at": token.map(|token| rfc3339(token.expires_at())),
+            "expires_in": token.map(|token| token.remaining(now).as_secs()),
+            "expiry_from": token.map(expiry_from),
+            "refresh_in": self.refresh.map(|refresh| refresh.as_secs()),
+            "scope": token.and_then(Token::scope),
+            "source": token.map(|_| source),
+            "claims_unverified": token.and_then(claims),
+        })
+    }
+
+    fn text(&self, profile: &Profile) -> String {
+        let mut lines = Vec::new();
+        let Profile { name, info, origin, .. } = profile;
+        lines.push(("profile", format!("{name} ({}), from {origin}", info.title)));
+        for (field, source) in profile.secret_sources() {
+            lines.push((field, format!("from {source}")));
+        }
+        lines.push(("state", self.state.to_owned()));
+        if let Some(error) = &self.error {
+            lines.push(("error", error.clone()));
+        }
+        let now = SystemClock::new().wall();
+        if let Some(token) = &self.token {
+            let length = token.expose_secret().len();
+            let ago = now.duration_since(token.issued_at()).unwrap_or_default().as_secs();
+            let (ends, seconds) = (rfc3339(token.expires_at()), token.remaining(now).as_secs());
+            lines.push(("token", format!("{}, {length} characters", token.token_type())));
+            let acquired = rfc3339(token.issued_at());
+            lines.push(("acquired", format!("{acquired} ({} ago)", left(ago))));
+            let from = expiry_from(token);
+            lines.push(("expires", format!("{ends} (in {}; from {from})", left(seconds))));
+            if let Some(refresh) = self.refresh {
+                let refresh =
+                    format!("due in {}, for a program that stays", left(refresh.as_secs()));
+                lines.push(("refresh", refresh));
+            }
+            lines.push(("scope", token.scope().unwrap_or("not said").to_owned()));
+        } else {
+            let why = if self.is_kept { "" } else { ": this profile's tokens stay in memory" };
+            lines.push(("token", format!("none is kept{why}")));
+        }
+        if let Some(next) = &self.next {
+            lines.push(("next", next.clone()));
+        }
+        let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        let mut text: String =
+            lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect();
+        if let Some(claims) = self.token.as_ref().and_then(claims) {
+            text +=
+                &format!("claims, decoded and not verified:\n{}\n", plain(&format!("{claims:#}")));
+            text += &dates(&claims);
+        }
+        text
+    }
+}
+
+fn expiry_from(token: &Token) -> &'static str {
+    match token.expiry() {
         Expiry::Vendor => "the vendor's answer",
         Expiry::Jwt => "the token's own exp",
         Expiry::Configured => "the profile's lifetime",
         _ => "assumed: nobody says",
-    };
-    if format == Format::Json {
-        let sources: serde_json::Map<String, Value> = profile
-            .secret_sources()
-            .into_iter()
-            .map(|(field, source)| (field.to_owned(), json!(source)))
-            .collect();
-        output.json(&json!({
-            "profile": name,
-            "provider": profile.info.id,
-            "origin": profile.origin.to_string(),
-            "secrets": sources,
-            "token_type": token.token_type(),
-            "length": token.expose_secret().len(),
-            "expires_at": rfc3339(token.expires_at()),
-            "expires_in": seconds,
-            "expiry_from": expiry,
-            "scope": token.scope(),
-            "source": if source.status().is_stored { "cache" } else { "vendor" },
-            "claims_unverified": claims,
-        }))?;
-        return Ok(ExitCode::SUCCESS);
     }
-    let mut text =
-        format!("profile     {name} ({}), from {}\n", profile.info.title, profile.origin);
-    for (field, source) in profile.secret_sources() {
-        text += &format!("{field:<11} from {source}\n");
-    }
-    let length = token.expose_secret().len();
-    text += &format!("token       {}, {length} characters\n", token.token_type());
-    text += &format!(
-        "expires     {} (in {}; from {expiry})\n",
-        rfc3339(token.expires_at()),
-        left(seconds)
-    );
-    text += &format!("scope       {}\n", token.scope().unwrap_or("not said"));
-    if let Some(claims) = claims {
-        text += &format!("claims, decoded and not verified:\n{claims:#}\n");
-    }
-    output.result(&text)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The claims of a JWT, for a person to read: nobody has checked its signature.
@@ -77,4 +174,44 @@ fn claims(token: &Token) -> Option<Value> {
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
     let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
     serde_json::from_slice(&claims).ok().filter(Value::is_object)
+}
+
+/// The claims that are moments (RFC 7519 section 4.1), as dates.
+fn dates(claims: &Value) -> String {
+    let moment = |name: &str| {
+        let at = Duration::from_secs(claims.get(name)?.as_u64()?);
+        let at = std::time::SystemTime::UNIX_EPOCH.checked_add(at)?;
+        Some(format!("{name} is {}\n", rfc3339(at)))
+    };
+    ["iat", "nbf", "exp"].into_iter().filter_map(moment).collect()
+}
+
+/// A text of somebody else's that cannot steer a terminal.
+fn plain(text: &str) -> String {
+    let is_plain = |c: char| c == '\n' || !(c.is_control() || is_invisible(c));
+    text.chars()
+        .map(|c| if is_plain(c) { c.to_string() } else { c.escape_unicode().to_string() })
+        .collect()
+}
+
+/// What turns the direction of writing, or shows nothing.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_cannot_steer_a_terminal() {
+        assert_eq!(plain("a\u{9b}31m\u{202e}\u{7f}\nü"), "a\\u{9b}31m\\u{202e}\\u{7f}\nü");
+    }
+
+    #[test]
+    fn claims_that_are_moments_are_told_as_dates_and_odd_ones_are_not() {
+        let claims = json!({"exp": 1_800_000_000, "iat": -1, "nbf": "soon"});
+        assert_eq!(dates(&claims), "exp is 2027-01-15T08:00:00Z\n");
+        assert_eq!(dates(&json!({"exp": u64::MAX})), "");
+    }
 }

@@ -1,59 +1,202 @@
-//! `gatepass list`: the profiles.
+//! `gatepass list`: the profiles, and what is kept of each.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use comfy_table::{Table, presets};
-use serde_json::json;
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, presets};
+use gatepass::{Clock, Error, Gate, Origin, Profile, SystemClock};
+use serde_json::{Map, Value, json};
 
-use super::gate;
+use super::kept::{Kept, short, state_of};
+use super::{gate, store};
 use crate::args::{Common, Format};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, left, rfc3339};
 
-pub(crate) fn run(common: &Common, output: &Output) -> Result<ExitCode, Failure> {
+/// A profile, and what is kept of it, if nothing is wrong with it.
+struct Row {
+    name: String,
+    profile: Option<Profile>,
+    kept: Result<Kept, Error>,
+}
+
+pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Failure> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    let gate = gate(common)?;
+    let mut gate = gate(common)?;
     let names = gate.names();
-    let profiles = names.iter().map(|name| (name, gate.profile(name, &common.set)));
-    if format == Format::Json {
-        let rows = profiles.map(|(name, profile)| match profile {
-            Ok(profile) => json!({
-                "profile": name,
-                "provider": profile.info.id,
-                "origin": profile.origin.to_string(),
-                "state": "ready",
-                "error": null,
-            }),
-            Err(error) => json!({
-                "profile": name,
-                "provider": error.provider(),
-                "origin": null,
-                "state": "config error",
-                "error": error.to_string(),
-            }),
-        });
-        output.json(&rows.collect())?;
-        return Ok(ExitCode::SUCCESS);
+    let mut rows = Vec::new();
+    if !names.is_empty() {
+        let store = store(&gate, output);
+        if let Some(store) = &store {
+            gate = gate.with_store(store.clone());
+        }
+        for name in names {
+            let read = gate.profile(&name, &common.set);
+            let (profile, kept) = match read {
+                Ok(profile) => {
+                    let kept = Kept::of(&gate, &profile, store.as_ref(), output).await;
+                    (Some(profile), kept)
+                }
+                Err(error) => (None, Err(error)),
+            };
+            rows.push(Row { name, profile, kept });
+        }
     }
-    if names.is_empty() {
+    if format == Format::Json {
+        output.json(&rows.iter().map(Row::json).collect())?;
+    } else if rows.is_empty() {
         output.say(
             "no profiles yet: write [profiles.NAME] into the config file, or set GATEPASS_NAME_…",
         );
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        output.styled(&table(&rows, &gate, output))?;
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["PROFILE", "PROVIDER", "STATE", "DEFINED IN"]);
-    for (name, profile) in profiles {
-        match profile {
-            Ok(profile) => {
-                table.add_row([name, profile.info.id, "ready", &profile.origin.to_string()])
-            }
-            Err(error) => {
-                let provider = error.provider().unwrap_or("-").to_owned();
-                table.add_row([name, &provider, "config error", &error.to_string()])
-            }
-        };
-    }
-    output.result(&format!("{}\n", table.trim_fmt()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+impl Row {
+    fn state(&self) -> &'static str {
+        match &self.kept {
+            Ok(kept) => kept.state(),
+            Err(error) => state_of(error.kind()),
+        }
+    }
+
+    fn provider(&self) -> Option<&str> {
+        match (&self.profile, &self.kept) {
+            (Some(profile), _) => Some(profile.info.id),
+            (None, Err(error)) => error.provider(),
+            (None, Ok(_)) => None,
+        }
+    }
+
+    fn json(&self) -> Value {
+        let kept = self.kept.as_ref().ok();
+        let token = kept.and_then(Kept::token);
+        let now = SystemClock::new().wall();
+        let sources = self.profile.as_ref().map(secret_sources);
+        json!({
+            "profile": self.name,
+            "provider": self.provider(),
+            "origin": self.profile.as_ref().map(|profile| profile.origin.to_string()),
+            "state": self.state(),
+            "error": self.kept.as_ref().err().map(ToString::to_string),
+            "expires_at": token.map(|token| rfc3339(token.expires_at())),
+            "expires_in": token.map(|token| token.remaining(now).as_secs()),
+            "refresh_in": token.and(kept).and_then(|it| it.status.refresh_in).map(|d| d.as_secs()),
+            "retry_at": kept.and_then(Kept::retry_at).map(rfc3339),
+            "secret_sources": sources,
+            "last_error": kept.and_then(|kept| kept.last_error.as_ref()).map(short),
+            "next": kept.and_then(|kept| kept.next(&self.name)),
+        })
+    }
+
+    /// What a person reads, in the order of [`COLUMNS`].
+    fn cells(&self) -> [String; COLUMNS.len()] {
+        let kept = self.kept.as_ref().ok();
+        let token = kept.and_then(Kept::token);
+        let now = SystemClock::new().wall();
+        let refresh = token.and(kept).and_then(|kept| kept.status.refresh_in);
+        let refresh = refresh.map(|it| if it.is_zero() { String::from("now") } else { said(it) });
+        let error = match &self.kept {
+            Err(error) => Some(error.to_string()),
+            Ok(kept) => kept.last_error.as_ref().map(|error| match kept.status.resting {
+                Some(rest) if kept.state() == "throttled" => {
+                    format!("{}, again in {}", short(error), said(rest))
+                }
+                _ => short(error),
+            }),
+        };
+        let texts = [
+            Some(self.name.clone()),
+            self.provider().map(str::to_owned),
+            Some(self.state().to_owned()),
+            token.map(|token| said(token.remaining(now))),
+            refresh,
+            self.profile.as_ref().map(|profile| place(&profile.origin)),
+            error,
+            kept.and_then(|kept| kept.next(&self.name)),
+        ];
+        texts.map(Option::unwrap_or_default)
+    }
+}
+
+/// Where each secret comes from, by field.
+pub(super) fn secret_sources(profile: &Profile) -> Map<String, Value> {
+    let sources = profile.secret_sources().into_iter();
+    sources.map(|(field, source)| (field.to_owned(), json!(source))).collect()
+}
+
+const COLUMNS: [&str; 8] =
+    ["PROFILE", "PROVIDER", "STATE", "LEFT", "REFRESH IN", "SOURCE", "LAST ERROR", "NEXT"];
+const STATE: usize = 2;
+
+/// The rows, without the columns that nobody has anything in.
+fn table(rows: &[Row], gate: &Gate, output: &Output) -> String {
+    let cells: Vec<_> = rows.iter().map(Row::cells).collect();
+    let is_used = |column: &usize| cells.iter().any(|row| !row[*column].is_empty());
+    let used: Vec<usize> = (0..COLUMNS.len()).filter(is_used).collect();
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(used.iter().map(|&column| COLUMNS[column]));
+    for row in &cells {
+        let or_dash = |text: &String| if text.is_empty() { "-".to_owned() } else { text.clone() };
+        table.add_row(used.iter().map(|&column| or_dash(&row[column])));
+    }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    if let Some(width) = output.width() {
+        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    let mut text = coloured(&table.trim_fmt(), &cells) + "\n";
+    if let Some(path) = gate.config().path() {
+        text += &format!("\n{} is {}\n", place(&Origin::File(path.to_owned())), path.display());
+    }
+    text
+}
+
+/// Gives each state its colour, where it stands below its head.
+fn coloured(text: &str, cells: &[[String; COLUMNS.len()]]) -> String {
+    let at = text.find(COLUMNS[STATE]).unwrap_or_default();
+    let mut rows = cells.iter().peekable();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let state = rows.peek().map(|row| row[STATE].as_str()).unwrap_or_default();
+        let is_there = |row: &&&[String; COLUMNS.len()]| {
+            line.starts_with(row[0].as_str())
+                && line.get(at..).is_some_and(|rest| rest.starts_with(state))
+        };
+        if rows.peek().filter(is_there).is_some() {
+            let (before, rest) = line.split_at(at);
+            let (style, rest) = (style(state), rest.strip_prefix(state).unwrap_or_default());
+            lines.push(format!("{before}{style}{state}{style:#}{rest}"));
+            rows.next();
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.join("\n")
+}
+
+fn style(state: &str) -> Style {
+    let colour = match state {
+        "token good" => AnsiColor::Green,
+        "ready" => return Style::new(),
+        "aging" | "throttled" | "unavailable" | "login needed" => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    Style::new().fg_color(Some(colour.into()))
+}
+
+fn said(duration: Duration) -> String {
+    left(duration.as_secs())
+}
+
+/// The short name of the place a profile is defined in.
+fn place(origin: &Origin) -> String {
+    match origin {
+        Origin::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        _ => String::from("environment"),
+    }
 }

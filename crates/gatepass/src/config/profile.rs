@@ -157,6 +157,11 @@ impl Profile {
         self.values.values().map(Source::patience).sum()
     }
 
+    /// Whether reading its secrets runs no program, asks no keyring and takes no standard input.
+    pub fn is_at_hand(&self) -> bool {
+        self.values.values().all(Source::is_at_hand)
+    }
+
     fn read(&self) -> Result<Credential> {
         let mut credential = Credential::new();
         for field in self.info.fields {

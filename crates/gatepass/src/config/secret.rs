@@ -44,6 +44,12 @@ impl Source {
     pub(crate) fn blocks(&self) -> bool {
         matches!(self, Self::Reference(reference) if !matches!(reference, Reference::Env(_)))
     }
+
+    /// Whether reading it runs nothing, asks nobody and takes nothing away.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        use Reference::{Env, File, Systemd};
+        matches!(self, Self::Literal(_) | Self::Reference(Env(_) | File(_) | Systemd(_)))
+    }
 }
 
 impl Reference {

@@ -1,0 +1,256 @@
+//! `gatepass why`: what came of the last exchanges, and what follows from it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Home, Reply, Run, Server, VENDORS, steady, vendor};
+use insta::assert_snapshot;
+use serde_json::Value;
+
+fn denied() -> Reply {
+    Reply::json(401, r#"{"error":"invalid_client","error_description":"no such client"}"#)
+}
+
+fn home(replies: impl IntoIterator<Item = Reply>) -> (Server, Home) {
+    let server = Server::answering(replies);
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    (server, home)
+}
+
+fn good() -> Reply {
+    Reply::json(200, vendor("cisco").token_answer("token-1"))
+}
+
+fn exchanges(home: &Home, profile: &str) -> Vec<Value> {
+    let told = home.gatepass(["why", profile, "--last", "99", "--format", "json"]).run().json();
+    assert_eq!((&told["profile"], &told["is_kept"]), (&profile.into(), &true.into()));
+    told["exchanges"].as_array().unwrap().clone()
+}
+
+/// The one journal in a home's store.
+fn journal(home: &Home) -> PathBuf {
+    let files = fs::read_dir(home.path("state")).unwrap().map(|entry| entry.unwrap().path());
+    let is_journal = |path: &PathBuf| path.to_str().unwrap().ends_with("-journal");
+    let [journal] = files.filter(is_journal).collect::<Vec<_>>().try_into().unwrap();
+    journal
+}
+
+#[test]
+fn each_exchange_is_told_in_plain_words_the_latest_first() {
+    let throttled = Reply::empty(429).with("retry-after", "600");
+    let (_server, home) = home([good(), throttled, denied()]);
+    home.gatepass(["token", "cisco"]).run().ok();
+    home.gatepass(["token", "cisco", "--fresh", "--wait", "0s"]).run().failed(5);
+    home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
+    let run = home.gatepass(["why", "cisco"]).run();
+    assert_snapshot!(steady(run.ok()), @"
+    TIME (SPAN ago)  client id or secret refused (401 invalid_client), after SPAN ms
+      the vendor says: no such client
+      then: the old token was kept
+      sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
+
+    TIME (SPAN ago)  throttled: asked to wait SPAN s (429), after SPAN ms
+      then: the old token was kept
+      sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
+
+    TIME (SPAN ago)  a token that ends at TIME, after SPAN ms
+      then: handed out, and kept for the next who ask
+      sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
+    ");
+}
+
+#[test]
+fn a_refusal_is_told_with_its_words_and_a_changed_secret_with_another_fingerprint() {
+    let (server, home) = home([denied(), good()]);
+    for _ in 0..3 {
+        home.gatepass(["token", "cisco"]).run().failed(3);
+    }
+    let config = vendor("cisco").profile_with(&server.url(), "", |_| String::from("\"another\""));
+    home.write("config/gatepass/config.toml", &config);
+    home.gatepass(["call", "cisco", &format!("{}/x", server.url())]).run();
+    let run = home.gatepass(["why", "cisco"]).run();
+    assert_snapshot!(steady(run.ok()), @"
+    TIME (SPAN ago)  a token that ends at TIME, after SPAN ms
+      then: handed out, and kept for the next who ask
+      sent: credential PRINT (changed since the time before) to http://127.0.0.1:PORT, by `call` (process PID)
+
+    TIME (SPAN ago)  client id or secret refused (401 invalid_client), after SPAN ms
+      the vendor says: no such client
+      then: not asked again until the credential changes, or until TIME
+      sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
+    ");
+    let [second, first] = exchanges(&home, "cisco").try_into().unwrap();
+    assert_ne!(first["credential"], second["credential"]);
+    assert_eq!(first["credential"].as_str().unwrap().len(), 8);
+}
+
+#[test]
+fn json_has_stable_names() {
+    let (server, home) = home([denied()]);
+    let command = home.gatepass(["token", "cisco"]).spawn();
+    let pid = command.id();
+    command.finish().failed(3);
+    let [exchange] = exchanges(&home, "cisco").try_into().unwrap();
+    let mut names: Vec<&str> = exchange.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "at",
+            "command",
+            "credential",
+            "decision",
+            "expires_at",
+            "hint",
+            "message",
+            "origin",
+            "outcome",
+            "pid",
+            "provider",
+            "status",
+            "took_ms",
+            "until",
+            "vendor_code",
+            "vendor_text"
+        ]
+    );
+    for (name, value) in [
+        ("outcome", Value::from("denied")),
+        ("status", 401.into()),
+        ("vendor_code", "invalid_client".into()),
+        ("vendor_text", "no such client".into()),
+        ("decision", "refused".into()),
+        ("origin", server.url().into()),
+        ("command", "token".into()),
+        ("pid", pid.into()),
+        ("provider", "cisco".into()),
+        ("expires_at", Value::Null),
+    ] {
+        assert_eq!(exchange[name], value, "{name}");
+    }
+    assert!(exchange["at"].is_string() && exchange["until"].is_string(), "{exchange}");
+    assert!(exchange["took_ms"].is_u64(), "{exchange}");
+}
+
+#[test]
+fn an_error_that_the_vendor_did_not_give_now_leads_here() {
+    let (_server, home) = home([denied()]);
+    let hint = |run: &Run| run.error(3)["hint"].as_str().unwrap().to_owned();
+    let token = || home.gatepass(["token", "cisco", "--format", "json"]).run();
+    assert!(!hint(&token()).contains("gatepass why"));
+    assert!(hint(&token()).contains("not asked now: see `gatepass why cisco`"));
+}
+
+#[test]
+fn twenty_commands_at_once_leave_a_whole_journal() {
+    // Tokens that stay in memory: nothing but the journal keeps these processes apart.
+    let answer = vendor("cloudneeti").token_answer("token-1");
+    let server = Server::answering([Reply::json(200, answer)]);
+    let home = Home::with_config(&vendor("cloudneeti").profile(&server.url(), ""));
+    let running: Vec<_> = (0..20).map(|_| home.gatepass(["token", "cloudneeti"]).spawn()).collect();
+    let mut pids: Vec<u64> = running.iter().map(|command| command.id().into()).collect();
+    for command in running {
+        command.finish().ok();
+    }
+    let mut noted: Vec<u64> =
+        exchanges(&home, "cloudneeti").iter().map(|one| one["pid"].as_u64().unwrap()).collect();
+    pids.sort_unstable();
+    noted.sort_unstable();
+    assert_eq!(noted, pids);
+    assert_eq!(exchanges(&home, "cloudneeti")[0]["decision"], "token_used");
+}
+
+#[test]
+fn a_journal_ends_after_32_exchanges() {
+    let (server, home) = home([good()]);
+    for _ in 0..35 {
+        home.gatepass(["token", "cisco", "--fresh"]).run().ok();
+    }
+    assert_eq!((exchanges(&home, "cisco").len(), server.requests().len()), (32, 35));
+    let five = home.gatepass(["why", "cisco"]).run();
+    assert_eq!(five.ok().matches("a token that ends").count(), 5);
+}
+
+#[test]
+fn no_secret_and_no_token_is_in_a_journal() {
+    for vendor in &VENDORS {
+        let (token, refresh) = (canary("token"), canary("refresh"));
+        let answer = vendor.token_answer(token.text()).replace("REFRESH-7Q", refresh.text());
+        let secrets: Vec<_> = vendor.secrets.iter().map(|name| canary(name)).collect();
+        // A vendor that says in its error what it was sent.
+        let words: Vec<&str> = secrets.iter().map(|secret| secret.text()).collect();
+        let error =
+            format!("{{\"error\":\"denied\",\"error_description\":\"bad {}\"}}", words.join(" "));
+        let server = Server::answering([Reply::json(200, answer), Reply::json(401, error)]);
+        let home = Home::with_config(&vendor.profile_with(&server.url(), "", |name| {
+            let secret = secrets.iter().find(|secret| secret.name() == name).unwrap();
+            format!("\"{}\"", secret.text())
+        }));
+        home.gatepass(["token", vendor.id]).run().ok();
+        home.gatepass(["token", vendor.id, "--fresh"]).run().failed(3);
+        let path = journal(&home);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let raw = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        let text = home.gatepass(["why", vendor.id]).run();
+        let json = home.gatepass(["why", vendor.id, "--format", "json"]).run();
+        assert_eq!(json.json()["exchanges"].as_array().unwrap().len(), 2, "{}", vendor.id);
+        let all: Vec<_> = secrets.into_iter().chain([token, refresh]).collect();
+        for shown in [raw, text.all(), json.all()] {
+            assert_eq!(find_leak(&shown, &all), None, "{}", vendor.id);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_said_and_stands_in_no_tokens_way() {
+    let (_server, home) = home([good()]);
+    home.gatepass(["token", "cisco"]).run().ok();
+    for garbage in [b"garbage".to_vec(), Vec::new(), vec![0; 100_000]] {
+        fs::write(journal(&home), garbage).unwrap();
+        let why = home.gatepass(["why", "cisco"]).run();
+        assert!(why.ok().contains("no exchange is noted"), "{why:#?}");
+        assert!(why.stderr.contains("what was noted of exchanges is lost"), "{why:#?}");
+        assert!(home.gatepass(["list"]).run().ok().contains("token good"));
+        let token = home.gatepass(["token", "cisco", "--fresh"]).run();
+        assert_eq!((token.ok(), token.stderr.as_str()), ("token-1\n", ""));
+        assert_eq!(exchanges(&home, "cisco").len(), 1);
+    }
+}
+
+#[test]
+fn forget_forgets_the_exchanges_too_and_says_so() {
+    let (_server, home) = home([good()]);
+    home.gatepass(["token", "cisco"]).run().ok();
+    let forget = home.gatepass(["forget", "cisco"]).run();
+    assert!(forget.stderr.contains("forgotten; so is what was noted of 1 exchange"), "{forget:#?}");
+    assert!(exchanges(&home, "cisco").is_empty());
+    assert!(home.gatepass(["why", "cisco"]).run().ok().contains("no exchange is noted"));
+    let again = home.gatepass(["forget", "cisco", "--format", "json"]).run().json();
+    assert_eq!((&again["forgotten"], &again["exchanges"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn a_profile_that_is_gone_can_still_be_asked_about_and_an_unknown_one_not() {
+    let (_server, home) = home([denied()]);
+    home.gatepass(["token", "cisco"]).run().failed(3);
+    home.write("config/gatepass/config.toml", "");
+    assert!(home.gatepass(["why", "cisco"]).run().ok().contains("invalid_client"));
+    let unknown = home.gatepass(["why", "cisko"]).run();
+    assert!(unknown.failed(2).contains("no profile `cisko`"), "{unknown:#?}");
+}
+
+#[test]
+fn without_a_store_it_says_that_nothing_is_noted() {
+    let (_server, home) = home([good()]);
+    let why = || {
+        let config = home.path("config/gatepass/config.toml");
+        let command = home.gatepass(["why", "cisco"]).config(&config);
+        command.without_env("GATEPASS_STATE_DIR").without_env("HOME").without_env("XDG_STATE_HOME")
+    };
+    let run = why().run();
+    assert!(run.ok().contains("no exchange is noted, and none can be"), "{run:#?}");
+    let json = why().args(["--format", "json"]).run().json();
+    assert_eq!((&json["is_kept"], &json["exchanges"]), (&false.into(), &Value::Array(vec![])));
+}

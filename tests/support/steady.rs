@@ -1,0 +1,52 @@
+//! What changes from one run to the next, taken out of what a command printed.
+
+/// The text with each moment as `TIME`, each port as `PORT`, each fingerprint as `PRINT`, each
+/// process as `PID`, and each span of time as `SPAN`.
+pub fn steady(text: &str) -> String {
+    let mut steady = String::new();
+    let mut before = "";
+    for word in text.split_inclusive([' ', '\n']) {
+        let bare = word.trim_end();
+        let core = bare.trim_matches(|c| "(),;:\"".contains(c));
+        let name = match () {
+            () if is_moment(core) => "TIME",
+            () if is_span(core) || (is_number(core) && before != "Bearer,") => match before {
+                "(process" => "PID",
+                _ if bare.contains('(') && is_number(core) => core,
+                _ => "SPAN",
+            },
+            () if before == "credential" && is_print(core) => "PRINT",
+            () => core,
+        };
+        let word = if core.is_empty() { word.to_owned() } else { word.replacen(core, name, 1) };
+        steady += &without_port(&word);
+        before = bare;
+    }
+    steady
+}
+
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_print(word: &str) -> bool {
+    word.len() == 8 && word.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// As in 2026-11-21T05:23:56Z.
+fn is_moment(word: &str) -> bool {
+    word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T'
+}
+
+/// As in 59m58s.
+fn is_span(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word.ends_with(['s', 'm'])
+        && word.bytes().all(|b| b.is_ascii_digit() || b"hms".contains(&b))
+}
+
+fn without_port(word: &str) -> String {
+    let Some((before, rest)) = word.split_once("127.0.0.1:") else { return word.to_owned() };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}127.0.0.1:PORT{rest}")
+}
