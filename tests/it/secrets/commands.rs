@@ -110,7 +110,8 @@ fn wherever_a_secret_is_kept_it_is_not_shown() {
         let reference = reference.replace("SECRET-FILE", file.to_str().unwrap());
         let config = vendor.profile_with(&stage.server.url(), "", |_| reference.clone());
         let path = stage.home.write("by-reference.toml", &config);
-        for args in [["token", "cisco", "-q"], ["inspect", "cisco", "--fresh"]] {
+        for args in [["token", "cisco"].as_slice(), &["inspect", "cisco", "--fresh"]] {
+            let args = args.iter().copied();
             let run = stage.home.gatepass(args).config(&path).stdin(stdin);
             let run = loud(run).env("S", secret).run();
             run.ok();
