@@ -123,6 +123,17 @@ impl Config {
         names
     }
 
+    /// The variables that profiles are read from: those that a reference names, and those that
+    /// define a field of any. Whoever starts another program takes them from its environment.
+    pub fn variables(&self, registry: &Registry) -> Vec<String> {
+        let entries = self.profiles.values().flat_map(|profile| &profile.entries);
+        let named = entries.filter_map(|entry| match &entry.value {
+            value::Value::Reference(value::Reference::Env(name)) => Some(name.clone()),
+            _ => None,
+        });
+        named.chain(env::defining(&self.env, registry)).collect()
+    }
+
     /// One profile, checked against its provider's facts. `set` replaces single keys; no secret
     /// and no address can be set so.
     ///

@@ -122,6 +122,19 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
     }))
 }
 
+/// The variables that define a field of some profile, whether or not a file defines that profile
+/// instead and whatever its provider is.
+pub(crate) fn defining(env: &Env, registry: &Registry) -> Vec<String> {
+    let own = registry.iter().flat_map(|info| info.fields);
+    let fields: Vec<&Field> = COMMON_FIELDS.iter().chain(own).collect();
+    let mut names = env.names();
+    names.retain(|variable| {
+        let key = variable.strip_prefix("GATEPASS_").map(str::to_lowercase);
+        key.is_some_and(|key| fields.iter().any(|field| is_behind_a_name(field.name, &key)))
+    });
+    names
+}
+
 fn registry_error(registry: &Registry, id: &str, profile: &str) -> Error {
     match registry.get(id) {
         Err(error) => error.with_profile(profile),
@@ -135,14 +148,15 @@ fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
 
 /// `GATEPASS_CISCO_PROD_CLIENT_ID` is no key of the profile `cisco` but one of `cisco-prod`.
 fn is_of_a_longer_name(info: &ProviderInfo, key: &str) -> bool {
-    let ends = |name: &str| {
-        key.strip_suffix(name).is_some_and(|rest| rest.ends_with('_') && rest.len() > 1)
-    };
-    COMMON_FIELDS
-        .iter()
-        .chain(info.fields)
-        .any(|field| ends(field.name) || ends(&format!("{}_file", field.name)))
-        || ["client_id", "client_secret"].into_iter().any(ends)
+    let fields = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
+    fields.chain(["client_id", "client_secret"]).any(|field| is_behind_a_name(field, key))
+}
+
+/// Whether `key` is a name, `_`, and the field or the field's `_file`.
+fn is_behind_a_name(field: &str, key: &str) -> bool {
+    let is_name = |rest: &str| rest.ends_with('_') && rest.len() > 1;
+    let of_file = key.strip_suffix("_file").and_then(|key| key.strip_suffix(field));
+    key.strip_suffix(field).into_iter().chain(of_file).any(is_name)
 }
 
 fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str) -> Error {
@@ -179,4 +193,40 @@ pub(crate) fn names(env: &Env, registry: &Registry) -> Vec<String> {
     }
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepass_core::Registration;
+
+    use super::*;
+
+    const ACME: ProviderInfo =
+        ProviderInfo::new("acme", "Acme Cloud").fields(&[Field::secret("client_secret", "a key")]);
+
+    #[test]
+    fn a_variable_defines_a_field_where_a_name_stands_before_the_field() {
+        let defining = [
+            "GATEPASS_LAKE_CLIENT_SECRET",
+            "GATEPASS_LAKE_CLIENT_SECRET_FILE",
+            "GATEPASS_MY_LAKE_PROVIDER",
+            "GATEPASS_LAKE_CA_FILE",
+            "GATEPASS_LAKE_BASE_URL",
+        ];
+        let others = [
+            "GATEPASS_TOKEN",
+            "GATEPASS_TOKEN_FILE",
+            "GATEPASS_CONFIG",
+            "GATEPASS_STATE_DIR",
+            "GATEPASS_PROVIDER",
+            "LAKE_CLIENT_SECRET",
+        ];
+        let env = Env::fixed(defining.iter().chain(&others).map(|name| (*name, "x")));
+        let acme = Registration::new(&ACME, "provider-acme", "1.0.0");
+        let mut found = super::defining(&env, &Registry::empty().with(acme).unwrap());
+        found.sort();
+        let mut wanted = defining.to_vec();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
+    }
 }
