@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use crate::commands::{InspectArgs, WhyArgs};
+pub(crate) use crate::commands::{ExecArgs, InspectArgs, WhyArgs};
 
 /// A vendor's access token at a shell: acquired once, never leaked.
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ Examples:
   gatepass token cisco                           the token alone on stdout
   gatepass token cisco --format header | curl -H @- https://api.cisco.com/hello
   gatepass call cisco /hello                     an API request with a fresh token
+  gatepass exec cisco -- ./report.sh             a program with the token in its environment
 
 Exit codes:
   0 ok   1 internal   2 usage or config   3 refused by the vendor   4 login needed
@@ -150,6 +151,17 @@ Examples:
   gatepass call iam POST /api/v2/tenant/users/user-by-username -d '{\"user_name\":\"ann\"}'
   gatepass call lake PATCH /api/1.0/clusters/7/resume -H 'X-Trace: 1' -d @body.json")]
     Call(CallArgs),
+    /// Runs a program with the token in its environment, or in a file that is kept fresh
+    #[command(after_help = "\
+Examples:
+  gatepass exec cisco -- ./report.sh                          the token is in $GATEPASS_TOKEN
+  gatepass exec lake --env LAKE_TOKEN -- python load.py
+  gatepass exec iam --file /run/user/1000/iam.token -- ./server --port 80
+
+Exit codes:
+  the program's own, or 128+N if signal N ended it   125 no token, or another failure of gatepass
+  126 the program cannot be run   127 there is no such program")]
+    Exec(ExecArgs),
     /// Lists the profiles, and what is kept of each: asks no vendor
     List,
     /// Says what is known of a profile and its token, never the token
@@ -262,7 +274,7 @@ fn duration_or_zero(text: &str) -> Result<Duration, &'static str> {
     zero.or_else(|| Duration::try_from(parsed?).ok()).ok_or("write it like 90s, 10m or 1h30m")
 }
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     duration_or_zero(text)
         .and_then(|it| if it.is_zero() { Err("must not be zero") } else { Ok(it) })
 }

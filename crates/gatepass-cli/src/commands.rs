@@ -3,6 +3,7 @@
 mod call;
 mod completions;
 mod demo;
+mod exec;
 mod forget;
 mod inspect;
 mod kept;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use gatepass::{Config, FileStore, Gate, Profile, Registry};
 
+pub(crate) use self::exec::{ExecArgs, FAILED};
 pub(crate) use self::inspect::InspectArgs;
 pub(crate) use self::why::WhyArgs;
 use crate::args::{Args, Command, Common};
@@ -27,6 +29,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure
     match &args.command {
         Command::Token(args) => token::run(args, common, output).await,
         Command::Call(args) => call::run(args, common, output).await,
+        Command::Exec(args) => exec::run(args, common, output).await,
         Command::List => list::run(common, output).await,
         Command::Inspect(args) => inspect::run(args, common, output).await,
         Command::Why(args) => why::run(args, common, output).await,

@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Gate(Error),
     /// The vendor gives only tokens shorter than `--min-ttl`.
     TooShort { profile: String, left: Duration, wanted: Duration },
+    /// Why `exec` did not run its program, with an exit code that is not taken for the program's.
+    Exec { exit: u8, failure: Box<Self> },
     /// stdout was closed: whoever read has had enough.
     ClosedPipe,
 }
@@ -41,11 +43,17 @@ pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Fail
 }
 
 impl Failure {
+    /// The same failure under an exit code that `exec` keeps for its own.
+    pub(crate) fn of_exec(self, exit: u8) -> Self {
+        Self::Exec { exit, failure: Box::new(self) }
+    }
+
     /// The exit code: stable, scripts rely on it.
     pub(crate) fn exit(&self) -> u8 {
         match self {
             Self::Gate(error) => exit_of(error.kind()),
             Self::TooShort { .. } => 8,
+            Self::Exec { exit, .. } => *exit,
             Self::ClosedPipe => 1,
         }
     }
@@ -55,6 +63,7 @@ impl Failure {
         match self {
             Self::Gate(error) => error.kind().code(),
             Self::TooShort { .. } => "too_short",
+            Self::Exec { failure, .. } => failure.code(),
             Self::ClosedPipe => "internal",
         }
     }
@@ -67,6 +76,7 @@ impl Failure {
                 left.as_secs(),
                 wanted.as_secs()
             ),
+            Self::Exec { failure, .. } => failure.message(),
             Self::ClosedPipe => String::from("stdout was closed"),
         }
     }
@@ -79,6 +89,7 @@ impl Failure {
             Self::TooShort { .. } => Some(String::from(
                 "ask for less, or have the vendor's administrator make tokens live longer",
             )),
+            Self::Exec { failure, .. } => failure.hint(),
             Self::ClosedPipe => None,
         }
     }
@@ -86,6 +97,7 @@ impl Failure {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Gate(error) => error.retry_after(),
+            Self::Exec { failure, .. } => failure.retry_after(),
             _ => None,
         }
     }

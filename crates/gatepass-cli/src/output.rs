@@ -158,13 +158,19 @@ pub(crate) fn tell_panics_by_place() {
 
 /// Reports a failure that came before the options were understood.
 pub(crate) fn fail_before_start(failure: &Failure) -> ExitCode {
-    let mut words = std::env::args().skip(1).peekable();
+    let mut words = own_words().into_iter().peekable();
     let mut json = false;
     while let Some(word) = words.next() {
         json |= word == "--format=json"
             || (word == "--format" && words.peek().is_some_and(|next| next == "json"));
     }
     report(failure, json)
+}
+
+/// The arguments as they were typed, but for what is behind `--`: that is another program's.
+pub(crate) fn own_words() -> Vec<String> {
+    let words = std::env::args_os().skip(1).take_while(|word| word != "--");
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 fn report(failure: &Failure, json: bool) -> ExitCode {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::commands::FAILED;
 use crate::failure::usage;
 use crate::output;
 
@@ -44,7 +45,29 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
     } else {
         hint(error)
     };
-    output::fail_before_start(&usage(message, hint))
+    let failure = match (is_exec(), error.kind()) {
+        (false, _) => usage(message, hint),
+        (true, ErrorKind::UnknownArgument) if named.is_empty() => {
+            usage(message, "the program stands behind --: gatepass exec PROFILE -- PROGRAM")
+                .of_exec(FAILED)
+        }
+        (true, _) => usage(message, hint).of_exec(FAILED),
+    };
+    output::fail_before_start(&failure)
+}
+
+/// Whether the command is `exec`, whose exit code 2 is its program's.
+fn is_exec() -> bool {
+    let mut words = output::own_words().into_iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            // Before the command stand common options alone, and these take a value.
+            "--config" | "--set" | "--format" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            command => return command == "exec",
+        }
+    }
+    false
 }
 
 fn hint(error: &clap::Error) -> String {

@@ -3,8 +3,18 @@
 use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, vendor};
 
-const COMMANDS: [&str; 9] =
-    ["token", "call", "list", "inspect", "why", "providers", "sandbox", "demo", "completions"];
+const COMMANDS: [&str; 10] = [
+    "token",
+    "call",
+    "exec",
+    "list",
+    "inspect",
+    "why",
+    "providers",
+    "sandbox",
+    "demo",
+    "completions",
+];
 
 #[test]
 fn help_of_every_command_is_a_success_and_shows_how_it_is_used() {
@@ -15,7 +25,8 @@ fn help_of_every_command_is_a_success_and_shows_how_it_is_used() {
         let run = home.gatepass([command, "--help"]).run();
         assert!(run.ok().contains("Usage: gatepass"), "{run:#?}");
         assert_eq!(run.stderr, "");
-        if ["token", "call", "inspect", "why", "sandbox", "completions"].contains(&command) {
+        if ["token", "call", "exec", "inspect", "why", "sandbox", "completions"].contains(&command)
+        {
             assert!(run.stdout.contains("Examples:"), "{command} shows no example");
         }
     }

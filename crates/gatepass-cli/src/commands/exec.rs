@@ -1,0 +1,197 @@
+//! `gatepass exec`: a program with the token in its environment, or in a file that is kept fresh.
+
+#[cfg(unix)]
+mod child;
+#[cfg(unix)]
+mod kept;
+#[cfg(unix)]
+mod token_file;
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use gatepass::{Clock, Error, Gate, SystemClock, Token, TokenSource};
+
+use super::{gate_with_store, profile};
+use crate::args::{Common, Format, WaitArgs, duration};
+use crate::failure::{Failure, internal};
+use crate::output::Output;
+use crate::wait::patiently;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExecArgs {
+    /// The profile
+    profile: String,
+    /// The variable that holds the token; may be given more than once [default: GATEPASS_TOKEN, or
+    /// none with --file]
+    #[arg(long, value_name = "NAME", value_parser = variable)]
+    env: Vec<String>,
+    /// Keeps the token in a file of mode 0600, fresh while the program runs and gone when it ends;
+    /// the program finds the path in GATEPASS_TOKEN_FILE
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// The token must still live so long, such as 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    min_ttl: Option<Duration>,
+    #[command(flatten)]
+    wait: WaitArgs,
+    /// The program and its arguments, all behind --; no shell reads them
+    #[arg(last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+/// The exit code of every failure before the program is looked for.
+pub(crate) const FAILED: u8 = 125;
+const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// The variable that holds the token.
+const TOKEN: &str = "GATEPASS_TOKEN";
+/// The variable that holds the path of the token's file.
+#[cfg(unix)]
+const TOKEN_FILE: &str = "GATEPASS_TOKEN_FILE";
+
+pub(crate) async fn run(
+    args: &ExecArgs,
+    common: &Common,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let done = match &args.file {
+        None => with_variable(args, common, output).await,
+        Some(path) => with_file(args, path, common, output).await,
+    };
+    done.map_err(|failure| match failure {
+        Failure::Exec { .. } => failure,
+        failure => failure.of_exec(FAILED),
+    })
+}
+
+async fn with_variable(
+    args: &ExecArgs,
+    common: &Common,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let (gate, source) = open(args, common, output)?;
+    let token = acquire(args, &source, output).await?;
+    let names = if args.env.is_empty() { &[TOKEN.to_owned()] } else { args.env.as_slice() };
+    let command = command(args, &gate, names, &token);
+    // From here on stderr is the program's.
+    output.tell_warnings();
+    become_it(command)
+}
+
+/// The program takes this process's place: every signal, the terminal and the exit code are its
+/// own, and no process that knows the secret stays behind.
+#[cfg(unix)]
+fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
+    use std::os::unix::process::CommandExt;
+
+    let error = command.exec();
+    Err(not_run(&command, &error))
+}
+
+#[cfg(not(unix))]
+fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
+    let status = command.status().map_err(|error| not_run(&command, &error))?;
+    // A code beyond 255 does not fit: it is a failure still.
+    let code = status.code().map_or(u8::MAX, |code| u8::try_from(code).unwrap_or(u8::MAX));
+    Ok(ExitCode::from(code))
+}
+
+#[cfg(unix)]
+async fn with_file(
+    args: &ExecArgs,
+    path: &Path,
+    common: &Common,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    // Before a vendor is asked for a token that there is no place for.
+    let mut file = token_file::TokenFile::at(path)?;
+    let (gate, source) = open(args, common, output)?;
+    let token = acquire(args, &source, output).await?;
+    let mut command = command(args, &gate, &args.env, &token);
+    command.env(TOKEN_FILE, file.path());
+    // Signals are caught before there is a file that they would have to clean up.
+    let signals =
+        child::Signals::catch().map_err(|error| internal("cannot catch signals", &error))?;
+    file.write(&token).map_err(|error| token_file::not_written(file.path(), &error))?;
+    output.tell_warnings();
+    let child = command.spawn().map_err(|error| not_run(&command, &error))?;
+    let keeping = kept::keep(&mut file, token, &source, &args.profile, output);
+    let status = child::wait(child, signals, keeping).await;
+    drop(file);
+    Ok(child::exit_code(status.map_err(|error| internal("cannot wait for the program", &error))?))
+}
+
+#[cfg(not(unix))]
+async fn with_file(_: &ExecArgs, _: &Path, _: &Common, _: &Output) -> Result<ExitCode, Failure> {
+    Err(crate::failure::usage(
+        "--file: this system has no files that are private from their first moment on",
+        "leave --file out: the program gets the token in GATEPASS_TOKEN",
+    ))
+}
+
+fn open(args: &ExecArgs, common: &Common, output: &Output) -> Result<(Gate, TokenSource), Failure> {
+    output.format(&[Format::Text, Format::Json])?;
+    let gate = gate_with_store(common, output)?;
+    let source = gate.open(&profile(&gate, &args.profile, common, output)?)?;
+    Ok((gate, source))
+}
+
+async fn acquire(args: &ExecArgs, source: &TokenSource, output: &Output) -> Result<Token, Failure> {
+    let wanted = args.min_ttl.unwrap_or_default();
+    let token = patiently(args.wait.wait, source, output, || source.token_for(wanted)).await?;
+    output.warn_of(&args.profile, &token);
+    let left = token.remaining(SystemClock::new().wall());
+    if left < wanted {
+        return Err(Failure::TooShort { profile: args.profile.clone(), left, wanted });
+    }
+    Ok(token)
+}
+
+/// The program with the token in these variables, and without those that hold the secrets of
+/// profiles.
+fn command(args: &ExecArgs, gate: &Gate, names: &[String], token: &Token) -> Command {
+    let mut words = args.command.iter();
+    let mut command = Command::new(words.next().map(OsString::as_os_str).unwrap_or_default());
+    command.args(words);
+    for name in gate.config().variables(gate.registry()) {
+        command.env_remove(name);
+    }
+    for name in names {
+        command.env(name, token.expose_secret());
+    }
+    command
+}
+
+/// Why the program did not start, with the exit codes of a shell.
+fn not_run(command: &Command, error: &io::Error) -> Failure {
+    let program = Path::new(command.get_program()).display();
+    let (exit, error) = match error.kind() {
+        ErrorKind::NotFound => (
+            NOT_FOUND,
+            Error::config(format!("there is no program {program}")).with_hint(
+                "behind -- stands a program in PATH or the path of one; for shell syntax: -- sh -c '…'",
+            ),
+        ),
+        kind => (
+            CANNOT_RUN,
+            Error::config(format!("{program} cannot be run: {kind}"))
+                .with_hint("is it a program, and may you execute it? chmod +x"),
+        ),
+    };
+    Failure::from(error).of_exec(exit)
+}
+
+/// A variable's name as shells have it: never `NAME=value`, which somebody may try.
+fn variable(text: &str) -> Result<String, &'static str> {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let starts = text.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+    match starts && text.bytes().all(is_word) {
+        true => Ok(text.to_owned()),
+        false => Err("a variable's name is of A-Z a-z 0-9 _ and does not begin with a digit"),
+    }
+}

@@ -1,0 +1,215 @@
+//! `gatepass exec`: a program with the token in its environment.
+
+mod file;
+mod signals;
+
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Gatepass, Home, Reply, Server, gatepass_binary, vendor};
+
+/// A vendor whose every token is this one, and a user of it.
+fn stage(token: &str) -> (Server, Home) {
+    let answer = vendor("cisco").token_answer(token);
+    let server = Server::answering([Reply::json(200, answer)]);
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    (server, home)
+}
+
+fn exec<'home>(home: &'home Home, options: &[&str], program: &[&str]) -> Gatepass<'home> {
+    let args = ["exec", "cisco"].iter().chain(options).chain(&["--"]).chain(program);
+    home.gatepass(args.copied())
+}
+
+/// The same by a shell that does something first, or afterwards.
+fn by_shell<'home>(home: &'home Home, script: &str) -> Gatepass<'home> {
+    let script = script.replace("gatepass", gatepass_binary().to_str().unwrap());
+    home.program("/bin/sh".as_ref(), ["-c", &script])
+}
+
+#[test]
+fn the_exit_code_is_the_programs_own() {
+    let (_server, home) = stage("token-of-the-program");
+    for options in [[].as_slice(), &["--file", "token"]] {
+        for code in [0, 1, 2, 3, 125, 255] {
+            let run = exec(&home, options, &["sh", "-c", &format!("exit {code}")]).run();
+            assert_eq!(run.code, Some(code), "{options:?} {run:#?}");
+            assert_eq!(run.all().trim(), "");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_a_signal_ends_counts_128_more() {
+    let (_server, home) = stage("token-of-the-program");
+    for options in ["", "--file token"] {
+        for (signal, code) in [("TERM", 143), ("KILL", 137), ("USR1", 138)] {
+            let script =
+                format!("gatepass exec cisco {options} -- sh -c 'kill -{signal} $$'; echo \"$?\"");
+            assert_eq!(by_shell(&home, &script).run().ok(), format!("{code}\n"), "{options}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_run_is_126_and_what_is_not_there_127() {
+    let (_server, home) = stage("token-of-the-program");
+    let text = home.write("work/text", "no program");
+    for options in [[].as_slice(), &["--file", "token"]] {
+        for (program, code) in [
+            (text.to_str().unwrap(), 126),
+            ("/", 126),
+            ("no-such-program", 127),
+            ("./no-such-program", 127),
+        ] {
+            let told = exec(&home, options, &[program, "an-argument"]).run();
+            assert!(told.failed(code).contains(program), "{told:#?}");
+            assert!(!told.stderr.contains("an-argument"), "{told:#?}");
+            let json = [options, &["--format", "json"]].concat();
+            exec(&home, &json, &[program]).run().error(code);
+            assert!(!home.path("work/token").exists());
+        }
+    }
+}
+
+#[test]
+fn every_failure_before_the_program_is_125() {
+    let answer = "{\"error\": \"invalid_client\"}";
+    let server = Server::answering([Reply::json(401, answer)]);
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    for (args, code) in [
+        (["exec", "cisco", "--", "touch", "ran"].as_slice(), "denied"),
+        (&["exec", "cisco", "--file", "token", "--", "touch", "ran"], "denied"),
+        (&["exec", "nobody", "--", "touch", "ran"], "config"),
+        (&["exec", "cisco", "touch", "ran"], "config"),
+        (&["exec", "cisco", "--no-such", "--", "touch", "ran"], "config"),
+        (&["exec", "cisco", "--env", "A=b", "--", "touch", "ran"], "config"),
+        (&["exec", "cisco", "--env", "", "--", "touch", "ran"], "config"),
+        (&["exec", "cisco", "--"], "config"),
+        (&["exec", "cisco"], "config"),
+    ] {
+        let lines = home.gatepass(args.iter().copied()).run();
+        assert!(lines.failed(125).lines().nth(1).unwrap().contains("hint"), "{args:?} {lines:#?}");
+        let json = ["--set", "timeout=9s", "--format", "json"].into_iter().chain(args.to_vec());
+        assert_eq!(home.gatepass(json).run().error(125)["code"], code, "{args:?}");
+        assert!(!home.path("work/ran").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_token_that_lives_too_short_is_not_handed_to_the_program() {
+    let (_server, home) = stage("token-of-the-program");
+    for options in [["--min-ttl", "2h"].as_slice(), &["--min-ttl", "2h", "--file", "token"]] {
+        let json = [options, &["--format", "json"]].concat();
+        let run = exec(&home, &json, &["touch", "ran"]).run();
+        assert_eq!(run.error(125)["code"], "too_short");
+        assert!(!home.path("work/ran").exists() && !home.path("work/token").exists());
+    }
+    assert_eq!(exec(&home, &["--min-ttl", "10m"], &["echo", "ran"]).run().ok(), "ran\n");
+}
+
+#[test]
+fn the_token_is_in_the_variable_asked_for_and_in_no_other() {
+    let token = canary("token");
+    let (_server, home) = stage(token.text());
+    for (options, names) in [
+        ([].as_slice(), ["GATEPASS_TOKEN"].as_slice()),
+        (&["--env", "CISCO_TOKEN"], &["CISCO_TOKEN"]),
+        (&["--env", "A", "--env", "B_2"], &["A", "B_2"]),
+        (&["--file", "token"], &[]),
+        (&["--file", "token", "--env", "A"], &["A"]),
+    ] {
+        let run = exec(&home, options, &["env"]).run();
+        let mut with: Vec<&str> =
+            run.ok().lines().filter(|line| line.contains(token.text())).collect();
+        with.sort_unstable();
+        let wanted: Vec<String> =
+            names.iter().map(|name| format!("{name}={}", token.text())).collect();
+        assert_eq!(with, wanted, "{options:?}");
+        let has_file = run.stdout.lines().any(|line| line.starts_with("GATEPASS_TOKEN_FILE=/"));
+        assert_eq!(has_file, options.contains(&"--file"), "{run:#?}");
+    }
+}
+
+#[test]
+fn no_secret_of_any_profile_reaches_the_program_and_all_else_does() {
+    let secrets: Vec<Canary> =
+        ["asked for", "another's", "by variable", "of the file"].map(canary).into();
+    let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
+    let config = vendor("cisco").profile_with(&server.url(), "", |_| "{ env = \"ONE\" }".into())
+        + &vendor("huawei").profile_with(&server.url(), "", |_| "{ env = \"TWO\" }".into())
+        + "[profiles.broken]\nprovider = \"nobody\"\nclient_secret = { env = \"FOUR\" }\n";
+    let home = Home::with_config(&config);
+    for options in [[].as_slice(), &["--file", "token"], &["--env", "TWO"]] {
+        let command = exec(&home, options, &["env"])
+            .env("ONE", secrets[0].text())
+            .env("TWO", secrets[1].text())
+            .env("GATEPASS_LAKE_PROVIDER", "celerdata")
+            .env("GATEPASS_LAKE_CLIENT_SECRET", secrets[2].text())
+            .env("GATEPASS_HUAWEI_CLIENT_SECRET_FILE", "/run/secrets/huawei")
+            .env("FOUR", secrets[3].text())
+            .env("OTHER", "kept")
+            .env("GATEPASS_OTHER", "kept, too");
+        let run = command.run();
+        assert_eq!(find_leak(run.ok(), &secrets), None, "{options:?} {run:#?}");
+        let has = |line: &str| run.stdout.lines().any(|one| one.starts_with(line));
+        for name in ["ONE=", "GATEPASS_LAKE", "GATEPASS_HUAWEI", "FOUR="] {
+            assert!(!has(name), "{options:?} {name} {run:#?}");
+        }
+        assert_eq!(has("TWO=token-1"), options.contains(&"TWO"), "{run:#?}");
+        for line in ["OTHER=kept", "GATEPASS_OTHER=kept, too", "HOME=", "GATEPASS_STATE_DIR="] {
+            assert!(has(line), "{options:?} {line} {run:#?}");
+        }
+    }
+}
+
+#[test]
+fn no_argument_of_any_process_holds_the_token() {
+    let token = canary("token");
+    let (_server, home) = stage(token.text());
+    let show = "tr '\\0' ' ' < /proc/$$/cmdline; tr '\\0' ' ' < /proc/$PPID/cmdline; :";
+    for options in [[].as_slice(), &["--file", "token"]] {
+        let run = exec(&home, options, &["sh", "-c", show]).run();
+        assert!(run.ok().contains("cmdline"), "{run:#?}");
+        assert_eq!(find_leak(&run.all(), std::slice::from_ref(&token)), None);
+    }
+}
+
+#[test]
+fn all_behind_the_dashes_is_the_programs() {
+    let (_server, home) = stage("token-of-the-program");
+    let words = ["--help", "--format", "json", "--", "-v", "", "two words", "*", "$HOME"];
+    for options in [[].as_slice(), &["--file", "token"]] {
+        let program = [["sh", "-c", "printf '<%s>' \"$@\"", "sh"].as_slice(), &words].concat();
+        let wanted: String = words.iter().map(|word| format!("<{word}>")).collect();
+        assert_eq!(exec(&home, options, &program).run().ok(), wanted);
+    }
+}
+
+#[test]
+fn standard_input_and_output_are_the_programs() {
+    let (_server, home) = stage("token-of-the-program");
+    for options in [[].as_slice(), &["--file", "token"]] {
+        let run = exec(&home, options, &["sh", "-c", "tr a-z A-Z; echo aside >&2"]).stdin("abc");
+        let run = run.run();
+        assert_eq!((run.ok(), run.stderr.as_str()), ("ABC", "aside\n"));
+    }
+}
+
+#[test]
+fn without_a_file_the_program_takes_the_place_of_gatepass() {
+    let (_server, home) = stage("token-of-the-program");
+    let running = exec(&home, &[], &["sh", "-c", "echo $$"]).spawn();
+    let id = running.id();
+    assert_eq!(running.finish().ok(), format!("{id}\n"));
+}
+
+#[test]
+fn a_vendor_that_is_down_is_waited_for() {
+    let answer = Reply::json(200, vendor("cisco").token_answer("token-at-last"));
+    let server = Server::answering([Reply::empty(503), answer]);
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    let run = exec(&home, &["--wait", "0s"], &["env"]).run();
+    run.failed(125);
+    home.forget_all();
+    let run = exec(&home, &["--wait", "30s"], &["sh", "-c", "echo $GATEPASS_TOKEN"]).run();
+    assert_eq!(run.ok(), "token-at-last\n");
+}

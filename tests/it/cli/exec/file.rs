@@ -1,0 +1,172 @@
+//! `gatepass exec --file`: a file that always has a token, and is gone afterwards.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+use gatepass_tests::{Home, Reply, Server, vendor};
+
+use super::{by_shell, exec, stage};
+
+/// A vendor that gives another token each time, alive for so many seconds.
+fn renewing(seconds: u32) -> (Server, Home) {
+    let server = Server::new(move |n, _| answer(n, seconds));
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    (server, home)
+}
+
+fn answer(n: usize, seconds: u32) -> Reply {
+    let token = token(n);
+    let answer = format!(
+        "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{seconds}}}"
+    );
+    Reply::json(200, answer)
+}
+
+/// Long enough to be seen in pieces, if it were written so.
+fn token(n: usize) -> String {
+    format!("{n}-").repeat(2000)
+}
+
+/// Which token the text is, whole.
+fn number(text: &str) -> Option<usize> {
+    let n = text.split('-').next()?.parse().ok()?;
+    (text == token(n)).then_some(n)
+}
+
+#[test]
+fn the_program_finds_the_token_there_without_a_newline() {
+    let (_server, home) = stage("token-of-the-program");
+    let script = "cd /; echo \"$GATEPASS_TOKEN_FILE\"; cat \"$GATEPASS_TOKEN_FILE\"";
+    let run = exec(&home, &["--file", "../work/token"], &["sh", "-c", script]).run();
+    let (path, text) = run.ok().split_once('\n').unwrap();
+    assert!(path.starts_with('/') && path.ends_with("/token"), "{path}");
+    assert_eq!(text, "token-of-the-program");
+    assert_eq!(fs::read_dir(home.path("work")).unwrap().count(), 0);
+}
+
+#[test]
+fn it_is_private_whatever_the_umask() {
+    let (_server, home) = stage("token-of-the-program");
+    for umask in ["000", "022", "077"] {
+        let script = format!(
+            "umask {umask}; gatepass exec cisco --file token -- sh -c 'stat -c %a token; umask'"
+        );
+        let run = by_shell(&home, &script).run();
+        assert_eq!(run.ok(), format!("600\n0{umask}\n"));
+    }
+}
+
+#[test]
+fn a_reader_sees_each_token_in_its_time_and_never_half_of_one() {
+    let (server, home) = renewing(1);
+    let script = "echo ready; while :; do sleep 0.05; done";
+    let running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
+    assert_eq!(running.line(), "ready\n");
+    let path = home.path("work/token");
+    let (mut seen, mut inodes) = (Vec::new(), Vec::new());
+    while seen.len() < 4 {
+        let text = fs::read_to_string(&path).unwrap();
+        let n = number(&text).unwrap_or_else(|| panic!("half a token of {} bytes", text.len()));
+        let meta = fs::metadata(&path).unwrap();
+        assert_eq!(meta.mode() & 0o777, 0o600);
+        if seen.last() != Some(&n) {
+            seen.push(n);
+            inodes.push(meta.ino());
+        }
+    }
+    assert!(seen.is_sorted(), "{seen:?}");
+    assert!(inodes.windows(2).any(|two| two[0] != two[1]), "written in place: {inodes:?}");
+    running.terminate();
+    let run = running.finish();
+    assert_eq!((run.code, run.stderr.as_str()), (Some(143), ""), "{run:#?}");
+    assert!(server.requests().len() >= 4);
+    assert_eq!(fs::read_dir(home.path("work")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_refresh_that_fails_is_warned_of_once_and_the_program_goes_on() {
+    let server = Server::new(|n, _| match n {
+        0 | 4 => answer(n, 2),
+        _ => Reply::empty(503),
+    });
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    let script = "echo ready; until [ -e end ]; do sleep 0.05; done; cut -d- -f1 token";
+    let mut running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
+    assert_eq!(running.line(), "ready\n");
+    let warning = running.says("warning");
+    assert!(warning.contains("cisco"), "{warning}");
+    assert!(warning.contains("503") && warning.contains("token that ends at"), "{warning}");
+    // The first, three that failed, and the one that came at last.
+    (0..5).for_each(|_| server.arrival());
+    while number(&fs::read_to_string(home.path("work/token")).unwrap()) != Some(4) {
+        std::thread::yield_now();
+    }
+    // The next streak is told again.
+    running.says("warning");
+    home.write("work/end", "");
+    let run = running.finish();
+    assert_eq!(run.ok(), "4\n");
+    assert_eq!(run.stderr.lines().count(), 2, "{run:#?}");
+}
+
+#[test]
+fn what_gatepass_could_not_have_written_is_left_alone() {
+    let (server, home) = stage("token-of-the-program");
+    let key = "-----BEGIN KEY-----\nof somebody\n-----END KEY-----\n";
+    home.write("work/key", key);
+    home.write_as("work/readable", "", 0o644);
+    home.write_as("work/writable", "", 0o620);
+    home.write("work/one word", "one word");
+    home.write("work/elsewhere", "");
+    symlink(home.path("work/elsewhere"), home.path("work/link")).unwrap();
+    symlink(home.path("work/nowhere"), home.path("work/dangling")).unwrap();
+    fs::create_dir(home.path("work/folder")).unwrap();
+    for path in
+        ["key", "readable", "writable", "one word", "link", "dangling", "folder", "/dev/null"]
+    {
+        let run = exec(&home, &["--file", path], &["touch", "ran"]).run();
+        assert!(run.failed(125).contains("there is"), "{path}: {run:#?}");
+        assert!(run.stderr.contains("hint"), "{path}: {run:#?}");
+    }
+    for path in ["", "/", "..", "nowhere/token", "key/token"] {
+        exec(&home, &["--file", path], &["touch", "ran"]).run().failed(125);
+    }
+    assert_eq!(fs::read_to_string(home.path("work/key")).unwrap(), key);
+    assert!(home.path("work/link").is_symlink() && home.path("work/dangling").is_symlink());
+    assert_eq!(server.requests().len(), 0, "the vendor was asked for nothing");
+    assert!(!home.path("work/ran").exists());
+}
+
+#[test]
+fn an_empty_file_and_what_an_earlier_run_left_are_replaced() {
+    let (_server, home) = stage("token-of-the-program");
+    for left in ["", "token-of-an-earlier-run"] {
+        home.write("work/token", left);
+        let run = exec(&home, &["--file", "token"], &["cat", "token"]).run();
+        assert_eq!(run.ok(), "token-of-the-program");
+        assert!(!home.path("work/token").exists());
+    }
+}
+
+#[test]
+fn a_folder_where_everybody_may_replace_it_is_refused() {
+    let (_server, home) = stage("token-of-the-program");
+    fs::create_dir(home.path("work/open")).unwrap();
+    let mode = |mode| fs::set_permissions(home.path("work/open"), Permissions::from_mode(mode));
+    let run = || exec(&home, &["--file", "open/token"], &["cat", "open/token"]).run();
+    mode(0o777).unwrap();
+    assert!(run().failed(125).contains("everybody"));
+    // As /tmp is: there nobody but its owner removes a file.
+    mode(0o1777).unwrap();
+    assert_eq!(run().ok(), "token-of-the-program");
+    mode(0o755).unwrap();
+    assert_eq!(run().ok(), "token-of-the-program");
+}
+
+#[test]
+fn what_the_program_puts_in_its_place_stays() {
+    let (_server, home) = stage("token-of-the-program");
+    let script = "echo mine > new; mv new token";
+    exec(&home, &["--file", "token"], &["sh", "-c", script]).run().ok();
+    assert_eq!(fs::read_to_string(home.path("work/token")).unwrap(), "mine\n");
+}

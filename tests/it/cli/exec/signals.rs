@@ -1,0 +1,130 @@
+//! Signals and the terminal, with a program that has gatepass beside it.
+
+use gatepass_tests::{Home, gatepass_binary};
+use rustix::process::Signal;
+
+use super::{by_shell, exec, stage};
+
+/// Tells each signal it gets; ends with 3 by TERM.
+const TELLS: &str = "
+for name in HUP INT QUIT USR1 USR2 WINCH; do trap \"echo $name\" $name; done
+trap 'echo TERM; kill $!; exit 3' TERM
+echo ready
+while :; do sleep 60 > /dev/null 2>&1 & wait; kill $!; done";
+
+#[test]
+fn a_signal_to_gatepass_is_passed_on_once() {
+    let (_server, home) = stage("token-of-the-program");
+    let running = exec(&home, &["--file", "token"], &["sh", "-c", TELLS]).spawn();
+    assert_eq!(running.line(), "ready\n");
+    for (signal, name) in [
+        (Signal::HUP, "HUP\n"),
+        (Signal::INT, "INT\n"),
+        (Signal::QUIT, "QUIT\n"),
+        (Signal::USR1, "USR1\n"),
+        (Signal::USR2, "USR2\n"),
+        (Signal::WINCH, "WINCH\n"),
+    ] {
+        running.signal(signal);
+        assert_eq!(running.line(), name);
+    }
+    running.terminate();
+    let run = running.finish();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(3), "TERM\n"), "{run:#?}");
+    assert!(!home.path("work/token").exists());
+}
+
+#[test]
+fn gatepass_stays_for_as_long_as_the_program_does() {
+    let (_server, home) = stage("token-of-the-program");
+    let script = "trap 'echo not yet' TERM; echo ready; until [ -e end ]; do sleep 0.05; done";
+    let running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
+    assert_eq!(running.line(), "ready\n");
+    running.terminate();
+    assert_eq!(running.line(), "not yet\n");
+    assert!(home.path("work/token").exists());
+    home.write("work/end", "");
+    assert_eq!(running.finish().ok(), "");
+    assert!(!home.path("work/token").exists());
+}
+
+#[test]
+fn what_is_ignored_stays_ignored() {
+    let (_server, home) = stage("token-of-the-program");
+    for options in ["", "--file token"] {
+        let script = format!(
+            "trap '' HUP; exec gatepass exec cisco {options} -- \
+             sh -c 'kill -HUP $$; kill -HUP $PPID; echo alive'"
+        );
+        // Without a file the parent is this test, which nobody should hang up on.
+        let script = if options.is_empty() { script.replace("$PPID", "$$") } else { script };
+        assert_eq!(by_shell(&home, &script).run().ok(), "alive\n", "{options}");
+    }
+}
+
+#[test]
+fn ctrl_c_reaches_the_program_once() {
+    let (_server, home) = stage("token-of-the-program");
+    let script = "n=0; trap 'n=$((n + 1)); echo \"interrupt $n\"' INT; trap 'echo \"sum $n\"' USR1; \
+                  trap 'exit 4' QUIT; echo ready; while :; do sleep 0.05; done";
+    for options in [[].as_slice(), &["--file", "token"]] {
+        let mut terminal = exec(&home, options, &["sh", "-c", script]).at_terminal();
+        terminal.wait_for("ready");
+        for n in 1..=3 {
+            terminal.interrupt();
+            terminal.wait_for(&format!("interrupt {n}"));
+        }
+        // What gatepass is sent now it passes on after all that came before.
+        let id = rustix::process::Pid::from_raw(i32::try_from(terminal.id()).unwrap()).unwrap();
+        rustix::process::kill_process(id, Signal::USR1).unwrap();
+        terminal.wait_for("sum 3");
+        terminal.keys("\x1c");
+        assert_eq!(terminal.finish().0, Some(4), "{options:?}");
+        assert!(!home.path("work/token").exists());
+    }
+}
+
+#[test]
+fn ctrl_c_ends_both_and_leaves_no_file() {
+    let (_server, home) = stage("token-of-the-program");
+    let mut terminal = exec(&home, &["--file", "token"], &["cat"]).at_terminal();
+    terminal.line("ready");
+    // Once as an echo, once from the program.
+    terminal.wait_for("ready\r\nready");
+    assert!(home.path("work/token").exists());
+    terminal.interrupt();
+    assert_eq!(terminal.finish().0, Some(130));
+    assert!(!home.path("work/token").exists());
+}
+
+#[test]
+fn ctrl_z_stops_it_and_fg_goes_on() {
+    let (_server, home) = stage("token-of-the-program");
+    for options in ["", "--file token"] {
+        stop_and_go(&home, options);
+    }
+}
+
+fn stop_and_go(home: &Home, options: &str) {
+    // Without its own editing the shell leaves the terminal's modes alone, so that what is typed
+    // goes to whoever is in the foreground.
+    let shell = ["--norc", "--noprofile", "--noediting", "-i"];
+    let bash = home.program("/bin/bash".as_ref(), shell);
+    let terminal = bash.env("GATEPASS", gatepass_binary()).env("PS1", "jobs \\j> ");
+    let mut terminal = terminal.at_terminal();
+    terminal.line(&format!("$GATEPASS exec cisco {options} -- sed -u s/$/-got/"));
+    terminal.line("before");
+    terminal.wait_for("before-got");
+    terminal.keys("\x1a");
+    terminal.wait_for("Stopped");
+    terminal.wait_for("jobs 1> ");
+    // The first key may still be taken by who was stopped while it waited for one.
+    terminal.line(" fg");
+    terminal.line("...after");
+    terminal.wait_for(".after-got");
+    terminal.keys("\x04");
+    terminal.wait_for("\njobs 0> ");
+    terminal.line(" exit $?");
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+}
