@@ -11,6 +11,8 @@ mod args;
 mod commands;
 mod failure;
 mod hand_out;
+#[cfg_attr(not(test), expect(dead_code, reason = "`gatepass login` is what uses it"))]
+mod landing;
 mod output;
 mod usage;
 mod wait;

@@ -1,0 +1,139 @@
+//! Door: the listening sockets of a landing and the connections that come through them.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{self, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use super::desk::Desk;
+
+/// One port of loopback. Dropping it closes the port and ends every connection.
+#[derive(Debug)]
+pub(super) struct Door {
+    listener: TcpListener,
+    /// The same port of `[::1]`, if the host is `localhost`.
+    ipv6: Option<TcpListener>,
+    port: u16,
+    connections: JoinSet<()>,
+}
+
+impl Door {
+    pub(super) async fn open(host: &str, port: u16) -> io::Result<Self> {
+        let (listener, ipv6) = match host {
+            "127.0.0.1" => (bind(Ipv4Addr::LOCALHOST, port).await?, None),
+            "[::1]" => (bind(Ipv6Addr::LOCALHOST, port).await?, None),
+            "localhost" => both(port).await?,
+            _ => {
+                let says = "a login's answer comes to 127.0.0.1, [::1] or localhost alone";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, says));
+            }
+        };
+        let port = listener.local_addr()?.port();
+        Ok(Self { listener, ipv6, port, connections: JoinSet::new() })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Lets connections in for as long as it is polled. Dropping the future loses none.
+    pub(super) async fn serve(&mut self, desk: &Arc<Desk>) -> Infallible {
+        loop {
+            let has_room = self.connections.len() < CONNECTIONS;
+            tokio::select! {
+                Some(_) = self.connections.join_next() => {}
+                accepted = accept(&self.listener, self.ipv6.as_ref()), if has_room => {
+                    match accepted {
+                        Ok(tcp) => drop(self.connections.spawn(converse(tcp, Arc::clone(desk)))),
+                        // Out of descriptors, most likely; they come back when connections end.
+                        Err(_) => sleep(Duration::from_millis(10)).await,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Closes the port, and what else is open once this connection has had its answer.
+    pub(super) async fn close_after(self, last: task::Id) {
+        let Self { listener, ipv6, mut connections, .. } = self;
+        drop((listener, ipv6));
+        let told = async {
+            while let Some(ended) = connections.join_next_with_id().await {
+                if ended.map_or_else(|error| error.id(), |(id, ())| id) == last {
+                    break;
+                }
+            }
+        };
+        // A page that does not listen by then never will.
+        drop(timeout(LAST_WORDS, told).await);
+    }
+}
+
+/// Both families on one port. A port that somebody else has on either is taken: a browser that
+/// tries that one first would bring the answer there.
+async fn both(port: u16) -> io::Result<(TcpListener, Option<TcpListener>)> {
+    let mut tries = if port == 0 { FREE_PORTS } else { 1 };
+    loop {
+        tries -= 1;
+        let ipv4 = bind(Ipv4Addr::LOCALHOST, port).await?;
+        match bind(Ipv6Addr::LOCALHOST, ipv4.local_addr()?.port()).await {
+            Ok(ipv6) => return Ok((ipv4, Some(ipv6))),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                if tries == 0 {
+                    return Err(error);
+                }
+            }
+            // This machine has no IPv6, so no browser on it has either.
+            Err(_) => return Ok((ipv4, None)),
+        }
+    }
+}
+
+/// Tokio sets `SO_REUSEADDR` where it only means that a port just closed can be had again, and not
+/// on Windows, where it would let two programs listen on one.
+async fn bind(address: impl Into<IpAddr>, port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((address.into(), port)).await
+}
+
+async fn accept(first: &TcpListener, second: Option<&TcpListener>) -> io::Result<TcpStream> {
+    let second = async {
+        match second {
+            Some(listener) => listener.accept().await,
+            None => pending().await,
+        }
+    };
+    let (tcp, _) = tokio::select! {
+        accepted = first.accept() => accepted?,
+        accepted = second => accepted?,
+    };
+    Ok(tcp)
+}
+
+/// One request and its answer. A browser that has gone away is no failure here.
+async fn converse(tcp: TcpStream, desk: Arc<Desk>) {
+    let service =
+        service_fn(|request| async { Ok::<_, Infallible>(desk.answer(request, task::id()).await) });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(tcp), service);
+    drop(connection.await);
+}
+
+const CONNECTIONS: usize = 32;
+const HEAD_BYTES: usize = 16 * 1024;
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How often a free port of IPv4 may turn out to be taken on IPv6.
+const FREE_PORTS: u32 = 8;
