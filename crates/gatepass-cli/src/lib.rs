@@ -8,6 +8,8 @@
 //! ```
 
 mod args;
+#[expect(dead_code, reason = "`gatepass login` is what uses it")]
+mod browser;
 mod commands;
 mod failure;
 mod hand_out;
