@@ -2,7 +2,7 @@
 //! what comes back is read. No I/O: whoever opens and listens is elsewhere.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,9 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::json::Json;
 use crate::oauth2::Body;
 use crate::token::jwt_claims;
-use crate::{Credential, Endpoint, Error, RedirectUri, Request, Result, Secret, Token, redact};
+use crate::{
+    Credential, Endpoint, Error, RedirectUri, Request, Result, Retry, Secret, Token, redact,
+};
 
 /// A provider whose grant needs a person in a browser.
 ///
@@ -66,6 +68,14 @@ impl AuthorizationRequest {
     /// Where the answer is sent.
     pub fn redirect_uri(&self) -> &RedirectUri {
         &self.redirect_uri
+    }
+
+    /// The error of a login that nobody answered.
+    pub fn unanswered(&self, waited: Duration) -> Error {
+        let waited = waited.as_secs();
+        Error::unavailable(format!("no answer came from the browser in {waited} s"))
+            .with_hint(format!("if you did log in: {NOTHING}"))
+            .with_retry(Retry::Never)
     }
 
     /// The same with the answer sent to another port of this machine, where that was registered
@@ -293,8 +303,6 @@ fn body(pairs: Vec<Pair>, is_in_query: bool) -> Body {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;

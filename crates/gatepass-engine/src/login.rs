@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use gatepass_core::{
     Attempt, AuthorizationRequest, Credential, Error, Interactive, RedirectUri, Result, Token,
@@ -161,6 +162,11 @@ impl Login {
     /// off another token as its answer: show it to nobody else.
     pub fn url(&self) -> String {
         self.request.url(&self.attempt)
+    }
+
+    /// The error to give where nobody has answered in this time.
+    pub fn unanswered(&self, waited: Duration) -> Error {
+        self.source.named(self.request.unanswered(waited))
     }
 
     /// Reads where the browser has come to: the whole address, or its query and fragment alone
