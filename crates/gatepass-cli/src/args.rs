@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use crate::commands::{ExecArgs, InspectArgs, WhyArgs};
+pub(crate) use crate::commands::{DemoArgs, ExecArgs, InspectArgs, LoginArgs, WhyArgs};
 
 /// A vendor's access token at a shell: acquired once, never leaked.
 #[derive(Debug, Parser)]
@@ -162,6 +162,13 @@ Exit codes:
   the program's own, or 128+N if signal N ended it   125 no token, or another failure of gatepass
   126 the program cannot be run   127 there is no such program")]
     Exec(ExecArgs),
+    /// Logs a person in with a browser, for profiles with grant = "implicit"
+    #[command(after_help = "\
+Examples:
+  gatepass login cisco                the browser opens, you log in, the token is kept
+  gatepass login cisco --paste        no port is opened: you paste the address you come to
+  gatepass token cisco                prints the token, until it ends")]
+    Login(LoginArgs),
     /// Lists the profiles, and what is kept of each: asks no vendor
     List,
     /// Says what is known of a profile and its token, never the token
@@ -187,7 +194,11 @@ Examples:
   gatepass token cisco --config /path/it/printed/config.toml")]
     Sandbox(SandboxArgs),
     /// Gets a token from every vendor of a sandbox of its own, and makes an API call with each
-    Demo,
+    #[command(after_help = "\
+Examples:
+  gatepass demo
+  gatepass demo --login               you log in with your browser, to a made-up vendor")]
+    Demo(DemoArgs),
     /// Prints a completion script
     #[command(after_help = "\
 Examples:

@@ -8,6 +8,7 @@ mod forget;
 mod inspect;
 mod kept;
 mod list;
+mod login;
 mod providers;
 mod sandbox;
 mod token;
@@ -17,8 +18,10 @@ use std::process::ExitCode;
 
 use gatepass::{Config, FileStore, Gate, Profile, Registry};
 
+pub(crate) use self::demo::DemoArgs;
 pub(crate) use self::exec::{ExecArgs, FAILED};
 pub(crate) use self::inspect::InspectArgs;
+pub(crate) use self::login::LoginArgs;
 pub(crate) use self::why::WhyArgs;
 use crate::args::{Args, Command, Common};
 use crate::failure::Failure;
@@ -33,10 +36,11 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure
         Command::List => list::run(common, output).await,
         Command::Inspect(args) => inspect::run(args, common, output).await,
         Command::Why(args) => why::run(args, common, output).await,
+        Command::Login(args) => login::run(args, common, output).await,
         Command::Forget { profile } => forget::run(profile, common, output).await,
         Command::Providers => providers::run(output),
         Command::Sandbox(args) => sandbox::run(args, output).await,
-        Command::Demo => demo::run(output).await,
+        Command::Demo(args) => demo::run(args, output).await,
         Command::Completions { shell } => completions::run(*shell, output),
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong, and the exit code of each.
 
+use std::path::Path;
 use std::time::Duration;
 
 use gatepass::{Error, ErrorKind};
@@ -15,6 +16,8 @@ pub(crate) enum Failure {
     Exec { exit: u8, failure: Box<Self> },
     /// stdout was closed: whoever read has had enough.
     ClosedPipe,
+    /// A signal asked to stop.
+    Interrupted,
 }
 
 impl From<Error> for Failure {
@@ -48,6 +51,19 @@ impl Failure {
         Self::Exec { exit, failure: Box::new(self) }
     }
 
+    /// Names the config file in the command that a hint tells to run.
+    pub(crate) fn with_config(self, config: Option<&Path>) -> Self {
+        match (self, config) {
+            (Self::Gate(error), Some(config)) if error.kind() == ErrorKind::LoginRequired => {
+                let hint = error.hint().unwrap_or_default();
+                let hint = format!("{hint} --config {}", config.display());
+                Self::Gate(error.with_hint(hint))
+            }
+            (Self::Exec { exit, failure }, config) => failure.with_config(config).of_exec(exit),
+            (other, _) => other,
+        }
+    }
+
     /// The exit code: stable, scripts rely on it.
     pub(crate) fn exit(&self) -> u8 {
         match self {
@@ -55,6 +71,8 @@ impl Failure {
             Self::TooShort { .. } => 8,
             Self::Exec { exit, .. } => *exit,
             Self::ClosedPipe => 1,
+            // As the shell says it of SIGINT.
+            Self::Interrupted => 130,
         }
     }
 
@@ -64,7 +82,7 @@ impl Failure {
             Self::Gate(error) => error.kind().code(),
             Self::TooShort { .. } => "too_short",
             Self::Exec { failure, .. } => failure.code(),
-            Self::ClosedPipe => "internal",
+            Self::ClosedPipe | Self::Interrupted => "internal",
         }
     }
 
@@ -78,6 +96,7 @@ impl Failure {
             ),
             Self::Exec { failure, .. } => failure.message(),
             Self::ClosedPipe => String::from("stdout was closed"),
+            Self::Interrupted => String::from("interrupted"),
         }
     }
 
@@ -90,7 +109,7 @@ impl Failure {
                 "ask for less, or have the vendor's administrator make tokens live longer",
             )),
             Self::Exec { failure, .. } => failure.hint(),
-            Self::ClosedPipe => None,
+            Self::ClosedPipe | Self::Interrupted => None,
         }
     }
 

@@ -8,14 +8,14 @@
 //! ```
 
 mod args;
-#[expect(dead_code, reason = "`gatepass login` is what uses it")]
 mod browser;
 mod commands;
 mod failure;
 mod hand_out;
-#[cfg_attr(not(test), expect(dead_code, reason = "`gatepass login` is what uses it"))]
 mod landing;
 mod output;
+mod prompt;
+mod signal;
 mod usage;
 mod wait;
 
@@ -39,6 +39,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&failure::internal("cannot start", &error)),
     };
+    let config = args.common.config.clone();
     let done = runtime.block_on(commands::run(args, &output));
     // A command that a profile waits for must not hold up the exit.
     runtime.shutdown_background();
@@ -47,7 +48,7 @@ pub fn main() -> ExitCode {
             output.tell_warnings();
             code
         }
-        Err(failure) => output.fail(&failure),
+        Err(failure) => output.fail(&failure.with_config(config.as_deref())),
     }
 }
 

@@ -88,6 +88,17 @@ impl Output {
         }
     }
 
+    /// Asks a person for something on stderr, even if told to be quiet: it waits for them.
+    pub(crate) fn ask(&self, text: &str) {
+        let mut stderr = anstream::stderr().lock();
+        let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+    }
+
+    /// Whether a program reads the result.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Some(Format::Json)
+    }
+
     /// Warns on stderr, unless told to be quiet.
     pub(crate) fn warn(&self, text: &str) {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
@@ -175,7 +186,7 @@ pub(crate) fn own_words() -> Vec<String> {
 
 fn report(failure: &Failure, json: bool) -> ExitCode {
     let exit = ExitCode::from(failure.exit());
-    if matches!(failure, Failure::ClosedPipe) {
+    if matches!(failure, Failure::ClosedPipe | Failure::Interrupted) {
         return exit;
     }
     let retry_at = failure.retry_after().map(|after| rfc3339(SystemClock::new().wall() + after));

@@ -4,13 +4,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
-use gatepass::{Clock, Config, CredentialSource, Env, Error, Gate, Registry, SystemClock};
+use gatepass::{
+    Clock, Config, CredentialSource, Env, Error, Gate, MemoryStore, Profile, Registry, SystemClock,
+};
 use gatepass_sandbox::Sandbox;
 use http::HeaderValue;
 use http::header::ACCEPT;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::login::{Way, has_logins, log_in};
 use super::sandbox::sandbox_error;
 use crate::args::Format;
 use crate::failure::Failure;
@@ -41,18 +44,31 @@ impl Got {
     }
 }
 
-pub(crate) async fn run(output: &Output) -> Result<ExitCode, Failure> {
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Walks through a login with a browser instead
+    #[arg(long)]
+    login: bool,
+    #[command(flatten)]
+    way: Way,
+}
+
+pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Failure> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let sandbox = Sandbox::start().await.map_err(|error| sandbox_error(&error))?;
+    if args.login {
+        let done = login(&sandbox, args.way, format, output).await;
+        sandbox.shutdown().await;
+        return done;
+    }
     output
         .say(&format!("the vendors are on {}; each is asked for a token over HTTP", sandbox.url()));
-    let config = Config::from_toml(&sandbox.config_toml())?.with_env(Env::fixed::<&str, &str>([]));
-    let gate = Gate::new(config, Registry::linked()?)?;
+    let gate = gate(&sandbox)?;
     let mut rows = Vec::new();
     for name in gate.names() {
         let Ok(profile) = gate.profile(&name, &[]) else { continue };
         let progress = Progress::begin(output, &name);
-        let result = exchange(&gate, &name).await;
+        let result = exchange(&gate, &profile).await;
         progress.end(output, &name, &result);
         rows.push(Row {
             provider: profile.info.id,
@@ -77,10 +93,53 @@ pub(crate) async fn run(output: &Output) -> Result<ExitCode, Failure> {
     }
 }
 
+fn gate(sandbox: &Sandbox) -> Result<Gate, Error> {
+    let config = Config::from_toml(&sandbox.config_toml())?.with_env(Env::fixed::<&str, &str>([]));
+    Gate::new(config, Registry::linked()?)
+}
+
+/// The first vendor that people log in to, with a person at the browser.
+async fn login(
+    sandbox: &Sandbox,
+    way: Way,
+    format: Format,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let gate = gate(sandbox)?.with_store(MemoryStore::new());
+    let implicit = [(String::from("grant"), String::from("implicit"))];
+    let names = gate.names();
+    let mut profiles = names.iter().filter_map(|name| gate.profile(name, &implicit).ok());
+    let Some(profile) = profiles.find(|profile| has_logins(profile.info)) else {
+        return Err(Error::config("this build has no provider with logins")
+            .with_hint("build it with the feature cisco or huawei")
+            .into());
+    };
+    output.say(&format!(
+        "{} is on {}, with one made-up person: sandbox, password sandbox. Log in, and choose \
+         Allow or Deny.",
+        profile.info.title,
+        sandbox.url()
+    ));
+    log_in(&gate, &profile, way, output).await?;
+    let result = exchange(&gate, &profile).await;
+    let row = Row {
+        provider: profile.info.id,
+        vendor: profile.info.title,
+        grant: "implicit",
+        profile: profile.name.clone(),
+        result,
+    };
+    match format {
+        Format::Json => output.json(&to_json(&row))?,
+        _ => output.result(&to_table(std::slice::from_ref(&row)))?,
+    }
+    row.result.map(|_| ExitCode::SUCCESS).map_err(Failure::from)
+}
+
 /// A token, and one API call with it.
-async fn exchange(gate: &Gate, name: &str) -> Result<Got, Error> {
-    let profile = gate.profile(name, &[])?;
-    let source = gate.source(name)?;
+async fn exchange(gate: &Gate, profile: &Profile) -> Result<Got, Error> {
+    let name = &profile.name;
+    let source = gate.open(profile)?;
     let token = source.token().await?;
     let provider = profile.provider()?;
     let path = provider.probe(&profile.credential().await?)?.ok_or_else(|| {
@@ -91,7 +150,7 @@ async fn exchange(gate: &Gate, name: &str) -> Result<Got, Error> {
     *request.uri_mut() = target.to_uri()?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     source.authorize(&token, request.headers_mut()).await?;
-    let (parts, mut body) = gate.http(&profile)?.call(request, None).await?.into_parts();
+    let (parts, mut body) = gate.http(profile)?.call(request, None).await?.into_parts();
     while body.chunk().await?.is_some() {}
     if !parts.status.is_success() {
         return Err(Error::internal("the API refused the token it was given")

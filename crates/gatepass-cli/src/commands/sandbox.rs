@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{Format, SandboxArgs};
 use crate::failure::{Failure, internal, usage};
 use crate::output::Output;
+use crate::signal;
 
 pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode, Failure> {
     let format = output.format(&[Format::Text, Format::Json])?;
@@ -27,7 +28,7 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
         builder = builder.fault(fault.parse().map_err(|error| sandbox_error(&error))?);
     }
     // The signals are caught before anything is written that they would have to clean up.
-    let stop = stop_signal()?;
+    let stop = signal::stop()?;
     let sandbox = builder.start().await.map_err(|error| sandbox_error(&error))?;
     let folder = tempfile::Builder::new().prefix("gatepass-sandbox-").tempdir();
     let folder = folder.map_err(|error| internal("cannot make a folder", &error))?;
@@ -88,32 +89,4 @@ fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| internal("cannot write the config", &error))
-}
-
-/// Resolves when the user or the system asks to stop.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let caught = |kind| signal(kind).map_err(|error| internal("cannot catch signals", &error));
-        let (mut interrupt, mut terminate, mut hangup) = (
-            caught(SignalKind::interrupt())?,
-            caught(SignalKind::terminate())?,
-            caught(SignalKind::hangup())?,
-        );
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    Ok(async {
-        // Without a handler there is nothing to wait for but the end of the process.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }
