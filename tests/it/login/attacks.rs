@@ -1,0 +1,189 @@
+//! Others who speak to the port while a login waits: none of them gets anything, or ends it.
+
+use gatepass_testkit::canary;
+use gatepass_tests::{Chrome, Reply, Server, raw};
+
+use super::person::{allowed, deliver};
+use super::{Stage, allow, ended, parameter};
+
+#[test]
+fn a_foreign_page_in_the_same_browser_changes_nothing() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let mut login = stage.login(&[]);
+    let (landing, port) = (login.landing(), login.port());
+
+    // Every way in which a page reaches another origin.
+    let page = format!(
+        "<title>evil</title><iframe src=\"{landing}#access_token=evil&state=x\"></iframe>
+         <img src=\"{landing}\"><script src=\"{landing}\"></script>"
+    );
+    let evil = Server::new(move |_, _| Reply::new(200, "text/html", page.as_str()));
+    chrome.open(&evil.url());
+    let tried = chrome.run(&format!(
+        "const answer = '#access_token=evil&token_type=Bearer&state=x';
+         const types = ['text/plain', 'application/vnd.gatepass.answer'];
+         const tries = ['no-cors', 'cors'].flatMap(mode => types.map(type => fetch('{landing}', {{
+             method: 'POST', mode, body: answer, headers: {{ 'Content-Type': type }},
+         }})));
+         tries.push(fetch('{landing}'), fetch('{landing}', {{ mode: 'no-cors' }}));
+         navigator.sendBeacon('{landing}', answer);
+         return Promise.allSettled(tries).then(all => all.map(one => one.value?.type ?? 'none'));"
+    ));
+    // `opaque` is an answer that the page cannot read.
+    for outcome in tried.as_array().unwrap() {
+        assert!(outcome == "none" || outcome == "opaque", "{tried}");
+    }
+    chrome.run(&format!(
+        "const form = document.createElement('form');
+         form.method = 'POST'; form.action = '{landing}'; form.enctype = 'text/plain';
+         document.body.append(form); form.submit();"
+    ));
+    chrome.wait_until("refused", |chrome| chrome.url() == landing && chrome.title() != "evil");
+    assert_eq!(chrome.run("return document.querySelector('main').dataset.state"), "bad");
+
+    // A name that leads here (DNS rebinding) is not this server's.
+    let rebound = landing.replace("127.0.0.1", "evil.example");
+    chrome.open(&format!("{rebound}#access_token=evil&token_type=Bearer&state=x"));
+    assert_eq!(chrome.run("return document.querySelector('main').dataset.state"), "bad");
+    assert_eq!(chrome.run("return document.scripts.length"), 0);
+    login.running.says("another host");
+
+    // And the person logs in all the same.
+    allow(&chrome, &login.url);
+    ended(&chrome, "good");
+    let run = login.finish();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("another page") && !run.stderr.contains("evil"), "{run:#?}");
+    assert!(super::is_closed(port));
+}
+
+#[test]
+fn only_the_landing_page_itself_delivers() {
+    let stage = Stage::new();
+    let login = stage.login(&[]);
+    let (port, landing) = (login.port(), login.landing());
+    let path = landing.split_once(&format!(":{port}")).unwrap().1.to_owned();
+    let own = format!("127.0.0.1:{port}");
+    let page =
+        |host: &str| raw(port, &format!("GET {path} HTTP/1.1\r\n{host}connection: close\r\n\r\n"));
+    let status = |answer: &str| answer.split(' ').nth(1).unwrap_or_default().to_owned();
+
+    for host in HOSTS {
+        let answer = page(&format!("host: {}\r\n", host.replace("PORT", &port.to_string())));
+        assert_eq!(status(&answer), "403", "{host}");
+        assert!(!answer.contains("<script"), "{host}: {answer}");
+    }
+    assert_eq!(status(&page("")), "400");
+    assert_eq!(status(&page(&format!("host: {own}\r\nhost: {own}\r\n"))), "400");
+
+    let good = page(&format!("host: {own}\r\n"));
+    assert_eq!(status(&good), "200");
+    let lower = good.to_lowercase();
+    for header in [
+        "cache-control: no-store",
+        "referrer-policy: no-referrer",
+        "x-frame-options: deny",
+        "x-content-type-options: nosniff",
+        "frame-ancestors 'none'",
+        "default-src 'none'",
+        "connect-src 'self'",
+        "script-src 'nonce-",
+    ] {
+        assert!(lower.contains(header), "{header}: {good}");
+    }
+    assert!(!lower.contains("access-control-") && !lower.contains("set-cookie"), "{good}");
+    let delivery = good.split_once("await fetch(\"").unwrap().1.split('"').next().unwrap();
+
+    let secret = canary("answer");
+    let body = format!("#access_token={}&token_type=Bearer&state=x", secret.text());
+    let post = |path: &str, fields: &str| {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {own}\r\ncontent-length: {length}\r\n");
+        raw(port, &format!("{head}{fields}connection: close\r\n\r\n{body}"))
+    };
+    let kind = "content-type: application/vnd.gatepass.answer\r\n";
+    let origin = format!("origin: http://{own}\r\n");
+    for (fields, expected) in [
+        (kind.to_owned(), "403"),
+        (format!("{kind}origin: null\r\n"), "403"),
+        (format!("{kind}origin: https://evil.example\r\n"), "403"),
+        (format!("{kind}origin: http://localhost:{port}\r\n"), "403"),
+        (format!("{kind}origin: https://{own}\r\n"), "403"),
+        (format!("{kind}{origin}{origin}"), "403"),
+        (format!("{kind}{origin}sec-fetch-site: cross-site\r\n"), "403"),
+        (format!("{kind}{origin}sec-fetch-site: same-site\r\n"), "403"),
+        (origin.clone(), "415"),
+        (format!("{origin}content-type: text/plain\r\n"), "415"),
+        (format!("{origin}content-type: application/x-www-form-urlencoded\r\n"), "415"),
+    ] {
+        let answer = post(delivery, &fields);
+        assert_eq!(status(&answer), expected, "{fields}");
+        assert!(!answer.to_lowercase().contains("access-control-"), "{fields}: {answer}");
+        assert!(!answer.contains(secret.text()), "{fields}: {answer}");
+    }
+    let good = format!("{kind}{origin}");
+    assert_eq!(status(&post(&path, &good)), "405");
+    assert_eq!(status(&post("/", &good)), "404");
+    let preflight = raw(
+        port,
+        &format!(
+            "OPTIONS {delivery} HTTP/1.1\r\nhost: {own}\r\norigin: https://evil.example\r\n\
+             access-control-request-method: POST\r\nconnection: close\r\n\r\n"
+        ),
+    );
+    assert_eq!(status(&preflight), "405");
+    assert!(!preflight.to_lowercase().contains("access-control-"), "{preflight}");
+
+    let answer = allowed(&login.url);
+    let verdict = deliver(&answer);
+    assert!(verdict.contains("\"good\""), "{verdict}");
+    let run = login.finish();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(!run.all().contains(secret.text()), "{run:#?}");
+}
+
+#[test]
+fn an_answer_counts_once_and_for_its_own_login_only() {
+    let stage = Stage::new();
+    let first = stage.login(&[]);
+    let answer = allowed(&first.url);
+    assert!(deliver(&answer).contains("\"good\""));
+    assert_eq!(first.finish().code, Some(0));
+    let token = stage.token().ok().to_owned();
+
+    // The same answer, as a page or a person would bring it to the next login.
+    let second = stage.login(&[]);
+    let replayed = format!("{}#{}", second.landing(), answer.split_once('#').unwrap().1);
+    let told = deliver(&replayed);
+    assert!(told.contains("\"bad\"") && told.contains("another login"), "{told}");
+    let run = second.finish();
+    assert!(run.failed(6).contains("another login"), "{run:#?}");
+    assert!(!run.stderr.contains(&parameter(&answer, "access_token")), "{run:#?}");
+    // What the first brought is still there.
+    assert_eq!(stage.token().ok(), token);
+}
+
+/// Names of this machine that are not the port's own.
+const HOSTS: [&str; 20] = [
+    "evil.example",
+    "evil.example:PORT",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "127.0.0.1.:PORT",
+    "127.0.0.1:PORT.",
+    "127.0.0.1:PORT:PORT",
+    "127.0.0.1:0PORT",
+    "127.0.0.1:+PORT",
+    "127.1:PORT",
+    "127.0.0.2:PORT",
+    "127.0.0.1.evil.example:PORT",
+    "x@127.0.0.1:PORT",
+    "0.0.0.0:PORT",
+    "2130706433:PORT",
+    "0x7f.1:PORT",
+    "localhost:PORT",
+    "LOCALHOST:PORT",
+    "[::1]:PORT",
+    "[::ffff:127.0.0.1]:PORT",
+];

@@ -1,0 +1,236 @@
+//! A login in a real browser: what a person sees there, and what stays there afterwards.
+
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+
+use gatepass_sandbox::NewClient;
+use gatepass_testkit::{Canary, find_leak};
+use gatepass_tests::{Chrome, Run, Scheme};
+
+use super::{Login, Stage, allow, ended, is_closed, leaks_in, log_in};
+
+/// All of a tab that others may come to see: its addresses, its page, what it stores, its log.
+fn left_in(chrome: &Chrome) -> String {
+    let stored = chrome.run(
+        "const all = [
+            () => Object.entries(sessionStorage), () => Object.entries(localStorage),
+            () => document.cookie, () => window.name, () => document.referrer,
+            () => history.state, () => document.documentElement.innerText,
+        ];
+        // The page that says that nobody is there may read nothing.
+        return JSON.stringify(all.map(read => { try { return read() } catch { return null } }))",
+    );
+    let seen = [chrome.url(), chrome.title(), chrome.source(), stored.to_string()];
+    [seen.concat(), chrome.history().concat(), chrome.console().concat()].concat()
+}
+
+/// The token that a login has brought.
+#[track_caller]
+fn token(run: &Run) -> Canary {
+    Canary::of("token", run.ok().trim_end())
+}
+
+#[test]
+fn a_login_leaves_the_token_with_gatepass_and_nowhere_in_the_page() {
+    let stage = Stage::new();
+    let mut chrome = Chrome::start();
+    let login = stage.home.gatepass(["login", "cisco", "--no-browser", "-vv"]);
+    let login = Login::begin(login.env("RUST_LOG", "trace"));
+    let (landing, state, port) = (login.landing(), login.state(), login.port());
+    let arguments = fs::read_to_string(format!("/proc/{}/cmdline", login.running.id())).unwrap();
+    assert_eq!(find_leak(&arguments, std::slice::from_ref(&state)), None);
+
+    allow(&chrome, &login.url);
+    ended(&chrome, "good");
+    assert!(chrome.text("main").contains("close this window"), "{}", chrome.text("main"));
+    assert_eq!(chrome.url(), landing);
+    assert_eq!(chrome.run("return location.hash + location.search"), "");
+    let run = login.finish();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+
+    let answer = stage.token();
+    let token = token(&answer);
+    assert_eq!(answer.stderr, "");
+    let token = std::slice::from_ref(&token);
+    // The state is in the address that it printed, for a person to open, and nowhere else.
+    let (url, rest) = {
+        let (lines, rest): (Vec<&str>, Vec<&str>) =
+            run.stderr.lines().partition(|line| line.contains("response_type="));
+        (lines.len(), rest.join("\n") + &run.stdout)
+    };
+    assert_eq!(url, 1);
+    assert_eq!(find_leak(&rest, &[token[0].clone(), state.clone()]), None);
+    stage.assert_nothing_left(&[token[0].clone(), state]);
+
+    assert_eq!(find_leak(&left_in(&chrome), token), None);
+    assert!(chrome.history().iter().all(|entry| !entry.contains('#')), "{:?}", chrome.history());
+
+    // Nobody is there any more, for whoever loads the page again, goes back or opens it elsewhere.
+    chrome.reload();
+    assert!(chrome.source().contains("ERR_CONNECTION_REFUSED"), "{}", chrome.source());
+    assert_eq!(find_leak(&left_in(&chrome), token), None);
+    chrome.back();
+    assert_eq!(find_leak(&left_in(&chrome), token), None);
+    let tab = chrome.new_tab();
+    chrome.switch_to(&tab);
+    assert!(chrome.try_open(&landing).unwrap_err().contains("CONNECTION_REFUSED"));
+    assert!(is_closed(port));
+
+    // A browser writes each address down before any page can speak, and no page can take that
+    // back. Its caches and the storage of pages hold nothing.
+    chrome.quit();
+    assert_ne!(leaks_in(&chrome.profile(), &[Canary::of("address", &landing)]), [""; 0]);
+    let kept = leaks_in(&chrome.profile(), token);
+    let known = ["/Default/History", "/Default/Sessions/", "/segmentation_platform/ukm_db"];
+    let is_known = |leak: &&String| known.iter().any(|known| leak.contains(known));
+    assert_eq!(kept.iter().find(|leak| !is_known(leak)), None);
+}
+
+#[test]
+fn a_private_window_keeps_nothing_at_all() {
+    let stage = Stage::new();
+    let mut chrome = Chrome::private();
+    let login = stage.login(&[]);
+    let state = login.state();
+    allow(&chrome, &login.url);
+    ended(&chrome, "good");
+    assert_eq!(login.finish().code, Some(0));
+    let token = token(&stage.token());
+    chrome.quit();
+    assert_eq!(leaks_in(&chrome.profile(), &[token, state]), [""; 0]);
+}
+
+#[test]
+fn who_denies_gets_exit_code_3_and_no_token() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let login = stage.login(&[]);
+    let landing = login.landing();
+    log_in(&chrome, &login.url);
+    chrome.click("#deny");
+    ended(&chrome, "bad");
+    assert_eq!(chrome.url(), landing);
+    let run = login.finish();
+    assert!(run.failed(3).contains("the login was denied"), "{run:#?}");
+    let run = stage.token();
+    assert!(run.failed(4).contains("gatepass login cisco"), "{run:#?}");
+}
+
+#[test]
+fn a_login_bears_with_a_person_who_goes_back_and_opens_things_twice() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let mut login = stage.login(&[]);
+    let first = chrome.tab();
+
+    // Away from the vendor's page and back, and its page loaded again.
+    chrome.open(&login.url);
+    chrome.open("about:blank");
+    chrome.back();
+    chrome.reload();
+    log_in(&chrome, &login.url);
+
+    // The landing page before there is an answer, in another tab, and loaded again there.
+    let second = chrome.new_tab();
+    chrome.switch_to(&second);
+    chrome.open(&login.landing());
+    ended(&chrome, "empty");
+    login.running.says("no answer");
+    chrome.reload();
+    ended(&chrome, "empty");
+
+    // The first tab is still good for the answer.
+    chrome.switch_to(&first);
+    chrome.click("#allow");
+    ended(&chrome, "good");
+    let landing = login.landing();
+    assert_eq!(login.finish().code, Some(0));
+    let token = token(&stage.token());
+
+    // An earlier login's page brings nothing to a later one.
+    let later = stage.login(&["--wait", "3s"]);
+    assert_ne!(later.landing(), landing);
+    chrome.switch_to(&second);
+    chrome.reload();
+    assert!(chrome.source().contains("ERR_CONNECTION_REFUSED"), "{}", chrome.source());
+    assert!(later.finish().failed(6).contains("no answer came"));
+    assert_eq!(self::token(&stage.token()).text(), token.text());
+}
+
+#[test]
+fn huaweis_login_brings_its_token_too() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let login = Login::begin(stage.home.gatepass(["login", "huawei", "--no-browser"]));
+    allow(&chrome, &login.url);
+    ended(&chrome, "good");
+    let run = login.finish();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    let token = token(&stage.home.gatepass(["token", "huawei"]).run());
+    assert_eq!(find_leak(&left_in(&chrome), std::slice::from_ref(&token)), None);
+    assert_eq!(find_leak(&run.all(), &[token]), None);
+}
+
+#[test]
+fn localhost_is_answered_at_whichever_of_its_addresses_the_browser_takes() {
+    let stage = Stage::new();
+    let place = "http://localhost:0/cb?from=vendor";
+    let client = NewClient::new("cisco").field("redirect_uri", place);
+    let client = stage.vendors.sandbox.add_client(client).unwrap();
+    let config = format!(
+        "[profiles.cisco]\nbase_url = \"{}\"\nclient_id = \"{}\"\ngrant = \"implicit\"\n\
+         redirect_uri = \"{place}\"\n",
+        stage.vendors.sandbox.base_url("cisco"),
+        client.field("client_id").unwrap(),
+    );
+    stage.home.write("config/gatepass/config.toml", &config);
+    let login = stage.login(&[]);
+    // Whoever had one of the two would get the answers of browsers that try it first.
+    let port = login.port();
+    assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err());
+    let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    assert_eq!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_ok(), has_ipv6);
+    let chrome = Chrome::start();
+    allow(&chrome, &login.url);
+    ended(&chrome, "good");
+    assert_eq!(chrome.url(), format!("http://localhost:{port}/cb"));
+    assert_eq!(login.finish().code, Some(0));
+    assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_err());
+    assert!(!token(&stage.token()).text().is_empty());
+}
+
+/// With `GATEPASS_SCREENSHOTS` the pages can be looked at in that folder.
+#[test]
+fn the_page_follows_the_colours_that_a_person_asks_for() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let folder = std::env::var_os("GATEPASS_SCREENSHOTS")
+        .map_or_else(|| stage.home.path("tmp"), PathBuf::from);
+    let pictures = |state: &str| {
+        let [light, dark] =
+            [(Scheme::Light, "light"), (Scheme::Dark, "dark")].map(|(scheme, name)| {
+                let path = folder.join(format!("landing-{state}-{name}.png"));
+                chrome.screenshot(&path, scheme);
+                let ground = chrome.run("return getComputedStyle(document.body).backgroundColor");
+                (fs::read(path).unwrap(), ground.to_string())
+            });
+        assert!(light.0 != dark.0 && light.1 != dark.1, "{state}: {} and {}", light.1, dark.1);
+    };
+    let login = stage.login(&[]);
+    chrome.open(&login.landing());
+    ended(&chrome, "empty");
+    pictures("empty");
+    log_in(&chrome, &login.url);
+    pictures("consent");
+    chrome.click("#deny");
+    ended(&chrome, "bad");
+    pictures("bad");
+    assert_eq!(login.finish().code, Some(3));
+    let login = stage.login(&[]);
+    chrome.open(&login.url);
+    chrome.click("#allow");
+    ended(&chrome, "good");
+    pictures("good");
+    assert_eq!(login.finish().code, Some(0));
+}

@@ -1,0 +1,180 @@
+//! How a login ends without a token, and when its token does.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{Duration, Instant};
+
+use gatepass_sandbox::{Fault, Target};
+use gatepass_tests::Home;
+
+use super::person::{allowed, deliver};
+use super::{Login, Stage, is_closed, profiles};
+
+#[test]
+fn a_login_that_nobody_answers_ends_by_itself() {
+    let stage = Stage::new();
+    let login = stage.login(&["--wait", "1s"]);
+    assert!(!is_closed(login.port()));
+    let run = login.finish();
+    let said = run.failed(6);
+    for word in ["redirect_uri", "client_id", "implicit", "console"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(stage.token().failed(4).contains("gatepass login cisco"));
+    // Nobody waits for longer than five minutes.
+    let run = stage.home.gatepass(["login", "cisco", "--wait", "6m"]).run();
+    assert!(run.failed(2).contains("5m"), "{run:#?}");
+}
+
+#[test]
+fn ctrl_c_closes_the_port_at_once_and_leaves_nothing_behind() {
+    let stage = Stage::new();
+    for interrupt in [true, false] {
+        let login = stage.login(&[]);
+        let (state, url) = (login.state(), login.url.clone());
+        match interrupt {
+            true => login.running.interrupt(),
+            false => login.running.terminate(),
+        }
+        let before = Instant::now();
+        let run = login.finish();
+        assert!(before.elapsed() < Duration::from_secs(5));
+        // By the signal, or with what a shell makes of one.
+        assert!(matches!(run.code, None | Some(130)) && run.stdout.is_empty(), "{run:#?}");
+        assert!(!run.stderr.contains("panicked"), "{run:#?}");
+        stage.assert_nothing_left(&[state]);
+        // The answer comes to nobody.
+        assert!(is_closed(super::port_of(&allowed(&url))));
+        stage.token().failed(4);
+    }
+
+    let mut terminal = stage.home.gatepass(["login", "cisco", "--no-browser"]).at_terminal();
+    let screen = terminal.wait_for("left (Ctrl-C ends it)");
+    let url = screen.lines().find(|line| line.contains("response_type=")).unwrap().trim();
+    let port = super::port_of(&super::parameter(url, "redirect_uri"));
+    assert!(!is_closed(port));
+    terminal.interrupt();
+    let (code, screen) = terminal.finish();
+    assert!(matches!(code, None | Some(130)), "{screen}");
+    assert!(is_closed(port));
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_with_the_way_around_it() {
+    let stage = Stage::new();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let place = format!("redirect_uri = \"http://127.0.0.1:{port}/cb\"\n");
+    stage.home.write("config/gatepass/config.toml", &profiles(&stage.vendors, &place));
+    let run = stage.home.gatepass(["login", "cisco", "--no-browser"]).run();
+    let said = run.failed(1);
+    assert!(said.contains(&port.to_string()) && said.contains("--paste"), "{said}");
+    assert!(!said.contains("response_type="), "{said}");
+    // `localhost` is two addresses, and a browser may take either.
+    let place = place.replace("127.0.0.1", "localhost");
+    stage.home.write("config/gatepass/config.toml", &profiles(&stage.vendors, &place));
+    let run = stage.home.gatepass(["login", "cisco", "--no-browser"]).run();
+    assert!(run.failed(1).contains("--paste"), "{run:#?}");
+}
+
+#[test]
+fn a_token_is_handed_out_until_it_ends_and_then_the_login_is_named() {
+    let stage = Stage::new();
+    let run = stage.token();
+    assert!(run.failed(4).contains("gatepass login cisco"), "{run:#?}");
+    let run = stage.home.gatepass(["token", "cisco", "--format", "json"]).run();
+    let error = run.error(4);
+    assert_eq!(error["code"], "login_required");
+    assert!(error["hint"].as_str().unwrap().contains("gatepass login cisco"), "{error}");
+    assert_eq!(stage.vendors.sandbox.state().provider("cisco").requests, 0);
+
+    // In the end as well as in the beginning, and it asks the vendor for nothing.
+    let short = Fault::new("expires-short").provider("cisco").param("seconds", "2");
+    stage.vendors.sandbox.inject(short.on(Target::Login)).unwrap();
+    let login = stage.login(&[]);
+    assert!(deliver(&allowed(&login.url)).contains("\"good\""));
+    assert_eq!(login.finish().code, Some(0));
+    let requests = stage.vendors.sandbox.state().provider("cisco").requests;
+    let until = Instant::now() + Duration::from_secs(20);
+    let run = loop {
+        let run = stage.token();
+        if run.code != Some(0) || Instant::now() > until {
+            break run;
+        }
+    };
+    assert!(run.failed(4).contains("gatepass login cisco"), "{run:#?}");
+    assert_eq!(stage.vendors.sandbox.state().provider("cisco").requests, requests);
+}
+
+#[test]
+fn the_sandboxs_own_profiles_log_in_once_they_are_set_to() {
+    let stage = Stage::new();
+    let home = stage.vendors.home();
+    for vendor in ["cisco", "huawei"] {
+        let set = ["--set", "grant=implicit"];
+        let login = home.gatepass(["login", vendor, "--no-browser"]).args(set);
+        let login = Login::begin(login);
+        let answer = allowed(&login.url);
+        assert!(deliver(&answer).contains("\"good\""));
+        assert_eq!(login.finish().code, Some(0));
+        let run = home.gatepass(["token", vendor]).args(set).run();
+        assert_eq!(run.ok().trim_end(), super::parameter(&answer, "access_token"));
+        // What the program itself gets is another token.
+        let run = home.gatepass(["token", vendor]).run();
+        assert_ne!(run.ok().trim_end(), super::parameter(&answer, "access_token"));
+        // And forgetting ends a login.
+        assert_eq!(home.gatepass(["forget", vendor]).args(set).run().code, Some(0));
+        home.gatepass(["token", vendor]).args(set).run().failed(4);
+    }
+}
+
+#[test]
+fn what_the_profile_forbids_opens_no_port() {
+    let stage = Stage::new();
+    for (more, expected) in [
+        ("allow_implicit = false\n", "allow_implicit"),
+        ("persist = false\n", "persist"),
+        ("environment = \"id\"\n", "grant"),
+    ] {
+        let home = Home::with_config(&profiles(&stage.vendors, more));
+        for command in [["login", "cisco", "--no-browser"], ["login", "cisco", "--paste"]] {
+            let run = home.gatepass(command).run();
+            let said = run.failed(2);
+            assert!(said.contains(expected) && !said.contains("response_type="), "{said}");
+        }
+    }
+    let home = stage.vendors.home();
+    for (profile, hint) in [("cisco", "grant = \"implicit\""), ("lake", "")] {
+        let profile = if profile == "lake" { "celerdata" } else { profile };
+        let run = home.gatepass(["login", profile, "--no-browser"]).run();
+        assert!(run.failed(2).contains(hint), "{run:#?}");
+    }
+    // Without a place to keep it, a token would be gone with the command.
+    let login = stage.home.gatepass(["login", "cisco", "--no-browser"]);
+    let run = login.env("GATEPASS_STATE_DIR", "/proc/nowhere").run();
+    assert_ne!(run.code, Some(0), "{run:#?}");
+}
+
+#[test]
+fn every_login_warns_of_what_the_implicit_grant_cannot_do() {
+    let stage = Stage::new();
+    let login = stage.login(&[]);
+    assert!(deliver(&allowed(&login.url)).contains("\"good\""));
+    let run = login.finish();
+    let lines: Vec<&str> =
+        run.stderr.lines().filter(|line| line.contains("client_credentials")).collect();
+    assert_eq!(lines.len(), 1, "{run:#?}");
+    assert!(run.stdout.is_empty(), "{run:#?}");
+    // The same command for programs: what to open, and how it went.
+    let running =
+        stage.home.gatepass(["login", "cisco", "--no-browser", "--format", "json"]).spawn();
+    let open: serde_json::Value = serde_json::from_str(&running.line()).unwrap();
+    assert_eq!((&open["event"], &open["expires_in"]), (&"open".into(), &300.into()));
+    assert!(deliver(&allowed(open["url"].as_str().unwrap())).contains("\"good\""));
+    let end: serde_json::Value = serde_json::from_str(&running.line()).unwrap();
+    assert_eq!((&end["event"], &end["profile"]), (&"logged_in".into(), &"cisco".into()));
+    let run = running.finish();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:#?}");
+    let again = Login::begin(stage.home.gatepass(["login", "cisco", "--no-browser", "-q"]));
+    assert!(deliver(&allowed(&again.url)).contains("\"good\""));
+    assert_eq!(again.finish().code, Some(0));
+}

@@ -1,0 +1,105 @@
+//! What the vendor may do wrong on the way back: an exit code and a sentence for each.
+
+use gatepass_sandbox::Fault;
+use gatepass_testkit::{Canary, find_leak};
+use gatepass_tests::Chrome;
+
+use super::{Stage, allow, ended};
+
+/// A fault, the exit code, what stderr says, and what the page shows in the end.
+type Row = (&'static str, i32, &'static str, &'static str);
+
+const TABLE: [Row; 12] = [
+    ("login-wrong-state", 6, "another login, or to an attack", "bad"),
+    ("login-no-state", 6, "no `state`", "bad"),
+    ("login-error", 6, "vendor fault", "bad"),
+    ("login-error-in-query", 3, "denied", "bad"),
+    ("login-token-in-query", 0, "in the query", "good"),
+    ("login-refresh-token", 0, "refresh token", "good"),
+    ("login-other-type", 6, "type mac", "bad"),
+    ("login-no-token", 6, "access_token", "bad"),
+    ("login-no-expiry", 0, "assumed", "good"),
+    ("login-expires-text", 0, "assumed", "good"),
+    ("login-twice", 6, "access_token", "bad"),
+    ("login-expired-session", 0, "", "good"),
+];
+
+/// Those that bring no answer, so that the login goes on until its time is over.
+const UNANSWERED: [(&str, &str, &str); 3] = [
+    ("login-empty-fragment", "no answer", "empty"),
+    ("login-long", "too large", "bad"),
+    ("login-never", "", ""),
+];
+
+#[test]
+fn every_fault_of_the_way_back_has_an_exit_code_and_a_sentence() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let first = stage.login(&[]);
+    allow(&chrome, &first.url);
+    ended(&chrome, "good");
+    assert_eq!(first.finish().code, Some(0));
+
+    for (name, code, sentence, page) in TABLE {
+        stage.home.forget_all();
+        stage.inject(name);
+        let login = stage.login(&["-vv"]);
+        let landing = login.landing();
+        // Logged in and let in, the person only passes.
+        chrome.open(&login.url);
+        if name == "login-expired-session" {
+            assert!(chrome.text("#message").contains("expired"));
+            chrome.type_into("#username", "sandbox");
+            chrome.type_into("#password", "sandbox");
+            chrome.click("#login");
+        }
+        ended(&chrome, page);
+        assert_eq!(chrome.url(), landing, "{name}");
+        let state = login.state();
+        let run = login.finish();
+        assert_eq!(run.code, Some(code), "{name}: {run:#?}");
+        assert!(run.stderr.contains(sentence), "{name}: {run:#?}");
+        let kept = stage.token();
+        assert_eq!(kept.code, Some(if code == 0 { 0 } else { 4 }), "{name}: {kept:#?}");
+        assert_eq!(find_leak(&chrome.source(), &[state]), None, "{name}");
+        if code == 0 {
+            let token = Canary::of("token", kept.stdout.trim_end());
+            assert_eq!(find_leak(&chrome.source(), std::slice::from_ref(&token)), None, "{name}");
+            assert_eq!(find_leak(&run.all(), &[token]), None, "{name}");
+        }
+    }
+
+    // They wait at the same time.
+    stage.home.forget_all();
+    let waiting = UNANSWERED.map(|(name, sentence, page)| {
+        stage.inject(name);
+        let mut login = stage.login(&["--wait", "10s"]);
+        chrome.open(&login.url);
+        if !sentence.is_empty() {
+            login.running.says(sentence);
+            ended(&chrome, page);
+        }
+        login
+    });
+    for login in waiting {
+        login.finish().failed(6);
+    }
+    stage.token().failed(4);
+}
+
+impl Stage {
+    fn inject(&self, name: &str) {
+        self.vendors.sandbox.inject(Fault::new(name).provider("cisco").times(1)).unwrap();
+    }
+}
+
+#[test]
+fn the_table_has_every_fault_of_a_login() {
+    let mut known: Vec<&str> = TABLE.iter().map(|row| row.0).collect();
+    known.extend(UNANSWERED.map(|row| row.0));
+    known.sort_unstable();
+    let all = Fault::all().map(|fault| fault.name);
+    let mut all: Vec<&str> = all.filter(|name| name.starts_with("login-")).collect();
+    all.sort_unstable();
+    assert_eq!(known, all);
+}

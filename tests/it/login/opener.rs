@@ -1,0 +1,99 @@
+//! The browser that `gatepass login` opens: what it is given, and what if there is none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::Chrome;
+
+use super::{Login, Stage, allow, ended, log_in, parameter};
+
+/// A browser that writes down all that it is given, and ends.
+const BROWSER: &str = "#!/bin/sh
+cd \"$(dirname \"$0\")\" || exit 1
+printf '%s\\n' \"$@\" > arguments
+tr '\\0' '\\n' < /proc/$$/environ > environment
+ls -l /proc/$$/fd > files
+mv arguments given
+";
+
+#[test]
+fn the_browser_gets_an_address_that_works_once_and_nothing_else() {
+    let stage = Stage::new();
+    let browser = stage.home.write_as("browser/open", BROWSER, 0o700);
+    let secret = canary("secret");
+    let login = stage
+        .home
+        .gatepass(["login", "cisco"])
+        .env("BROWSER", &browser)
+        .env("GATEPASS_OTHER_CLIENT_SECRET", secret.text())
+        .env("AWS_SECRET_ACCESS_KEY", secret.text());
+    let login = Login::begin(login);
+    let given = written(&browser.with_file_name("given"));
+    let [start] = given.lines().collect::<Vec<_>>()[..] else { panic!("{given}") };
+    let state = login.state();
+    let canaries = [secret, state.clone()];
+    assert_eq!(find_leak(&given, &canaries), None);
+    assert!(!given.contains(&parameter(&login.url, "client_id")), "{given}");
+    assert!(start.starts_with(&format!("http://127.0.0.1:{}/", login.port())), "{given}");
+    let environment = fs::read_to_string(browser.with_file_name("environment")).unwrap();
+    assert!(environment.contains("HOME="), "{environment}");
+    assert!(!environment.contains("GATEPASS_"), "{environment}");
+    assert_eq!(find_leak(&environment, &canaries), None);
+    let files = fs::read_to_string(browser.with_file_name("files")).unwrap();
+    assert!(!files.contains("socket:"), "{files}");
+
+    // It leads to the vendor, once: whoever reads it from the list of processes comes too late.
+    let chrome = Chrome::start();
+    log_in(&chrome, start);
+    let tab = chrome.tab();
+    let other = chrome.new_tab();
+    chrome.switch_to(&other);
+    chrome.open(start);
+    ended(&chrome, "empty");
+    assert!(chrome.text("main").contains("Used already"), "{}", chrome.text("main"));
+    assert_eq!(find_leak(&chrome.source(), &[state]), None);
+    chrome.switch_to(&tab);
+    chrome.click("#allow");
+    ended(&chrome, "good");
+    let run = login.finish();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("the browser is at the vendor"), "{run:#?}");
+    assert!(run.stderr.contains("a second time"), "{run:#?}");
+}
+
+#[test]
+fn without_a_browser_the_printed_address_is_enough() {
+    let stage = Stage::new();
+    let login = stage.home.gatepass(["login", "cisco"]).env("BROWSER", "/nonexistent/browser");
+    let mut login = Login::begin(login.env("PATH", "/nonexistent"));
+    login.running.says("no browser");
+    let chrome = Chrome::start();
+    allow(&chrome, &login.url);
+    ended(&chrome, "good");
+    assert_eq!(login.finish().code, Some(0));
+}
+
+#[test]
+fn no_browser_is_opened_if_none_is_wanted() {
+    let stage = Stage::new();
+    let browser = stage.home.write_as("browser/open", BROWSER, 0o700);
+    for way in ["--no-browser", "--paste"] {
+        let login = stage.home.gatepass(["login", "cisco", way, "--wait", "1s"]);
+        let run = login.env("BROWSER", &browser).run();
+        assert_ne!(run.code, Some(0), "{run:#?}");
+        assert!(!browser.with_file_name("given").exists(), "{way}");
+    }
+}
+
+/// A file's text, once another program has written it.
+fn written(path: &Path) -> String {
+    let until = Instant::now() + Duration::from_secs(20);
+    while !path.exists() {
+        assert!(Instant::now() < until, "no {}", PathBuf::from(path).display());
+        thread::sleep(Duration::from_millis(10));
+    }
+    fs::read_to_string(path).unwrap()
+}

@@ -1,0 +1,103 @@
+//! `gatepass login --paste`: the address comes by hand, and the screen does not show it.
+
+use gatepass_testkit::{Canary, find_leak};
+use gatepass_tests::Terminal;
+
+use super::person::{allowed, denied};
+use super::{Stage, is_closed, parameter, port_of};
+
+/// Waits until the command asks for the address, and gives the one that it wants opened.
+fn asked(terminal: &mut Terminal<'_>) -> String {
+    let screen = terminal.wait_for("address: ");
+    terminal.wait_until_hidden();
+    // A narrow screen wraps what it shows, and not what it was sent.
+    screen.lines().find(|line| line.contains("response_type=")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_pasted_address_logs_in_and_is_not_shown() {
+    let stage = Stage::new();
+    for ending in ["", " ", "&more=words"] {
+        stage.home.forget_all();
+        let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
+        let url = asked(&mut terminal);
+        let answer = allowed(&url);
+        // Where the browser comes to there is nobody.
+        assert!(is_closed(port_of(&answer)));
+        terminal.line(&format!("{answer}{ending}"));
+        let (code, screen) = terminal.finish();
+        assert_eq!(code, Some(0), "{screen}");
+        let token = parameter(&answer, "access_token");
+        assert_eq!(find_leak(&screen, &[Canary::of("token", &token)]), None, "{screen}");
+        assert!(!screen.contains("more=words") && !screen.contains("token_type="), "{screen}");
+        assert_eq!(stage.token().ok().trim_end(), token);
+    }
+}
+
+#[test]
+fn an_address_is_read_from_a_pipe_too() {
+    let stage = Stage::new();
+    let run = stage.home.gatepass(["login", "cisco", "--paste"]).stdin("\n").run();
+    assert!(run.failed(2).contains("nothing was entered"), "{run:#?}");
+    let run = stage.home.gatepass(["login", "cisco", "--paste"]).run();
+    assert!(run.failed(2).contains("nothing was entered"), "{run:#?}");
+}
+
+#[test]
+fn a_wrong_address_is_named_as_what_it_is() {
+    let stage = Stage::new();
+    let earlier = {
+        let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
+        let answer = allowed(&asked(&mut terminal));
+        terminal.interrupt();
+        answer
+    };
+    let token = Canary::of("token", &parameter(&earlier, "access_token"));
+    type Wrong<'a> = &'a dyn Fn(&str) -> String;
+    let (_, fragment) = earlier.split_once('#').unwrap();
+    let rows: [(Wrong<'_>, i32, &str); 8] = [
+        (&|_| earlier.clone(), 6, "not the login's redirect_uri"),
+        (&|url| format!("{}#{fragment}", parameter(url, "redirect_uri")), 6, "another login"),
+        (&|_| format!("https://evil.example/#{fragment}"), 6, "not the login's redirect_uri"),
+        (&str::to_owned, 6, "not the login's redirect_uri"),
+        (&|url| parameter(url, "redirect_uri"), 6, "no answer"),
+        (&|_| String::from("yes"), 6, "no answer"),
+        (&|_| token.text().to_owned(), 6, "no answer"),
+        (&|url| parameter(url, "redirect_uri") + "#access_token=abc&token_type=Bearer", 6, "state"),
+    ];
+    for (wrong, code, sentence) in rows {
+        let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
+        let url = asked(&mut terminal);
+        terminal.line(&wrong(&url));
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, Some(code), "{screen}");
+        assert!(screen.contains(sentence), "{sentence}: {screen}");
+        assert_eq!(find_leak(&screen, std::slice::from_ref(&token)), None, "{screen}");
+        stage.token().failed(4);
+    }
+
+    // Who denies has an address to paste as well.
+    stage.vendors.sandbox.reset();
+    let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
+    let url = asked(&mut terminal);
+    terminal.line(&denied(&url));
+    let (code, screen) = terminal.finish();
+    assert!(code == Some(3) && screen.contains("denied"), "{screen}");
+}
+
+#[test]
+fn ctrl_c_gives_the_terminal_back_as_it_was() {
+    let stage = Stage::new();
+    let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap();
+    let script = "trap : INT; \"$0\" login cisco --paste; echo \"ended with $?\"; stty -a";
+    let mut terminal =
+        stage.home.program("/bin/sh".as_ref(), ["-c", script, gatepass]).at_terminal();
+    asked(&mut terminal);
+    terminal.keys("http://127.0.0.1:1/half-of-it");
+    terminal.interrupt();
+    let (_, screen) = terminal.finish();
+    assert!(screen.contains("ended with 130"), "{screen}");
+    assert!(screen.contains(" echo ") && screen.contains(" icanon "), "{screen}");
+    assert!(!screen.contains("half-of-it"), "{screen}");
+    stage.token().failed(4);
+}

@@ -1,0 +1,99 @@
+//! A person with a browser of a few lines, for what needs no real one.
+
+use gatepass_tests::raw;
+
+use super::parameter;
+
+/// Where the vendor sends the person who logs in at this address and allows: the whole answer.
+pub(super) fn allowed(url: &str) -> String {
+    decided(url, "allow")
+}
+
+/// The same for one who denies.
+pub(super) fn denied(url: &str) -> String {
+    decided(url, "deny")
+}
+
+fn decided(url: &str, decision: &str) -> String {
+    let login = post(url, "", "username=sandbox&password=sandbox");
+    let cookie = header(&login, "set-cookie");
+    let cookie = cookie.split(';').next().unwrap();
+    let consent = request(url, &format!("GET {} HTTP/1.1", target(url)), cookie, "");
+    let Some((_, ticket)) = consent.split_once("name=\"ticket\" value=\"") else {
+        // Who has allowed once is not asked again.
+        return header(&consent, "location");
+    };
+    let ticket = ticket.split('"').next().unwrap();
+    header(&post(url, cookie, &format!("ticket={ticket}&decision={decision}")), "location")
+}
+
+/// Does what the landing page does with the answer in its address, and gives what it is told.
+pub(super) fn deliver(answer: &str) -> String {
+    let (address, fragment) = answer.split_once('#').unwrap();
+    let (origin, port) = authority(address);
+    let page = request(address, &format!("GET {} HTTP/1.1", target(address)), "", "");
+    assert!(page.contains("await fetch(\""), "{page}");
+    let (_, path) = page.split_once("await fetch(\"").unwrap();
+    let path = path.split('"').next().unwrap();
+    let body = format!("#{fragment}");
+    raw(
+        port,
+        &format!(
+            "POST {path} HTTP/1.1\r\nhost: {origin}\r\norigin: http://{origin}\r\n\
+             content-type: application/vnd.gatepass.answer\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        ),
+    )
+}
+
+fn post(url: &str, cookie: &str, form: &str) -> String {
+    request(url, &format!("POST {} HTTP/1.1", target(url)), cookie, form)
+}
+
+fn request(url: &str, line: &str, cookie: &str, body: &str) -> String {
+    let (host, port) = authority(url);
+    raw(
+        port,
+        &format!(
+            "{line}\r\nhost: {host}\r\ncookie: {cookie}\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        ),
+    )
+}
+
+fn authority(url: &str) -> (&str, u16) {
+    let host = url.split('/').nth(2).unwrap().split(['?', '#']).next().unwrap();
+    (host, host.rsplit(':').next().unwrap().parse().unwrap())
+}
+
+fn target(url: &str) -> String {
+    format!("/{}", url.splitn(4, '/').nth(3).unwrap_or_default())
+}
+
+#[track_caller]
+fn header(answer: &str, wanted: &str) -> String {
+    let mut fields = answer.lines().filter_map(|line| line.split_once(": "));
+    let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    assert!(found.is_some(), "no {wanted} in {answer}");
+    found.unwrap().1.to_owned()
+}
+
+#[test]
+fn the_vendors_answer_carries_the_state_of_the_request() {
+    let vendors = gatepass_tests::Vendors::start();
+    let client = vendors.sandbox.client("cisco").unwrap();
+    let id = client.fields().find(|(name, _)| *name == "client_id").unwrap().1;
+    let url = format!(
+        "{}/as/authorization.oauth2?response_type=token&client_id={id}&redirect_uri=\
+         http%3A%2F%2F127.0.0.1%3A1%2FMy_ITK_Application%2Findex.html&state=one",
+        vendors.sandbox.base_url("cisco")
+    );
+    assert_eq!(parameter(&denied(&url), "error"), "access_denied");
+    for answer in [allowed(&url), allowed(&url)] {
+        assert_eq!(parameter(&answer, "state"), "one");
+        assert!(!parameter(&answer, "access_token").is_empty());
+    }
+}
