@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use gatepass_sandbox::NewClient;
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::{Chrome, Run, Scheme};
+use serde_json::json;
 
 use super::{Login, Stage, allow, ended, is_closed, leaks_in, log_in};
 
@@ -198,6 +199,64 @@ fn localhost_is_answered_at_whichever_of_its_addresses_the_browser_takes() {
     assert_eq!(login.finish().code, Some(0));
     assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_err());
     assert!(!token(&stage.token()).text().is_empty());
+}
+
+#[test]
+fn without_scripts_the_page_says_so_and_keeps_the_answer_for_when_they_are_allowed() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let login = stage.login(&[]);
+    log_in(&chrome, &login.url);
+    let scripts = |are_off: bool| {
+        chrome.devtools("Emulation.setScriptExecutionDisabled", &json!({ "value": are_off }));
+    };
+    scripts(true);
+    chrome.click("#allow");
+    chrome.wait_until("at the landing page", |chrome| chrome.url().contains("#access_token="));
+    let shown = chrome.text("body");
+    assert!(shown.contains("Allow JavaScript") && shown.contains("--paste"), "{shown}");
+    assert!(!shown.contains("Reading the answer"), "{shown}");
+    scripts(false);
+    chrome.reload();
+    ended(&chrome, "good");
+    assert_eq!(chrome.url(), login.landing());
+    assert_eq!(login.finish().code, Some(0));
+}
+
+#[test]
+fn a_page_that_nobody_waits_for_says_that_the_login_is_over() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let login = stage.login(&[]);
+    let gone = "window.fetch = () => Promise.reject(new TypeError('nobody listens'))";
+    chrome.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": gone }));
+    let (landing, token) = (login.landing(), Canary::of("token", "a-token-that-comes-too-late"));
+    chrome.open(&format!("{landing}#access_token={}", token.text()));
+    ended(&chrome, "bad");
+    assert!(chrome.text("main").contains("This login is over"), "{}", chrome.source());
+    assert!(chrome.title().contains("This login is over"));
+    assert_eq!(chrome.url(), landing);
+    assert_eq!(find_leak(&left_in(&chrome), &[token]), None);
+    login.running.interrupt();
+    assert!(matches!(login.finish().code, None | Some(130)));
+}
+
+#[test]
+fn nothing_on_a_page_breaks_the_pages_own_rules() {
+    let stage = Stage::new();
+    let chrome = Chrome::start();
+    let login = stage.login(&[]);
+    chrome.open(&login.landing());
+    ended(&chrome, "empty");
+    chrome.open(&login.landing().replace("index", "other"));
+    chrome.wait_until("the page of a wrong address", |chrome| {
+        chrome.text("main").contains("Nothing here")
+    });
+    let complaints: Vec<_> =
+        chrome.console().into_iter().filter(|line| line.contains("Policy")).collect();
+    assert_eq!(complaints, [""; 0]);
+    login.running.interrupt();
+    assert!(matches!(login.finish().code, None | Some(130)));
 }
 
 /// With `GATEPASS_SCREENSHOTS` the pages can be looked at in that folder.
