@@ -71,6 +71,9 @@ pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
 #[cfg(feature = "file-store")]
 pub use crate::store::FileStore;
+#[cfg(all(feature = "fuzzing", unix))]
+#[doc(hidden)]
+pub use crate::store::fuzzing;
 pub use crate::store::{
     Decision, Failure, Lease, MemoryStore, Note, Process, ProfileKey, Record, StoreKey, TokenStore,
 };

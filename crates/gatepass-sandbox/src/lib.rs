@@ -75,6 +75,9 @@ mod control;
 mod error;
 mod faults;
 mod front;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod huawei;
 mod landing;
 mod page;

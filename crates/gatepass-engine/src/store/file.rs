@@ -2,6 +2,8 @@
 
 mod codec;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod journal;
 mod lock;
 mod seal;

@@ -119,7 +119,7 @@ impl FileStore {
     }
 }
 
-fn encode(notes: &[Note]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn encode(notes: &[Note]) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Writer::default();
     out.byte(FORMAT);
     for note in notes {
@@ -167,7 +167,7 @@ fn encode(notes: &[Note]) -> Option<Zeroizing<Vec<u8>>> {
     Some(out.0)
 }
 
-fn decode(bytes: &[u8]) -> Option<Vec<Note>> {
+pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Note>> {
     let mut from = Reader(bytes);
     if from.byte()? != FORMAT {
         return None;

@@ -1,0 +1,61 @@
+//! A door for fuzzing: the vendors without a socket.
+
+use std::future::Future as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use bytes::Bytes;
+use tokio::runtime::{Builder, Runtime};
+use tower::Service as _;
+
+use crate::client::Client;
+use crate::front::{self, App};
+use crate::state::Memory;
+use crate::{error::Error, error::Result, vendor};
+
+/// A sandbox that is asked directly, one request at a time.
+#[derive(Debug)]
+pub struct Front {
+    router: Router,
+    runtime: Runtime,
+}
+
+impl Front {
+    /// The `Host` of its requests.
+    pub const HOST: &str = "127.0.0.1:8480";
+
+    /// A sandbox whose clients have their fields' names as values, and `secret` as every secret.
+    pub fn new(secret: &str) -> Result<Self> {
+        let clients = vendor::ALL.map(|vendor| {
+            let mut client = Client::made_up(vendor);
+            for field in vendor.fields.iter().filter(|field| field.name != "redirect_uri") {
+                let value = if field.secret { secret } else { field.name };
+                client.fields.insert(field.name, value.to_owned());
+            }
+            client
+        });
+        let memory = Memory::new(None, clients.into(), Vec::new())?;
+        let router = front::router(App { memory: Arc::new(memory), port: 8480 });
+        let runtime = Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(|error| Error::usage(error.to_string()))?;
+        Ok(Self { router, runtime })
+    }
+
+    /// The answer; `None` where a fault lets the client wait.
+    pub fn ask(&self, request: http::Request<Bytes>) -> Option<http::Response<Bytes>> {
+        let _runtime = self.runtime.enter();
+        let answer = async {
+            let Ok(answer) = self.router.clone().call(request.map(Body::from)).await;
+            let (parts, body) = answer.into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            http::Response::from_parts(parts, body)
+        };
+        match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => Some(answer),
+            Poll::Pending => None,
+        }
+    }
+}
