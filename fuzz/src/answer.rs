@@ -1,0 +1,124 @@
+//! A vendor's answer to a token request, read by every provider there is.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use gatepass::Registry;
+use gatepass_core::{
+    Clock, Coarse, Credential, Exchange, FieldKind, HttpSend, Intake, MAX_LIFETIME, MAX_TOKEN,
+    Provider, ProviderInfo, Request, Response, Result, Settings, TokenCharset, async_trait,
+};
+
+use super::canary;
+use super::message::Message;
+
+/// One exchange with each provider that ends in this answer.
+pub fn run(bytes: &[u8]) {
+    let Some(answer) = Message::read(bytes).and_then(Message::answer) else { return };
+    let http = Answers(answer);
+    for (provider, credential) in providers() {
+        for charset in [TokenCharset::B64Token, TokenCharset::VisibleAscii] {
+            let intake = Intake::default().with_charset(charset);
+            let exchange = Exchange::new(&http, &Still, &intake);
+            check(&http.0, now(provider.exchange(credential, &exchange)));
+        }
+    }
+}
+
+fn check(answer: &http::Response<bytes::Bytes>, read: Result<gatepass_core::Token>) {
+    let token = match read {
+        Ok(token) => token,
+        Err(error) => {
+            if let Some(after) = error.retry_after() {
+                assert!((1..=3600).contains(&after.as_secs()), "wait for {after:?}");
+            }
+            return canary::check(&error);
+        }
+    };
+    let text = token.expose_secret();
+    assert!((1..=MAX_TOKEN).contains(&text.len()), "a token of {} bytes", text.len());
+    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "a token that is no header");
+    assert_eq!(token.authorization().as_bytes(), format!("Bearer {text}").as_bytes());
+    assert!(token.authorization().is_sensitive());
+    // An escape writes a character in another way than the token has it.
+    let body = answer.body();
+    let is_plain = !body.contains(&b'\\');
+    let is_in = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
+    assert!(!is_plain || is_in(text.as_bytes()), "a token that the answer has not");
+    assert_eq!(token.issued_at(), sent());
+    let ends = token.expires_at();
+    assert!(ends > sent() && ends <= sent() + MAX_LIFETIME, "ends at {ends:?}");
+    let shown = format!("{token:?}{:?}", token.warnings().collect::<Vec<_>>());
+    assert!(!canary::shows(&shown), "a token shows itself");
+}
+
+/// Every provider, with the fields that it must have.
+pub(crate) fn providers() -> &'static [(Box<dyn Provider>, Credential)] {
+    static PROVIDERS: OnceLock<Vec<(Box<dyn Provider>, Credential)>> = OnceLock::new();
+    PROVIDERS.get_or_init(|| {
+        let registry = Registry::linked().expect("no two providers of one id");
+        registry.iter().map(made_up).collect()
+    })
+}
+
+fn made_up(info: &'static ProviderInfo) -> (Box<dyn Provider>, Credential) {
+    let (mut settings, mut credential) = (Settings::new(), Credential::new());
+    for field in info.fields {
+        let value = match field.kind {
+            FieldKind::Address => "vendor.example.com",
+            FieldKind::RedirectUri => "http://127.0.0.1:0/callback",
+            FieldKind::Text => "someone",
+            _ => "sentSecret4711",
+        };
+        if field.is_secret() {
+            credential = credential.with_secret(field.name, value);
+        } else if info.requires(field, &Settings::new()) {
+            settings = settings.with(field.name, value);
+            credential = credential.with_text(field.name, value);
+        }
+    }
+    (info.provider(&settings).expect("the required fields suffice"), credential)
+}
+
+/// The outcome of a future that waits for nothing.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("reading an answer waits for nothing"),
+    }
+}
+
+/// When every request was sent.
+pub(crate) fn sent() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+#[derive(Debug)]
+struct Answers(http::Response<bytes::Bytes>);
+
+#[async_trait]
+impl HttpSend for Answers {
+    async fn send(&self, _: Request) -> Result<Response> {
+        Ok(self.0.clone().into())
+    }
+}
+
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn wall(&self) -> SystemTime {
+        sent()
+    }
+
+    fn boot(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
+
+    fn coarse(&self) -> Coarse {
+        Coarse::new(sent(), Duration::from_secs(3600))
+    }
+}
