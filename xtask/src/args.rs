@@ -55,6 +55,11 @@ impl Args {
         }
     }
 
+    /// The names.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Refuses names, for tasks that take none.
     pub(crate) fn no_names(self, help: &str) -> Result<Self> {
         match self.names.first() {

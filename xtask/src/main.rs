@@ -6,6 +6,7 @@ mod args;
 mod ci;
 mod code;
 mod failure;
+mod fuzz;
 mod new_provider;
 mod readme;
 mod release;
@@ -37,6 +38,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "ci" => ci::main(rest),
         "test" => test::main(rest),
         "tidy" => tidy::main(rest),
+        "fuzz" => fuzz::main(rest),
         "readme" => readme::main(rest),
         "new-provider" => new_provider::main(rest),
         "release" => release::main(rest),
@@ -54,6 +56,7 @@ cargo xtask <command>
   ci                 everything CI runs, in its order; stops at the first failure
   test               all tests: unit, integration, documentation, features, examples
   tidy               the rules about files and manifests that no other tool checks
+  fuzz               every reader of what comes from outside, given any bytes
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it
   release            checks, packages and, with --execute, tags and publishes

@@ -86,7 +86,7 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{below}{name}");
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if is_folder && !is_ours(&name) {
+            if is_folder && (!is_ours(&name) || NOT_KEPT.contains(&path.as_str())) {
                 continue;
             } else if is_folder {
                 self.walk(&entry.path(), &format!("{path}/"))?;
@@ -123,6 +123,9 @@ impl File {
 fn is_ours(folder: &str) -> bool {
     folder != "target" && (!folder.starts_with('.') || [".ci", ".cargo"].contains(&folder))
 }
+
+/// What fuzzing leaves behind.
+const NOT_KEPT: [&str; 2] = ["fuzz/artifacts", "fuzz/corpus"];
 
 const PROVIDERS: &str = "crates/provider-";
 

@@ -1,0 +1,170 @@
+//! One target's run: what libFuzzer says of it, and the input that it found.
+
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use super::folder;
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+use crate::{say, workspace};
+
+/// What came of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    target: String,
+    /// Features and edges reached by what there was at the beginning, and at the end.
+    covered: Option<(u64, u64)>,
+    executions: u64,
+    pub(crate) find: Option<Find>,
+}
+
+/// An input that a target does not stand.
+#[derive(Debug)]
+pub(crate) struct Find {
+    target: String,
+    pub(crate) path: String,
+}
+
+impl Find {
+    /// What repeats it.
+    pub(crate) fn command(&self) -> String {
+        format!("rustup run nightly cargo fuzz run --fuzz-dir fuzz {} {}", self.target, self.path)
+    }
+}
+
+impl Session {
+    /// Runs a target for so many seconds, or until it finds something, which is shortened then.
+    pub(crate) fn run(target: &str, seconds: u32) -> Result<Self> {
+        let [corpus, regressions] =
+            ["corpus", "regressions"].map(|name| format!("fuzz/{name}/{target}"));
+        folder(&corpus)?;
+        let known = workspace::path(&regressions).is_dir().then_some(regressions.as_str());
+        let line = format!(
+            "rustup run nightly cargo fuzz run --fuzz-dir fuzz {target} {corpus} {} -- \
+             -max_total_time={seconds} -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
+             -print_final_stats=1",
+            known.unwrap_or_default()
+        );
+        say::note(format_args!("$ {line}"));
+        let mut words = line.split_whitespace();
+        let mut child = Command::new(words.next().unwrap_or_default())
+            .args(words)
+            .current_dir(workspace::root())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| Failure::failed(format!("`{line}` could not be run: {error}")))?;
+        let mut session = Self { target: target.to_owned(), ..Self::default() };
+        let mut last = Vec::new();
+        if let Some(stderr) = child.stderr.take() {
+            for line in BufReader::new(stderr).split(b'\n').map_while(std::io::Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                session.hear(&line);
+                last.push(line);
+                last.drain(..last.len().saturating_sub(SHOWN));
+            }
+        }
+        let status = child.wait().map_err(|error| Failure::failed(error.to_string()))?;
+        if !status.success() {
+            last.iter().for_each(say::note);
+            if session.find.is_none() {
+                return Err(Failure::failed(format!("`{line}` failed ({status})")));
+            }
+            session.shorten();
+        }
+        Ok(session)
+    }
+
+    /// Reads a line of libFuzzer's.
+    fn hear(&mut self, line: &str) {
+        let after = |mark: &str| line.split_once(mark).map(|(_, rest)| rest.trim());
+        if let Some(edges) = after(" cov: ").and_then(|rest| rest.split(' ').next()?.parse().ok()) {
+            let first = self.covered.map_or(edges, |(first, _)| first);
+            self.covered = Some((first, edges));
+        }
+        if let Some(number) = after("stat::number_of_executed_units:") {
+            self.executions = number.parse().unwrap_or_default();
+        }
+        if let Some(path) = after("Test unit written to ") {
+            let root = format!("{}/", workspace::root().display());
+            let path = path.strip_prefix(&root).unwrap_or(path).to_owned();
+            self.find = Some(Find { target: self.target.clone(), path });
+        }
+    }
+
+    /// Looks for a shorter input with the same fault; without one the find stays as it is.
+    fn shorten(&mut self) {
+        let Some(find) = &mut self.find else { return };
+        let line = format!(
+            "rustup run nightly cargo fuzz tmin --fuzz-dir fuzz --runs 20000 {} {}",
+            find.target, find.path
+        );
+        let folder = format!("fuzz/artifacts/{}", find.target);
+        let before = files(&folder);
+        say::note(format_args!("$ {line}"));
+        if Run::new(&line).succeeds()
+            && let Some(shorter) = files(&folder)
+                .into_iter()
+                .filter(|file| file.1.contains("minimized-from") && !before.contains(file))
+                .min()
+        {
+            find.path = format!("{folder}/{}", shorter.1);
+        }
+    }
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = self.covered.unwrap_or_default();
+        let found = if self.find.is_some() { "FOUND SOMETHING" } else { "found nothing" };
+        write!(
+            f,
+            "{:<12} {:>10} executions, {first} to {last} edges, {found}",
+            self.target, self.executions
+        )
+    }
+}
+
+/// The files of a folder below the root: their sizes and names.
+fn files(folder: &str) -> Vec<(u64, String)> {
+    let entries = std::fs::read_dir(workspace::path(folder)).into_iter().flatten();
+    entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.metadata().ok()?.len(), entry.file_name().into_string().ok()?))
+        })
+        .collect()
+}
+
+const SHOWN: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_told_from_what_libfuzzer_says() {
+        let mut session = Session { target: "answer".to_owned(), ..Session::default() };
+        for line in [
+            "#33\tINITED cov: 1200 ft: 3000 corp: 31/9Kb exec/s: 0 rss: 90Mb",
+            "#99\tNEW    cov: 1301 ft: 3100 corp: 32/9Kb lim: 4 exec/s: 9 rss: 90Mb",
+            "stat::number_of_executed_units: 4711",
+        ] {
+            session.hear(line);
+        }
+        let told = session.to_string();
+        assert!(told.contains("4711 executions, 1200 to 1301 edges, found nothing"), "{told}");
+    }
+
+    #[test]
+    fn a_find_is_told_with_what_repeats_it() {
+        let mut session = Session { target: "answer".to_owned(), ..Session::default() };
+        let root = workspace::root().display();
+        session.hear(&format!(
+            "artifact_prefix='{root}/a/'; Test unit written to {root}/fuzz/artifacts/answer/crash-1"
+        ));
+        let find = session.find.unwrap();
+        assert_eq!(find.path, "fuzz/artifacts/answer/crash-1");
+        assert!(find.command().ends_with(" answer fuzz/artifacts/answer/crash-1"));
+    }
+}
