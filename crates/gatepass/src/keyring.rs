@@ -53,6 +53,14 @@ pub fn read(name: &str) -> Result<Secret> {
     Ok(Secret::from(text.as_str()))
 }
 
+/// Reads an entry, if there is one.
+pub fn find(name: &str) -> Result<Option<Secret>> {
+    with_entry(&KeyringEntry::parse(name)?, |entry| match entry.get_password() {
+        Err(Failure::NoEntry) => Ok(None),
+        found => found.map(|text| Some(Secret::from(Zeroizing::new(text).as_str()))),
+    })
+}
+
 /// Deletes an entry, and says whether there was one.
 pub fn delete(name: &str) -> Result<bool> {
     with_entry(&KeyringEntry::parse(name)?, |entry| match entry.delete_credential() {

@@ -49,12 +49,16 @@ fn the_librarys_entries_are_the_desktops() {
     session.write("gatepass", "cisco", b"of the desktop\n");
     assert!(act("read cisco").contains("read <of the desktop\n>"));
     assert!(act("read gatepass/cisco").contains("read <of the desktop\n>"));
+    assert!(act("find acme/cisco").contains("found Some(\"two\")"));
+    assert!(act("find acme/nobody").contains("found None"));
     assert!(act("delete acme/cisco").contains("deleted true"));
     assert!(act("delete acme/cisco").contains("deleted false"));
     assert_eq!(session.find("acme", "cisco"), None);
     assert!(act("read acme/cisco").contains("failed Config(\"the keyring has no entry acme/cisco"));
     session.lock();
-    assert!(act("store acme/cisco three").contains("failed Config(\"the keyring is locked"));
+    for denied in ["store acme/cisco three", "find cisco"] {
+        assert!(act(denied).contains("failed Config(\"the keyring is locked"), "{denied}");
+    }
 }
 
 /// What the test above starts: the library reads the session's address from its own environment.
@@ -73,6 +77,8 @@ fn child() {
             ["read", name] => {
                 keyring::read(name).map(|secret| format!("read <{}>", secret.expose_secret()))
             }
+            ["find", name] => keyring::find(name)
+                .map(|found| format!("found {:?}", found.map(|it| it.expose_secret().to_owned()))),
             ["delete", name] => keyring::delete(name).map(|was| format!("deleted {was}")),
             _ => panic!("no act: {act}"),
         };
