@@ -24,6 +24,8 @@ mod login;
 mod network;
 /// A stranger's provider, in a workspace of its own.
 mod outside;
+/// `gatepass init`, at a terminal and in a script.
+mod profile;
 /// The exact list of providers for each set of features.
 mod registry;
 /// The sandbox is as strict as the vendors.

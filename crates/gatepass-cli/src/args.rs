@@ -8,7 +8,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use crate::commands::{DemoArgs, ExecArgs, InspectArgs, LoginArgs, WhyArgs};
+pub(crate) use crate::commands::{
+    DemoArgs, ExecArgs, InitArgs, InspectArgs, LoginArgs, ProfileArgs, WhyArgs,
+};
 
 /// A vendor's access token at a shell: acquired once, never leaked.
 #[derive(Debug, Parser)]
@@ -162,6 +164,15 @@ Exit codes:
   the program's own, or 128+N if signal N ended it   125 no token, or another failure of gatepass
   126 the program cannot be run   127 there is no such program")]
     Exec(ExecArgs),
+    /// Writes your first profile: asks for what the vendor needs, and tries it
+    #[command(after_help = "\
+Examples:
+  gatepass init                       asks for everything, the vendor too
+  gatepass init cisco --dry-run       shows what it would write
+  pass show cisco | gatepass init cisco --field client_id=abc --secret-stdin client_secret")]
+    Init(InitArgs),
+    /// Adds another profile
+    Profile(ProfileArgs),
     /// Logs a person in with a browser, for profiles with grant = "implicit"
     #[command(after_help = "\
 Examples:
@@ -272,7 +283,7 @@ pub(crate) struct SandboxArgs {
     pub(crate) tls: bool,
 }
 
-fn key_value(text: &str) -> Result<(String, String), &'static str> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write it as KEY=VALUE"),

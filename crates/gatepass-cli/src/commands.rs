@@ -9,6 +9,7 @@ mod inspect;
 mod kept;
 mod list;
 mod login;
+mod profile;
 mod providers;
 mod sandbox;
 mod token;
@@ -22,6 +23,7 @@ pub(crate) use self::demo::DemoArgs;
 pub(crate) use self::exec::{ExecArgs, FAILED};
 pub(crate) use self::inspect::InspectArgs;
 pub(crate) use self::login::LoginArgs;
+pub(crate) use self::profile::{InitArgs, ProfileArgs};
 pub(crate) use self::why::WhyArgs;
 use crate::args::{Args, Command, Common};
 use crate::failure::Failure;
@@ -37,6 +39,8 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure
         Command::Inspect(args) => inspect::run(args, common, output).await,
         Command::Why(args) => why::run(args, common, output).await,
         Command::Login(args) => login::run(args, common, output).await,
+        Command::Init(args) => profile::init(args, common, output).await,
+        Command::Profile(args) => profile::run(args, common, output).await,
         Command::Forget { profile } => forget::run(profile, common, output).await,
         Command::Providers => providers::run(output),
         Command::Sandbox(args) => sandbox::run(args, output).await,

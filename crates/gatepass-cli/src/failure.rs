@@ -64,6 +64,17 @@ impl Failure {
         }
     }
 
+    /// Says another thing to do next.
+    pub(crate) fn and_hint(self, more: &str) -> Self {
+        match self {
+            Self::Gate(error) => {
+                let said = hint_of(error.kind());
+                Self::Gate(error.or_hint(said).and_hint(more))
+            }
+            other => other,
+        }
+    }
+
     /// The exit code: stable, scripts rely on it.
     pub(crate) fn exit(&self) -> u8 {
         match self {

@@ -1,6 +1,6 @@
-//! Prompt: a text that a person types or pastes and that the screen does not show.
+//! Prompt: a text that a person types or pastes, shown on the screen or, for secrets, not.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 use zeroize::Zeroizing;
 
@@ -45,6 +45,19 @@ pub(crate) async fn hidden(output: &Output, question: &str) -> Result<Zeroizing<
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
         Err(_) => Err(usage("what was entered is not UTF-8", "type or paste it once more")),
     }
+}
+
+/// Asks for a text on the terminal, where it shows, and gives it without spaces around it. `None` at
+/// the end of the input.
+pub(crate) async fn shown(output: &Output, question: &str) -> Result<Option<String>, Failure> {
+    output.ask(question);
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        let length = io::stdin().lock().take(LONGEST as u64).read_line(&mut line)?;
+        Ok((length > 0).then(|| line.trim().to_owned()))
+    });
+    let read = reading.await.unwrap_or_else(|_| Err(io::Error::other("reading failed")));
+    read.map_err(|error| internal("cannot read the answer", &error))
 }
 
 /// Reads up to the end of the line. A terminal that shows nothing hands over each key, since it

@@ -3,10 +3,11 @@
 use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, vendor};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "token",
     "call",
     "exec",
+    "init",
     "list",
     "inspect",
     "why",
@@ -25,7 +26,8 @@ fn help_of_every_command_is_a_success_and_shows_how_it_is_used() {
         let run = home.gatepass([command, "--help"]).run();
         assert!(run.ok().contains("Usage: gatepass"), "{run:#?}");
         assert_eq!(run.stderr, "");
-        if ["token", "call", "exec", "inspect", "why", "sandbox", "completions"].contains(&command)
+        if ["token", "call", "exec", "init", "inspect", "why", "sandbox", "completions"]
+            .contains(&command)
         {
             assert!(run.stdout.contains("Examples:"), "{command} shows no example");
         }

@@ -1,0 +1,88 @@
+//! Into the keyring: GNOME Keyring, in a D-Bus session of each test's own.
+
+use std::fs;
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Gatepass, Home, Keyring, Reply, Server};
+
+use super::{CONFIG, assert_only_in, cisco, files};
+
+#[test]
+fn a_secret_goes_into_the_keyring_where_one_answers() {
+    let (server, secret, home) = (cisco(), canary("secret"), Home::new());
+    let session = Keyring::start(&home);
+    let run = session.reached_by(init(&home, &server, &["-vv"])).stdin(secret.text()).run();
+    run.ok();
+    assert_eq!(find_leak(&run.all(), std::slice::from_ref(&secret)), None);
+    assert_only_in(&home, &secret, &[]);
+    assert_eq!(session.find("gatepass", "cisco/client_secret").as_deref(), Some(secret.text()));
+    let config = fs::read_to_string(home.path(CONFIG)).unwrap();
+    let line = "client_secret = { keyring = \"gatepass/cisco/client_secret\" }\n";
+    assert!(config.contains(line), "{config}");
+    session.reached_by(home.gatepass(["token", "cisco", "--fresh"])).run().ok();
+}
+
+#[test]
+fn a_profile_of_another_config_keeps_its_entry() {
+    let (server, home) = (cisco(), Home::new());
+    let session = Keyring::start(&home);
+    let of = |text: &str, more: &[&str]| {
+        session.reached_by(init(&home, &server, more)).stdin(text).run().ok().to_owned()
+    };
+    of("one", &[]);
+    of("two", &["--config=other.toml"]);
+    let find = |account| session.find("gatepass", account);
+    assert_eq!(find("cisco/client_secret").as_deref(), Some("one"));
+    assert_eq!(find("cisco-2/client_secret").as_deref(), Some("two"));
+    // Replaced, it keeps its own.
+    of("three", &["--force", "--name=cisco"]);
+    of("four", &["--force", "--config=other.toml"]);
+    assert_eq!(find("cisco/client_secret").as_deref(), Some("three"));
+    assert_eq!(find("cisco-2/client_secret").as_deref(), Some("four"));
+    assert_eq!(find("cisco-3/client_secret"), None);
+}
+
+#[test]
+fn where_no_keyring_answers_a_file_takes_the_secret_unless_the_keyring_was_wanted() {
+    let (server, home) = (cisco(), Home::new());
+    let session = Keyring::start(&home);
+    session.lock();
+    let wanted = init(&home, &server, &["--secrets=keyring"]);
+    let run = session.reached_by(wanted).stdin("secret").run();
+    assert!(run.failed(2).contains("keyring"), "{run:#?}");
+    assert!(files(&home, "config/gatepass").is_empty());
+    for (name, reached) in [("locked", true), ("none", false)] {
+        let command = init(&home, &server, &["--name", name]);
+        let command = if reached { session.reached_by(command) } else { command };
+        let run = command.stdin("secret").run();
+        assert_eq!(run.ok(), "");
+        assert!(run.stderr.contains("goes into a file that only you can read"), "{run:#?}");
+        assert!(home.path(format!("config/gatepass/{name}.client_secret")).exists());
+    }
+}
+
+#[test]
+fn an_entry_goes_when_the_profile_is_not_kept() {
+    let server = Server::new(|_, _| Reply::json(401, "{\"error\":\"invalid_client\"}"));
+    let home = Home::new();
+    let session = Keyring::start(&home);
+    let base_url = format!("base_url={}", server.url());
+    let words = ["init", "celerdata", "--field=client_id=abc", "--field", &base_url];
+    let mut terminal = session.reached_by(home.gatepass(words)).at_terminal();
+    terminal.wait_for("client_secret: ");
+    terminal.wait_until_hidden();
+    terminal.line("secret");
+    terminal.wait_for("Keep the profile? [Y/n] ");
+    let find = || session.find("gatepass", "celerdata/client_secret");
+    assert_eq!(find().as_deref(), Some("secret"));
+    terminal.line("n");
+    assert_eq!(terminal.finish().0, Some(3));
+    assert_eq!(find(), None);
+    assert!(files(&home, "config/gatepass").is_empty());
+}
+
+fn init<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'home> {
+    let base_url = format!("--field=base_url={}", server.url());
+    let words = ["init", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
+    home.gatepass(words.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
+}

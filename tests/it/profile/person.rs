@@ -1,0 +1,185 @@
+//! At a terminal: what a person is asked, and what the screen shows of the answers.
+
+use std::fs;
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Home, Reply, Server, Terminal};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{CONFIG, assert_only_in, cisco, files};
+
+#[test]
+fn a_person_is_asked_for_what_the_vendor_needs_and_the_secret_is_not_shown() {
+    let (server, secret, home) = (cisco(), canary("secret"), Home::new());
+    let base_url = format!("base_url={}", server.url());
+    let words = ["init", "--secrets", "file", "--field", &base_url];
+    let mut terminal = home.gatepass(words).at_terminal();
+    terminal.wait_for("vendor: ");
+    terminal.line("cizco");
+    terminal.wait_for("did you mean `cisco`?");
+    terminal.line("cisco");
+    terminal.wait_for("client_id: the key of your application");
+    terminal.line("abc");
+    terminal.wait_for("grant [client_credentials]: ");
+    terminal.line("nonsense");
+    terminal.wait_for("not taken: it is one of: client_credentials, implicit");
+    terminal.line("");
+    terminal.wait_for("what you type is not shown");
+    terminal.wait_until_hidden();
+    let arguments = fs::read_to_string(format!("/proc/{}/cmdline", terminal.id())).unwrap();
+    terminal.line(secret.text());
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("the vendor gave a token for"), "{screen}");
+    assert!(!screen.contains("client_auth"), "asked for what it may do without: {screen}");
+    for text in [&screen, &arguments] {
+        assert_eq!(find_leak(text, std::slice::from_ref(&secret)), None);
+    }
+    assert_only_in(&home, &secret, &["cisco.client_secret"]);
+    let form = server.request().form();
+    assert!(form.contains(&("client_secret".into(), secret.text().into())), "{form:?}");
+}
+
+#[test]
+fn a_login_is_asked_for_its_address_and_not_for_a_secret() {
+    let home = Home::new();
+    let mut terminal = home.gatepass(["init", "cisco"]).at_terminal();
+    terminal.wait_for("environment [cloudsso]: ");
+    terminal.line("");
+    terminal.wait_for("client_id: the key");
+    terminal.line("abc");
+    terminal.wait_for("grant [client_credentials]: ");
+    terminal.line("implicit");
+    terminal.wait_for("redirect_uri: ");
+    terminal.line("no address");
+    terminal.wait_for("not taken");
+    terminal.line("http://localhost:0/back");
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("log in with: gatepass login cisco"), "{screen}");
+    assert!(!screen.contains("client_secret"), "{screen}");
+    let config = fs::read_to_string(home.path(CONFIG)).unwrap();
+    assert!(config.contains("environment = \"cloudsso\"\n"), "{config}");
+}
+
+#[test]
+fn with_all_it_asks_for_what_the_profile_may_do_without() {
+    let home = Home::new();
+    let words = ["init", "celerdata", "--all", "--no-test", "--secrets", "file"];
+    let mut terminal = home.gatepass(words).at_terminal();
+    for (question, answer) in [
+        ("base_url [none]: ", ""),
+        ("client_id: the id", "abc"),
+        ("what you type is not shown", "secret"),
+        ("basic_encoding [raw]: ", "form"),
+        ("grant_type_in [query]: ", ""),
+        ("scope [none]: ", ""),
+    ] {
+        terminal.wait_for(question);
+        if question.starts_with("what") {
+            terminal.wait_until_hidden();
+        }
+        terminal.line(answer);
+    }
+    assert_eq!(terminal.finish().0, Some(0));
+    let config = fs::read_to_string(home.path(CONFIG)).unwrap();
+    assert!(
+        config.contains("basic_encoding = \"form\"\n") && !config.contains("scope"),
+        "{config}"
+    );
+}
+
+#[test]
+fn ctrl_c_at_any_question_leaves_nothing_behind_and_the_terminal_as_it_was() {
+    type Step = fn(&mut Terminal<'_>);
+    let steps: [Step; 4] = [
+        |terminal| drop(terminal.wait_for("vendor: ")),
+        |terminal| {
+            terminal.line("celerdata");
+            terminal.wait_for("client_id: the id");
+        },
+        |terminal| {
+            terminal.line("abc");
+            terminal.wait_for("client_secret: ");
+            terminal.wait_until_hidden();
+        },
+        |terminal| terminal.keys("half of it"),
+    ];
+    for count in 1..=steps.len() {
+        let home = Home::new();
+        fs::remove_dir(home.path("config/gatepass")).unwrap();
+        let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap().to_owned();
+        // The shell outlives it, to say what it left of the terminal.
+        let script =
+            format!("trap : INT; {gatepass} init --secrets file; echo \"exit $?\"; stty -a");
+        let mut terminal = home.program("/bin/sh".as_ref(), ["-c", &script]).at_terminal();
+        for step in &steps[..count] {
+            step(&mut terminal);
+        }
+        terminal.interrupt();
+        let (_, screen) = terminal.finish();
+        assert!(screen.contains("exit 130"), "{count}: {screen}");
+        assert!(screen.contains(" echo ") && screen.contains(" icanon "), "{count}: {screen}");
+        assert!(!screen.contains("half of it"), "{count}: {screen}");
+        assert!(!home.path("config/gatepass").exists(), "{count}");
+        assert!(files(&home, "tmp").is_empty() && files(&home, "state").is_empty(), "{count}");
+    }
+}
+
+#[test]
+fn a_profile_whose_test_failed_is_kept_or_not_as_the_person_says() {
+    type Answer = fn(&mut Terminal<'_>);
+    let answers: [(Answer, i32, bool); 4] = [
+        (|terminal| terminal.line(""), 3, true),
+        (|terminal| terminal.line("n"), 3, false),
+        (|terminal| terminal.interrupt(), 130, false),
+        (
+            |terminal| {
+                let id = i32::try_from(terminal.id()).unwrap();
+                kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+            },
+            130,
+            false,
+        ),
+    ];
+    for (answer, code, is_kept) in answers {
+        let server = Server::new(|_, _| Reply::json(401, "{\"error\":\"invalid_client\"}"));
+        let before = "# mine\n";
+        let home = Home::with_config(before);
+        let base_url = format!("base_url={}", server.url());
+        let words = ["init", "celerdata", "--secrets=file", "--field=client_id=abc"];
+        let words = words.into_iter().chain(["--field", &base_url]);
+        let mut terminal = home.gatepass(words).at_terminal();
+        terminal.wait_for("client_secret: ");
+        terminal.wait_until_hidden();
+        terminal.line("secret");
+        terminal.wait_for("Keep the profile? [Y/n] ");
+        answer(&mut terminal);
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, Some(code), "{screen}");
+        let after = fs::read_to_string(home.path(CONFIG)).unwrap();
+        assert_eq!(after != before, is_kept, "{after}");
+        let secret = home.path("config/gatepass/celerdata.client_secret");
+        assert_eq!(secret.exists(), is_kept);
+    }
+}
+
+#[test]
+fn a_person_is_asked_before_a_profile_is_replaced() {
+    for (answer, code) in [("", 2), ("y", 0)] {
+        let home = Home::with_config("[profiles.lab]\nprovider = \"celerdata\"\n");
+        let words = ["init", "celerdata", "--name=lab", "--no-test", "--secrets=file"];
+        let words = words.into_iter().chain(["--field=client_id=abc"]);
+        let mut terminal = home.gatepass(words).at_terminal();
+        terminal.wait_for("Replace it? [y/N] ");
+        terminal.line(answer);
+        if code == 0 {
+            terminal.wait_for("client_secret: ");
+            terminal.wait_until_hidden();
+            terminal.line("secret");
+        }
+        assert_eq!(terminal.finish().0, Some(code));
+        let after = fs::read_to_string(home.path(CONFIG)).unwrap();
+        assert_eq!(after.contains("abc"), code == 0, "{after}");
+    }
+}

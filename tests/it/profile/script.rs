@@ -1,0 +1,263 @@
+//! In a script: every answer is an option, every secret comes by standard input.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Home, Reply, Server, VENDORS, Vendors};
+
+use super::{CONFIG, assert_only_in, cisco, files, mode};
+
+#[test]
+fn a_profile_of_every_vendor_is_written_tried_and_gives_tokens() {
+    let vendors = Vendors::start();
+    let home = Home::new();
+    for vendor in &VENDORS {
+        let client = vendors.sandbox.client(vendor.id).unwrap();
+        let base_url = format!("base_url={}", vendors.sandbox.base_url(vendor.id));
+        let (mut fields, mut secrets) = (vec![base_url], String::new());
+        for (name, value) in client.fields() {
+            match vendor.secrets.contains(&name) {
+                true => secrets += &format!("{name}={value}\n"),
+                // What a profile of another grant or another token would say.
+                false if ["redirect_uri", "account_id"].contains(&name) => {}
+                false => fields.push(format!("{name}={value}")),
+            }
+        }
+        let words = ["init", vendor.id, "--secrets", "file", "--secrets-stdin"];
+        let fields = fields.iter().flat_map(|field| ["--field", field]);
+        let words = words.into_iter().chain(fields).chain(["--format", "json"]);
+        let run = home.gatepass(words).stdin(secrets).run();
+        let result = run.json();
+        assert_eq!(
+            (&result["profile"], &result["provider"]),
+            (&vendor.id.into(), &vendor.id.into())
+        );
+        assert!(result["expires_in"].as_u64() > Some(0), "{run:#?}");
+        assert!(!home.gatepass(["token", vendor.id]).run().ok().is_empty());
+    }
+    let rows = home.gatepass(["list", "--format", "json"]).run().json();
+    assert_eq!(rows.as_array().unwrap().len(), 5);
+    vendors.stop();
+}
+
+#[test]
+fn a_secret_is_in_its_file_alone() {
+    let (server, secret, home) = (cisco(), canary("secret"), Home::new());
+    let base_url = format!("base_url={}", server.url());
+    let words = ["init", "cisco", "-vv", "--secrets=file", "--field=client_id=abc"];
+    let words = words.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
+    let run = home.gatepass(words).env("RUST_LOG", "trace");
+    let run = run.stdin(format!("{}\n", secret.text())).run();
+    assert_eq!(run.ok(), "");
+    assert_eq!(find_leak(&run.all(), std::slice::from_ref(&secret)), None);
+    assert_only_in(&home, &secret, &["cisco.client_secret"]);
+    let form = server.request().form();
+    assert!(form.contains(&("client_secret".into(), secret.text().into())), "{form:?}");
+    let config = fs::read_to_string(home.path(CONFIG)).unwrap();
+    assert!(config.contains("client_secret = { file = \"cisco.client_secret\" }"), "{config}");
+    assert!(
+        config
+            .contains("\n# the key of your application in the API console\nclient_id = \"abc\"\n"),
+        "{config}"
+    );
+}
+
+#[test]
+fn only_if_it_is_told_to_it_writes_a_secret_into_the_config() {
+    let (secret, home) = ("a \"b\\ä", Home::new());
+    let server = cisco();
+    let base_url = format!("base_url={}", server.url());
+    let words = ["init", "cisco", "--secrets=config", "--field=client_id=abc"];
+    let words = words.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
+    home.gatepass(words).stdin(secret).run().ok();
+    let form = server.request().form();
+    assert!(form.contains(&("client_secret".into(), secret.into())), "{form:?}");
+    assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
+}
+
+#[test]
+fn whatever_the_umask_its_owner_alone_can_read_what_was_written() {
+    let home = Home::new();
+    let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap().to_owned();
+    let script = format!(
+        "umask 0; exec {gatepass} init cisco --no-test --secrets file --field client_id=abc \
+         --secret-stdin client_secret --config new/sub/config.toml"
+    );
+    home.program("/bin/sh".as_ref(), ["-c", &script]).stdin("secret").run().ok();
+    assert_eq!((mode(home.path("work/new")), mode(home.path("work/new/sub"))), (0o700, 0o700));
+    for name in files(&home, "work/new/sub") {
+        assert_eq!(mode(home.path("work/new/sub").join(&name)), 0o600, "{name}");
+    }
+    assert_eq!(files(&home, "work/new/sub"), ["cisco.client_secret", "config.toml"]);
+}
+
+#[test]
+fn what_a_config_said_before_stands_byte_for_byte_before_the_new_section() {
+    let before =
+        "# mine\r\n\n[profiles.cisco]   # here\nclient_id = 'x'\nclient_secret.env = \"S\"\n# end";
+    let home = Home::with_config(before);
+    fs::set_permissions(home.path(CONFIG), fs::Permissions::from_mode(0o644)).unwrap();
+    let run = add(&home, &[]).stdin("secret").run();
+    run.ok();
+    assert!(run.stderr.contains("warning: others could read"), "{run:#?}");
+    let after = fs::read_to_string(home.path(CONFIG)).unwrap();
+    let added = after.strip_prefix(before).unwrap();
+    assert!(added.starts_with("\n\n[profiles.cisco-2]\n"), "{added}");
+    assert_eq!(mode(home.path(CONFIG)), 0o600);
+    assert!(files(&home, "config/gatepass").contains(&"cisco-2.client_secret".to_owned()));
+}
+
+#[test]
+fn a_profile_is_replaced_only_if_somebody_says_so() {
+    let before = "# one\n[profiles.lab]\nprovider = \"cisco\"\n# two\n\n[profiles.z]\n# three\n";
+    let home = Home::with_config(before);
+    let told = add(&home, &["--name", "lab"]).stdin("secret").run();
+    assert!(told.failed(2).contains("--force"), "{told:#?}");
+    assert_eq!(fs::read_to_string(home.path(CONFIG)).unwrap(), before);
+    assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
+    for secret in ["secret", "another"] {
+        add(&home, &["--name", "lab", "--force"]).stdin(secret).run().ok();
+        let after = fs::read_to_string(home.path(CONFIG)).unwrap();
+        assert!(after.starts_with("# one\n[profiles.lab]\n# Cisco\n"), "{after}");
+        assert!(after.ends_with("# two\n\n[profiles.z]\n# three\n"), "{after}");
+        let file = fs::read_to_string(home.path("config/gatepass/lab.client_secret")).unwrap();
+        assert_eq!(file, format!("{secret}\n"));
+    }
+}
+
+#[test]
+fn a_file_that_is_there_is_not_taken_for_a_secrets_place() {
+    let home = Home::new();
+    home.write("config/gatepass/cisco.client_secret", "mine");
+    let run = add(&home, &[]).stdin("secret").run();
+    assert!(run.failed(2).contains("there is a file"), "{run:#?}");
+    assert_eq!(files(&home, "config/gatepass"), ["cisco.client_secret"]);
+    let file = fs::read_to_string(home.path("config/gatepass/cisco.client_secret")).unwrap();
+    assert_eq!(file, "mine");
+}
+
+#[test]
+fn a_missing_answer_is_named_with_its_option_and_nothing_is_written() {
+    let home = Home::new();
+    for (words, wanted) in [
+        (["init"].as_slice(), "gatepass init VENDOR, one of: celerdata"),
+        (&["init", "cisco"], "give --field client_id=… --secret-stdin client_secret"),
+        (
+            &["init", "cisco", "--field=grant=implicit"],
+            "--field client_id=… --field redirect_uri=…",
+        ),
+        (&["profile", "add", "cloudneeti"], "api_application_secret=… and subscription_key=…"),
+        (&["init", "huawei"], "--field domain=…"),
+        (&["init", "cisco", "--field=client_secret=unsaid"], "--secret-stdin client_secret"),
+        (&["init", "cisco", "--field=client_auth=unsaid"], "it is one of: form, basic, query"),
+        (&["init", "cisco", "--field=environment=unsaid"], "it is one of: cloudsso, id"),
+        (&["init", "cisco", "--field=redirect_uri=http://localhost/"], "--field grant=implicit"),
+        (&["init", "cisco", "--field=no=unsaid"], "has no such key"),
+        (&["init", "cisco", "--name=a/b", "--field=client_id=a"], "is not a profile's name"),
+        (&["init", "cizco"], "cisco"),
+        (&["init", "cisco", "--secrets=unsaid"], "--secrets has a value it does not take"),
+    ] {
+        let run = home.gatepass(words.iter().copied()).run();
+        assert!(run.failed(2).contains(wanted), "{words:?}: {run:#?}");
+        assert!(!run.stderr.contains("unsaid"), "{words:?}: {run:#?}");
+    }
+    for (input, more) in [
+        ("", "--secret-stdin=client_secret"),
+        ("unsaid", "--secret-stdin=unsaid-too"),
+        ("unsaid", "--secrets-stdin"),
+        ("unsaid=unsaid", "--secrets-stdin"),
+        // Refused by what the profile says as a whole: no plain http beyond this machine.
+        ("client_secret=unsaid", "--field=base_url=http://unsaid.example"),
+    ] {
+        let words = ["init", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc", more];
+        let lines = more.starts_with("--field").then_some("--secrets-stdin");
+        let run = home.gatepass(words.into_iter().chain(lines)).stdin(input).run();
+        assert!(!run.failed(2).contains("unsaid"), "{run:#?}");
+    }
+    assert!(files(&home, "config/gatepass").is_empty());
+}
+
+#[test]
+fn a_dry_run_shows_the_section_and_writes_nothing() {
+    let home = Home::new();
+    let words = ["init", "cisco", "--dry-run", "--field", "client_id=abc", "--secrets"];
+    let file = home.gatepass(words.into_iter().chain(["file"])).run();
+    assert!(
+        file.ok().starts_with("[profiles.cisco]\n# Cisco\nprovider = \"cisco\"\n"),
+        "{file:#?}"
+    );
+    let secret = canary("secret");
+    let literal =
+        home.gatepass(words.into_iter().chain(["config", "--secret-stdin=client_secret"]));
+    let literal = literal.stdin(secret.text()).run();
+    assert!(literal.ok().contains("client_secret = \"…\""), "{literal:#?}");
+    assert_eq!(find_leak(&literal.all(), &[secret]), None);
+    assert!(files(&home, "config/gatepass").is_empty() && files(&home, "state").is_empty());
+}
+
+#[test]
+fn a_config_that_is_not_ours_to_write_is_left_alone() {
+    let home = Home::new();
+    let target = home.write("work/elsewhere.toml", "# elsewhere\n");
+    symlink(&target, home.path(CONFIG)).unwrap();
+    let run = add(&home, &[]).stdin("secret").run();
+    assert!(run.failed(2).contains(&format!("--config {}", target.display())), "{run:#?}");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "# elsewhere\n");
+    for text in ["no toml", "other = 1\n", "profiles = { a = { client_id = \"x\" } }\n"] {
+        let home = Home::with_config(text);
+        add(&home, &[]).stdin("secret").run().failed(2);
+        assert_eq!(fs::read_to_string(home.path(CONFIG)).unwrap(), text);
+        assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
+    }
+    let home = Home::with_config("");
+    fs::set_permissions(home.path("config/gatepass"), fs::Permissions::from_mode(0o777)).unwrap();
+    let run = add(&home, &[]).stdin("secret").run();
+    assert!(run.failed(2).contains("others may replace files"), "{run:#?}");
+}
+
+#[test]
+fn a_test_that_fails_has_its_own_exit_code_and_keeps_the_profile() {
+    for (reply, code) in [
+        (Reply::json(401, "{\"error\":\"invalid_client\"}"), 3),
+        (Reply::empty(503), 6),
+        (Reply::json(200, "{}"), 6),
+    ] {
+        let server = Server::new(move |_, _| reply.clone());
+        let home = Home::new();
+        let base_url = format!("base_url={}", server.url());
+        let words = ["init", "cisco", "--wait=0s", "--secrets=file", "--field=client_id=abc"];
+        let more = ["--secret-stdin=client_secret", "--field", &base_url, "--format=json"];
+        let run = home.gatepass(words.into_iter().chain(more)).stdin("secret").run();
+        let hint = run.error(code)["hint"].to_string();
+        assert!(
+            hint.contains("the profile is kept: try again with `gatepass token cisco`"),
+            "{hint}"
+        );
+        assert_eq!(files(&home, "config/gatepass"), ["cisco.client_secret", "config.toml"]);
+    }
+}
+
+#[test]
+fn ten_at_once_write_ten_profiles() {
+    let home = Home::new();
+    let names: Vec<_> = (0..10).map(|n| format!("lab-{n}")).collect();
+    let all: Vec<_> =
+        names.iter().map(|name| add(&home, &["--name", name]).stdin("secret").spawn()).collect();
+    for one in all {
+        one.finish().ok();
+    }
+    let rows = home.gatepass(["list", "--format", "json"]).run().json();
+    let mut listed: Vec<_> =
+        rows.as_array().unwrap().iter().map(|row| row["profile"].as_str().unwrap()).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, names);
+    assert_eq!(files(&home, "config/gatepass").len(), 11);
+}
+
+/// `profile add cisco` without a test, its secret in a file and on standard input.
+fn add<'home>(home: &'home Home, more: &[&str]) -> gatepass_tests::Gatepass<'home> {
+    let words = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
+    let words = words.into_iter().chain(["--secret-stdin=client_secret"]);
+    home.gatepass(words.chain(more.iter().copied()))
+}
