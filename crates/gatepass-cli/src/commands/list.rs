@@ -151,7 +151,10 @@ fn table(rows: &[Row], gate: &Gate, output: &Output) -> String {
     }
     let mut text = coloured(&table.trim_fmt(), &cells) + "\n";
     if let Some(path) = gate.config().path() {
-        text += &format!("\n{} is {}\n", place(&Origin::File(path.to_owned())), path.display());
+        let (short, whole) = (place(&Origin::File(path.to_owned())), path.display().to_string());
+        if short != whole {
+            text += &format!("\n{short} is {whole}\n");
+        }
     }
     text
 }
