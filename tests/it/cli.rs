@@ -2,6 +2,7 @@
 
 mod call;
 mod demo;
+mod doctor;
 mod exec;
 mod inspect;
 mod list;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use crate::commands::{
-    DemoArgs, ExecArgs, InitArgs, InspectArgs, LoginArgs, ProfileArgs, WhyArgs,
+    DemoArgs, DoctorArgs, ExecArgs, InitArgs, InspectArgs, LoginArgs, ProfileArgs, WhyArgs,
 };
 
 /// A vendor's access token at a shell: acquired once, never leaked.
@@ -186,6 +186,8 @@ Examples:
     Inspect(InspectArgs),
     /// Says what came of the last exchanges with a profile's vendor, and what follows from it
     Why(WhyArgs),
+    /// Checks one step after the other, from the config to the vendor's API, and says what to do
+    Doctor(DoctorArgs),
     /// Forgets a profile's token and its exchanges, whatever its secret was
     #[command(after_help = "\
 Examples:

@@ -3,6 +3,7 @@
 mod call;
 mod completions;
 mod demo;
+mod doctor;
 mod exec;
 mod forget;
 mod inspect;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use gatepass::{Config, FileStore, Gate, Profile, Registry};
 
 pub(crate) use self::demo::DemoArgs;
+pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::exec::{ExecArgs, FAILED};
 pub(crate) use self::inspect::InspectArgs;
 pub(crate) use self::login::LoginArgs;
@@ -38,6 +40,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure
         Command::List => list::run(common, output).await,
         Command::Inspect(args) => inspect::run(args, common, output).await,
         Command::Why(args) => why::run(args, common, output).await,
+        Command::Doctor(args) => doctor::run(args, common, output).await,
         Command::Login(args) => login::run(args, common, output).await,
         Command::Init(args) => profile::init(args, common, output).await,
         Command::Profile(args) => profile::run(args, common, output).await,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gatepass_core::{Error, HttpSend, Request, Response, Result, async_trait};
 use http::{Uri, Version};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
@@ -100,6 +101,19 @@ impl HttpClient {
         *answer.version_mut() = version;
         *answer.headers_mut() = headers;
         Ok(answer)
+    }
+
+    /// The proxy that a request to this address goes through by the environment (`HTTPS_PROXY`,
+    /// `ALL_PROXY`, `NO_PROXY`), without its user name and password. Plain http never has one.
+    pub fn proxy_for(&self, uri: &Uri) -> Option<Uri> {
+        if !self.0.proxy || uri.scheme_str() != Some("https") {
+            return None;
+        }
+        // The very rules that reqwest goes by.
+        let proxy = Matcher::from_system().intercept(uri)?.uri().clone();
+        let bare = proxy.authority()?.as_str().rsplit('@').next()?.to_owned();
+        let scheme = proxy.scheme_str().unwrap_or("http");
+        Uri::builder().scheme(scheme).authority(bare).path_and_query("/").build().ok()
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client> {

@@ -1,5 +1,7 @@
 //! Profile: one configured use of a provider, checked against the provider's facts.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,194 @@
+//! `gatepass doctor`: every step on the way to a token and its use, each with what to do.
+
+mod ask;
+mod reach;
+mod report;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::ExitCode;
+
+use gatepass::{Config, Credential, Endpoint, Env, Error, FileStore, Gate, Profile, Registry};
+
+use self::report::Report;
+use super::profile;
+use crate::args::{Common, Format};
+use crate::failure::Failure;
+use crate::output::Output;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass doctor                    the config, and every profile
+  gatepass doctor cisco --fresh      asks for a token even if a good one is kept
+  gatepass doctor --format json      {\"ok\",\"exit\",\"steps\":[…]}
+
+The exit code is that of the first step that failed. Secrets are read, and never shown.")]
+pub(crate) struct DoctorArgs {
+    /// The profile; all of them without it
+    profile: Option<String>,
+    /// Asks the vendor for a token even if a good one is kept
+    #[arg(long)]
+    fresh: bool,
+}
+
+pub(crate) async fn run(
+    args: &DoctorArgs,
+    common: &Common,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let format = output.format(&[Format::Text, Format::Json])?;
+    let mut report = Report::new(output, format, common.config.as_deref());
+    let gate = config(args, common, &mut report)?;
+    let store = state(output, &mut report)?;
+    let Some(gate) = gate else {
+        report.skip_all(&["profile"], "config")?;
+        return report.end();
+    };
+    let gate = match store {
+        Some(store) => gate.with_store(store),
+        None => gate,
+    };
+    let names = args.profile.as_ref().map_or_else(|| gate.names(), |name| vec![name.clone()]);
+    for name in names {
+        report.begin(&name)?;
+        examine(&gate, &name, args, common, output, &mut report).await?;
+    }
+    report.end()
+}
+
+/// The config: where it is, who may write it, and whether it can be read.
+fn config(
+    args: &DoctorArgs,
+    common: &Common,
+    report: &mut Report<'_>,
+) -> Result<Option<Gate>, Failure> {
+    let env = Env::process();
+    let named = env.get("GATEPASS_CONFIG").is_some_and(|path| !path.is_empty());
+    let (config, by) = match &common.config {
+        Some(path) => (Config::load(path), " (--config)"),
+        None => (Config::find(), if named { " ($GATEPASS_CONFIG)" } else { "" }),
+    };
+    let gate = match config.and_then(|config| Gate::new(config, Registry::linked()?)) {
+        Ok(gate) => gate,
+        Err(error) => {
+            report.fail("config", &error)?;
+            return Ok(None);
+        }
+    };
+    let count = match gate.names().len() {
+        1 => String::from("1 profile"),
+        count => format!("{count} profiles"),
+    };
+    if let Some(path) = gate.config().path() {
+        let mode = fs::metadata(path).map_or(0, |meta| meta.permissions().mode() & 0o777);
+        report.ok("config", format!("{}{by}, mode {mode:04o}, {count}", path.display()))?;
+        return Ok(Some(gate));
+    }
+    let place = env.default_config_path().map(|path| format!(" at {}", path.display()));
+    let place = place.unwrap_or_default();
+    if gate.names().is_empty() && args.profile.is_none() {
+        let error = Error::config(format!("no config file{place}, and no profile from variables"));
+        let hint = "`gatepass init` writes the file; or set GATEPASS_<PROFILE>_<KEY> variables, \
+                    `gatepass providers` lists all keys";
+        report.fail("config", &error.with_hint(hint))?;
+        return Ok(None);
+    }
+    report.ok("config", format!("no file{place}; {count} from variables"))?;
+    Ok(Some(gate))
+}
+
+/// The folder of tokens: whether it is private, and can be written.
+fn state(output: &Output, report: &mut Report<'_>) -> Result<Option<FileStore>, Failure> {
+    let env = Env::process();
+    let Some(folder) = FileStore::default_dir(|name| env.get(name)) else {
+        report.warn("state", "no folder for tokens: none are kept", "set GATEPASS_STATE_DIR")?;
+        return Ok(None);
+    };
+    let store = FileStore::open(&folder).and_then(|store| {
+        // Opening a store that exists writes nothing.
+        tempfile::Builder::new().prefix(".doctor-").tempfile_in(&folder).map_err(|error| {
+            let folder = folder.display();
+            Error::internal(format!("nothing can be written to {folder}: {}", error.kind()))
+                .with_hint("tokens are kept there: check its owner, mode and free space")
+        })?;
+        Ok(store.with_process_name(output.word()))
+    });
+    match store {
+        Ok(store) => {
+            report.ok("state", format!("{}, private and writable", folder.display()))?;
+            Ok(Some(store))
+        }
+        Err(error) => {
+            report
+                .fail("state", &error.or_hint("set GATEPASS_STATE_DIR to a folder of your own"))?;
+            Ok(None)
+        }
+    }
+}
+
+async fn examine(
+    gate: &Gate,
+    name: &str,
+    args: &DoctorArgs,
+    common: &Common,
+    output: &Output,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
+    let found = match profile(gate, name, common, output) {
+        Err(Failure::Gate(error)) => Err(error),
+        Err(other) => return Err(other),
+        Ok(profile) => gate.http(&profile).and_then(|http| {
+            let endpoint = token_endpoint(&profile)?;
+            Ok((profile, http, endpoint))
+        }),
+    };
+    let (profile, http, endpoint) = match found {
+        Ok(found) => found,
+        Err(error) => {
+            report.fail("profile", &error)?;
+            report.skip_all(&reach::STEPS, "profile")?;
+            return report.skip_all(&["token", "api"], "profile");
+        }
+    };
+    let (info, origin) = (profile.info, &profile.origin);
+    report.ok("profile", format!("{} ({}), from {origin}", info.id, info.title))?;
+
+    let mut missing = None;
+    for (field, source) in profile.secret_sources() {
+        let step = format!("secret {field}");
+        match profile.check_secret(field).await {
+            Ok(()) => report.ok(&step, format!("read from {source}"))?,
+            Err(error) => {
+                report.fail(&step, &error)?;
+                missing.get_or_insert(step);
+            }
+        }
+    }
+    let is_reached = reach::reach(&http, &endpoint, report).await?;
+    match missing {
+        Some(step) => report.skip_all(&["token", "api"], &step),
+        None if !is_reached => report.skip_all(&["token", "api"], "the way to the vendor"),
+        None => ask::ask(gate, &profile, &http, args.fresh, report).await,
+    }
+}
+
+/// Where the profile asks for tokens, or where its people log in. No secret is read for it.
+fn token_endpoint(profile: &Profile) -> Result<Endpoint, Error> {
+    let mut credential = Credential::new();
+    for field in profile.info.fields {
+        let text = profile.settings.optional(field.name).or(field.default);
+        credential = match text {
+            _ if field.is_secret() => credential.with_secret(field.name, "none"),
+            Some(text) => credential.with_text(field.name, text),
+            None => continue,
+        };
+    }
+    let provider = profile.provider()?;
+    match provider.interactive() {
+        Some(login) => {
+            Ok(login.authorization_request(&credential)?.to_request().endpoint().clone())
+        }
+        None => Ok(provider.token_request(&credential)?.endpoint().clone()),
+    }
+}

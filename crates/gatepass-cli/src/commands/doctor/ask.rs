@@ -1,0 +1,133 @@
+//! What the vendor says to this profile: to its credential, and to the token.
+
+use bytes::Bytes;
+use gatepass::{
+    ApiAnswer, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, HttpClient, Profile,
+    Refusal, SystemClock, Token, TokenSource,
+};
+use http::header::{ACCEPT, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use tokio::time::{Instant, timeout};
+
+use super::reach::LIMIT;
+use super::report::{Report, ms};
+use crate::failure::Failure;
+use crate::output::left;
+
+/// A token, by way of the store: a credential that was refused is not sent again.
+pub(super) async fn ask(
+    gate: &Gate,
+    profile: &Profile,
+    http: &HttpClient,
+    fresh: bool,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let asked = match gate.open(profile) {
+        Ok(source) if fresh => source.fresh().await.map(|token| (source, token)),
+        Ok(source) => source.token().await.map(|token| (source, token)),
+        Err(error) => Err(error),
+    };
+    let (source, token) = match asked {
+        Ok(got) => got,
+        Err(error) => {
+            report.fail("token", &error)?;
+            return report.skip_all(&["api"], "token");
+        }
+    };
+    let kept = source.status().is_stored;
+    let from = if kept {
+        String::from("kept from before")
+    } else {
+        format!("from the vendor, {}", ms(begun.elapsed()))
+    };
+    let told =
+        format!("{from}; lives {}", left(token.remaining(SystemClock::new().wall()).as_secs()));
+    let warnings: Vec<String> = token.warnings().map(ToString::to_string).collect();
+    match warnings.is_empty() {
+        true => report.ok("token", told)?,
+        false => report.warn("token", told, &warnings.join("; "))?,
+    }
+
+    let begun = Instant::now();
+    let target = match target(profile, &source).await {
+        Ok(Some(target)) => target,
+        Ok(None) => return report.skip("api", "this provider knows no harmless API call"),
+        Err(error) => return report.fail("api", &error),
+    };
+    let answer = match timeout(LIMIT, probe(&source, &token, &target, http)).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let limit = LIMIT.as_secs();
+            Err(Error::unavailable(format!("no answer in {limit} s from {}", target.origin())))
+        }
+    };
+    match answer {
+        Ok(status) => {
+            let took = ms(begun.elapsed());
+            report.ok("api", format!("{} from {target}, {took}", status.as_u16()))
+        }
+        Err(error) if kept && error.status() == Some(401) => {
+            let hint = format!("`gatepass doctor {} --fresh` tries another token", profile.name);
+            report.fail("api", &error.with_hint(hint))
+        }
+        Err(error) => report.fail("api", &error),
+    }
+}
+
+/// The harmless call that the provider knows.
+async fn target(profile: &Profile, source: &TokenSource) -> Result<Option<Endpoint>, Error> {
+    let provider = source.provider();
+    match provider.probe(&profile.credential().await?)? {
+        Some(path) => profile.api_endpoint(provider, &path).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The status of an API that takes the token, or why it does not.
+async fn probe(
+    source: &TokenSource,
+    token: &Token,
+    target: &Endpoint,
+    http: &HttpClient,
+) -> Result<StatusCode, Error> {
+    let mut request = http::Request::new(Bytes::new());
+    *request.uri_mut() = target.to_uri()?;
+    source.check(request.uri())?;
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    source.authorize(token, request.headers_mut()).await?;
+    let (head, mut body) = http.call(request, None).await?.into_parts();
+    let (status, provider) = (head.status, source.provider());
+    let mut refusal = provider.is_refusal(&ApiAnswer::new(status, &head.headers));
+    if refusal == Refusal::NeedsBody {
+        let mut begun = Vec::new();
+        while begun.len() < BEGINNING {
+            let Some(chunk) = body.chunk().await? else { break };
+            begun.extend_from_slice(&chunk);
+        }
+        refusal = provider.is_refusal(&ApiAnswer::new(status, &head.headers).with_body(&begun));
+    }
+    let place = target.origin();
+    let error = match status.as_u16() {
+        _ if refusal == Refusal::Yes => Error::denied(format!("{place} refuses the token")),
+        401 => Error::denied(format!("{place} refuses the token")),
+        403 => Error::denied(format!("{place} does not allow this client the call"))
+            .with_hint("ask the vendor's administrator what this client may do"),
+        429 => {
+            let error = Error::throttled(format!("{place} throttles"));
+            let after = head.headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
+            match after {
+                Some(seconds) => error.with_retry_after(std::time::Duration::from_secs(seconds)),
+                None => error,
+            }
+        }
+        _ if status.is_success() => return Ok(status),
+        500.. => Error::unavailable(format!("{place} fails")),
+        _ => Error::protocol(format!("{place} does not know {target}"))
+            .with_hint("check api_url and base_url: is this the vendor's API?"),
+    };
+    Err(error.with_status(status.as_u16()))
+}
+
+/// How much of a body tells whether the token was refused.
+const BEGINNING: usize = 64 * 1024;

@@ -1,0 +1,167 @@
+//! Report: what each step found, printed as it is found or as one JSON object.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use gatepass::{Clock, Error, ErrorKind, SystemClock};
+use serde_json::{Value, json};
+
+use crate::args::Format;
+use crate::failure::{Failure, exit_of};
+use crate::output::{Output, rfc3339};
+
+/// The steps taken so far.
+pub(super) struct Report<'a> {
+    output: &'a Output,
+    format: Format,
+    /// What `--config` named: commands in hints need it as well.
+    config: Option<&'a Path>,
+    profile: Option<String>,
+    steps: Vec<Value>,
+    exit: Option<u8>,
+}
+
+/// What became of a step.
+#[derive(Clone, Copy)]
+enum State {
+    Ok,
+    Warning,
+    Failed,
+    Skipped,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(output: &'a Output, format: Format, config: Option<&'a Path>) -> Self {
+        Self { output, format, config, profile: None, steps: Vec::new(), exit: None }
+    }
+
+    /// The steps that follow are this profile's.
+    pub(super) fn begin(&mut self, profile: &str) -> Result<(), Failure> {
+        self.profile = Some(profile.to_owned());
+        match self.format {
+            Format::Json => Ok(()),
+            _ => self.output.styled(&format!("\n{BOLD}{profile}{BOLD:#}\n")),
+        }
+    }
+
+    pub(super) fn ok(&mut self, step: &str, detail: impl AsRef<str>) -> Result<(), Failure> {
+        self.add(State::Ok, step, detail.as_ref(), None, None)
+    }
+
+    pub(super) fn warn(
+        &mut self,
+        step: &str,
+        detail: impl AsRef<str>,
+        hint: &str,
+    ) -> Result<(), Failure> {
+        self.add(State::Warning, step, detail.as_ref(), Some(hint), None)
+    }
+
+    pub(super) fn skip(&mut self, step: &str, why: &str) -> Result<(), Failure> {
+        self.add(State::Skipped, step, why, None, None)
+    }
+
+    /// All these wait for a step that failed.
+    pub(super) fn skip_all(&mut self, steps: &[&str], failed: &str) -> Result<(), Failure> {
+        steps.iter().try_for_each(|step| self.skip(step, &format!("not tried: {failed} failed")))
+    }
+
+    /// The first of these gives the exit code.
+    pub(super) fn fail(&mut self, step: &str, error: &Error) -> Result<(), Failure> {
+        let kind = error.kind();
+        self.exit.get_or_insert_with(|| exit_of(kind));
+        let again = error
+            .retry_after()
+            .map(|after| format!(", not before {}", rfc3339(SystemClock::new().wall() + after)));
+        let named = self.profile.as_ref().map(|name| format!("{name}: "));
+        let text = error.to_string();
+        // Under the profile's name its own need not stand again.
+        let text = match named.and_then(|named| text.split_once(named.as_str())) {
+            Some((provider, rest)) if !provider.contains(' ') => rest,
+            _ => &text,
+        };
+        let detail = format!("{text}{}", again.unwrap_or_default());
+        let hint = match kind {
+            // `--wait`, which other commands have, is not for a look at how things are.
+            ErrorKind::Throttled | ErrorKind::Unavailable if error.hint().is_none() => {
+                Some(String::from("nothing to mend here: try again later"))
+            }
+            _ => Failure::Gate(error.clone()).with_config(self.config).hint(),
+        };
+        self.add(State::Failed, step, &detail, hint.as_deref(), Some(kind))
+    }
+
+    /// The exit code, and for programs all that was found.
+    pub(super) fn end(self) -> Result<ExitCode, Failure> {
+        let exit = self.exit.unwrap_or_default();
+        if self.format == Format::Json {
+            let ok = self.exit.is_none();
+            self.output.json(&json!({ "ok": ok, "exit": exit, "steps": self.steps }))?;
+        }
+        Ok(ExitCode::from(exit))
+    }
+
+    fn add(
+        &mut self,
+        state: State,
+        step: &str,
+        detail: &str,
+        hint: Option<&str>,
+        kind: Option<ErrorKind>,
+    ) -> Result<(), Failure> {
+        self.steps.push(json!({
+            "profile": self.profile,
+            "step": step,
+            "state": state.name(),
+            "detail": detail,
+            "hint": hint,
+            "code": kind.map(ErrorKind::code),
+        }));
+        if self.format == Format::Json {
+            return Ok(());
+        }
+        let (mark, style) = state.mark();
+        let indent = if self.profile.is_some() { "  " } else { "" };
+        let (word, of) = match step.split_once(' ') {
+            Some((word, of)) => (word, format!("{of}: ")),
+            None => (step, String::new()),
+        };
+        let mut text = format!("{indent}{style}{mark}{style:#} {word:<8} {of}{detail}\n");
+        if let Some(hint) = hint {
+            // Writing to a text cannot fail.
+            let _ = writeln!(text, "{indent}    {BOLD}hint{BOLD:#}: {hint}");
+        }
+        self.output.styled(&text)
+    }
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    fn mark(self) -> (char, Style) {
+        let coloured = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        match self {
+            Self::Ok => ('✓', coloured(AnsiColor::Green)),
+            Self::Warning => ('!', coloured(AnsiColor::Yellow)),
+            Self::Failed => ('✗', coloured(AnsiColor::Red)),
+            Self::Skipped => ('–', Style::new().dimmed()),
+        }
+    }
+}
+
+/// As in `12 ms`.
+pub(super) fn ms(took: Duration) -> String {
+    format!("{} ms", took.as_millis())
+}
+
+const BOLD: Style = Style::new().bold();

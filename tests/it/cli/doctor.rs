@@ -1,0 +1,356 @@
+//! `gatepass doctor`: each step with what to do, however much is broken.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, SystemTime};
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Home, Received, Reply, Run, Server, VENDORS, Vendors, vendor};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// What a run found: the exit code, and each step as `name state`.
+#[track_caller]
+fn found(run: &Run, exit: i32) -> (Vec<String>, Vec<Value>) {
+    assert_eq!(run.code, Some(exit), "{run:#?}");
+    let told: Value = serde_json::from_str(&run.stdout).unwrap();
+    let names: Vec<&String> = told.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["exit", "ok", "steps"]);
+    assert_eq!((&told["exit"], &told["ok"]), (&exit.into(), &(exit == 0).into()));
+    let steps = told["steps"].as_array().unwrap().clone();
+    for step in &steps {
+        let names: Vec<&String> = step.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["code", "detail", "hint", "profile", "state", "step"]);
+        let is_failed = step["state"] == "failed";
+        assert_eq!(step["code"].is_string(), is_failed, "{step}");
+        assert!(!is_failed || step["hint"].is_string(), "a failure says what to do: {step}");
+    }
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (
+        steps.iter().map(|it| format!("{} {}", text(&it["step"]), text(&it["state"]))).collect(),
+        steps,
+    )
+}
+
+fn json(home: &Home, args: &[&str]) -> Run {
+    home.gatepass(["doctor", "--format", "json"].into_iter().chain(args.iter().copied())).run()
+}
+
+/// The one step that failed with this exit code, and the states of all.
+#[track_caller]
+fn failure(run: &Run, exit: i32, step: &str, text: &str) -> (Vec<String>, Value) {
+    let (states, steps) = found(run, exit);
+    let failed: Vec<&Value> = steps.iter().filter(|step| step["state"] == "failed").collect();
+    assert_eq!(failed.len(), 1, "{run:#?}");
+    let failed = failed[0];
+    assert_eq!(failed["step"], step, "{run:#?}");
+    let told = format!("{} {}", failed["detail"], failed["hint"]);
+    assert!(told.contains(text), "{told}");
+    (states, failed.clone())
+}
+
+const NOT_TRIED: [&str; 6] =
+    ["dns skipped", "tcp skipped", "tls skipped", "clock skipped", "token skipped", "api skipped"];
+
+/// A vendor with a token, an API and this answer to all else.
+fn cisco(api: Reply, other: Reply) -> Server {
+    let vendor = vendor("cisco");
+    Server::new(move |_, request: &Received| match request.path() {
+        path if path == vendor.token_path => Reply::json(200, vendor.token_answer("token-1")),
+        path if path == vendor.api_path => api.clone(),
+        _ => other.clone(),
+    })
+}
+
+fn home_of(server: &Server) -> Home {
+    Home::with_config(&vendor("cisco").profile(&server.url(), ""))
+}
+
+#[test]
+fn every_vendor_of_the_sandbox_is_well_and_the_second_time_from_the_store() {
+    let vendors = Vendors::start();
+    let home = vendors.home();
+    let (states, steps) = found(&json(&home, &[]), 0);
+    assert!(states.iter().all(|it| it.ends_with(" ok") || it == "token warning"), "{states:?}");
+    assert_eq!(states[..2], ["config ok", "state ok"]);
+    for vendor in &VENDORS {
+        let own: Vec<&Value> = steps.iter().filter(|it| it["profile"] == vendor.id).collect();
+        let names: Vec<String> = own.iter().map(|it| it["step"].as_str().unwrap().into()).collect();
+        let secrets = vendor.secrets.iter().map(|name| format!("secret {name}"));
+        let mut wanted: Vec<String> = secrets.collect();
+        wanted.insert(0, String::from("profile"));
+        wanted.extend(["dns", "tcp", "tls", "clock", "token", "api"].map(String::from));
+        assert_eq!(names, wanted);
+        assert!(own.iter().any(|it| it["detail"].to_string().contains("200 from ")), "{own:?}");
+    }
+    let issued = |vendors: &Vendors| vendors.sandbox.state().provider("cisco").issued;
+    assert_eq!(issued(&vendors), 1);
+    let (_, steps) = found(&json(&home, &["cisco"]), 0);
+    assert!(steps.iter().any(|it| it["detail"].to_string().contains("kept from before")));
+    assert_eq!(issued(&vendors), 1);
+    found(&json(&home, &["cisco", "--fresh"]), 0);
+    assert_eq!(issued(&vendors), 2);
+    vendors.stop();
+}
+
+#[test]
+fn people_see_marks_and_hints_and_colours_on_a_terminal_alone() {
+    let home = Home::with_config(&vendor("cisco").profile("http://127.0.0.1:1", ""));
+    let run = home.gatepass(["doctor"]).run();
+    assert_eq!(run.code, Some(6), "{run:#?}");
+    for line in ["✓ config ", "\ncisco\n  ✓ profile ", "  ✗ tcp ", "    hint: ", "  – token "]
+    {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+    assert!(!run.stdout.contains('\x1b') && run.stderr.is_empty(), "{run:#?}");
+    let (code, screen) = home.gatepass(["doctor"]).at_terminal().finish();
+    assert_eq!(code, Some(6));
+    assert!(screen.contains("\x1b[31m✗\x1b[0m"), "{screen:?}");
+}
+
+#[test]
+fn without_a_config_it_says_where_one_belongs_and_reads_variables() {
+    let home = Home::new();
+    let (states, step) = failure(&json(&home, &[]), 2, "config", "gatepass/config.toml");
+    assert_eq!(states, ["config failed", "state ok", "profile skipped"]);
+    assert_eq!(step["code"], "config");
+    let server = cisco(Reply::empty(200), Reply::empty(404));
+    let run = home
+        .gatepass(["doctor", "--format", "json"])
+        .env("GATEPASS_CISCO_CLIENT_ID", "app-1")
+        .env("GATEPASS_CISCO_CLIENT_SECRET", "from-a-variable")
+        .env("GATEPASS_CISCO_BASE_URL", server.url())
+        .run();
+    let (_, steps) = found(&run, 0);
+    assert!(steps[0]["detail"].as_str().unwrap().contains("1 profile from variables"));
+}
+
+#[test]
+fn a_config_that_cannot_be_used_is_told_and_the_folder_still_looked_at() {
+    let home = Home::new();
+    let good = vendor("cisco").profile("http://127.0.0.1:1", "");
+    let cases = [
+        (home.write_as("open.toml", &good, 0o666), "chmod go-w"),
+        (home.write("broken.toml", "[profiles.cisco\n"), "not valid TOML"),
+        (home.path("none.toml"), "cannot be read"),
+        (home.path("state"), "is not a file"),
+    ];
+    for (path, text) in cases {
+        let run = json(&home, &["--config", path.to_str().unwrap()]);
+        let (states, _) = failure(&run, 2, "config", text);
+        assert_eq!(states, ["config failed", "state ok", "profile skipped"]);
+    }
+}
+
+#[test]
+fn a_folder_for_tokens_that_is_none_is_told_and_the_rest_goes_on() {
+    let server = cisco(Reply::empty(200), Reply::empty(404));
+    let home = home_of(&server);
+    let file = home.write("a-file", "");
+    let doctor = || home.gatepass(["doctor", "--format", "json"]);
+    let run = doctor().env("GATEPASS_STATE_DIR", &file).run();
+    let (states, _) = failure(&run, 2, "state", "GATEPASS_STATE_DIR");
+    assert_eq!(states.last().unwrap(), "api ok");
+    let run = doctor().without_env("GATEPASS_STATE_DIR").without_env("HOME").run();
+    assert_eq!(found(&run, 0).0[1], "state warning");
+}
+
+#[test]
+fn one_broken_profile_does_not_hide_the_next_and_the_first_failure_gives_the_code() {
+    let server = cisco(Reply::empty(200), Reply::empty(404));
+    let config = format!(
+        "[profiles.a]\nprovider = \"cizco\"\n{}",
+        vendor("cisco").profile(&server.url(), "")
+    );
+    let home = Home::with_config(&config);
+    let (states, step) = failure(&json(&home, &[]), 2, "profile", "cisco");
+    assert_eq!(step["profile"], "a");
+    assert_eq!(states[3..9], NOT_TRIED);
+    assert_eq!(states.last().unwrap(), "api ok");
+    failure(&json(&home, &["nobody"]), 2, "profile", "no profile");
+    // A wrong CA file is the profile's mistake.
+    let path = home.write("ca.pem", "no certificate");
+    let more = format!("ca_file = \"{}\"", path.display());
+    let config = vendor("cisco").profile("https://127.0.0.1:1", &more);
+    failure(&json(&Home::with_config(&config), &[]), 2, "profile", "certificate");
+}
+
+#[test]
+fn each_secret_that_is_missing_is_told_and_the_way_is_tried_all_the_same() {
+    let server = cisco(Reply::empty(200), Reply::empty(404));
+    for (reference, text) in [
+        ("{ env = \"UNSET_SECRET\" }", "UNSET_SECRET"),
+        ("{ file = \"nowhere\" }", "nowhere"),
+        ("{ command = [\"false\"] }", "failed (1)"),
+        ("{ stdin = true }", "standard input"),
+    ] {
+        let config = vendor("cisco").profile_with(&server.url(), "", |_| reference.to_owned());
+        let home = Home::with_config(&config);
+        let (states, _) = failure(&json(&home, &[]), 2, "secret client_secret", text);
+        assert_eq!(states[4..6], ["dns ok", "tcp ok"]);
+        assert_eq!(states[8..], ["token skipped", "api skipped"]);
+    }
+    assert!(server.requests().iter().all(|request| request.path() == "/"));
+}
+
+#[test]
+fn a_name_without_address_and_a_port_without_server_are_told_apart() {
+    let of = |url: &str| Home::with_config(&vendor("cisco").profile(url, ""));
+    let home = of("https://no-such-host.invalid");
+    let (states, _) = failure(&json(&home, &[]), 6, "dns", "name not found");
+    assert_eq!(states[5..], NOT_TRIED[1..]);
+    let (states, _) = failure(&json(&of("http://127.0.0.1:1"), &[]), 6, "tcp", "refused");
+    assert_eq!(states[6..], NOT_TRIED[2..]);
+}
+
+#[test]
+fn a_black_hole_ends_within_its_seconds() {
+    let hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", hole.local_addr().unwrap());
+    let home = Home::with_config(&vendor("cisco").profile(&url, ""));
+    let (states, _) = failure(&json(&home, &[]), 6, "tls", "5 s");
+    assert_eq!(states[7..], NOT_TRIED[3..]);
+}
+
+#[test]
+fn a_certificate_of_an_unknown_authority_is_told_and_the_profiles_own_is_trusted() {
+    let home = Home::new();
+    let run = home.gatepass(["sandbox", "--listen", "127.0.0.1:0", "--tls", "--format", "json"]);
+    let sandbox = run.spawn();
+    let ready: Value = serde_json::from_str(&sandbox.line()).unwrap();
+    let path = ready["config"].as_str().unwrap();
+    found(&json(&home, &["cisco", "--config", path]), 0);
+    let without: String = fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with("ca_file"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let stranger = home.write("stranger.toml", &without);
+    let run = json(&home, &["cisco", "--fresh", "--config", stranger.to_str().unwrap()]);
+    let (_, step) = failure(&run, 6, "tls", "ca_file");
+    assert!(step["detail"].to_string().contains("certificate"), "{step}");
+    sandbox.interrupt();
+    sandbox.finish();
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_looked_at_instead_and_its_password_not_shown() {
+    let proxy = Server::answering([Reply::empty(407)]);
+    let address = proxy.url().replace("http://", "http://me:unsaid-word@");
+    let home = Home::with_config(&vendor("cisco").profile("https://vendor.invalid", ""));
+    let run = home
+        .gatepass(["doctor", "--format", "json"])
+        .env("HTTPS_PROXY", &address)
+        .env("RUST_LOG", "trace")
+        .run();
+    let (states, steps) = found(&run, 2);
+    assert_eq!(states[4..7], ["dns ok", "tcp ok", "tls failed"]);
+    assert!(steps[5]["detail"].to_string().contains("the proxy of the environment, 127.0.0.1:"));
+    assert!(!run.all().contains("unsaid-word"), "{run:#?}");
+}
+
+#[test]
+fn a_wrong_clock_is_told_by_its_size() {
+    for (seconds, state, exit) in [(10, "ok", 0), (150, "warning", 0), (7200, "failed", 2)] {
+        for now in [
+            SystemTime::now() + Duration::from_secs(seconds),
+            SystemTime::now() - Duration::from_secs(seconds),
+        ] {
+            let date = Timestamp::try_from(now).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT");
+            let server = cisco(Reply::empty(200), Reply::empty(404).with("date", date.to_string()));
+            let (states, steps) = found(&json(&home_of(&server), &[]), exit);
+            assert_eq!(states[7], format!("clock {state}"));
+            assert_eq!(states[9], "api ok");
+            let side = if now > SystemTime::now() { "behind" } else { "ahead of" };
+            assert!(state == "ok" || steps[7]["detail"].to_string().contains(side), "{steps:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_credential_is_sent_once_however_often_one_looks() {
+    let vendor = vendor("configapi");
+    let refused = Reply::json(401, r#"{"error":"invalid_client"}"#);
+    let server = Server::answering([refused]);
+    let home = Home::with_config(&vendor.profile(&server.url(), ""));
+    for _ in 0..3 {
+        let (states, _) = failure(&json(&home, &["configapi"]), 3, "token", "refused");
+        assert_eq!(states.last().unwrap(), "api skipped");
+    }
+    let sent = |server: &Server| {
+        server.requests().iter().filter(|request| request.path() == vendor.token_path).count()
+    };
+    assert_eq!(sent(&server), 1);
+    failure(&json(&home, &["configapi", "--fresh"]), 3, "token", "refused");
+    assert_eq!(sent(&server), 2);
+}
+
+#[test]
+fn what_a_vendor_answers_wrongly_is_told() {
+    let html = "<!doctype html><title>Welcome</title>";
+    for (reply, exit, text) in [
+        (Reply::new(200, "text/html", html), 6, ""),
+        (Reply::empty(429).with("retry-after", "600"), 5, "not before"),
+        (Reply::empty(503), 6, ""),
+    ] {
+        let server = Server::answering([Reply::empty(404), reply]);
+        failure(&json(&home_of(&server), &[]), exit, "token", text);
+    }
+}
+
+#[test]
+fn an_api_that_refuses_is_told_by_its_answer() {
+    let throttled = Reply::empty(429).with("retry-after", "600");
+    for (reply, exit, text) in [
+        (Reply::empty(401), 3, "refuses the token"),
+        (Reply::empty(403), 3, "does not allow"),
+        (throttled, 5, "not before"),
+        (Reply::empty(404), 6, "api_url"),
+        (Reply::empty(502), 6, "502"),
+    ] {
+        let server = cisco(reply, Reply::empty(404));
+        failure(&json(&home_of(&server), &[]), exit, "api", text);
+    }
+    // A kept token may have been revoked.
+    let server = cisco(Reply::empty(401), Reply::empty(404));
+    let home = home_of(&server);
+    home.gatepass(["token", "cisco"]).run().ok();
+    failure(&json(&home, &[]), 3, "api", "gatepass doctor cisco --fresh");
+}
+
+#[test]
+fn a_grant_with_a_login_says_so_with_the_command() {
+    let vendors = Vendors::start();
+    let home = vendors.home();
+    let run = json(&home, &["cisco", "--set", "grant=implicit"]);
+    let (states, step) = failure(&run, 4, "token", "gatepass login cisco");
+    assert!(states.contains(&String::from("tls ok")));
+    assert_eq!(step["code"], "login_required");
+    vendors.stop();
+}
+
+#[test]
+fn nothing_it_prints_or_logs_shows_a_secret() {
+    for vendor in &VENDORS {
+        let (secret, token) = (canary("secret"), canary("token"));
+        let answer = vendor.token_answer(token.text());
+        for status in [200, 401] {
+            let answer = answer.clone();
+            let server = Server::new(move |_, request: &Received| match request.path() {
+                path if path == vendor.token_path => Reply::json(status, answer.clone()),
+                _ => Reply::json(200, "{}"),
+            });
+            let quoted = format!("\"{}\"", secret.text());
+            let config = vendor.profile_with(&server.url(), "", |_| quoted.clone());
+            for format in ["text", "json"] {
+                let home = Home::with_config(&config);
+                let args = ["doctor", "-vv", "--format", format];
+                let run = home.gatepass(args).env("RUST_LOG", "trace").run();
+                assert!(run.stdout.contains("token"), "{run:#?}");
+                assert!(run.code == Some(0) || status == 401, "{run:#?}");
+                assert_eq!(find_leak(&run.all(), &[secret.clone(), token.clone()]), None);
+            }
+        }
+    }
+}
