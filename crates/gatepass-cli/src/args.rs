@@ -9,31 +9,20 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use crate::commands::{
-    DemoArgs, DoctorArgs, ExecArgs, InitArgs, InspectArgs, LoginArgs, ProfileArgs, WhyArgs,
+    DemoArgs, DoctorArgs, ExecArgs, InitArgs, InspectArgs, LoginArgs, ManArgs, ProfileArgs, WhyArgs,
 };
+use crate::help;
 
 /// A vendor's access token at a shell: acquired once, never leaked.
 #[derive(Debug, Parser)]
-#[command(name = "gatepass", version, max_term_width = 100, after_help = EXAMPLES)]
-#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "gatepass", version, max_term_width = 100, after_help = help::SHORT)]
+#[command(after_long_help = help::long(), disable_help_subcommand = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  gatepass demo                                  every vendor, no configuration, no network
-  gatepass token cisco                           the token alone on stdout
-  gatepass token cisco --format header | curl -H @- https://api.cisco.com/hello
-  gatepass call cisco /hello                     an API request with a fresh token
-  gatepass exec cisco -- ./report.sh             a program with the token in its environment
-
-Exit codes:
-  0 ok   1 internal   2 usage or config   3 refused by the vendor   4 login needed
-  5 throttled   6 vendor or network down, or no usable answer   8 token shorter than --min-ttl";
 
 /// What every command takes.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,7 +31,7 @@ pub(crate) struct Common {
     /// configuration folder]
     #[arg(long, global = true, value_name = "FILE", help_heading = COMMON)]
     pub(crate) config: Option<PathBuf>,
-    /// Replaces one key of the profile for this call: neither a secret nor an address
+    /// Replaces one key of the profile for this run; a secret or an address cannot be replaced so
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value, help_heading = COMMON)]
     pub(crate) set: Vec<(String, String)>,
     /// How to print the result
@@ -51,7 +40,7 @@ pub(crate) struct Common {
     /// No warnings and no progress
     #[arg(long, short, global = true, help_heading = COMMON)]
     pub(crate) quiet: bool,
-    /// Says on stderr what happens; twice: more
+    /// Says on stderr what happens; -vv says more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = COMMON)]
     pub(crate) verbose: u8,
 }
@@ -146,11 +135,13 @@ Examples:
   GATEPASS_CISCO_CLIENT_ID=abc GATEPASS_CISCO_CLIENT_SECRET_FILE=/run/secrets/cisco gatepass token cisco")]
     Token(TokenArgs),
     /// Makes an API request with a fresh token; the body goes to stdout
+    #[command(override_usage = "gatepass call [OPTIONS] <PROFILE> [METHOD] <URL-OR-PATH>")]
     #[command(after_help = "\
 Examples:
   gatepass call cisco /hello
   gatepass call lake GET /api/1.0/clusters --fail
-  gatepass call iam POST /api/v2/tenant/users/user-by-username -d '{\"user_name\":\"ann\"}'
+  gatepass call iam /api/v2/tenant/users/user-by-username -d '{\"user_name\":\"ann\"}'
+  gatepass call iam /big/export --timeout 5m > export.csv
   gatepass call lake PATCH /api/1.0/clusters/7/resume -H 'X-Trace: 1' -d @body.json")]
     Call(CallArgs),
     /// Runs a program with the token in its environment, or in a file that is kept fresh
@@ -172,6 +163,7 @@ Examples:
   pass show cisco | gatepass init cisco --field client_id=abc --secret-stdin client_secret")]
     Init(InitArgs),
     /// Adds another profile
+    #[command(after_help = help::PROFILE)]
     Profile(ProfileArgs),
     /// Logs a person in with a browser, for profiles with grant = "implicit"
     #[command(after_help = "\
@@ -181,14 +173,15 @@ Examples:
   gatepass token cisco                prints the token, until it ends")]
     Login(LoginArgs),
     /// Lists the profiles, and what is kept of each: asks no vendor
+    #[command(after_help = help::LIST)]
     List,
     /// Says what is known of a profile and its token, never the token
     Inspect(InspectArgs),
-    /// Says what came of the last exchanges with a profile's vendor, and what follows from it
+    /// Says what a profile's vendor answered lately when asked for a token, and what to do about it
     Why(WhyArgs),
     /// Checks one step after the other, from the config to the vendor's API, and says what to do
     Doctor(DoctorArgs),
-    /// Forgets a profile's token and its exchanges, whatever its secret was
+    /// Forgets a profile's token, and what `why` knows of its vendor's answers
     #[command(after_help = "\
 Examples:
   gatepass forget cisco
@@ -198,6 +191,7 @@ Examples:
         profile: String,
     },
     /// Lists the vendors compiled in, and every field of each
+    #[command(after_help = help::PROVIDERS)]
     Providers,
     /// Runs the vendors on loopback, for tests in any language
     #[command(after_help = "\
@@ -212,15 +206,15 @@ Examples:
   gatepass demo
   gatepass demo --login               you log in with your browser, to a made-up vendor")]
     Demo(DemoArgs),
-    /// Prints a completion script
-    #[command(after_help = "\
-Examples:
-  gatepass completions bash > /etc/bash_completion.d/gatepass
-  gatepass completions fish > ~/.config/fish/completions/gatepass.fish")]
+    /// Prints a script that lets a shell complete commands, options and the names of profiles
+    #[command(after_help = help::COMPLETIONS)]
     Completions {
         /// The shell
         shell: Shell,
     },
+    /// Prints the manual as man pages
+    #[command(after_help = help::MAN)]
+    Man(ManArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -253,10 +247,14 @@ pub(crate) struct CallArgs {
     /// The method (default GET, or POST with -d), and a path of the vendor's API or an address
     #[arg(value_names = ["METHOD", "URL-OR-PATH"], num_args = 1..=2, required = true)]
     pub(crate) request: Vec<String>,
+    /// The method, as curl takes it
+    #[arg(short = 'X', long, alias = "request", value_name = "METHOD")]
+    pub(crate) method: Option<String>,
     /// A header: 'Name: value'
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
-    /// The body: a text, @FILE, or @- for stdin
+    /// The body: a text, @FILE, or @- for stdin; sent as JSON if it begins with { or [, else as a
+    /// form, unless -H gives a Content-Type
     #[arg(short, long, value_name = "DATA")]
     pub(crate) data: Option<String>,
     /// Prints status and headers before the body
@@ -265,6 +263,10 @@ pub(crate) struct CallArgs {
     /// Exits with 3, 5 or 6 when the API answers 400 or above
     #[arg(long)]
     pub(crate) fail: bool,
+    /// How long the API may take until its answer is complete, such as 2m [default: 10s until it
+    /// begins, and 5s at each pause]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) wait: WaitArgs,
 }

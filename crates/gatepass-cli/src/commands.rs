@@ -10,6 +10,7 @@ mod inspect;
 mod kept;
 mod list;
 mod login;
+mod man;
 mod profile;
 mod providers;
 mod sandbox;
@@ -25,6 +26,7 @@ pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::exec::{ExecArgs, FAILED};
 pub(crate) use self::inspect::InspectArgs;
 pub(crate) use self::login::LoginArgs;
+pub(crate) use self::man::ManArgs;
 pub(crate) use self::profile::{InitArgs, ProfileArgs};
 pub(crate) use self::why::WhyArgs;
 use crate::args::{Args, Command, Common};
@@ -49,6 +51,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Failure
         Command::Sandbox(args) => sandbox::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Completions { shell } => completions::run(*shell, output),
+        Command::Man(args) => man::run(args, output),
     }
 }
 

@@ -10,14 +10,18 @@
 mod args;
 mod browser;
 mod commands;
+mod completion;
 mod failure;
 mod hand_out;
+mod help;
+mod json_text;
 mod landing;
 mod output;
 mod prompt;
 mod signal;
 mod usage;
 mod wait;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,9 @@ use crate::output::Output;
 /// Parses the command line, runs the command and maps what went wrong to an exit code.
 pub fn main() -> ExitCode {
     output::tell_panics_by_place();
+    if let Some(code) = completion::answer() {
+        return code;
+    }
     let (args, word) = match parse() {
         Ok(parsed) => parsed,
         Err(error) => return usage::report(&error),

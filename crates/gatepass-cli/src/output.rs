@@ -1,5 +1,6 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -9,10 +10,12 @@ use anstyle::{AnsiColor, Style};
 use gatepass::{Clock, SystemClock, Token};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use terminal_size::Width;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Common, Format};
 use crate::failure::{Failure, usage};
+use crate::wrap::wrap;
 
 /// Where and how to print.
 #[derive(Debug)]
@@ -40,6 +43,11 @@ impl Output {
     pub(crate) fn width(&self) -> Option<u16> {
         let (width, _) = terminal_size::terminal_size()?;
         io::stdout().is_terminal().then_some(width.0)
+    }
+
+    /// Whether a person sees the result at once.
+    pub(crate) fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Writes a result with colours, which only a terminal gets.
@@ -76,8 +84,7 @@ impl Output {
 
     /// Writes a JSON result to stdout.
     pub(crate) fn json(&self, value: &Value) -> Result<(), Failure> {
-        let text =
-            if io::stdout().is_terminal() { format!("{value:#}\n") } else { format!("{value}\n") };
+        let text = if self.is_terminal() { format!("{value:#}\n") } else { format!("{value}\n") };
         self.result(&text)
     }
 
@@ -117,7 +124,7 @@ impl Output {
     fn tell(&self, text: &str) {
         if !self.quiet {
             // A closed stderr is no reason to stop.
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+            let _ = writeln!(anstream::stderr().lock(), "{}", fitted(text));
         }
     }
 
@@ -146,13 +153,20 @@ impl Output {
             _ => Some(EnvFilter::new("gatepass=trace,gatepass_engine=trace,gatepass_http=trace")),
         };
         if let Some(filter) = filter {
-            let ansi = io::stderr().is_terminal();
             tracing_subscriber::fmt()
                 .with_env_filter(filter)
                 .with_writer(io::stderr)
-                .with_ansi(ansi)
+                .with_ansi(false)
                 .init();
         }
+    }
+}
+
+/// A message as wide as the terminal, if stderr is one: nobody breaks the lines of a pipe.
+fn fitted(text: &str) -> Cow<'_, str> {
+    match terminal_size::terminal_size_of(io::stderr()) {
+        Some((Width(width), _)) if width >= 20 => wrap(text, usize::from(width)).into(),
+        _ => text.into(),
     }
 }
 
@@ -205,7 +219,8 @@ fn report(failure: &Failure, json: bool) -> ExitCode {
         let hint = failure.hint().map(|hint| format!("\n  {bold}hint{bold:#}: {hint}"));
         let again = retry_at.map(|at| format!("\n  {bold}again{bold:#}: not before {at}"));
         let (hint, again) = (hint.unwrap_or_default(), again.unwrap_or_default());
-        writeln!(stderr, "gatepass: {}{hint}{again}", failure.message())
+        let text = format!("gatepass: {}{hint}{again}", failure.message());
+        writeln!(stderr, "{}", fitted(&text))
     };
     // Where stderr is closed the exit code still tells.
     let _ = written;

@@ -4,7 +4,7 @@ use gatepass_tests::{Home, Received, Reply, Server, VENDORS, Vendor, vendor};
 
 /// Vendor and API on one server: token-1, token-2, … from the token endpoint, and `api`'s answer,
 /// which is given how many API requests came before, for everything else.
-fn server(
+pub(super) fn server(
     vendor: &'static Vendor,
     api: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
 ) -> Server {
@@ -21,12 +21,12 @@ fn server(
     })
 }
 
-fn home(vendor: &Vendor, server: &Server, more: &str) -> Home {
+pub(super) fn home(vendor: &Vendor, server: &Server, more: &str) -> Home {
     Home::with_config(&vendor.profile(&server.url(), more))
 }
 
 /// The requests that were not for a token.
-fn api_requests(server: &Server, vendor: &Vendor) -> Vec<Received> {
+pub(super) fn api_requests(server: &Server, vendor: &Vendor) -> Vec<Received> {
     server.requests().into_iter().filter(|one| one.path() != vendor.token_path).collect()
 }
 

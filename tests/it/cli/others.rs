@@ -1,4 +1,4 @@
-//! The commands that have nothing to do with a profile: `providers` and `completions`.
+//! The command that has nothing to do with a profile: `providers`.
 
 use gatepass_tests::{Home, VENDORS, vendor};
 use serde_json::Value;
@@ -48,26 +48,4 @@ fn providers_as_json_is_an_array_with_the_contracts_members() {
             secrets.filter(|f| f["secret"] == true).map(|f| f["name"].as_str().unwrap()).collect();
         assert_eq!(secrets, vendor(provider["id"].as_str().unwrap()).secrets);
     }
-}
-
-#[test]
-fn completions_of_every_shell_know_the_commands() {
-    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let run = Home::new().gatepass(["completions", shell]).run();
-        for word in ["token", "providers", "min-ttl"] {
-            assert!(run.ok().contains(word), "{shell} does not know {word}");
-        }
-        assert_eq!(run.stderr, "");
-    }
-    let run = Home::new().gatepass(["completions", "tcsh"]).run();
-    assert!(run.failed(2).contains("zsh"), "{run:#?}");
-}
-
-#[test]
-fn bash_accepts_its_completions() {
-    let home = Home::new();
-    let script = home.gatepass(["completions", "bash"]).run().ok().to_owned();
-    let path = home.write("tmp/gatepass.bash", &script);
-    let bash = home.program("/bin/bash".as_ref(), ["-n", path.to_str().unwrap()]);
-    assert_eq!(bash.run().ok(), "");
 }

@@ -1,13 +1,16 @@
 //! `gatepass call`: an API request with a fresh token.
 
+mod answer;
+
 use std::io::Read;
 use std::process::ExitCode;
 
 use bytes::Bytes;
 use gatepass::{ApiAnswer, Authorize, Endpoint, Error, HttpClient, Refusal, Token, TokenSource};
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use self::answer::Answer;
 use super::{gate_with_store, profile};
 use crate::args::{CallArgs, Common, Format};
 use crate::failure::{Failure, usage};
@@ -24,25 +27,38 @@ pub(crate) async fn run(
     let gate = gate_with_store(common, output)?;
     let profile = profile(&gate, &args.profile, common, output)?;
     let target = profile.api_endpoint(profile.provider()?.as_ref(), &request.target)?;
-    let (http, source) = (gate.http(&profile)?, gate.open(&profile)?);
+    let source = gate.open(&profile)?;
+    let mut api = profile.clone();
+    api.options.timeout = args.timeout.or(api.options.timeout);
+    let http = gate.http(&api)?;
     let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
     output.warn_of(&args.profile, &token);
     let call = Call { request, target, http: &http, source: &source };
-    let mut answer = call.send(&token).await?;
-    // One fresh token, one retry: a second refusal is the API's own.
-    if call.is_refused(&mut answer).await? {
-        source.invalidate(&token);
-        let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
-        answer = call.send(&token).await?;
-    }
-    if args.include {
-        output.bytes(&answer.head())?;
-    }
-    output.bytes(&std::mem::take(&mut answer.begun))?;
-    while let Some(chunk) = answer.body.chunk().await? {
-        output.bytes(&chunk)?;
-    }
-    Ok(if args.fail { ExitCode::from(exit_of(answer.status)) } else { ExitCode::SUCCESS })
+    let whole = async {
+        let mut answer = call.send(&token).await?;
+        // One fresh token, one retry: a second refusal is the API's own.
+        if call.is_refused(&mut answer).await? {
+            source.invalidate(&token);
+            let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
+            answer = call.send(&token).await?;
+        }
+        let status = answer.status;
+        // Of an answer to HEAD there is nothing else to see.
+        if args.include || call.request.method == Method::HEAD {
+            output.bytes(&answer.head())?;
+        }
+        answer.show(output).await?;
+        Ok::<_, Failure>(status)
+    };
+    let status = match args.timeout {
+        None => whole.await?,
+        Some(limit) => tokio::time::timeout(limit, whole).await.map_err(|_| {
+            Error::unavailable(format!("no complete answer in {limit:?}"))
+                .with_hint("the API may be slow: allow it more by --timeout")
+                .with_profile(&args.profile)
+        })??,
+    };
+    Ok(if args.fail { ExitCode::from(exit_of(status)) } else { ExitCode::SUCCESS })
 }
 
 fn exit_of(status: StatusCode) -> u8 {
@@ -65,8 +81,11 @@ struct Request {
 impl Request {
     fn read(args: &CallArgs) -> Result<Self, Failure> {
         let (method, target) = match args.request.as_slice() {
+            [_, _] if args.method.is_some() => {
+                return Err(usage("the method is there twice", "gatepass call cisco GET /hello"));
+            }
             [method, target] => (Some(method), target),
-            [target] => (None, target),
+            [target] => (args.method.as_ref(), target),
             _ => return Err(usage("a path or address is missing", "gatepass call cisco /hello")),
         };
         let method = match method {
@@ -77,12 +96,8 @@ impl Request {
                 .filter(|_| method.bytes().all(|b| b.is_ascii_alphabetic()))
                 .ok_or_else(|| usage("that is not a method", "gatepass call cisco GET /hello"))?,
         };
-        let body = args.data.as_deref().map(read_data).transpose()?.unwrap_or_default();
+        let body = args.data.as_deref().map(read_data).transpose()?;
         let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        if args.data.is_some() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
         for header in &args.headers {
             let parsed = header.split_once(':').and_then(|(name, value)| {
                 let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
@@ -90,10 +105,28 @@ impl Request {
             });
             let (name, value) =
                 parsed.ok_or_else(|| usage("-H wants 'Name: value'", "-H 'X-Trace: 1'"))?;
-            headers.insert(name, value);
+            headers.append(name, value);
         }
+        let json = HeaderValue::from_static("application/json");
+        if let Some(body) = &body {
+            headers.entry(CONTENT_TYPE).or_insert_with(|| match looks_like_json(body) {
+                true => json.clone(),
+                false => HeaderValue::from_static("application/x-www-form-urlencoded"),
+            });
+        }
+        headers.entry(ACCEPT).or_insert(json);
+        // Some servers refuse a body of a length that nobody says (411), were it none.
+        if body.as_ref().is_some_and(Bytes::is_empty) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        let body = body.unwrap_or_default();
         Ok(Self { method, target: target.clone(), headers, body })
     }
+}
+
+/// Whether it begins as an object or an array does; else it is taken for a form, as curl takes it.
+fn looks_like_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 /// A text, `@FILE`, or `@-` for stdin.
@@ -123,14 +156,6 @@ struct Call<'a> {
     source: &'a TokenSource,
 }
 
-/// An API's answer, of which `begun` has been read.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    begun: Bytes,
-    body: gatepass::Body,
-}
-
 impl Call<'_> {
     async fn send(&self, token: &Token) -> Result<Answer, Error> {
         let mut request = http::Request::new(self.request.body.clone());
@@ -150,27 +175,8 @@ impl Call<'_> {
         if refusal != Refusal::NeedsBody {
             return Ok(refusal == Refusal::Yes);
         }
-        let mut begun = Vec::new();
-        while begun.len() < 64 * 1024 {
-            let Some(chunk) = answer.body.chunk().await? else { break };
-            begun.extend_from_slice(&chunk);
-        }
-        answer.begun = begun.into();
+        answer.read(64 * 1024).await?;
         let whole = ApiAnswer::new(answer.status, &answer.headers).with_body(&answer.begun);
         Ok(provider.is_refusal(&whole) == Refusal::Yes)
-    }
-}
-
-impl Answer {
-    fn head(&self) -> Vec<u8> {
-        let mut head = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
-        for (name, value) in &self.headers {
-            head.extend_from_slice(name.as_str().as_bytes());
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(value.as_bytes());
-            head.extend_from_slice(b"\r\n");
-        }
-        head.extend_from_slice(b"\r\n");
-        head
     }
 }

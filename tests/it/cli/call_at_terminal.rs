@@ -1,0 +1,129 @@
+//! `gatepass call` at a terminal, and what people type who come from curl.
+
+use std::time::Duration;
+
+use gatepass_tests::{Home, Received, Reply, Server, vendor};
+
+use super::call::{api_requests, home, server};
+
+/// An API of CelerData's that answers this to everything, and a home with a profile for it.
+fn api(reply: Reply) -> (Server, Home) {
+    let vendor = vendor("celerdata");
+    let server = server(vendor, move |_, _| reply.clone());
+    let home = home(vendor, &server, "");
+    (server, home)
+}
+
+const JSON: &str = r#"{"b":[1.50,{}],"a":"x"}"#;
+
+#[test]
+fn a_terminal_gets_json_indented_and_coloured_and_a_pipe_gets_the_bytes() {
+    let (_server, home) = api(Reply::json(200, JSON));
+    assert_eq!(home.gatepass(["call", "celerdata", "/x"]).run().ok(), JSON);
+    let call = || home.gatepass(["call", "celerdata", "/x"]);
+    let (code, screen) = call().at_terminal().finish();
+    assert_eq!(code, Some(0));
+    assert!(screen.contains("\x1b[32m\"x\"\x1b[0m"), "{screen:?}");
+    let (_, plain) = call().env("NO_COLOR", "1").at_terminal().finish();
+    let shown = "{\r\n  \"b\": [\r\n    1.50,\r\n    {}\r\n  ],\r\n  \"a\": \"x\"\r\n}\r\n";
+    assert_eq!(plain, shown);
+}
+
+#[test]
+fn what_only_looks_like_json_is_shown_as_it_is() {
+    let (_server, home) = api(Reply::new(200, "application/json", "{not json\n"));
+    let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
+    assert_eq!((code, screen.as_str()), (Some(0), "{not json\r\n"));
+}
+
+#[test]
+fn json_too_long_to_be_read_is_shown_as_it_comes_and_whole() {
+    let long = format!("[{}1]", "1234567,".repeat(200 * 1024));
+    let (_server, home) = api(Reply::json(200, long.clone()));
+    let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
+    assert_eq!(code, Some(0));
+    assert!(screen == long, "{} bytes of {}", screen.len(), long.len());
+}
+
+#[test]
+fn no_bytes_that_a_terminal_obeys_reach_it_and_a_pipe_gets_them() {
+    for body in ["\u{1b}[31mred", "PNG\u{0}\u{1a}"] {
+        let (_server, home) = api(Reply::new(200, "image/png", body));
+        let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
+        assert_eq!(code, Some(0));
+        assert!(screen.contains("not text but image/png"), "{screen:?}");
+        assert!(!screen.contains("PNG") && !screen.contains("[31mred"), "{screen:?}");
+        assert_eq!(home.gatepass(["call", "celerdata", "/x"]).run().ok(), body);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_call_that_hangs() {
+    let (server, home) = api(Reply::silence());
+    let mut terminal = home.gatepass(["call", "celerdata", "/x"]).at_terminal();
+    server.arrival();
+    server.arrival();
+    terminal.interrupt();
+    let (code, screen) = terminal.finish();
+    assert_eq!((code, screen.as_str()), (None, "^C"));
+}
+
+fn last(server: &Server) -> Received {
+    api_requests(server, vendor("celerdata")).pop().unwrap()
+}
+
+#[test]
+fn the_method_is_taken_as_curl_takes_it_too() {
+    let (server, home) = api(Reply::json(200, "{}"));
+    for args in [
+        ["-X", "DELETE", "/x"].as_slice(),
+        &["-XDELETE", "/x"],
+        &["/x", "-X", "delete"],
+        &["/x", "--request", "DELETE"],
+        &["--method", "DELETE", "/x"],
+        &["delete", "/x"],
+    ] {
+        home.gatepass(["call", "celerdata"].iter().chain(args).copied()).run().ok();
+        assert_eq!(last(&server).method, "DELETE", "{args:?}");
+    }
+    let twice = home.gatepass(["call", "celerdata", "-X", "PUT", "GET", "/x"]).run();
+    assert!(twice.failed(2).contains("twice"), "{twice:#?}");
+}
+
+#[test]
+fn a_body_is_json_or_a_form_by_how_it_begins() {
+    let (server, home) = api(Reply::json(200, "{}"));
+    for (body, kind) in [
+        ("{\"a\": 1}", "application/json"),
+        (" [1]", "application/json"),
+        ("a=1&b=2", "application/x-www-form-urlencoded"),
+        ("", "application/x-www-form-urlencoded"),
+    ] {
+        home.gatepass(["call", "celerdata", "/x", "-d", body]).run().ok();
+        let call = last(&server);
+        assert_eq!((call.method.as_str(), call.text()), ("POST", body));
+        assert_eq!(call.header("content-type"), Some(kind), "{body:?}");
+        assert_eq!(call.header("content-length"), Some(body.len().to_string().as_str()));
+    }
+}
+
+#[test]
+fn head_prints_the_head() {
+    let (server, home) = api(Reply::empty(200).with("x-rows", "7"));
+    let run = home.gatepass(["call", "celerdata", "HEAD", "/x"]).run();
+    assert!(run.ok().starts_with("HTTP/1.1 200 OK\r\n"), "{run:#?}");
+    assert!(run.stdout.contains("x-rows: 7\r\n") && run.stdout.ends_with("\r\n\r\n"), "{run:#?}");
+    assert_eq!(last(&server).method, "HEAD");
+}
+
+#[test]
+fn an_api_that_does_not_answer_in_time_is_left() {
+    let (server, home) = api(Reply::silence());
+    let args = ["call", "celerdata", "/x", "--timeout", "300ms", "--format", "json"];
+    let started = std::time::Instant::now();
+    let error = home.gatepass(args).run().error(6);
+    assert!(started.elapsed() < Duration::from_secs(8), "{error}");
+    assert_eq!(error["code"], "unavailable");
+    assert!(error["hint"].as_str().unwrap().contains("--timeout"), "{error}");
+    assert_eq!(api_requests(&server, vendor("celerdata")).len(), 1);
+}

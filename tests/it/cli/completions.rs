@@ -1,0 +1,165 @@
+//! Completions, as real shells show them to somebody who types.
+
+use std::fs;
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Home, Reply, Server, Terminal, VENDORS, gatepass_binary};
+
+/// The names of commands, as `--help` lists them.
+fn commands() -> Vec<String> {
+    super::help::commands()
+}
+
+/// A home with two profiles whose secrets nobody must read: a canary, and a command that leaves a
+/// mark.
+fn home(server: &Server) -> Home {
+    let home = Home::new();
+    let mark = home.path("work/mark");
+    home.write(
+        "config/gatepass/config.toml",
+        &format!(
+            "[profiles.lake-of-tokens]\nprovider = \"celerdata\"\nbase_url = \"{url}\"\n\
+             client_id = \"a\"\nclient_secret = \"{secret}\"\n\
+             [profiles.mountain]\nprovider = \"cisco\"\nbase_url = \"{url}\"\n\
+             client_id = \"a\"\nclient_secret = {{ command = [\"touch\", \"{mark}\"] }}\n",
+            url = server.url(),
+            secret = canary("completion").text(),
+            mark = mark.display(),
+        ),
+    );
+    home
+}
+
+/// A shell at a terminal, with `gatepass` in its `PATH` and one profile from its environment.
+fn shell<'home>(home: &'home Home, shell: &str, args: &[&str]) -> Terminal<'home> {
+    let folder = gatepass_binary().parent().unwrap().display();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    home.program(shell.as_ref(), args.iter().copied())
+        .env("PATH", path)
+        .env("GATEPASS_RIVER_PROVIDER", "celerdata")
+        .env("GATEPASS_RIVER_CLIENT_ID", "a")
+        .at_terminal()
+}
+
+#[test]
+fn real_shells_complete_what_is_typed_without_a_secret_or_an_exchange() {
+    let server = Server::answering([Reply::empty(500)]);
+    for (name, args, load) in [
+        ("bash", ["--norc", "--noprofile", "-i"].as_slice(), "source <(gatepass completions bash)"),
+        (
+            "zsh",
+            &["-f", "-i"],
+            "autoload -U compinit; compinit -u -D; source <(gatepass completions zsh)",
+        ),
+        ("fish", &["--no-config", "-i", "-P"], "gatepass completions fish | source"),
+    ] {
+        let home = home(&server);
+        let mut terminal = shell(&home, name, args);
+        terminal.line(&format!("{load}; echo read''y"));
+        terminal.wait_for("ready");
+        for (typed, completed) in [
+            ("gatepass forg", "gatepass forget"),
+            ("gatepass token lak", "lake-of-tokens"),
+            ("gatepass exec mou", "mountain"),
+            ("gatepass call riv", "river"),
+            ("gatepass sandbox --fault cel", "celerdata"),
+            ("gatepass token lake-of-tokens --min", "--min-ttl"),
+        ] {
+            terminal.keys(&format!("{typed}\t"));
+            terminal.wait_for(completed);
+            // Ctrl-U: the line is not to run.
+            terminal.keys("\x15");
+        }
+        terminal.line("exit");
+        let (_, screen) = terminal.finish();
+        assert_eq!(find_leak(&screen, &[canary("completion")]), None, "{name}");
+        assert!(!home.path("work/mark").exists(), "{name} made gatepass read a secret");
+        assert_eq!(fs::read_dir(home.path("state")).unwrap().count(), 0, "{name}: {screen}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn zsh_completes_at_the_first_tab_when_the_script_is_in_a_folder_of_fpath() {
+    let server = Server::answering([Reply::empty(500)]);
+    let home = home(&server);
+    home.write("zfunc/_gatepass", home.gatepass(["completions", "zsh"]).run().ok());
+    let mut terminal = shell(&home, "zsh", &["-f", "-i"]);
+    terminal.line("fpath+=~/zfunc; autoload -U compinit; compinit -u -D; echo read''y");
+    terminal.wait_for("ready");
+    terminal.keys("gatepass token lak\t");
+    terminal.wait_for("lake-of-tokens");
+}
+
+/// What a shell is told after these words, the last of them being typed.
+fn told(home: &Home, words: &[&str]) -> Vec<String> {
+    let run = home
+        .gatepass(["--", "gatepass"].into_iter().chain(words.iter().copied()))
+        .env("_GATEPASS_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
+        .run();
+    assert_eq!(run.stderr, "", "{words:?}");
+    run.ok().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_that_takes_a_profile_completes_it() {
+    let home = home(&Server::answering([Reply::empty(500)]));
+    let mut completed = 0;
+    for command in commands() {
+        let help = home.gatepass([command.as_str(), "--help"]).run();
+        if help.ok().contains("<PROFILE>") || help.stdout.contains("[PROFILE]") {
+            let names = told(&home, &[&command, ""]);
+            assert!(names.contains(&String::from("mountain")), "{command}: {names:?}");
+            completed += 1;
+        }
+    }
+    assert!(completed >= 7, "{completed}");
+}
+
+#[test]
+fn the_file_that_config_names_is_the_one_that_is_read() {
+    let home = home(&Server::answering([Reply::empty(500)]));
+    let other = home.write("other.toml", "[profiles.elsewhere]\nprovider = \"cisco\"\n");
+    let other = other.to_str().unwrap();
+    let glued = format!("--config={other}");
+    for words in [["token", "--config", other, ""].as_slice(), &["token", &glued, ""]] {
+        assert_eq!(told(&home, words)[0], "elsewhere", "{words:?}");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_a_config_that_cannot_be_read() {
+    let home = Home::with_config("[profiles.cisco\nclient_secret = \"oops\"");
+    assert_eq!(told(&home, &["token", "c"]), Vec::<String>::new());
+    assert!(told(&home, &["tok"]).contains(&String::from("token")));
+}
+
+#[test]
+fn faults_are_completed_with_and_without_their_vendor() {
+    let home = Home::new();
+    let begin = told(&home, &["sandbox", "--fault", ""]);
+    assert!(VENDORS.iter().all(|one| begin.contains(&format!("{}:", one.id))), "{begin:?}");
+    assert!(begin.contains(&String::from("status-503")), "{begin:?}");
+    assert_eq!(told(&home, &["sandbox", "--fault", "cisco:status-503"]), ["cisco:status-503"]);
+}
+
+#[test]
+fn every_shell_has_a_script() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let run = Home::new().gatepass(["completions", shell]).run();
+        assert!(run.ok().contains("_GATEPASS_COMPLETE"), "{run:#?}");
+        assert_eq!(run.stderr, "");
+    }
+    let run = Home::new().gatepass(["completions", "tcsh"]).run();
+    assert!(run.failed(2).contains("zsh"), "{run:#?}");
+}
+
+#[test]
+fn bash_accepts_its_completions() {
+    let home = Home::new();
+    let script = home.gatepass(["completions", "bash"]).run().ok().to_owned();
+    let path = home.write("tmp/gatepass.bash", &script);
+    let bash = home.program("/bin/bash".as_ref(), ["-n", path.to_str().unwrap()]);
+    assert_eq!(bash.run().ok(), "");
+}

@@ -1,0 +1,85 @@
+//! The help of every command, word by word: a change shows in its snapshot.
+
+use gatepass_tests::Home;
+
+/// The names of commands, as `--help` lists them.
+pub(super) fn commands() -> Vec<String> {
+    let help = Home::new().gatepass(["--help"]).run();
+    let (_, list) = help.ok().split_once("Commands:\n").unwrap();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let named = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    named.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_help_is_as_it_was_read_and_approved() {
+    let home = Home::new();
+    insta::assert_snapshot!("gatepass", home.gatepass(["--help"]).run().ok());
+    for command in commands() {
+        let run = home.gatepass([command.as_str(), "--help"]).run();
+        // Where nothing is below a default, clap leaves blanks.
+        let help: Vec<&str> = run.ok().lines().map(str::trim_end).collect();
+        insta::assert_snapshot!(format!("gatepass-{command}"), help.join("\n"));
+    }
+}
+
+#[test]
+fn every_command_shows_examples_of_itself() {
+    let home = Home::new();
+    for command in commands() {
+        let help = home.gatepass([command.as_str(), "--help"]).run();
+        let (_, below) = help.ok().split_once("Examples:\n").unwrap_or_default();
+        assert!(below.contains(&format!("gatepass {command}")), "{command}: {}", help.stdout);
+    }
+}
+
+#[test]
+fn help_is_as_wide_as_the_terminal() {
+    let home = Home::new();
+    for command in commands() {
+        let (code, screen) = home.gatepass([command.as_str(), "--help"]).at_terminal().finish();
+        assert_eq!(code, Some(0));
+        let plain = strip(&screen);
+        // An example is a line to copy, and stays one.
+        let text = plain.split("Examples:").next().unwrap();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{command}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_message_is_as_wide_as_the_terminal_and_one_line_in_a_pipe() {
+    let home = Home::new();
+    let args = ["token", "cisco"];
+    let piped = home.gatepass(args).run();
+    let hint = piped.failed(2).lines().nth(1).unwrap();
+    assert!(hint.chars().count() > 80 && hint.contains("  hint: "), "{piped:#?}");
+    let (code, screen) = home.gatepass(args).at_terminal().finish();
+    assert_eq!(code, Some(2));
+    assert!(screen.contains("\x1b[1mhint\x1b[0m"), "{screen:?}");
+    let lines: Vec<String> = strip(&screen).lines().map(str::to_owned).collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+    let joined: Vec<&str> = lines[1..].iter().map(|line| line.trim()).collect();
+    assert_eq!(joined.join(" "), hint.trim());
+    let (_, plain) = home.gatepass(args).env("NO_COLOR", "1").at_terminal().finish();
+    assert!(!plain.contains('\x1b'), "{plain:?}");
+}
+
+#[test]
+fn the_log_is_shown_at_a_terminal_even_to_whoever_wants_it_quiet() {
+    let demo = Home::new().gatepass(["-vv", "--quiet", "demo"]).at_terminal().finish();
+    assert_eq!(demo.0, Some(0));
+    assert!(demo.1.contains("DEBUG") && !demo.1.contains("a fault in the program"), "{demo:?}");
+}
+
+/// What a screen shows, without its colours.
+fn strip(screen: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = screen;
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    plain + rest
+}

@@ -1,0 +1,64 @@
+//! The manual: a page per command, as readers of man pages take them.
+
+use std::fs;
+use std::path::Path;
+
+use gatepass_tests::Home;
+
+use super::help::commands;
+
+#[test]
+fn there_is_a_page_for_every_command_and_a_reader_takes_each() {
+    let home = Home::new();
+    let dir = home.path("work/man1");
+    fs::create_dir(&dir).unwrap();
+    home.gatepass(["man", "--dir", "man1"]).run().ok();
+    assert!(fs::read_dir(&dir).unwrap().count() > commands().len());
+    let mut pages = vec![String::from("gatepass")];
+    pages.extend(commands().iter().map(|command| format!("gatepass-{command}")));
+    for page in pages {
+        let path = dir.join(format!("{page}.1"));
+        let text = read(&home, &path);
+        for section in ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"] {
+            assert!(text.lines().any(|line| line == section), "{page} has no {section}: {text}");
+        }
+        let words = page.replacen('-', " ", 1);
+        assert!(text.contains(&format!("       {words}")), "{page}: {text}");
+        let lint = ["-Tlint", "-Wwarning", path.to_str().unwrap()];
+        let lint = home.program("mandoc".as_ref(), lint).run();
+        // clap_mangen's blank lines before a list of values; and a page has no date.
+        let minor = ["skipping paragraph macro: br ", "missing date"];
+        let mut faults = lint.stdout.lines().chain(lint.stderr.lines());
+        let fault = faults.find(|line| !minor.iter().any(|known| line.contains(known)));
+        assert_eq!(fault, None, "{page}");
+        assert!(fs::read(&path).unwrap().is_ascii(), "{page}");
+    }
+}
+
+#[test]
+fn without_a_folder_the_first_page_goes_to_stdout() {
+    let home = Home::new();
+    home.gatepass(["man", "--dir", "."]).run().ok();
+    let page = fs::read_to_string(home.path("work/gatepass.1")).unwrap();
+    assert_eq!(home.gatepass(["man"]).run().ok(), page);
+    assert!(page.contains(".TH GATEPASS 1"), "{page}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let run = Home::new().gatepass(["man", "--dir", "no/such"]).run();
+    assert!(run.failed(2).contains("no/such/gatepass.1"), "{run:#?}");
+}
+
+/// A page as a person sees it, without what makes it bold.
+fn read(home: &Home, path: &Path) -> String {
+    let run = home.program("mandoc".as_ref(), ["-Tutf8", path.to_str().unwrap()]).run();
+    let mut text = String::new();
+    for char in run.ok().chars() {
+        match char {
+            '\x08' => drop(text.pop()),
+            char => text.push(char),
+        }
+    }
+    text
+}
