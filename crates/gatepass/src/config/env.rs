@@ -160,6 +160,9 @@ fn is_behind_a_name(field: &str, key: &str) -> bool {
 }
 
 fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str) -> Error {
+    // Whoever sets a variable chooses its name, and a terminal obeys control characters.
+    let variable: String =
+        variable.chars().filter(|c| c.is_ascii_graphic()).take(LONGEST_NAME).collect();
     let known = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
     let error =
         Error::config(format!("the variable {variable} names no key of a {} profile", info.id));
@@ -168,6 +171,9 @@ fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str
         None => error.with_hint(format!("`gatepass providers` lists the keys of {}", info.id)),
     }
 }
+
+/// As much of a variable's name as an error shows.
+const LONGEST_NAME: usize = 160;
 
 /// The names of the profiles that the environment defines, as far as variables tell names: lower
 /// case, with `-` for `_`.
@@ -203,6 +209,15 @@ mod tests {
 
     const ACME: ProviderInfo =
         ProviderInfo::new("acme", "Acme Cloud").fields(&[Field::secret("client_secret", "a key")]);
+
+    #[test]
+    fn an_error_shows_no_control_character_of_a_variables_name() {
+        let env = Env::fixed([("GATEPASS_ACME_CLIENT\u{1b}[2J_SECRE", "x")]);
+        let acme = Registration::new(&ACME, "provider-acme", "1.0.0");
+        let error = profile(&env, "acme", &Registry::empty().with(acme).unwrap()).unwrap_err();
+        assert!(error.message().contains("the variable GATEPASS_ACME_CLIENT[2J_SECRE names"));
+        assert!(!error.to_string().contains('\u{1b}'), "{error:?}");
+    }
 
     #[test]
     fn a_variable_defines_a_field_where_a_name_stands_before_the_field() {
