@@ -27,7 +27,7 @@ fn check(base: &Endpoint, path: &str, query: &str, other: &str) {
     let text = base.as_str();
     let again = Endpoint::parse_plain_http(text);
     assert!(again.is_ok_and(|again| again == *base), "it does not read back as itself");
-    assert!(!text.contains(['@', '?', '#']) && text.is_ascii());
+    assert!(!text.contains(['?', '#']) && text.is_ascii() && !base.origin().contains('@'));
     assert_eq!(base.to_string(), text);
     let uri = base.to_uri().expect("a checked address");
     assert_eq!(uri.scheme_str() == Some("http"), base.is_plain_http());

@@ -12,6 +12,10 @@ use super::canary;
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (registered, answer) = text.split_once('\n').unwrap_or((text, ""));
+    // What is registered is no secret, and is shown.
+    if canary::shows(registered) {
+        return;
+    }
     let uri = match RedirectUri::parse(registered) {
         Ok(uri) => uri,
         Err(error) => return canary::check(&error),
