@@ -2,6 +2,8 @@
 
 mod answers;
 mod commands;
+mod memory;
+mod processes;
 mod types;
 
 use std::fs;

@@ -2,12 +2,12 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::process::Gatepass;
+use crate::process::{Gatepass, NOBODY};
 
 /// A user's home, gone when dropped.
 #[derive(Debug)]
@@ -63,6 +63,17 @@ impl Home {
         fs::set_permissions(self.path("state"), Permissions::from_mode(0o700)).unwrap();
     }
 
+    /// Makes it `nobody`'s, if the tests are root's, with a copy of the command in it: nobody
+    /// else's folders are open to that user. Gives the copy.
+    pub fn give_to_nobody(&self) -> PathBuf {
+        let copy = self.path("gatepass");
+        fs::copy(crate::gatepass_binary(), &copy).unwrap();
+        if rustix::process::getuid().is_root() {
+            give(self.0.path());
+        }
+        copy
+    }
+
     /// The command as this home's user runs it.
     pub fn gatepass<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Gatepass<'_> {
         Gatepass::new(crate::gatepass_binary(), self).args(args)
@@ -75,6 +86,13 @@ impl Home {
         args: impl IntoIterator<Item = &'a str>,
     ) -> Gatepass<'_> {
         Gatepass::new(program, self).args(args)
+    }
+}
+
+fn give(path: &Path) {
+    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
     }
 }
 

@@ -12,6 +12,7 @@ mod build;
 mod chrome;
 mod home;
 mod keyring;
+mod memory;
 mod process;
 mod python;
 mod server;

@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getuid, kill_process, waitpid};
 use serde_json::Value;
 
 use crate::home::Home;
@@ -65,6 +66,15 @@ impl<'home> Gatepass<'home> {
     /// Sets what it reads from standard input; nothing else is there.
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = text.into();
+        self
+    }
+
+    /// Runs it as somebody without rights: as `nobody`, if the tests are root's. The home must be
+    /// [given away](Home::give_to_nobody) before.
+    pub fn as_nobody(mut self) -> Self {
+        if getuid().is_root() {
+            self.command.uid(NOBODY).gid(NOBODY);
+        }
         self
     }
 
@@ -155,6 +165,27 @@ impl Running<'_> {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
+    /// What stands in its memory, as its texts: see [`memory::texts`](crate::memory::texts). It
+    /// stands still meanwhile, since reading takes longer than what it does.
+    #[track_caller]
+    pub fn memory(&self) -> String {
+        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        self.signal(Signal::STOP);
+        let (_, status) = waitpid(id, WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "it has ended: {status:?}");
+        let texts = crate::memory::texts(self.child.id());
+        self.signal(Signal::CONT);
+        texts
+    }
+
+    /// How it ended: by a signal, and whether that left a core dump.
+    pub fn ended(mut self) -> ExitStatus {
+        all(&self.stdout, self.until);
+        all(&self.stderr, self.until);
+        assert!(Instant::now() < self.until, "still running, killed");
+        self.child.wait().unwrap()
+    }
+
     /// Waits for its end; beyond the limit it is killed, and the test fails.
     pub fn finish(mut self) -> Run {
         let stdout = all(&self.stdout, self.until);
@@ -228,6 +259,9 @@ impl Run {
         format!("{}\n{}", self.stdout, self.stderr)
     }
 }
+
+/// The user without rights.
+pub(crate) const NOBODY: u32 = 65534;
 
 fn feed(mut stdin: ChildStdin, text: Vec<u8>) {
     // Whoever does not read its input closes it early.

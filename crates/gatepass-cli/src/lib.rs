@@ -6,6 +6,15 @@
 //!     gatepass_cli::main()
 //! }
 //! ```
+//!
+//! The command zeroes whatever memory it frees. A library cannot choose that for a program: with
+//! the crate `zeroizing-alloc` among its dependencies, yours does the same by
+//!
+//! ```ignore
+//! #[global_allocator]
+//! static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+//!     zeroizing_alloc::ZeroAlloc(std::alloc::System);
+//! ```
 
 mod args;
 mod browser;
@@ -17,6 +26,7 @@ mod help;
 mod json_text;
 mod landing;
 mod output;
+mod private;
 mod prompt;
 mod signal;
 mod usage;
@@ -32,6 +42,7 @@ use crate::output::Output;
 
 /// Parses the command line, runs the command and maps what went wrong to an exit code.
 pub fn main() -> ExitCode {
+    private::close();
     output::tell_panics_by_place();
     if let Some(code) = completion::answer() {
         return code;

@@ -19,6 +19,7 @@ use super::{gate_with_store, profile};
 use crate::args::{Common, Format, WaitArgs, duration};
 use crate::failure::{Failure, internal};
 use crate::output::Output;
+use crate::private::as_the_user;
 use crate::wait::patiently;
 
 #[derive(Debug, clap::Args)]
@@ -89,13 +90,13 @@ async fn with_variable(
 fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
     use std::os::unix::process::CommandExt;
 
-    let error = command.exec();
+    let error = as_the_user(|| command.exec());
     Err(not_run(&command, &error))
 }
 
 #[cfg(not(unix))]
 fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
-    let status = command.status().map_err(|error| not_run(&command, &error))?;
+    let status = as_the_user(|| command.status()).map_err(|error| not_run(&command, &error))?;
     // A code beyond 255 does not fit: it is a failure still.
     let code = status.code().map_or(u8::MAX, |code| u8::try_from(code).unwrap_or(u8::MAX));
     Ok(ExitCode::from(code))
@@ -119,7 +120,7 @@ async fn with_file(
         child::Signals::catch().map_err(|error| internal("cannot catch signals", &error))?;
     file.write(&token).map_err(|error| token_file::not_written(file.path(), &error))?;
     output.tell_warnings();
-    let child = command.spawn().map_err(|error| not_run(&command, &error))?;
+    let child = as_the_user(|| command.spawn()).map_err(|error| not_run(&command, &error))?;
     let keeping = kept::keep(&mut file, token, &source, &args.profile, output);
     let status = child::wait(child, signals, keeping).await;
     drop(file);

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use blake3::Hasher;
 use gatepass_core::Request;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-type Digest = [u8; 32];
+use super::digest::{Digest, digest};
 
 /// A profile: what [`TokenStore::forget`](crate::TokenStore::forget) forgets.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -26,8 +25,7 @@ pub struct StoreKey {
 impl ProfileKey {
     /// The profile of this name.
     pub fn new(profile: &str) -> Self {
-        let hasher = Hasher::new_derive_key("gatepass store: profile, version 1");
-        Self(*digest(hasher, [profile.as_bytes()]))
+        Self(*digest("gatepass store: profile, version 1", [profile.as_bytes()]))
     }
 
     #[cfg(all(feature = "file-store", unix))]
@@ -46,16 +44,16 @@ impl StoreKey {
         let parts = [provider, method, request.endpoint().as_str()].map(str::as_bytes);
         let parts = parts.into_iter().chain([request.body()]);
         let headers = headers.into_iter().flat_map(|(n, v)| [n.as_str().as_bytes(), v.as_bytes()]);
-        let hasher = Hasher::new_derive_key("gatepass store: token request, version 1");
-        Self { profile: ProfileKey::new(profile), request: digest(hasher, parts.chain(headers)) }
+        let request = digest("gatepass store: token request, version 1", parts.chain(headers));
+        Self { profile: ProfileKey::new(profile), request }
     }
 
     /// The place of another token of the same request: for a setting that shapes what is made of
     /// the answer.
     pub fn and(self, setting: &str, value: &str) -> Self {
-        let hasher = Hasher::new_derive_key("gatepass store: setting, version 1");
         let parts = [&*self.request, setting.as_bytes(), value.as_bytes()];
-        Self { request: digest(hasher, parts), profile: self.profile }
+        let request = digest("gatepass store: setting, version 1", parts);
+        Self { request, profile: self.profile }
     }
 
     /// The profile.
@@ -66,20 +64,6 @@ impl StoreKey {
     pub(super) fn request(&self) -> &Digest {
         &self.request
     }
-}
-
-/// No two different lists have the same digest: each part's length goes before it.
-fn digest<'a>(mut hasher: Hasher, parts: impl IntoIterator<Item = &'a [u8]>) -> Zeroizing<Digest> {
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut hash = hasher.finalize();
-    let digest = Zeroizing::new(*hash.as_bytes());
-    // They have seen the secret.
-    hash.zeroize();
-    hasher.zeroize();
-    digest
 }
 
 impl fmt::Debug for ProfileKey {

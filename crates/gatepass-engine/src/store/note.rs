@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use blake3::Hasher;
 use gatepass_core::{Credential, Error};
 use zeroize::Zeroizing;
 
 use super::Failure;
+use super::digest::digest;
 
 /// What came of asking the vendor once: when, with what outcome, and what follows from it.
 ///
@@ -104,16 +104,10 @@ impl Note {
     /// Says which credential was sent. It is told to nobody before a store
     /// [keys](Self::keyed) it.
     pub fn with_credential(self, credential: &Credential) -> Self {
-        let mut hasher = Hasher::new_derive_key("gatepass store: credential, version 1");
         let secrets = credential.secrets().map(|(name, secret)| (name, secret.expose_secret()));
-        for (name, value) in credential.texts().chain(secrets) {
-            for part in [name, value] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part.as_bytes());
-            }
-        }
-        let digest = Zeroizing::new(*hasher.finalize().as_bytes());
-        zeroize::Zeroize::zeroize(&mut hasher);
+        let pairs = credential.texts().chain(secrets);
+        let parts = pairs.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        let digest = digest("gatepass store: credential, version 1", parts);
         Self { credential: Some(digest), ..self }
     }
 

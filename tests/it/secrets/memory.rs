@@ -1,0 +1,126 @@
+//! What stands in the command's memory while it waits, read by another process: what a program
+//! sees when it looks for itself is not what a debugger finds.
+
+use std::fs;
+
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Home, Received, Reply, Running, Server, vendor};
+
+/// A user whose client secret is in a file, so that no config has to keep it.
+struct Stage {
+    secret: Canary,
+    server: Server,
+    home: Home,
+}
+
+impl Stage {
+    fn new(script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
+        let (secret, server) = (canary("client secret"), Server::new(script));
+        let reference = |_: &str| String::from("{ file = \"secret\" }");
+        let config = vendor("cisco").profile_with(&server.url(), "", reference);
+        let home = Home::with_config(&config);
+        home.write("config/gatepass/secret", secret.text());
+        Self { secret, server, home }
+    }
+
+    /// The command with a program that waits until [`Home`] has a file `end`, once it has begun.
+    fn exec_file(&self) -> Running<'_> {
+        let script = "echo ready; until [ -e end ]; do sleep 0.05; done";
+        let args = ["exec", "cisco", "--file", "token", "--", "sh", "-c", script];
+        let running = self.home.gatepass(args).spawn();
+        assert_eq!(running.line(), "ready\n");
+        running
+    }
+
+    fn end(&self, running: Running<'_>) {
+        self.home.write("work/end", "");
+        running.finish().ok();
+    }
+}
+
+/// A token that lives so many seconds.
+fn answer(token: &Canary, seconds: u32) -> Reply {
+    let text = token.text();
+    let body =
+        format!(r#"{{"access_token":"{text}","token_type":"Bearer","expires_in":{seconds}}}"#);
+    Reply::json(200, body)
+}
+
+/// In whatever form, whole or in part.
+fn holds(memory: &str, secret: &Canary) -> bool {
+    find_leak(memory, std::slice::from_ref(secret)).is_some()
+}
+
+/// How often all of it stands there.
+fn copies(memory: &str, secret: &Canary) -> usize {
+    memory.matches(secret.text()).count()
+}
+
+#[test]
+fn a_secret_on_its_way_to_the_vendor_is_found() {
+    let stage = Stage::new(|_, _| Reply::silence());
+    let running = stage.home.gatepass(["token", "cisco", "--wait", "0s"]).spawn();
+    stage.server.arrival();
+    // Else the other tests prove nothing.
+    assert!(holds(&running.memory(), &stage.secret));
+}
+
+#[test]
+fn a_secret_that_was_sent_is_gone_while_its_token_is_used() {
+    let token = canary("token");
+    let reply = answer(&token, 3600);
+    let stage = Stage::new(move |n, _| if n == 0 { reply.clone() } else { Reply::silence() });
+    let running = stage.home.gatepass(["call", "cisco", "/hello"]).spawn();
+    (0..2).for_each(|_| stage.server.arrival());
+    let memory = running.memory();
+    // In the cache, and in the request that goes out.
+    assert!((1..=2).contains(&copies(&memory, &token)), "{}", copies(&memory, &token));
+    assert!(!holds(&memory, &stage.secret));
+}
+
+#[test]
+fn at_rest_there_is_one_token_and_neither_a_secret_nor_an_earlier_token() {
+    let tokens = [canary("first"), canary("second")];
+    let replies = [answer(&tokens[0], 2), answer(&tokens[1], 3600)];
+    let stage = Stage::new(move |n, _| replies[n.min(1)].clone());
+    let running = stage.exec_file();
+    let memory = running.memory();
+    assert!(holds(&memory, &tokens[0]) && !holds(&memory, &stage.secret));
+    // The file is replaced first, and what was in memory goes a moment later.
+    let memory = loop {
+        let memory = running.memory();
+        if holds(&memory, &tokens[1]) && !holds(&memory, &tokens[0]) {
+            break memory;
+        }
+    };
+    assert_eq!(fs::read_to_string(stage.home.path("work/token")).unwrap(), tokens[1].text());
+    assert_eq!(copies(&memory, &tokens[1]), 1);
+    assert!(!holds(&memory, &stage.secret));
+    stage.end(running);
+}
+
+#[test]
+fn a_failed_exchange_leaves_no_secret() {
+    let token = canary("token");
+    let reply = answer(&token, 2);
+    let refusal = Reply::json(401, "{\"error\": \"invalid_client\"}");
+    let stage = Stage::new(move |n, _| if n == 0 { reply.clone() } else { refusal.clone() });
+    let mut running = stage.exec_file();
+    running.says("warning");
+    assert!(!holds(&running.memory(), &stage.secret));
+    stage.end(running);
+}
+
+#[test]
+fn a_login_that_waits_for_a_person_has_the_secret_once() {
+    let stage = Stage::new(|_, _| Reply::empty(404));
+    let path = stage.home.path("config/gatepass/config.toml");
+    let config = fs::read_to_string(&path).unwrap()
+        + "grant = \"implicit\"\nredirect_uri = \"http://127.0.0.1:0/callback\"\n";
+    fs::write(&path, config).unwrap();
+    let mut running = stage.home.gatepass(["login", "cisco", "--no-browser"]).spawn();
+    running.says("http://127.0.0.1:");
+    // What the vendor answers is cleared of it.
+    assert_eq!(copies(&running.memory(), &stage.secret), 1);
+    running.interrupt();
+}
