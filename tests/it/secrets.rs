@@ -2,6 +2,7 @@
 
 mod answers;
 mod commands;
+mod leaks;
 mod memory;
 mod processes;
 mod types;
