@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
+use zeroize::Zeroizing;
+
 use crate::{Credential, encode};
 
 const SHOWN: usize = 200;
@@ -11,14 +13,7 @@ pub(crate) const MARK: &str = "[redacted]";
 /// A vendor's words as they may be shown: RFC 6749's characters for `error_description`, at most
 /// 200 of them, and nothing that looks like a token.
 pub(crate) fn vendor_text(raw: &str) -> String {
-    let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
-    let mut clean = String::new();
-    for c in raw.chars().take(8 * SHOWN) {
-        let c = if allowed(c) { c } else { ' ' };
-        if c != ' ' || !clean.ends_with(' ') {
-            clean.push(c);
-        }
-    }
+    let clean = clean(&raw.chars().take(8 * SHOWN).collect::<String>());
     let mut shown = String::new();
     let mut rest = clean.trim();
     while let Some(c) = rest.chars().next() {
@@ -33,6 +28,19 @@ pub(crate) fn vendor_text(raw: &str) -> String {
         shown.push('~');
     }
     shown
+}
+
+/// The text with one space in the place of all that is not allowed in a row.
+fn clean(raw: &str) -> String {
+    let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
+    let mut clean = String::new();
+    for c in raw.chars() {
+        let c = if allowed(c) { c } else { ' ' };
+        if c != ' ' || !clean.ends_with(' ') {
+            clean.push(c);
+        }
+    }
+    clean
 }
 
 fn is_token_char(c: char) -> bool {
@@ -57,24 +65,18 @@ pub(crate) fn code_hides_a_token(code: &str) -> bool {
 }
 
 /// Removes what `text` repeats of the credential's secrets: raw (eight characters of it are
-/// enough), percent- and form-encoded, base64 (alone or as `id:secret`), hex, reversed.
+/// enough), percent- and form-encoded, once or twice, escaped for JSON, base64 (alone, as
+/// `id:secret`, or of UTF-16), hex, UTF-16 read as single bytes, reversed.
 pub(crate) fn known(text: &str, credential: &Credential) -> String {
     let mut hidden = vec![false; text.len()];
     for (_, secret) in credential.secrets() {
         let secret = secret.expose_secret();
         hide(text, secret, 8, &mut hidden);
-        let reversed: String = secret.chars().rev().collect();
-        let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
-        let mut forms = vec![encode(secret), encode(secret).replace("%20", "+"), reversed, hex];
-        let pairs = credential.texts().map(|(_, id)| format!("{id}:{secret}"));
-        // Base64 depends on what stands before: three offsets cover every place in a text.
-        let starts = ["", "0", "00"].map(|pad| format!("{pad}{secret}"));
-        for plain in pairs.chain(starts) {
-            forms.push(STANDARD.encode(&plain));
-            forms.push(URL_SAFE.encode(&plain));
-        }
-        for form in forms {
-            hide(text, &form, 12, &mut hidden);
+        // As it is left by the cleaning of what a vendor says.
+        hide(text, &clean(secret), 8, &mut hidden);
+        for form in forms(secret, credential).iter() {
+            hide(text, form, 12, &mut hidden);
+            hide(text, &clean(form), 12, &mut hidden);
         }
     }
     let mut shown = String::with_capacity(text.len());
@@ -89,6 +91,44 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
         in_mark = hide;
     }
     shown
+}
+
+/// The usual ways to write a secret.
+fn forms(secret: &str, credential: &Credential) -> Zeroizing<Vec<String>> {
+    let (percent, json) = (encode(secret), escape(secret));
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let spaced: String = secret.chars().flat_map(|c| [c, ' ']).collect();
+    let escaped: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let mut forms = Zeroizing::new(vec![
+        percent.replace("%20", "+"),
+        encode(&percent),
+        percent,
+        encode(&json),
+        json.replace('/', "\\/"),
+        json,
+        escaped,
+        secret.chars().rev().collect(),
+        hex(secret.as_bytes()),
+        hex(&wide),
+        spaced,
+    ]);
+    let pairs = credential.texts().map(|(_, id)| format!("{id}:{secret}").into_bytes());
+    // Base64 depends on what stands before: three offsets cover every place in a text.
+    let starts = ["", "0", "00"].map(|pad| format!("{pad}{secret}").into_bytes());
+    let wide = ["", "0", "00"].map(|pad| [pad.as_bytes(), &wide].concat());
+    for plain in pairs.chain(starts).chain(wide) {
+        let plain = Zeroizing::new(plain);
+        forms.push(STANDARD.encode(&*plain));
+        forms.push(URL_SAFE.encode(&*plain));
+    }
+    forms
+}
+
+/// The text as JSON has it between its quotes.
+fn escape(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned()
 }
 
 /// Marks each stretch of `text` that shares `window` characters with `pattern`; a shorter pattern
@@ -106,6 +146,13 @@ fn hide(text: &str, pattern: &str, window: usize, hidden: &mut [bool]) {
             hidden.iter_mut().skip(at).take(window).for_each(|flag| *flag = true);
         }
     }
+    // Where the text was cut off, its end may be the beginning of one.
+    let Some(text) = text.strip_suffix('~') else { return };
+    let begun = (4..window).rev().find(|n| {
+        let start = pattern.as_bytes().get(..*n);
+        start.is_some_and(|start| text.as_bytes().ends_with(start))
+    });
+    hidden.iter_mut().take(text.len()).rev().take(begun.unwrap_or(0)).for_each(|flag| *flag = true);
 }
 
 #[cfg(test)]
@@ -135,16 +182,55 @@ mod tests {
 
     #[test]
     fn a_known_secret_goes_in_every_encoding() {
-        let secret = "pa ss+wordy/tail";
-        let credential = Credential::client("me", secret);
-        let basic = STANDARD.encode(format!("me:{secret}"));
-        let shifted = STANDARD.encode(format!("client_secret={secret}"));
-        for form in [secret, &secret[..9], &encode(secret), &basic, &secret.to_uppercase()] {
-            let shown = known(&format!("you sent {form} to us"), &credential);
-            assert!(!shown.contains(form), "{shown}");
-            assert!(shown.starts_with("you sent [redacted]"), "{shown}");
+        // Spaces, what URLs and JSON escape, and what no error_description may have.
+        for secret in ["pa ss+wordy/tail", r#"q"uo\te"d\se"cr\et"#, "zusätzlich-geheim"] {
+            let credential = Credential::client("me", secret);
+            let (percent, json) = (encode(secret), serde_json::to_string(secret).unwrap());
+            let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
+            let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let big: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+            let base64 = |before: &str, by: &str| STANDARD.encode(format!("{before}{secret}{by}"));
+            let forms = [
+                secret.to_owned(),
+                secret.to_uppercase(),
+                percent.clone(),
+                percent.replace("%20", "+"),
+                encode(&percent),
+                json.trim_matches('"').to_owned(),
+                json.trim_matches('"').replace('/', r"\/"),
+                big,
+                base64("me:", ""),
+                base64("", ""),
+                base64("a", "bc"),
+                base64("ab", "c"),
+                URL_SAFE.encode(secret),
+                STANDARD.encode(&wide),
+                hex(secret.as_bytes()),
+                hex(&wide),
+                secret.chars().rev().collect(),
+                String::from_utf8_lossy(&wide).into_owned(),
+            ];
+            for form in forms {
+                // As the engine does: the words are cleaned first.
+                let said = vendor_text(&format!("you sent {form} to us"));
+                let shown = known(&said, &credential);
+                let left = shown.replace(MARK, "");
+                assert!(shown.starts_with("you sent"), "{form}: {shown}");
+                // A few encoded characters may be left beside what looked like a token by itself.
+                assert!(left.len() <= "you sent  to us".len() + 9, "{form}: {shown}");
+            }
+            assert_eq!(known("nothing of it", &credential), "nothing of it");
         }
-        assert!(known(&shifted, &credential).contains(MARK));
-        assert_eq!(known("nothing of it", &credential), "nothing of it");
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_off_goes_too() {
+        let credential = Credential::client("me", "wordy secret");
+        for before in SHOWN - 12..SHOWN - 4 {
+            let said =
+                vendor_text(&("so ".repeat(SHOWN)[..before].to_owned() + "wordy secret, no"));
+            let shown = known(&said, &credential);
+            assert!(!shown.contains("word"), "{before}: {shown}");
+        }
     }
 }
