@@ -214,6 +214,7 @@ impl Response {
 
     /// When to ask again (RFC 9110 section 10.2.3): seconds or a date, which is read against the
     /// answer's own `Date`. At least 1 s, at most 1 h; garbage counts as absent; of two, the later.
+    /// A 429 without it may have Okta's `X-Rate-Limit-Reset` instead, a date in Unix seconds.
     pub fn retry_after(&self, sent: SystemTime) -> Option<Duration> {
         let now = self.date().unwrap_or(sent);
         let read = |value: &HeaderValue| {
@@ -227,7 +228,19 @@ impl Response {
             Some(date.duration_since(now).unwrap_or_default())
         };
         let values = self.headers.get_all(RETRY_AFTER).iter().filter_map(read);
-        values.max().map(|after| after.clamp(Duration::from_secs(1), Duration::from_secs(3600)))
+        let after = values.max().or_else(|| self.rate_limit_reset(now));
+        after.map(|after| after.clamp(Duration::from_secs(1), Duration::from_secs(3600)))
+    }
+
+    /// Every answer of Okta's has it; only with a 429 is it a time to wait for.
+    fn rate_limit_reset(&self, now: SystemTime) -> Option<Duration> {
+        if self.status != StatusCode::TOO_MANY_REQUESTS {
+            return None;
+        }
+        let at = Duration::from_secs(self.header("x-rate-limit-reset")?.trim().parse().ok()?);
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        // A smaller number is no date of these times but seconds, or something of its own.
+        (at.as_secs() >= 100_000_000).then(|| at.saturating_sub(since))
     }
 
     /// The vendor's own time.

@@ -203,6 +203,15 @@ fn retry_after_is_read_in_every_form() {
     assert_eq!(seconds(&[("retry-after", "5"), ("retry-after", "9")]), Some(9), "F29");
     assert_eq!(seconds(&[("retry-after", "86400")]), Some(3600), "F30");
     assert_eq!(seconds(&[]), None, "F31");
+
+    let okta = |at: &str| seconds(&[("date", date), ("x-rate-limit-reset", at)]);
+    assert_eq!(okta("946684829"), Some(30), "half a minute after the date");
+    assert_eq!(okta("946684000"), Some(1), "it has passed");
+    assert_eq!((okta("30"), okta("soon")), (None, None));
+    let both = [("date", date), ("retry-after", "7"), ("x-rate-limit-reset", "946684829")];
+    assert_eq!(seconds(&both), Some(7), "the standard's field wins");
+    let down = answer(503, &[("x-rate-limit-reset", "946684829")], b"");
+    assert_eq!(oauth2::read_token(&down, SENT).unwrap_err().retry_after(), None);
 }
 
 #[test]
