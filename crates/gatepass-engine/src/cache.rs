@@ -346,7 +346,13 @@ impl Cache {
         let length = match failure.rest {
             // Others look at it until then; a refusal ends when the credential changes.
             Some(rest) if failure.refused.is_none() => rest,
-            _ => rest::length(&failure.error, state.failures_in_a_row, is_held, chance),
+            _ => {
+                let length = rest::length(&failure.error, state.failures_in_a_row, is_held, chance);
+                let held = held.as_ref().filter(|_| is_held);
+                held.map_or(length, |held| {
+                    rest::until_end(&failure.error, length, held.life.usable_for(now))
+                })
+            }
         };
         let until = now.boot.saturating_add(length);
         measure::rests(&self.identity, failure.error.kind(), length);

@@ -87,6 +87,14 @@ pub(crate) fn length(error: &Error, failures: u32, is_held: bool, chance: f64) -
     back_off.max(floor)
 }
 
+/// A rest of this `length` while a token is held that is usable for so long: it ends with the token,
+/// whose end makes people wait. What the vendor told is kept all the same.
+pub(crate) fn until_end(error: &Error, length: Duration, usable: Duration) -> Duration {
+    let told = error.retry_after().unwrap_or_default();
+    let told = if error.kind() == ErrorKind::Throttled { told.max(THROTTLED_FLOOR) } else { told };
+    length.min(usable.max(told).max(FLOOR))
+}
+
 /// Whether the vendor is to be asked again only with another credential.
 pub(crate) fn is_refusal(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Denied | ErrorKind::LoginRequired)
@@ -115,6 +123,18 @@ mod tests {
         let down = Error::unavailable("down");
         assert_eq!([1, 2, 3, 60].map(|n| seconds(&down, n, true, 0.0)), [1.0, 2.0, 4.0, 150.0]);
         assert_eq!([1, 2, 3, 60].map(|n| seconds(&down, n, true, 1.0)), [2.0, 4.0, 8.0, 300.0]);
+    }
+
+    #[test]
+    fn a_rest_ends_with_the_token_that_is_held() {
+        let (long, at) = (Duration::from_secs(240), Duration::from_secs);
+        let end = |error: &Error, usable| until_end(error, long, usable);
+        assert_eq!(end(&Error::unavailable("down"), at(7)), at(7));
+        assert_eq!(end(&Error::protocol("odd"), at(500)), long);
+        assert_eq!(end(&Error::unavailable("down"), Duration::ZERO), FLOOR);
+        let told = Error::throttled("wait").with_retry_after(at(30));
+        assert_eq!((end(&told, at(7)), end(&told, at(60))), (at(30), at(60)));
+        assert_eq!(end(&Error::throttled("wait"), at(1)), THROTTLED_FLOOR);
     }
 
     #[test]

@@ -103,8 +103,14 @@ impl Account {
     /// A flight ended, at `now` and in this failure.
     pub(crate) fn fail(&mut self, does: Does, now: Moment) {
         self.failures += 1;
-        let is_held = self.usable(now, 0).is_some();
-        let (floor, ceiling) = bounds(does, self.failures, is_held);
+        let held = self.usable(now, 0);
+        let (mut floor, mut ceiling) = bounds(does, self.failures, held.is_some());
+        if let Some(held) = held {
+            // People wait once it ends, so no rest is longer, but for what the vendor told.
+            let usable = held.left(now).saturating_sub(held.leeway());
+            let end = usable.max(told(does)).max(Duration::from_millis(50));
+            (floor, ceiling) = (floor.min(end), ceiling.min(end.mul_f64(1.1)));
+        }
         let callers = self.flight;
         self.failure = Some(Failure { does, at: now.boot, floor, ceiling, callers });
     }
@@ -116,6 +122,17 @@ impl Account {
     /// Whether the last failure is the answer for certain.
     pub(crate) fn rests(&self, now: Moment) -> bool {
         self.failure.as_ref().is_some_and(|failure| now.boot < failure.at + failure.floor)
+    }
+}
+
+/// How long the vendor says to wait.
+fn told(does: Does) -> Duration {
+    match does {
+        Does::Throttles(Some(after)) | Does::IsAway(after) => {
+            Duration::from_secs(after.clamp(1, 3600))
+        }
+        Does::Throttles(None) => Duration::from_secs(5),
+        _ => Duration::ZERO,
     }
 }
 

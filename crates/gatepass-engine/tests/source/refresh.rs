@@ -91,6 +91,28 @@ async fn a_failing_refresh_is_invisible_until_the_token_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_vendor_is_asked_again_when_the_token_ends_however_long_the_rest_was_to_be() {
+    let clock = TestClock::new();
+    // Not there, which rests for five minutes; there again before the token ends.
+    let http = FakeHttp::new(|n| match n {
+        0 => Answer::token("token-0", 100),
+        1 => Answer::json(404, ""),
+        _ => Answer::token("token-1", 3600),
+    });
+    let source = source(&http, &clock);
+    source.warm().await.unwrap();
+    clock.advance(seconds(86));
+    assert_eq!(text(source.token().await).unwrap(), "token-0");
+    settle().await;
+    assert_eq!(http.count(), 2);
+    clock.advance(seconds(3));
+    assert_eq!(text(source.token().await).unwrap(), "token-0");
+    assert_eq!(http.count(), 2, "nobody waits yet");
+    clock.advance(seconds(2));
+    assert_eq!(text(source.token().await).unwrap(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_is_invisible_to_who_waited_if_the_token_is_usable_again_by_then() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([Answer::token("token-0", 3600), Answer::json(500, "")]).held();
