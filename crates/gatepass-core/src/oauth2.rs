@@ -131,6 +131,9 @@ fn by_code(code: &str) -> Option<Error> {
 
 fn by_status(status: u16, coded: bool, html: bool) -> Error {
     match status {
+        101 => Error::protocol("the server changes to another protocol, which nobody asked for")
+            .with_retry(Retry::Never)
+            .with_hint("check base_url: it may not lead to the vendor"),
         // A refusal in an answer that says 200 is still a refusal.
         200 | 201 => Error::denied("the vendor refused"),
         202 | 203 => Error::protocol("answered, but not as the vendor itself would (a proxy?)"),
