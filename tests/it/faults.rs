@@ -1,6 +1,11 @@
 //! What a vendor may answer wrongly, and what becomes of it.
 
+mod each_byte;
+mod every;
+mod machine;
+mod proofs;
 mod redirects;
+mod rows;
 pub(crate) mod table;
 mod tries;
 

@@ -1,8 +1,9 @@
-//! Server: a vendor of raw bytes, one scripted answer for each request.
+//! Server: a vendor of raw bytes, plain or behind TLS: an answer for each request, or a script of
+//! steps for each connection.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,11 +11,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use rustls::ServerConfig;
 use serde_json::Value;
+
+use crate::script::{Step, Wire};
 
 /// A server on a free port of 127.0.0.1, until dropped.
 pub struct Server {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Shared>,
     arrived: Mutex<Receiver<()>>,
     thread: Option<JoinHandle<()>>,
@@ -56,28 +61,57 @@ impl Server {
 
     /// Gives the answer that `script` finds for the request of number n, from 0.
     pub fn new(script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(Play::Answers(Box::new(script)), None)
+    }
+
+    /// Goes through these steps on each connection, and closes it.
+    pub fn following(steps: impl Into<Vec<Step>>) -> Self {
+        let steps = steps.into();
+        Self::with_steps(move |_| steps.clone())
+    }
+
+    /// Goes through the steps that `script` finds for the connection of number n, from 0.
+    pub fn with_steps(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::start(Play::Steps(Box::new(script)), None)
+    }
+
+    /// The same as [`following`](Self::following), behind TLS.
+    pub fn behind_tls(config: ServerConfig, steps: impl Into<Vec<Step>>) -> Self {
+        let steps = steps.into();
+        Self::start(Play::Steps(Box::new(move |_| steps.clone())), Some(Arc::new(config)))
+    }
+
+    /// The same server under an `https` address: one that claims to speak TLS.
+    pub fn as_https(mut self) -> Self {
+        self.scheme = "https";
+        self
+    }
+
+    fn start(play: Play, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (arrival, arrived) = mpsc::channel();
-        let shared =
-            Arc::new(Shared { script: Box::new(script), memory: Mutex::default(), arrival });
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let shared = Arc::new(Shared { play, tls, memory: Mutex::default(), arrival });
         let (serving, connections) = (Arc::clone(&shared), listener);
         let thread = thread::spawn(move || {
             for stream in connections.incoming() {
                 let Ok(stream) = stream else { return };
-                if !serving.welcome(&stream) {
-                    return;
-                }
+                let Some(number) = serving.welcome(&stream) else { return };
                 let serving = Arc::clone(&serving);
-                thread::spawn(move || serving.serve(stream));
+                thread::spawn(move || {
+                    serving.serve(number, &stream);
+                    // No other handle may keep open what is closed here.
+                    serving.memory().streams.remove(&number);
+                });
             }
         });
-        Self { address, shared, arrived: Mutex::new(arrived), thread: Some(thread) }
+        Self { address, scheme, shared, arrived: Mutex::new(arrived), thread: Some(thread) }
     }
 
     /// Where it listens, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// How many connections it has had.
@@ -107,7 +141,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for stream in self.shared.end() {
+        for stream in self.shared.end().into_values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
         // Wakes the thread that waits for connections.
@@ -124,10 +158,17 @@ impl fmt::Debug for Server {
     }
 }
 
-type Script = dyn Fn(usize, &Received) -> Reply + Send + Sync;
+/// What is done with those who connect.
+enum Play {
+    /// An answer for each request.
+    Answers(Box<dyn Fn(usize, &Received) -> Reply + Send + Sync>),
+    /// Steps for each connection.
+    Steps(Box<dyn Fn(usize) -> Vec<Step> + Send + Sync>),
+}
 
 struct Shared {
-    script: Box<Script>,
+    play: Play,
+    tls: Option<Arc<ServerConfig>>,
     memory: Mutex<Memory>,
     arrival: Sender<()>,
 }
@@ -136,8 +177,8 @@ struct Shared {
 struct Memory {
     connections: usize,
     requests: Vec<Received>,
-    /// To be closed at the end, so that no thread waits for ever.
-    streams: Vec<TcpStream>,
+    /// By their numbers; to be closed at the end, so that no thread waits for ever.
+    streams: BTreeMap<usize, TcpStream>,
     ended: bool,
 }
 
@@ -146,41 +187,65 @@ impl Shared {
         self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Counts a connection; false when there are to be no more.
-    fn welcome(&self, stream: &TcpStream) -> bool {
+    /// Counts a connection and gives its number; nothing when there are to be no more.
+    fn welcome(&self, stream: &TcpStream) -> Option<usize> {
         let mut memory = self.memory();
         if memory.ended {
-            return false;
+            return None;
         }
+        let number = memory.connections;
         memory.connections += 1;
-        memory.streams.extend(stream.try_clone());
-        true
+        memory.streams.extend(stream.try_clone().ok().map(|stream| (number, stream)));
+        Some(number)
     }
 
     /// Welcomes nobody any more, and gives what is still open.
-    fn end(&self) -> Vec<TcpStream> {
+    fn end(&self) -> BTreeMap<usize, TcpStream> {
         let mut memory = self.memory();
         memory.ended = true;
         std::mem::take(&mut memory.streams)
     }
 
-    fn serve(&self, stream: TcpStream) {
-        let mut reader = BufReader::new(&stream);
-        let Some(received) = Received::read(&mut reader) else { return };
-        let n = {
-            let mut memory = self.memory();
-            memory.requests.push(received.clone());
-            memory.requests.len() - 1
-        };
-        let reply = (self.script)(n, &received);
+    fn serve(&self, number: usize, stream: &TcpStream) {
+        match &self.play {
+            Play::Answers(script) => self.answer(stream, script),
+            Play::Steps(script) => {
+                let Ok(stream) = stream.try_clone() else { return };
+                let mut wire = Wire::new(stream, self.tls.clone());
+                for step in script(number) {
+                    let goes_on = match step {
+                        Step::Request => self.receive(&mut BufReader::new(&mut wire)).is_some(),
+                        other => wire.play(other),
+                    };
+                    if !goes_on {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&self, stream: &TcpStream, script: &dyn Fn(usize, &Received) -> Reply) {
+        let mut reader = BufReader::new(stream);
+        let Some((n, received)) = self.receive(&mut reader) else { return };
+        let reply = script(n, &received);
         // Nobody may wait for it.
         let _ = self.arrival.send(());
         if let Some(bytes) = reply.bytes() {
-            let _ = (&stream).write_all(&bytes);
+            let mut writer: &TcpStream = stream;
+            let _ = writer.write_all(&bytes);
             let _ = stream.shutdown(Shutdown::Write);
         }
         // Reads on until the client leaves: closing earlier could take the answer back.
         let _ = std::io::copy(&mut reader, &mut std::io::sink());
+    }
+
+    /// Reads a request, counts it and gives its number.
+    fn receive(&self, reader: &mut BufReader<impl Read>) -> Option<(usize, Received)> {
+        let received = Received::read(reader)?;
+        let mut memory = self.memory();
+        memory.requests.push(received.clone());
+        Some((memory.requests.len() - 1, received))
     }
 }
 

@@ -33,9 +33,13 @@ mod usage;
 mod wait;
 mod wrap;
 
+use std::io;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Args;
 use crate::output::Output;
@@ -53,7 +57,7 @@ pub fn main() -> ExitCode {
     };
     let output = Output::new(&args.common, word);
     output.log(args.common.verbose);
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&failure::internal("cannot start", &error)),
     };
@@ -68,6 +72,14 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => output.fail(&failure.with_config(config.as_deref())),
     }
+}
+
+/// tokio panics where the system has no file handles left for its signals, so whether there are
+/// some is looked at first.
+fn runtime() -> io::Result<Runtime> {
+    #[cfg(unix)]
+    drop([UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?]);
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// The command line, and the word of its command.

@@ -1,0 +1,74 @@
+//! A connection that breaks after any byte: F97 and F98, as loops.
+
+use gatepass::{ErrorKind, Gate, Retry};
+use gatepass_tests::{Home, Server, Step, runtime, vendor};
+
+use super::rows::{CANARIES, GOOD, with_fields};
+
+/// A server whose connection of number n takes these steps, asked once for each n: what each
+/// asking brought, in the library.
+fn outcomes(
+    most: usize,
+    steps: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static,
+) -> Vec<Result<(), (ErrorKind, Retry)>> {
+    let server = Server::with_steps(steps);
+    let home = Home::new();
+    let path = home.write("config.toml", &vendor("cisco").profile(&server.url(), ""));
+    let gate = Gate::from_config(path).unwrap();
+    let runtime = runtime();
+    let outcomes = (0..most).map(|n| {
+        // A source of its own: nothing rests after the failure before.
+        let source = gate.open(&gate.profile("cisco", &[]).unwrap()).unwrap();
+        let outcome = runtime.block_on(source.token());
+        assert_eq!(server.connections(), n + 1, "asked once each");
+        outcome.map(drop).map_err(|error| (error.kind(), error.retry()))
+    });
+    outcomes.collect()
+}
+
+const TEMPORARY: Result<(), (ErrorKind, Retry)> = Err((ErrorKind::Unavailable, Retry::Later));
+
+#[test]
+fn an_answer_that_ends_after_any_byte_is_an_outage_and_whole_it_is_a_token() {
+    let answer = with_fields("200 OK", "", GOOD).into_bytes();
+    let length = answer.len();
+    let cut = move |n: usize| vec![Step::Request, Step::send(&answer[..n]), Step::Finish];
+    let outcomes = outcomes(length + 1, cut);
+    for (n, outcome) in outcomes[..length].iter().enumerate() {
+        assert_eq!(*outcome, TEMPORARY, "after {n} bytes");
+    }
+    assert_eq!(outcomes[length], Ok(()));
+}
+
+#[test]
+fn an_answer_that_is_reset_after_any_byte_is_an_outage() {
+    let answer = with_fields("200 OK", "", GOOD).into_bytes();
+    let length = answer.len();
+    let cut = move |n: usize| vec![Step::Request, Step::send(&answer[..n]), Step::Reset];
+    for (n, outcome) in outcomes(length, cut).into_iter().enumerate() {
+        assert_eq!(outcome, TEMPORARY, "after {n} bytes");
+    }
+}
+
+#[test]
+fn a_request_that_is_reset_after_any_byte_is_an_outage() {
+    for (n, outcome) in outcomes(400, |n| vec![Step::Read(n), Step::Reset]).into_iter().enumerate()
+    {
+        assert_eq!(outcome, TEMPORARY, "after {n} bytes");
+    }
+}
+
+#[test]
+fn the_command_takes_a_break_after_any_byte_as_the_library_does() {
+    let answer = with_fields("200 OK", "", GOOD).into_bytes();
+    for n in (0..answer.len()).step_by(17) {
+        let part = answer[..n].to_vec();
+        let server = Server::following([Step::Request, Step::Send(part), Step::Reset]);
+        let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+        let run = home.gatepass(["token", "cisco", "--wait", "0s", "--format", "json"]).run();
+        let error = run.error(6);
+        assert_eq!(error["code"], "unavailable", "after {n} bytes: {error}");
+        assert_eq!(server.requests().len(), 1);
+        assert!(!run.all().contains(&CANARIES[0].text()[..12]), "{run:#?}");
+    }
+}

@@ -1,0 +1,63 @@
+//! Faults of the way to the vendor and of this machine, which no answer can make.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use gatepass_tests::{Home, Reply, Server, gatepass_binary, vendor};
+
+/// Connections that fill a listener's queue, so that it answers nobody else.
+fn fill(address: &SocketAddr) -> Vec<TcpStream> {
+    let next = || TcpStream::connect_timeout(address, Duration::from_millis(300)).ok();
+    std::iter::from_fn(next).take(8192).collect()
+}
+
+#[test]
+fn a_server_that_takes_no_connection_is_given_up_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let waiting = fill(&address);
+    assert!(waiting.len() < 8192, "the queue has no end");
+    let base_url = format!("http://{address}");
+    let home = Home::with_config(&vendor("cisco").profile(&base_url, "timeout = \"700ms\""));
+    gatepass_binary();
+    let begun = Instant::now();
+    let run = home.gatepass(["token", "cisco", "--wait", "0s", "--format", "json"]).run();
+    let error = run.error(6);
+    assert_eq!(error["code"], "unavailable", "{error}");
+    assert!(error["message"].as_str().unwrap().contains(&base_url), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn without_file_handles_there_is_an_error_and_no_panic() {
+    let vendor = vendor("cisco");
+    let answer = Reply::json(200, vendor.token_answer("token-1"));
+    let server = Server::answering([answer]);
+    let home = Home::with_config(&vendor.profile(&server.url(), ""));
+    let binary = gatepass_binary().to_str().unwrap();
+    // With fewer the system does not load it.
+    for handles in 5..24 {
+        home.forget_all();
+        let script = format!("ulimit -n {handles}; exec {binary} token cisco --wait 0s");
+        let run = home.program("/bin/sh".as_ref(), ["-c", &script]).run();
+        let is_usual = matches!(run.code, Some(0 | 1 | 2 | 6));
+        assert!(is_usual && !run.stderr.contains("panicked"), "{handles}: {run:#?}");
+        assert_eq!(run.code == Some(0), run.stdout == "token-1\n", "{handles}: {run:#?}");
+    }
+}
+
+#[test]
+fn a_scope_that_is_narrower_than_asked_is_a_warning_or_refused() {
+    let vendor = vendor("configapi");
+    let answer = vendor.token_answer("token-1").replace("acme.brightpattern.com", "elsewhere");
+    let server = Server::answering([Reply::json(200, answer)]);
+    let home = Home::with_config(&vendor.profile(&server.url(), ""));
+    let run = home.gatepass(["token", "configapi"]).run();
+    assert_eq!(run.ok(), "token-1\n");
+    assert!(run.stderr.contains("another scope"), "{run:#?}");
+
+    let home = Home::with_config(&vendor.profile(&server.url(), "require_scope = true"));
+    let run = home.gatepass(["token", "configapi"]).run();
+    assert!(run.failed(2).contains("less than the scope asked for"), "{run:#?}");
+    assert_eq!(server.requests().len(), 2);
+}

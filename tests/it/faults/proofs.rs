@@ -1,0 +1,109 @@
+//! Which test proves what becomes of each fault from F1 to F120: none is forgotten, and none is
+//! said to be proved by a test that is not there.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::rows;
+use super::table::{FAULTS, ODD_TOKENS};
+
+/// What proves a fault, beside the rows of its number.
+#[derive(Clone, Copy, Debug)]
+enum Proof {
+    /// A fault of every vendor.
+    Fault(&'static str),
+    /// An odd answer with a good token.
+    Odd(&'static str),
+    /// A test, and the file that it is in.
+    Test(&'static str, &'static str),
+    /// Nothing does, and why not.
+    NotYet(&'static str),
+}
+
+use Proof::{Fault, NotYet, Odd, Test};
+
+const HTTP: &str = "crates/gatepass-http/tests/it/faults.rs";
+const TLS: &str = "crates/gatepass-http/tests/it/tls.rs";
+const ANSWERS: &str = "crates/gatepass-core/tests/answers.rs";
+const EXPIRY: &str = "crates/gatepass-engine/tests/source/expiry.rs";
+const DAMAGE: &str = "crates/gatepass-engine/tests/store/damage.rs";
+
+/// The proofs that are no rows.
+#[rustfmt::skip]
+const PROOFS: &[(&str, Proof)] = &[
+    ("F8", Fault("statusCode 401 in a 200")),
+    ("F14", Fault("400 invalid_client")),
+    ("F18", Fault("Huawei's documented refusal")),
+    ("F29", Test(ANSWERS, "retry_after_is_read_in_every_form")),
+    ("F34", Test("tests/it/faults/tries.rs", "an_outage_that_lasts_is_asked_four_times")),
+    ("F41", Test("crates/gatepass-engine/tests/source/refresh.rs", "short_lives_work_without_waits_and_with_at_most_two_requests_each")),
+    ("F47", Test(ANSWERS, "a_jwts_exp_only_shortens")),
+    ("F63", Test("tests/it/faults/machine.rs", "a_scope_that_is_narrower_than_asked_is_a_warning_or_refused")),
+    ("F65", Test("crates/gatepass-engine/tests/source/refresh.rs", "a_vendor_found_to_give_the_same_token_is_not_asked_again_before_its_end")),
+    ("F67", Odd("a comma too many")),
+    ("F77", Test(HTTP, "f77_an_endless_body_is_cut")),
+    ("F85", Test("tests/it/faults/redirects.rs", "no_redirect_reaches_a_second_server")),
+    ("F88", Test("tests/it/faults/redirects.rs", "a_refresh_header_is_ignored")),
+    ("F89", Test(HTTP, "f89_f90_a_name_that_is_not_found_or_never_resolved")),
+    ("F90", Test(HTTP, "f89_f90_a_name_that_is_not_found_or_never_resolved")),
+    ("F91", NotYet("addresses that a name leads to are not looked at: there is no deny_private")),
+    ("F92", Test(HTTP, "f92_nobody_listens")),
+    ("F93", Test("tests/it/faults/machine.rs", "a_server_that_takes_no_connection_is_given_up_in_time")),
+    ("F97", Test("tests/it/faults/each_byte.rs", "an_answer_that_is_reset_after_any_byte_is_an_outage")),
+    ("F98", Test("tests/it/faults/each_byte.rs", "a_request_that_is_reset_after_any_byte_is_an_outage")),
+    ("F99", Test(HTTP, "f94_no_answer")),
+    ("F100", Test(HTTP, "f100_a_connection_closed_meanwhile_is_replaced_at_once")),
+    ("F101", Test(TLS, "http_2_is_not_offered")),
+    ("F103", Test(HTTP, "f103_an_answer_before_the_request_is_read")),
+    ("F104", Test(HTTP, "f104_a_second_answer_is_never_used")),
+    ("F105", Test(TLS, "f105_a_certificate_that_is_wrong_says_how")),
+    ("F110", NotYet("there are no pins")),
+    ("F111", Test(EXPIRY, "a_wall_clock_that_is_set_is_seen_by_the_next_hit")),
+    ("F112", Test(EXPIRY, "no_clock_that_is_set_hides_a_suspend_from_a_hit")),
+    ("F113", Test("crates/gatepass-core/src/token/compact.rs", "times_are_kept_to_the_nanosecond")),
+    ("F114", Test("crates/gatepass-engine/tests/store/processes.rs", "a_full_disk_is_an_error_of_ours_and_leaves_the_old_token")),
+    ("F114", Test("crates/gatepass-engine/tests/source/stored.rs", "a_store_that_fails_costs_an_exchange_and_no_token")),
+    ("F115", Test(DAMAGE, "cut_anywhere_or_longer_it_is_missing")),
+    ("F115", Test(DAMAGE, "a_link_a_pipe_or_a_folder_in_its_place_is_let_be")),
+    ("F116", Test("tests/it/faults/machine.rs", "without_file_handles_there_is_an_error_and_no_panic")),
+    ("F117", NotYet("entropy is there from the first system call on where gatepass runs")),
+    ("F118", Test("crates/gatepass-engine/tests/source/flights.rs", "a_dropped_leader_costs_nobody")),
+    ("F119", NotYet("there is no Redis store")),
+    ("F120", Test("tests/it/login/faults.rs", "every_fault_of_the_way_back_has_an_exit_code_and_a_sentence")),
+    ("F120", Test("tests/it/login/attacks.rs", "an_answer_counts_once_and_for_its_own_login_only")),
+    ("F120", Test("tests/it/login/endings.rs", "a_port_that_is_taken_is_said_with_the_way_around_it")),
+    ("F120", Test("tests/it/login/opener.rs", "without_a_browser_the_printed_address_is_enough")),
+];
+
+#[test]
+fn every_fault_has_a_row_or_a_test_or_a_reason_why_not() {
+    let wanted: BTreeSet<String> =
+        (1..=120).map(|n| format!("F{n}")).chain(["F16a".into()]).collect();
+    let rows = rows::all().into_iter().map(|row| row.id);
+    let proved: BTreeSet<String> =
+        rows.chain(PROOFS.iter().map(|(id, _)| *id)).map(str::to_owned).collect();
+    let differ: Vec<&String> = wanted.symmetric_difference(&proved).collect();
+    assert!(differ.is_empty(), "without proof, or of no such number: {differ:?}");
+}
+
+#[test]
+fn every_proof_is_there() {
+    for (id, proof) in PROOFS {
+        let is_there = match proof {
+            Fault(name) => FAULTS.iter().any(|fault| fault.name == *name),
+            Odd(name) => ODD_TOKENS.iter().any(|odd| odd.name == *name),
+            Test(file, name) => {
+                let text = fs::read_to_string(gatepass_tests::workspace().join(file));
+                text.is_ok_and(|text| text.contains(&format!("fn {name}(")))
+            }
+            NotYet(why) => !why.is_empty() && !rows::all().iter().any(|row| row.id == *id),
+        };
+        assert!(is_there, "{id}: {proof:?}");
+    }
+}
+
+#[test]
+fn no_two_rows_are_told_alike() {
+    let told: BTreeSet<&str> = rows::all().into_iter().map(|row| row.what).collect();
+    assert_eq!(told.len(), rows::all().len());
+}

@@ -1,0 +1,54 @@
+//! Timing and connection: F94 to F104, and TLS: F105 to F109.
+
+use std::time::Duration;
+
+use super::*;
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Row] = &[
+    Row::new("F94", "a connection that is never answered", DOWN, || vec![Step::Request, Step::Stall]).with(SHORT),
+    Row::new("F94", "a connection that nobody reads from", DOWN, || vec![Step::Stall]).with(SHORT).unread(),
+    Row::new("F95", "a head that comes byte by byte", DOWN, || vec![Step::Request, Step::send("HTTP/1.1 200 OK\r\nx-slow: "), drip()]).with(SHORT),
+    Row::new("F96", "a body that comes byte by byte", DOWN, || vec![Step::Request, Step::send("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"), drip()]).with(SHORT),
+    Row::new("F97", "a reset instead of an answer", DOWN, || vec![Step::Request, Step::Reset]),
+    Row::new("F97", "a reset within the head", DOWN, || vec![Step::Request, Step::send("HTTP/1.1 200 OK\r\ncontent-"), Step::Reset]),
+    Row::new("F97", "an end within the body", DOWN, || bytes(with_fields("200 OK", "", GOOD).trim_end_matches('}'))),
+    Row::new("F98", "a reset within the request", DOWN, || vec![Step::Read(20), Step::Reset]).unread(),
+    Row::new("F98", "a reset before the request", DOWN, || vec![Step::Reset]).unread(),
+    Row::new("F102", "HTTP/0.9", ODD, || text(GOOD)),
+    Row::new("F102", "HTTP/1.0", Token, || text(&behind("HTTP/1.0 200 OK\r\n"))),
+    Row::new("F102", "HTTP/2, which nobody asked for", ODD, || bytes(b"\0\0\0\x04\0\0\0\0\0".to_vec())),
+    Row::new("F102", "the banner of ssh", ODD, || bytes("SSH-2.0-OpenSSH_9.9\r\n")),
+    Row::new("F102", "TLS on a plain port", ODD, || bytes(alert(22))),
+    Row::new("F102", "plain HTTP on a TLS port", ODD, || vec![Step::Read(1), Step::send("HTTP/1.1 400 Bad Request\r\n\r\n"), Step::Finish]).https(),
+    Row::new("F104", "two answers for one request", Token, || text(&with_fields("200 OK", "", GOOD).repeat(2))),
+
+    Row::new("F105", "a certificate that has ended", UNTRUSTED, || ok(GOOD)).tls(Certificate::Expired).unread(),
+    Row::new("F105", "a certificate that begins later", UNTRUSTED, || ok(GOOD)).tls(Certificate::NotYetValid).unread(),
+    Row::new("F105", "a certificate for another name", UNTRUSTED, || ok(GOOD)).tls(Certificate::WrongName).unread(),
+    Row::new("F105", "a certificate for no name", UNTRUSTED, || ok(GOOD)).tls(Certificate::Nameless).unread(),
+    Row::new("F105", "a certificate for another use", UNTRUSTED, || ok(GOOD)).tls(Certificate::WrongUsage).unread(),
+    Row::new("F105", "a certificate that signs itself", UNTRUSTED, || ok(GOOD)).tls(Certificate::SelfSigned).unread(),
+    Row::new("F105", "a certificate of an unknown CA", UNTRUSTED, || ok(GOOD)).tls(Certificate::UnknownCa).unread(),
+    Row::new("F106", "a server that wants less than TLS 1.2", UNTRUSTED, || vec![Step::Read(1), Step::send(alert(70)), Step::Finish]).https(),
+    Row::new("F106", "a server that shares no cipher", UNTRUSTED, || vec![Step::Read(1), Step::send(alert(40)), Step::Finish]).https(),
+    Row::new("F107", "a server that asks for a client certificate", CONFIG, || ok(GOOD)).tls(Certificate::AsksForOne).unread(),
+    Row::new("F108", "a handshake that stalls", DOWN, || vec![Step::Stall]).https().with(SHORT),
+    Row::new("F108", "a handshake that is cut", DOWN, || vec![Step::Read(1), Step::Finish]).https(),
+    Row::new("F108", "a handshake that is cut within a record", DOWN, || vec![Step::Read(1), Step::send([0x16, 3, 3, 0, 42, 2, 0]), Step::Finish]).https(),
+    Row::new("F108", "a handshake that ends in an alert", DOWN, || vec![Step::Read(1), Step::send(alert(80)), Step::Finish]).https(),
+    Row::new("F109", "an end of TLS without notice, and a length", Token, || ok(GOOD)).tls(Certificate::Good),
+    Row::new("F109", "an end of TLS without notice, and no length", DOWN, || text(&format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{GOOD}"))).tls(Certificate::Good),
+];
+
+/// Each try may take so long.
+const SHORT: &str = "timeout = \"700ms\"";
+
+fn drip() -> Step {
+    Step::Drip(b'x', Duration::from_millis(20))
+}
+
+/// A fatal alert of TLS.
+fn alert(of: u8) -> [u8; 7] {
+    [0x15, 3, 1, 0, 2, 2, of]
+}

@@ -1,0 +1,82 @@
+//! The token and what stands beside it: F37 to F65, and the form of the JSON: F66 to F75.
+
+use super::*;
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Row] = &[
+    Row::new("F37", "a life as text", Token, || life("\"3599\"")),
+    Row::new("F38", "a life with blanks", Warning, || life("\" 3599 \"")),
+    Row::new("F38", "a life with a unit", Warning, || life("\"3599s\"")),
+    Row::new("F38", "a life in hex", Warning, || life("\"0x10\"")),
+    Row::new("F38", "a life with a sign", Warning, || life("\"+5\"")),
+    Row::new("F38", "a life in other digits", Warning, || life("\"३५\"")),
+    Row::new("F39", "a life that has ended", ODD, || life("-1")),
+    Row::new("F40", "a life of no seconds", ODD, || life("0")),
+    Row::new("F41", "a life of two seconds", Token, || life("2")),
+    Row::new("F42", "a life with a fraction", Token, || life("3599.7")),
+    Row::new("F43", "a life of ages", Warning, || life("1e30")),
+    Row::new("F43", "a life of 2^63 seconds", Warning, || life("9223372036854775808")),
+    Row::new("F43", "a life of twenty digits", Warning, || life("99999999999999999999")),
+    Row::new("F44", "a life of null", Warning, || life("null")),
+    Row::new("F44", "no life", Warning, || instead(",\"expires_in\":3599", "")),
+    Row::new("F45", "a life of true", Warning, || life("true")),
+    Row::new("F45", "a life of []", Warning, || life("[]")),
+    Row::new("F45", "a life of {}", Warning, || life("{}")),
+    Row::new("F46", "a life that is a date", Warning, || life("1795181355")),
+    Row::new("F48", "a JWT that has ended", ODD, || instead("TOKEN", &jwt(r#"{"exp":1}"#))),
+    Row::new("F48", "a JWT that begins later", Token, || instead("TOKEN", &jwt(r#"{"nbf":99999999999}"#))),
+    Row::new("F49", "no token", ODD, || instead("\"access_token\":\"TOKEN\",", "")),
+    Row::new("F49", "a token of null", ODD, || instead("\"TOKEN\"", "null")),
+    Row::new("F50", "an empty token", UNSAFE_ONCE, || instead("TOKEN", "")),
+    Row::new("F50", "a token of blanks", UNSAFE_ONCE, || instead("TOKEN", "  ")),
+    Row::new("F51", "a number for a token", UNSAFE, || instead("\"TOKEN\"", "5551234")),
+    Row::new("F51", "an object for a token", UNSAFE, || instead("\"TOKEN\"", "{\"a\":\"TOKEN\"}")),
+    Row::new("F52", "a token with a line break", UNSAFE, || instead("TOKEN", r"TOKEN\r\nx-evil: 1")),
+    Row::new("F53", "a token with NUL", UNSAFE, || instead("TOKEN", r"TOKEN\u0000")),
+    Row::new("F53", "a token with a tab", UNSAFE, || instead("TOKEN", r"TOKEN\t1")),
+    Row::new("F53", "a token with a space", UNSAFE, || instead("TOKEN", "TOKEN 1")),
+    Row::new("F53", "a token with DEL", UNSAFE, || instead("TOKEN", r"TOKEN\u007f")),
+    Row::new("F54", "a token beyond ASCII", UNSAFE, || instead("TOKEN", "TOKENü")),
+    Row::new("F55", "a token with quotes", UNSAFE, || instead("TOKEN", r#"TOKEN\""#)),
+    Row::new("F55", "a token with a comma", UNSAFE, || instead("TOKEN", "TOKEN,1")),
+    Row::new("F55", "a token with a comma, where the profile allows it", Token, || instead("TOKEN", "TOKEN,1")).with("token_charset = \"vschar-no-space\""),
+    Row::new("F56", "a token of 17 KiB", UNSAFE, || instead("TOKEN", &"a".repeat(17 * 1024))),
+    Row::new("F56", "a token of 200 KiB", UNSAFE, || instead("TOKEN", &"a".repeat(200 * 1024))),
+    Row::new("F57", "a token that begins with Bearer", UNSAFE, || instead("TOKEN", "Bearer TOKEN")),
+    Row::new("F58", "the secret for a token", UNSAFE, || instead("TOKEN", "SECRET")),
+    Row::new("F58", "the client id for a token", UNSAFE, || instead("TOKEN", "app-1")),
+    Row::new("F59", "no token type", ODD, || instead("\"token_type\":\"Bearer\",", "")),
+    Row::new("F60", "a token type in capitals", Token, || instead("Bearer", "BEARER")),
+    Row::new("F61", "a token of type mac", WRONG, || instead("Bearer", "mac")),
+    Row::new("F61", "a token of type N_A", WRONG, || instead("Bearer", "N_A")),
+    Row::new("F61", "a token of type 5", WRONG, || instead("\"Bearer\"", "5")),
+    Row::new("F61", "a token of an empty type", WRONG, || instead("Bearer", "")),
+    Row::new("F62", "a refresh token beside it", Token, || instead("3599", "3599,\"refresh_token\":\"SECRET\",\"id_token\":\"SECRET\"")),
+    Row::new("F64", "ten thousand members more", Token, || instead("3599", &(0..10_000).fold(String::from("3599"), |all, n| format!("{all},\"a{n}\":1")))),
+
+    Row::new("F66", "a byte order mark", Token, || ok(&format!("\u{feff}{GOOD}"))),
+    Row::new("F67", "a comma too many", Token, || instead("3599}", "3599,}")),
+    Row::new("F68", "two different tokens", UNSAFE_ONCE, || instead("3599", "3599,\"access_token\":\"SECRET\"")),
+    Row::new("F69", "a hundred thousand brackets", WRONG, || ok(&"[".repeat(100_000))),
+    Row::new("F70", "NaN", ODD, || life("NaN")),
+    Row::new("F70", "a comment", ODD, || instead("3599", "3599 /* TOKEN */")),
+    Row::new("F70", "single quotes", ODD, || ok(&GOOD.replace('"', "'"))),
+    Row::new("F70", "two documents", ODD, || ok(&format!("{GOOD}{GOOD}"))),
+    Row::new("F70", "text behind it", ODD, || ok(&format!("{GOOD} TOKEN"))),
+    Row::new("F71", "bytes that are no UTF-8", ODD, || ok_bytes(&[fill(GOOD).as_bytes(), b"\xff"].concat())),
+    Row::new("F71", "half of a surrogate", ODD, || instead("TOKEN", r"TOKEN\ud800")),
+    Row::new("F71", "UTF-16", ODD, || ok_bytes(&fill(GOOD).encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())),
+    Row::new("F71", "an overlong form", ODD, || ok_bytes(&[fill(GOOD).as_bytes(), b"\xc0\xaf"].concat())),
+    Row::new("F72", "JSON that calls itself a web page", Warning, || text(&behind("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n"))),
+    Row::new("F72", "JSON of no type", Token, || text(&behind("HTTP/1.1 200 OK\r\n"))),
+    Row::new("F73", "a form", ODD, || ok("access_token=TOKEN&token_type=bearer")),
+    Row::new("F74", "members in other letters", ODD, || instead("access_token", "Access_Token")),
+    Row::new("F75", "escapes in a member's name", Token, || instead("access_token", r"\u0061ccess_token")),
+];
+
+/// A JWT of these claims.
+fn jwt(claims: &str) -> String {
+    use base64::Engine as _;
+    let code = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.c2ln", code(r#"{"alg":"none"}"#), code(claims))
+}
