@@ -158,12 +158,15 @@ impl fmt::Debug for Server {
     }
 }
 
+type Answers = dyn Fn(usize, &Received) -> Reply + Send + Sync;
+type Steps = dyn Fn(usize) -> Vec<Step> + Send + Sync;
+
 /// What is done with those who connect.
 enum Play {
     /// An answer for each request.
-    Answers(Box<dyn Fn(usize, &Received) -> Reply + Send + Sync>),
+    Answers(Box<Answers>),
     /// Steps for each connection.
-    Steps(Box<dyn Fn(usize) -> Vec<Step> + Send + Sync>),
+    Steps(Box<Steps>),
 }
 
 struct Shared {
@@ -225,7 +228,7 @@ impl Shared {
         }
     }
 
-    fn answer(&self, stream: &TcpStream, script: &dyn Fn(usize, &Received) -> Reply) {
+    fn answer(&self, stream: &TcpStream, script: &Answers) {
         let mut reader = BufReader::new(stream);
         let Some((n, received)) = self.receive(&mut reader) else { return };
         let reply = script(n, &received);

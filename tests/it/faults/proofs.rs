@@ -50,7 +50,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F92", Test(HTTP, "f92_nobody_listens")),
     ("F93", Test("tests/it/faults/machine.rs", "a_server_that_takes_no_connection_is_given_up_in_time")),
     ("F97", Test("tests/it/faults/each_byte.rs", "an_answer_that_is_reset_after_any_byte_is_an_outage")),
-    ("F98", Test("tests/it/faults/each_byte.rs", "a_request_that_is_reset_after_any_byte_is_an_outage")),
+    ("F98", Test("tests/it/faults/each_byte.rs", "a_request_that_is_reset_after_any_of_its_first_bytes_is_an_outage")),
     ("F99", Test(HTTP, "f94_no_answer")),
     ("F100", Test(HTTP, "f100_a_connection_closed_meanwhile_is_replaced_at_once")),
     ("F101", Test(TLS, "http_2_is_not_offered")),
