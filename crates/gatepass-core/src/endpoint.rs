@@ -1,10 +1,11 @@
 //! Endpoint: an https address, or a loopback one, checked once.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
+use http::uri::Authority;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{Error, Result};
@@ -66,8 +67,7 @@ impl Endpoint {
                 .map_err(|e: Error| e.with_hint("credentials have their own keys in the profile"));
         }
         let host = authority.host();
-        let port = authority.as_str().strip_prefix(host).unwrap_or_default();
-        if host.is_empty() || (!port.is_empty() && authority.port_u16().is_none_or(|p| p == 0)) {
+        if !is_host_and_port(authority) || authority.port_u16() == Some(0) {
             return wrong("the address has no valid host and port");
         }
         match scheme {
@@ -178,6 +178,16 @@ impl Endpoint {
     }
 }
 
+/// Whether it is a name or an address, and a port or none: `http` lets `[…]` hold anything, and
+/// anything come after it.
+pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
+    let (text, host) = (authority.as_str(), authority.host());
+    let port = text.strip_prefix(host).unwrap_or(text);
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_host = bare.map_or(!host.is_empty(), |bare| bare.parse::<Ipv6Addr>().is_ok());
+    is_host && (port.is_empty() || (port.starts_with(':') && authority.port_u16().is_some()))
+}
+
 /// Scheme, host and port (the scheme's own where none is said), lower case.
 pub(crate) fn origin_of(uri: &Uri) -> Option<(String, String, u16)> {
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -280,6 +290,9 @@ mod tests {
             "https://h/ü",
             "https://h /",
             "https:///x",
+            "http://[::httqs0]1:1/a",
+            "http://[::1]x:1/",
+            "https://[::1x]/",
         ] {
             let error = Endpoint::parse_plain_http(bad).expect_err(bad);
             assert!(!error.to_string().contains("u:p"), "{error}");

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use http::Uri;
 
+use crate::endpoint::is_host_and_port;
 use crate::{Error, Result};
 
 /// A registered redirect URI: an absolute address without userinfo and fragment (RFC 6749 section
@@ -47,13 +48,14 @@ impl RedirectUri {
         if authority.as_str().contains('@') {
             return wrong("the redirect URI must not hold a user name or password");
         }
-        let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-        if authority.host().is_empty() || (!port.is_empty() && authority.port_u16().is_none()) {
+        if !is_host_and_port(authority) {
             return wrong("the redirect URI has no valid host and port");
         }
         let read = Self { text: text.to_owned(), uri: uri.clone() };
         match scheme {
-            "https" if port == ":0" => wrong("only a loopback redirect URI may have port 0"),
+            "https" if authority.port_u16() == Some(0) => {
+                wrong("only a loopback redirect URI may have port 0")
+            }
             "http" if !read.is_loopback() => {
                 wrong("the redirect URI is plain http and not on this machine")
             }
@@ -148,6 +150,8 @@ mod tests {
             "javascript:alert(1)",
             "file:///etc/passwd",
             "http://local host/",
+            "http://[::1]x:80/",
+            "http://[::1x]/",
         ] {
             let error = RedirectUri::parse(bad).expect_err(bad);
             assert!(error.hint().is_some_and(|hint| hint.contains("registered")), "{bad}");
