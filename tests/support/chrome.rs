@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
+use ureq::http::Response;
 
 use crate::process::lines;
 
@@ -308,7 +309,7 @@ impl Drop for Chrome {
 }
 
 /// The answer's value, or the driver's first line about what went wrong.
-fn outcome(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Value, String> {
+fn outcome(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, String> {
     let mut answer = answer.map_err(|error| format!("no answer of chromedriver: {error}"))?;
     let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
     let mut body: Value = serde_json::from_slice(&body).unwrap();
