@@ -23,6 +23,7 @@ impl Document {
     }
 
     /// Whether a value like this stands in it.
+    #[cfg(feature = "keyring")]
     pub(super) fn mentions(&self, text: &str) -> bool {
         self.0.contains(quoted(text).as_str())
     }
