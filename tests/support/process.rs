@@ -165,7 +165,7 @@ impl Running<'_> {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// What stands in its memory, as its texts: see [`memory::texts`](crate::memory::texts). It
+    /// What stands in its memory, as its texts: see `memory.rs`. It
     /// stands still meanwhile, since reading takes longer than what it does.
     #[track_caller]
     pub fn memory(&self) -> String {
