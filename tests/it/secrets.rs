@@ -129,8 +129,10 @@ fn a_leak_would_be_found_in_every_channel() {
     assert!(is_found(&shell("printf %.12s \"$SECRET\" >&2").run().stderr));
     assert!(is_found(&shell("printf %s \"id:$SECRET\" | base64 >&2").run().stderr));
     assert!(!is_found(&shell("printf %.11s \"$SECRET\" >&2").run().stderr));
-    let path = home.write(secret.text(), "");
+    let path = home.write(secret.text(), "begun\n");
     let waiting = home.program("tail".as_ref(), ["-f", path.to_str().unwrap()]).spawn();
+    // Before its first word a program may have no arguments yet.
+    assert_eq!(waiting.line(), "begun\n");
     assert!(is_found(&arguments(waiting.id())));
 }
 
