@@ -155,8 +155,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Checks a token before it is used: its characters, that it is not the credential itself,
-    /// its scope; and gives it the profile's `lifetime` where the vendor said none.
+    /// Checks a token before it is used: see [`Intake::admit`].
     pub fn admit(
         &self,
         token: Token,
