@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
-use crate::{readme, say, test, tidy, workspace};
+use crate::{readme, say, test, tidy, tools, workspace};
 
 const HELP: &str = "\
 cargo xtask ci [--list] [--only STEP] [--from STEP]
@@ -12,9 +12,6 @@ cargo xtask ci [--list] [--only STEP] [--from STEP]
   --list       shows every step and its command
   --only STEP  runs one step, and its parts: `clippy` runs `clippy:cisco` too
   --from STEP  goes on from a step";
-
-/// The version of cargo-deny that is installed where there is none.
-const CARGO_DENY: &str = "0.20.2";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
     let args = Args::read(words, &["--list"], &["--only", "--from"], HELP)?.no_names(HELP)?;
@@ -62,7 +59,7 @@ fn steps(providers: &[String]) -> Vec<Step> {
             .env("RUSTDOCFLAGS", "-D warnings"),
     );
     steps.push(Step::task("rust-version", "cargo xtask ci --only rust-version", rust_version));
-    steps.push(Step::task("deny", DENY_CHECK, deny));
+    steps.push(Step::task("deny", "cargo xtask ci --only deny", deny));
     steps.push(Step::task("tidy", "cargo xtask tidy", tidy::run));
     steps.push(Step::task("readme", "cargo xtask readme --check", readme::check));
     steps
@@ -86,10 +83,7 @@ fn rust_version() -> Result<()> {
 }
 
 fn deny() -> Result<()> {
-    if !Run::new("cargo deny --version").succeeds() {
-        Run::new(&format!("cargo install --locked cargo-deny@{CARGO_DENY}")).run()?;
-    }
-    Run::new(DENY_CHECK).run()
+    tools::DENY.run(DENY_CHECK)?.run()
 }
 
 /// The first three numbers of a version: `1.95` and `1.95.0-nightly` are alike.
@@ -103,7 +97,7 @@ fn version(text: &str) -> Option<[u32; 3]> {
 }
 
 const DENY: &str = "-- -D warnings";
-const DENY_CHECK: &str = "cargo deny --offline check bans licenses sources";
+const DENY_CHECK: &str = "--offline check bans licenses sources";
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::fs;
 use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{say, tools, workspace};
 
 mod seeds;
 mod session;
@@ -20,9 +20,6 @@ cargo xtask fuzz [--seconds N] [--list] [TARGET…]
 
 Needs a nightly toolchain; cargo-fuzz is installed where it is missing. What is found is shortened,
 and shown with the command that repeats it.";
-
-/// The version of cargo-fuzz that is installed where there is none.
-const CARGO_FUZZ: &str = "0.13.2";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
     let args = Args::read(words, &["--list"], &["--seconds"], HELP)?;
@@ -40,14 +37,14 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
         .parse()
         .map_err(|_| Failure::usage(format!("`{seconds}` is no number of seconds\n\n{HELP}")))?;
     let chosen = chosen(targets, args.names())?;
-    tools()?;
+    let program = program()?;
     for target in &chosen {
         seeds::write(target)?;
     }
-    Run::new("rustup run nightly cargo fuzz build --fuzz-dir fuzz").run()?;
+    Run::new(&format!("{program} build --fuzz-dir fuzz")).run()?;
     let mut finds = Vec::new();
     for target in &chosen {
-        let session = Session::run(target, seconds)?;
+        let session = Session::run(&program, target, seconds)?;
         say::line(&session);
         finds.extend(session.find);
     }
@@ -76,16 +73,16 @@ fn chosen(targets: Vec<String>, names: &[String]) -> Result<Vec<String>> {
     Ok(if names.is_empty() { targets } else { names.to_vec() })
 }
 
-fn tools() -> Result<()> {
+/// What calls cargo-fuzz, as words without blanks.
+fn program() -> Result<String> {
     if !Run::new("rustup run nightly rustc --version").succeeds() {
         return Err(Failure::failed(
             "fuzzing needs a nightly toolchain: rustup toolchain install nightly --profile minimal",
         ));
     }
-    if !Run::new("cargo fuzz --version").succeeds() {
-        Run::new(&format!("cargo install --locked cargo-fuzz@{CARGO_FUZZ}")).run()?;
-    }
-    Ok(())
+    let path = tools::FUZZ.path()?;
+    let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
+    Ok(format!("rustup run nightly {}", path.display()))
 }
 
 /// Makes a folder below the root.

@@ -15,6 +15,7 @@ mod say;
 mod steps;
 mod test;
 mod tidy;
+mod tools;
 mod workspace;
 
 use crate::failure::{Failure, Result};

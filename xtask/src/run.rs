@@ -20,6 +20,12 @@ impl Run {
         Self { words: line.split_whitespace().map(str::to_owned).collect(), env: Vec::new() }
     }
 
+    /// A program whose path may hold blanks, and arguments that hold none.
+    pub(crate) fn program(program: &str, args: &str) -> Self {
+        let words = std::iter::once(program).chain(args.split_whitespace());
+        Self { words: words.map(str::to_owned).collect(), env: Vec::new() }
+    }
+
     pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.env.push((name, value));
         self
@@ -33,11 +39,17 @@ impl Run {
 
     /// Runs it, asks that it succeeds, and returns what it wrote to its standard output.
     pub(crate) fn output(&self) -> Result<String> {
-        let output = self
-            .command()
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|error| self.not_started(&error))?;
+        self.text(Stdio::inherit())
+    }
+
+    /// As `output`, but shows nothing of what it says beside.
+    pub(crate) fn quiet_output(&self) -> Result<String> {
+        self.text(Stdio::null())
+    }
+
+    fn text(&self, stderr: Stdio) -> Result<String> {
+        let output =
+            self.command().stderr(stderr).output().map_err(|error| self.not_started(&error))?;
         if !output.status.success() {
             return Err(self.ended(&output.status.to_string()));
         }

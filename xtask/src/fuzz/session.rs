@@ -12,6 +12,7 @@ use crate::{say, workspace};
 /// What came of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
+    program: String,
     target: String,
     /// Features and edges reached by what there was at the beginning, and at the end.
     covered: Option<(u64, u64)>,
@@ -22,6 +23,7 @@ pub(crate) struct Session {
 /// An input that a target does not stand.
 #[derive(Debug)]
 pub(crate) struct Find {
+    program: String,
     target: String,
     pub(crate) path: String,
 }
@@ -29,19 +31,19 @@ pub(crate) struct Find {
 impl Find {
     /// What repeats it.
     pub(crate) fn command(&self) -> String {
-        format!("rustup run nightly cargo fuzz run --fuzz-dir fuzz {} {}", self.target, self.path)
+        format!("{} run --fuzz-dir fuzz {} {}", self.program, self.target, self.path)
     }
 }
 
 impl Session {
     /// Runs a target for so many seconds, or until it finds something, which is shortened then.
-    pub(crate) fn run(target: &str, seconds: u32) -> Result<Self> {
+    pub(crate) fn run(program: &str, target: &str, seconds: u32) -> Result<Self> {
         let [corpus, regressions] =
             ["corpus", "regressions"].map(|name| format!("fuzz/{name}/{target}"));
         folder(&corpus)?;
         let known = workspace::path(&regressions).is_dir().then_some(regressions.as_str());
         let line = format!(
-            "rustup run nightly cargo fuzz run --fuzz-dir fuzz {target} {corpus} {} -- \
+            "{program} run --fuzz-dir fuzz {target} {corpus} {} -- \
              -max_total_time={seconds} -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
              -print_final_stats=1",
             known.unwrap_or_default()
@@ -54,7 +56,8 @@ impl Session {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| Failure::failed(format!("`{line}` could not be run: {error}")))?;
-        let mut session = Self { target: target.to_owned(), ..Self::default() };
+        let mut session =
+            Self { program: program.to_owned(), target: target.to_owned(), ..Self::default() };
         let mut last = Vec::new();
         if let Some(stderr) = child.stderr.take() {
             for line in BufReader::new(stderr).split(b'\n').map_while(std::io::Result::ok) {
@@ -88,7 +91,8 @@ impl Session {
         if let Some(path) = after("Test unit written to ") {
             let root = format!("{}/", workspace::root().display());
             let path = path.strip_prefix(&root).unwrap_or(path).to_owned();
-            self.find = Some(Find { target: self.target.clone(), path });
+            self.find =
+                Some(Find { program: self.program.clone(), target: self.target.clone(), path });
         }
     }
 
@@ -96,8 +100,8 @@ impl Session {
     fn shorten(&mut self) {
         let Some(find) = &mut self.find else { return };
         let line = format!(
-            "rustup run nightly cargo fuzz tmin --fuzz-dir fuzz --runs 20000 {} {}",
-            find.target, find.path
+            "{} tmin --fuzz-dir fuzz --runs 20000 {} {}",
+            find.program, find.target, find.path
         );
         let folder = format!("fuzz/artifacts/{}", find.target);
         let before = files(&folder);
