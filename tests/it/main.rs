@@ -20,6 +20,8 @@ mod faults;
 mod hand_out;
 /// `gatepass login`, in a real browser and at a real terminal.
 mod login;
+/// The manual's commands, profiles and tables.
+mod manual;
 /// Proxies, private CAs and what else of a network the environment names.
 mod network;
 /// A stranger's provider, in a workspace of its own.

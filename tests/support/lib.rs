@@ -12,6 +12,8 @@ mod build;
 mod chrome;
 mod home;
 mod keyring;
+#[cfg(doctest)]
+mod manual;
 mod memory;
 mod process;
 mod python;

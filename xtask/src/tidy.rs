@@ -7,6 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::say;
 
 mod counts;
+mod links;
 mod manifests;
 mod providers;
 mod secrets;
@@ -201,6 +202,11 @@ const RULES: &[Rule] = &[
         name: "secret-shaped",
         asks: "nothing that looks like a key or a token stands outside the fixtures",
         check: secrets::secret_shaped,
+    },
+    Rule {
+        name: "links",
+        asks: "every relative link of a Markdown file leads to a file, and its #anchor to a heading",
+        check: links::links,
     },
     Rule {
         name: "host-path",

@@ -1,0 +1,110 @@
+//! The manual is true: what its pages tell people to type runs, and prints what they show.
+
+mod page;
+mod session;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use gatepass::{COMMON_FIELDS, Config, Registry};
+
+use self::page::Page;
+
+/// Every page of the repository, by its path from the root.
+fn pages() -> Vec<Page> {
+    let mut found = Vec::new();
+    for folder in ["", "docs", "crates", "fuzz", "tests", "xtask"] {
+        walk(&gatepass_tests::workspace().join(folder), !folder.is_empty(), &mut found);
+    }
+    found.sort();
+    let name = |path: &Path| {
+        let path = path.strip_prefix(gatepass_tests::workspace()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    found.iter().map(|path| Page::new(name(path), &fs::read_to_string(path).unwrap())).collect()
+}
+
+fn walk(folder: &Path, deep: bool, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && deep && !path.ends_with("target") {
+            walk(&path, deep, found);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_command_of_the_manual_runs_and_prints_what_is_shown() {
+    let pages: Vec<Page> = pages().into_iter().filter(Page::has_commands).collect();
+    assert!(pages.iter().any(|page| page.path == "docs/start/shell.md"));
+    let failures = thread::scope(|scope| {
+        let running: Vec<_> =
+            pages.iter().map(|page| scope.spawn(|| session::failures(page))).collect();
+        running.into_iter().flat_map(|page| page.join().unwrap()).collect::<Vec<String>>()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[test]
+fn a_command_that_is_not_run_is_counted_with_its_reason() {
+    let mut counted = BTreeMap::<(String, String), u32>::new();
+    for page in pages() {
+        for reason in page.blocks.iter().filter_map(|block| block.not_run()) {
+            *counted.entry((page.path.clone(), reason.to_owned())).or_default() += 1;
+        }
+    }
+    let mut told = String::new();
+    for ((page, reason), count) in counted {
+        writeln!(told, "{page}: {count}, {reason}").unwrap();
+    }
+    insta::assert_snapshot!("not_run", told);
+}
+
+#[test]
+fn every_profile_of_the_manual_is_read() {
+    let registry = Registry::linked().unwrap();
+    let mut count = 0;
+    for page in pages() {
+        for block in page.blocks.iter().filter(|block| block.is_config()) {
+            let place = format!("{}:{}", page.path, block.line);
+            let config = Config::from_toml(&block.text).unwrap_or_else(|e| panic!("{place}: {e}"));
+            for name in config.names(&registry) {
+                count += 1;
+                if let Err(error) = config.profile(&name, &registry, &[]) {
+                    panic!("{place}: {name}: {error} ({:?})", error.hint());
+                }
+            }
+        }
+    }
+    assert!(count >= 5, "{count}");
+}
+
+#[test]
+fn the_reference_has_a_row_for_every_key_of_every_profile() {
+    let path = gatepass_tests::workspace().join("docs/config.md");
+    let text = fs::read_to_string(path).unwrap();
+    let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")).collect();
+    let named = |row: &&str, name: &str| row.split('`').next() == Some(name);
+    for field in COMMON_FIELDS {
+        let row = rows.iter().find(|row| named(row, field.name));
+        let row = row.unwrap_or_else(|| panic!("docs/config.md has no row for `{}`", field.name));
+        let default = field.default.map(|value| format!("| `{value}` |")).unwrap_or_default();
+        assert!(row.contains(&default), "the default of {} is {default}: {row}", field.name);
+    }
+}
+
+#[test]
+fn every_page_with_rust_in_it_is_a_documentation_test() {
+    let list = gatepass_tests::workspace().join("tests/support/manual.rs");
+    let list = fs::read_to_string(list).unwrap();
+    for page in pages().iter().filter(|page| page.blocks.iter().any(|block| block.is_rust())) {
+        // The crates' own front pages are tested by the crates.
+        let is_tested = page.path.starts_with("crates/gatepass") || list.contains(&page.path);
+        assert!(is_tested, "tests/support/manual.rs does not name {}", page.path);
+    }
+}

@@ -1,0 +1,123 @@
+//! Page: the fenced blocks of a Markdown file, and what each is for.
+
+/// A Markdown file.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Its path from the repository's root.
+    pub(crate) path: String,
+    /// Its fenced blocks, and the hidden ones.
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// What stands between two fences, or hidden in a comment `<!-- sh … -->`.
+#[derive(Debug, Default)]
+pub(crate) struct Block {
+    /// The line it begins at.
+    pub(crate) line: usize,
+    /// What stands behind the opening fence.
+    info: String,
+    /// Its lines.
+    pub(crate) text: String,
+    /// For a command: the output that is shown behind it.
+    pub(crate) shown: Option<String>,
+}
+
+impl Page {
+    pub(crate) fn new(path: String, text: &str) -> Self {
+        let mut page = Self { path, blocks: Vec::new() };
+        let mut open: Option<(Block, String)> = None;
+        // Whether only empty lines have come since a command.
+        let mut behind = false;
+        for (number, line) in text.lines().enumerate() {
+            match &mut open {
+                Some((block, fence)) if line.trim() == fence => {
+                    let (block, _) = open.take().unwrap();
+                    behind = page.push(block, behind);
+                }
+                Some((block, _)) => {
+                    block.text += line;
+                    block.text += "\n";
+                }
+                None => {
+                    let ticks = line.len() - line.trim_start_matches('`').len();
+                    let (fence, info) = match line.strip_prefix("<!-- sh") {
+                        Some(rest) if rest.trim().is_empty() => ("-->", "sh"),
+                        _ if ticks >= 3 => line.split_at(ticks),
+                        _ => {
+                            behind &= line.is_empty();
+                            continue;
+                        }
+                    };
+                    let (line, info) = (number + 1, info.trim().to_owned());
+                    open = Some((Block { line, info, ..Block::default() }, fence.to_owned()));
+                }
+            }
+        }
+        assert!(open.is_none(), "{}: a block is not closed: {open:?}", page.path);
+        page
+    }
+
+    /// Keeps a block, or takes it for the output of the command before it. Says whether an output
+    /// may follow.
+    fn push(&mut self, block: Block, behind: bool) -> bool {
+        if let Some(command) = self.blocks.last_mut().filter(|_| behind && block.is_output()) {
+            command.shown = Some(block.text);
+            return false;
+        }
+        let is_command = block.is_command();
+        self.blocks.push(block);
+        is_command
+    }
+
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(|block| block.is_command())
+    }
+
+    pub(crate) fn has_commands(&self) -> bool {
+        self.commands().next().is_some()
+    }
+}
+
+impl Block {
+    fn language(&self) -> &str {
+        self.info.split([' ', ',']).next().unwrap_or_default()
+    }
+
+    /// Why it is not run: what stands in `sh (not run: …)`.
+    pub(crate) fn not_run(&self) -> Option<&str> {
+        let (_, rest) = self.info.split_once("(not run: ")?;
+        rest.strip_suffix(')')
+    }
+
+    /// Is to be run.
+    fn is_command(&self) -> bool {
+        ["sh", "bash"].contains(&self.language()) && self.not_run().is_none()
+    }
+
+    fn is_output(&self) -> bool {
+        ["text", "json"].contains(&self.language())
+    }
+
+    pub(crate) fn is_rust(&self) -> bool {
+        self.language() == "rust"
+    }
+
+    /// A config file, or a part of one.
+    pub(crate) fn is_config(&self) -> bool {
+        self.language() == "toml" && self.text.contains("[profiles.")
+    }
+}
+
+#[test]
+fn a_block_is_told_from_what_it_prints_and_from_what_is_not_run() {
+    let text = "a\n```sh\none\n```\n\n```text\n1\n```\n```text\n2\n```\n<!-- sh\nhidden\n-->\n\
+                ````sh (not run: no vendor)\n```\n````\n```bash\ntwo\n```\nb\n```text\n3\n```\n";
+    let page = Page::new(String::from("a.md"), text);
+    let commands: Vec<_> =
+        page.commands().map(|it| (it.line, it.text.as_str(), it.shown.as_deref())).collect();
+    let wanted = [(2, "one\n", Some("1\n")), (12, "hidden\n", None), (18, "two\n", None)];
+    assert_eq!(commands, wanted);
+    let reasons: Vec<&str> = page.blocks.iter().filter_map(Block::not_run).collect();
+    assert_eq!(reasons, ["no vendor"]);
+    assert_eq!(page.blocks.len(), 6);
+}

@@ -1,0 +1,111 @@
+//! Session: a page's commands, typed one after the other into one shell, with a sandbox beside it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use gatepass_tests::{Run, Vendors, gatepass_binary};
+
+use super::page::Page;
+
+/// What is wrong with a page: a command that failed, or printed something else than is shown.
+///
+/// The shell is in an empty folder of a home that has nothing but `$SANDBOX_CONFIG`, a config for
+/// the sandbox at `$SANDBOX`; a page installs it where it needs it, or starts a sandbox itself.
+pub(crate) fn failures(page: &Page) -> Vec<String> {
+    let vendors = Vendors::start();
+    let home = gatepass_tests::Home::new();
+    let (bin, config) =
+        (home.path("bin"), home.write("sandbox.toml", &vendors.sandbox.config_toml()));
+    fs::create_dir(&bin).unwrap();
+    symlink(gatepass_binary(), bin.join("gatepass")).unwrap();
+    // A page starts as a user does: with no folder of ours.
+    fs::remove_dir_all(home.path("config")).unwrap();
+    let script = home.write("script", &script(page));
+    let path = std::env::var("PATH").unwrap();
+    let run = home
+        .program(Path::new("/bin/bash"), [script.to_str().unwrap()])
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("XDG_CONFIG_HOME", home.path(".config"))
+        .env("SANDBOX", vendors.sandbox.url())
+        .env("SANDBOX_CONFIG", config)
+        .run();
+    let failures = compare(page, &run);
+    vendors.stop();
+    failures
+}
+
+/// The page's commands, each behind a line that names its own line, with one stream for all output.
+fn script(page: &Page) -> String {
+    let mut script = String::from(
+        "set -euo pipefail\nexec 2>&1\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n",
+    );
+    for block in page.commands() {
+        script += &format!("echo '{MARK}{}'\n{}\n", block.line, block.text);
+    }
+    script + "echo '" + MARK + "end'\n"
+}
+
+fn compare(page: &Page, run: &Run) -> Vec<String> {
+    let mut printed = run.stdout.split(MARK).skip(1).map(|part| part.split_once('\n').unwrap());
+    let mut found = Vec::new();
+    for block in page.commands() {
+        let place = format!("{}:{}", page.path, block.line);
+        let Some((line, output)) = printed.next() else {
+            found.push(format!("{place}: not reached"));
+            return found;
+        };
+        assert_eq!(line, block.line.to_string(), "{place}");
+        if let Some(shown) = block.shown.as_deref().filter(|shown| !is_like(output, shown)) {
+            found.push(format!("{place}: shown\n{shown}\n{place}: printed\n{output}"));
+        }
+        if run.code != Some(0) && printed.clone().next().is_none() {
+            found.push(format!("{place}: failed with {:?}:\n{output}", run.code));
+            return found;
+        }
+    }
+    found
+}
+
+/// Is `output` as `shown`, where `…` stands for any part of a line, and alone for any lines?
+fn is_like(output: &str, shown: &str) -> bool {
+    let output: Vec<&str> = output.trim_end().lines().collect();
+    let shown: Vec<&str> = shown.trim_end().lines().collect();
+    lines_are_like(&output, &shown)
+}
+
+fn lines_are_like(output: &[&str], shown: &[&str]) -> bool {
+    match (output, shown) {
+        (_, ["…"]) => true,
+        (_, ["…", rest @ ..]) => (0..=output.len()).any(|at| lines_are_like(&output[at..], rest)),
+        ([line, output @ ..], [like, shown @ ..]) => {
+            line_is_like(line.trim_end(), like) && lines_are_like(output, shown)
+        }
+        (output, shown) => output.is_empty() && shown.is_empty(),
+    }
+}
+
+fn line_is_like(line: &str, like: &str) -> bool {
+    let mut parts = like.split('…');
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let Some(last) = like.contains('…').then(|| parts.next_back()).flatten() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// What begins a line that tells one command's output from the next.
+const MARK: &str = "\u{1}block ";
+
+#[test]
+fn an_ellipsis_stands_for_a_part_of_a_line_or_for_lines_and_nothing_else_does() {
+    assert!(is_like("a 1 b\nx\ny\nz\n", "a … b\n…\nz\n"));
+    assert!(is_like("a\n", "a\n…\n") && is_like("a 1", "a…") && is_like("a", "a"));
+    assert!(!is_like("a\nb\n", "a\n") && !is_like("a", "a\nb") && !is_like("ab", "a"));
+    assert!(!is_like("a 1 c", "a … b") && !is_like("", "a") && !is_like("x a", "a…"));
+    assert!(is_like("a-b-c", "a…b…c") && !is_like("a-c-b", "a…b…c"));
+}
