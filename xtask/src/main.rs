@@ -8,10 +8,12 @@ mod code;
 mod failure;
 mod fuzz;
 mod new_provider;
+mod parts;
 mod readme;
 mod release;
 mod run;
 mod say;
+mod sbom;
 mod steps;
 mod test;
 mod tidy;
@@ -43,6 +45,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "readme" => readme::main(rest),
         "new-provider" => new_provider::main(rest),
         "release" => release::main(rest),
+        "sbom" => sbom::main(rest),
         "help" | "--help" | "-h" => {
             say::line(HELP);
             Ok(())
@@ -60,6 +63,7 @@ cargo xtask <command>
   fuzz               every reader of what comes from outside, given any bytes
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it
+  sbom               what the shipped command is made of, as CycloneDX
   release            checks, packages and, with --execute, tags and publishes
 
 cargo xtask <command> --help says more. Exit code: 0 good, 1 a check failed, 2 wrong usage.";

@@ -1,0 +1,183 @@
+//! What one build of the command is made of, as cargo resolves it for its features and target.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+use crate::workspace;
+
+/// The package whose binary is shipped.
+pub(crate) const PACKAGE: &str = "gatepass-cli";
+
+/// Everything that is compiled into the command; nothing that only tests or builds it.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// The command itself, which is one of `all`.
+    pub(crate) root: Id,
+    /// The features that it has, with those that they bring.
+    pub(crate) features: String,
+    pub(crate) all: BTreeMap<Id, Part>,
+}
+
+/// A crate in one version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Id {
+    pub(crate) name: String,
+    pub(crate) version: String,
+}
+
+/// What is known of a crate.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) needs: BTreeSet<Id>,
+    /// An SPDX expression.
+    pub(crate) licence: String,
+    pub(crate) repository: Option<String>,
+    /// SHA-256 of the package; none of our own.
+    pub(crate) checksum: Option<String>,
+    /// Where its sources are.
+    pub(crate) folder: PathBuf,
+}
+
+impl Parts {
+    /// Asks cargo; `features` as in `cargo build --no-default-features --features`, so `default` is
+    /// what is shipped.
+    pub(crate) fn read(features: &str, target: &str) -> Result<Self> {
+        let tree = Run::new(&format!(
+            "cargo tree --locked -p {PACKAGE} --no-default-features --features {features} \
+             --target {target} -e normal --prefix depth --format |{{p}}|{{f}}"
+        ));
+        let mut parts = from_tree(&tree.output()?)?;
+        let metadata = Run::new("cargo metadata --locked --format-version 1").output()?;
+        describe(&mut parts.all, &metadata)?;
+        checksums(&mut parts.all, &workspace::manifest("Cargo.lock")?);
+        if let Some((id, _)) = parts.all.iter().find(|(_, part)| part.licence.is_empty()) {
+            return Err(Failure::failed(format!("{id} states no licence")));
+        }
+        Ok(parts)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+/// Reads `cargo tree --prefix depth --format '|{p}|{f}'`.
+fn from_tree(tree: &str) -> Result<Parts> {
+    let mut all: BTreeMap<Id, Part> = BTreeMap::new();
+    let (mut path, mut features) = (Vec::<Id>::new(), String::new());
+    for line in tree.lines().filter(|line| !line.is_empty()) {
+        let bad = || Failure::failed(format!("cargo tree wrote an unknown line: {line}"));
+        let mut fields = line.split('|');
+        let depth: usize = fields.next().and_then(|field| field.parse().ok()).ok_or_else(bad)?;
+        let mut words = fields.next().unwrap_or_default().split_whitespace();
+        let (Some(name), Some(version)) = (words.next(), words.next()) else { return Err(bad()) };
+        let version = version.strip_prefix('v').ok_or_else(bad)?.to_owned();
+        let id = Id { name: name.to_owned(), version };
+        if depth > path.len() || (depth == 0) != all.is_empty() {
+            return Err(bad());
+        }
+        path.truncate(depth);
+        match path.last() {
+            Some(above) => _ = all.entry(above.clone()).or_default().needs.insert(id.clone()),
+            None => features = fields.next().unwrap_or_default().to_owned(),
+        }
+        all.entry(id.clone()).or_default();
+        path.push(id);
+    }
+    let root = path.into_iter().next();
+    let root = root.ok_or_else(|| Failure::failed("cargo tree wrote nothing"))?;
+    Ok(Parts { root, features, all })
+}
+
+/// Adds what `cargo metadata` says.
+fn describe(parts: &mut BTreeMap<Id, Part>, metadata: &str) -> Result<()> {
+    let bad = || Failure::failed("cargo metadata has an unknown form");
+    let metadata: Value = serde_json::from_str(metadata).map_err(|_| bad())?;
+    for package in metadata.get("packages").and_then(Value::as_array).ok_or_else(bad)? {
+        let text = |name: &str| package.get(name).and_then(Value::as_str);
+        let (Some(name), Some(version)) = (text("name"), text("version")) else {
+            return Err(bad());
+        };
+        let id = Id { name: name.to_owned(), version: version.to_owned() };
+        let Some(part) = parts.get_mut(&id) else { continue };
+        // The older way to write a choice, which is no SPDX.
+        part.licence = text("license").unwrap_or_default().replace('/', " OR ");
+        part.repository = text("repository").map(str::to_owned);
+        part.folder = PathBuf::from(text("manifest_path").unwrap_or_default());
+        part.folder.pop();
+    }
+    Ok(())
+}
+
+/// Adds what `Cargo.lock` says.
+fn checksums(parts: &mut BTreeMap<Id, Part>, lock: &toml::Table) {
+    for package in lock.get("package").and_then(toml::Value::as_array).into_iter().flatten() {
+        let text = |name: &str| package.get(name).and_then(toml::Value::as_str).map(str::to_owned);
+        let (Some(name), Some(version)) = (text("name"), text("version")) else { continue };
+        if let Some(part) = parts.get_mut(&Id { name, version }) {
+            part.checksum = text("checksum");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TREE: &str = "\
+0|gatepass-cli v0.1.0 (/x y/crates/gatepass-cli)|acme,default
+1|a v1.0.0|std
+2|b v2.0.0 (proc-macro)|
+1|c v3.0.0|
+2|a v1.0.0 (*)|std
+
+";
+
+    fn id(name: &str, version: &str) -> Id {
+        Id { name: name.to_owned(), version: version.to_owned() }
+    }
+
+    #[test]
+    fn the_graph_is_read_from_the_depths() {
+        let parts = from_tree(TREE).unwrap();
+        assert_eq!(parts.root, id("gatepass-cli", "0.1.0"));
+        assert_eq!(parts.features, "acme,default");
+        assert_eq!(parts.all.len(), 4);
+        let needs = |id: &Id| parts.all[id].needs.iter().cloned().collect::<Vec<_>>();
+        let (a, b, c) = (id("a", "1.0.0"), id("b", "2.0.0"), id("c", "3.0.0"));
+        assert_eq!(needs(&parts.root), [a.clone(), c.clone()]);
+        assert_eq!(needs(&a), [b]);
+        assert_eq!(needs(&c), [a]);
+    }
+
+    #[test]
+    fn a_tree_that_cannot_be_read_is_no_short_list() {
+        assert!(from_tree("").is_err());
+        assert!(from_tree("1|a v1.0.0|\n").is_err());
+        assert!(from_tree("0|a v1.0.0|\n2|b v1.0.0|\n").is_err());
+        assert!(from_tree("0|a 1.0.0|\n").is_err());
+        assert!(from_tree("0|a v1.0.0|\n0|b v1.0.0|\n").is_err());
+    }
+
+    #[test]
+    fn what_is_known_of_a_crate_is_added_to_it() {
+        let mut parts = from_tree(TREE).unwrap().all;
+        let metadata = r#"{"packages":[{"name":"a","version":"1.0.0","license":"MIT/Apache-2.0",
+            "repository":"https://a.example","manifest_path":"/r/a/Cargo.toml"},
+            {"name":"a","version":"0.9.0","license":"GPL-3.0"}]}"#;
+        describe(&mut parts, metadata).unwrap();
+        let lock = "[[package]]\nname=\"a\"\nversion=\"1.0.0\"\nchecksum=\"00ff\"\n";
+        checksums(&mut parts, &toml::from_str(lock).unwrap());
+        let a = &parts[&id("a", "1.0.0")];
+        assert_eq!(a.licence, "MIT OR Apache-2.0");
+        assert_eq!(a.folder, PathBuf::from("/r/a"));
+        assert_eq!(a.checksum.as_deref(), Some("00ff"));
+    }
+}
