@@ -7,6 +7,7 @@ mod ci;
 mod code;
 mod failure;
 mod fuzz;
+mod licences;
 mod new_provider;
 mod parts;
 mod readme;
@@ -45,6 +46,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "readme" => readme::main(rest),
         "new-provider" => new_provider::main(rest),
         "release" => release::main(rest),
+        "licences" => licences::main(rest),
         "sbom" => sbom::main(rest),
         "help" | "--help" | "-h" => {
             say::line(HELP);
@@ -63,6 +65,7 @@ cargo xtask <command>
   fuzz               every reader of what comes from outside, given any bytes
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it
+  licences           the licences of all that is linked into it, as one text
   sbom               what the shipped command is made of, as CycloneDX
   release            checks, packages and, with --execute, tags and publishes
 
