@@ -98,6 +98,35 @@ fn the_reference_has_a_row_for_every_key_of_every_profile() {
     }
 }
 
+/// What `it/outside.rs` builds and tests.
+#[test]
+fn the_page_about_a_provider_shows_the_strangers_provider_to_the_letter() {
+    let pages = pages();
+    let page = pages.iter().find(|page| page.path == "docs/start/provider.md").unwrap();
+    let outside = gatepass_tests::workspace().join("tests/outside");
+    let mut files = Vec::new();
+    for folder in ["provider-acme", "acme-gatepass"] {
+        for below in ["", "src", "fixtures"] {
+            let Ok(entries) = fs::read_dir(outside.join(folder).join(below)) else { continue };
+            let paths = entries.map(|entry| entry.unwrap().path());
+            files.extend(paths.filter(|path| path.is_file()));
+        }
+    }
+    assert_eq!(files.len(), 8, "{files:?}");
+    for file in files {
+        let mut text = String::new();
+        for line in fs::read_to_string(&file).unwrap().trim().lines() {
+            // Of crates.io, where the test has them from this workspace.
+            match line.split_once("{ path = \"GATEPASS/") {
+                Some((name, _)) => writeln!(text, "{name}\"0.1\"").unwrap(),
+                None => writeln!(text, "{line}").unwrap(),
+            }
+        }
+        let is_shown = page.blocks.iter().any(|block| block.text == text);
+        assert!(is_shown, "{} is not in docs/start/provider.md", file.display());
+    }
+}
+
 #[test]
 fn every_page_with_rust_in_it_is_a_documentation_test() {
     let list = gatepass_tests::workspace().join("tests/support/manual.rs");

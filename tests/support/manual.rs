@@ -8,4 +8,8 @@ macro_rules! pages {
 
 pages! {
     Readme: "README.md"
+    Library: "docs/library.md"
+    StartProvider: "docs/start/provider.md"
+    StartRust: "docs/start/rust.md"
+    StartSandbox: "docs/start/sandbox.md"
 }

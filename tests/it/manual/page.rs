@@ -95,16 +95,17 @@ impl Block {
     }
 
     fn is_output(&self) -> bool {
-        ["text", "json"].contains(&self.language())
+        ["text", "json"].contains(&self.language()) && !self.info.contains('(')
     }
 
     pub(crate) fn is_rust(&self) -> bool {
         self.language() == "rust"
     }
 
-    /// A config file, or a part of one.
+    /// A config file of this command, or a part of one.
     pub(crate) fn is_config(&self) -> bool {
-        self.language() == "toml" && self.text.contains("[profiles.")
+        let is_toml = self.language() == "toml" && !self.info.contains('(');
+        is_toml && self.text.contains("[profiles.")
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use gatepass_tests::{Run, Vendors, gatepass_binary};
+use gatepass_tests::{Run, Vendors, gatepass_binary, python};
 
 use super::page::Page;
 
@@ -22,10 +22,11 @@ pub(crate) fn failures(page: &Page) -> Vec<String> {
     // A page starts as a user does: with no folder of ours.
     fs::remove_dir_all(home.path("config")).unwrap();
     let script = home.write("script", &script(page));
-    let path = std::env::var("PATH").unwrap();
+    let python = python().parent().unwrap().display();
+    let path = format!("{}:{python}:{}", bin.display(), std::env::var("PATH").unwrap());
     let run = home
         .program(Path::new("/bin/bash"), [script.to_str().unwrap()])
-        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("PATH", path)
         .env("XDG_CONFIG_HOME", home.path(".config"))
         .env("SANDBOX", vendors.sandbox.url())
         .env("SANDBOX_CONFIG", config)
