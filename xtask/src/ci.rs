@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
-use crate::{readme, say, test, tidy, tools, workspace};
+use crate::{api, readme, rustdoc, say, test, tidy, tools, workspace};
 
 const HELP: &str = "\
 cargo xtask ci [--list] [--only STEP] [--from STEP]
@@ -54,10 +54,8 @@ fn steps(providers: &[String]) -> Vec<Step> {
         ));
     }
     steps.extend(test::steps(providers));
-    steps.push(
-        Step::run("docs", "cargo doc --workspace --no-deps --all-features")
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    );
+    steps.push(Step::task("docs", rustdoc::DOCS, rustdoc::docs));
+    steps.push(Step::task("api", "cargo xtask api --check", api::check));
     steps.push(Step::task("rust-version", "cargo xtask ci --only rust-version", rust_version));
     steps.push(Step::task("deny", "cargo xtask ci --only deny", deny));
     steps.push(Step::task("tidy", "cargo xtask tidy", tidy::run));

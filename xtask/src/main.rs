@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod api;
 mod args;
 mod ci;
 mod code;
@@ -13,6 +14,7 @@ mod parts;
 mod readme;
 mod release;
 mod run;
+mod rustdoc;
 mod say;
 mod sbom;
 mod steps;
@@ -24,6 +26,9 @@ mod workspace;
 use crate::failure::{Failure, Result};
 
 fn main() -> ExitCode {
+    if rustdoc::is_called() {
+        return rustdoc::pass_on(std::env::args_os().skip(1));
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     match dispatch(&words) {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,6 +47,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "ci" => ci::main(rest),
         "test" => test::main(rest),
         "tidy" => tidy::main(rest),
+        "api" => api::main(rest),
         "fuzz" => fuzz::main(rest),
         "readme" => readme::main(rest),
         "new-provider" => new_provider::main(rest),
@@ -62,6 +68,7 @@ cargo xtask <command>
   ci                 everything CI runs, in its order; stops at the first failure
   test               all tests: unit, integration, documentation, features, examples
   tidy               the rules about files and manifests that no other tool checks
+  api                the public API of every published crate, against xtask/api
   fuzz               every reader of what comes from outside, given any bytes
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it

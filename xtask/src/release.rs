@@ -19,8 +19,8 @@ follow: the tag, and the crates in the order in which they would be published.
 
 /// A member that is published, and the members it needs.
 #[derive(Debug, PartialEq)]
-struct Package {
-    name: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
     needs: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ fn package_line(unpublished: &[String]) -> String {
 }
 
 /// The members that are published, and the names of those that are not, from `cargo metadata`.
-fn packages(metadata: &str) -> Result<(Vec<Package>, Vec<String>)> {
+pub(crate) fn packages(metadata: &str) -> Result<(Vec<Package>, Vec<String>)> {
     let bad = || Failure::failed("cargo metadata has an unknown form");
     let metadata: Value = serde_json::from_str(metadata).map_err(|_| bad())?;
     let members = metadata.get("packages").and_then(Value::as_array).ok_or_else(bad)?;

@@ -1,5 +1,6 @@
 //! Runs other programs at the root of the workspace.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -11,7 +12,7 @@ use crate::{say, workspace};
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     words: Vec<String>,
-    env: Vec<(&'static str, &'static str)>,
+    env: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 impl Run {
@@ -26,8 +27,8 @@ impl Run {
         Self { words: words.map(str::to_owned).collect(), env: Vec::new() }
     }
 
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.env.push((name, value));
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.env.push((name, value.into()));
         self
     }
 
@@ -85,7 +86,10 @@ impl Run {
     fn command(&self) -> Command {
         let (program, args) = self.words.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
         let mut command = Command::new(program);
-        command.args(args).envs(self.env.iter().copied()).current_dir(workspace::root());
+        command
+            .args(args)
+            .envs(self.env.iter().map(|(name, value)| (name, value.as_ref())))
+            .current_dir(workspace::root());
         command
     }
 
