@@ -95,7 +95,7 @@ fn version(text: &str) -> Option<[u32; 3]> {
 }
 
 const DENY: &str = "-- -D warnings";
-const DENY_CHECK: &str = "--offline check bans licenses sources";
+const DENY_CHECK: &str = "--offline check -D warnings bans licenses sources";
 
 #[cfg(test)]
 mod tests {
