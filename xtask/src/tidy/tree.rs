@@ -90,8 +90,9 @@ impl Tree {
                 continue;
             } else if is_folder {
                 self.walk(&entry.path(), &format!("{path}/"))?;
-            } else if let Ok(text) = fs::read_to_string(entry.path()) {
-                self.files.push(File::new(&path, &text));
+            } else if let Ok(bytes) = fs::read(entry.path()) {
+                // What fuzzing found is no text, and may hold a secret all the same.
+                self.files.push(File::new(&path, &String::from_utf8_lossy(&bytes)));
             }
         }
         Ok(())
