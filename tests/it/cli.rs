@@ -6,7 +6,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod exec;
-mod help;
+pub(crate) mod help;
 mod inspect;
 mod list;
 mod man;

@@ -2,12 +2,16 @@
 
 mod answers;
 mod commands;
+mod documents;
 mod leaks;
 mod memory;
+mod panics;
 mod processes;
+mod requests;
 mod types;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Gatepass, Home, Received, Reply, Run, Server, Vendor};
@@ -76,11 +80,12 @@ impl Stage {
     #[track_caller]
     fn assert_nothing_left(&self) {
         for folder in ["state", "tmp", "work"] {
-            for entry in fs::read_dir(self.home.path(folder)).unwrap() {
-                let path = entry.unwrap().path();
-                let text =
-                    String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
-                self.assert_tight(&text, &path.display().to_string());
+            let files = files_below(&self.home.path(folder));
+            assert!(folder != "state" || !files.is_empty(), "nothing is kept: {}", self.vendor.id);
+            for path in files {
+                let bytes = fs::read(&path).unwrap();
+                self.assert_tight(&path.display().to_string(), "a file's name");
+                self.assert_tight(&String::from_utf8_lossy(&bytes), &path.display().to_string());
             }
         }
     }
@@ -104,6 +109,20 @@ impl Answers {
             secret: secrets[0].text().to_owned(),
         }
     }
+}
+
+/// Every file below a folder, however deep.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
 }
 
 fn loud(command: Gatepass<'_>) -> Gatepass<'_> {
@@ -134,6 +153,10 @@ fn a_leak_would_be_found_in_every_channel() {
     // Before its first word a program may have no arguments yet.
     assert_eq!(waiting.line(), "begun\n");
     assert!(is_found(&arguments(waiting.id())));
+    let deep = home.write(&format!("state/a/b/{}", secret.text()), "");
+    let found = files_below(&home.path("state"));
+    assert_eq!(found, [deep]);
+    assert!(is_found(found[0].to_str().unwrap()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use gatepass_tests::Home;
 
 /// The names of commands, as `--help` lists them.
-pub(super) fn commands() -> Vec<String> {
+pub(crate) fn commands() -> Vec<String> {
     let help = Home::new().gatepass(["--help"]).run();
     let (_, list) = help.ok().split_once("Commands:\n").unwrap();
     let lines = list.lines().take_while(|line| !line.is_empty());

@@ -61,14 +61,14 @@ fn no_other_command_shows_anything() {
     for one in &VENDORS {
         let stage = Stage::new(vendor(one.id));
         for args in [
-            ["call", one.id, one.api_path].as_slice(),
-            &["call", one.id, one.api_path, "--include", "-d", "{}"],
-            &["inspect", one.id, "--fresh"],
-            &["inspect", one.id, "--fresh", "--format", "json"],
-            &["list"],
+            ["list"].as_slice(),
             &["list", "--format", "json"],
             &["providers"],
             &["completions", "zsh"],
+            &["inspect", one.id, "--fresh"],
+            &["inspect", one.id, "--fresh", "--format", "json"],
+            &["call", one.id, one.api_path],
+            &["call", one.id, one.api_path, "--include", "-d", "{}"],
         ] {
             for run in stage.run(args) {
                 run.ok();

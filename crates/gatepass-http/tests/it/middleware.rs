@@ -2,6 +2,7 @@
 
 mod bodies;
 mod canary;
+mod debug;
 mod redirects;
 mod refusals;
 mod targets;

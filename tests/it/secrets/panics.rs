@@ -1,0 +1,43 @@
+//! A provider that panics with a secret in its words: the command repeats none of them.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Home, Reply, Server, Workspace, workspace};
+
+/// A stranger's command whose provider panics, built once.
+fn command() -> &'static PathBuf {
+    static COMMAND: OnceLock<PathBuf> = OnceLock::new();
+    COMMAND.get_or_init(|| {
+        let rash = Workspace::new("rash", &["rash-gatepass"]);
+        rash.copy(&workspace().join("tests/outside/rash-gatepass"), "rash-gatepass");
+        rash.build("rash-gatepass", &[])
+    })
+}
+
+#[test]
+fn the_words_of_a_panic_are_not_repeated() {
+    let (id, secret, token) = (canary("id"), canary("secret"), canary("token"));
+    let reply = format!("{{\"access_token\":\"{}\"}}", token.text());
+    let server = Server::answering([Reply::json(200, reply)]);
+    let canaries: [Canary; 3] = [id.clone(), secret.clone(), token];
+    for when in ["request", "thread", "answer", "build"] {
+        let home = Home::with_config(&format!(
+            "[profiles.rash]\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
+             when = \"{when}\"\n",
+            server.url(),
+            id.text(),
+            secret.text()
+        ));
+        for args in [["token", "rash", "-vv"].as_slice(), &["doctor", "rash", "--format", "json"]] {
+            let run = home.program(command(), args.iter().copied());
+            let run = run.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").run();
+            assert_ne!(run.code, Some(0), "{when}: {run:#?}");
+            // It says where, so that somebody can mend it.
+            assert!(run.stderr.contains("rash-gatepass/src/main.rs:"), "{when}: {run:#?}");
+            assert_eq!(find_leak(&run.all(), &canaries), None, "{when}: {args:?}");
+        }
+        home.forget_all();
+    }
+}

@@ -1,0 +1,60 @@
+//! The `gatepass` command with a provider that panics with secrets in its words.
+
+use std::time::SystemTime;
+
+use gatepass_core::{
+    Credential, Endpoint, Field, Provider, ProviderInfo, Request, Response, Result, Settings, Token,
+    register,
+};
+
+/// What this provider is.
+pub const INFO: ProviderInfo = ProviderInfo::new("rash", "Rash Cloud")
+    .fields(&[
+        Field::text("client_id", "anything"),
+        Field::secret("client_secret", "what its panics repeat"),
+        Field::text("when", "request, answer, thread or build"),
+    ])
+    .build(|settings| Ok(Box::new(Rash::new(settings)?)));
+register!(INFO);
+
+/// A provider that panics at a chosen moment.
+#[derive(Debug)]
+struct Rash {
+    endpoint: Endpoint,
+    when: String,
+}
+
+impl Rash {
+    fn new(settings: &Settings) -> Result<Self> {
+        let (endpoint, when) = (settings.base(&INFO)?, settings.text("when")?.to_owned());
+        assert!(when != "build", "the id is {:?}", settings.optional("client_id"));
+        Ok(Self { endpoint, when })
+    }
+}
+
+impl Provider for Rash {
+    fn token_request(&self, credential: &Credential) -> Result<Request> {
+        let secret = credential.secret("client_secret")?.expose_secret();
+        match self.when.as_str() {
+            "request" => panic!("cannot encode {secret}"),
+            "thread" => {
+                let secret = secret.to_owned();
+                let thread = std::thread::spawn(move || panic!("cannot encode {secret}"));
+                // With the other thread's words as its own.
+                if let Err(words) = thread.join() {
+                    std::panic::resume_unwind(words);
+                }
+            }
+            _ => {}
+        }
+        Ok(Request::post(self.endpoint.clone()).form([("client_secret", secret)]))
+    }
+
+    fn read_token(&self, response: &Response, _: SystemTime) -> Result<Token> {
+        panic!("no token in {}", String::from_utf8_lossy(response.body()))
+    }
+}
+
+fn main() -> std::process::ExitCode {
+    gatepass_cli::main()
+}
