@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A check or a program failed: exit code 1.
     Failed(String),
+    /// What is needed for a check is not here: exit code 3.
+    NotChecked(String),
 }
 
 impl Failure {
@@ -24,10 +26,15 @@ impl Failure {
         Self::Failed(says.into())
     }
 
+    pub(crate) fn not_checked(says: impl Into<String>) -> Self {
+        Self::NotChecked(says.into())
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::from(1),
+            Self::NotChecked(_) => ExitCode::from(3),
         }
     }
 }
@@ -35,7 +42,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(says) | Self::Failed(says) => f.write_str(says),
+            Self::Usage(says) | Self::Failed(says) | Self::NotChecked(says) => f.write_str(says),
         }
     }
 }

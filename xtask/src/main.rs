@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod advisories;
 mod api;
 mod args;
 mod ci;
@@ -52,6 +53,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "readme" => readme::main(rest),
         "new-provider" => new_provider::main(rest),
         "release" => release::main(rest),
+        "advisories" => advisories::main(rest),
         "licences" => licences::main(rest),
         "sbom" => sbom::main(rest),
         "help" | "--help" | "-h" => {
@@ -72,8 +74,10 @@ cargo xtask <command>
   fuzz               every reader of what comes from outside, given any bytes
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it
+  advisories         what is known to be wrong with what we depend on
   licences           the licences of all that is linked into it, as one text
   sbom               what the shipped command is made of, as CycloneDX
   release            checks, packages and, with --execute, tags and publishes
 
-cargo xtask <command> --help says more. Exit code: 0 good, 1 a check failed, 2 wrong usage.";
+cargo xtask <command> --help says more.
+Exit code: 0 good, 1 a check failed, 2 wrong usage, 3 not checked (advisories).";
