@@ -14,9 +14,11 @@ An id is small letters, digits and single hyphens, and begins with a letter. It 
 feature's name and `provider = \"<id>\"`.";
 
 /// The files of a provider crate: where each goes, and what it says before names are filled in.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 11] = [
     ("Cargo.toml", include_str!("../provider/Cargo.toml.txt")),
     ("README.md", include_str!("../provider/README.md.txt")),
+    ("LICENSE-APACHE", include_str!("../../LICENSE-APACHE")),
+    ("LICENSE-MIT", include_str!("../../LICENSE-MIT")),
     ("src/lib.rs", include_str!("../provider/lib.rs.txt")),
     ("src/settings.rs", include_str!("../provider/settings.rs.txt")),
     ("src/wire.rs", include_str!("../provider/wire.rs.txt")),
@@ -31,6 +33,7 @@ const FACADE: &str = "crates/gatepass/Cargo.toml";
 const FACADE_LIB: &str = "crates/gatepass/src/lib.rs";
 const REGISTRY: &str = "crates/gatepass/src/registry.rs";
 const COMMAND: &str = "crates/gatepass-cli/Cargo.toml";
+const COMMAND_LIB: &str = "crates/gatepass-cli/src/lib.rs";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
     let args = Args::read(words, &[], &[], HELP)?;
@@ -48,9 +51,13 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
     let mut files = vec![
         (WORKSPACE.to_owned(), in_workspace(&workspace::read(WORKSPACE)?, id)?),
         (FACADE.to_owned(), in_facade(&workspace::read(FACADE)?, id)?),
-        (FACADE_LIB.to_owned(), in_facade_lib(&workspace::read(FACADE_LIB)?, id)?),
+        (
+            FACADE_LIB.to_owned(),
+            in_facade_lib(&with_row(FACADE_LIB, &workspace::read(FACADE_LIB)?, id)?, id)?,
+        ),
         (REGISTRY.to_owned(), in_registry(&workspace::read(REGISTRY)?, id)?),
         (COMMAND.to_owned(), in_command(&workspace::read(COMMAND)?, id)?),
+        (COMMAND_LIB.to_owned(), with_row(COMMAND_LIB, &workspace::read(COMMAND_LIB)?, id)?),
     ];
     for (name, text) in FILES {
         files.push((format!("{folder}/{name}"), filled_in(text, id)));
@@ -90,14 +97,17 @@ const TAKEN: &[&str] = &[
     "crate",
     "default",
     "dyn",
+    "file-store",
     "fn",
     "http",
     "impl",
+    "keyring",
     "match",
-    "middleware",
+    "metrics",
     "mod",
     "move",
     "pub",
+    "reqwest-middleware",
     "self",
     "static",
     "super",
@@ -105,6 +115,7 @@ const TAKEN: &[&str] = &[
     "trait",
     "type",
     "use",
+    "webpki-roots",
     "where",
 ];
 
@@ -147,6 +158,14 @@ fn in_facade_lib(text: &str, id: &str) -> Result<String> {
         [format!("#[cfg(feature = \"{id}\")]"), format!("pub use provider_{name} as {name};")];
     insert_pair(text, &lines)
         .ok_or_else(|| no_place(FACADE_LIB, "a `pub use provider_… as …;` line below its `#[cfg]`"))
+}
+
+/// The row of the feature in a crate's documentation.
+fn with_row(file: &'static str, text: &str, id: &str) -> Result<String> {
+    insert(text, &format!("//! | `{id}` | a vendor: {} |", type_name(id)), |line| {
+        line.contains("` | a vendor: ")
+    })
+    .ok_or_else(|| no_place(file, "a row of a vendor's feature"))
 }
 
 /// The table of features, by which an unknown id is answered with the feature that would add it.
@@ -280,6 +299,14 @@ mod tests {
             pub use provider_acme_cloud as acme_cloud;\n    #[cfg(feature = \"cisco\")]\n    \
             pub use provider_cisco as cisco;\n}\n";
         assert_eq!(in_facade_lib(text, "acme-cloud").unwrap(), wanted);
+    }
+
+    #[test]
+    fn the_documentation_has_a_row_for_the_feature() {
+        let text = "//! | `cisco` | a vendor: Cisco |\n//! | `tower` | more |\n";
+        let wanted = "//! | `acme` | a vendor: Acme |\n//! | `cisco` | a vendor: Cisco |\n\
+            //! | `tower` | more |\n";
+        assert_eq!(with_row(FACADE_LIB, text, "acme").unwrap(), wanted);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod counts;
 mod links;
 mod manifests;
 mod providers;
+mod published;
 mod secrets;
 mod sources;
 mod tree;
@@ -152,6 +153,16 @@ const RULES: &[Rule] = &[
         name: "workspace-dependency",
         asks: "every dependency is `.workspace = true`",
         check: manifests::workspace_dependencies,
+    },
+    Rule {
+        name: "published-files",
+        asks: "every published crate has a README and the licences",
+        check: published::files,
+    },
+    Rule {
+        name: "features",
+        asks: "every feature is a row of the crate's documentation, and docs.rs shows it",
+        check: published::features,
     },
     Rule {
         name: "registry",

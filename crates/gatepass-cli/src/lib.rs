@@ -15,6 +15,21 @@
 //! static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 //!     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 //! ```
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |-|-|
+//! | `all-providers` | the five vendors; on by default |
+//! | `celerdata` | a vendor: CelerData Cloud |
+//! | `cisco` | a vendor: Cisco |
+//! | `cloudneeti` | a vendor: Cloudneeti (Zscaler CSPM) |
+//! | `configapi` | a vendor: Bright Pattern's Configuration API |
+//! | `huawei` | a vendor: Huawei OneAccess |
+//! | `keyring` | secrets from the machine's keyring; on by default |
+//! | `webpki-roots` | Mozilla's roots, used where the platform has none |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod args;
 mod browser;

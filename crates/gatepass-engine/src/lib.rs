@@ -21,6 +21,13 @@
 //! # runtime.unwrap().block_on(run()).unwrap();
 //! ```
 //!
+//! # Features
+//!
+//! | feature | adds |
+//! |-|-|
+//! | `file-store` | `FileStore`: tokens in an encrypted folder that processes share |
+//! | `metrics` | the figures below |
+//!
 //! # Metrics
 //!
 //! With the feature `metrics`, figures go to whatever recorder the program has installed for the
@@ -35,6 +42,8 @@
 //! | `gatepass_flights` | gauge | provider, profile | flights under way |
 //! | `gatepass_rest_seconds` | histogram | provider, profile, outcome | cool-downs after failures |
 //! | `gatepass_token_expiry_seconds` | gauge | provider, profile | the held token's end, in seconds since 1970 |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorize;
 mod budget;
@@ -57,9 +66,9 @@ mod status;
 mod store;
 mod stored;
 mod warm;
-#[cfg(not(feature = "wrong-engines"))]
+#[cfg(not(feature = "__wrong-engines"))]
 mod wrong;
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 #[doc(hidden)]
 pub mod wrong;
 
@@ -71,7 +80,7 @@ pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
 #[cfg(feature = "file-store")]
 pub use crate::store::FileStore;
-#[cfg(all(feature = "fuzzing", unix))]
+#[cfg(all(feature = "__fuzzing", unix))]
 #[doc(hidden)]
 pub use crate::store::fuzzing;
 pub use crate::store::{

@@ -30,7 +30,7 @@ use gatepass_core::{Result, Token, async_trait};
 pub use self::failure::Failure;
 #[cfg(feature = "file-store")]
 pub use self::file::FileStore;
-#[cfg(all(feature = "fuzzing", unix))]
+#[cfg(all(feature = "__fuzzing", unix))]
 pub use self::file::fuzzing;
 pub use self::key::{ProfileKey, StoreKey};
 pub use self::memory::MemoryStore;

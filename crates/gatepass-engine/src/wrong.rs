@@ -1,9 +1,9 @@
 //! Wrong engines, for tests only: each has one fault, which the tests must find.
 //!
-//! Without the feature `wrong-engines` there is none, and asking costs nothing.
+//! Without the feature `__wrong-engines` there is none, and asking costs nothing.
 
 #![cfg_attr(
-    not(feature = "wrong-engines"),
+    not(feature = "__wrong-engines"),
     expect(dead_code, unreachable_pub, reason = "only the feature lets anybody choose")
 )]
 
@@ -60,9 +60,9 @@ pub enum Wrong {
 /// Whether the engine has this fault.
 #[inline]
 pub(crate) fn is(wrong: Wrong) -> bool {
-    #[cfg(feature = "wrong-engines")]
+    #[cfg(feature = "__wrong-engines")]
     return chosen::is(wrong);
-    #[cfg(not(feature = "wrong-engines"))]
+    #[cfg(not(feature = "__wrong-engines"))]
     {
         let _ = wrong;
         false
@@ -70,7 +70,7 @@ pub(crate) fn is(wrong: Wrong) -> bool {
 }
 
 /// What a source holds next instead of `next`. `key` says which source it is.
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 pub(crate) fn next<T: Send + Sync + 'static>(
     key: usize,
     next: std::sync::Arc<T>,
@@ -86,7 +86,7 @@ pub(crate) fn next<T: Send + Sync + 'static>(
 }
 
 /// What is read: the first of its kind, if that is kept.
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 pub(crate) fn read<T: Clone + Send + Sync + 'static>(key: usize, read: T) -> T {
     if !is(Wrong::SecretIsKept) {
         return read;
@@ -99,15 +99,15 @@ pub(crate) fn read<T: Clone + Send + Sync + 'static>(key: usize, read: T) -> T {
 }
 
 /// What ends a flight when one of its waiters goes, if that is the fault.
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 pub(crate) struct Leader(std::sync::Weak<crate::cache::Cache>, u64);
 
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 pub(crate) fn leader(cache: &std::sync::Arc<crate::cache::Cache>, flight: u64) -> Option<Leader> {
     is(Wrong::LeaderFlies).then(|| Leader(std::sync::Arc::downgrade(cache), flight))
 }
 
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 impl Drop for Leader {
     fn drop(&mut self) {
         if let Some(cache) = self.0.upgrade() {
@@ -116,10 +116,10 @@ impl Drop for Leader {
     }
 }
 
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 pub use self::chosen::{begin, with};
 
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 mod chosen {
     use std::any::Any;
     use std::cell::{Cell, RefCell};
@@ -168,12 +168,12 @@ mod chosen {
     }
 }
 
-#[cfg(not(feature = "wrong-engines"))]
+#[cfg(not(feature = "__wrong-engines"))]
 pub(crate) fn next<T>(_: usize, next: T) -> T {
     next
 }
 
-#[cfg(not(feature = "wrong-engines"))]
+#[cfg(not(feature = "__wrong-engines"))]
 pub(crate) fn read<T>(_: usize, read: T) -> T {
     read
 }

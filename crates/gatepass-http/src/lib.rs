@@ -30,10 +30,13 @@
 //!
 //! # Features
 //!
-//! - `reqwest-middleware`: `TokenMiddleware`, for clients of the crate of that name.
-//! - `tower`: `TokenLayer`, for services over `http::Request`.
-//! - `webpki-roots`: where the platform has no roots at all, as in an image from scratch, Mozilla's
-//!   are used. Where it has some, nothing changes.
+//! | feature | adds |
+//! |-|-|
+//! | `reqwest-middleware` | `TokenMiddleware`, for clients of the crate of that name |
+//! | `tower` | `TokenLayer`, for services over `http::Request` |
+//! | `webpki-roots` | Mozilla's roots, used where the platform has none at all, as in an image from scratch |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
 mod client;

@@ -48,6 +48,12 @@
 //! Time is the sandbox's own: [`Sandbox::advance`] ends tokens, sessions and rate limits, so no test
 //! sleeps.
 //!
+//! # Features
+//!
+//! | feature | adds |
+//! |-|-|
+//! | `tls` | `Builder::tls`: https on loopback, with a certificate made for the run |
+//!
 //! # Control from outside
 //!
 //! JSON under `/_sandbox/`: `GET state`, `GET requests`, `GET faults`, `POST clients`
@@ -60,6 +66,8 @@
 //!
 //! The authorization code grant, and parameters of OpenID Connect beyond `nonce`; HTTP/2; faults of TLS
 //! itself, of DNS, and of connections that never open. Signatures of JWTs are random bytes.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
 mod authorize;
@@ -75,7 +83,7 @@ mod control;
 mod error;
 mod faults;
 mod front;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod huawei;

@@ -28,11 +28,28 @@
 //!
 //! With a config file it is three lines, whatever the vendor: see [`Gate`].
 //!
-//! No provider is compiled in by default: switch on the features `celerdata`, `cisco`,
-//! `cloudneeti`, `configapi`, `huawei`, or `all-providers`. The features `http` (our own HTTP
-//! client) and `config` ([`Gate`] and [`Config`]) are on by default; `reqwest-middleware` and `tower`
-//! do what `SendWith` does for clients of those crates, `file-store` adds the encrypted store
-//! that the command keeps its tokens in, and `keyring` reads secrets from the machine's keyring.
+//! # Features
+//!
+//! No vendor is compiled in by default. A feature adds, and never changes what is there.
+//!
+//! | feature | adds |
+//! |-|-|
+//! | `http` | [`HttpClient`], a client of our own, and [`SendWith`] for yours; on by default |
+//! | `config` | [`Gate`] and [`Config`]: profiles from a file or the environment; on by default |
+//! | `all-providers` | the five vendors |
+//! | `celerdata` | a vendor: CelerData Cloud |
+//! | `cisco` | a vendor: Cisco |
+//! | `cloudneeti` | a vendor: Cloudneeti (Zscaler CSPM) |
+//! | `configapi` | a vendor: Bright Pattern's Configuration API |
+//! | `huawei` | a vendor: Huawei OneAccess |
+//! | `reqwest-middleware` | `TokenMiddleware`: what `SendWith` does, on every request of such a client |
+//! | `tower` | `TokenLayer`: the same for a service over `http::Request` |
+//! | `file-store` | `FileStore`: tokens in an encrypted folder that processes share, as the command's are |
+//! | `keyring` | secrets from the machine's keyring, where a config says `{ keyring = "…" }` |
+//! | `metrics` | figures for the recorder of the crate `metrics` that the program has installed |
+//! | `webpki-roots` | Mozilla's roots, used where the platform has none |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "config")]
 mod config;

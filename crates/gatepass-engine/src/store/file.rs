@@ -2,7 +2,7 @@
 
 mod codec;
 mod folder;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "__fuzzing")]
 pub mod fuzzing;
 mod journal;
 mod lock;

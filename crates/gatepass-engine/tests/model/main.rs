@@ -15,7 +15,7 @@ mod property;
 mod suite;
 mod vendor;
 mod world;
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 mod wrong;
 
 use crate::property::Property;

@@ -88,7 +88,7 @@ impl Running {
             .start_paused(true)
             .build()
             .unwrap();
-        #[cfg(feature = "wrong-engines")]
+        #[cfg(feature = "__wrong-engines")]
         gatepass_engine::wrong::begin();
         let world = World::new(plan.seed, plan.focus);
         Self { runtime, world }

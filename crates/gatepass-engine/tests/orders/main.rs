@@ -105,7 +105,7 @@ fn tests() -> Vec<Test> {
         let (name, scenario) = ((*name).to_owned(), *scenario);
         Test { name, scenario, wrong: None }
     });
-    let wrong = if cfg!(feature = "wrong-engines") { WRONG } else { &[] };
+    let wrong = if cfg!(feature = "__wrong-engines") { WRONG } else { &[] };
     let wrong = wrong.iter().map(|(wrong, scenario)| {
         let name = format!("wrong::{wrong:?}");
         Test { name, scenario: *scenario, wrong: Some(*wrong) }
@@ -130,10 +130,10 @@ impl Test {
     }
 }
 
-#[cfg(feature = "wrong-engines")]
+#[cfg(feature = "__wrong-engines")]
 use crate::wrong::with;
 
-#[cfg(not(feature = "wrong-engines"))]
+#[cfg(not(feature = "__wrong-engines"))]
 fn with<T>(_: Wrong, test: impl FnOnce() -> T) -> T {
     test()
 }
