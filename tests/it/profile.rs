@@ -1,5 +1,6 @@
 //! `gatepass init` and `gatepass profile add`: what is asked, what is written, and what is not.
 
+mod bound;
 mod keyring;
 mod person;
 mod script;

@@ -2,6 +2,7 @@
 
 mod env;
 mod file;
+mod origins;
 mod profile;
 mod secret;
 mod value;
@@ -15,7 +16,7 @@ use crate::Registry;
 use crate::registry::{nearest, shown};
 
 pub use self::env::Env;
-pub use self::profile::{Options, Origin, Profile};
+pub use self::profile::{BoundSecret, Options, Origin, Profile};
 #[cfg(feature = "keyring")]
 pub(crate) use self::{secret::KEYRING_TIMEOUT, value::KeyringEntry};
 

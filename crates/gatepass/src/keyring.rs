@@ -55,10 +55,8 @@ pub fn read(name: &str) -> Result<Secret> {
 
 /// Reads an entry, if there is one.
 pub fn find(name: &str) -> Result<Option<Secret>> {
-    with_entry(&KeyringEntry::parse(name)?, |entry| match entry.get_password() {
-        Err(Failure::NoEntry) => Ok(None),
-        found => found.map(|text| Some(Secret::from(Zeroizing::new(text).as_str()))),
-    })
+    let found = find_entry(&KeyringEntry::parse(name)?)?;
+    Ok(found.map(|text| Secret::from(text.as_str())))
 }
 
 /// Deletes an entry, and says whether there was one.
@@ -69,8 +67,35 @@ pub fn delete(name: &str) -> Result<bool> {
     })
 }
 
-pub(crate) fn read_entry(entry: &KeyringEntry) -> Result<Zeroizing<String>> {
+pub(crate) fn find_entry(entry: &KeyringEntry) -> Result<Option<Zeroizing<String>>> {
+    with_entry(entry, text_of)
+}
+
+fn read_entry(entry: &KeyringEntry) -> Result<Zeroizing<String>> {
     with_entry(entry, |entry| entry.get_password().map(Zeroizing::new))
+}
+
+/// Reads an entry, and another one if there is one, while the keyring is open once.
+pub(crate) fn read_both(
+    entry: &KeyringEntry,
+    other: &KeyringEntry,
+) -> Result<(Zeroizing<String>, Option<Zeroizing<String>>)> {
+    let (entry, other) = (entry.clone(), other.clone());
+    within(KEYRING_TIMEOUT, move || {
+        let store = Store::new().map_err(unreachable)?;
+        let open = |named: &KeyringEntry| store.build(&named.service, &named.account, None);
+        let text = open(&entry).and_then(|entry| entry.get_password().map(Zeroizing::new));
+        let text = text.map_err(|failure| refused(&entry, failure))?;
+        let other_text = open(&other).and_then(|entry| text_of(&entry));
+        Ok((text, other_text.map_err(|failure| refused(&other, failure))?))
+    })
+}
+
+fn text_of(entry: &Entry) -> Result<Option<Zeroizing<String>>, Failure> {
+    match entry.get_password() {
+        Err(Failure::NoEntry) => Ok(None),
+        found => found.map(|text| Some(Zeroizing::new(text))),
+    }
 }
 
 /// Opens the keyring for one act. The crate `keyring` would keep a connection for the whole process,

@@ -92,7 +92,7 @@ pub use gatepass_http::{Body, HttpClient, SendWith, api_client_builder};
 pub use gatepass_http::{TokenLayer, TokenService, WholeBody};
 
 #[cfg(feature = "config")]
-pub use crate::config::{COMMON_FIELDS, Config, Env, Options, Origin, Profile};
+pub use crate::config::{BoundSecret, COMMON_FIELDS, Config, Env, Options, Origin, Profile};
 #[cfg(feature = "config")]
 pub use crate::gate::Gate;
 pub use crate::registry::Registry;

@@ -89,7 +89,10 @@ fn whatever_the_umask_its_owner_alone_can_read_what_was_written() {
     for name in files(&home, "work/new/sub") {
         assert_eq!(mode(home.path("work/new/sub").join(&name)), 0o600, "{name}");
     }
-    assert_eq!(files(&home, "work/new/sub"), ["cisco.client_secret", "config.toml"]);
+    assert_eq!(
+        files(&home, "work/new/sub"),
+        ["cisco.client_secret", "cisco.client_secret.origins", "config.toml"]
+    );
 }
 
 #[test]
@@ -234,7 +237,10 @@ fn a_test_that_fails_has_its_own_exit_code_and_keeps_the_profile() {
             hint.contains("the profile is kept: try again with `gatepass token cisco`"),
             "{hint}"
         );
-        assert_eq!(files(&home, "config/gatepass"), ["cisco.client_secret", "config.toml"]);
+        assert_eq!(
+            files(&home, "config/gatepass"),
+            ["cisco.client_secret", "cisco.client_secret.origins", "config.toml"]
+        );
     }
 }
 
@@ -252,7 +258,7 @@ fn ten_at_once_write_ten_profiles() {
         rows.as_array().unwrap().iter().map(|row| row["profile"].as_str().unwrap()).collect();
     listed.sort_unstable();
     assert_eq!(listed, names);
-    assert_eq!(files(&home, "config/gatepass").len(), 11);
+    assert_eq!(files(&home, "config/gatepass").len(), 21);
 }
 
 /// `profile add cisco` without a test, its secret in a file and on standard input.

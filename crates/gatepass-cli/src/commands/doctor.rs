@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 
-use gatepass::{Config, Credential, Endpoint, Env, Error, FileStore, Gate, Profile, Registry};
+use gatepass::{BoundSecret, Config, Env, Error, FileStore, Gate, Registry};
 
 use self::report::Report;
 use super::profile;
@@ -127,6 +127,10 @@ fn state(output: &Output, report: &mut Report<'_>) -> Result<Option<FileStore>, 
     }
 }
 
+fn is_elsewhere(secret: &BoundSecret) -> bool {
+    !secret.missing().is_empty()
+}
+
 async fn examine(
     gate: &Gate,
     name: &str,
@@ -139,7 +143,7 @@ async fn examine(
         Err(Failure::Gate(error)) => Err(error),
         Err(other) => return Err(other),
         Ok(profile) => gate.http(&profile).and_then(|http| {
-            let endpoint = token_endpoint(&profile)?;
+            let endpoint = profile.token_endpoint()?;
             Ok((profile, http, endpoint))
         }),
     };
@@ -165,30 +169,17 @@ async fn examine(
             }
         }
     }
+    // Nothing goes to an address that the profile's own secrets are not kept for.
+    if let Some(step) = &missing
+        && profile.bound_secrets().await.is_ok_and(|all| all.iter().any(is_elsewhere))
+    {
+        report.skip_all(&reach::STEPS, step)?;
+        return report.skip_all(&["token", "api"], step);
+    }
     let is_reached = reach::reach(&http, &endpoint, report).await?;
     match missing {
         Some(step) => report.skip_all(&["token", "api"], &step),
         None if !is_reached => report.skip_all(&["token", "api"], "the way to the vendor"),
         None => ask::ask(gate, &profile, &http, args.fresh, report).await,
-    }
-}
-
-/// Where the profile asks for tokens, or where its people log in. No secret is read for it.
-fn token_endpoint(profile: &Profile) -> Result<Endpoint, Error> {
-    let mut credential = Credential::new();
-    for field in profile.info.fields {
-        let text = profile.settings.optional(field.name).or(field.default);
-        credential = match text {
-            _ if field.is_secret() => credential.with_secret(field.name, "none"),
-            Some(text) => credential.with_text(field.name, text),
-            None => continue,
-        };
-    }
-    let provider = profile.provider()?;
-    match provider.interactive() {
-        Some(login) => {
-            Ok(login.authorization_request(&credential)?.to_request().endpoint().clone())
-        }
-        None => Ok(provider.token_request(&credential)?.endpoint().clone()),
     }
 }

@@ -1,5 +1,7 @@
 //! `gatepass init` and `gatepass profile add`: a profile is asked for, written and tried.
+//! `gatepass profile allow`: its secrets may go where it goes now.
 
+mod allow;
 mod answers;
 mod document;
 mod place;
@@ -46,7 +48,7 @@ enum ProfileCommand {
     /// Adds a profile to the config: asks for what the vendor needs, and tries it
     #[command(after_help = "\
 Examples:
-  gatepass profile add lake --name lake-prod
+  gatepass profile add celerdata --name lake-prod
   gatepass profile add huawei --field domain=acme.huaweioneaccess.com --field client_id=abc \\
     --secret-stdin client_secret < secret")]
     Add {
@@ -54,6 +56,21 @@ Examples:
         provider: String,
         #[command(flatten)]
         how: How,
+    },
+    /// Lets a profile's stored secrets go to the addresses that it has now
+    #[command(after_help = "\
+Examples:
+  gatepass profile allow lake              shows the addresses, and asks
+  gatepass profile allow lake --yes        in a script
+
+A secret that `init` or `profile add` stored is kept for the addresses that the profile had then. Where
+base_url, host, environment or the like lead elsewhere, it is not sent until you allow that.")]
+    Allow {
+        /// The profile
+        profile: String,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -103,8 +120,12 @@ pub(crate) async fn run(
     common: &Common,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    let ProfileCommand::Add { provider, how } = &args.command;
-    interruptible(Task { how, common, output }, Some(provider)).await
+    match &args.command {
+        ProfileCommand::Add { provider, how } => {
+            interruptible(Task { how, common, output }, Some(provider)).await
+        }
+        ProfileCommand::Allow { profile, yes } => allow::run(profile, *yes, common, output).await,
+    }
 }
 
 /// Ends at once when it is told to: what was typed so far is dropped, and the terminal is as before.
@@ -134,6 +155,8 @@ struct Plan {
     replaces: bool,
     answers: Answers,
     homes: Homes,
+    /// The origins that its secrets may go to, one in each line.
+    origins: String,
 }
 
 impl Task<'_> {
@@ -146,7 +169,7 @@ impl Task<'_> {
             None => self.ask_provider(&registry).await?,
         };
         let mut plan = self.plan(info, place).await?;
-        plan.check(&registry)?;
+        plan.origins = plan.check(&registry)?;
         if self.how.dry_run {
             let shown = plan.without_secrets();
             match format {
@@ -156,7 +179,8 @@ impl Task<'_> {
             return Ok(ExitCode::SUCCESS);
         }
         let (homes, secrets) = (plan.homes, &plan.answers.secrets);
-        plan.homes = homes.store_or_files(self.how.secrets, &plan.name, secrets, self.output)?;
+        let (keep, name) = (self.how.secrets, &plan.name);
+        plan.homes = homes.store_or_files(keep, name, secrets, &plan.origins, self.output)?;
         let written = plan.write()?;
         if written.was_open {
             let path = written.path().display();
@@ -223,7 +247,7 @@ impl Task<'_> {
         let answers = Answers::collect(info, &given, self.output).await?;
         let secret: Vec<_> = answers.secrets.iter().map(|(field, _)| *field).collect();
         let homes = Homes::choose(how.secrets, &name, &secret, &document, self.output).await?;
-        Ok(Plan { name, info, place, replaces, answers, homes })
+        Ok(Plan { name, info, place, replaces, answers, homes, origins: String::new() })
     }
 
     /// The profile's name, and whether there is such a profile to be replaced.
@@ -279,6 +303,10 @@ impl Task<'_> {
         for (field, _) in &plan.answers.secrets {
             let shown = plan.homes.shown(field, &plan.place);
             self.output.say(&format!("gatepass: {} is in {shown}", field.name));
+        }
+        if let Some(origins) = plan.bound_to() {
+            let origins = origins.join(", ");
+            self.output.say(&format!("gatepass: it is sent to nobody else than {origins}"));
         }
     }
 
@@ -381,8 +409,8 @@ impl Plan {
         self.answers.section(&self.name, self.info, |field, _| self.homes.reference(field, "…"))
     }
 
-    /// Whether its section alone makes a profile.
-    fn check(&self, registry: &Registry) -> Result<(), Failure> {
+    /// Whether its section alone makes a profile; the origins it goes to.
+    fn check(&self, registry: &Registry) -> Result<String, Failure> {
         // No secret is read for it; one that is not known yet is not missing.
         let text = match self.answers.secrets.iter().any(|(_, secret)| secret.is_empty()) {
             true => self.without_secrets(),
@@ -390,12 +418,13 @@ impl Plan {
         };
         let config = Config::from_toml(&text).map_err(|error| without_line(&error))?;
         let profile = config.profile(&self.name, registry, &[]);
-        profile.map(drop).map_err(|error| without_line(&error))
+        let origins = profile.and_then(|profile| profile.origins());
+        origins.map(|all| all.join("\n")).map_err(|error| without_line(&error))
     }
 
     fn write(&self) -> Result<Written, Failure> {
         let section = self.section();
-        let files = self.homes.files(&self.answers.secrets);
+        let files = self.homes.files(&self.answers.secrets, &self.origins);
         let written = self.place.write(&files, self.replaces, |document| {
             let text = match (document.names()?.contains(&self.name), self.replaces) {
                 (true, true) => document.with_instead(&self.name, &section)?,
@@ -418,6 +447,12 @@ impl Plan {
         written.inspect_err(|_| self.homes.take_back())
     }
 
+    /// The origins that its stored secrets may go to, if there are any.
+    fn bound_to(&self) -> Option<Vec<&str>> {
+        let is_bound = self.homes.are_bound() && !self.answers.secrets.is_empty();
+        is_bound.then(|| self.origins.lines().collect())
+    }
+
     fn report(&self, toml: Option<&str>, expires_in: Option<u64>) -> Value {
         let secrets = self.answers.secrets.iter();
         let secrets: BTreeMap<_, _> =
@@ -427,6 +462,7 @@ impl Plan {
             "provider": self.info.id,
             "config": self.place.path().display().to_string(),
             "secrets": secrets,
+            "origins": self.bound_to(),
             "replaced": self.replaces,
             "toml": toml,
             "expires_in": expires_in,

@@ -1,6 +1,8 @@
 //! Profile: one configured use of a provider, checked against the provider's facts.
 
+mod bound;
 mod check;
+mod credential;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepass_core::{
-    ApiOrigins, Credential, CredentialSource, Endpoint, Error, Field, FieldKind, Intake, Provider,
-    ProviderInfo, Result, Secret, Settings, TokenCharset, async_trait,
+    ApiOrigins, Endpoint, Error, Field, FieldKind, Intake, Provider, ProviderInfo, Result, Secret,
+    Settings, TokenCharset,
 };
 
+pub use self::bound::BoundSecret;
 use super::COMMON_FIELDS;
 use super::env::Env;
 use super::file::read_text;
@@ -153,35 +156,6 @@ impl Profile {
             })
             .collect()
     }
-
-    /// How long reading its credential may take, beyond what the vendor may.
-    pub(crate) fn patience(&self) -> Duration {
-        self.values.values().map(Source::patience).sum()
-    }
-
-    /// Whether reading its secrets runs no program, asks no keyring and takes no standard input.
-    pub fn is_at_hand(&self) -> bool {
-        self.values.values().all(Source::is_at_hand)
-    }
-
-    fn read(&self) -> Result<Credential> {
-        let mut credential = Credential::new();
-        for field in self.info.fields {
-            let secret = match self.values.get(field.name) {
-                None => continue,
-                Some(Source::Literal(secret)) => secret.clone(),
-                Some(Source::Reference(reference)) => reference
-                    .read(field.name, &self.env, &self.folder)
-                    .map_err(|error| self.places.name(error.or_hint(help(field))))?,
-            };
-            credential = if field.is_secret() {
-                credential.with_secret(field.name, secret)
-            } else {
-                credential.with_text(field.name, secret.expose_secret())
-            };
-        }
-        Ok(credential)
-    }
 }
 
 impl fmt::Debug for Profile {
@@ -191,20 +165,6 @@ impl fmt::Debug for Profile {
             .field("provider", &self.info.id)
             .field("origin", &self.origin)
             .finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl CredentialSource for Profile {
-    async fn credential(&self) -> Result<Credential> {
-        let credential = if self.values.values().any(Source::blocks) {
-            let profile = self.clone();
-            let read = tokio::task::spawn_blocking(move || profile.read());
-            read.await.unwrap_or_else(|_| Err(Error::internal("reading the credential failed")))
-        } else {
-            self.read()
-        };
-        credential.map_err(|error| error.with_provider(self.info.id).with_profile(&self.name))
     }
 }
 
@@ -373,7 +333,8 @@ impl Reader<'_> {
         match &entry.value {
             Value::Text(text) => Ok(text.expose_secret().to_owned()),
             Value::Reference(reference) => {
-                Ok(reference.read(key, self.env, &self.raw.folder)?.expose_secret().to_owned())
+                let read = reference.read(key, self.env, &self.raw.folder)?;
+                Ok(read.secret.expose_secret().to_owned())
             }
             other => Err(wrong_type(entry, "a text", other)),
         }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::env::Env;
 use super::file::read_text;
+use super::origins::Origins;
 use super::value::{KeyringEntry, Reference, at};
 
 /// How long a command may take to print a secret, and again to end.
@@ -29,6 +30,13 @@ const MAX: u64 = 64 * 1024;
 pub(crate) enum Source {
     Literal(Secret),
     Reference(Reference),
+}
+
+/// What a reference has given.
+pub(crate) struct Given {
+    pub(crate) secret: Secret,
+    /// What it is kept for, if gatepass has stored it.
+    pub(crate) origins: Option<Origins>,
 }
 
 impl Source {
@@ -62,9 +70,23 @@ impl Reference {
         }
     }
 
+    /// The origins that it is kept for, if gatepass has stored it.
+    pub(crate) fn origins(&self, key: &str) -> Result<Option<Origins>> {
+        match self {
+            Self::File(path) => Origins::of_file(key, path),
+            #[cfg(feature = "keyring")]
+            Self::Keyring(entry) => match crate::keyring::find_entry(&entry.of_origins())? {
+                Some(text) => Origins::of_entry(key, &entry.to_string(), &text).map(Some),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
     /// Reads it now. One trailing newline is dropped from all but a variable; empty is an error.
     /// `key` is what it is for, and `folder` what a program's relative path is relative to.
-    pub(crate) fn read(&self, key: &str, env: &Env, folder: &Path) -> Result<Secret> {
+    pub(crate) fn read(&self, key: &str, env: &Env, folder: &Path) -> Result<Given> {
+        let mut origins = None;
         let text = match self {
             Self::Env(name) => {
                 let text = env.get(name).ok_or_else(|| {
@@ -73,16 +95,23 @@ impl Reference {
                 })?;
                 Zeroizing::new(text)
             }
-            Self::File(path) => file(key, path)?,
+            Self::File(path) => {
+                origins = Origins::of_file(key, path)?;
+                file(key, path)?
+            }
             Self::Command(words) => command(key, words, folder, COMMAND_TIMEOUT)?,
             Self::Systemd(name) => systemd(key, name, env)?,
             Self::Stdin => stdin(key)?,
-            Self::Keyring(entry) => keyring(key, entry)?,
+            Self::Keyring(entry) => {
+                let (text, kept) = keyring(key, entry)?;
+                origins = kept;
+                text
+            }
         };
         if text.is_empty() {
             return Err(Error::config(format!("`{key}`: {} is empty", self.shown())));
         }
-        Ok(Secret::from(text.as_str()))
+        Ok(Given { secret: Secret::from(text.as_str()), origins })
     }
 
     /// What it is, without a value: for errors and `gatepass inspect`.
@@ -135,15 +164,17 @@ fn systemd(key: &str, name: &str, env: &Env) -> Result<Zeroizing<String>> {
 }
 
 #[cfg(feature = "keyring")]
-fn keyring(key: &str, entry: &KeyringEntry) -> Result<Zeroizing<String>> {
-    let read = crate::keyring::read_entry(entry);
-    let secret = read.map_err(|error| at(&format!("`{key}`"), error))?;
+fn keyring(key: &str, entry: &KeyringEntry) -> Result<(Zeroizing<String>, Option<Origins>)> {
+    let read = crate::keyring::read_both(entry, &entry.of_origins());
+    let (secret, origins) = read.map_err(|error| at(&format!("`{key}`"), error))?;
+    let origins = origins.map(|text| Origins::of_entry(key, &entry.to_string(), &text));
     // A shell's echo leaves its newline in a keyring as well.
-    text(key, &format!("the keyring's {entry}"), Zeroizing::new(secret.as_bytes().to_vec()))
+    let bytes = Zeroizing::new(secret.as_bytes().to_vec());
+    Ok((text(key, &format!("the keyring's {entry}"), bytes)?, origins.transpose()?))
 }
 
 #[cfg(not(feature = "keyring"))]
-fn keyring(key: &str, entry: &KeyringEntry) -> Result<Zeroizing<String>> {
+fn keyring(key: &str, entry: &KeyringEntry) -> Result<(Zeroizing<String>, Option<Origins>)> {
     let error = Error::config("this build reads no keyring").with_hint(format!(
         "build it with the feature `keyring` for {entry}, or use {{ file = … }}, \
          {{ command = … }} or {{ env = … }}"
@@ -316,7 +347,7 @@ mod tests {
     #[test]
     fn a_build_without_a_keyring_says_which_feature_adds_it() {
         let reference = Reference::Keyring(KeyringEntry::parse("cisco").unwrap());
-        let error = reference.read("client_secret", &Env::process(), Path::new("")).unwrap_err();
+        let error = reference.read("client_secret", &Env::process(), Path::new("")).err().unwrap();
         assert_eq!(error.message(), "`client_secret`: this build reads no keyring");
         assert!(error.hint().unwrap().contains("feature `keyring`"), "{error:?}");
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use gatepass_core::{Error, ErrorKind, Result, Secret};
 
+use super::origins::SUFFIX;
 use super::profile::Origin;
 
 /// One profile as written.
@@ -72,6 +73,11 @@ impl KeyringEntry {
                 .with_hint("write it like \"service/account\", or \"account\" of gatepass's own"));
         }
         Ok(Self { service: service.to_owned(), account: account.to_owned() })
+    }
+
+    /// The entry with the origins of what is kept in this one.
+    pub(crate) fn of_origins(&self) -> Self {
+        Self { service: self.service.clone(), account: format!("{}{SUFFIX}", self.account) }
     }
 }
 

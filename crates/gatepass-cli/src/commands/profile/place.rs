@@ -1,6 +1,7 @@
 //! Where a profile is written: the config file and the files of its secrets, each whole or not at
 //! all, and readable by their owner alone from the first moment.
 
+use std::borrow::Cow;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -21,9 +22,9 @@ pub(super) struct Place {
     folder: PathBuf,
 }
 
-/// A file of one secret, by its name beside the config.
+/// A file of one secret or of its origins, by its name beside the config.
 pub(super) struct SecretFile<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: Cow<'a, str>,
     pub(super) text: &'a str,
 }
 
@@ -133,7 +134,7 @@ impl Place {
         let config = self.temp(&after).map_err(|error| failed(&error))?;
         let mut new = Vec::new();
         let done = secrets.iter().try_for_each(|secret| {
-            let path = self.beside(secret.name);
+            let path = self.beside(&secret.name);
             let text = Zeroizing::new(format!("{}\n", secret.text));
             let temp = self.temp(&text).map_err(|error| unwritable(&path, &error))?;
             let is_new = !path.exists();
@@ -173,13 +174,7 @@ impl Place {
 
     /// A file that nobody sees under its name yet.
     fn temp(&self, text: &str) -> io::Result<NamedTempFile> {
-        let mut temp = tempfile::Builder::new()
-            .prefix(".gatepass-")
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(&self.folder)?;
-        temp.write_all(text.as_bytes())?;
-        temp.as_file().sync_all()?;
-        Ok(temp)
+        temp(&self.folder, text)
     }
 
     /// Held until it is dropped. It is the folder's own, so that nothing is left behind.
@@ -221,6 +216,24 @@ impl Written {
         }
         Ok(())
     }
+}
+
+/// Puts a text in the place of a file's, whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let replaced = temp(folder, text)
+        .and_then(|temp| temp.persist(path).map(drop).map_err(|error| error.error));
+    replaced.map_err(|error| unwritable(path, &error))
+}
+
+fn temp(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
+    let mut temp = tempfile::Builder::new()
+        .prefix(".gatepass-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder)?;
+    temp.write_all(text.as_bytes())?;
+    temp.as_file().sync_all()?;
+    Ok(temp)
 }
 
 fn remove(paths: &[PathBuf]) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use clap::ValueEnum;
-use gatepass::Field;
+use gatepass::{BoundSecret, Field};
 #[cfg(feature = "keyring")]
 use gatepass::{Error, Secret, keyring};
 use zeroize::Zeroizing;
@@ -71,9 +71,10 @@ impl Homes {
         keep: Option<Keep>,
         profile: &str,
         secrets: &[(&'static Field, Zeroizing<String>)],
+        origins: &str,
         output: &Output,
     ) -> Result<Self, Failure> {
-        match self.store(secrets) {
+        match self.store(secrets, origins) {
             Ok(()) => Ok(self),
             Err(failure) if keep.is_none() => {
                 say_file(&failure, output);
@@ -116,24 +117,42 @@ impl Homes {
         }
     }
 
-    /// The files to write.
+    /// Whether gatepass can hold each secret to its origins: not where it stands among them.
+    pub(super) fn are_bound(&self) -> bool {
+        !matches!(self, Self::Config)
+    }
+
+    /// The files to write: before each secret the origins that it may go to.
     pub(super) fn files<'a>(
         &'a self,
         secrets: &'a [(&'static Field, Zeroizing<String>)],
+        origins: &'a str,
     ) -> Vec<SecretFile<'a>> {
         let Self::File(names) = self else { return Vec::new() };
-        let file = |(field, text): &'a (&'static Field, Zeroizing<String>)| {
-            Some(SecretFile { name: names.get(field.name)?, text })
+        let files = |(field, text): &'a (&'static Field, Zeroizing<String>)| {
+            let name = names.get(field.name)?;
+            let of_origins = format!("{name}{}", BoundSecret::SUFFIX);
+            Some([
+                SecretFile { name: of_origins.into(), text: origins },
+                SecretFile { name: name.into(), text },
+            ])
         };
-        secrets.iter().filter_map(file).collect()
+        secrets.iter().filter_map(files).flatten().collect()
     }
 
     /// Writes the keyring's entries; all of them or none that is new.
     #[cfg(feature = "keyring")]
-    fn store(&self, secrets: &[(&'static Field, Zeroizing<String>)]) -> Result<(), Failure> {
+    fn store(
+        &self,
+        secrets: &[(&'static Field, Zeroizing<String>)],
+        origins: &str,
+    ) -> Result<(), Failure> {
         let Self::Keyring(entries) = self else { return Ok(()) };
         let stored = secrets.iter().try_for_each(|(field, text)| match entries.get(field.name) {
-            Some((entry, _)) => keyring::store(entry, &Secret::from(text.as_str())),
+            Some((entry, _)) => {
+                keyring::store(&of_origins(entry), &Secret::from(origins))?;
+                keyring::store(entry, &Secret::from(text.as_str()))
+            }
             None => Err(Error::internal("a secret without a place")),
         });
         stored.map_err(|error| {
@@ -143,7 +162,7 @@ impl Homes {
     }
 
     #[cfg(not(feature = "keyring"))]
-    fn store(&self, _: &[(&'static Field, Zeroizing<String>)]) -> Result<(), Failure> {
+    fn store(&self, _: &[(&'static Field, Zeroizing<String>)], _: &str) -> Result<(), Failure> {
         Ok(())
     }
 
@@ -154,9 +173,15 @@ impl Homes {
             for (entry, _) in entries.values().filter(|(_, is_new)| *is_new) {
                 // One that was not written is not there to delete.
                 let _ = keyring::delete(entry);
+                let _ = keyring::delete(&of_origins(entry));
             }
         }
     }
+}
+
+#[cfg(feature = "keyring")]
+fn of_origins(entry: &str) -> String {
+    format!("{entry}{}", BoundSecret::SUFFIX)
 }
 
 fn say_file(failure: &Failure, output: &Output) {

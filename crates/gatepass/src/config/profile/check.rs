@@ -11,7 +11,8 @@ impl Profile {
     /// Reads one secret from where [`secret_sources`](Self::secret_sources) says, and forgets it:
     /// to tell which of them is missing.
     ///
-    /// `Config` if it cannot be read, is empty, or has not come in time.
+    /// `Config` if it cannot be read, is empty, has not come in time, or is not kept for where the
+    /// profile goes.
     pub async fn check_secret(&self, field: &str) -> Result<()> {
         let (Some(field), Some(Source::Reference(reference))) =
             (self.info.field(field), self.values.get(field))
@@ -19,21 +20,18 @@ impl Profile {
             return Ok(());
         };
         let limit = self.values.get(field.name).map_or(SLACK, |source| source.patience() + SLACK);
-        let (reference, shown) = (reference.clone(), reference.shown());
-        let (env, folder) = (self.env.clone(), self.folder.clone());
+        let (profile, reference, shown) = (self.clone(), reference.clone(), reference.shown());
         // A file may lie on a disk that is gone, and nobody may write to standard input.
-        let read = tokio::task::spawn_blocking(move || {
-            reference.read(field.name, &env, &folder).map(drop)
-        });
-        let read = match tokio::time::timeout(limit, read).await {
+        let read =
+            tokio::task::spawn_blocking(move || profile.read_one(field, &reference).map(drop));
+        match tokio::time::timeout(limit, read).await {
             Ok(read) => read.unwrap_or_else(|_| Err(Error::internal("reading the secret failed"))),
-            Err(_) => Err(Error::config(format!(
-                "`{}`: {shown} gave nothing within {} s",
-                field.name,
-                limit.as_secs()
-            ))),
-        };
-        read.map_err(|error| self.places.name(error.or_hint(help(field))))
+            Err(_) => {
+                let seconds = limit.as_secs();
+                let late = format!("`{}`: {shown} gave nothing within {seconds} s", field.name);
+                Err(self.places.name(Error::config(late).with_hint(help(field))))
+            }
+        }
     }
 }
 

@@ -1,0 +1,97 @@
+//! `gatepass profile allow`: secrets that gatepass has stored may go to further addresses.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use gatepass::{BoundSecret, Error};
+use serde_json::{Value, json};
+
+use super::super::{gate, profile};
+use super::place;
+use crate::args::{Common, Format};
+use crate::failure::{Failure, usage};
+use crate::output::Output;
+use crate::prompt;
+
+pub(super) async fn run(
+    name: &str,
+    yes: bool,
+    common: &Common,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let format = output.format(&[Format::Text, Format::Json])?;
+    let gate = gate(common)?;
+    let profile = profile(&gate, name, common, output)?;
+    let mut bound = profile.bound_secrets().await?;
+    bound.retain(|secret| !secret.missing().is_empty());
+    if !bound.is_empty() {
+        bound.iter().for_each(|secret| show(secret, output));
+        confirm(name, yes, output).await?;
+        let widened = bound.clone();
+        let written = tokio::task::spawn_blocking(move || widened.iter().try_for_each(widen));
+        written.await.unwrap_or_else(|_| Err(Error::internal("writing failed").into()))?;
+    }
+    match format {
+        Format::Json => {
+            let secrets: Vec<Value> = bound.iter().map(report).collect();
+            output.json(&json!({"profile": name, "allowed": secrets}))?;
+        }
+        _ if bound.is_empty() => output.say(&format!(
+            "gatepass: {name}: nothing to allow: no stored secret of it is kept for other addresses"
+        )),
+        _ => output.say(&format!("gatepass: {name}: allowed")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(secret: &BoundSecret, output: &Output) {
+    let (field, source) = (secret.field(), secret.source());
+    output.ask(&format!("{field}: {source}\n"));
+    for origin in secret.origins() {
+        output.ask(&format!("  is kept for   {origin}\n"));
+    }
+    for origin in secret.missing() {
+        output.ask(&format!("  would go to   {origin}\n"));
+    }
+}
+
+async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(usage(
+            "there is no terminal to ask on, and nothing is allowed",
+            format!("if these addresses are right: gatepass profile allow {name} --yes"),
+        ));
+    }
+    match prompt::shown(output, "Allow it? [y/N] ").await?.as_deref() {
+        Some("y" | "Y" | "yes") => Ok(()),
+        _ => Err(usage(
+            "nothing is allowed",
+            "put the addresses in the profile back, if somebody has changed them",
+        )),
+    }
+}
+
+/// Writes the origins with the new ones behind the old.
+fn widen(secret: &BoundSecret) -> Result<(), Failure> {
+    let text = [secret.origins(), secret.missing()].concat().join("\n");
+    if let Some(path) = secret.file() {
+        return place::replace(&path, &format!("{text}\n"));
+    }
+    #[cfg(feature = "keyring")]
+    if let Some(entry) = secret.entry() {
+        gatepass::keyring::store(&entry, &gatepass::Secret::from(text.as_str()))?;
+    }
+    Ok(())
+}
+
+fn report(secret: &BoundSecret) -> Value {
+    json!({
+        "field": secret.field(),
+        "secret": secret.source(),
+        "kept_for": secret.origins(),
+        "allowed": secret.missing(),
+    })
+}

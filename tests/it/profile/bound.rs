@@ -1,0 +1,273 @@
+//! A secret that gatepass has stored goes to no address but those it was stored for.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use gatepass::{ErrorKind, Gate};
+use gatepass_tests::{Gatepass, Home, Keyring, Reply, Run, Server, runtime, vendor};
+
+use super::{CONFIG, cisco, mode};
+
+const SECRET: &str = "config/gatepass/cisco.client_secret";
+const ORIGINS: &str = "config/gatepass/cisco.client_secret.origins";
+
+/// A home with a profile for this server, as `init` writes it.
+fn stored(home: &Home, server: &Server, more: &[&str]) -> Run {
+    init(home, server, more).stdin("hunter2").run()
+}
+
+fn init<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'home> {
+    let base_url = format!("--field=base_url={}", server.url());
+    let words = ["init", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
+    home.gatepass(words.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
+}
+
+/// A home with a profile whose secret is in a file.
+fn in_a_file(server: &Server) -> Home {
+    let home = Home::new();
+    stored(&home, server, &["--secrets=file"]).ok();
+    home
+}
+
+/// Changes the config as somebody with an editor does.
+fn edit(home: &Home, from: &str, to: &str) {
+    let config = fs::read_to_string(home.path(CONFIG)).unwrap();
+    assert!(config.contains(from), "{config}");
+    home.write(CONFIG, &config.replace(from, to));
+}
+
+#[test]
+fn where_the_address_was_changed_no_command_connects_and_each_says_what_to_do() {
+    let (server, other) = (cisco(), cisco());
+    let home = in_a_file(&server);
+    assert_eq!(mode(home.path(ORIGINS)), 0o600);
+    let origins = fs::read_to_string(home.path(ORIGINS)).unwrap();
+    assert_eq!(origins.lines().next(), Some(server.url().as_str()));
+    assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-1\n");
+    let asked = server.connections();
+
+    edit(&home, &server.url(), &other.url());
+    for words in [
+        ["token", "cisco"].as_slice(),
+        &["token", "cisco", "--fresh", "--wait=0s"],
+        &["call", "cisco", "/hello"],
+        &["doctor", "cisco", "--fresh"],
+        &["doctor"],
+    ] {
+        let run = home.gatepass(words.iter().copied()).run();
+        assert_eq!(run.code, Some(2), "{words:?}: {run:#?}");
+        let all = run.all();
+        for wanted in [
+            home.path(SECRET).display().to_string(),
+            format!("is kept for {}", server.url()),
+            format!("not for {}", other.url()),
+            String::from("gatepass profile allow cisco"),
+        ] {
+            assert!(all.contains(&wanted), "{words:?}: no {wanted:?} in {all}");
+        }
+        assert!(!all.contains("hunter2"), "{all}");
+    }
+    let exec = home.gatepass(["exec", "cisco", "--", "true"]).run();
+    assert!(exec.failed(125).contains("profile allow"), "{exec:#?}");
+    let state = home.gatepass(["list", "--format=json"]).run().json()[0]["state"].clone();
+    assert_eq!(state, "config error");
+
+    let gate = Gate::from_config(home.path(CONFIG)).unwrap();
+    let error =
+        runtime().block_on(async { gate.source("cisco").unwrap().token().await }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.hint().unwrap().contains("gatepass profile allow cisco"), "{error:?}");
+    assert_eq!((server.connections(), other.connections()), (asked, 0));
+}
+
+#[test]
+fn what_is_allowed_once_is_allowed_from_then_on_and_so_is_what_was_before() {
+    let (server, other) = (cisco(), cisco());
+    let home = in_a_file(&server);
+    let allow = |more: &[&str]| {
+        home.gatepass(["profile", "allow", "cisco"].into_iter().chain(more.iter().copied())).run()
+    };
+    assert!(allow(&[]).ok().is_empty(), "there is nothing to ask");
+    edit(&home, &server.url(), &other.url());
+    assert!(allow(&[]).failed(2).contains("gatepass profile allow cisco --yes"));
+    home.gatepass(["token", "cisco"]).run().failed(2);
+    let report = allow(&["--yes", "--format=json"]).json();
+    assert_eq!(report["allowed"][0]["allowed"][0], other.url());
+    assert_eq!(report["allowed"][0]["field"], "client_secret");
+    assert_eq!(mode(home.path(ORIGINS)), 0o600);
+    assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), "token-1\n");
+    edit(&home, &other.url(), &server.url());
+    assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), "token-1\n");
+    assert_eq!(allow(&["--format=json"]).json()["allowed"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_person_sees_both_addresses_and_is_asked() {
+    let (server, other) = (cisco(), cisco());
+    let home = in_a_file(&server);
+    edit(&home, &server.url(), &other.url());
+    for (answer, code) in [("", 2), ("n", 2), ("y", 0)] {
+        let mut terminal = home.gatepass(["profile", "allow", "cisco"]).at_terminal();
+        terminal.wait_for(&format!("is kept for   {}", server.url()));
+        terminal.wait_for(&format!("would go to   {}", other.url()));
+        terminal.wait_for("Allow it? [y/N] ");
+        terminal.line(answer);
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, Some(code), "{screen}");
+    }
+    home.gatepass(["token", "cisco"]).run().ok();
+}
+
+#[test]
+fn no_other_way_to_the_secret_leads_around_its_origins() {
+    let (server, other) = (cisco(), cisco());
+    let home = in_a_file(&server);
+    let secret = home.path(SECRET);
+    symlink(&secret, home.path("work/link")).unwrap();
+    let crooked = home.path("config/gatepass/../gatepass/./cisco.client_secret");
+    let link = home.path("work/link");
+    for path in [&secret, &crooked, &link] {
+        let file = format!("{{ file = \"{}\" }}", path.display());
+        for lines in [
+            format!("client_id = \"abc\"\nclient_secret = {file}"),
+            // Sent where it is no secret at all.
+            format!("client_id = {file}\nclient_secret = \"none\""),
+        ] {
+            let url = other.url();
+            let text =
+                format!("[profiles.lab]\nprovider = \"cisco\"\nbase_url = \"{url}\"\n{lines}\n");
+            let config = home.write("work/other.toml", &text);
+            let run = home.gatepass(["token", "lab", "--wait=0s"]).config(&config).run();
+            assert!(run.failed(2).contains("is kept for"), "{run:#?}");
+        }
+    }
+    let by_variables = home
+        .gatepass(["token", "lab"])
+        .env("GATEPASS_LAB_PROVIDER", "cisco")
+        .env("GATEPASS_LAB_BASE_URL", other.url())
+        .env("GATEPASS_LAB_CLIENT_ID", "abc")
+        .env("GATEPASS_LAB_CLIENT_SECRET_FILE", &secret)
+        .run();
+    assert!(by_variables.failed(2).contains("is kept for"), "{by_variables:#?}");
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn a_further_api_is_another_address_also_for_a_token_that_is_kept() {
+    let (server, other) = (cisco(), cisco());
+    let home = in_a_file(&server);
+    home.gatepass(["token", "cisco"]).run().ok();
+    for line in
+        [format!("api_url = \"{}\"", other.url()), format!("api_origins = [\"{}\"]", other.url())]
+    {
+        edit(&home, "client_id = ", &format!("{line}\nclient_id = "));
+        let run = home.gatepass(["call", "cisco", &format!("{}/hello", other.url())]).run();
+        assert!(run.failed(2).contains(&format!("not for {}", other.url())), "{run:#?}");
+        edit(&home, &format!("{line}\n"), "");
+    }
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn every_secret_of_a_profile_is_bound_and_an_environment_is_an_address() {
+    let answer = vendor("cloudneeti").token_answer("token-1");
+    let server = Server::answering([Reply::json(200, answer)]);
+    let home = Home::new();
+    let words = ["init", "cloudneeti", "--secrets=file", "--secrets-stdin", "--no-test"];
+    let fields = ["--field=license_id=l", "--field=api_application_id=a"];
+    home.gatepass(words.into_iter().chain(fields))
+        .stdin("api_application_secret=hunter2\nsubscription_key=hunter3\n")
+        .run()
+        .ok();
+    for secret in ["api_application_secret", "subscription_key"] {
+        let origins = home.path(format!("config/gatepass/cloudneeti.{secret}.origins"));
+        assert_eq!(fs::read_to_string(origins).unwrap(), "https://api.cloudneeti.com\n");
+    }
+    for (line, asked) in [
+        ("environment = \"trial\"".to_owned(), "https://trialapi.cloudneeti.com".to_owned()),
+        (format!("base_url = \"{}\"", server.url()), server.url()),
+    ] {
+        edit(&home, "license_id = ", &format!("{line}\nlicense_id = "));
+        let run = home.gatepass(["token", "cloudneeti", "--wait=0s"]).run();
+        let wanted = format!("is kept for https://api.cloudneeti.com, not for {asked}");
+        assert!(run.failed(2).contains(&wanted), "{run:#?}");
+        edit(&home, &format!("{line}\n"), "");
+    }
+    // One file of origins says nothing of the other secret.
+    edit(&home, "license_id = ", &format!("base_url = \"{}\"\nlicense_id = ", server.url()));
+    let origins = home.path("config/gatepass/cloudneeti.api_application_secret.origins");
+    fs::write(origins, format!("{}\n", server.url())).unwrap();
+    let run = home.gatepass(["token", "cloudneeti", "--wait=0s"]).run();
+    assert!(run.failed(2).contains("`subscription_key`"), "{run:#?}");
+    assert_eq!(server.connections(), 0);
+    home.gatepass(["profile", "allow", "cloudneeti", "--yes"]).run().ok();
+    home.gatepass(["token", "cloudneeti"]).run().ok();
+}
+
+#[test]
+fn origins_that_are_damaged_or_not_ours_allow_nothing() {
+    let server = cisco();
+    let home = in_a_file(&server);
+    let asked = server.connections();
+    let path = home.path(ORIGINS);
+    let good = fs::read_to_string(&path).unwrap();
+    type Spoil = fn(&std::path::Path, &str);
+    let spoilt: [(&str, Spoil); 8] = [
+        ("empty", |path, _| fs::write(path, "").unwrap()),
+        ("any", |path, _| fs::write(path, "*\n").unwrap()),
+        ("bytes", |path, _| fs::write(path, b"\xff\xfe\n").unwrap()),
+        ("one line of it", |path, good| fs::write(path, format!("{good}https://\n")).unwrap()),
+        ("writable by others", |path, good| {
+            fs::write(path, good).unwrap();
+            fs::set_permissions(path, Permissions::from_mode(0o666)).unwrap();
+        }),
+        ("a folder", |path, _| fs::create_dir(path).unwrap()),
+        ("a link that leads nowhere", |path, _| symlink("nowhere", path).unwrap()),
+        ("a pipe", |path, _| {
+            let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+            assert!(made.success());
+        }),
+    ];
+    for (name, spoil) in spoilt {
+        let _ = fs::remove_file(&path);
+        spoil(&path, &good);
+        let run = home.gatepass(["token", "cisco", "--fresh", "--wait=0s"]).run();
+        assert!(run.failed(2).contains("client_secret"), "{name}: {run:#?}");
+        assert!(run.stderr.contains("hint") && !run.stderr.contains("hunter2"), "{name}: {run:#?}");
+        let _ = fs::remove_dir(&path);
+    }
+    assert_eq!(server.connections(), asked);
+    let _ = fs::remove_file(&path);
+    // Without them it is a file that somebody has written by hand.
+    home.gatepass(["token", "cisco", "--fresh"]).run().ok();
+}
+
+#[test]
+fn written_anew_a_secret_is_kept_for_the_new_address_alone() {
+    let (server, other) = (cisco(), cisco());
+    let home = in_a_file(&server);
+    stored(&home, &other, &["--secrets=file", "--force"]).ok();
+    assert_eq!(other.connections(), 1);
+    edit(&home, &other.url(), &server.url());
+    let run = home.gatepass(["token", "cisco"]).run();
+    assert!(run.failed(2).contains(&format!("not for {}", server.url())), "{run:#?}");
+}
+
+#[test]
+fn in_the_keyring_the_origins_are_an_entry_that_no_config_can_change() {
+    let (server, other, home) = (cisco(), cisco(), Home::new());
+    let session = Keyring::start(&home);
+    session.reached_by(init(&home, &server, &[])).stdin("hunter2").run().ok();
+    let kept = || session.find("gatepass", "cisco/client_secret.origins").unwrap();
+    assert_eq!(kept().lines().next(), Some(server.url().as_str()));
+    session.reached_by(home.gatepass(["token", "cisco", "--fresh"])).run().ok();
+    edit(&home, &server.url(), &other.url());
+    let run = session.reached_by(home.gatepass(["token", "cisco"])).run();
+    let told = run.failed(2);
+    assert!(told.contains("the keyring's gatepass/cisco/client_secret is kept for"), "{told}");
+    assert_eq!(other.connections(), 0);
+    session.reached_by(home.gatepass(["profile", "allow", "cisco", "--yes"])).run().ok();
+    assert!(kept().contains(&server.url()) && kept().contains(&other.url()), "{}", kept());
+    session.reached_by(home.gatepass(["token", "cisco"])).run().ok();
+    assert_eq!(other.connections(), 1);
+}
