@@ -8,6 +8,7 @@ mod memory;
 mod panics;
 mod processes;
 mod requests;
+mod traced;
 mod types;
 
 use std::fs;

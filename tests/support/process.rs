@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::home::Home;
 use crate::terminal::Terminal;
+use crate::trace::Trace;
 
 /// A command that is about to run in a home. It sees of the environment only what a test gives it.
 #[derive(Debug)]
@@ -75,6 +76,12 @@ impl<'home> Gatepass<'home> {
         if getuid().is_root() {
             self.command.uid(NOBODY).gid(NOBODY);
         }
+        self
+    }
+
+    /// Runs it under strace, with these options of strace's.
+    pub fn traced(mut self, trace: &Trace, options: &[&str]) -> Self {
+        self.command = trace.of(&self.command, options);
         self
     }
 

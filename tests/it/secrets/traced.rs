@@ -1,0 +1,65 @@
+//! What a command asks of the system: the programs it starts, the names it looks up, and the files
+//! it makes.
+
+mod files;
+mod names;
+mod programs;
+
+use gatepass_testkit::{Canary, canary};
+use gatepass_tests::{Home, Reply, Server, Terminal, Trace, vendor};
+
+/// Cisco with a secret and a token that can be recognised, and a user whose secret is kept by a
+/// program.
+struct Stage {
+    server: Server,
+    home: Home,
+    secret: Canary,
+    token: Canary,
+}
+
+impl Stage {
+    fn new(more: &str) -> Self {
+        let (secret, token) = (canary("secret"), canary("token"));
+        let answer = vendor("cisco").token_answer(token.text());
+        let server = Server::new(move |_, request| match request.path() {
+            "/as/token.oauth2" => Reply::json(200, answer.clone()),
+            _ => Reply::json(200, "{}"),
+        });
+        let home = Home::new();
+        let kept = home.write("kept/secret", secret.text());
+        let reference = format!("{{ command = [\"cat\", \"{}\"] }}", kept.display());
+        let config = vendor("cisco").profile_with(&server.url(), more, |_| reference.clone());
+        home.write("config/gatepass/config.toml", &config);
+        Self { server, home, secret, token }
+    }
+
+    /// A place for the trace of one run.
+    fn trace(&self, name: &str) -> Trace {
+        Trace::at(self.home.path("traces").join(name))
+    }
+
+    fn canaries(&self) -> [Canary; 2] {
+        [self.secret.clone(), self.token.clone()]
+    }
+}
+
+/// What a profile says that a person logs in to.
+const IMPLICIT: &str = "grant = \"implicit\"\nredirect_uri = \"http://127.0.0.1:0/callback\"\n";
+
+/// Gives the command the address that a browser would come to, and returns the login's `state`.
+fn paste(terminal: &mut Terminal<'_>, token: &Canary) -> Canary {
+    let screen = terminal.wait_for("address: ");
+    terminal.wait_until_hidden();
+    let url = screen.lines().find(|line| line.contains("response_type=")).unwrap();
+    let value = |name: &str| {
+        let (_, after) = url.split_once(&format!("{name}=")).unwrap();
+        let value = after.trim().split('&').next().unwrap();
+        percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned()
+    };
+    let (state, landing) = (value("state"), value("redirect_uri"));
+    let token = token.text();
+    terminal.line(&format!(
+        "{landing}#access_token={token}&token_type=Bearer&expires_in=3599&state={state}"
+    ));
+    Canary::of("state", &state)
+}

@@ -1,0 +1,251 @@
+//! Every file that a command makes: for its owner alone from the first moment, whatever the umask,
+//! and whenever the command is killed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Gatepass, Home, Trace, gatepass_binary};
+
+use super::super::files_below;
+use super::{IMPLICIT, Stage, paste};
+
+const MADE: [&str; 2] = [
+    "-e",
+    "trace=openat,open,creat,mkdir,mkdirat,mknod,mknodat,symlink,symlinkat,link,linkat,rename,\
+     renameat,renameat2,chmod,fchmod,fchmodat",
+];
+
+/// The command with a umask that forbids nothing.
+fn open_handed<'home>(home: &'home Home, args: &[&str]) -> Gatepass<'home> {
+    let script = "umask 0; exec \"$0\" \"$@\"";
+    let gatepass = gatepass_binary().to_str().unwrap();
+    home.program(
+        "/bin/sh".as_ref(),
+        ["-c", script, gatepass].into_iter().chain(args.iter().copied()),
+    )
+}
+
+/// What is wrong with how a file or a folder of this home was made, if anything is.
+fn fault(call: &str, home: &Path) -> Option<&'static str> {
+    let (name, rest) = call.split_once('(')?;
+    let paths = paths(rest, &home.join("work"));
+    let is_here = rest.contains(home.to_str()?) || paths.iter().any(|path| path.starts_with(home));
+    if !is_here || call.contains(" = -1 E") {
+        return None;
+    }
+    let has_mode = |mode: &str| rest.contains(&format!(", {mode})"));
+    match name {
+        "open" | "openat" if rest.contains("O_CREAT") => match () {
+            () if !has_mode("0600") => Some("is not 0600 from its first moment"),
+            () if !rest.contains("O_EXCL") && !rest.contains("O_NOFOLLOW") => {
+                Some("follows a link")
+            }
+            () => None,
+        },
+        "open" | "openat" if rest.contains("O_TRUNC") => Some("is emptied where it stands"),
+        "mkdir" | "mkdirat" => (!has_mode("0700")).then_some("is not 0700"),
+        "rename" | "renameat" | "renameat2" | "link" | "linkat" => {
+            let folders: Vec<_> = paths.iter().map(|path| path.parent()).collect();
+            (folders.windows(2).any(|pair| pair[0] != pair[1])).then_some("comes from elsewhere")
+        }
+        "creat" | "mknod" | "mknodat" | "symlink" | "symlinkat" => Some("is made in another way"),
+        "chmod" | "fchmod" | "fchmodat" => {
+            (!has_mode("0600") && !has_mode("0700")).then_some("is opened to others")
+        }
+        _ => None,
+    }
+}
+
+/// The paths of a call, from the root on: a descriptor is told with its own, and where there is
+/// none it is the folder that the command runs in.
+fn paths(call: &str, work: &Path) -> Vec<PathBuf> {
+    let pieces: Vec<&str> = call.split('"').collect();
+    let named = pieces.chunks_exact(2).map(|pair| {
+        let base = pair[0].rsplit_once('<').and_then(|(_, base)| base.strip_suffix(">, "));
+        base.map_or(work, Path::new).join(pair[1])
+    });
+    named.collect()
+}
+
+/// Fails if the trace has a file made otherwise than it should be, or less than `least` of them.
+#[track_caller]
+fn assert_private(trace: &Trace, home: &Home, least: usize) {
+    let here = home.path("");
+    let is_made =
+        |call: &&String| call.contains("O_CREAT") && call.contains(here.to_str().unwrap());
+    let made = trace.calls_of("openat").iter().filter(is_made).count();
+    assert!(made >= least, "only {made} files were made: {:#?}", trace.calls());
+    for call in trace.calls() {
+        assert_eq!(fault(&call, &here), None, "{call}");
+    }
+}
+
+#[test]
+fn every_file_is_its_owners_alone_from_the_moment_it_is_made() {
+    let stage = Stage::new("");
+    for (name, args, least) in [
+        ("token", ["token", "cisco"].as_slice(), 3),
+        ("why", &["why", "cisco"], 0),
+        ("file", &["exec", "cisco", "--file", "token", "--", "true"], 1),
+        ("forget", &["forget", "cisco"], 1),
+        ("doctor", &["doctor", "cisco", "--fresh"], 2),
+        ("demo", &["demo"], 0),
+    ] {
+        let trace = stage.trace(name);
+        open_handed(&stage.home, args).traced(&trace, &MADE).run().ok();
+        assert_private(&trace, &stage.home, least);
+    }
+    for (name, args) in ADDS {
+        let trace = stage.trace(name);
+        let url = format!("base_url={}", stage.server.url());
+        let args = [args, &["--field", &url]].concat();
+        let run = open_handed(&stage.home, &args).stdin(stage.secret.text());
+        run.traced(&trace, &MADE).run().ok();
+        assert_private(&trace, &stage.home, 2);
+    }
+    let stage = Stage::new(IMPLICIT);
+    let trace = stage.trace("login");
+    let login = open_handed(&stage.home, &["login", "cisco", "--paste"]).traced(&trace, &MADE);
+    let mut terminal = login.at_terminal();
+    paste(&mut terminal, &stage.token);
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    assert_private(&trace, &stage.home, 2);
+}
+
+/// Commands that write profiles and their secrets.
+const ADDS: [(&str, &[&str]); 3] = [
+    (
+        "init",
+        &[
+            "init",
+            "cisco",
+            "--secrets=file",
+            "--field=client_id=a",
+            "--secret-stdin=client_secret",
+            "--config=new/sub/config.toml",
+        ],
+    ),
+    (
+        "add",
+        &[
+            "profile",
+            "add",
+            "cisco",
+            "--secrets=file",
+            "--field=client_id=a",
+            "--secret-stdin=client_secret",
+            "--name=lab",
+        ],
+    ),
+    (
+        "force",
+        &[
+            "init",
+            "cisco",
+            "--secrets=config",
+            "--field=client_id=a",
+            "--secret-stdin=client_secret",
+            "--name=lab",
+            "--force",
+        ],
+    ),
+];
+
+#[test]
+fn a_file_that_is_made_for_others_too_would_be_found() {
+    let home = Home::new();
+    let trace = Trace::at(home.path("trace"));
+    let script = "umask 0; echo > a; mkdir b; mv a b/c; chmod 644 b/c";
+    let shell = home.program("/bin/sh".as_ref(), ["-c", script]);
+    shell.traced(&trace, &MADE).run().ok();
+    let here = home.path("");
+    let faults: Vec<_> = trace.calls().iter().filter_map(|call| fault(call, &here)).collect();
+    for wanted in ["is not 0600", "is not 0700", "elsewhere", "to others"] {
+        assert!(
+            faults.iter().any(|fault| fault.contains(wanted)),
+            "{wanted}: {:#?}",
+            trace.calls()
+        );
+    }
+}
+
+/// What changes a file or a folder.
+const CHANGES: [&str; 12] = [
+    "write",
+    "fsync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "link",
+    "linkat",
+    "mkdir",
+    "fchmod",
+    "ftruncate",
+];
+
+#[test]
+fn whenever_it_is_killed_it_leaves_nothing_that_others_can_read() {
+    thread::scope(|scope| {
+        for (name, args) in ADDS {
+            scope.spawn(move || killed_at_each_change(name, args));
+        }
+        scope.spawn(|| {
+            killed_at_each_change("file", &["exec", "cisco", "--file", "token", "--", "true"]);
+        });
+    });
+}
+
+/// Kills the command at its first change of each kind, at its second, and so on until it survives.
+fn killed_at_each_change(name: &str, args: &[&str]) {
+    let mut kills = 0;
+    for change in CHANGES {
+        for when in 1.. {
+            assert!(when < 100, "{name}: {change} has no end");
+            let stage = Stage::new("");
+            let trace = stage.trace(name);
+            let inject = format!("inject={change}:signal=KILL:when={when}");
+            let url = format!("base_url={}", stage.server.url());
+            let adds = ["--field", url.as_str(), "--no-test"];
+            let more: &[&str] = if name == "file" { &[] } else { &adds };
+            let given = canary("given");
+            let args = [args, more].concat();
+            let run = open_handed(&stage.home, &args).stdin(given.text());
+            let run = run.traced(&trace, &["-e", &format!("trace={change}"), "-e", &inject]).run();
+            assert_left(&stage.home, &given, &stage, &format!("{name}: {change} {when}"));
+            if run.code.is_some() {
+                assert_eq!(run.code, Some(0), "{name}: {change} {when}: {run:#?}");
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills > 5, "{name} was killed {kills} times only");
+}
+
+/// Fails if somebody else can read what was left, or if a secret is where it does not belong.
+#[track_caller]
+fn assert_left(home: &Home, given: &Canary, stage: &Stage, what: &str) {
+    for path in files_below(&home.path("")) {
+        let below = path.strip_prefix(home.path("")).unwrap().to_str().unwrap().to_owned();
+        if below.starts_with("traces/") {
+            continue;
+        }
+        let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{what}: {below}");
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        let belongs = below.ends_with(".client_secret")
+            || below.contains(".gatepass-")
+            || below.ends_with("config.toml");
+        let leak = find_leak(&text, std::slice::from_ref(given));
+        assert!(leak.is_none() || belongs, "{what}: {below} has what was given");
+        let belongs = below == "work/token" || below.starts_with("work/.gatepass-");
+        let leak = find_leak(&text, std::slice::from_ref(&stage.token));
+        assert!(leak.is_none() || belongs, "{what}: {below} has the token");
+    }
+}

@@ -1,0 +1,88 @@
+//! The names that are looked up: a resolver, and whoever is on the way to it, reads them.
+
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Home, Trace, VENDORS, vendor};
+
+use super::Stage;
+
+/// Bytes in hex, so that none is told in another way.
+const SENT: [&str; 3] = ["-xx", "-e", "trace=connect,sendto,sendmsg,sendmmsg"];
+
+/// The bytes of each text of a call.
+fn sent(call: &str) -> Vec<Vec<u8>> {
+    let texts = call.split('"').skip(1).step_by(2);
+    let byte = |hex: &str| u8::from_str_radix(hex.get(..2)?, 16).ok();
+    texts.map(|text| text.split("\\x").skip(1).filter_map(byte).collect()).collect()
+}
+
+/// The name that a DNS message asks for.
+fn asked(message: &[u8]) -> Option<String> {
+    // RFC 1035 section 4.1: twelve bytes, of which two count the questions; then labels.
+    (message.get(4..6)? == [0, 1]).then_some(())?;
+    let (mut rest, mut labels) = (message.get(12..)?, Vec::new());
+    loop {
+        let (length, after) = rest.split_first()?;
+        if *length == 0 {
+            return Some(labels.join("."));
+        }
+        let (label, after) = after.split_at_checked(usize::from(*length))?;
+        labels.push(String::from_utf8_lossy(label).into_owned());
+        rest = after;
+    }
+}
+
+/// The names that were looked up, and all bytes that were sent, as text.
+fn looked_up(trace: &Trace) -> (Vec<String>, String) {
+    let calls = trace.calls();
+    let sent: Vec<Vec<u8>> = calls.iter().flat_map(|call| sent(call)).collect();
+    let names = sent.iter().filter_map(|bytes| asked(bytes)).collect();
+    (names, String::from_utf8_lossy(&sent.concat()).into_owned())
+}
+
+#[test]
+fn only_the_vendors_host_is_looked_up_and_no_name_has_a_secret() {
+    for one in &VENDORS {
+        let (home, secret) = (Home::new(), canary("secret"));
+        // A name that no resolver has (RFC 6761 section 6.4).
+        let host = format!("{}.vendor.invalid", one.id);
+        let quoted = |_: &str| format!("\"{}\"", secret.text());
+        let config = vendor(one.id).profile_with(&format!("https://{host}"), "", quoted);
+        home.write("config/gatepass/config.toml", &config);
+        let trace = Trace::at(home.path("trace"));
+        let command = home.gatepass(["token", one.id, "--wait", "0s"]);
+        // What glibc adds of its own, and how long it is patient.
+        let command = command.env("LOCALDOMAIN", "").env("RES_OPTIONS", "timeout:1 attempts:1");
+        let run = command.traced(&trace, &SENT).run();
+        assert_eq!(run.code, Some(6), "{run:#?}");
+        let (names, sent) = looked_up(&trace);
+        assert!(!names.is_empty(), "{}: no name was looked up: {run:#?}", one.id);
+        assert!(names.iter().all(|name| *name == host), "{}: {names:?}", one.id);
+        let canaries = [secret, Canary::of("client", "app-1")];
+        assert_eq!(find_leak(&sent, &canaries), None, "{}", one.id);
+    }
+}
+
+#[test]
+fn who_has_an_address_is_not_looked_up() {
+    let stage = Stage::new("");
+    for args in [["token", "cisco"].as_slice(), &["call", "cisco", "/hello"], &["list"]] {
+        let trace = stage.trace(args[0]);
+        stage.home.gatepass(args.iter().copied()).traced(&trace, &SENT).run().ok();
+        let calls = trace.folder().read_dir().unwrap();
+        if calls.into_iter().any(|file| file.unwrap().metadata().unwrap().len() > 0) {
+            assert_eq!(looked_up(&trace).0, [""; 0], "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn a_name_with_a_secret_in_it_would_be_found() {
+    let (home, secret) = (Home::new(), canary("secret"));
+    let trace = Trace::at(home.path("trace"));
+    let name = format!("{}.vendor.invalid", secret.text());
+    let command = home.program("getent".as_ref(), ["ahosts", &name]).env("LOCALDOMAIN", "");
+    command.env("RES_OPTIONS", "timeout:1 attempts:1").traced(&trace, &SENT).run();
+    let (names, sent) = looked_up(&trace);
+    assert!(names.contains(&name), "{names:?}");
+    assert!(find_leak(&sent, &[secret]).is_some());
+}
