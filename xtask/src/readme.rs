@@ -1,4 +1,4 @@
-//! `cargo xtask readme`: the parts of README.md that are written from the built command.
+//! `cargo xtask readme`: the parts of README files that are written from the built command.
 
 use serde_json::Value;
 
@@ -10,11 +10,13 @@ use crate::{say, workspace};
 const HELP: &str = "\
 cargo xtask readme [--check]
 
-Rewrites what stands between `<!-- generated: NAME -->` and `<!-- /generated -->` in README.md:
+Rewrites what stands between `<!-- generated: NAME -->` and `<!-- /generated -->`, in README.md:
   providers     the table of providers, from `gatepass providers --format json`
   dependencies  the count of crates that `gatepass` with one provider is
+and in the README.md of each provider:
+  settings      the table of its fields, from the same
 
-  --check  changes nothing, and fails if the file is not what it would write";
+  --check  changes nothing, and fails if a file is not what it would write";
 
 /// The count is one platform's, wherever it is made.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -27,40 +29,54 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
         say::line(HELP);
         return Ok(());
     }
-    if args.has("--check") {
-        return check();
+    for (path, wanted) in generate()? {
+        match args.has("--check") {
+            true => compare(&path, &workspace::read(&path)?, &wanted)?,
+            false => workspace::write(&path, &wanted)?,
+        }
     }
-    workspace::write(README, &generate(&workspace::read(README)?)?)?;
-    say::line("README.md is up to date");
+    say::line("the README files are up to date");
     Ok(())
 }
 
-/// Fails if README.md is not what would be written.
+/// Fails if a file is not what would be written.
 pub(crate) fn check() -> Result<()> {
-    let is = workspace::read(README)?;
-    let wanted = generate(&is)?;
+    main(&[String::from("--check")])
+}
+
+fn compare(path: &str, is: &str, wanted: &str) -> Result<()> {
     let Some((number, (has, wants))) =
         is.lines().zip(wanted.lines()).enumerate().find(|(_, (has, wants))| has != wants)
     else {
         if is.lines().count() == wanted.lines().count() {
-            say::line("README.md is up to date");
             return Ok(());
         }
-        return Err(stale("the table has another length"));
+        return Err(stale(path, "a table has another length"));
     };
-    Err(stale(&format!("line {}\n  has    {has}\n  wants  {wants}", number + 1)))
+    Err(stale(path, &format!("line {}\n  has    {has}\n  wants  {wants}", number + 1)))
 }
 
-fn stale(says: &str) -> Failure {
-    Failure::failed(format!(
-        "README.md is out of date, repair it with `cargo xtask readme`: {says}"
-    ))
+fn stale(path: &str, says: &str) -> Failure {
+    Failure::failed(format!("{path} is out of date, repair it with `cargo xtask readme`: {says}"))
 }
 
-fn generate(readme: &str) -> Result<String> {
-    let providers = Run::new("cargo run -q -p gatepass-cli -- providers --format json").output()?;
-    let readme = replace(readme, "providers", &table(&providers)?)?;
+/// Every file with a generated part, as it should be.
+fn generate() -> Result<Vec<(String, String)>> {
+    let json = Run::new("cargo run -q -p gatepass-cli -- providers --format json").output()?;
+    let providers: Value = serde_json::from_str(&json).map_err(|error| bad(&error.to_string()))?;
+    let providers = providers.as_array().ok_or_else(|| bad("is not an array"))?;
     let ids = workspace::provider_ids()?;
+    let mut files = vec![(README.to_owned(), front(&workspace::read(README)?, providers, &ids)?)];
+    for provider in providers {
+        let path = format!("crates/provider-{}/README.md", text(provider, "id")?);
+        let readme = replace(&workspace::read(&path)?, "settings", &settings(provider)?)?;
+        files.push((path, readme));
+    }
+    Ok(files)
+}
+
+fn front(readme: &str, providers: &[Value], ids: &[String]) -> Result<String> {
+    let readme = replace(readme, "providers", &table(providers)?)?;
     let id = ids.first().ok_or_else(|| Failure::failed("there is no folder crates/provider-*"))?;
     let tree = format!("--no-default-features --features {id},http,config");
     let tree = format!(
@@ -74,18 +90,21 @@ fn generate(readme: &str) -> Result<String> {
     replace(&readme, "dependencies", &text)
 }
 
-/// The table of providers, from the command's JSON.
-fn table(json: &str) -> Result<String> {
-    let bad = |says: &str| Failure::failed(format!("`gatepass providers --format json`: {says}"));
-    let providers: Value = serde_json::from_str(json).map_err(|error| bad(&error.to_string()))?;
-    let providers = providers.as_array().ok_or_else(|| bad("is not an array"))?;
+fn bad(says: &str) -> Failure {
+    Failure::failed(format!("`gatepass providers --format json`: {says}"))
+}
+
+fn text<'a>(object: &'a Value, name: &str) -> Result<&'a str> {
+    let value = object.get(name).and_then(Value::as_str);
+    value.ok_or_else(|| bad(&format!("there is no `{name}`")))
+}
+
+/// The table of providers.
+fn table(providers: &[Value]) -> Result<String> {
     let mut lines = String::from("| provider | vendor | environments | documentation |\n");
     lines.push_str("|-|-|-|-|\n");
     for provider in providers {
-        let text = |name: &str| {
-            let value = provider.get(name).and_then(Value::as_str);
-            value.ok_or_else(|| bad(&format!("a provider has no `{name}`")))
-        };
+        let text = |name| text(provider, name);
         let (id, title, docs) = (text("id")?, text("title")?, text("docs")?);
         let environments = names(provider.get("environments"));
         lines.push_str(&format!(
@@ -93,6 +112,42 @@ fn table(json: &str) -> Result<String> {
         ));
     }
     Ok(lines)
+}
+
+/// The table of a provider's fields.
+fn settings(provider: &Value) -> Result<String> {
+    let mut lines = String::from("| key | value | what |\n|-|-|-|\n");
+    let environments = names(provider.get("environments"));
+    if let Some((first, rest)) = environments.split_once(", ") {
+        let what = "which of the vendor's addresses: see [Endpoint](#endpoint)";
+        lines.push_str(&format!("| `environment` | {first} (default), {rest} | {what} |\n"));
+    }
+    let fields = provider.get("fields").and_then(Value::as_array);
+    for field in fields.ok_or_else(|| bad("there is no `fields`"))? {
+        let (name, help) = (text(field, "name")?, text(field, "help")?);
+        lines.push_str(&format!("| `{name}` | {} | {help} |\n", value(field)?));
+    }
+    Ok(lines)
+}
+
+/// What a field may be, and whether it must.
+fn value(field: &Value) -> Result<String> {
+    let default = field.get("default").and_then(Value::as_str);
+    let choices = names(field.get("choices"));
+    let kind = if choices.is_empty() { text(field, "kind")?.replace('_', " ") } else { choices };
+    let is_required = field.get("required").and_then(Value::as_bool).unwrap_or_default();
+    let only = field.get("only_with").and_then(Value::as_object).and_then(|map| map.iter().next());
+    let only =
+        only.and_then(|(key, value)| Some(format!(" with `{key} = \"{}\"`", value.as_str()?)));
+    let need = match (default, field.get("unless").and_then(Value::as_str)) {
+        (Some(default), _) => {
+            format!("default `{}`", if default.is_empty() { "\"\"" } else { default })
+        }
+        (None, Some(other)) => format!("required without `{other}`"),
+        (None, None) if is_required => String::from("required"),
+        (None, None) => String::from("optional"),
+    };
+    Ok(format!("{kind}; {need}{}", only.unwrap_or_default()))
 }
 
 /// The names of an array of texts, or of objects that have a `name`.
@@ -117,7 +172,8 @@ fn crates(tree: &str) -> usize {
 /// Puts `body` between the markers called `name`.
 fn replace(text: &str, name: &str, body: &str) -> Result<String> {
     let (open, close) = (format!("<!-- generated: {name} -->"), "<!-- /generated -->");
-    let missing = |marker: &str| Failure::failed(format!("README.md has no `{marker}` for {name}"));
+    let missing =
+        |marker: &str| Failure::failed(format!("a README.md has no `{marker}` for {name}"));
     let start = text.find(&open).ok_or_else(|| missing(&open))? + open.len();
     let end = start + text[start..].find(close).ok_or_else(|| missing(close))?;
     if text[start..end].contains("<!-- generated:") {
@@ -152,11 +208,37 @@ mod tests {
 
     #[test]
     fn the_table_has_a_line_for_every_provider() {
-        let json = r#"[{"id":"acme","title":"Acme Cloud","vendor":"Acme","docs":"https://acme.example",
-            "environments":["prod",{"name":"trial"}],"fields":[]}]"#;
-        let table = table(json).unwrap();
+        let provider = serde_json::json!({"id": "acme", "title": "Acme Cloud", "vendor": "Acme",
+            "docs": "https://acme.example", "environments": ["prod", {"name": "trial"}]});
+        let table = table(&[provider]).unwrap();
         let line = "| [`acme`](crates/provider-acme/README.md) | Acme Cloud | `prod`, `trial` | <https://acme.example> |";
         assert_eq!(table.lines().last(), Some(line));
+    }
+
+    #[test]
+    fn a_provider_has_a_line_for_its_environments_and_for_every_field() {
+        let field = |name: &str, more: Value| {
+            let mut field = serde_json::json!({"name": name, "kind": "text", "help": "it", "required": true,
+                "unless": null, "only_with": null, "default": null, "choices": null});
+            field.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            field
+        };
+        let fields = [
+            field("host", serde_json::json!({"kind": "redirect_uri", "unless": "base_url"})),
+            field("secret", serde_json::json!({"only_with": {"grant": "implicit"}})),
+            field("grant", serde_json::json!({"choices": ["a", "b"], "default": "a"})),
+            field("scope", serde_json::json!({"required": false})),
+        ];
+        let provider = serde_json::json!({"environments": ["prod", "trial"], "fields": fields});
+        let table = settings(&provider).unwrap();
+        let wanted = [
+            "| `environment` | `prod` (default), `trial` | which of the vendor's addresses: see [Endpoint](#endpoint) |",
+            "| `host` | redirect uri; required without `base_url` | it |",
+            "| `secret` | text; required with `grant = \"implicit\"` | it |",
+            "| `grant` | `a`, `b`; default `a` | it |",
+            "| `scope` | text; optional | it |",
+        ];
+        assert_eq!(table.lines().skip(2).collect::<Vec<_>>(), wanted);
     }
 
     #[test]

@@ -51,7 +51,8 @@ const ORDER: &[&str] =
     &["pub const INFO: ProviderInfo", "register!(INFO)", "pub struct ", "impl Provider for "];
 
 /// The headings of a provider's README, in order.
-const HEADINGS: &[&str] = &["Credential", "Settings", "Endpoint", "Lifetime", "Limits"];
+const HEADINGS: &[&str] =
+    &["Credential", "Settings", "Endpoint", "Lifetime", "Limits", "Errors", "Revoking", "Checking"];
 
 const FACADE: &str = "crates/gatepass/Cargo.toml";
 const FACADE_LIB: &str = "crates/gatepass/src/lib.rs";
@@ -320,9 +321,10 @@ mod tests {
 
     #[test]
     fn a_readme_has_the_fixed_headings() {
-        let good = "# Acme\n## Credential\n## Settings\n## Endpoint\n## Lifetime\n## Limits\n";
+        let good: String = HEADINGS.iter().map(|heading| format!("## {heading}\n")).collect();
+        let good = format!("# Acme\n{good}");
         let path = "crates/provider-acme/README.md";
-        assert_eq!(readme(&Tree::of(&[(path, good)])), []);
+        assert_eq!(readme(&Tree::of(&[(path, &good)])), []);
         let swapped = good.replace("Settings", "Limits");
         assert_eq!(readme(&Tree::of(&[(path, &swapped)])).len(), 1);
     }
