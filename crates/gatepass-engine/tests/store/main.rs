@@ -11,6 +11,8 @@ mod folder;
 mod notes;
 #[cfg(all(feature = "file-store", unix))]
 mod processes;
+#[cfg(all(feature = "file-store", target_os = "linux"))]
+mod syscalls;
 
 use std::time::{Duration, SystemTime};
 

@@ -73,13 +73,13 @@ impl Drop for Process {
     }
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("@{line}\n").as_bytes()).unwrap();
     out.flush().unwrap();
 }
 
-fn hear() -> String {
+pub(crate) fn hear() -> String {
     let mut line = Vec::new();
     for byte in std::io::stdin().lock().bytes() {
         match byte.unwrap() {
