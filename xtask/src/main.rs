@@ -7,8 +7,10 @@ mod api;
 mod args;
 mod ci;
 mod code;
+mod dependencies;
 mod failure;
 mod fuzz;
+mod generated;
 mod licences;
 mod new_provider;
 mod parts;
@@ -54,6 +56,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "new-provider" => new_provider::main(rest),
         "release" => release::main(rest),
         "advisories" => advisories::main(rest),
+        "sizes" => dependencies::sizes(rest),
         "licences" => licences::main(rest),
         "sbom" => sbom::main(rest),
         "help" | "--help" | "-h" => {
@@ -75,6 +78,7 @@ cargo xtask <command>
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it
   advisories         what is known to be wrong with what we depend on
+  sizes              how large each feature makes the command; takes minutes
   licences           the licences of all that is linked into it, as one text
   sbom               what the shipped command is made of, as CycloneDX
   release            checks, packages and, with --execute, tags and publishes

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{dependencies, generated, say, workspace};
 
 const HELP: &str = "\
 cargo xtask readme [--check]
@@ -15,11 +15,10 @@ Rewrites what stands between `<!-- generated: NAME -->` and `<!-- /generated -->
   dependencies  the count of crates that `gatepass` with one provider is
 and in the README.md of each provider:
   settings      the table of its fields, from the same
+and in docs/dependencies.md:
+  counts        the count of crates for every feature
 
   --check  changes nothing, and fails if a file is not what it would write";
-
-/// The count is one platform's, wherever it is made.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 const README: &str = "README.md";
 
@@ -31,33 +30,19 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
     }
     for (path, wanted) in generate()? {
         match args.has("--check") {
-            true => compare(&path, &workspace::read(&path)?, &wanted)?,
+            true => {
+                generated::compare(&path, &workspace::read(&path)?, &wanted, "cargo xtask readme")?;
+            }
             false => workspace::write(&path, &wanted)?,
         }
     }
-    say::line("the README files are up to date");
+    say::line("the README files and docs/dependencies.md are up to date");
     Ok(())
 }
 
 /// Fails if a file is not what would be written.
 pub(crate) fn check() -> Result<()> {
     main(&[String::from("--check")])
-}
-
-fn compare(path: &str, is: &str, wanted: &str) -> Result<()> {
-    let Some((number, (has, wants))) =
-        is.lines().zip(wanted.lines()).enumerate().find(|(_, (has, wants))| has != wants)
-    else {
-        if is.lines().count() == wanted.lines().count() {
-            return Ok(());
-        }
-        return Err(stale(path, "a table has another length"));
-    };
-    Err(stale(path, &format!("line {}\n  has    {has}\n  wants  {wants}", number + 1)))
-}
-
-fn stale(path: &str, says: &str) -> Failure {
-    Failure::failed(format!("{path} is out of date, repair it with `cargo xtask readme`: {says}"))
 }
 
 /// Every file with a generated part, as it should be.
@@ -69,25 +54,27 @@ fn generate() -> Result<Vec<(String, String)>> {
     let mut files = vec![(README.to_owned(), front(&workspace::read(README)?, providers, &ids)?)];
     for provider in providers {
         let path = format!("crates/provider-{}/README.md", text(provider, "id")?);
-        let readme = replace(&workspace::read(&path)?, "settings", &settings(provider)?)?;
+        let readme =
+            generated::replace(&path, &workspace::read(&path)?, "settings", &settings(provider)?)?;
         files.push((path, readme));
     }
+    let counts = dependencies::with_counts(&workspace::read(dependencies::FILE)?)?;
+    files.push((dependencies::FILE.to_owned(), counts));
     Ok(files)
 }
 
 fn front(readme: &str, providers: &[Value], ids: &[String]) -> Result<String> {
-    let readme = replace(readme, "providers", &table(providers)?)?;
-    let id = ids.first().ok_or_else(|| Failure::failed("there is no folder crates/provider-*"))?;
-    let tree = format!("--no-default-features --features {id},http,config");
-    let tree = format!(
-        "cargo tree -p gatepass {tree} -e normal --target {TARGET} --prefix none --format {{p}}"
-    );
-    let count = crates(&Run::new(&tree).output()?);
+    let readme = generated::replace(README, readme, "providers", &table(providers)?)?;
+    let mut most = 0;
+    for id in ids {
+        most = most.max(dependencies::count("gatepass", &format!("default,{id}"))?);
+    }
     let text = format!(
-        "With one provider and the default features it pulls in {count} crates in all, as\n\
-         `cargo tree -e normal` counts them: no server, no command line, no other provider.\n"
+        "With one provider and the default features it pulls in {most} crates in all, as\n\
+         `cargo tree -e normal` counts them: no server, no command line, no other provider.\n\
+         [docs/dependencies.md](docs/dependencies.md) has the count of every feature.\n"
     );
-    replace(&readme, "dependencies", &text)
+    generated::replace(README, &readme, "dependencies", &text)
 }
 
 fn bad(says: &str) -> Failure {
@@ -159,52 +146,9 @@ fn names(value: Option<&Value>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// How many different crates a `cargo tree --prefix none` names.
-fn crates(tree: &str) -> usize {
-    let mut lines: Vec<&str> =
-        tree.lines().map(|line| line.trim_end_matches(" (*)").trim()).collect();
-    lines.retain(|line| !line.is_empty());
-    lines.sort_unstable();
-    lines.dedup();
-    lines.len()
-}
-
-/// Puts `body` between the markers called `name`.
-fn replace(text: &str, name: &str, body: &str) -> Result<String> {
-    let (open, close) = (format!("<!-- generated: {name} -->"), "<!-- /generated -->");
-    let missing =
-        |marker: &str| Failure::failed(format!("a README.md has no `{marker}` for {name}"));
-    let start = text.find(&open).ok_or_else(|| missing(&open))? + open.len();
-    let end = start + text[start..].find(close).ok_or_else(|| missing(close))?;
-    if text[start..end].contains("<!-- generated:") {
-        return Err(missing(close));
-    }
-    Ok(format!("{}\n{}\n{}", &text[..start], body.trim_end(), &text[end..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_part_between_the_markers_is_replaced_and_nothing_else() {
-        let text = "a\n<!-- generated: x -->\nold\n<!-- /generated -->\nb\n";
-        let wanted = "a\n<!-- generated: x -->\nnew\n<!-- /generated -->\nb\n";
-        assert_eq!(replace(text, "x", "new\n").unwrap(), wanted);
-        assert_eq!(replace(wanted, "x", "new\n").unwrap(), wanted);
-    }
-
-    #[test]
-    fn a_missing_marker_is_named() {
-        let says = replace("a", "providers", "").unwrap_err().to_string();
-        assert!(says.contains("<!-- generated: providers -->"), "{says}");
-    }
-
-    #[test]
-    fn a_part_that_is_not_closed_does_not_swallow_the_next() {
-        let text = "<!-- generated: x -->\n<!-- generated: y -->\n<!-- /generated -->";
-        assert!(replace(text, "x", "").is_err());
-    }
 
     #[test]
     fn the_table_has_a_line_for_every_provider() {
@@ -239,10 +183,5 @@ mod tests {
             "| `scope` | text; optional | it |",
         ];
         assert_eq!(table.lines().skip(2).collect::<Vec<_>>(), wanted);
-    }
-
-    #[test]
-    fn crates_are_counted_once() {
-        assert_eq!(crates("a v1\nb v2\nb v2 (*)\nb v3\n"), 3);
     }
 }

@@ -1,0 +1,165 @@
+//! How many crates every feature brings, and how large it makes the command: docs/dependencies.md.
+
+use std::fs;
+
+use crate::args::Args;
+use crate::failure::{Failure, Result};
+use crate::generated;
+use crate::run::Run;
+use crate::{say, workspace};
+
+pub(crate) const FILE: &str = "docs/dependencies.md";
+
+/// The counts and sizes are one platform's, wherever they are made.
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+const SIZES: &str = "\
+cargo xtask sizes [FEATURES…]
+
+Builds the command once for each set of its features, as it is released, which takes minutes for
+each, and writes the sizes into docs/dependencies.md. With names, builds those and writes nothing.";
+
+/// `cargo xtask sizes`.
+pub(crate) fn sizes(words: &[String]) -> Result<()> {
+    let args = Args::read(words, &[], &[], SIZES)?;
+    if args.has("--help") {
+        say::line(SIZES);
+        return Ok(());
+    }
+    if !args.names().is_empty() {
+        for features in args.names() {
+            say::line(format_args!("{features}: {} bytes", size(features)?));
+        }
+        return Ok(());
+    }
+    let mut rows = String::from("| features | bytes |\n|-|-:|\n");
+    for features in sets("gatepass-cli", "")? {
+        rows.push_str(&format!("| {} | {} |\n", shown(&features), size(&features)?));
+    }
+    let compiler = Run::new("rustc --version").output()?;
+    let compiler = compiler.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    let text = format!("By rustc {compiler} for {TARGET}:\n\n{rows}");
+    let file = generated::replace(FILE, &workspace::read(FILE)?, "sizes", &text)?;
+    workspace::write(FILE, &file)?;
+    say::line(format_args!("{FILE} is up to date"));
+    Ok(())
+}
+
+/// The file with its counts as they are.
+pub(crate) fn with_counts(file: &str) -> Result<String> {
+    let mut rows = String::from("| package | features | crates |\n|-|-|-:|\n");
+    let mut row = |package: &str, features: &str| {
+        let count = count(package, features)?;
+        rows.push_str(&format!("| `{package}` | {} | {count} |\n", shown(features)));
+        Ok::<(), Failure>(())
+    };
+    row("gatepass-core", "")?;
+    for id in workspace::provider_ids()? {
+        row(&format!("provider-{id}"), "")?;
+    }
+    for features in sets("gatepass", "default,")? {
+        row("gatepass", &features)?;
+    }
+    for features in sets("gatepass-cli", "")? {
+        row("gatepass-cli", &features)?;
+    }
+    generated::replace(FILE, file, "counts", &rows)
+}
+
+/// How many different crates a package is with these features and no others, itself included.
+pub(crate) fn count(package: &str, features: &str) -> Result<usize> {
+    let chosen = if features.is_empty() { String::new() } else { format!("--features {features}") };
+    let tree = format!(
+        "cargo tree --locked -p {package} --no-default-features {chosen} -e normal \
+         --target {TARGET} --prefix none --format {{p}}"
+    );
+    Ok(crates(&Run::new(&tree).output()?))
+}
+
+/// None, each feature alone but a provider's with `base`, and all.
+fn sets(package: &str, base: &str) -> Result<Vec<String>> {
+    let manifest = workspace::manifest(&format!("crates/{package}/Cargo.toml"))?;
+    let features = manifest.get("features").and_then(toml::Value::as_table);
+    let names = features.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    Ok(arranged(names, &workspace::provider_ids()?, base))
+}
+
+fn arranged(names: Vec<&str>, providers: &[String], base: &str) -> Vec<String> {
+    let is_provider = |name: &str| providers.iter().any(|id| id == name);
+    let (of_providers, others): (Vec<&str>, Vec<&str>) = names
+        .into_iter()
+        .filter(|name| *name != "all-providers")
+        .partition(|name| is_provider(name));
+    let mut sets = vec![String::new()];
+    sets.extend(others.iter().map(|&name| name.to_owned()));
+    sets.extend(of_providers.iter().map(|name| format!("{base}{name}")));
+    sets.push(format!("{base}all-providers"));
+    let all: Vec<&str> = others.into_iter().chain(["all-providers"]).collect();
+    sets.push(all.join(","));
+    sets
+}
+
+fn shown(features: &str) -> String {
+    if features.is_empty() { "none".to_owned() } else { format!("`{features}`") }
+}
+
+/// The bytes of the command as it is released, with these features.
+fn size(features: &str) -> Result<u64> {
+    let folder = "target/sizes";
+    let chosen = if features.is_empty() { String::new() } else { format!("--features {features}") };
+    let build = format!(
+        "cargo build --locked --release -p gatepass-cli --no-default-features {chosen} \
+         --target {TARGET} --target-dir {folder}"
+    );
+    say::note(format_args!("$ {build}"));
+    Run::new(&build).run()?;
+    let path = workspace::path(&format!("{folder}/{TARGET}/release/gatepass"));
+    let found = fs::metadata(&path).map(|file| file.len());
+    found.map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+}
+
+/// How many different crates a `cargo tree --prefix none` names.
+fn crates(tree: &str) -> usize {
+    let mut lines: Vec<&str> =
+        tree.lines().map(|line| line.trim_end_matches(" (*)").trim()).collect();
+    lines.retain(|line| !line.is_empty());
+    lines.sort_unstable();
+    lines.dedup();
+    lines.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_are_counted_once() {
+        assert_eq!(crates("a v1\nb v2\nb v2 (*)\nb v3\n"), 3);
+    }
+
+    #[test]
+    fn every_feature_has_a_row() {
+        let names = vec!["acme", "all-providers", "default", "http"];
+        let sets = arranged(names, &["acme".to_owned()], "default,");
+        let wanted = [
+            "",
+            "default",
+            "http",
+            "default,acme",
+            "default,all-providers",
+            "default,http,all-providers",
+        ];
+        assert_eq!(sets, wanted);
+    }
+
+    #[test]
+    fn a_provider_brings_more_than_the_vocabulary_and_less_than_the_library() {
+        let [core, provider, library] = [
+            count("gatepass-core", ""),
+            count("provider-cisco", ""),
+            count("gatepass", "default,cisco"),
+        ]
+        .map(|count| count.unwrap());
+        assert!(1 < core && core < provider && provider < library, "{core} {provider} {library}");
+    }
+}
