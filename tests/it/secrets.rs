@@ -5,6 +5,7 @@ mod commands;
 mod documents;
 mod leaks;
 mod memory;
+mod options;
 mod panics;
 mod processes;
 mod requests;

@@ -304,3 +304,27 @@ pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     duration_or_zero(text)
         .and_then(|it| if it.is_zero() { Err("must not be zero") } else { Ok(it) })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Tests run every option that the help lists.
+    fn assert_nothing_hidden(command: &clap::Command) {
+        assert!(!command.is_hide_set(), "{}", command.get_name());
+        for arg in command.get_arguments() {
+            let hidden = arg.is_hide_set() || arg.is_hide_long_help_set();
+            assert!(!hidden, "{} {}", command.get_name(), arg.get_id());
+        }
+        command.get_subcommands().for_each(assert_nothing_hidden);
+    }
+
+    #[test]
+    fn no_command_and_no_option_is_hidden_from_the_help() {
+        let mut command = Args::command();
+        command.build();
+        assert_nothing_hidden(&command);
+    }
+}
