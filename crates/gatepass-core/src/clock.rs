@@ -47,13 +47,13 @@ impl Coarse {
         Self { wall: nanos(wall), monotonic: nanos(monotonic) }
     }
 
-    /// Time by the clock that nobody sets, since some fixed moment.
+    /// Nanoseconds by the clock that nobody sets, since some fixed moment; they wrap.
     #[inline]
     pub fn monotonic(self) -> u64 {
         self.monotonic
     }
 
-    /// How far the wall clock is ahead of the other one.
+    /// By how many nanoseconds the wall clock is ahead of the other one; they wrap.
     #[inline]
     pub fn ahead(self) -> u64 {
         self.wall.wrapping_sub(self.monotonic)

@@ -27,16 +27,22 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Reads an address. `http` is accepted for loopback only (RFC 6749 section 3.2).
+    ///
+    /// `Config` for anything else, and for user, password, query or fragment in it.
     pub fn parse(text: &str) -> Result<Self> {
         Self::read(text, false)
     }
 
     /// Reads an address whose owner has allowed plain http (`allow_plain_http`).
+    ///
+    /// Errors as of [`parse`](Self::parse), but for http.
     pub fn parse_plain_http(text: &str) -> Result<Self> {
         Self::read(text, true)
     }
 
     /// The https endpoint of a bare `name[:port]`.
+    ///
+    /// `Config` if there is more in it than that.
     pub fn host(name: &str) -> Result<Self> {
         if name.contains("://") || name.contains('/') {
             return Err(Error::config("a host's name is wanted, without scheme or path"));
@@ -90,6 +96,8 @@ impl Endpoint {
 
     /// This address without a trailing `/`, and then `path`, which begins with `/` and may end in
     /// a query. Whatever a user chose in it must have gone through [`encode`].
+    ///
+    /// `Config` for a path with `.` or `..` in it, or with characters of no URL.
     pub fn join(&self, path: &str) -> Result<Self> {
         let text = format!("{}{path}", self.text);
         if !path.starts_with('/') || Uri::from_str(&text).is_err() || path.contains('#') {
@@ -164,6 +172,8 @@ impl Endpoint {
     }
 
     /// Adds a query that is already encoded.
+    ///
+    /// `Config` for characters of no URL.
     pub fn join_query(&self, query: &str) -> Result<Self> {
         let text = format!("{}?{query}", self.text);
         if query.contains('#') || Uri::from_str(&text).is_err() {
@@ -173,6 +183,8 @@ impl Endpoint {
     }
 
     /// The address as HTTP clients want it.
+    ///
+    /// `Internal` should an address that was checked be none.
     pub fn to_uri(&self) -> Result<Uri> {
         Uri::from_str(&self.text).map_err(|_| Error::internal("a checked address did not parse"))
     }

@@ -41,8 +41,8 @@ pub struct Request {
     secret_in_url: bool,
 }
 
-/// How the pair of id and secret is written before base64 (FAULTS of the field: servers read it
-/// three ways).
+/// How the pair of id and secret is written before base64: the two norms differ, and servers follow
+/// either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BasicEncoding {
@@ -89,6 +89,8 @@ impl Request {
     }
 
     /// Sets a JSON body: one object of texts.
+    ///
+    /// `Internal` should texts not be written as JSON.
     pub fn json<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         let members: std::collections::BTreeMap<&str, &str> = pairs.into_iter().collect();
         let mut body = Zeroizing::new(Vec::with_capacity(1024));

@@ -58,6 +58,8 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
 
 /// As [`read_json`], for a vendor whose body has a status of its own at `pointer` that wins over
 /// HTTP's.
+///
+/// Errors as of [`read_json`].
 pub fn read_json_with_status(response: &Response, pointer: &str, sent: SystemTime) -> Result<Body> {
     let body = parse(response);
     let inner = body.as_ref().ok().and_then(|body| match body.json.at(pointer).as_slice() {
@@ -232,6 +234,9 @@ impl Body {
 
     /// Begins the token at `pointer` (`/access_token`), with what RFC 6749 section 5.1 puts beside
     /// it: `token_type` (required, any case), `expires_in`, `scope`, `refresh_token`, `id_token`.
+    ///
+    /// `Protocol` without a token or with one of another type, `UnsafeToken` for one that is no
+    /// text, empty, or there twice with different values.
     pub fn token(&self, pointer: &str, sent: SystemTime) -> Result<TokenBuilder> {
         let secret = self.secret(pointer)?;
         self.require_bearer()?;
@@ -275,6 +280,8 @@ impl Body {
     }
 
     /// A text that may be missing; anything but a text counts as missing.
+    ///
+    /// `UnsafeToken` if the member is there twice with different values.
     pub fn text(&self, pointer: &str) -> Result<Option<&str>> {
         Ok(match self.one(pointer)? {
             Some(Json::Text(text)) => Some(text.as_str()),
@@ -310,6 +317,8 @@ impl Body {
     }
 
     /// RFC 6750 tokens only: a token of another type must not be sent as one (RFC 6749 section 7.1).
+    ///
+    /// `Protocol` for another type, and for none.
     pub fn require_bearer(&self) -> Result<()> {
         match self.one("/token_type")? {
             None | Some(Json::Null) => Err(Error::protocol("the answer has no `token_type`")),

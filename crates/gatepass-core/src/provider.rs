@@ -156,6 +156,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// Checks a token before it is used: see [`Intake::admit`].
+    ///
+    /// Errors are those of [`Intake::admit`].
     pub fn admit(
         &self,
         token: Token,

@@ -54,6 +54,8 @@ impl Settings {
     }
 
     /// What a choice stands for; the first of `choices` where the profile does not say.
+    ///
+    /// `Config` for another word than those; the error shows neither.
     pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T> {
         let wanted = self.optional(name);
         let chosen = choices.iter().find(|(word, _)| wanted.is_none_or(|wanted| wanted == *word));
@@ -68,6 +70,8 @@ impl Settings {
     }
 
     /// `base_url` if there is one, and else the profile's environment (or the default one).
+    ///
+    /// `Config` for an environment that `info` does not have.
     pub fn base(&self, info: &ProviderInfo) -> Result<Endpoint> {
         if let Some(base_url) = &self.base_url {
             return Ok(base_url.clone());
@@ -82,6 +86,8 @@ impl Settings {
     }
 
     /// `base_url` if there is one, and else the address in a field: `[http[s]://]name[:port]`.
+    ///
+    /// `Config` without either, and for a field that is no host.
     pub fn base_or_host(&self, field: &str) -> Result<Endpoint> {
         if let Some(base_url) = &self.base_url {
             return Ok(base_url.clone());

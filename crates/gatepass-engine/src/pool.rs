@@ -104,6 +104,8 @@ impl TokenPool {
 
     /// A token that is usable for `min_remaining` more, if the held one is or a single exchange
     /// brings one; otherwise what that exchange brings. The caller checks.
+    ///
+    /// Errors as of [`token`](Self::token).
     pub async fn token_for(&self, key: &str, min_remaining: Duration) -> Result<Token> {
         match self.0.token(key, min_remaining) {
             Some(token) => Ok(token),
@@ -128,6 +130,8 @@ impl TokenPool {
 
     /// Every header the vendor wants on an API request for this key, with a usable token among
     /// them. Where that is more than `Authorization`, the credential is read for it.
+    ///
+    /// Errors as of [`token`](Self::token).
     pub async fn headers(&self, key: &str) -> Result<HeaderMap> {
         let token = self.token(key).await?;
         let mut headers = HeaderMap::new();

@@ -64,6 +64,8 @@ impl TokenSource {
 
     /// A token that is usable for `min_remaining` more, if the held one is or a single exchange
     /// brings one; otherwise what that exchange brings. The caller checks.
+    ///
+    /// Errors as of [`token`](Self::token).
     pub async fn token_for(&self, min_remaining: Duration) -> Result<Token> {
         match self.0.token(min_remaining) {
             Some(token) => Ok(token),
@@ -72,6 +74,8 @@ impl TokenSource {
     }
 
     /// The token of an exchange that begins now. It replaces the held one; a failure does not.
+    ///
+    /// Errors as of [`token`](Self::token).
     pub async fn fresh(&self) -> Result<Token> {
         self.acquire(Want::Flight(self.0.next_flight())).await
     }
@@ -99,6 +103,8 @@ impl TokenSource {
     }
 
     /// Every header the vendor wants on an API request, with a usable token among them.
+    ///
+    /// Errors as of [`token`](Self::token).
     pub async fn headers(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         self.authorize(&self.token().await?, &mut headers).await?;
@@ -106,6 +112,8 @@ impl TokenSource {
     }
 
     /// Puts a token of this source on an API request: every header the vendor wants.
+    ///
+    /// `Config` where the credential lacks what a header needs, and whatever reading it brings.
     pub async fn authorize(&self, token: &Token, headers: &mut HeaderMap) -> Result<()> {
         if self.0.if_held(token, |held| held.authorize(headers)) == Some(true) {
             return Ok(());
@@ -138,6 +146,8 @@ impl TokenSource {
     }
 
     /// Acquires a token, so that the first who needs one does not wait.
+    ///
+    /// Errors as of [`token`](Self::token).
     pub async fn warm(&self) -> Result<()> {
         self.token().await.map(drop)
     }
@@ -163,6 +173,8 @@ impl TokenSource {
 
     /// What the store has for this source: a token, or a failure that still answers. The
     /// credential is read, since a record belongs to one; the vendor is asked nothing.
+    ///
+    /// Whatever reading the credential brings, and `Internal` from a store that fails.
     pub async fn stored(&self) -> Result<Option<Record>> {
         self.0.identity.stored().await.map_err(|error| self.named(error))
     }

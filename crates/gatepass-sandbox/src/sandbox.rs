@@ -43,6 +43,8 @@ pub struct Builder {
 
 impl Sandbox {
     /// Starts on a free port of 127.0.0.1, with a made-up client for every vendor.
+    ///
+    /// [`Listen`](ErrorKind::Listen) if there is no port to be had.
     pub async fn start() -> Result<Self> {
         Self::builder().start().await
     }
@@ -122,6 +124,8 @@ impl Sandbox {
     }
 
     /// Lets a fault happen to the requests that come.
+    ///
+    /// [`Usage`](ErrorKind::Usage) for an unknown fault, provider or parameter.
     pub fn inject(&self, fault: Fault) -> Result<()> {
         fault.check()?;
         self.memory.lock().faults.add(fault);
@@ -139,11 +143,15 @@ impl Sandbox {
     }
 
     /// Revokes every live token of a provider and says how many there were.
+    ///
+    /// [`Usage`](ErrorKind::Usage) for an unknown provider.
     pub fn revoke_all(&self, provider: &str) -> Result<usize> {
         self.memory.lock().revoke_all(provider)
     }
 
     /// Adds a client. One with the same id replaces the old one, which is how a secret rotates.
+    ///
+    /// [`Usage`](ErrorKind::Usage) for an unknown provider or field.
     pub fn add_client(&self, client: NewClient) -> Result<Client> {
         let client = client.build()?;
         self.memory.lock().add_client(client.clone());
@@ -212,6 +220,9 @@ impl Builder {
     }
 
     /// Starts serving, on the Tokio runtime this is called from.
+    ///
+    /// [`Listen`](ErrorKind::Listen) where it cannot listen, or the address is not loopback;
+    /// [`Usage`](ErrorKind::Usage) for a fault or client that is none.
     pub async fn start(self) -> Result<Sandbox> {
         if !self.listen.ip().is_loopback() {
             return Err(Error::new(

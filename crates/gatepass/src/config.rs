@@ -80,12 +80,16 @@ impl Config {
 
     /// Reads a text instead of a file; relative paths in it are relative to the current folder.
     /// The caller vouches for it: literal secrets are accepted.
+    ///
+    /// `Config` if it is not TOML; what is wrong with one profile is told when that one is asked for.
     pub fn from_toml(text: &str) -> Result<Self> {
         Ok(Self { profiles: file::parse(text)?, env: Env::process(), path: None })
     }
 
     /// Reads the file that `$GATEPASS_CONFIG` names, or else `gatepass/config.toml` in the user's
     /// configuration folder, if there is one. Never one in the current folder.
+    ///
+    /// Errors as of [`load`](Self::load); a file that is not there is none.
     pub fn find() -> Result<Self> {
         let env = Env::process();
         if let Some(path) = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()) {

@@ -33,11 +33,15 @@ pub struct Gate {
 
 impl Gate {
     /// The profiles of one file, with the providers linked into this program.
+    ///
+    /// Errors as of [`Config::load`] and [`Registry::linked`].
     pub fn from_config(path: impl AsRef<Path>) -> Result<Self> {
         Self::new(Config::load(path)?, Registry::linked()?)
     }
 
     /// The profiles of the user's own config file, or of the environment.
+    ///
+    /// Errors as of [`Config::find`] and [`Registry::linked`]; no file is none.
     pub fn find() -> Result<Self> {
         Self::new(Config::find()?, Registry::linked()?)
     }
@@ -84,12 +88,16 @@ impl Gate {
     }
 
     /// A profile, with single keys replaced.
+    ///
+    /// Errors as of [`Config::profile`].
     pub fn profile(&self, name: &str, set: &[(String, String)]) -> Result<Profile> {
         self.config.profile(name, &self.registry, set)
     }
 
     /// The HTTP client for a profile: its own if it has a CA, a time limit or plain http of its
     /// own, and else the shared one.
+    ///
+    /// `Config` if the CA is not PEM.
     pub fn http(&self, profile: &Profile) -> Result<Arc<HttpClient>> {
         let options = &profile.options;
         if options.ca_pem.is_none() && options.timeout.is_none() && !options.allow_plain_http {
@@ -109,6 +117,8 @@ impl Gate {
     }
 
     /// A source of its own for a profile.
+    ///
+    /// `Config` for a mistake in the profile. Nothing is read or sent yet.
     pub fn open(&self, profile: &Profile) -> Result<TokenSource> {
         let named = |error: gatepass_core::Error| {
             error.with_provider(profile.info.id).with_profile(&profile.name)

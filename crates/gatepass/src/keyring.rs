@@ -39,6 +39,9 @@ use zbus_secret_service_keyring_store::Store;
 use crate::config::{KEYRING_TIMEOUT, KeyringEntry};
 
 /// Writes an entry, in place of what it held. An empty secret is refused.
+///
+/// `Config` for an empty secret, and where no keyring can be reached, is locked or does not answer
+/// within a minute.
 pub fn store(name: &str, secret: &Secret) -> Result<()> {
     let text = Zeroizing::new(secret.expose_secret().to_owned());
     if text.is_empty() {
@@ -48,18 +51,24 @@ pub fn store(name: &str, secret: &Secret) -> Result<()> {
 }
 
 /// Reads an entry.
+///
+/// `Config` if there is no such entry, and as for [`store`].
 pub fn read(name: &str) -> Result<Secret> {
     let text = read_entry(&KeyringEntry::parse(name)?)?;
     Ok(Secret::from(text.as_str()))
 }
 
 /// Reads an entry, if there is one.
+///
+/// Errors as for [`store`]; an entry that is not there is none.
 pub fn find(name: &str) -> Result<Option<Secret>> {
     let found = find_entry(&KeyringEntry::parse(name)?)?;
     Ok(found.map(|text| Secret::from(text.as_str())))
 }
 
 /// Deletes an entry, and says whether there was one.
+///
+/// Errors as for [`store`].
 pub fn delete(name: &str) -> Result<bool> {
     with_entry(&KeyringEntry::parse(name)?, |entry| match entry.delete_credential() {
         Err(Failure::NoEntry) => Ok(false),

@@ -90,6 +90,8 @@ pub struct Options {
 
 impl Profile {
     /// Makes the provider.
+    ///
+    /// `Config` for a setting that the provider refuses.
     pub fn provider(&self) -> Result<Box<dyn Provider>> {
         self.info.provider(&self.settings).map_err(|error| error.with_profile(&self.name))
     }

@@ -74,6 +74,8 @@ impl fmt::Debug for BoundSecret {
 
 impl Profile {
     /// Where the profile asks for tokens, or where its people log in. No secret is read for it.
+    ///
+    /// `Config` for a setting that the provider refuses.
     pub fn token_endpoint(&self) -> Result<Endpoint> {
         let mut credential = Credential::new();
         for field in self.info.fields {
@@ -95,12 +97,16 @@ impl Profile {
 
     /// The origins that the profile's secrets and tokens go to: scheme, host and port of its token
     /// endpoint and of every API that may see the token.
+    ///
+    /// Errors as of [`token_endpoint`](Self::token_endpoint).
     pub fn origins(&self) -> Result<Vec<String>> {
         Ok(self.all_origins()?.texts())
     }
 
     /// The secrets of this profile that gatepass has stored, and so keeps for their origins. The
     /// secrets themselves are not read; the keyring is asked, and may ask for its password.
+    ///
+    /// `Config` if the origins beside a secret cannot be read, and as of [`origins`](Self::origins).
     pub async fn bound_secrets(&self) -> Result<Vec<BoundSecret>> {
         let profile = self.clone();
         let read = tokio::task::spawn_blocking(move || profile.read_bound());
