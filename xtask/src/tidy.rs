@@ -14,6 +14,7 @@ mod published;
 mod secrets;
 mod sources;
 mod tree;
+mod workflows;
 
 use tree::Tree;
 
@@ -203,6 +204,11 @@ const RULES: &[Rule] = &[
         name: "exceptions",
         asks: "what clippy.toml forbids is called by a clock.rs and the facade's config only",
         check: sources::exceptions,
+    },
+    Rule {
+        name: "workflows",
+        asks: "a workflow pins its actions by commit, reads only, and needs no secret",
+        check: workflows::workflows,
     },
     Rule {
         name: "expose-secret",

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::tree::{File, Tree};
+use super::workflows::action;
 
 /// Where random-looking text belongs, each with its reason.
 const RANDOM: &[(&str, &str)] = &[
@@ -18,6 +19,8 @@ pub(super) fn secret_shaped(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.files().iter().filter(|file| !random(file)) {
         for (number, line) in file.text.lines().enumerate() {
+            // The commit of an action, which is pinned.
+            let line = action(line).and_then(|_| line.split('@').next()).unwrap_or(line);
             if let Some(shape) = shape(line) {
                 let says = format!("holds {shape}: put it into a fixture or make it when it runs");
                 found.push(Finding::at(&file.path, number + 1, says));

@@ -122,7 +122,8 @@ impl File {
 }
 
 fn is_ours(folder: &str) -> bool {
-    folder != "target" && (!folder.starts_with('.') || [".ci", ".cargo"].contains(&folder))
+    folder != "target"
+        && (!folder.starts_with('.') || [".cargo", ".ci", ".github"].contains(&folder))
 }
 
 /// What fuzzing leaves behind.
