@@ -14,6 +14,8 @@ mod config;
 mod conformance;
 /// The bytes that go to each vendor.
 mod contract;
+/// The folder of tokens on a failing disk, among strangers' files, and under killed processes.
+mod disk;
 /// What a vendor may answer wrongly, and what becomes of it.
 mod faults;
 /// Every format of `token`, read by the program that it is for.

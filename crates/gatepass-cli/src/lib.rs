@@ -37,6 +37,7 @@ mod commands;
 mod completion;
 mod failure;
 mod hand_out;
+mod heard;
 mod help;
 mod json_text;
 mod landing;

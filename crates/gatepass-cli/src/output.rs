@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Common, Format};
 use crate::failure::{Failure, usage};
+use crate::heard;
 use crate::wrap::wrap;
 
 /// Where and how to print.
@@ -118,6 +119,9 @@ impl Output {
 
     /// Tells the warnings that were held back: all went well.
     pub(crate) fn tell_warnings(&self) {
+        if let Some(heard) = heard::first() {
+            self.warn(heard);
+        }
         self.warnings.take().iter().for_each(|text| self.tell(text));
     }
 
@@ -145,19 +149,21 @@ impl Output {
         report(failure, self.format == Some(Format::Json))
     }
 
-    /// Shows what the library logs: by `-v`, or by `RUST_LOG`.
+    /// Shows what the library logs: by `-v`, or by `RUST_LOG`. Without them its first warning is
+    /// told when all has gone well.
     pub(crate) fn log(&self, verbose: u8) {
         let filter = match verbose {
             0 => EnvFilter::builder().try_from_env().ok(),
             1 => Some(EnvFilter::new("gatepass=debug,gatepass_engine=debug,gatepass_http=debug")),
             _ => Some(EnvFilter::new("gatepass=trace,gatepass_engine=trace,gatepass_http=trace")),
         };
-        if let Some(filter) = filter {
-            tracing_subscriber::fmt()
+        match filter {
+            Some(filter) => tracing_subscriber::fmt()
                 .with_env_filter(filter)
                 .with_writer(io::stderr)
                 .with_ansi(false)
-                .init();
+                .init(),
+            None => heard::listen(),
         }
     }
 }

@@ -79,7 +79,7 @@ impl FileStore {
         let mut notes = match self.there(name)? {
             There::Notes(notes) => notes,
             There::Lost(why) => {
-                tracing::warn!(file = name, why, "notes of exchanges are lost");
+                tracing::info!(file = name, why, "notes of exchanges are lost");
                 Vec::new()
             }
             There::Foreign(_) => {

@@ -1,0 +1,63 @@
+//! A disk that is full, broken, read-only or over its quota while a token is to be kept.
+
+use std::path::Path;
+
+use gatepass_tests::{Home, Run, gatepass_binary};
+
+use super::{assert_private, counting, ending, files};
+
+/// `gatepass token cisco --fresh` with this system call failing so, each time.
+fn failing(home: &Home, call: &str, error: &str) -> Run {
+    let inject = format!("inject={call}:error={error}");
+    let (log, binary) = (home.path("tmp/log"), gatepass_binary().to_str().unwrap());
+    let words = ["-f", "-qq", "-o", log.to_str().unwrap(), "-e", &inject, binary];
+    let words = words.into_iter().chain(["token", "cisco", "--fresh"]);
+    let run = home.program(Path::new("strace"), words).run();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("(INJECTED)"), "{call} was not called: {run:#?}");
+    run
+}
+
+#[test]
+fn a_disk_that_fails_costs_a_warning_and_no_token() {
+    let (server, home) = counting();
+    assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-1\n");
+    let (mut exchanges, mut kept) = (1, String::from("token-1\n"));
+    for call in ["fsync", "renameat", "flock"] {
+        for error in ["ENOSPC", "EIO", "EROFS", "EDQUOT"] {
+            let run = failing(&home, call, error);
+            exchanges += 1;
+            // The disk that forgets a name had it for the moment.
+            let token = format!("token-{exchanges}\n");
+            assert_eq!(run.ok(), token, "{call} {error}");
+            let told = "gatepass: warning: the store is left out: the ";
+            let is_told = run.stderr.starts_with(told) && run.stderr.lines().count() == 1;
+            assert!(is_told, "{call} {error}: {run:#?}");
+            assert!(!run.stderr.contains("token-"), "{run:#?}");
+            assert!(!files(&home).iter().any(|path| path.to_str().unwrap().contains("/.tmp-")));
+            assert_private(&home);
+            // The old record is whole, and is what the next command takes.
+            assert_eq!(ending(&home, ".token").len(), 1);
+            let next = home.gatepass(["token", "cisco"]).run();
+            assert_eq!(next.ok(), kept, "{call} {error}");
+        }
+        kept = format!("token-{}\n", exchanges + 1);
+        assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), kept);
+        exchanges += 1;
+    }
+    assert_eq!(server.requests().len(), exchanges);
+}
+
+#[test]
+fn where_no_file_may_grow_a_token_comes_with_every_command() {
+    let (server, home) = counting();
+    let binary = gatepass_binary().to_str().unwrap();
+    let script = format!("trap '' XFSZ; ulimit -f 0; exec {binary} token cisco");
+    for n in 1..=2 {
+        let run = home.program(Path::new("/bin/sh"), ["-c", &script]).run();
+        assert_eq!(run.ok(), format!("token-{n}\n"));
+        assert!(run.stderr.contains("warning"), "{run:#?}");
+        assert!(ending(&home, ".token").is_empty());
+    }
+    assert_eq!(server.requests().len(), 2);
+}

@@ -1,0 +1,108 @@
+//! Something else in the place of the record: the token comes from the vendor, and what is not
+//! gatepass's stays as it is.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use gatepass_tests::Home;
+
+use super::{counting, ending};
+
+type Put = fn(&Path, &Home);
+
+/// The record's place with this in it: two commands ask the vendor, warn, and let it be.
+fn is_let_be(name: &str, put: Put) {
+    let (server, home) = counting();
+    home.gatepass(["token", "cisco"]).run().ok();
+    let record = ending(&home, ".token").remove(0);
+    let whole = fs::read(&record).unwrap();
+    fs::rename(&record, home.path("work/record")).unwrap();
+    put(&record, &home);
+    let before = fs::symlink_metadata(&record).unwrap();
+    for n in 2..=3 {
+        let begun = Instant::now();
+        let run = home.gatepass(["token", "cisco"]).run();
+        assert_eq!(run.ok(), format!("token-{n}\n"), "{name}");
+        let told = "gatepass: warning: a stored record is not used: ";
+        let is_told = run.stderr.starts_with(told) && run.stderr.lines().count() == 1;
+        assert!(is_told, "{name}: {run:#?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{name}: {:?}", begun.elapsed());
+        home.gatepass(["forget", "cisco"]).run().ok();
+        let after = fs::symlink_metadata(&record).unwrap();
+        assert_eq!(
+            (before.ino(), before.mode(), before.uid(), before.len()),
+            (after.ino(), after.mode(), after.uid(), after.len()),
+            "{name}"
+        );
+    }
+    assert_eq!(fs::read(home.path("work/record")).unwrap(), whole, "{name}");
+    assert_eq!(server.requests().len(), 3, "{name}");
+}
+
+#[test]
+fn what_is_not_ours_in_a_records_place_is_let_be() {
+    let all: [(&str, Put); 5] = [
+        ("a pipe", |path, _| {
+            assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+            assert!(fs::metadata(path).unwrap().file_type().is_fifo());
+        }),
+        ("a folder", |path, _| fs::create_dir(path).unwrap()),
+        ("a link to the record", |path, home| symlink(home.path("work/record"), path).unwrap()),
+        ("a link that leads nowhere", |path, home| symlink(home.path("nowhere"), path).unwrap()),
+        ("a device", |path, _| {
+            // Only the superuser makes one.
+            let made = Command::new("mknod").arg(path).args(["c", "1", "5"]).output().unwrap();
+            if !made.status.success() {
+                fs::create_dir(path).unwrap();
+            }
+        }),
+    ];
+    for (name, put) in all {
+        is_let_be(name, put);
+    }
+    if rustix::process::getuid().is_root() {
+        is_let_be("another user's", |path, home| {
+            fs::copy(home.path("work/record"), path).unwrap();
+            chown(path, Some(65_533), None).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_record_of_ours_that_cannot_be_used_is_missing_and_then_replaced() {
+    let all: [(&str, Put); 6] = [
+        ("empty", |path, _| fs::write(path, "").unwrap()),
+        ("of other bytes", |path, _| fs::write(path, [7; 300]).unwrap()),
+        ("cut", |path, _| {
+            let bytes = fs::read(path).unwrap();
+            fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("of another version", |path, _| {
+            let mut bytes = fs::read(path).unwrap();
+            bytes[8] += 1;
+            fs::write(path, bytes).unwrap();
+        }),
+        ("of a gigabyte", |path, _| {
+            fs::File::options().write(true).open(path).unwrap().set_len(1 << 30).unwrap();
+        }),
+        ("open to others", |path, _| {
+            fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
+        }),
+    ];
+    for (name, spoil) in all {
+        let (server, home) = counting();
+        home.gatepass(["token", "cisco"]).run().ok();
+        let record = ending(&home, ".token").remove(0);
+        spoil(&record, &home);
+        let run = home.gatepass(["token", "cisco"]).run();
+        assert_eq!(run.ok(), "token-2\n", "{name}");
+        assert!(run.stderr.contains("a stored record is not used"), "{name}: {run:#?}");
+        let meta = fs::metadata(&record).unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.len() < 64 * 1024), (0o600, true), "{name}");
+        assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-2\n", "{name}");
+        assert_eq!(server.requests().len(), 2, "{name}");
+    }
+}
