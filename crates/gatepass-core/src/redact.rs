@@ -66,7 +66,8 @@ pub(crate) fn code_hides_a_token(code: &str) -> bool {
 
 /// Removes what `text` repeats of the credential's secrets: raw (eight characters of it are
 /// enough), percent- and form-encoded, once or twice, escaped for JSON, base64 (alone, as
-/// `id:secret`, or of UTF-16), hex, UTF-16 read as single bytes, reversed.
+/// `id:secret`, or of UTF-16), hex, UTF-16 read as single bytes, reversed; and whatever shows it, or
+/// the numbers of its characters, with other characters between.
 pub(crate) fn known(text: &str, credential: &Credential) -> String {
     let mut hidden = vec![false; text.len()];
     for (_, secret) in credential.secrets() {
@@ -77,6 +78,9 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
         for form in forms(secret, credential).iter() {
             hide(text, form, 12, &mut hidden);
             hide(text, &clean(form), 12, &mut hidden);
+        }
+        for apart in apart(secret).iter() {
+            hide_apart(text, apart, &mut hidden);
         }
     }
     let mut shown = String::with_capacity(text.len());
@@ -125,6 +129,19 @@ fn forms(secret: &str, credential: &Credential) -> Zeroizing<Vec<String>> {
     forms
 }
 
+/// What is left of a secret whose characters were set apart, once only letters and digits count:
+/// `C-N-R-Y`; `43:4e` and `%43%4E`; `%2543%254E`; `&#67;&#78;`; `&#x43;&#x4e;`.
+fn apart(secret: &str) -> Zeroizing<[String; 5]> {
+    let each = |write: fn(u8) -> String| secret.bytes().map(write).collect::<String>();
+    Zeroizing::new([
+        secret.chars().filter(char::is_ascii_alphanumeric).collect(),
+        each(|b| format!("{b:02x}")),
+        each(|b| format!("25{b:02x}")),
+        each(|b| b.to_string()),
+        each(|b| format!("x{b:02x}")),
+    ])
+}
+
 /// The text as JSON has it between its quotes.
 fn escape(text: &str) -> String {
     let quoted = serde_json::to_string(text).unwrap_or_default();
@@ -153,6 +170,32 @@ fn hide(text: &str, pattern: &str, window: usize, hidden: &mut [bool]) {
         start.is_some_and(|start| text.as_bytes().ends_with(start))
     });
     hidden.iter_mut().take(text.len()).rev().take(begun.unwrap_or(0)).for_each(|flag| *flag = true);
+}
+
+/// The same for a pattern of which only letters and digits count, as in the text.
+fn hide_apart(text: &str, pattern: &str, hidden: &mut [bool]) {
+    if pattern.len() < 8 {
+        return;
+    }
+    let is_last = |at: usize, b: u8| b == b'~' && at + 1 == text.len();
+    let (places, bare): (Vec<usize>, Vec<u8>) = text
+        .bytes()
+        .enumerate()
+        .filter(|(at, b)| b.is_ascii_alphanumeric() || is_last(*at, *b))
+        .unzip();
+    let mut found = vec![false; bare.len()];
+    hide(&String::from_utf8_lossy(&bare), pattern, 12, &mut found);
+    let marked = places.iter().zip(&found);
+    for ((at, is_found), (next, is_next)) in marked.clone().zip(marked.skip(1)) {
+        if *is_found {
+            // With what stands between this character and the next of the secret.
+            let end = if *is_next { *next } else { at + 1 };
+            hidden.iter_mut().take(end).skip(*at).for_each(|flag| *flag = true);
+        }
+    }
+    if let (Some(last), Some(true)) = (places.last(), found.last()) {
+        hidden.iter_mut().skip(*last).take(1).for_each(|flag| *flag = true);
+    }
 }
 
 #[cfg(test)]
@@ -209,6 +252,12 @@ mod tests {
                 hex(&wide),
                 secret.chars().rev().collect(),
                 String::from_utf8_lossy(&wide).into_owned(),
+                secret.bytes().map(|b| format!("%{b:02X}")).collect(),
+                secret.bytes().map(|b| format!("%25{b:02x}")).collect(),
+                secret.bytes().map(|b| format!("{b:02x}:")).collect(),
+                secret.bytes().map(|b| format!("&#{b};")).collect(),
+                secret.bytes().map(|b| format!("&#x{b:X};")).collect(),
+                secret.chars().flat_map(|c| [c, '-']).collect(),
             ];
             for form in forms {
                 // As the engine does: the words are cleaned first.
