@@ -176,7 +176,7 @@ fn is_html(response: &Response) -> bool {
 
 fn parse(response: &Response) -> Result<Body> {
     if let Some(coding) = response.headers().get(CONTENT_ENCODING)
-        && coding.as_bytes() != b"identity"
+        && !matches!(coding.as_bytes(), b"" | b"identity")
     {
         // The next one would be, too.
         return Err(Error::protocol("the answer is compressed, which nobody asked for")

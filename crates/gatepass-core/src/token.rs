@@ -12,7 +12,7 @@ use crate::http::sensitive;
 use crate::oauth2::Lifetime;
 use crate::token::compact::{Life, moment, nanos};
 pub(crate) use crate::token::text::jwt_claims;
-use crate::token::text::{check, is_b64token, jwt_exp};
+use crate::token::text::{check, is_b64token, is_scope, jwt_span};
 use crate::{Credential, Error, Result, Secret};
 
 /// How long a token of unknown life is used.
@@ -268,6 +268,9 @@ impl Token {
     }
 }
 
+/// As far as the clocks of two well-kept machines may be apart, and a bit more.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+
 const ASSUMED: &str = "the vendor does not say how long the token lives: 5 minutes are assumed";
 
 impl Rare {
@@ -316,9 +319,13 @@ impl TokenBuilder {
         self
     }
 
-    /// The scope the answer gives.
+    /// The scope the answer gives; one with characters that no scope has (RFC 6749 section 3.3) is
+    /// left out, since people are to read it.
     pub fn scope(mut self, scope: Option<&str>) -> Self {
-        self.scope = scope.map(str::to_owned);
+        self.scope = scope.filter(|scope| is_scope(scope)).map(str::to_owned);
+        if scope.is_some() && self.scope.is_none() {
+            self.warnings.push("the vendor names a scope that is none: left out".into());
+        }
         self
     }
 
@@ -346,7 +353,12 @@ impl TokenBuilder {
             (None, Some(at)) => Some(at.min(self.sent + MAX_LIFETIME)),
             (None, None) => None,
         };
-        let exp = jwt_exp(text).map(|at| at.min(self.sent + MAX_LIFETIME));
+        let span = jwt_span(text);
+        let exp = span.ends.map(|at| at.min(self.sent + MAX_LIFETIME));
+        if span.begins.is_some_and(|at| at > self.sent + CLOCKS_DIFFER) {
+            let says = "the token says it begins only later: is this machine's clock right?";
+            self.warnings.push(says.into());
+        }
         let (expires_at, expiry) = match (said, exp) {
             (Some(said), Some(exp)) if exp < said => {
                 if said.duration_since(exp).is_ok_and(|gap| gap > Duration::from_secs(300)) {
@@ -401,6 +413,9 @@ impl TokenBuilder {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     const SENT: SystemTime = SystemTime::UNIX_EPOCH;
@@ -430,6 +445,36 @@ mod tests {
         assert!(bare.extra("id_token").is_none() && token.extra("id_token").is_some());
         assert_eq!(bare.expose_secret().as_ptr(), token.expose_secret().as_ptr());
         assert_eq!(bare.expires_at(), token.expires_at());
+    }
+
+    #[test]
+    fn a_scope_that_a_terminal_would_obey_is_left_out() {
+        let built = |scope| Token::builder("t-1".into(), SENT).scope(Some(scope)).build().unwrap();
+        let long = "x ".repeat(9 * 1024);
+        for scope in ["a\u{1b}[31m", "a\r\nb", "a\u{202e}b", "a\tb", "ä", "\"a\"", &long] {
+            let token = built(scope);
+            assert!(token.scope().is_none(), "{scope:.20?}");
+            assert!(token.warnings().any(|it| it.contains("scope")), "{scope:.20?}");
+        }
+        for scope in ["all", "api://default/.default a:b", "acme.brightpattern.com", "a  b", ""] {
+            assert_eq!(built(scope).scope(), Some(scope));
+        }
+    }
+
+    #[test]
+    fn a_token_that_begins_later_makes_one_look_at_the_clock() {
+        let jwt = |claims: &str| {
+            let claims = URL_SAFE_NO_PAD.encode(claims);
+            Token::builder(format!("e30.{claims}.e30").into(), SENT)
+                .expires_in(Lifetime { duration: Some(LIFE), warning: None })
+        };
+        for (claims, warns) in
+            [(r#"{"nbf":61}"#, true), (r#"{"iat":61.5}"#, true), (r#"{"nbf":60,"iat":0}"#, false)]
+        {
+            let token = jwt(claims).build().unwrap();
+            assert_eq!(token.warnings().any(|it| it.contains("clock")), warns, "{claims}");
+            assert_eq!(token.lifetime(), LIFE, "{claims}");
+        }
     }
 
     #[test]

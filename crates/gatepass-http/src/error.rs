@@ -199,11 +199,14 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
         rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
             not_http(origin)
         }
+        // Under TLS 1.2 it is also how a server says that it misses a client certificate.
+        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => version().with_hint(
+            "TLS 1.2 or later is needed, with a cipher that is safe; or the server wants a client \
+             certificate, which needs a client of your own",
+        ),
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
         | rustls::Error::AlertReceived(
-            AlertDescription::ProtocolVersion
-            | AlertDescription::HandshakeFailure
-            | AlertDescription::InsufficientSecurity,
+            AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity,
         ) => version(),
         rustls::Error::PeerIncompatible(_) => version(),
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
@@ -214,7 +217,7 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
             tls(format!("{origin} does not know that name")).with_hint("check the address")
         }
         rustls::Error::AlertReceived(AlertDescription::CloseNotify) => closed_early(origin),
-        _ => Error::unavailable(format!("the TLS handshake with {origin} failed")),
+        _ => Error::unavailable(format!("the TLS connection to {origin} failed")),
     }
 }
 
@@ -226,8 +229,9 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
             "a private CA, or a proxy that opens TLS? then set ca_file in the profile",
         ),
         Bad::BadSignature => (
-            "is not signed by the CA that it names".to_owned(),
-            "is the CA in ca_file the present one? one that was made anew keeps its name",
+            "has a signature that does not hold".to_owned(),
+            "is the CA in ca_file the present one? one that was made anew keeps its name; \
+             an RSA key below 2048 bits is taken for none, too",
         ),
         Bad::Expired => ("has expired".to_owned(), clock),
         Bad::ExpiredContext { not_after, .. } => {
@@ -242,6 +246,10 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
             (format!("is for another name{}", names(presented)), NAME)
         }
         Bad::Revoked => ("has been revoked".to_owned(), "only the vendor can help"),
+        Bad::UnsupportedSignatureAlgorithmContext { .. } => (
+            "is signed in a way that is not safe or not known here".to_owned(),
+            "only the vendor can help: SHA-1 and MD5 are too weak to trust",
+        ),
         _ => (
             "is not acceptable".to_owned(),
             "a certificate of its own making, or with a weak key? \

@@ -34,13 +34,29 @@ pub(super) fn is_b64token(text: &str) -> bool {
     !body.is_empty() && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
 }
 
-/// The `exp` of a JWT. Its signature is not ours to check: `exp` may only shorten a life.
-pub(super) fn jwt_exp(token: &str) -> Option<SystemTime> {
-    let claims = jwt_claims(token)?;
-    let &[Json::Number(exp)] = claims.at("/exp").as_slice() else { return None };
-    // A time before 1970 has passed in any case; one past the year 9999 is never reached.
-    let exp = u64::try_from((*exp).clamp(0, 253_402_300_799)).ok()?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
+/// RFC 6749 section 3.3, and not longer than a token may be.
+pub(super) fn is_scope(text: &str) -> bool {
+    let allowed = |b: u8| matches!(b, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~');
+    text.len() <= MAX_TOKEN && text.bytes().all(allowed)
+}
+
+/// When a JWT says that it begins (`nbf`, `iat`) and ends (`exp`).
+#[derive(Default)]
+pub(super) struct Span {
+    pub(super) begins: Option<SystemTime>,
+    pub(super) ends: Option<SystemTime>,
+}
+
+/// What a JWT says of its life. Its signature is not ours to check: `exp` may only shorten a life.
+pub(super) fn jwt_span(token: &str) -> Span {
+    let Some(claims) = jwt_claims(token) else { return Span::default() };
+    let time = |claim: &str| {
+        let &[Json::Number(at)] = claims.at(claim).as_slice() else { return None };
+        // A time before 1970 has passed in any case; one past the year 9999 is never reached.
+        let at = u64::try_from((*at).clamp(0, 253_402_300_799)).ok()?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(at))
+    };
+    Span { begins: time("/nbf").max(time("/iat")), ends: time("/exp") }
 }
 
 /// The claims of a JWT, which nobody has verified.

@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F45", "a life of {}", Warning, || life("{}")),
     Row::new("F46", "a life that is a date", Warning, || life("1795181355")),
     Row::new("F48", "a JWT that has ended", ODD, || instead("TOKEN", &jwt(r#"{"exp":1}"#))),
-    Row::new("F48", "a JWT that begins later", Token, || instead("TOKEN", &jwt(r#"{"nbf":99999999999}"#))),
+    Row::new("F48", "a JWT that begins later", Warning, || instead("TOKEN", &jwt(r#"{"nbf":99999999999}"#))),
     Row::new("F49", "no token", ODD, || instead("\"access_token\":\"TOKEN\",", "")),
     Row::new("F49", "a token of null", ODD, || instead("\"TOKEN\"", "null")),
     Row::new("F50", "an empty token", UNSAFE_ONCE, || instead("TOKEN", "")),
@@ -52,6 +52,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F61", "a token of type 5", WRONG, || instead("\"Bearer\"", "5")),
     Row::new("F61", "a token of an empty type", WRONG, || instead("Bearer", "")),
     Row::new("F62", "a refresh token beside it", Token, || instead("3599", "3599,\"refresh_token\":\"SECRET\",\"id_token\":\"SECRET\"")),
+    Row::new("F63", "a scope that a terminal would obey", Warning, || instead("\"expires_in\"", r#""scope":"a\u001b[31m\r\nb\u202e","expires_in""#)),
     Row::new("F64", "ten thousand members more", Token, || instead("3599", &(0..10_000).fold(String::from("3599"), |all, n| format!("{all},\"a{n}\":1")))),
 
     Row::new("F66", "a byte order mark", Token, || ok(&format!("\u{feff}{GOOD}"))),
