@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use gatepass::{Error, Retry, TokenSource};
+use gatepass::{Error, ErrorKind, Retry, TokenSource};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::output::{Output, left};
@@ -24,7 +24,12 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let outcome = try_until(wait, source, output, attempt).await;
-    outcome.map_err(|error| match source.name() {
+    let timed = |error: Error| match (error.kind(), error.retry_after(), source.resting()) {
+        // The vendor named no time: nobody asks before the rest is over.
+        (ErrorKind::Throttled, None, Some(rest)) => error.with_retry_after(rest),
+        _ => error,
+    };
+    outcome.map_err(timed).map_err(|error| match source.name() {
         // The answer is one that the vendor gave to an earlier command.
         Some(name) if source.status().exchanges == 0 && error.status().is_some() => {
             error.and_hint(&format!("the vendor was not asked now: see `gatepass why {name}`"))

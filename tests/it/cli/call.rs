@@ -128,7 +128,25 @@ fn any_answer_is_a_success_unless_fail_asks_for_an_exit_code() {
         assert_eq!(home.gatepass(["call", "celerdata", "/x"]).run().ok(), body, "{status}");
         let run = home.gatepass(["call", "celerdata", "/x", "--fail"]).run();
         assert_eq!((run.code, run.stdout.as_str()), (Some(code), body), "{status}");
+        // Who throws the body away still reads why.
+        let says = "gatepass: celerdata/celerdata: the API";
+        let said = run.stderr.starts_with(says) && run.stderr.contains(&format!("({status})"));
+        assert_eq!(said, code != 0, "{run:#?}");
     }
+}
+
+#[test]
+fn fail_says_in_json_when_a_throttled_request_may_come_again() {
+    let vendor = vendor("celerdata");
+    let server =
+        server(vendor, |_, _| Reply::new(429, "text/plain", "slow").with("retry-after", "30"));
+    let args = ["call", "celerdata", "/x", "--fail", "--format", "json"];
+    let run = home(vendor, &server, "").gatepass(args).run();
+    assert_eq!((run.code, run.stdout.as_str()), (Some(5), "slow"), "{run:#?}");
+    let report: serde_json::Value = serde_json::from_str(&run.stderr).unwrap();
+    let error = &report["error"];
+    assert_eq!((&error["code"], &error["exit"]), (&"throttled".into(), &5.into()), "{error}");
+    assert!(error["retry_at"].is_string(), "{error}");
 }
 
 /// How each vendor's API refuses a token.

@@ -179,6 +179,20 @@ fn the_retry_time_of_an_error_is_a_moment_in_utc() {
     assert!((3_540..=3_600).contains(&left), "{error}");
 }
 
+#[test]
+fn a_vendor_that_throttles_and_names_no_time_is_not_asked_before_the_time_that_is_told() {
+    let server = Server::answering([Reply::empty(429)]);
+    let home = Home::with_config(&vendor("celerdata").profile(&server.url(), ""));
+    let ask = || home.gatepass(["token", "celerdata", "--format", "json", "--wait", "0s"]).run();
+    for _ in 0..2 {
+        let error = ask().error(5);
+        let at: Timestamp = error["retry_at"].as_str().unwrap().parse().unwrap();
+        let left = at.as_second() - seconds(SystemTime::now());
+        assert!((2..=6).contains(&left), "{error}");
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
 fn seconds(at: SystemTime) -> i64 {
     let since: Duration = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()

@@ -77,10 +77,10 @@ pub(crate) const FAULTS: &[Fault] = &[
     protocol("400 with no reason", |_| Reply::empty(400), "refused (400) with no reason given (400)"),
 
     // later
-    throttled("429", |_| Reply::empty(429), "asked to wait (429)"),
+    throttled("429", |_| Reply::empty(429), "asked to wait (429)").with_time(),
     throttled("429 and a time", |_| Reply::empty(429).with("retry-after", "7"), "asked to wait 7 s (429)").with_time(),
     throttled("429 and a very long time", |_| Reply::empty(429).with("retry-after", "99999999999999999999"), "asked to wait 3600 s (429)").with_time(),
-    throttled("429 and no time at all", |_| Reply::empty(429).with("retry-after", "soon"), "asked to wait (429)"),
+    throttled("429 and no time at all", |_| Reply::empty(429).with("retry-after", "soon"), "asked to wait (429)").with_time(),
     unavailable("500", |_| Reply::empty(500), "vendor fault (500)"),
     unavailable("500 with a web page", |_| html(500), "vendor fault (500)"),
     unavailable("502", |_| html(502), "vendor fault (502)"),

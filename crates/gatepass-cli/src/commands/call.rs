@@ -6,9 +6,12 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use gatepass::{ApiAnswer, Authorize, Endpoint, Error, HttpClient, Refusal, Token, TokenSource};
+use gatepass::{
+    ApiAnswer, Authorize, Endpoint, Error, ErrorKind, HttpClient, Profile, Refusal, Token,
+    TokenSource,
+};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use self::answer::Answer;
 use super::{gate_with_store, profile};
@@ -42,32 +45,21 @@ pub(crate) async fn run(
             let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
             answer = call.send(&token).await?;
         }
-        let status = answer.status;
+        let refusal = args.fail.then(|| answer.failure()).flatten();
         // Of an answer to HEAD there is nothing else to see.
         if args.include || call.request.method == Method::HEAD {
             output.bytes(&answer.head())?;
         }
         answer.show(output).await?;
-        Ok::<_, Failure>(status)
+        refusal.map_or(Ok(()), |error| Err(Failure::Gate(error)))
     };
-    let status = match args.timeout {
-        None => whole.await?,
-        Some(limit) => tokio::time::timeout(limit, whole).await.map_err(|_| {
-            Error::unavailable(format!("no complete answer in {limit:?}"))
-                .with_hint("the API may be slow: allow it more by --timeout")
-                .with_profile(&args.profile)
-        })??,
+    let done = match args.timeout {
+        None => whole.await,
+        Some(limit) => tokio::time::timeout(limit, whole).await.unwrap_or_else(|_| {
+            Err(Error::unavailable(format!("no complete answer in {limit:?}")).into())
+        }),
     };
-    Ok(if args.fail { ExitCode::from(exit_of(status)) } else { ExitCode::SUCCESS })
-}
-
-fn exit_of(status: StatusCode) -> u8 {
-    match status.as_u16() {
-        401 | 403 => 3,
-        429 => 5,
-        400.. => 6,
-        _ => 0,
-    }
+    done.map(|()| ExitCode::SUCCESS).map_err(|failure| Call::told(failure, &profile))
 }
 
 /// What the user asked for.
@@ -157,6 +149,22 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Names the profile where the API failed, and not the token endpoint, which has its own words.
+    fn told(failure: Failure, profile: &Profile) -> Failure {
+        match failure {
+            Failure::Gate(error) if error.profile().is_none() => {
+                let error = error.with_provider(profile.info.id).with_profile(&profile.name);
+                Failure::Gate(match error.kind() {
+                    ErrorKind::Unavailable => error.or_hint(
+                        "the API may be down or slow: try again, or allow it more by --timeout",
+                    ),
+                    _ => error,
+                })
+            }
+            other => other,
+        }
+    }
+
     async fn send(&self, token: &Token) -> Result<Answer, Error> {
         let mut request = http::Request::new(self.request.body.clone());
         *request.uri_mut() = self.target.to_uri()?;

@@ -1,7 +1,7 @@
 //! What the API answered, and how it is shown: byte for byte, or to a person at a terminal.
 
 use bytes::Bytes;
-use gatepass::{Body, Error};
+use gatepass::{Body, Clock as _, Error, Response, SystemClock};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 
@@ -33,6 +33,26 @@ impl Answer {
         }
         self.begun = begun.into();
         Ok(whole)
+    }
+
+    /// What `--fail` makes of the status, if that is 400 or above.
+    pub(super) fn failure(&self) -> Option<Error> {
+        let error = match self.status.as_u16() {
+            401 | 403 => Error::denied("the API refused the request")
+                .with_hint("stdout has its answer; a fresh token was tried where that could help"),
+            429 => Error::throttled("the API asks to wait").with_hint("stdout has its answer"),
+            400.. => Error::unavailable("the API answered with an error")
+                .with_hint("stdout has its answer"),
+            _ => return None,
+        };
+        let error = error.with_status(self.status.as_u16());
+        let mut head = http::Response::new(Bytes::new());
+        *head.status_mut() = self.status;
+        *head.headers_mut() = self.headers.clone();
+        Some(match Response::from(head).retry_after(SystemClock::new().wall()) {
+            Some(after) => error.with_retry_after(after),
+            None => error,
+        })
     }
 
     /// Writes the body to stdout as it comes; at a terminal JSON is indented, and what is no text
