@@ -62,10 +62,11 @@ fn read(uri: RedirectUri, answer: &str) {
 /// The state of an attempt of ones.
 const STATE: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
 
+#[derive(Debug)]
 struct Plain;
 
 impl Interactive for Plain {
     fn authorization_request(&self, _: &Credential) -> Result<AuthorizationRequest> {
-        Err(gatepass_core::Error::login_needed())
+        Err(gatepass_core::Error::login_required("login needed"))
     }
 }

@@ -93,7 +93,8 @@ fn store(gate: &Gate, output: &Output) -> Option<FileStore> {
 fn profile(gate: &Gate, name: &str, common: &Common, output: &Output) -> Result<Profile, Failure> {
     let profile = gate.profile(name, &common.set)?;
     let base = profile.settings.base_url();
-    let host = profile.settings.optional("host").is_some_and(|host| host.starts_with("http://"));
+    let host =
+        profile.settings.optional_text("host").is_some_and(|host| host.starts_with("http://"));
     let in_the_clear = base.map_or(host, |base| base.is_plain_http() && !base.is_loopback());
     if profile.options.allow_plain_http && in_the_clear {
         output

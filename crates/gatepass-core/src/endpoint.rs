@@ -95,7 +95,7 @@ impl Endpoint {
     }
 
     /// This address without a trailing `/`, and then `path`, which begins with `/` and may end in
-    /// a query. Whatever a user chose in it must have gone through [`encode`].
+    /// a query. Whatever a user chose in it must have gone through [`percent_encode`].
     ///
     /// `Config` for a path with `.` or `..` in it, or with characters of no URL.
     pub fn join(&self, path: &str) -> Result<Self> {
@@ -116,9 +116,9 @@ impl Endpoint {
         let mut text = self.text.clone();
         for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
             text.push(if text.contains('?') { '&' } else { '?' });
-            text.push_str(&encode(name));
+            text.push_str(&percent_encode(name));
             text.push('=');
-            text.push_str(&encode(value));
+            text.push_str(&percent_encode(value));
         }
         Self { text, origin: self.origin }
     }
@@ -254,7 +254,7 @@ impl fmt::Debug for Endpoint {
 ///
 /// A space becomes `%20`, never `+`: servers that form-decode and servers that percent-decode
 /// both read it.
-pub fn encode(text: &str) -> String {
+pub fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 

@@ -42,7 +42,7 @@ pub enum ErrorKind {
     Config,
     /// The vendor refused: a person must act. Never retried by itself, since that locks accounts.
     Denied,
-    /// A person must log in.
+    /// There is no token, and only a person's login brings one.
     LoginRequired,
     /// Ask again later, at [`Error::retry_after`] if the vendor said when.
     Throttled,
@@ -99,7 +99,7 @@ impl Error {
         config => Config, Never;
         /// The vendor refused.
         denied => Denied, Never;
-        /// A person must log in.
+        /// There is no token, and only a person's login brings one.
         login_required => LoginRequired, Never;
         /// Later, at a known time.
         throttled => Throttled, Later;
@@ -214,11 +214,6 @@ impl Error {
     /// Keeps the cause for [`source`](StdError::source). Its text must hold no secret.
     pub fn with_source(self, cause: impl StdError + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.source = Some(Arc::new(cause)))
-    }
-
-    /// There is no token, and only a person's login brings one.
-    pub fn login_needed() -> Self {
-        Self::login_required("login needed")
     }
 
     /// Removes from the vendor's words whatever of this credential they repeat, in any usual

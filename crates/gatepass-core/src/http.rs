@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use crate::endpoint::origin_of;
-use crate::{Endpoint, Error, Result, Secret, encode};
+use crate::{Endpoint, Error, Result, Secret, percent_encode};
 
 /// The longest body an answer may have, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -78,8 +78,10 @@ impl Request {
     pub fn form<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         self.body = Zeroizing::new(Vec::with_capacity(1024));
         for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
-            let value = Zeroizing::new(encode(value));
-            for part in [if self.body.is_empty() { "" } else { "&" }, &encode(name), "=", &value] {
+            let value = Zeroizing::new(percent_encode(value));
+            for part in
+                [if self.body.is_empty() { "" } else { "&" }, &percent_encode(name), "=", &value]
+            {
                 self.body.extend_from_slice(part.as_bytes());
             }
         }
@@ -112,7 +114,9 @@ impl Request {
                     .with_hint("set basic_encoding = \"form\" in the profile"));
             }
             BasicEncoding::Raw => format!("{id}:{}", secret.expose_secret()),
-            BasicEncoding::Form => format!("{}:{}", encode(id), encode(secret.expose_secret())),
+            BasicEncoding::Form => {
+                format!("{}:{}", percent_encode(id), percent_encode(secret.expose_secret()))
+            }
         });
         let value = Secret::from(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
         self.secret_header(AUTHORIZATION, &value)

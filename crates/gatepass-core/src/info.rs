@@ -86,7 +86,7 @@ impl ProviderInfo {
         field.required
             && field.only_with.is_none_or(|(other, value)| {
                 let default = || self.field(other).and_then(|other| other.default);
-                settings.optional(other).or_else(default) == Some(value)
+                settings.optional_text(other).or_else(default) == Some(value)
             })
     }
 

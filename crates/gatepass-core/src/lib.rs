@@ -50,7 +50,7 @@ pub use async_trait::async_trait;
 pub use crate::authorize::{ApiOrigins, Authorize};
 pub use crate::clock::{Clock, Coarse};
 pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
-pub use crate::endpoint::{Endpoint, encode};
+pub use crate::endpoint::{Endpoint, percent_encode};
 pub use crate::error::{Error, ErrorKind, Result, Retry};
 pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,

@@ -21,7 +21,7 @@ use crate::{
 /// A provider whose grant needs a person in a browser.
 ///
 /// The token cannot be asked for: a login brings it, and after its end another login is needed.
-pub trait Interactive: Send + Sync {
+pub trait Interactive: fmt::Debug + Send + Sync {
     /// What the person's browser is to open (RFC 6749 section 4.2.1).
     fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest>;
 

@@ -14,7 +14,7 @@ use crate::json::{Json, NotJson};
 use crate::token::MAX_LIFETIME;
 use crate::{
     BasicEncoding, Credential, Error, ErrorKind, Response, Result, Retry, Secret, Token,
-    TokenBuilder, encode,
+    TokenBuilder, percent_encode,
 };
 
 /// Reads a successful answer as RFC 6749 section 5.1 has it, and any other as an error.
@@ -37,7 +37,7 @@ pub fn read_json(response: &Response, sent: SystemTime) -> Result<Body> {
 /// For a client refused by Basic: names the other encoding, if it would have written this id or
 /// secret differently. Nobody tries both by themselves, since a refusal too many locks the client.
 pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncoding) -> Error {
-    let differs = |text: &str| *Zeroizing::new(encode(text)) != text;
+    let differs = |text: &str| *Zeroizing::new(percent_encode(text)) != text;
     let id = credential.optional_text("client_id").unwrap_or_default();
     let secret = credential.optional_secret("client_secret").map_or("", Secret::expose_secret);
     let refused =
@@ -242,7 +242,7 @@ impl Body {
         self.require_bearer()?;
         let token = Token::builder(secret, sent)
             .expires_in(self.seconds("/expires_in")?)
-            .scope(self.text("/scope")?)
+            .scope(self.optional_text("/scope")?)
             .extra("refresh_token", self.optional_secret("/refresh_token"))
             .extra("id_token", self.optional_secret("/id_token"));
         Ok(self.warnings.iter().fold(token, |token, warning| token.warning(Some(warning))))
@@ -282,7 +282,7 @@ impl Body {
     /// A text that may be missing; anything but a text counts as missing.
     ///
     /// `UnsafeToken` if the member is there twice with different values.
-    pub fn text(&self, pointer: &str) -> Result<Option<&str>> {
+    pub fn optional_text(&self, pointer: &str) -> Result<Option<&str>> {
         Ok(match self.one(pointer)? {
             Some(Json::Text(text)) => Some(text.as_str()),
             _ => None,

@@ -58,7 +58,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// How a person logs in, where this profile's grant needs one in a browser. Then
     /// [`token_request`](Self::token_request) is an error of kind
-    /// [`LoginRequired`](ErrorKind::LoginRequired), such as [`Error::login_needed`] makes.
+    /// [`LoginRequired`](ErrorKind::LoginRequired), such as [`Error::login_required`] makes.
     fn interactive(&self) -> Option<&dyn Interactive> {
         None
     }

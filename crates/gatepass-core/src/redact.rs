@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use zeroize::Zeroizing;
 
-use crate::{Credential, encode};
+use crate::{Credential, percent_encode};
 
 const SHOWN: usize = 200;
 pub(crate) const MARK: &str = "[redacted]";
@@ -99,16 +99,16 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
 
 /// The usual ways to write a secret.
 fn forms(secret: &str, credential: &Credential) -> Zeroizing<Vec<String>> {
-    let (percent, json) = (encode(secret), escape(secret));
+    let (percent, json) = (percent_encode(secret), escape(secret));
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let spaced: String = secret.chars().flat_map(|c| [c, ' ']).collect();
     let escaped: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
     let mut forms = Zeroizing::new(vec![
         percent.replace("%20", "+"),
-        encode(&percent),
+        percent_encode(&percent),
         percent,
-        encode(&json),
+        percent_encode(&json),
         json.replace('/', "\\/"),
         json,
         escaped,
@@ -228,7 +228,7 @@ mod tests {
         // Spaces, what URLs and JSON escape, and what no error_description may have.
         for secret in ["pa ss+wordy/tail", r#"q"uo\te"d\se"cr\et"#, "zusätzlich-geheim"] {
             let credential = Credential::client("me", secret);
-            let (percent, json) = (encode(secret), serde_json::to_string(secret).unwrap());
+            let (percent, json) = (percent_encode(secret), serde_json::to_string(secret).unwrap());
             let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
             let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
             let big: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
@@ -238,7 +238,7 @@ mod tests {
                 secret.to_uppercase(),
                 percent.clone(),
                 percent.replace("%20", "+"),
-                encode(&percent),
+                percent_encode(&percent),
                 json.trim_matches('"').to_owned(),
                 json.trim_matches('"').replace('/', r"\/"),
                 big,

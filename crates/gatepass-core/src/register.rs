@@ -9,7 +9,7 @@ pub struct Registration {
     /// The facts.
     pub info: &'static ProviderInfo,
     /// The crate it comes from.
-    pub krate: &'static str,
+    pub package: &'static str,
     /// That crate's version.
     pub version: &'static str,
 }
@@ -18,10 +18,10 @@ impl Registration {
     /// A registration by hand. [`register!`](crate::register) is the usual way.
     pub const fn new(
         info: &'static ProviderInfo,
-        krate: &'static str,
+        package: &'static str,
         version: &'static str,
     ) -> Self {
-        Self { info, krate, version }
+        Self { info, package, version }
     }
 
     /// All registrations in this program, in no particular order.

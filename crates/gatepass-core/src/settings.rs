@@ -45,11 +45,11 @@ impl Settings {
 
     /// The text of a field; `Config` if there is none.
     pub fn text(&self, name: &str) -> Result<&str> {
-        self.optional(name).ok_or_else(|| missing(name, ""))
+        self.optional_text(name).ok_or_else(|| missing(name, ""))
     }
 
     /// The text of a field, if there is one.
-    pub fn optional(&self, name: &str) -> Option<&str> {
+    pub fn optional_text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
     }
 
@@ -57,7 +57,7 @@ impl Settings {
     ///
     /// `Config` for another word than those; the error shows neither.
     pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T> {
-        let wanted = self.optional(name);
+        let wanted = self.optional_text(name);
         let chosen = choices.iter().find(|(word, _)| wanted.is_none_or(|wanted| wanted == *word));
         let (_, chosen) =
             chosen.ok_or_else(|| unknown_choice(name, choices.iter().map(|(word, _)| *word)))?;
@@ -76,7 +76,7 @@ impl Settings {
         if let Some(base_url) = &self.base_url {
             return Ok(base_url.clone());
         }
-        let wanted = self.optional("environment");
+        let wanted = self.optional_text("environment");
         let environment = info
             .environments
             .iter()

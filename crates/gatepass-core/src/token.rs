@@ -210,7 +210,7 @@ impl Token {
     }
 
     /// Whether this is a clone of `other` and shares its buffer, not merely an equal text.
-    pub fn is(&self, other: &Self) -> bool {
+    pub fn is_same_as(&self, other: &Self) -> bool {
         std::ptr::eq(self.header.as_bytes(), other.header.as_bytes())
     }
 
@@ -295,6 +295,7 @@ impl fmt::Debug for Token {
 
 /// Builds a [`Token`] from what an answer says.
 #[derive(Debug)]
+#[must_use = "a builder does nothing until it is built"]
 pub struct TokenBuilder {
     token: Secret,
     sent: SystemTime,
@@ -490,7 +491,7 @@ mod tests {
     fn a_clone_is_the_same_and_an_equal_text_is_not() {
         let build = || Token::builder("t-1".into(), SENT).build().unwrap();
         let (token, other) = (build(), build());
-        assert!(token.is(&token.clone()) && !token.is(&other));
+        assert!(token.is_same_as(&token.clone()) && !token.is_same_as(&other));
         assert!(token.clone().with_warning("odd").warnings().any(|warning| warning == "odd"));
         assert!(!token.warnings().any(|warning| warning == "odd"));
     }

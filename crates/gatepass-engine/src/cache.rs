@@ -158,7 +158,7 @@ impl Cache {
     /// Runs `look` on what is held, if that is this very token.
     pub(crate) fn if_held<T>(&self, token: &Token, look: impl FnOnce(&Held) -> T) -> Option<T> {
         let held = self.held.load();
-        held.as_ref().filter(|held| held.token.is(token)).map(|held| look(held))
+        held.as_ref().filter(|held| held.token.is_same_as(token)).map(|held| look(held))
     }
 
     /// The number of the first flight that starts after now.

@@ -58,7 +58,7 @@ impl Identity {
     ) -> Result<Held, Failure> {
         if let Some(Arrived { token, begun, is_new }) = self.brought.take()
             && (is_new || !ask.is_fresh)
-            && !ask.refused.as_ref().is_some_and(|refused| refused.is(&token))
+            && !ask.refused.as_ref().is_some_and(|refused| refused.is_same_as(&token))
         {
             let held = self.hold(token, &credential, begun);
             if held.phase(self.now(), ask.min_remaining) != Phase::Expired {
@@ -80,7 +80,7 @@ impl Identity {
             }
         }
         let command = self.name.as_deref().map(|name| format!("run: gatepass login {name}"));
-        Err(Error::login_needed()
+        Err(Error::login_required("login needed")
             .with_hint(command.unwrap_or_else(|| String::from("a person must log in again")))
             .into())
     }
@@ -190,7 +190,7 @@ impl Login {
         match self.source.fresh().await {
             Ok(token) => Ok(token),
             // A flight that was under way has taken it.
-            Err(error) => match self.source.peek().filter(|held| held.is(&token)) {
+            Err(error) => match self.source.peek().filter(|held| held.is_same_as(&token)) {
                 Some(held) => Ok(held),
                 None => Err(error),
             },

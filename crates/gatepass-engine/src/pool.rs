@@ -135,7 +135,7 @@ impl TokenPool {
     pub async fn headers(&self, key: &str) -> Result<HeaderMap> {
         let token = self.token(key).await?;
         let mut headers = HeaderMap::new();
-        let is_bearer = |entry: &Entry| entry.is_bearer && entry.token.is(&token);
+        let is_bearer = |entry: &Entry| entry.is_bearer && entry.token.is_same_as(&token);
         if self.0.with_token(key, Duration::ZERO, is_bearer) == Some(true) {
             headers.insert(AUTHORIZATION, token.authorization().clone());
         } else {

@@ -56,7 +56,7 @@ impl Watch {
                 sleep(left).await;
             }
             let token = self.source.token().await?;
-            if !self.last.as_ref().is_some_and(|last| last.is(&token)) {
+            if !self.last.as_ref().is_some_and(|last| last.is_same_as(&token)) {
                 self.last = Some(token.clone());
                 return Ok(token);
             }

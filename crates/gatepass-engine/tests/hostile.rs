@@ -182,10 +182,10 @@ async fn a_provider_that_hands_on_anothers_token_mixes_nothing_else_up() {
     };
     // It is the provider's word that this is its token; what is done with it stays its own.
     let given = thief.token().await.unwrap();
-    assert!(given.is(&stolen));
+    assert!(given.is_same_as(&stolen));
     thief.invalidate(&given);
     assert!(thief.peek().is_none());
-    assert!(victim.peek().unwrap().is(&stolen));
+    assert!(victim.peek().unwrap().is_same_as(&stolen));
     thief.close().await;
     assert_eq!(victim.token().await.unwrap().expose_secret(), "good-0");
     victim.invalidate(&stolen);

@@ -187,6 +187,7 @@ impl Inner {
 }
 
 /// Makes a [`HttpClient`].
+#[must_use = "a builder does nothing until it is built"]
 pub struct HttpClientBuilder {
     limits: Limits,
     plain_http: bool,

@@ -52,7 +52,7 @@
 //!
 //! | feature | adds |
 //! |-|-|
-//! | `tls` | `Builder::tls`: https on loopback, with a certificate made for the run |
+//! | `tls` | `SandboxBuilder::tls`: https on loopback, with a certificate made for the run |
 //!
 //! # Control from outside
 //!
@@ -103,5 +103,5 @@ mod vendor;
 pub use client::{Client, NewClient};
 pub use error::{Error, ErrorKind, Result};
 pub use faults::{Fault, FaultInfo, Target};
-pub use sandbox::{Builder, Sandbox};
+pub use sandbox::{Sandbox, SandboxBuilder};
 pub use state::{Counters, Entry, Snapshot};

@@ -31,8 +31,8 @@ pub struct Sandbox {
 
 /// How a [`Sandbox`] starts.
 #[derive(Debug)]
-#[must_use]
-pub struct Builder {
+#[must_use = "a builder does nothing until it is started"]
+pub struct SandboxBuilder {
     listen: SocketAddr,
     lifetime: Option<Duration>,
     clients: Vec<NewClient>,
@@ -50,8 +50,8 @@ impl Sandbox {
     }
 
     /// Starts with choices.
-    pub fn builder() -> Builder {
-        Builder {
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             lifetime: None,
             clients: Vec::new(),
@@ -187,7 +187,7 @@ impl fmt::Debug for Sandbox {
     }
 }
 
-impl Builder {
+impl SandboxBuilder {
     /// Listens here instead; anything but loopback is refused at the start.
     pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
         self.listen = address.into();

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use gatepass_core::encode;
+use gatepass_core::percent_encode;
 
 /// A secret to look for.
 #[derive(Clone)]
@@ -47,8 +47,8 @@ impl Canary {
         let text = self.text.as_str();
         let mut forms = vec![
             ("as it is", text.to_owned()),
-            ("percent-encoded", encode(text)),
-            ("form-encoded", encode(text).replace("%20", "+")),
+            ("percent-encoded", percent_encode(text)),
+            ("form-encoded", percent_encode(text).replace("%20", "+")),
             ("in hex", text.bytes().map(|byte| format!("{byte:02x}")).collect()),
             ("reversed", text.chars().rev().collect()),
             ("escaped for JSON", text.escape_default().collect()),
@@ -132,8 +132,8 @@ mod tests {
         let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
         for shown in [
             text[3..15].to_owned(),
-            encode(text),
-            encode(text).replace("%20", "+"),
+            percent_encode(text),
+            percent_encode(text).replace("%20", "+"),
             STANDARD_NO_PAD.encode(text),
             STANDARD_NO_PAD.encode(format!("i:{text}:b")),
             URL_SAFE_NO_PAD.encode(format!("id:{text}")),

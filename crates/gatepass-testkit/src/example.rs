@@ -17,7 +17,7 @@ pub const INFO: ProviderInfo = ProviderInfo::new("example", "Example")
         Field::choice("client_auth", &["form", "basic"], "where the credential goes"),
     ])
     .build(|settings| {
-        let basic = settings.optional("client_auth") == Some("basic");
+        let basic = settings.optional_text("client_auth") == Some("basic");
         Ok(Box::new(Example { endpoint: settings.base(&INFO)?.join("/token")?, basic }))
     });
 

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     file.write_all(sandbox.config_toml().as_bytes())?;
 
-    let gate = Gate::from_config(&path)?;
+    let gate = Gate::load(&path)?;
     let cisco = gate.source("cisco")?;
     let token = cisco.token().await?;
 

@@ -16,7 +16,7 @@ use crate::Registry;
 use crate::registry::{nearest, shown};
 
 pub use self::env::Env;
-pub use self::profile::{BoundSecret, Options, Origin, Profile};
+pub use self::profile::{BoundSecret, Profile, ProfileOptions, ProfileOrigin};
 #[cfg(feature = "keyring")]
 pub(crate) use self::{secret::KEYRING_TIMEOUT, value::KeyringEntry};
 

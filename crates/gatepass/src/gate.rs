@@ -15,7 +15,7 @@ use crate::{Config, Profile, Registry};
 ///
 /// ```no_run
 /// # async fn run() -> gatepass::Result<()> {
-/// let gate = gatepass::Gate::from_config("/etc/acme/gatepass.toml")?;
+/// let gate = gatepass::Gate::load("/etc/acme/gatepass.toml")?;
 /// let cisco = gate.source("cisco")?;
 /// let token = cisco.token().await?;
 /// # Ok(())
@@ -35,7 +35,7 @@ impl Gate {
     /// The profiles of one file, with the providers linked into this program.
     ///
     /// Errors as of [`Config::load`] and [`Registry::linked`].
-    pub fn from_config(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::new(Config::load(path)?, Registry::linked()?)
     }
 

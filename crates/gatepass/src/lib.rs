@@ -73,26 +73,30 @@ pub use provider_configapi as configapi;
 pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
-    ApiAnswer, ApiOrigins, AuthorizationRequest, Authorize, Clock, Credential, CredentialSource,
-    Endpoint, Environment, Error, ErrorKind, Expiry, Field, FieldKind, HttpSend, Intake,
-    Interactive, Provider, ProviderInfo, RedirectUri, Refusal, Registration, Request, Response,
-    Result, Retry, Secret, Settings, Token, TokenCharset, async_trait, credential_fn,
+    ApiAnswer, ApiOrigins, AuthorizationRequest, Authorize, BasicEncoding, Clock, Coarse,
+    Credential, CredentialFn, CredentialSource, Endpoint, Environment, Error, ErrorKind, Exchange,
+    Expiry, Field, FieldKind, HttpSend, Intake, Interactive, Provider, ProviderInfo, RedirectUri,
+    RefreshHints, Refusal, Registration, Request, Response, Result, Retry, Secret, Settings, Token,
+    TokenBuilder, TokenCharset, async_trait, credential_fn, oauth2, register,
 };
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;
 pub use gatepass_engine::{
-    Decision, Failure, Lease, Login, MemoryStore, Note, Process, ProfileKey, Record, State, Status,
-    StoreKey, SystemClock, TokenSource, TokenSourceBuilder, TokenStore, Watch,
+    Decision, Failure, Lease, Login, MemoryStore, Note, PoolStatus, Process, ProfileKey, Record,
+    State, Status, StoreKey, SystemClock, TokenPool, TokenPoolBuilder, TokenSource,
+    TokenSourceBuilder, TokenStore, Watch,
 };
 #[cfg(feature = "reqwest-middleware")]
 pub use gatepass_http::TokenMiddleware;
 #[cfg(feature = "http")]
-pub use gatepass_http::{Body, HttpClient, SendWith, api_client_builder};
+pub use gatepass_http::{Body, HttpClient, HttpClientBuilder, SendWith, api_client_builder};
 #[cfg(feature = "tower")]
 pub use gatepass_http::{TokenLayer, TokenService, WholeBody};
 
 #[cfg(feature = "config")]
-pub use crate::config::{BoundSecret, COMMON_FIELDS, Config, Env, Options, Origin, Profile};
+pub use crate::config::{
+    BoundSecret, COMMON_FIELDS, Config, Env, Profile, ProfileOptions, ProfileOrigin,
+};
 #[cfg(feature = "config")]
 pub use crate::gate::Gate;
 pub use crate::registry::Registry;

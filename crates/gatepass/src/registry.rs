@@ -35,7 +35,7 @@ impl Registry {
     /// Every provider linked into this program. `Config` if two crates claim one id.
     pub fn linked() -> Result<Self> {
         let mut all: Vec<&Registration> = Registration::all().collect();
-        all.sort_by_key(|registration| (registration.info.id, registration.krate));
+        all.sort_by_key(|registration| (registration.info.id, registration.package));
         all.into_iter().try_fold(Self::empty(), |registry, one| registry.with(*one))
     }
 
@@ -46,7 +46,7 @@ impl Registry {
             None => Ok(self),
             Some(other) => Err(Error::config(format!(
                 "two crates register the provider `{id}`: {} {} and {} {}",
-                other.krate, other.version, registration.krate, registration.version
+                other.package, other.version, registration.package, registration.version
             ))
             .with_hint("depend on one of them only")),
         }

@@ -35,7 +35,7 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn read(profile: &gatepass_core::Settings) -> Result<Self> {
-        let scope = profile.optional("scope").filter(|scope| !scope.is_empty());
+        let scope = profile.optional_text("scope").filter(|scope| !scope.is_empty());
         let in_body = profile.choice("grant_type_in", &[("query", false), ("body", true)])?;
         Ok(Self {
             base_url: profile.base_url().cloned(),

@@ -41,7 +41,7 @@ impl Settings {
 
     pub(crate) fn read(profile: &gatepass_core::Settings) -> Result<Self> {
         let defaults = Self::new(profile.text("license_id")?)?;
-        let account_id = profile.optional("account_id");
+        let account_id = profile.optional_text("account_id");
         Ok(Self {
             account_id: account_id.map(|account| id("account_id", account)).transpose()?,
             environment: profile.choice(
@@ -55,7 +55,7 @@ impl Settings {
                 ],
             )?,
             base_url: profile.base_url().cloned(),
-            path_prefix: match profile.optional("path_prefix") {
+            path_prefix: match profile.optional_text("path_prefix") {
                 Some(prefix) => path_prefix(prefix)?,
                 None => defaults.path_prefix,
             },

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    Credential, Error, ErrorKind, Request, Response, Result, Token, encode, oauth2,
+    Credential, Error, ErrorKind, Request, Response, Result, Token, oauth2, percent_encode,
 };
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName};
 use crate::settings::Settings;
 
 pub(crate) fn request(settings: &Settings, credential: &Credential) -> Result<Request> {
-    let path = format!("/authorize/license/{}/token", encode(&settings.license_id));
+    let path = format!("/authorize/license/{}/token", percent_encode(&settings.license_id));
     let account = settings.account_id.as_deref().map(|account| ("accountId", account));
     let secret = credential.secret("api_application_secret")?;
     Request::post(settings.api()?.join(&path)?.with_query(account))
@@ -37,7 +37,7 @@ pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
         (Ok(token), _) => token,
         (Err(_), flat) => flat?,
     };
-    if body.text("/token_type")?.is_some() {
+    if body.optional_text("/token_type")?.is_some() {
         body.require_bearer()?;
     }
     Token::builder(token, sent).build()
@@ -69,11 +69,11 @@ pub(crate) fn explain(settings: &Settings, error: Error) -> Error {
 
 /// The two kinds of token open different calls; of the account's, `rescan` is not harmless.
 pub(crate) fn probe(settings: &Settings) -> String {
-    let license = encode(&settings.license_id);
+    let license = percent_encode(&settings.license_id);
     match &settings.account_id {
         None => format!("/onboarding/license/{license}/licenseAccounts"),
         Some(account) => {
-            let account = encode(account);
+            let account = percent_encode(account);
             format!("/audit/license/{license}/account/{account}/benchmark/CSBP/summary")
         }
     }

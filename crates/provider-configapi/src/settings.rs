@@ -23,7 +23,7 @@ pub enum ApiVersion {
 impl Settings {
     pub(crate) fn read(profile: &gatepass_core::Settings) -> Result<Self> {
         let base = profile.base_or_host("host")?;
-        let scope = match (profile.optional("scope"), profile.optional("host")) {
+        let scope = match (profile.optional_text("scope"), profile.optional_text("host")) {
             (Some(scope), _) if !scope.is_empty() => scope.to_owned(),
             // The tenant is the host that was named, even where base_url leads elsewhere.
             (_, Some(host)) if profile.base_url().is_some() => named(host)?.host_name().to_owned(),

@@ -11,7 +11,7 @@ use crate::settings::{ClientAuth, Settings, UseToken};
 
 pub(crate) fn request(settings: &Settings, credential: &Credential) -> Result<Request> {
     if settings.implicit.is_some() {
-        return Err(Error::login_needed());
+        return Err(Error::login_required("login needed"));
     }
     let request = Request::post(settings.base.join("/api/v2/tenant/token")?);
     let id = credential.text("client_id")?;

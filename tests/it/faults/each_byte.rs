@@ -14,7 +14,7 @@ fn outcomes(
     let server = Server::with_steps(steps);
     let home = Home::new();
     let path = home.write("config.toml", &vendor("cisco").profile(&server.url(), ""));
-    let gate = Gate::from_config(path).unwrap();
+    let gate = Gate::load(path).unwrap();
     let runtime = runtime();
     let outcomes = (0..most).map(|n| {
         // A source of its own: nothing rests after the failure before.

@@ -100,7 +100,7 @@ fn by_command(row: &'static Row) -> Result<Told, String> {
 /// What is wrong with how the library takes a row.
 fn by_library(row: &'static Row, told: &Told) -> Option<String> {
     let (server, home) = stage(row);
-    let gate = Gate::from_config(home.path(CONFIG)).unwrap();
+    let gate = Gate::load(home.path(CONFIG)).unwrap();
     let source = gate.source("cisco").unwrap();
     let begun = Instant::now();
     let outcome = runtime().block_on(source.token());

@@ -72,7 +72,7 @@ fn where_the_address_was_changed_no_command_connects_and_each_says_what_to_do() 
     let state = home.gatepass(["list", "--format=json"]).run().json()[0]["state"].clone();
     assert_eq!(state, "config error");
 
-    let gate = Gate::from_config(home.path(CONFIG)).unwrap();
+    let gate = Gate::load(home.path(CONFIG)).unwrap();
     let error =
         runtime().block_on(async { gate.source("cisco").unwrap().token().await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);

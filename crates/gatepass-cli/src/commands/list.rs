@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
-use gatepass::{Clock, Error, Gate, Origin, Profile, SystemClock};
+use gatepass::{Clock, Error, Gate, Profile, ProfileOrigin, SystemClock};
 use serde_json::{Map, Value, json};
 
 use super::kept::{Kept, short, state_of};
@@ -151,7 +151,8 @@ fn table(rows: &[Row], gate: &Gate, output: &Output) -> String {
     }
     let mut text = coloured(&table.trim_fmt(), &cells) + "\n";
     if let Some(path) = gate.config().path() {
-        let (short, whole) = (place(&Origin::File(path.to_owned())), path.display().to_string());
+        let (short, whole) =
+            (place(&ProfileOrigin::File(path.to_owned())), path.display().to_string());
         if short != whole {
             text += &format!("\n{short} is {whole}\n");
         }
@@ -197,9 +198,11 @@ fn said(duration: Duration) -> String {
 }
 
 /// The short name of the place a profile is defined in.
-fn place(origin: &Origin) -> String {
+fn place(origin: &ProfileOrigin) -> String {
     match origin {
-        Origin::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        ProfileOrigin::File(path) => {
+            path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        }
         _ => String::from("environment"),
     }
 }

@@ -177,7 +177,7 @@ impl Shared {
             active.source.invalidate(token);
         }
         let mut entries = shard.write();
-        if entries.get(hash, key).is_some_and(|entry| entry.token.is(token)) {
+        if entries.get(hash, key).is_some_and(|entry| entry.token.is_same_as(token)) {
             entries.remove(hash, key);
             self.counts.entries.fetch_sub(1, Ordering::SeqCst);
         }

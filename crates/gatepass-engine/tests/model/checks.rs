@@ -280,7 +280,7 @@ impl World {
         let is_closed = self.accounts[source].is_closed;
         self.check(Property::I19, !is_closed, || format!("{text} is handed out when closed"));
         let is_gone = self.accounts[source].invalidated.iter().any(|(invalidated, exchanges)| {
-            invalidated.is(token) || (invalidated.expose_secret() == text && *exchanges > n)
+            invalidated.is_same_as(token) || (invalidated.expose_secret() == text && *exchanges > n)
         });
         self.check(Property::I11, !is_gone, || format!("{text} was invalidated"));
         let Some(held) = own.and_then(|exchange| Held::of(n, &exchange)) else { return };

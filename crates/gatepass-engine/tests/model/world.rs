@@ -232,7 +232,7 @@ impl World {
         let before = self.sources[source].peek();
         let is_held = |held: &crate::oracle::Held| Some(held.exchange) == number(token);
         let was_held = self.accounts[source].held.as_ref().is_some_and(is_held)
-            || before.as_ref().is_some_and(|before| before.is(token));
+            || before.as_ref().is_some_and(|before| before.is_same_as(token));
         by(&self.sources[source], token);
         let after = self.sources[source].peek();
         let exchanges = self.ledger.book().exchanges.len();

@@ -43,7 +43,7 @@ async fn no_token_is_handed_out_for_another_key_or_after_its_end() {
             70..80 if !held.is_empty() => {
                 let (key, token) = held.swap_remove(random.usize(..held.len()));
                 pool.invalidate(&key, &token);
-                assert!(pool.peek(&key).is_none_or(|other| !other.is(&token)));
+                assert!(pool.peek(&key).is_none_or(|other| !other.is_same_as(&token)));
             }
             80..85 => pool.forget(&key),
             85..88 => {

@@ -123,7 +123,7 @@ async fn exactly_the_reported_token_is_forgotten() {
     for _ in 0..100 {
         pool.invalidate("a", &first);
     }
-    assert!(pool.peek("a").is_none() && pool.peek("b").unwrap().is(&other));
+    assert!(pool.peek("a").is_none() && pool.peek("b").unwrap().is_same_as(&other));
     let callers = ask(&pool, "a", 100);
     settle().await;
     pool.invalidate("a", &first);

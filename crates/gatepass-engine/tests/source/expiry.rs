@@ -212,7 +212,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
             Op::Invalidate => {
                 if let Some(token) = last.take() {
                     source.invalidate(&token);
-                    prop_assert!(source.peek().is_none_or(|held| !held.is(&token)));
+                    prop_assert!(source.peek().is_none_or(|held| !held.is_same_as(&token)));
                 }
             }
             Op::Ask(_) | Op::Fresh | Op::Look => {

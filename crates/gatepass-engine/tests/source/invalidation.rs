@@ -35,7 +35,7 @@ async fn a_late_report_of_an_older_token_does_nothing() {
     let older = source.token().await.unwrap();
     let newer = source.fresh().await.unwrap();
     source.invalidate(&older);
-    assert!(source.peek().unwrap().is(&newer));
+    assert!(source.peek().unwrap().is_same_as(&newer));
     source.invalidate(&newer);
     assert!(source.peek().is_none());
     assert_eq!(source.status().state, State::Empty);
@@ -108,6 +108,6 @@ async fn a_vendor_that_insists_on_a_refused_token_is_believed() {
     let refused = source.token().await.unwrap();
     source.invalidate(&refused);
     let again = source.token().await.unwrap();
-    assert!(!again.is(&refused) && again.expose_secret() == "the-same");
+    assert!(!again.is_same_as(&refused) && again.expose_secret() == "the-same");
     assert_eq!(http.count(), 2);
 }

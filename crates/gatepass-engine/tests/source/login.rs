@@ -18,7 +18,7 @@ struct ByRedirect;
 
 impl Provider for ByRedirect {
     fn token_request(&self, _: &Credential) -> Result<Request> {
-        Err(Error::login_needed())
+        Err(Error::login_required("login needed"))
     }
 
     fn read_token(&self, _: &Response, _: SystemTime) -> Result<Token> {

@@ -362,5 +362,5 @@ fn a_ca_file_without_a_certificate_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
         assert!(error.hint().unwrap().contains("BEGIN CERTIFICATE"));
     }
-    HttpClient::builder().ca_pem(format!("# ours\n{good}{good}").as_bytes()).unwrap();
+    let _ = HttpClient::builder().ca_pem(format!("# ours\n{good}{good}").as_bytes()).unwrap();
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use gatepass_core::{Error, Field, ProviderInfo, Result, Secret};
 
 use super::COMMON_FIELDS;
-use super::profile::Origin;
+use super::profile::ProfileOrigin;
 use super::value::{Entry, RawProfile, Reference, Value};
 use crate::Registry;
 use crate::registry::nearest;
@@ -114,7 +114,7 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
     }
     Ok((!entries.is_empty()).then(|| RawProfile {
         name: name.to_owned(),
-        origin: Origin::Environment,
+        origin: ProfileOrigin::Environment,
         folder: PathBuf::new(),
         private: true,
         place: String::from("the environment"),

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::is_profile_name;
-use super::profile::Origin;
+use super::profile::ProfileOrigin;
 use super::value::{Entry, KeyringEntry, RawProfile, Reference, Value};
 use crate::registry::{nearest, shown};
 
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
             .collect();
         Ok(RawProfile {
             name: name.get_ref().to_string(),
-            origin: Origin::File(self.path.to_owned()),
+            origin: ProfileOrigin::File(self.path.to_owned()),
             folder: self.folder.clone(),
             private: self.private,
             place: self.place(at),

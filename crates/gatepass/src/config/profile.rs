@@ -32,11 +32,11 @@ pub struct Profile {
     /// Its provider's facts.
     pub info: &'static ProviderInfo,
     /// Where it is defined.
-    pub origin: Origin,
+    pub origin: ProfileOrigin,
     /// What it says for the provider.
     pub settings: Settings,
     /// What it says for the engine and the HTTP client.
-    pub options: Options,
+    pub options: ProfileOptions,
     values: BTreeMap<&'static str, Source>,
     env: Env,
     folder: PathBuf,
@@ -46,14 +46,14 @@ pub struct Profile {
 /// Where a profile is defined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Origin {
+pub enum ProfileOrigin {
     /// In this file.
     File(PathBuf),
     /// By variables like `GATEPASS_CISCO_CLIENT_ID`.
     Environment,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ProfileOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
@@ -65,7 +65,7 @@ impl fmt::Display for Origin {
 /// What any profile may say, whatever its provider.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Options {
+pub struct ProfileOptions {
     /// The longest one exchange may take.
     pub timeout: Option<Duration>,
     /// How early a token counts as expired.
@@ -296,7 +296,7 @@ impl Reader<'_> {
         Ok(profile)
     }
 
-    fn options(&self) -> Result<Options> {
+    fn options(&self) -> Result<ProfileOptions> {
         let plain_http = self.flag("allow_plain_http")?.unwrap_or(false);
         let address =
             |key| self.raw.entry(key).map(|entry| self.address(entry, plain_http)).transpose();
@@ -311,7 +311,7 @@ impl Reader<'_> {
                 }
             },
         };
-        Ok(Options {
+        Ok(ProfileOptions {
             timeout: self.duration("timeout")?,
             leeway: self.duration("leeway")?,
             ca_pem: self.raw.entry("ca_file").map(|entry| self.ca(entry)).transpose()?,
@@ -367,7 +367,7 @@ impl Reader<'_> {
             Value::Flag(flag) => Ok(Some(*flag)),
             // From the environment and --set everything comes as a text.
             Value::Text(text)
-                if !matches!(self.raw.origin, Origin::File(_)) || entry.place == "--set" =>
+                if !matches!(self.raw.origin, ProfileOrigin::File(_)) || entry.place == "--set" =>
             {
                 match text.expose_secret() {
                     "true" | "1" => Ok(Some(true)),

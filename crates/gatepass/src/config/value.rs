@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use gatepass_core::{Error, ErrorKind, Result, Secret};
 
 use super::origins::SUFFIX;
-use super::profile::Origin;
+use super::profile::ProfileOrigin;
 
 /// One profile as written.
 #[derive(Clone, Debug)]
 pub(crate) struct RawProfile {
     pub(crate) name: String,
-    pub(crate) origin: Origin,
+    pub(crate) origin: ProfileOrigin,
     /// What relative paths are relative to.
     pub(crate) folder: PathBuf,
     /// Whether only its owner can read the file, so that literal secrets may stand in it.

@@ -27,7 +27,7 @@ struct Rash {
 impl Rash {
     fn new(settings: &Settings) -> Result<Self> {
         let (endpoint, when) = (settings.base(&INFO)?, settings.text("when")?.to_owned());
-        assert!(when != "build", "the id is {:?}", settings.optional("client_id"));
+        assert!(when != "build", "the id is {:?}", settings.optional_text("client_id"));
         Ok(Self { endpoint, when })
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn keep(
             () = sleep(pause) => false,
         };
         let mut trouble = source.status().last_error.map(|error| error.to_string());
-        if let Some(token) = source.peek().filter(|token| !token.is(&written)) {
+        if let Some(token) = source.peek().filter(|token| !token.is_same_as(&written)) {
             match file.write(&token) {
                 Ok(()) => written = token,
                 Err(error) => trouble = Some(said(&error)),

@@ -164,7 +164,7 @@ fn is_of(info: &ProviderInfo, field: &Field) -> bool {
 fn applies(info: &ProviderInfo, field: &Field, settings: &Settings) -> bool {
     let chosen = |other| {
         let default = || info.field(other).and_then(|other| other.default);
-        settings.optional(other).or_else(default)
+        settings.optional_text(other).or_else(default)
     };
     field.only_with.is_none_or(|(other, value)| chosen(other) == Some(value))
         && (field.name != "environment" || !info.environments.is_empty())

@@ -79,7 +79,7 @@ impl Profile {
     pub fn token_endpoint(&self) -> Result<Endpoint> {
         let mut credential = Credential::new();
         for field in self.info.fields {
-            let text = self.settings.optional(field.name).or(field.default);
+            let text = self.settings.optional_text(field.name).or(field.default);
             credential = match text {
                 _ if field.is_secret() => credential.with_secret(field.name, "none"),
                 Some(text) => credential.with_text(field.name, text),

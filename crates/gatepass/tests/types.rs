@@ -1,0 +1,75 @@
+//! What every program may rely on of the types it holds: they cross threads, and can be debugged.
+
+use std::fmt::Debug;
+use std::future::Future;
+
+use gatepass::{
+    ApiOrigins, AuthorizationRequest, Coarse, Credential, CredentialFn, Decision, Endpoint,
+    Environment, Error, Exchange, Expiry, Failure, Field, Intake, Lease, Login, MemoryStore, Note,
+    PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record, RedirectUri, RefreshHints,
+    Registration, Registry, Request, Response, Secret, Settings, Status, StoreKey, SystemClock,
+    Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenSource, TokenSourceBuilder, TokenStore,
+    Watch,
+};
+
+fn is_held_anywhere<T: Debug + Send + Sync + Unpin>() {}
+fn is_shared<T: Clone + Debug + Send + Sync + Unpin + 'static>() {}
+fn is_sent<F: Future + Send>(_: impl Fn() -> F) {}
+
+#[test]
+fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
+    is_shared::<TokenSource>();
+    is_shared::<TokenPool>();
+    is_shared::<Token>();
+    is_shared::<Secret>();
+    is_shared::<Credential>();
+    is_shared::<Endpoint>();
+    is_shared::<Error>();
+    is_shared::<Registry>();
+    is_shared::<Settings>();
+    is_shared::<Status>();
+    is_shared::<MemoryStore>();
+    is_shared::<Record>();
+    is_shared::<Failure>();
+    is_shared::<Note>();
+    is_shared::<(Process, ProfileKey, StoreKey, Decision, PoolStatus)>();
+    is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, Intake, Expiry, Coarse)>();
+    is_shared::<(ProviderInfo, Field, Environment, RefreshHints, SystemClock)>();
+    is_shared::<CredentialFn<fn()>>();
+}
+
+#[test]
+fn what_is_held_crosses_threads_and_can_be_debugged() {
+    is_held_anywhere::<(Request, Response, Registration, Exchange<'_>)>();
+    is_held_anywhere::<(TokenSourceBuilder, TokenPoolBuilder, TokenBuilder)>();
+    is_held_anywhere::<(Login, Watch)>();
+    is_held_anywhere::<Box<dyn Provider>>();
+    is_held_anywhere::<Box<dyn TokenStore>>();
+    is_sent(|| async { drop(None::<Box<dyn Lease>>) });
+}
+
+#[cfg(feature = "config")]
+#[test]
+fn a_config_and_its_gate_are_too() {
+    is_held_anywhere::<(gatepass::Config, gatepass::Gate)>();
+    is_shared::<(gatepass::Env, gatepass::Profile, gatepass::ProfileOptions)>();
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn the_client_is_too() {
+    is_shared::<gatepass::HttpClient>();
+    is_held_anywhere::<(gatepass::HttpClientBuilder, gatepass::Body)>();
+}
+
+#[test]
+fn a_token_is_awaited_on_any_thread() {
+    is_sent(|| async {
+        let source = TokenSource::fixed("token-1");
+        source.warm().await?;
+        let token = source.token().await?;
+        source.headers().await?;
+        source.close().await;
+        Ok::<Token, Error>(token)
+    });
+}
