@@ -260,6 +260,9 @@ impl Reader<'_> {
             if text.is_empty() && field.required {
                 return Err(wrong(entry, "is empty").with_hint(help(field)));
             }
+            if text.contains(char::is_control) {
+                return Err(wrong(entry, "has a control character").with_hint(help(field)));
+            }
             let source = match &entry.value {
                 Value::Reference(reference) => Source::Reference(reference.clone()),
                 _ => Source::Literal(Secret::from(text.as_str())),

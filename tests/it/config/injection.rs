@@ -1,0 +1,104 @@
+//! Values that are meant to become more than a value: another header, another path, another host.
+
+use gatepass_tests::{Home, Reply, Server, VENDORS, Vendor};
+
+/// A profile of the vendor with this text, written as TOML writes it, in one of its fields.
+fn profile(vendor: &Vendor, url: &str, field: &str, value: &str) -> String {
+    let whole = vendor.profile(url, "");
+    let begins = format!("{field} = ");
+    let kept = whole.lines().filter(|line| !line.starts_with(&begins));
+    kept.map(|line| format!("{line}\n")).collect::<String>() + &format!("{begins}\"{value}\"\n")
+}
+
+/// The line of the field: the config's last.
+fn line(home: &Home) -> usize {
+    let config = home.path("config/gatepass/config.toml");
+    std::fs::read_to_string(config).unwrap().lines().count()
+}
+
+#[test]
+fn no_text_of_any_vendor_becomes_a_header_or_a_path_of_its_own() {
+    for vendor in &VENDORS {
+        let answer = vendor.token_answer("token-1");
+        let server = Server::answering([Reply::json(200, answer)]);
+        for (field, _) in vendor.texts {
+            for value in [
+                r"a\r\nx-injected: unsaid",
+                r"a\nx-injected: unsaid",
+                r"a\u0000unsaid",
+                r"../../unsaid",
+                r"%2e%2e%2funsaid",
+                r"a?unsaid=1#unsaid",
+                r"a\u202Eunsaid",
+                r"a@unsaid.example",
+            ] {
+                let home = Home::with_config(&profile(vendor, &server.url(), field, value));
+                let before = server.requests().len();
+                let run = home.gatepass(["token", vendor.id, "--wait=0s"]).run();
+                let what = format!("{} {field} {value}: {run:#?}", vendor.id);
+                let has_control = [r"\n", r"\u0000"].iter().any(|control| value.contains(control));
+                assert!(run.code == Some(2) || (run.code == Some(0) && !has_control), "{what}");
+                assert!(!run.stderr.contains("unsaid"), "{what}");
+                let requests = server.requests();
+                if run.code == Some(2) {
+                    assert_eq!(requests.len(), before, "{what}");
+                    let named = format!("config.toml:{}: `{field}`", line(&home));
+                    assert!(!has_control || run.stderr.contains(&named), "{what}");
+                    assert!(run.stderr.contains("hint"), "{what}");
+                    continue;
+                }
+                let request = &requests[before];
+                assert!(!request.headers.contains_key("x-injected"), "{what}");
+                let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+                assert!(!path.split('/').any(|part| part == ".."), "{what}: {path}");
+                assert_eq!(path.matches('/').count(), vendor.token_path.matches('/').count());
+                assert!(!query.contains("unsaid=1"), "{what}: {query}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_address_that_could_mislead_is_connected_to() {
+    let vendor = gatepass_tests::vendor("cisco");
+    let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
+    let port = server.url().rsplit(':').next().unwrap().to_owned();
+    for key in ["base_url", "api_url", "api_origins"] {
+        for address in [
+            "file:///etc/passwd".to_owned(),
+            format!("ftp://127.0.0.1:{port}"),
+            format!("http://unsaid:unsaid@127.0.0.1:{port}"),
+            format!("http://127.0.0.1:{port}/#unsaid"),
+            format!("http://127.0.0.1:{port}/?unsaid"),
+            format!("http://127.0.0.1:{port}/../unsaid"),
+            format!("http://127.0.0.1:{port}/%2e%2E/unsaid"),
+            format!("http://127.0.0.1:{port}/\\r\\nx-injected: unsaid"),
+            format!("http://127.0.0.1:{port}\\u0000.unsaid.example"),
+            format!("http://127.0.0.1:{port}\\\\@unsaid.example"),
+            format!("http://loc\\u0430lhost:{port}"),
+            format!("http://\\u202E127.0.0.1:{port}"),
+            format!("http://127.0.0.1.unsaid.example:{port}"),
+            format!("http://2130706433:{port}"),
+            format!("//127.0.0.1:{port}"),
+            format!("https://{}", "unsaid".repeat(20_000)),
+            String::new(),
+        ] {
+            let whole = vendor.profile(&server.url(), "");
+            let kept = whole.lines().filter(|line| !line.starts_with(&format!("{key} = ")));
+            let kept = kept.map(|line| format!("{line}\n")).collect::<String>();
+            let value = if key == "api_origins" {
+                format!("[\"{address}\"]")
+            } else {
+                format!("\"{address}\"")
+            };
+            let home = Home::with_config(&format!("{kept}{key} = {value}\n"));
+            let run = home.gatepass(["token", "cisco", "--wait=0s"]).run();
+            let told = run.failed(2);
+            let line = kept.lines().count() + 1;
+            let place = format!("config.toml:{line}: `{key}`");
+            assert!(told.contains(&place), "{key} {address}: {told}");
+            assert!(!told.contains("unsaid"), "{key} {address}: {told}");
+        }
+    }
+    assert_eq!(server.connections(), 0);
+}
