@@ -28,7 +28,7 @@ pub struct Acme {
 impl Acme {
     /// The endpoint of a tenant.
     pub fn new(base: Endpoint, tenant: &str) -> Result<Self> {
-        let path = format!("/{}/v1/token", gatepass_core::encode(tenant));
+        let path = format!("/{}/v1/token", gatepass_core::percent_encode(tenant));
         Ok(Self { endpoint: base.join(&path)? })
     }
 }
