@@ -98,6 +98,16 @@ fn the_reference_has_a_row_for_every_key_of_every_profile() {
     }
 }
 
+#[test]
+fn the_index_leads_to_every_page_of_the_manual() {
+    let pages = pages();
+    let index = fs::read_to_string(gatepass_tests::workspace().join("docs/README.md")).unwrap();
+    for page in pages.iter().filter_map(|page| page.path.strip_prefix("docs/")) {
+        let is_there = page == "README.md" || index.contains(&format!("]({page})"));
+        assert!(is_there, "docs/README.md does not lead to docs/{page}");
+    }
+}
+
 /// What `it/outside.rs` builds and tests.
 #[test]
 fn the_page_about_a_provider_shows_the_strangers_provider_to_the_letter() {

@@ -26,7 +26,9 @@
 //! refuses the token it tries once more with a fresh one. The token goes to the origins of the
 //! vendor's API and to those you add, and to no other.
 //!
-//! With a config file it is three lines, whatever the vendor: see [`Gate`].
+//! With a config file it is three lines, whatever the vendor: see [`Gate`]. The
+//! [manual](https://github.com/gatepass/gatepass/blob/main/docs/README.md) has every key of it, what
+//! each vendor wants, and what else a service may need.
 //!
 //! # Features
 //!
