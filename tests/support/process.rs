@@ -85,6 +85,12 @@ impl<'home> Gatepass<'home> {
         self
     }
 
+    /// Gives it more time, or less, than a minute.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Run {
         self.spawn().finish()

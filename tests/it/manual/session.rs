@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Duration;
 
 use gatepass_tests::{Run, Vendors, gatepass_binary, python};
 
@@ -30,6 +31,7 @@ pub(crate) fn failures(page: &Page) -> Vec<String> {
         .env("XDG_CONFIG_HOME", home.path(".config"))
         .env("SANDBOX", vendors.sandbox.url())
         .env("SANDBOX_CONFIG", config)
+        .limit(LIMIT)
         .run();
     let failures = compare(page, &run);
     vendors.stop();
@@ -98,6 +100,9 @@ fn line_is_like(line: &str, like: &str) -> bool {
     }
     rest.ends_with(last)
 }
+
+/// How long one page may take: it is many commands, and all pages run at once.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// What begins a line that tells one command's output from the next.
 const MARK: &str = "\u{1}block ";
