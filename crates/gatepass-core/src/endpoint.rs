@@ -190,14 +190,20 @@ impl Endpoint {
     }
 }
 
-/// Whether it is a name or an address, and a port or none: `http` lets `[…]` hold anything, and
-/// anything come after it.
+/// Whether it is a name or an address, and a port or none: `http` lets `[…]` hold anything and
+/// stand anywhere, and has signs in a name that other readers take for something else.
 pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
     let (text, host) = (authority.as_str(), authority.host());
     let port = text.strip_prefix(host).unwrap_or(text);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_host = bare.map_or(!host.is_empty(), |bare| bare.parse::<Ipv6Addr>().is_ok());
-    is_host && (port.is_empty() || (port.starts_with(':') && authority.port_u16().is_some()))
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    let is_host = match bare {
+        Some(bare) => bare.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(is_name),
+    };
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let has_port = port.strip_prefix(':').is_some_and(is_port) && authority.port_u16().is_some();
+    is_host && (port.is_empty() || has_port)
 }
 
 /// Scheme, host and port (the scheme's own where none is said), lower case.
@@ -305,6 +311,12 @@ mod tests {
             "http://[::httqs0]1:1/a",
             "http://[::1]x:1/",
             "https://[::1x]/",
+            "https://h[::1]:1/",
+            "https://h[o:5]5:5/",
+            "https://h:44x[:k]:1/",
+            "https://h:+1/",
+            "https://ex%61mple.com/",
+            "https://h,i/",
         ] {
             let error = Endpoint::parse_plain_http(bad).expect_err(bad);
             assert!(!error.to_string().contains("u:p"), "{error}");
