@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use gatepass_core::{Error, Field, ProviderInfo, Result, Secret};
 
-use super::COMMON_FIELDS;
 use super::profile::ProfileOrigin;
 use super::value::{Entry, RawProfile, Reference, Value};
+use super::{COMMON_FIELDS, is_profile_name};
 use crate::Registry;
 use crate::registry::nearest;
 
@@ -188,10 +188,9 @@ pub(crate) fn names(env: &Env, registry: &Registry) -> Vec<String> {
             let rest = rest.strip_suffix("_file").unwrap_or(&rest);
             rest.strip_suffix(key)?.strip_suffix('_')
         });
-        let Some(name) = cut.filter(|name| !name.is_empty()).map(|name| name.replace('_', "-"))
-        else {
-            continue;
-        };
+        // Whoever sets a variable chooses its name, and not each makes a profile's.
+        let name = cut.map(|name| name.replace('_', "-")).filter(|name| is_profile_name(name));
+        let Some(name) = name else { continue };
         let defined = matches!(profile(env, &name, registry), Ok(Some(_)));
         if defined && !names.contains(&name) {
             names.push(name);
@@ -217,6 +216,17 @@ mod tests {
         let error = profile(&env, "acme", &Registry::empty().with(acme).unwrap()).unwrap_err();
         assert!(error.message().contains("the variable GATEPASS_ACME_CLIENT[2J_SECRE names"));
         assert!(!error.to_string().contains('\u{1b}'), "{error:?}");
+    }
+
+    #[test]
+    fn a_variable_that_makes_no_profiles_name_defines_none() {
+        let env = Env::fixed([
+            ("GATEPASS_A\u{1b}[2J_PROVIDER", "acme"),
+            ("GATEPASS_MY_LAKE_PROVIDER", "acme"),
+            ("GATEPASS_-X_PROVIDER", "acme"),
+        ]);
+        let acme = Registration::new(&ACME, "provider-acme", "1.0.0");
+        assert_eq!(names(&env, &Registry::empty().with(acme).unwrap()), ["my-lake"]);
     }
 
     #[test]
