@@ -37,9 +37,14 @@ impl Request {
         request
     }
 
+    /// Nothing where git names no host, or one that another reader could take for a longer
+    /// address: git decodes `%2f` in it.
     pub(super) fn address(&self) -> Option<String> {
-        let is_whole = !self.protocol.is_empty() && !self.host.is_empty();
-        is_whole.then(|| format!("{}://{}/", self.protocol, self.host))
+        let is_plain = |text: &str, more: &[u8]| {
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+        };
+        let is_place = is_plain(&self.protocol, b"+") && is_plain(&self.host, b"-._:[]");
+        is_place.then(|| format!("{}://{}/", self.protocol, self.host))
     }
 
     /// The token as a bearer, not to be kept by other helpers; for an older git as a password.
@@ -95,7 +100,16 @@ mod tests {
 
     #[test]
     fn a_place_without_a_host_is_none() {
-        for text in ["", "protocol=https\n", "protocol=cert\nhost=\npath=/x\n"] {
+        for text in [
+            "",
+            "protocol=https\n",
+            "protocol=cert\nhost=\npath=/x\n",
+            // https://good.example%2f@evil.example, as git passes it on.
+            "protocol=https\nhost=good.example/@evil.example\n",
+            "protocol=https\nhost=me@good.example\n",
+            "protocol=https\nhost=good.example?x\n",
+            "protocol=https://good.example/\nhost=evil.example\n",
+        ] {
             assert_eq!(Request::read(text).address(), None, "{text}");
         }
     }
