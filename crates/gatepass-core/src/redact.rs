@@ -1,11 +1,14 @@
 //! Takes secrets out of text that others wrote.
 
+use std::collections::HashSet;
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use zeroize::Zeroizing;
 
-use crate::{Credential, percent_encode};
+use crate::Credential;
 
 const SHOWN: usize = 200;
 pub(crate) const MARK: &str = "[redacted]";
@@ -65,19 +68,25 @@ pub(crate) fn code_hides_a_token(code: &str) -> bool {
 }
 
 /// Removes what `text` repeats of the credential's secrets: raw (eight characters of it are
-/// enough), percent- and form-encoded, once or twice, escaped for JSON, base64 (alone, as
-/// `id:secret`, or of UTF-16), hex, UTF-16 read as single bytes, reversed; and whatever shows it, or
-/// the numbers of its characters, with other characters between.
+/// enough), escaped for JSON, base64 (alone, as `id:secret`, or of UTF-16), hex, UTF-16 read as
+/// single bytes, reversed; each of them percent- or form-encoded, once or twice, or not; and
+/// whatever shows it, or the numbers of its characters, with other characters between.
 pub(crate) fn known(text: &str, credential: &Credential) -> String {
     let mut hidden = vec![false; text.len()];
+    let (plain, once) = (View::of(text), View::of(text).decoded());
+    let twice = once.decoded();
+    let views = [plain.spaced(), once.spaced(), twice.spaced(), plain, once, twice];
+    let hide = |pattern: &str, window: usize, hidden: &mut [bool]| {
+        views.iter().for_each(|view| view.hide(pattern, window, hidden));
+    };
     for (_, secret) in credential.secrets() {
         let secret = secret.expose_secret();
-        hide(text, secret, 8, &mut hidden);
+        hide(secret, 8, &mut hidden);
         // As it is left by the cleaning of what a vendor says.
-        hide(text, &clean(secret), 8, &mut hidden);
+        hide(&clean(secret), 8, &mut hidden);
         for form in forms(secret, credential).iter() {
-            hide(text, form, 12, &mut hidden);
-            hide(text, &clean(form), 12, &mut hidden);
+            hide(form, 12, &mut hidden);
+            hide(&clean(form), 12, &mut hidden);
         }
         for apart in apart(secret).iter() {
             hide_apart(text, apart, &mut hidden);
@@ -99,16 +108,12 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
 
 /// The usual ways to write a secret.
 fn forms(secret: &str, credential: &Credential) -> Zeroizing<Vec<String>> {
-    let (percent, json) = (percent_encode(secret), escape(secret));
+    let json = escape(secret);
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let spaced: String = secret.chars().flat_map(|c| [c, ' ']).collect();
     let escaped: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
     let mut forms = Zeroizing::new(vec![
-        percent.replace("%20", "+"),
-        percent_encode(&percent),
-        percent,
-        percent_encode(&json),
         json.replace('/', "\\/"),
         json,
         escaped,
@@ -148,28 +153,72 @@ fn escape(text: &str) -> String {
     quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned()
 }
 
-/// Marks each stretch of `text` that shares `window` characters with `pattern`; a shorter pattern
-/// (of four or more) is matched whole.
-fn hide(text: &str, pattern: &str, window: usize, hidden: &mut [bool]) {
-    let text = text.to_ascii_lowercase();
-    let pattern = pattern.to_ascii_lowercase();
-    let window = window.min(pattern.len());
-    if window < 4 || text.len() < window {
-        return;
+/// A text as somebody reads it: bytes in lower case, and where each stands in what is shown.
+struct View(Vec<(u8, Range<usize>)>);
+
+impl View {
+    fn of(text: &str) -> Self {
+        let bytes = text.bytes().enumerate();
+        Self(bytes.map(|(at, byte)| (byte.to_ascii_lowercase(), at..at + 1)).collect())
     }
-    let windows: std::collections::HashSet<&[u8]> = pattern.as_bytes().windows(window).collect();
-    for (at, part) in text.as_bytes().windows(window).enumerate() {
-        if windows.contains(part) {
-            hidden.iter_mut().skip(at).take(window).for_each(|flag| *flag = true);
+
+    /// With the byte that `%2f` stands for in its place. Encoders differ in what they encode, so
+    /// texts are decoded rather than secrets encoded.
+    fn decoded(&self) -> Self {
+        let (mut bytes, mut rest) = (Vec::with_capacity(self.0.len()), self.0.as_slice());
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        while let [(first, place), after @ ..] = rest {
+            rest = after;
+            bytes.push((*first, place.clone()));
+            let [(high, _), (low, last), after @ ..] = after else { continue };
+            if let (b'%', Some(high), Some(low)) = (*first, digit(*high), digit(*low))
+                && let Ok(byte) = u8::try_from(high * 16 + low)
+            {
+                bytes.pop();
+                bytes.push((byte.to_ascii_lowercase(), place.start..last.end));
+                rest = after;
+            }
+        }
+        Self(bytes)
+    }
+
+    /// With a space for each `+`, as forms have it.
+    fn spaced(&self) -> Self {
+        let space = |byte: u8| if byte == b'+' { b' ' } else { byte };
+        Self(self.0.iter().map(|(byte, place)| (space(*byte), place.clone())).collect())
+    }
+
+    /// Marks each stretch that shares `window` characters with `pattern`; a shorter pattern (of
+    /// four or more) is matched whole.
+    fn hide(&self, pattern: &str, window: usize, hidden: &mut [bool]) {
+        let pattern = Zeroizing::new(pattern.to_ascii_lowercase());
+        let text: Vec<u8> = self.0.iter().map(|(byte, _)| *byte).collect();
+        let window = window.min(pattern.len());
+        if window < 4 || text.len() < window {
+            return;
+        }
+        let mut mark = |from: usize, to: usize| {
+            let first = self.0.get(from).map_or(0, |(_, place)| place.start);
+            let end = to.checked_sub(1).and_then(|last| self.0.get(last));
+            let end = end.map_or(0, |(_, place)| place.end);
+            hidden.iter_mut().take(end).skip(first).for_each(|flag| *flag = true);
+        };
+        let windows: HashSet<&[u8]> = pattern.as_bytes().windows(window).collect();
+        for (at, part) in text.windows(window).enumerate() {
+            if windows.contains(part) {
+                mark(at, at + window);
+            }
+        }
+        // Where the text was cut off, its end may be the beginning of one.
+        let Some(text) = text.strip_suffix(b"~") else { return };
+        let begun = (4..window).rev().find(|n| {
+            let start = pattern.as_bytes().get(..*n);
+            start.is_some_and(|start| text.ends_with(start))
+        });
+        if let Some(begun) = begun {
+            mark(text.len() - begun, text.len());
         }
     }
-    // Where the text was cut off, its end may be the beginning of one.
-    let Some(text) = text.strip_suffix('~') else { return };
-    let begun = (4..window).rev().find(|n| {
-        let start = pattern.as_bytes().get(..*n);
-        start.is_some_and(|start| text.as_bytes().ends_with(start))
-    });
-    hidden.iter_mut().take(text.len()).rev().take(begun.unwrap_or(0)).for_each(|flag| *flag = true);
 }
 
 /// The same for a pattern of which only letters and digits count, as in the text.
@@ -184,7 +233,7 @@ fn hide_apart(text: &str, pattern: &str, hidden: &mut [bool]) {
         .filter(|(at, b)| b.is_ascii_alphanumeric() || is_last(*at, *b))
         .unzip();
     let mut found = vec![false; bare.len()];
-    hide(&String::from_utf8_lossy(&bare), pattern, 12, &mut found);
+    View::of(&String::from_utf8_lossy(&bare)).hide(pattern, 12, &mut found);
     let marked = places.iter().zip(&found);
     for ((at, is_found), (next, is_next)) in marked.clone().zip(marked.skip(1)) {
         if *is_found {
@@ -201,6 +250,7 @@ fn hide_apart(text: &str, pattern: &str, hidden: &mut [bool]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::percent_encode;
 
     #[test]
     fn prose_stays_and_tokens_go() {
@@ -229,6 +279,8 @@ mod tests {
         for secret in ["pa ss+wordy/tail", r#"q"uo\te"d\se"cr\et"#, "zusätzlich-geheim"] {
             let credential = Credential::client("me", secret);
             let (percent, json) = (percent_encode(secret), serde_json::to_string(secret).unwrap());
+            // Some encode what needs no encoding.
+            let strictly: String = secret.bytes().map(|b| format!("%{b:02X}")).collect();
             let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
             let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
             let big: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
@@ -239,6 +291,10 @@ mod tests {
                 percent.clone(),
                 percent.replace("%20", "+"),
                 percent_encode(&percent),
+                strictly.clone(),
+                percent_encode(&strictly),
+                strictly.to_lowercase(),
+                percent_encode(json.trim_matches('"')),
                 json.trim_matches('"').to_owned(),
                 json.trim_matches('"').replace('/', r"\/"),
                 big,
