@@ -1,18 +1,20 @@
-//! When to ask again: `Retry-After`, read against `Date`.
+//! When to ask again: `Retry-After` or Okta's `X-Rate-Limit-Reset`, read against `Date`.
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use gatepass_core::Response;
 use http::header::{DATE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 
-/// The first eight bytes say when it was sent, the first line is `Date`, the others `Retry-After`.
+/// The first eight bytes say whether it is a 429 and when it was sent, the first line is `Date`, the
+/// second, if it begins with `@`, `X-Rate-Limit-Reset`, the others are `Retry-After`.
 pub fn run(bytes: &[u8]) {
     let Some((sent, text)) = bytes.split_first_chunk() else { return };
+    let is_throttled = sent.first().is_some_and(|byte| byte % 2 == 1);
     let by = Duration::from_millis(u64::from_le_bytes(*sent) >> 8);
     let Some(sent) = SystemTime::UNIX_EPOCH.checked_add(by) else { return };
-    let mut lines = text.split(|byte| *byte == b'\n');
+    let mut lines = text.split(|byte| *byte == b'\n').peekable();
     let mut answer = http::Response::new(Bytes::new());
     let mut add = |name: HeaderName, value: &[u8]| {
         if let Ok(value) = HeaderValue::from_bytes(value) {
@@ -20,7 +22,14 @@ pub fn run(bytes: &[u8]) {
         }
     };
     add(DATE, lines.next().unwrap_or_default());
+    if let Some(reset) = lines.peek().and_then(|line| line.strip_prefix(b"@")) {
+        add(HeaderName::from_static("x-rate-limit-reset"), reset);
+        lines.next();
+    }
     lines.take(100).for_each(|line| add(RETRY_AFTER, line));
+    if is_throttled {
+        *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    }
     let response = Response::from(answer);
     let after = response.retry_after(sent);
     if let Some(after) = after {

@@ -9,6 +9,7 @@ use crate::{say, tools, workspace};
 
 mod seeds;
 mod session;
+mod texts;
 
 use session::Session;
 
@@ -42,20 +43,20 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
         seeds::write(target)?;
     }
     Run::new(&format!("{program} build --fuzz-dir fuzz")).run()?;
-    let mut finds = Vec::new();
+    let (mut executions, mut finds) = (0, 0);
     for target in &chosen {
         let session = Session::run(&program, target, seconds)?;
         say::line(&session);
-        finds.extend(session.find);
+        executions += session.executions;
+        finds += usize::from(session.find.is_some());
     }
-    if finds.is_empty() {
+    let number = chosen.len();
+    if finds == 0 {
+        say::line(format_args!("xtask fuzz: ok. {number} targets; {executions} executions"));
         return Ok(());
     }
-    for find in &finds {
-        say::line(format_args!("\nfound: {}\nrepeat it by: {}", find.path, find.command()));
-    }
-    say::line("\nmend it, and keep the file as fuzz/regressions/TARGET/what-was-wrong");
-    Err(Failure::failed(format!("{} of {} targets found something", finds.len(), chosen.len())))
+    say::line("\nmend it, and keep the input as fuzz/regressions/TARGET/what-was-wrong");
+    Err(Failure::failed(format!("{finds} of {number} targets found something")))
 }
 
 /// The entries of `fuzz/Cargo.toml`.

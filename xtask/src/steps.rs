@@ -160,7 +160,7 @@ pub(crate) fn run_all(task: &str, steps: &[Step]) -> Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "steps are timed for the person who waits")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 

@@ -25,8 +25,12 @@ pub(crate) use self::demo::DemoArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::exec::{ExecArgs, FAILED};
 pub(crate) use self::inspect::InspectArgs;
+#[cfg(feature = "__fuzzing")]
+pub use self::inspect::told_claims;
 pub(crate) use self::login::LoginArgs;
 pub(crate) use self::man::ManArgs;
+#[cfg(feature = "__fuzzing")]
+pub use self::profile::NewProfile;
 pub(crate) use self::profile::{InitArgs, ProfileArgs};
 pub(crate) use self::why::WhyArgs;
 use crate::args::{Args, Command, Common};

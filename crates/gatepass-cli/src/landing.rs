@@ -4,6 +4,8 @@
 
 mod desk;
 mod door;
+#[cfg(feature = "__fuzzing")]
+mod fuzzing;
 mod guard;
 mod page;
 #[cfg(test)]
@@ -20,6 +22,8 @@ use zeroize::Zeroizing;
 
 use desk::{Delivery, Desk};
 use door::Door;
+#[cfg(feature = "__fuzzing")]
+pub use fuzzing::Connections;
 
 /// Where the vendor sends the browser: an address of this machine, as it is registered.
 #[derive(Clone, Debug)]

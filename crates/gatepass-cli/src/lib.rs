@@ -36,6 +36,9 @@ mod browser;
 mod commands;
 mod completion;
 mod failure;
+#[cfg(all(feature = "__fuzzing", unix))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hand_out;
 mod heard;
 mod help;

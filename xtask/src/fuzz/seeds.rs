@@ -3,6 +3,10 @@
 use std::fs;
 
 use super::folder;
+use super::texts::{
+    ADDED, ADDRESSES, QUESTIONS, REDIRECTS, REPEATED, REQUESTS, SHOWN, TIMES, TOKENS, VARIABLES,
+    VISITS, WORDS,
+};
 use crate::failure::{Failure, Result};
 use crate::workspace;
 
@@ -24,11 +28,18 @@ pub(crate) fn of(target: &str) -> Result<Vec<Vec<u8>>> {
     Ok(match target {
         "answer" | "refusal" => answers()?,
         "config" => profiles()?,
+        "asker" => texts(QUESTIONS),
         "endpoint" => texts(ADDRESSES),
         "environment" => texts(VARIABLES),
+        "hand_out" => texts(TOKENS),
+        "landing" => texts(VISITS),
+        "profile" => texts(ADDED),
+        "redaction" => texts(REPEATED),
         "redirect" => texts(REDIRECTS),
         "retry_after" => texts(TIMES),
         "sandbox" => texts(REQUESTS),
+        "shown" => texts(SHOWN),
+        "words" => texts(WORDS),
         "record" => vec![token(), [&[1][..], &failure()].concat()],
         "journal" => vec![vec![1], note(&[0], false), note(&[3], true)],
         _ => Vec::new(),
@@ -88,67 +99,6 @@ const PROFILES: &[&str] = &[
      client_secret = { env = \"SET\" }\napi_origins = [\"https://a.example\"]\n",
     "[profiles]\ncelerdata = { client_id = \"{SECRET}\", client_secret = \"x\", scope = \"all\" }\n",
     "[profiles.configapi]\nhost = \"{SECRET}\"\ntimeout = \"{SECRET}\"\nclient_id = 5\n",
-];
-
-const ADDRESSES: &[&str] = &[
-    "https://Example.com:8443/base/\n/v1/token?a=b\nc=d\nhttps://example.com:8443/x",
-    "http://127.0.0.1:8480\n/%2e%2e/x\nq\nhttp://127.0.0.1:8480/",
-    "http://[::1]:1/a\n//b/c\na=%20\nhttp://[::1]:1",
-    "https://user:word@example.com/\n\n\n",
-    "name.example.com:443\n/\nx\nhttps://name.example.com",
-];
-
-const VARIABLES: &[&str] = &[
-    "GATEPASS_CISCO_CLIENT_ID=a\nGATEPASS_CISCO_CLIENT_SECRET={SECRET}\nGATEPASS_CISCO_TIMEOUT=9s",
-    "GATEPASS_MY_LAKE_PROVIDER=celerdata\nGATEPASS_MY_LAKE_CLIENT_ID=a\n\
-     GATEPASS_MY_LAKE_CLIENT_SECRET=b\nGATEPASS_MY_LAKE_KEEP_WARM=1",
-    "GATEPASS_IAM_PROVIDER=huawei\nGATEPASS_IAM_DOMAIN={SECRET}\nHOME=x",
-];
-
-const REDIRECTS: &[&str] = &[
-    "http://localhost/app/index.html\n#access_token={SECRET}&token_type=bearer&expires_in=3599\
-     &state={STATE}",
-    "http://127.0.0.1:0/callback\nhttp://127.0.0.1:0/callback?access_token=a&state={STATE}",
-    "https://app.example.com/\n?error=access_denied&error_description={SECRET}&state={STATE}",
-    "http://[::1]:8400/cb?x=y\nid_token={SECRET}&refresh_token=%41&state=%7BSTATE}&scope=a+b",
-    "https://app.example.com:99/a\nhttps://app.example.com:99/a#state=other&access_token=x",
-];
-
-const TIMES: &[&str] = &[
-    "\0\0\0\0\0\0\0\0Sun, 06 Nov 1994 08:49:37 GMT\n120",
-    "\0\0\0\0\0\0\0\0Sunday, 06-Nov-94 08:49:37 GMT\nSun Nov  6 08:59:37 1994\n-1",
-    "aaaaaaaa\n99999999999999999999\n0",
-];
-
-const REQUESTS: &[&str] = &[
-    "POST /cisco/as/token.oauth2 HTTP/1.1\ncontent-type: application/x-www-form-urlencoded\n\n\
-     grant_type=client_credentials&client_id=client_id&client_secret={SECRET}\0\
-     GET /cisco/hello HTTP/1.1\nauthorization: Bearer {TOKEN}\n\n",
-    "POST /cloudneeti/api/authorize/license/license_id/token HTTP/1.1\n\
-     content-type: application/json\nocp-apim-subscription-key: {SECRET}\n\n\
-     {\"APIApplicationId\":\"api_application_id\",\"Secret\":\"{SECRET}\"}\0\
-     GET /cloudneeti/onboarding/license/license_id/licenseAccounts HTTP/1.1\n\
-     authorization: Bearer {TOKEN}\nocp-apim-subscription-key: {SECRET}\n\n",
-    "POST /celerdata/api/1.0/token?grant_type=client_credentials HTTP/1.1\n\
-     authorization: Basic Y2xpZW50X2lkOkNOUlk=\n\n\0GET /celerdata/api/1.0/clusters HTTP/1.1\n\n",
-    "POST /configapi/configapi/v2/oauth/token HTTP/1.1\n\
-     content-type: application/x-www-form-urlencoded\n\n\
-     grant_type=client_credentials&client_id=client_id&client_secret={SECRET}&scope=x",
-    "POST /huawei/api/v2/tenant/token HTTP/1.1\n\
-     content-type: application/x-www-form-urlencoded\n\n\
-     grant_type=client_credentials&client_id=client_id&client_secret={SECRET}\0\
-     GET /huawei/api/v2/tenant/users?org_id=&offset=0&limit=10 HTTP/1.1\n\
-     authorization: Bearer {TOKEN}\n\n",
-    "GET /cisco/as/authorization.oauth2?response_type=token&client_id=client_id\
-     &redirect_uri=http://127.0.0.1:1/x&state=s HTTP/1.1\n\n",
-    "POST /_sandbox/clients HTTP/1.1\n\n\
-     {\"provider\":\"cisco\",\"fields\":{\"client_id\":\"b\"},\"ttl_seconds\":60}\0\
-     POST /_sandbox/time HTTP/1.1\n\n{\"advance_seconds\":60}\0\
-     POST /_sandbox/revoke HTTP/1.1\n\n{\"provider\":\"cisco\"}\0POST /_sandbox/reset HTTP/1.1\n\n",
-    "POST /_sandbox/faults HTTP/1.1\n\n\
-     {\"provider\":\"cisco\",\"fault\":\"status-503\",\"times\":3,\"applies_to\":\"token\"}\0\
-     POST /cisco/as/token.oauth2 HTTP/1.1\n\n\0GET /_sandbox/faults HTTP/1.1\n\n\0\
-     POST /_sandbox/faults HTTP/1.1\n\n{\"clear\":true}",
 ];
 
 /// A time as a store writes it: seconds and nanoseconds.

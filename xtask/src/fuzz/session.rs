@@ -1,23 +1,27 @@
 //! One target's run: what libFuzzer says of it, and the input that it found.
 
 use std::fmt;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::folder;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{say, steps, workspace};
 
 /// What came of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     program: String,
     target: String,
-    /// Features and edges reached by what there was at the beginning, and at the end.
+    /// Edges reached by what there was at the beginning, and at the end.
     covered: Option<(u64, u64)>,
-    executions: u64,
+    pub(crate) executions: u64,
     pub(crate) find: Option<Find>,
+    /// What the panic said.
+    why: Option<String>,
 }
 
 /// An input that a target does not stand.
@@ -25,12 +29,12 @@ pub(crate) struct Session {
 pub(crate) struct Find {
     program: String,
     target: String,
-    pub(crate) path: String,
+    path: String,
 }
 
 impl Find {
     /// What repeats it.
-    pub(crate) fn command(&self) -> String {
+    fn command(&self) -> String {
         format!("{} run --fuzz-dir fuzz {} {}", self.program, self.target, self.path)
     }
 }
@@ -52,25 +56,27 @@ impl Session {
         let mut words = line.split_whitespace();
         let mut child = Command::new(words.next().unwrap_or_default())
             .args(words)
+            .env("RUST_BACKTRACE", "0")
             .current_dir(workspace::root())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| Failure::failed(format!("`{line}` could not be run: {error}")))?;
         let mut session =
             Self { program: program.to_owned(), target: target.to_owned(), ..Self::default() };
-        let mut last = Vec::new();
+        let (mut last, mut told) = (Vec::new(), steps::now());
         if let Some(stderr) = child.stderr.take() {
             for line in BufReader::new(stderr).split(b'\n').map_while(std::io::Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
                 session.hear(&line);
+                session.tell(&line, &mut told);
                 last.push(line);
                 last.drain(..last.len().saturating_sub(SHOWN));
             }
         }
         let status = child.wait().map_err(|error| Failure::failed(error.to_string()))?;
         if !status.success() {
-            last.iter().for_each(say::note);
             if session.find.is_none() {
+                last.iter().for_each(say::note);
                 return Err(Failure::failed(format!("`{line}` failed ({status})")));
             }
             session.shorten();
@@ -88,6 +94,17 @@ impl Session {
         if let Some(number) = after("stat::number_of_executed_units:") {
             self.executions = number.parse().unwrap_or_default();
         }
+        // A panic's message is the line after its place.
+        match &self.why {
+            Some(place) if place.ends_with(':') && !line.is_empty() => {
+                self.why = Some(format!("{place} {line}"));
+            }
+            None => self.why = after("panicked at ").map(str::to_owned),
+            _ => {}
+        }
+        if let Some(why) = after("ERROR: libFuzzer: ").filter(|_| self.why.is_none()) {
+            self.why = Some(why.to_owned());
+        }
         if let Some(path) = after("Test unit written to ") {
             let root = format!("{}/", workspace::root().display());
             let path = path.strip_prefix(&root).unwrap_or(path).to_owned();
@@ -96,23 +113,41 @@ impl Session {
         }
     }
 
+    /// Says now and then that it goes on.
+    fn tell(&self, line: &str, told: &mut Instant) {
+        let Some((number, _)) = line.strip_prefix('#').and_then(|rest| rest.split_once('\t'))
+        else {
+            return;
+        };
+        if told.elapsed() >= SILENCE {
+            *told = steps::now();
+            let (_, edges) = self.covered.unwrap_or_default();
+            say::note(format_args!("{}: {number} executions, {edges} edges …", self.target));
+        }
+    }
+
     /// Looks for a shorter input with the same fault; without one the find stays as it is.
     fn shorten(&mut self) {
         let Some(find) = &mut self.find else { return };
         let line = format!(
-            "{} tmin --fuzz-dir fuzz --runs 20000 {} {}",
+            "{} tmin --fuzz-dir fuzz --runs 5000 {} {} -- -max_total_time=10",
             find.program, find.target, find.path
         );
         let folder = format!("fuzz/artifacts/{}", find.target);
         let before = files(&folder);
         say::note(format_args!("$ {line}"));
-        if Run::new(&line).succeeds()
-            && let Some(shorter) = files(&folder)
-                .into_iter()
-                .filter(|file| file.1.contains("minimized-from") && !before.contains(file))
-                .min()
-        {
-            find.path = format!("{folder}/{}", shorter.1);
+        // It ends with an error once it finds nothing shorter.
+        Run::new(&line).succeeds();
+        let mut shorter: Vec<_> = files(&folder);
+        shorter.retain(|file| file.1.contains("minimized-from") && !before.contains(file));
+        shorter.sort();
+        for (at, (_, name)) in shorter.into_iter().enumerate() {
+            let path = format!("{folder}/{name}");
+            match at {
+                0 => find.path = path,
+                // The steps on the way there. One that stays is in nobody's way.
+                _ => drop(fs::remove_file(workspace::path(&path))),
+            }
         }
     }
 }
@@ -125,13 +160,16 @@ impl fmt::Display for Session {
             f,
             "{:<12} {:>10} executions, {first} to {last} edges, {found}",
             self.target, self.executions
-        )
+        )?;
+        let Some(find) = &self.find else { return Ok(()) };
+        let why = self.why.as_deref().unwrap_or("it ended, and did not say why");
+        write!(f, "\n  {why}\n  the input: {}\n  repeat it: {}", find.path, find.command())
     }
 }
 
 /// The files of a folder below the root: their sizes and names.
 fn files(folder: &str) -> Vec<(u64, String)> {
-    let entries = std::fs::read_dir(workspace::path(folder)).into_iter().flatten();
+    let entries = fs::read_dir(workspace::path(folder)).into_iter().flatten();
     entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
@@ -140,35 +178,56 @@ fn files(folder: &str) -> Vec<(u64, String)> {
         .collect()
 }
 
+/// How many lines are shown of a run that could not begin.
 const SHOWN: usize = 40;
+/// How long nothing is said of a run.
+const SILENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn heard(lines: &[&str]) -> Session {
+        let mut session = Session { target: "answer".to_owned(), ..Session::default() };
+        lines.iter().for_each(|line| session.hear(line));
+        session
+    }
+
     #[test]
     fn a_run_is_told_from_what_libfuzzer_says() {
-        let mut session = Session { target: "answer".to_owned(), ..Session::default() };
-        for line in [
+        let session = heard(&[
             "#33\tINITED cov: 1200 ft: 3000 corp: 31/9Kb exec/s: 0 rss: 90Mb",
             "#99\tNEW    cov: 1301 ft: 3100 corp: 32/9Kb lim: 4 exec/s: 9 rss: 90Mb",
             "stat::number_of_executed_units: 4711",
-        ] {
-            session.hear(line);
-        }
+        ]);
         let told = session.to_string();
         assert!(told.contains("4711 executions, 1200 to 1301 edges, found nothing"), "{told}");
     }
 
     #[test]
-    fn a_find_is_told_with_what_repeats_it() {
-        let mut session = Session { target: "answer".to_owned(), ..Session::default() };
+    fn a_find_is_told_with_its_panic_and_what_repeats_it() {
         let root = workspace::root().display();
-        session.hear(&format!(
+        let written = format!(
             "artifact_prefix='{root}/a/'; Test unit written to {root}/fuzz/artifacts/answer/crash-1"
-        ));
-        let find = session.find.unwrap();
-        assert_eq!(find.path, "fuzz/artifacts/answer/crash-1");
-        assert!(find.command().ends_with(" answer fuzz/artifacts/answer/crash-1"));
+        );
+        let session = heard(&[
+            "thread '<unnamed>' (7) panicked at src/canary.rs:34:5:",
+            "an error with control characters",
+            "==7== ERROR: libFuzzer: deadly signal",
+            &written,
+        ]);
+        let told = session.to_string();
+        assert!(told.contains("canary.rs:34:5: an error with control characters\n"), "{told}");
+        assert!(told.contains("the input: fuzz/artifacts/answer/crash-1\n"), "{told}");
+        assert!(told.ends_with(" answer fuzz/artifacts/answer/crash-1"), "{told}");
+    }
+
+    #[test]
+    fn a_run_that_takes_too_long_says_so() {
+        let session = heard(&[
+            "==7== ERROR: libFuzzer: timeout after 10 seconds",
+            "Test unit written to fuzz/artifacts/answer/timeout-1",
+        ]);
+        assert!(session.to_string().contains("timeout after 10 seconds\n"), "{session}");
     }
 }

@@ -148,14 +148,9 @@ impl Seen {
             lines.push(("next", next.clone()));
         }
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-        let mut text: String =
+        let text: String =
             lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect();
-        if let Some(claims) = self.token.as_ref().and_then(claims) {
-            text +=
-                &format!("claims, decoded and not verified:\n{}\n", plain(&format!("{claims:#}")));
-            text += &dates(&claims);
-        }
-        text
+        text + &self.token.as_ref().and_then(told_claims).unwrap_or_default()
     }
 }
 
@@ -166,6 +161,17 @@ fn expiry_from(token: &Token) -> &'static str {
         Expiry::Configured => "the profile's lifetime",
         _ => "assumed: nobody says",
     }
+}
+
+/// What a JWT says, for a person to read.
+#[cfg_attr(
+    not(feature = "__fuzzing"),
+    expect(unreachable_pub, reason = "only fuzzing reads it elsewhere")
+)]
+pub fn told_claims(token: &Token) -> Option<String> {
+    let claims = claims(token)?;
+    let shown = plain(&format!("{claims:#}"));
+    Some(format!("claims, decoded and not verified:\n{shown}\n{}", dates(&claims)))
 }
 
 /// The claims of a JWT, for a person to read: nobody has checked its signature.

@@ -4,6 +4,8 @@
 mod allow;
 mod answers;
 mod document;
+#[cfg(feature = "__fuzzing")]
+mod fuzzing;
 mod place;
 mod secrets;
 
@@ -20,6 +22,8 @@ use zeroize::Zeroizing;
 
 use self::answers::{Answers, Given, ended};
 use self::document::quoted;
+#[cfg(feature = "__fuzzing")]
+pub use self::fuzzing::NewProfile;
 use self::place::{Place, Written};
 use self::secrets::{Homes, Keep};
 use super::{gate, gate_with_store, store};
@@ -426,23 +430,7 @@ impl Plan {
         let section = self.section();
         let files = self.homes.files(&self.answers.secrets, &self.origins);
         let written = self.place.write(&files, self.replaces, |document| {
-            let text = match (document.names()?.contains(&self.name), self.replaces) {
-                (true, true) => document.with_instead(&self.name, &section)?,
-                (true, false) => {
-                    return Err(usage(
-                        "somebody has written a profile of that name meanwhile",
-                        "choose another --name",
-                    ));
-                }
-                (false, _) => document.with(&section),
-            };
-            Config::from_toml(&text).map_err(|_| {
-                usage(
-                    "no section can be added to the config file as it is written",
-                    "write its profiles as sections: [profiles.NAME]",
-                )
-            })?;
-            Ok(text)
+            document.with_profile(&self.name, &section, self.replaces)
         });
         written.inspect_err(|_| self.homes.take_back())
     }

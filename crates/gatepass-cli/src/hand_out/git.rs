@@ -26,7 +26,10 @@ impl Request {
             match key {
                 "protocol" => value.clone_into(&mut request.protocol),
                 "host" => value.clone_into(&mut request.host),
-                "username" => request.username = Some(value.to_owned()),
+                // git refuses an answer with a control character in it.
+                "username" if !value.contains(char::is_control) => {
+                    request.username = Some(value.to_owned());
+                }
                 "capability[]" => request.takes_bearer |= value == "authtype",
                 "password" | "credential" => {
                     request.refused = Some(Zeroizing::new(value.to_owned()));
@@ -90,7 +93,9 @@ mod tests {
 
     #[test]
     fn an_older_git_gets_a_password_for_the_user_it_names() {
-        for (more, username) in [("", "x-token"), ("username=ann=b\n", "ann=b")] {
+        let named =
+            [("", "x-token"), ("username=ann=b\n", "ann=b"), ("username=a\rb\n", "x-token")];
+        for (more, username) in named {
             let request = Request::read(&format!("protocol=https\nhost=git.example\n{more}"));
             let expected =
                 format!("username={username}\npassword=t\npassword_expiry_utc=1795183190\n");

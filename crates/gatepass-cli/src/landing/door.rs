@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{self, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -119,7 +120,7 @@ async fn accept(first: &TcpListener, second: Option<&TcpListener>) -> io::Result
 }
 
 /// One request and its answer. A browser that has gone away is no failure here.
-async fn converse(tcp: TcpStream, desk: Arc<Desk>) {
+pub(super) async fn converse(tcp: impl AsyncRead + AsyncWrite + Unpin, desk: Arc<Desk>) {
     let service =
         service_fn(|request| async { Ok::<_, Infallible>(desk.answer(request, task::id()).await) });
     let connection = http1::Builder::new()

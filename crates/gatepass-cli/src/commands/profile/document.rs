@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use gatepass::Config;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
@@ -28,8 +29,35 @@ impl Document {
         self.0.contains(quoted(text).as_str())
     }
 
+    /// The text with this section as the profile's own: behind all others, or in the place of the
+    /// one that there is.
+    pub(super) fn with_profile(
+        &self,
+        name: &str,
+        section: &str,
+        replaces: bool,
+    ) -> Result<Zeroizing<String>, Failure> {
+        let text = match (self.names()?.iter().any(|it| it == name), replaces) {
+            (true, true) => self.with_instead(name, section)?,
+            (true, false) => {
+                return Err(usage(
+                    "somebody has written a profile of that name meanwhile",
+                    "choose another --name",
+                ));
+            }
+            (false, _) => self.with(section),
+        };
+        Config::from_toml(&text).map_err(|_| {
+            usage(
+                "no section can be added to the config file as it is written",
+                "write its profiles as sections: [profiles.NAME]",
+            )
+        })?;
+        Ok(text)
+    }
+
     /// The text with this section behind all others.
-    pub(super) fn with(&self, section: &str) -> Zeroizing<String> {
+    fn with(&self, section: &str) -> Zeroizing<String> {
         let gap = match self.0.as_str() {
             "" => HEADER,
             text if text.ends_with('\n') => "\n",
@@ -40,11 +68,7 @@ impl Document {
 
     /// The text with this section in place of the profile's own. `Config` where the profile is not
     /// written as one section.
-    pub(super) fn with_instead(
-        &self,
-        name: &str,
-        section: &str,
-    ) -> Result<Zeroizing<String>, Failure> {
+    fn with_instead(&self, name: &str, section: &str) -> Result<Zeroizing<String>, Failure> {
         let range = self.section(name)?.ok_or_else(|| {
             usage(
                 format!("profile {name} is not one section of the config file"),

@@ -1,0 +1,89 @@
+//! A door for fuzzing: what the command reads and writes, without a process around it.
+
+use std::time::{Duration, SystemTime};
+
+use gatepass::Token;
+use http::HeaderMap;
+use zeroize::Zeroizing;
+
+pub use crate::commands::{NewProfile, told_claims};
+use crate::hand_out::{self, ApiVersion, Asked, Asker, HandOut};
+pub use crate::landing::Connections;
+
+/// What a program asks: where its token goes, and how it is answered.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Question {
+    /// A token is wanted, for one of these addresses; the reply to it.
+    Token(Vec<String>, String),
+    /// This token is to be forgotten.
+    Forget(Option<String>),
+    /// No token is needed.
+    Told(&'static str),
+}
+
+/// Reads what git, docker or bazel (by the format's name) asks on standard input; its reply has
+/// this token.
+pub fn asked(
+    program: &str,
+    operation: Option<&str>,
+    input: &str,
+    token: &Token,
+) -> Option<Question> {
+    let asker = match program {
+        "git" => Asker::Git,
+        "docker" => Asker::Docker,
+        "bazel" => Asker::Bazel,
+        _ => return None,
+    };
+    Some(match asker.asked(operation, || Ok(Zeroizing::new(input.to_owned()))).ok()? {
+        Asked::Token(request) => {
+            let reply = request.reply(&HandOut::new("cisco", token, SystemTime::UNIX_EPOCH));
+            Question::Token(request.addresses, reply.to_string())
+        }
+        Asked::Forget(refused) => Question::Forget(refused.map(|text| text.to_string())),
+        Asked::Told(answer) => Question::Told(answer),
+    })
+}
+
+/// A token in every format that needs no question, by the format's name.
+pub fn hand_outs(profile: &str, token: &Token) -> Vec<(&'static str, String)> {
+    let it = HandOut::new(profile, token, SystemTime::UNIX_EPOCH);
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::AUTHORIZATION, token.authorization().clone());
+    let kubernetes = ApiVersion::asked(None).map(|version| hand_out::kubernetes(&it, version));
+    [
+        ("raw", hand_out::raw(&it)),
+        ("header", hand_out::header(&headers)),
+        ("curl", hand_out::curl(&headers)),
+        ("env", hand_out::env(&it)),
+        ("sh", hand_out::sh(&it)),
+        ("fish", hand_out::fish(&it)),
+        ("powershell", hand_out::powershell(&it)),
+        ("dotenv", hand_out::dotenv(&it)),
+        ("kubernetes", kubernetes.unwrap_or_default()),
+        ("aws", hand_out::aws(&it)),
+    ]
+    .map(|(format, text)| (format, text.to_string()))
+    .into()
+}
+
+/// Whether `KUBERNETES_EXEC_INFO` asks for something that is known.
+pub fn is_exec_info(text: &str) -> bool {
+    ApiVersion::asked(Some(text)).is_some()
+}
+
+/// A JSON text as a terminal shows it.
+pub fn indented(json: &[u8]) -> Option<String> {
+    crate::json_text::indented(json)
+}
+
+/// The value of `--set`.
+pub fn key_value(text: &str) -> Option<(String, String)> {
+    crate::args::key_value(text).ok()
+}
+
+/// The value of `--min-ttl` and others.
+pub fn duration(text: &str) -> Option<Duration> {
+    crate::args::duration(text).ok()
+}

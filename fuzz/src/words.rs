@@ -1,0 +1,79 @@
+//! The command line's own words: `--set`, durations and faults.
+
+use gatepass::{Config, Env, FieldKind, Profile, Registry, Settings};
+use gatepass_cli::fuzzing::{duration, key_value};
+use gatepass_core::ProviderInfo;
+use gatepass_sandbox::Fault;
+
+use super::canary;
+
+/// The first line is a vendor, each other one is a word behind `--set`, `--min-ttl` and `--fault`.
+pub fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut lines = text.split('\n');
+    let registry = Registry::linked().expect("no two providers of one id");
+    let Ok(info) = registry.get(lines.next().unwrap_or_default()) else { return };
+    let mut set = Vec::new();
+    for word in lines.take(20) {
+        if let Some(life) = duration(word) {
+            assert!(!life.is_zero(), "{word} is no time");
+        }
+        match word.parse::<Fault>() {
+            Ok(fault) => assert!(!format!("{fault:?}").contains('\u{1b}')),
+            Err(error) => assert!(!error.to_string().contains(['\u{1b}', '\0', '\r']), "{error}"),
+        }
+        set.extend(key_value(word));
+    }
+    // What is read of a file is not in this text.
+    if set.iter().any(|(key, _)| key == "ca_file") {
+        return;
+    }
+    apply(&registry, info, &set);
+}
+
+/// Whatever is set for one run, the secrets and the place that they go to stay.
+fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
+    let text = made_up(info);
+    let config = Config::from_toml(&text).expect("a config").with_env(Env::fixed([("NO", "NO")]));
+    let whole = config.profile("p", registry, &[]).expect("what is required suffices");
+    let changed = match config.profile("p", registry, set) {
+        Ok(changed) => changed,
+        Err(error) => return canary::check(&error),
+    };
+    for (key, _) in set {
+        let field = gatepass::COMMON_FIELDS.iter().chain(info.fields).find(|it| it.name == key);
+        let kind = field.map(|field| field.kind);
+        let is_kept = kind.is_none_or(|kind| {
+            matches!(
+                kind,
+                FieldKind::Secret
+                    | FieldKind::Address
+                    | FieldKind::Addresses
+                    | FieldKind::RedirectUri
+            )
+        });
+        assert!(!is_kept && key != "provider", "{key} was set for one run");
+    }
+    assert_eq!(whole.secret_sources(), changed.secret_sources());
+    assert_eq!(whole.api_origins(), changed.api_origins());
+    if !set.iter().any(|(key, _)| key == "environment") {
+        let api = |profile: &Profile| Some(profile.provider().ok()?.api()?.origin().to_owned());
+        assert_eq!(api(&whole), api(&changed), "the token goes elsewhere");
+    }
+}
+
+/// A profile with what is required.
+fn made_up(info: &ProviderInfo) -> String {
+    let mut text = format!("[profiles.p]\nprovider = \"{}\"\n", info.id);
+    for field in info.fields {
+        if field.is_secret() || info.requires(field, &Settings::new()) {
+            let value = match field.kind {
+                FieldKind::Address => "vendor.example.com",
+                FieldKind::Secret => "sentSecret4711",
+                _ => "someone",
+            };
+            text.push_str(&format!("{} = \"{value}\"\n", field.name));
+        }
+    }
+    text
+}
