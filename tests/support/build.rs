@@ -51,6 +51,11 @@ pub fn gatepass_binary() -> &'static Path {
     })
 }
 
+/// The only executable of another package of this workspace, built.
+pub fn built(package: &str) -> PathBuf {
+    executable(cargo("build").current_dir(workspace()).args(["--package", package]), package)
+}
+
 /// Runs a `cargo build` and gives the path of the executable it made.
 pub(crate) fn executable(build: &mut Command, name: &str) -> PathBuf {
     let built = build.args(["--message-format", "json-render-diagnostics"]).output().unwrap();

@@ -27,7 +27,7 @@ mod vendor;
 mod vendors;
 mod workspace;
 
-pub use crate::build::{cargo, gatepass_binary, target, workspace};
+pub use crate::build::{built, cargo, gatepass_binary, target, workspace};
 pub use crate::chrome::{Chrome, Scheme, Tab};
 pub use crate::home::Home;
 pub use crate::keyring::Keyring;

@@ -76,8 +76,7 @@ fn file(name: &str) -> String {
 /// Each published crate and its list; nothing where rustdoc writes another form of JSON.
 fn lists() -> Result<Option<Vec<(String, String)>>> {
     let metadata = Run::new("cargo metadata --locked --no-deps --format-version 1").output()?;
-    let (published, _) = release::packages(&metadata)?;
-    let names: Vec<String> = published.into_iter().map(|package| package.name).collect();
+    let names = release::published(&metadata)?;
     let chosen: Vec<String> = names.iter().map(|name| format!("-p {name}")).collect();
     rustdoc::run(
         &format!("cargo doc --quiet --lib --no-deps --all-features {}", chosen.join(" ")),

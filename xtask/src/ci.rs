@@ -60,6 +60,7 @@ fn steps(providers: &[String]) -> Vec<Step> {
     steps.push(Step::task("deny", "cargo xtask ci --only deny", deny));
     steps.push(Step::task("tidy", "cargo xtask tidy", tidy::run));
     steps.push(Step::task("readme", "cargo xtask readme --check", readme::check));
+    steps.push(Step::task("release", "cargo xtask ci --only release", release));
     steps
 }
 
@@ -82,6 +83,14 @@ fn rust_version() -> Result<()> {
 
 fn deny() -> Result<()> {
     tools::DENY.run(DENY_CHECK)?.run()
+}
+
+/// A whole release of a copy of this repository, to a registry on this machine.
+fn release() -> Result<()> {
+    let registry = tools::HTTP_REGISTRY.path()?;
+    Run::new("cargo test -p gatepass-tests --test release")
+        .env("CARGO_HTTP_REGISTRY", registry.to_string_lossy().into_owned())
+        .run()
 }
 
 /// The first three numbers of a version: `1.95` and `1.95.0-nightly` are alike.

@@ -9,6 +9,7 @@ mod ci;
 mod code;
 mod dependencies;
 mod failure;
+mod features;
 mod fuzz;
 mod generated;
 mod licences;
@@ -51,6 +52,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "test" => test::main(rest),
         "tidy" => tidy::main(rest),
         "api" => api::main(rest),
+        "features" => features::main(rest),
         "fuzz" => fuzz::main(rest),
         "readme" => readme::main(rest),
         "new-provider" => new_provider::main(rest),
@@ -74,6 +76,7 @@ cargo xtask <command>
   test               all tests: unit, integration, documentation, features, examples
   tidy               the rules about files and manifests that no other tool checks
   api                the public API of every published crate, against xtask/api
+  features           each feature alone and every two together, in both crates that have some
   fuzz               every reader of what comes from outside, given any bytes
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it
@@ -81,7 +84,7 @@ cargo xtask <command>
   sizes              how large each feature makes the command; takes minutes
   licences           the licences of all that is linked into it, as one text
   sbom               what the shipped command is made of, as CycloneDX
-  release            checks, packages and, with --execute, tags and publishes
+  release <version>  checks and builds all of a release; with --execute tags and publishes it
 
 cargo xtask <command> --help says more.
 Exit code: 0 good, 1 a check failed, 2 wrong usage, 3 not checked (advisories).";

@@ -1,8 +1,9 @@
-//! Runs other programs at the root of the workspace.
+//! Runs other programs, at the root of the workspace if nothing else is said.
 
-use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Result};
@@ -12,24 +13,48 @@ use crate::{say, workspace};
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     words: Vec<String>,
-    env: Vec<(&'static str, Cow<'static, str>)>,
+    env: Vec<(&'static str, String)>,
+    folder: PathBuf,
+    apart: bool,
 }
 
 impl Run {
     /// A command line whose words hold no blanks.
     pub(crate) fn new(line: &str) -> Self {
-        Self { words: line.split_whitespace().map(str::to_owned).collect(), env: Vec::new() }
+        Self::of(line.split_whitespace())
     }
 
     /// A program whose path may hold blanks, and arguments that hold none.
     pub(crate) fn program(program: &str, args: &str) -> Self {
-        let words = std::iter::once(program).chain(args.split_whitespace());
-        Self { words: words.map(str::to_owned).collect(), env: Vec::new() }
+        Self::of(std::iter::once(program).chain(args.split_whitespace()))
     }
 
-    pub(crate) fn env(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+    /// Adds one argument, whatever it holds.
+    pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.words.push(arg.into());
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.env.push((name, value.into()));
         self
+    }
+
+    /// Runs it in this folder.
+    pub(crate) fn inside(mut self, folder: &Path) -> Self {
+        self.folder = folder.to_owned();
+        self
+    }
+
+    /// Lets it finish where somebody presses Ctrl-C.
+    pub(crate) fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
+    fn of<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        let words = words.map(str::to_owned).collect();
+        Self { words, env: Vec::new(), folder: workspace::root().to_owned(), apart: false }
     }
 
     /// Runs it on this terminal and asks that it succeeds.
@@ -56,6 +81,13 @@ impl Run {
         }
         String::from_utf8(output.stdout)
             .map_err(|_| Failure::failed(format!("`{self}` did not write text")))
+    }
+
+    /// Runs it and shows nothing: did it succeed, and what did it write, wherever to?
+    pub(crate) fn said(&self) -> Result<(bool, String)> {
+        let output = self.command().output().map_err(|error| self.not_started(&error))?;
+        let text = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
     }
 
     /// Does it start and succeed? Shows nothing.
@@ -86,10 +118,16 @@ impl Run {
     fn command(&self) -> Command {
         let (program, args) = self.words.split_first().map_or(("", &[][..]), |(p, a)| (p, a));
         let mut command = Command::new(program);
-        command
-            .args(args)
-            .envs(self.env.iter().map(|(name, value)| (name, value.as_ref())))
-            .current_dir(workspace::root());
+        // What cargo says of this task: build scripts that look at it would run anew each time.
+        for name in about_us() {
+            command.env_remove(name);
+        }
+        let env = self.env.iter().map(|(name, value)| (name, value));
+        command.args(args).envs(env).current_dir(&self.folder);
+        #[cfg(unix)]
+        if self.apart {
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        }
         command
     }
 
@@ -113,6 +151,15 @@ impl fmt::Display for Run {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "cargo says it so")]
+fn about_us() -> impl Iterator<Item = OsString> {
+    let ours = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(move |name| ours(name))
+}
+
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:@+".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{word}'") }
@@ -126,6 +173,14 @@ mod tests {
     fn a_command_is_shown_as_it_would_be_typed() {
         let run = Run::new("cargo doc --no-deps").env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(run.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
+    }
+
+    #[test]
+    fn a_program_is_not_told_what_cargo_says_of_us() {
+        assert!(about_us().any(|name| name == "CARGO_MANIFEST_DIR"));
+        let told = Run::new("env").env("CARGO_PKG_AUTHORS", "somebody").output().unwrap();
+        let ours = |line: &&str| line.starts_with("CARGO_PKG_") || line.starts_with("CARGO_MAN");
+        assert_eq!(told.lines().filter(ours).collect::<Vec<_>>(), ["CARGO_PKG_AUTHORS=somebody"]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::{say, workspace};
 
 pub(crate) const DENY: Tool = Tool::new("cargo-deny", "0.20.2");
 pub(crate) const FUZZ: Tool = Tool::new("cargo-fuzz", "0.13.2");
+pub(crate) const HTTP_REGISTRY: Tool = Tool::new("cargo-http-registry", "0.1.8");
+pub(crate) const SEMVER_CHECKS: Tool = Tool::new("cargo-semver-checks", "0.51.0");
 
 /// A program of crates.io, named as its crate is.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +31,8 @@ impl Tool {
     /// Where the program is: in the `PATH` if its version is ours, else below target/, where it is
     /// put if need be.
     pub(crate) fn path(&self) -> Result<PathBuf> {
-        if let Ok(says) = Run::program(self.name, "--version").quiet_output()
+        // Some tell it as an error.
+        if let Ok((_, says)) = Run::program(self.name, "--version").said()
             && self.is_said_by(&says)
         {
             return Ok(self.name.into());

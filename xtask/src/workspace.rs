@@ -2,13 +2,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::failure::{Failure, Result};
 
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    static XTASK: LazyLock<PathBuf> = LazyLock::new(xtask);
+    XTASK.parent().unwrap_or(&XTASK)
+}
+
+/// Our own folder, as `cargo run` says it: that of a copy of the repository is another one.
+#[expect(clippy::disallowed_methods, reason = "cargo tells it in no other way")]
+fn xtask() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// The ids of all providers, sorted: the folders `crates/provider-*`.

@@ -1,0 +1,152 @@
+//! What users download: sums, the archive, the Debian package, the bill of materials.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gatepass_tests::{Home, workspace};
+use serde_json::Value;
+
+use crate::story::Story;
+
+pub(crate) fn are_summed(story: &Story) {
+    let folder = story.files();
+    said(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(&folder));
+    let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    let note = fs::read_to_string(folder.join("RELEASE-NOTE.md")).unwrap();
+    assert!(note.contains(&sums) && note.contains("- A change to be released."), "{note}");
+    let unsummed: Vec<String> = story.repository.released();
+    let unsummed: Vec<&String> =
+        unsummed.iter().filter(|name| !sums.contains(&format!("  {name}\n"))).collect();
+    assert_eq!(unsummed, ["RELEASE-NOTE.md", "SHA256SUMS"]);
+
+    let bill = fs::read(folder.join(format!("{}.cdx.json", name(story)))).unwrap();
+    let bill: Value = serde_json::from_slice(&bill).unwrap();
+    assert_eq!(bill["metadata"]["component"]["version"], story.version.as_str());
+}
+
+pub(crate) fn archive(story: &Story) {
+    let root = unpacked(story, "archive");
+    for file in [
+        "CHANGELOG.md",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "THIRD-PARTY.txt",
+        "completions/_gatepass",
+        "completions/_gatepass.ps1",
+        "completions/gatepass.bash",
+        "completions/gatepass.elv",
+        "completions/gatepass.fish",
+        "man/man1/gatepass-token.1",
+        "man/man1/gatepass.1",
+    ] {
+        assert!(fs::metadata(root.join(file)).unwrap().len() > 100, "{file}");
+    }
+    runs(&root.join("gatepass"), &story.version);
+    let others = fs::read_to_string(root.join("THIRD-PARTY.txt")).unwrap();
+    assert!(others.contains("\nserde_json 1.") && others.contains(&story.target), "{others}");
+    let page = fs::read_to_string(root.join("man/man1/gatepass.1")).unwrap();
+    assert!(page.contains(&format!("gatepass {}", story.version)), "{page}");
+    let bash = format!(
+        "source {}; complete -p gatepass",
+        root.join("completions/gatepass.bash").display()
+    );
+    assert!(said(Command::new("bash").args(["--norc", "-c", &bash])).contains("-F _clap_complete"));
+}
+
+pub(crate) fn debian(story: &Story) {
+    let package = package(story);
+    let field = |name: &str| said(Command::new("dpkg-deb").arg("--field").arg(&package).arg(name));
+    assert_eq!(field("Package"), "gatepass\n");
+    assert_eq!(field("Version"), format!("{}\n", story.version));
+    assert_eq!(field("Architecture"), said(Command::new("dpkg").arg("--print-architecture")));
+    assert!(field("Depends").starts_with("libc6 (>= 2."), "{}", field("Depends"));
+    let contents = said(Command::new("dpkg-deb").arg("--contents").arg(&package));
+    assert!(contents.lines().all(|line| line.contains(" root/root ")), "{contents}");
+
+    // Into a root of its own, by a dpkg that knows what this machine has.
+    let root = story.folder("debian");
+    let known = root.join("var/lib/dpkg");
+    for folder in ["info", "updates", "triggers"] {
+        fs::create_dir_all(known.join(folder)).unwrap();
+    }
+    fs::copy("/var/lib/dpkg/status", known.join("status")).unwrap();
+    let dpkg = || {
+        let mut dpkg = Command::new("dpkg");
+        dpkg.arg("--force-not-root").arg("--root").arg(&root);
+        dpkg.arg("--log").arg(root.join("log"));
+        dpkg
+    };
+    said(dpkg().arg("--install").arg(&package));
+    runs(&root.join("usr/bin/gatepass"), &story.version);
+    let there = |path: &str| root.join(path).is_file();
+    let files = [
+        "usr/share/bash-completion/completions/gatepass",
+        "usr/share/doc/gatepass/THIRD-PARTY.txt",
+        "usr/share/doc/gatepass/changelog.gz",
+        "usr/share/doc/gatepass/copyright",
+        "usr/share/fish/vendor_completions.d/gatepass.fish",
+        "usr/share/man/man1/gatepass-token.1.gz",
+        "usr/share/zsh/vendor-completions/_gatepass",
+    ];
+    assert_eq!(files.into_iter().filter(|path| !there(path)).count(), 0, "{contents}");
+    said(dpkg().args(["--verify", "gatepass"]));
+    said(dpkg().args(["--remove", "gatepass"]));
+    assert!(!there("usr/bin/gatepass") && !files.into_iter().any(there));
+}
+
+pub(crate) fn name_no_folder(story: &Story) {
+    let home = std::env::home_dir().unwrap();
+    let folders =
+        [workspace(), &story.repository.folder, &home.join(".cargo"), &home.join(".rustup")];
+    let root = unpacked(story, "paths");
+    let bill = story.files().join(format!("{}.cdx.json", name(story)));
+    let note = story.files().join("RELEASE-NOTE.md");
+    for file in [root.join("gatepass"), root.join("THIRD-PARTY.txt"), bill, note] {
+        let bytes = fs::read(&file).unwrap();
+        for folder in folders {
+            let name = folder.to_str().unwrap().as_bytes();
+            let at = bytes.windows(name.len()).position(|window| window == name);
+            assert!(at.is_none(), "{folder:?} at {at:?} of {}", file.display());
+        }
+    }
+    // Where paths are written down they are those of nobody.
+    let binary = fs::read(root.join("gatepass")).unwrap();
+    assert!(binary.windows(16).any(|window| window == b"/cargo/registry/"));
+}
+
+/// The archive's only folder, in a folder of this name.
+fn unpacked(story: &Story, into: &str) -> PathBuf {
+    let folder = story.folder(into);
+    let archive = story.files().join(format!("{}.tar.gz", name(story)));
+    said(Command::new("tar").arg("--extract").arg("--file").arg(archive).current_dir(&folder));
+    folder.join(name(story))
+}
+
+fn package(story: &Story) -> PathBuf {
+    let names = story.repository.released();
+    let name = names.iter().find(|name| name.ends_with(".deb")).unwrap();
+    story.files().join(name)
+}
+
+fn name(story: &Story) -> String {
+    format!("gatepass-{}-{}", story.version, story.target)
+}
+
+#[track_caller]
+fn runs(program: &Path, version: &str) {
+    let home = Home::new();
+    let run = home.program(program, ["--version"]).run();
+    assert_eq!(run.stdout, format!("gatepass {version}\n"), "{run:#?}");
+    assert!(home.program(program, ["demo"]).run().stdout.contains("huawei"));
+}
+
+/// What a program says that ends well.
+#[track_caller]
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{command:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,120 @@
+//! A whole release: interrupted, resumed, published to a registry on this machine, and used.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a failed assumption fails the test, and a release runs in a real environment"
+)]
+
+/// What users download.
+mod files;
+/// Who takes the crates from the registry.
+mod project;
+/// A registry that cargo can publish to.
+mod registry;
+/// The repository that is released.
+mod repository;
+/// The release, as far as each test needs it.
+mod story;
+
+use story::Story;
+
+#[test]
+fn ctrl_c_while_building_leaves_everything_as_it_was() {
+    let story = Story::told();
+    assert_eq!(story.interrupted_build.changed, "");
+    assert_eq!(story.interrupted_build.head, story.begun.head);
+    assert_eq!(story.interrupted_build.tags, story.begun.tags);
+    assert_eq!(story.interrupted_build.files, [""; 0]);
+}
+
+#[test]
+fn a_dry_run_writes_below_target_alone_and_says_what_would_follow() {
+    let story = Story::told();
+    assert_eq!(story.dry.changed, "");
+    assert_eq!((&story.dry.head, &story.dry.tags), (&story.begun.head, &story.begun.tags));
+    assert!(story.dry.published.is_empty(), "{:?}", story.dry.published);
+    for told in [
+        format!("git tag --annotate v{}", story.version),
+        format!("the commit `release: {}` on main", story.version),
+        String::from("--package gatepass-cli --registry local"),
+        format!("gatepass-{}-{}.tar.gz", story.version, story.target),
+    ] {
+        assert!(story.dry_told.contains(&told), "{told} is not in {}", story.dry_told);
+    }
+    // Order: what is needed stands before what needs it.
+    let at = |name: &str| story.dry_told.find(&format!("--package {name} ")).unwrap();
+    assert!(at("gatepass-core") < at("provider-cisco"));
+    assert!(at("provider-cisco") < at("gatepass") && at("gatepass") < at("gatepass-cli"));
+}
+
+#[test]
+fn an_interrupted_release_is_finished_by_the_same_words() {
+    let story = Story::told();
+    // Somebody pressed Ctrl-C when the second crate was out.
+    let published = &story.interrupted.published;
+    assert!(published.len() >= 2 && published.len() < story.crates.len(), "{published:?}");
+    assert_eq!(story.interrupted.subject, format!("release: {}", story.version));
+    assert_eq!(story.interrupted.changed, "");
+    // Then each is there once: none is missing, none was published again.
+    assert_eq!(story.done.published, story.crates);
+    assert_eq!(story.done.head, story.interrupted.head);
+    assert!(story.done_told.contains("is published already"), "{}", story.done_told);
+    assert!(story.done_told.contains("made by the run before"), "{}", story.done_told);
+    assert!(story.done_told.contains(&format!("git push origin main v{}", story.version)));
+    // And once more, when nothing is left to do.
+    assert_eq!(story.again.published, story.crates);
+    assert_eq!((&story.again.head, &story.again.tags), (&story.done.head, &story.done.tags));
+}
+
+#[test]
+fn the_release_is_one_commit_with_an_annotated_tag() {
+    let story = Story::told();
+    let (version, before) = (&story.version, &story.before);
+    assert_eq!(story.git("rev-parse HEAD^"), story.begun.head);
+    assert_eq!(story.git(&format!("rev-parse v{version}^{{commit}}")), story.done.head);
+    assert_eq!(story.git(&format!("cat-file -t v{version}")), "tag");
+    let files = story.git("diff --name-only HEAD^ HEAD");
+    let files: Vec<&str> = files.lines().collect();
+    assert_eq!(files, ["CHANGELOG.md", "Cargo.lock", "Cargo.toml", "fuzz/Cargo.lock"]);
+    let changelog = story.git("show HEAD:CHANGELOG.md");
+    let (unreleased, rest) = changelog.split_once(&format!("## [{version}] - ")).unwrap();
+    assert!(unreleased.ends_with("## [Unreleased]\n\n"), "{unreleased}");
+    assert!(rest.contains("- A change to be released.\n"));
+    assert!(rest.contains(&format!("/compare/v{before}...v{version}")));
+    let manifest = story.git("show HEAD:Cargo.toml");
+    assert!(!manifest.contains(&format!("version = \"{before}\", path")), "{manifest}");
+}
+
+#[test]
+fn a_project_with_one_provider_is_built_from_the_registry_and_gets_a_token() {
+    let story = Story::told();
+    project::gets_a_token(story);
+}
+
+#[test]
+fn the_command_is_installed_from_the_registry() {
+    let story = Story::told();
+    project::installs_the_command(story);
+}
+
+#[test]
+fn the_files_have_the_sums_that_stand_beside_them() {
+    files::are_summed(Story::told());
+}
+
+#[test]
+fn the_archive_holds_the_command_with_all_that_belongs_to_it() {
+    files::archive(Story::told());
+}
+
+#[test]
+fn the_debian_package_installs_and_runs() {
+    files::debian(Story::told());
+}
+
+#[test]
+fn nothing_that_is_downloaded_names_a_folder_of_this_machine() {
+    files::name_no_folder(Story::told());
+}

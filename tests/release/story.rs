@@ -1,0 +1,184 @@
+//! Story: one release from its first, interrupted run to the last; told once for all tests.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{LazyLock, OnceLock};
+
+use gatepass_tests::{built, target};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::registry::Registry;
+use crate::repository::Repository;
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) repository: Repository,
+    pub(crate) registry: Registry,
+    /// The version before, and the one that is released.
+    pub(crate) before: String,
+    pub(crate) version: String,
+    pub(crate) target: String,
+    /// All that are published, sorted.
+    pub(crate) crates: Vec<String>,
+    pub(crate) begun: State,
+    pub(crate) interrupted_build: State,
+    pub(crate) dry: State,
+    pub(crate) dry_told: String,
+    pub(crate) interrupted: State,
+    pub(crate) done: State,
+    pub(crate) done_told: String,
+    pub(crate) again: State,
+}
+
+/// What there is at one moment.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) head: String,
+    pub(crate) subject: String,
+    pub(crate) tags: String,
+    pub(crate) changed: String,
+    pub(crate) files: Vec<String>,
+    pub(crate) published: Vec<String>,
+}
+
+impl Story {
+    /// The story, which happens once.
+    pub(crate) fn told() -> &'static Self {
+        // What goes wrong is told once, too.
+        static STORY: LazyLock<Story> = LazyLock::new(Story::tell);
+        &STORY
+    }
+
+    /// Where the files are.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.repository.folder.join(format!("target/release-{}", self.version))
+    }
+
+    pub(crate) fn git(&self, args: &str) -> String {
+        self.repository.git(args)
+    }
+
+    /// A folder for what a test makes, which is empty.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let folder = place().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn tell() -> Self {
+        let repository = Repository::make(&place().join("repository"));
+        let registry = Registry::start(&place().join("registry"));
+        let before = repository.version.clone();
+        let version = minor_after(&before);
+        let state = || State::of(&repository, &registry, &version);
+        let release = |more: &str, until: Option<&str>| {
+            let mut command = xtask(&repository.folder);
+            command.args(["release", "minor", "--registry", "local", "--rehearse"]);
+            command.args(more.split_whitespace());
+            run(registry.known_to(&mut command), until)
+        };
+
+        let begun = state();
+        release("", Some("== command: built for"));
+        let interrupted_build = state();
+        let dry_told = release("", None);
+        let dry = state();
+        release("--execute", Some("   2/"));
+        let interrupted = state();
+        let done_told = release("--execute", None);
+        let done = state();
+        release("--execute", None);
+        let again = state();
+
+        let says = Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
+        let target = String::from_utf8(says.stdout).unwrap().trim().to_owned();
+        let crates = crates(&repository.folder);
+        Self {
+            repository,
+            registry,
+            before,
+            version,
+            target,
+            crates,
+            begun,
+            interrupted_build,
+            dry,
+            dry_told,
+            interrupted,
+            done,
+            done_told,
+            again,
+        }
+    }
+}
+
+impl State {
+    fn of(repository: &Repository, registry: &Registry, version: &str) -> Self {
+        Self {
+            head: repository.git("rev-parse HEAD"),
+            subject: repository.git("log -1 --format=%s"),
+            tags: repository.git("tag --list"),
+            changed: repository.git("status --porcelain"),
+            files: repository.released(),
+            published: registry.published(version),
+        }
+    }
+}
+
+/// Our tasks, in a copy of the repository.
+fn xtask(folder: &Path) -> Command {
+    static XTASK: OnceLock<PathBuf> = OnceLock::new();
+    let program = XTASK.get_or_init(|| built("xtask"));
+    let mut command = Command::new(program);
+    command.current_dir(folder).env("CARGO_MANIFEST_DIR", folder.join("xtask"));
+    command
+}
+
+/// Runs it to its good end and gives all it says; or to a line that begins so, where Ctrl-C is
+/// pressed.
+#[track_caller]
+fn run(command: &mut Command, until: Option<&str>) -> String {
+    let (reader, writer) = std::io::pipe().unwrap();
+    command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    // A terminal sends Ctrl-C to all that run for it.
+    let mut child = command.process_group(0).spawn().unwrap();
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let (mut told, mut pressed) = (String::new(), false);
+    for line in BufReader::new(reader).lines() {
+        let line = line.unwrap();
+        told += &format!("{line}\n");
+        if until.is_some_and(|until| line.starts_with(until)) && !pressed {
+            let group = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            kill_process_group(group, Signal::INT).unwrap();
+            pressed = true;
+        }
+    }
+    let status = child.wait().unwrap();
+    assert_eq!(pressed, until.is_some(), "{until:?} was not said:\n{told}");
+    assert_eq!(status.success(), until.is_none(), "{status}:\n{told}");
+    told
+}
+
+fn minor_after(version: &str) -> String {
+    let numbers: Vec<u64> = version.split('.').map(|number| number.parse().unwrap()).collect();
+    format!("{}.{}.0", numbers[0], numbers[1] + 1)
+}
+
+/// The folders of `crates`, which are named as what is in them.
+fn crates(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder.join("crates")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Where all of it happens.
+fn place() -> PathBuf {
+    target().join("rehearsal")
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask features`: each feature alone and every two of them together.
+
+use serde_json::Value;
+
+use crate::args::Args;
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+use crate::say;
+use crate::steps::{self, Step};
+
+const HELP: &str = "\
+cargo xtask features [--list] [--only STEP] [--from STEP]
+
+Lints gatepass and gatepass-cli without features, with each alone, and with every two together:
+what one feature adds must not need another one, nor break it.
+
+  --list       shows every step and its command
+  --only STEP  runs one step, and its parts: `features:gatepass` runs all of that crate
+  --from STEP  goes on from a step";
+
+pub(crate) fn main(words: &[String]) -> Result<()> {
+    let args = Args::read(words, &["--list"], &["--only", "--from"], HELP)?.no_names(HELP)?;
+    if args.has("--help") {
+        say::line(HELP);
+        return Ok(());
+    }
+    let steps = steps()?;
+    if args.has("--list") {
+        steps::list(&steps);
+        return Ok(());
+    }
+    steps::run_all("features", &steps::select(steps, args.option("--only"), args.option("--from"))?)
+}
+
+/// All steps, for a release.
+pub(crate) fn run() -> Result<()> {
+    steps::run_all("features", &steps()?)
+}
+
+fn steps() -> Result<Vec<Step>> {
+    let metadata = Run::new("cargo metadata --locked --no-deps --format-version 1").output()?;
+    let mut steps = Vec::new();
+    for package in PACKAGES {
+        for set in sets(&features(&metadata, package)?) {
+            let name = if set.is_empty() { "none".to_owned() } else { set.join("+") };
+            let with = if set.is_empty() {
+                String::new()
+            } else {
+                format!("--features {}", set.join(","))
+            };
+            steps.push(Step::run(
+                format!("features:{package}:{name}"),
+                &format!(
+                    "cargo clippy --quiet -p {package} --no-default-features {with} -- -D warnings"
+                ),
+            ));
+        }
+    }
+    Ok(steps)
+}
+
+/// The features of a package that are more than a list of others.
+fn features(metadata: &str, package: &str) -> Result<Vec<String>> {
+    let bad = || Failure::failed(format!("cargo metadata tells no features of {package}"));
+    let metadata: Value = serde_json::from_str(metadata).map_err(|_| bad())?;
+    let packages = metadata.get("packages").and_then(Value::as_array).ok_or_else(bad)?;
+    let found = packages.iter().find(|one| one.get("name").is_some_and(|name| name == package));
+    let features = found.and_then(|one| one.get("features")?.as_object()).ok_or_else(bad)?;
+    Ok(features.keys().filter(|name| !LISTS.contains(&name.as_str())).cloned().collect())
+}
+
+/// None, each alone, and every two.
+fn sets(features: &[String]) -> Vec<Vec<&str>> {
+    let mut sets = vec![Vec::new()];
+    sets.extend(features.iter().map(|one| vec![one.as_str()]));
+    for (at, one) in features.iter().enumerate() {
+        sets.extend(features[at + 1..].iter().map(|other| vec![one.as_str(), other]));
+    }
+    sets
+}
+
+/// The crates with features that a user chooses.
+const PACKAGES: [&str; 2] = ["gatepass", "gatepass-cli"];
+/// What is but a list of other features.
+const LISTS: [&str; 2] = ["default", "all-providers"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_tried_alone_and_with_each_other() {
+        let features = ["a", "b", "c"].map(str::to_owned);
+        let sets: Vec<String> = sets(&features).iter().map(|set| set.join("+")).collect();
+        assert_eq!(sets, ["", "a", "b", "c", "a+b", "a+c", "b+c"]);
+    }
+
+    #[test]
+    fn the_features_of_both_crates_are_found() {
+        let steps: Vec<String> = steps().unwrap().iter().map(ToString::to_string).collect();
+        for wanted in [
+            "-p gatepass --no-default-features -- -D",
+            "-p gatepass --no-default-features --features cisco -- -D",
+            "-p gatepass --no-default-features --features huawei,keyring -- -D",
+            "-p gatepass-cli --no-default-features --features celerdata,cisco -- -D",
+        ] {
+            assert!(steps.iter().any(|step| step.contains(wanted)), "{wanted}: {steps:#?}");
+        }
+        assert!(!steps.iter().any(|step| step.contains("all-providers")));
+    }
+}

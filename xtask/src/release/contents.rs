@@ -1,0 +1,185 @@
+//! What a user gets: the command, what a shell and `man` want to know of it, and the papers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::archive::{Files, gz};
+use super::git::Copy;
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+
+/// Everything but the command, read or made once for all forms.
+#[derive(Debug)]
+pub(super) struct Contents {
+    binary: Vec<u8>,
+    name: &'static str,
+    completions: Vec<(&'static Shell, String)>,
+    /// The man pages, by file name.
+    pages: Vec<(String, Vec<u8>)>,
+    /// What stands at the root of the repository, by file name.
+    papers: Vec<(&'static str, String)>,
+    repository: String,
+}
+
+/// A shell, and where its completions belong.
+#[derive(Debug)]
+struct Shell {
+    name: &'static str,
+    file: &'static str,
+    /// Where Debian has them, if it has that shell.
+    debian: Option<&'static str>,
+}
+
+impl Contents {
+    /// Asks `program`, whose bytes are `binary`, for what it can tell of itself.
+    pub(super) fn gather(
+        copy: &Copy,
+        (program, binary): (&Path, Vec<u8>),
+        name: &'static str,
+        scratch: &Path,
+        repository: &str,
+    ) -> Result<Self> {
+        let ask = |args: &str| Run::program(&program.to_string_lossy(), args);
+        let mut completions = Vec::new();
+        for shell in &SHELLS {
+            completions.push((shell, ask(&format!("completions {}", shell.name)).output()?));
+        }
+        let folder = scratch.join("man");
+        fresh(&folder)?;
+        ask("man --dir").arg(folder.to_string_lossy()).run()?;
+        let mut papers = Vec::new();
+        for name in PAPERS {
+            papers.push((name, copy.read(name)?));
+        }
+        let pages = read_all(&folder)?;
+        let repository = repository.to_owned();
+        Ok(Self { binary, name, completions, pages, papers, repository })
+    }
+
+    /// Adds a text that stands beside the licences.
+    pub(super) fn add_paper(&mut self, name: &'static str, text: String) {
+        self.papers.push((name, text));
+    }
+
+    /// The files of the archive, all in the folder `root`.
+    pub(super) fn archive(&self, root: &str) -> Files {
+        let mut files = Files::default();
+        files.add_program(format!("{root}/{}", self.name), self.binary.as_slice());
+        for (name, text) in &self.papers {
+            files.add(format!("{root}/{name}"), text.as_str());
+        }
+        for (shell, text) in &self.completions {
+            files.add(format!("{root}/completions/{}", shell.file), text.as_str());
+        }
+        for (name, page) in &self.pages {
+            files.add(format!("{root}/man/man1/{name}"), page.as_slice());
+        }
+        files
+    }
+
+    /// The files of the Debian package, where Debian wants them.
+    pub(super) fn debian(&self) -> Result<Files> {
+        let mut files = Files::default();
+        files.add_program("usr/bin/gatepass", self.binary.as_slice());
+        for (shell, text) in &self.completions {
+            if let Some(path) = shell.debian {
+                files.add(path, text.as_str());
+            }
+        }
+        for (name, page) in &self.pages {
+            files.add(format!("usr/share/man/man1/{name}.gz"), gz(page)?);
+        }
+        let folder = "usr/share/doc/gatepass";
+        for (name, text) in &self.papers {
+            match *name {
+                "CHANGELOG.md" => files.add(format!("{folder}/changelog.gz"), gz(text.as_bytes())?),
+                // Debian has its text already, and the other one is in `copyright`.
+                "LICENSE-APACHE" => {}
+                "LICENSE-MIT" => {
+                    files.add(format!("{folder}/copyright"), copyright(text, &self.repository));
+                }
+                _ => files.add(format!("{folder}/{name}"), text.as_str()),
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// Debian's machine-readable form of who may do what.
+fn copyright(mit: &str, repository: &str) -> String {
+    let (holder, rest) = mit.split_once("\n\n").unwrap_or(("", mit));
+    let holder = holder.trim_start_matches("Copyright (c) ").trim();
+    let rest: String = rest
+        .trim_end()
+        .lines()
+        .map(|line| if line.is_empty() { " .\n".to_owned() } else { format!(" {line}\n") })
+        .collect();
+    format!(
+        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\
+         Upstream-Name: gatepass\nSource: {repository}\n\n\
+         Files: *\nCopyright: {holder}\nLicense: MIT or Apache-2.0\n\n\
+         License: MIT\n{rest}\n\
+         License: Apache-2.0\n On Debian systems the text is in /usr/share/common-licenses/Apache-2.0.\n"
+    )
+}
+
+/// An empty folder.
+pub(super) fn fresh(folder: &Path) -> Result<()> {
+    let made = match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir_all(folder),
+    };
+    made.map_err(|error| Failure::failed(format!("{} cannot be made: {error}", folder.display())))
+}
+
+/// Every file of a folder, by name.
+fn read_all(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let bad = |path: &PathBuf, error: &std::io::Error| {
+        Failure::failed(format!("{} cannot be read: {error}", path.display()))
+    };
+    let here = folder.to_owned();
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| bad(&here, &error))? {
+        let path = entry.map_err(|error| bad(&here, &error))?.path();
+        let bytes = fs::read(&path).map_err(|error| bad(&path, &error))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        files.push((name, bytes));
+    }
+    files.sort();
+    Ok(files)
+}
+
+const SHELLS: [Shell; 5] = [
+    Shell {
+        name: "bash",
+        file: "gatepass.bash",
+        debian: Some("usr/share/bash-completion/completions/gatepass"),
+    },
+    Shell {
+        name: "zsh",
+        file: "_gatepass",
+        debian: Some("usr/share/zsh/vendor-completions/_gatepass"),
+    },
+    Shell {
+        name: "fish",
+        file: "gatepass.fish",
+        debian: Some("usr/share/fish/vendor_completions.d/gatepass.fish"),
+    },
+    Shell { name: "powershell", file: "_gatepass.ps1", debian: None },
+    Shell { name: "elvish", file: "gatepass.elv", debian: None },
+];
+
+const PAPERS: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debian_is_told_who_may_do_what() {
+        let mit = "Copyright (c) The authors\n\nPermission is\ngranted.\n\nAS IS.\n";
+        let text = copyright(mit, "https://x.example");
+        assert!(text.contains("Copyright: The authors\nLicense: MIT or Apache-2.0\n"), "{text}");
+        assert!(text.contains("License: MIT\n Permission is\n granted.\n .\n AS IS.\n"), "{text}");
+    }
+}

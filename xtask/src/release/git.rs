@@ -1,0 +1,190 @@
+//! The repository: what it says, the copy that a release is made in, and what comes back of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+
+use super::manifests;
+use super::plan::{Facts, message};
+use super::version::tag;
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+use crate::workspace;
+
+/// What the repository says of itself.
+pub(super) fn facts() -> Result<Facts> {
+    let at = |commit: &str| Run::new(&format!("git show {commit}:Cargo.toml")).quiet_output();
+    let mut tags = BTreeMap::new();
+    // What an annotated tag points at has a `^{}`; without one, the tag is the commit itself.
+    let format =
+        "git for-each-ref --format=%(refname:short)=%(objectname)=%(*objectname) refs/tags";
+    for line in Run::new(format).output()?.lines() {
+        let mut parts = line.splitn(3, '=');
+        let (name, own, target) = (parts.next(), parts.next(), parts.next());
+        let version = name.and_then(|name| name.strip_prefix('v'));
+        let Some(version) = version.and_then(|version| Version::parse(version).ok()) else {
+            continue;
+        };
+        let commit = target.filter(|target| !target.is_empty()).or(own).unwrap_or_default();
+        tags.insert(version, commit.to_owned());
+    }
+    Ok(Facts {
+        branch: Run::new("git symbolic-ref --quiet --short HEAD")
+            .quiet_output()
+            .ok()
+            .map(|branch| branch.trim().to_owned()),
+        changed: Run::new("git status --porcelain").output()?,
+        version: manifests::version(&at("HEAD")?)?,
+        before: at("HEAD^").ok().and_then(|manifest| manifests::version(&manifest).ok()),
+        head: Run::new("git rev-parse HEAD").output()?.trim().to_owned(),
+        subject: Run::new("git log -1 --format=%s").output()?.trim().to_owned(),
+        tags,
+        changelog: workspace::read("CHANGELOG.md")?,
+    })
+}
+
+/// A copy of the repository at one commit, in a folder that is made anew.
+#[derive(Debug)]
+pub(super) struct Copy {
+    folder: PathBuf,
+}
+
+impl Copy {
+    /// Copies what is committed at `commit`.
+    pub(super) fn make(from: &Path, commit: &str, folder: PathBuf) -> Result<Self> {
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::failed(format!(
+                    "{} cannot be removed: {error}",
+                    folder.display()
+                )));
+            }
+            _ => {}
+        }
+        Run::new("git clone --quiet --no-checkout")
+            .arg(from.to_string_lossy())
+            .arg(folder.to_string_lossy())
+            .run()?;
+        let copy = Self { folder };
+        copy.git("checkout --quiet --detach").arg(commit).run()?;
+        Ok(copy)
+    }
+
+    /// The copy that a run before has made of this release, if it would be made so again.
+    pub(super) fn of_release(
+        folder: &Path,
+        version: &Version,
+        parent: &str,
+        date: &str,
+    ) -> Option<Self> {
+        let copy = Self { folder: folder.to_owned() };
+        let is_ours = copy.is_clean()
+            && copy.git("log -1 --format=%P=%s").quiet_output().ok()?
+                == format!("{parent}={}\n", message(version))
+            && copy.read("CHANGELOG.md").ok()?.contains(&format!("## [{version}] - {date}\n"));
+        is_ours.then_some(copy)
+    }
+
+    /// The copy of this commit that a run before has made.
+    pub(super) fn there(folder: &Path, commit: &str) -> Option<Self> {
+        let copy = Self { folder: folder.to_owned() };
+        (copy.is_clean() && copy.commit().is_ok_and(|there| there == commit)).then_some(copy)
+    }
+
+    /// Is it a repository of its own, and as it was committed?
+    fn is_clean(&self) -> bool {
+        let changed = || self.git("status --porcelain").quiet_output();
+        self.folder.join(".git").is_dir() && changed().is_ok_and(|changed| changed.is_empty())
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file of the copy.
+    pub(super) fn read(&self, name: &str) -> Result<String> {
+        let path = self.folder.join(name);
+        fs::read_to_string(&path)
+            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        fs::write(&path, text).map_err(|error| {
+            Failure::failed(format!("{} cannot be written: {error}", path.display()))
+        })
+    }
+
+    /// Was there such a file in this commit?
+    pub(super) fn had(&self, commit: &str, path: &str) -> bool {
+        self.git("cat-file -e").arg(format!("{commit}:{path}")).succeeds()
+    }
+
+    /// The commit that is checked out.
+    pub(super) fn commit(&self) -> Result<String> {
+        Ok(self.git("rev-parse HEAD").output()?.trim().to_owned())
+    }
+
+    /// When it was committed, in seconds since 1970.
+    pub(super) fn seconds(&self) -> Result<u64> {
+        let seconds = self.git("log -1 --format=%ct").output()?;
+        seconds.trim().parse().map_err(|_| Failure::failed("git tells no time of the commit"))
+    }
+
+    /// Commits what was written. `by` is who does it.
+    pub(super) fn commit_all(&self, version: &Version, by: &Identity) -> Result<()> {
+        self.git("commit --quiet --all --no-verify --message")
+            .arg(message(version))
+            .env("GIT_AUTHOR_NAME", &by.name)
+            .env("GIT_AUTHOR_EMAIL", &by.email)
+            .env("GIT_COMMITTER_NAME", &by.name)
+            .env("GIT_COMMITTER_EMAIL", &by.email)
+            .run()
+    }
+
+    fn git(&self, args: &str) -> Run {
+        Run::new(&format!("git {args}")).inside(&self.folder)
+    }
+}
+
+/// Who commits.
+#[derive(Debug)]
+pub(super) struct Identity {
+    name: String,
+    email: String,
+}
+
+impl Identity {
+    /// Whom git knows; what is not executed is committed by anybody, to be thrown away.
+    pub(super) fn find(execute: bool) -> Result<Self> {
+        let says = Run::new("git var GIT_COMMITTER_IDENT").quiet_output().ok();
+        let found = says.as_deref().and_then(|says| {
+            let (name, rest) = says.split_once(" <")?;
+            Some(Self { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
+        });
+        match found {
+            Some(identity) => Ok(identity),
+            None if execute => Err(Failure::failed(
+                "git does not know who commits: git config user.name and user.email",
+            )),
+            None => Ok(Self { name: "a dry run".to_owned(), email: "dry@run.invalid".to_owned() }),
+        }
+    }
+}
+
+/// Takes the release's commit from the copy onto the branch that is checked out.
+pub(super) fn take(copy: &Copy, commit: &str) -> Result<()> {
+    Run::new("git fetch --quiet").arg(copy.folder().to_string_lossy()).arg(commit).run()?;
+    // All files or none, also where somebody presses Ctrl-C meanwhile.
+    Run::new("git merge --quiet --ff-only").arg(commit).apart().run().map_err(|failure| {
+        Failure::failed(format!("{failure}\nthe branch moved meanwhile: run the same again"))
+    })
+}
+
+/// Makes the annotated tag.
+pub(super) fn make_tag(version: &Version, commit: &str) -> Result<()> {
+    let tag = tag(version);
+    Run::new("git tag --annotate --message").arg(&tag).arg(&tag).arg(commit).run()
+}

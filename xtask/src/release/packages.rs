@@ -1,0 +1,129 @@
+//! The crates that are published: which, in what order, and that each builds from its own package.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+use crate::run::Run;
+
+/// The members of the workspace.
+#[derive(Debug)]
+pub(super) struct Packages {
+    /// Those that are published, each after those that it needs.
+    pub(super) order: Vec<String>,
+    unpublished: Vec<String>,
+}
+
+/// A member that is published, and the members it needs.
+#[derive(Debug, PartialEq)]
+struct Package {
+    name: String,
+    needs: Vec<String>,
+}
+
+impl Packages {
+    /// Those of the workspace in `folder`.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let command = "cargo metadata --locked --no-deps --format-version 1";
+        Self::of(&Run::new(command).inside(folder).output()?)
+    }
+
+    /// Those that `cargo metadata` tells of.
+    pub(super) fn of(metadata: &str) -> Result<Self> {
+        let (published, unpublished) = members(metadata)?;
+        Ok(Self { order: in_order(published)?, unpublished })
+    }
+
+    /// Packages all, and builds each from its package.
+    pub(super) fn package(&self) -> Run {
+        // One command for all: cargo lays a registry of its own over packages that need each other.
+        let mut run = Run::new("cargo package --workspace --locked --quiet");
+        for name in &self.unpublished {
+            run = run.arg("--exclude").arg(name);
+        }
+        run
+    }
+}
+
+/// The members that are published, and the names of those that are not, from `cargo metadata`.
+fn members(metadata: &str) -> Result<(Vec<Package>, Vec<String>)> {
+    let bad = || Failure::failed("cargo metadata has an unknown form");
+    let metadata: Value = serde_json::from_str(metadata).map_err(|_| bad())?;
+    let members = metadata.get("packages").and_then(Value::as_array).ok_or_else(bad)?;
+    let (mut published, mut unpublished) = (Vec::new(), Vec::new());
+    for member in members {
+        let name = member.get("name").and_then(Value::as_str).ok_or_else(bad)?.to_owned();
+        if member.get("publish").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            unpublished.push(name);
+            continue;
+        }
+        let dependencies = member.get("dependencies").and_then(Value::as_array).ok_or_else(bad)?;
+        let needs = dependencies
+            .iter()
+            .filter(|needed| needed.get("path").is_some_and(Value::is_string))
+            .filter_map(|needed| needed.get("name").and_then(Value::as_str))
+            .map(str::to_owned)
+            .collect();
+        published.push(Package { name, needs });
+    }
+    Ok((published, unpublished))
+}
+
+/// The names so that every package comes after those it needs.
+fn in_order(mut left: Vec<Package>) -> Result<Vec<String>> {
+    let mut order = Vec::new();
+    left.sort_by(|a, b| a.name.cmp(&b.name));
+    while !left.is_empty() {
+        let names: Vec<String> = left.iter().map(|package| package.name.clone()).collect();
+        let ready = |package: &Package| !package.needs.iter().any(|need| names.contains(need));
+        let Some(at) = left.iter().position(ready) else {
+            return Err(Failure::failed(format!("these need each other: {}", names.join(", "))));
+        };
+        order.push(left.remove(at).name);
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(name: &str, needs: &[&str]) -> Package {
+        Package {
+            name: name.to_owned(),
+            needs: needs.iter().map(|&need| need.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_crate_is_published_after_those_it_needs() {
+        let order = in_order(vec![
+            package("gatepass", &["gatepass-core", "provider-acme"]),
+            package("provider-acme", &["gatepass-core", "gatepass-testkit"]),
+            package("gatepass-testkit", &["gatepass-core"]),
+            package("gatepass-core", &[]),
+        ]);
+        let wanted = ["gatepass-core", "gatepass-testkit", "provider-acme", "gatepass"];
+        assert_eq!(order.unwrap(), wanted);
+    }
+
+    #[test]
+    fn crates_that_need_each_other_are_named() {
+        let says = in_order(vec![package("a", &["b"]), package("b", &["a"])]).unwrap_err();
+        assert!(says.to_string().contains("a, b"));
+    }
+
+    #[test]
+    fn a_member_that_is_not_published_is_left_out() {
+        let metadata = r#"{"packages":[
+            {"name":"xtask","publish":[],"dependencies":[]},
+            {"name":"gatepass","publish":null,"dependencies":[
+                {"name":"gatepass-core","path":"crates/gatepass-core"},{"name":"http"}]}]}"#;
+        let (published, unpublished) = members(metadata).unwrap();
+        assert_eq!(published, [package("gatepass", &["gatepass-core"])]);
+        assert_eq!(unpublished, ["xtask"]);
+        let packages = Packages { order: Vec::new(), unpublished };
+        assert!(packages.package().to_string().ends_with("--exclude xtask"));
+    }
+}
