@@ -1,4 +1,4 @@
-//! The table of `docs/leaks.md`: whole, and every test that it names exists.
+//! The tables of `docs/leaks.md` and `SECURITY.md`: whole, and every test that they name exists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,6 +22,20 @@ fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
+/// The tests that a cell names.
+fn named(cell: &str) -> Vec<&str> {
+    let is_name = |part: &&str| part.contains('_') && !part.contains(['.', ' ']);
+    cell.split('`').skip(1).step_by(2).filter(is_name).collect()
+}
+
+fn tests_of_the_workspace() -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    for folder in ["crates", "tests", "xtask"] {
+        tests_below(&workspace().join(folder), &mut tests);
+    }
+    tests
+}
+
 /// What is wrong with a row.
 fn fault(row: &str, number: usize, tests: &BTreeSet<String>) -> Option<String> {
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -32,8 +46,7 @@ fn fault(row: &str, number: usize, tests: &BTreeSet<String>) -> Option<String> {
     if proof.split([' ', ';', ':']).any(|word| word == "open") {
         return Some(format!("{name} is open"));
     }
-    let is_name = |part: &&str| part.contains('_') && !part.contains(['.', ' ']);
-    let named: Vec<&str> = proof.split('`').skip(1).step_by(2).filter(is_name).collect();
+    let named = named(proof);
     if named.is_empty() && !proof.starts_with("none: ") {
         return Some(format!("{name} has neither a test nor a reason"));
     }
@@ -43,10 +56,7 @@ fn fault(row: &str, number: usize, tests: &BTreeSet<String>) -> Option<String> {
 
 #[test]
 fn every_channel_has_a_test_that_exists_or_a_reason() {
-    let mut tests = BTreeSet::new();
-    for folder in ["crates", "tests", "xtask"] {
-        tests_below(&workspace().join(folder), &mut tests);
-    }
+    let tests = tests_of_the_workspace();
     let table = fs::read_to_string(workspace().join("docs/leaks.md")).unwrap();
     let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| L")).collect();
     assert_eq!(rows.len(), 40);
@@ -58,4 +68,21 @@ fn every_channel_has_a_test_that_exists_or_a_reason() {
     assert!(fault("| L1 | a | |", 1, &tests).is_some());
     assert!(fault("| L1 | a | `random_texts_are_found`; open: b |", 1, &tests).is_some());
     assert!(fault("| L2 | a | none: b |", 1, &tests).is_some());
+}
+
+#[test]
+fn every_promise_of_security_is_held_by_a_test_that_exists() {
+    let tests = tests_of_the_workspace();
+    let page = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| from |")).skip(2);
+    let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 15, "{} promises", rows.len());
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, from, _, held, _] = cells[..] else { panic!("no three cells: {row}") };
+        let named = named(held);
+        assert!(!named.is_empty(), "no test holds what is promised about {from}");
+        let missing = named.iter().find(|test| !tests.contains(**test));
+        assert_eq!(missing, None, "of what is promised about {from}");
+    }
 }

@@ -239,13 +239,13 @@ fn a_folder_that_is_gone_is_an_error_of_ours() {
 }
 
 #[test]
-fn a_token_too_long_for_a_record_is_an_error_of_ours() {
+fn what_is_too_long_for_a_record_is_an_error_of_ours() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
-    let scope = "a".repeat(64 * 1024);
-    let token = Token::builder("t-1".into(), now()).scope(Some(&scope)).build().unwrap();
+    let refused = gatepass_core::Error::denied("a".repeat(64 * 1024));
+    let refused = gatepass_engine::Failure::new(&refused, now(), now() + HOUR);
     let lease = block_on(store.lease(&key("prod", "s-1"), HOUR)).unwrap().unwrap();
-    let error = block_on(lease.save(&Record::Token(token))).unwrap_err();
+    let error = block_on(lease.save(&Record::Failure(refused))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert_eq!(names(dir.path()).len(), 2);
 }
@@ -255,7 +255,8 @@ fn the_longest_token_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let long = "t".repeat(gatepass_core::MAX_TOKEN);
-    assert!(block_on(save(&store, &key("prod", "s-1"), &token(&long, now()))));
+    let token = Token::builder(long.clone().into(), now()).scope(Some(&long)).build().unwrap();
+    assert!(block_on(save(&store, &key("prod", "s-1"), &Record::Token(token))));
     assert_eq!(block_on(text(&store, &key("prod", "s-1"))), long);
 }
 

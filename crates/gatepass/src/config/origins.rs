@@ -35,7 +35,7 @@ impl Origins {
     /// Reads one of each line. Of what is no origin no line is taken.
     fn parse(text: &str) -> Option<Self> {
         let lines = text.lines().filter(|line| !line.is_empty());
-        let read = |line| Endpoint::parse_plain_http(line).ok().filter(|it| it.as_str() == line);
+        let read = |line| Endpoint::parse_plain_http(line).ok().filter(|it| it.origin() == line);
         lines.map(read).collect::<Option<Vec<_>>>().map(Self)
     }
 
