@@ -139,8 +139,23 @@ fn of_what_a_program_makes() -> BTreeSet<String> {
     printed.add(&gatepass::cloudneeti::Cloudneeti::new("license-1").unwrap());
     printed.add(&gatepass::configapi::ConfigApi::new("acme.brightpattern.com").unwrap());
     printed.add(&gatepass::huawei::Huawei::new("acme.huaweioneaccess.com").unwrap());
+    of_what_is_bound(&mut printed, &secret);
     printed.assert_tight(std::slice::from_ref(&secret), "made by a program");
     printed.types
+}
+
+/// A secret in a file that has its origins beside it.
+fn of_what_is_bound(printed: &mut Printed, secret: &Canary) {
+    let home = Home::new();
+    home.write("bound.secret", secret.text());
+    home.write("bound.secret.origins", "https://vendor.example.com\n");
+    let config =
+        "[profiles.cisco]\nclient_id = \"a\"\nclient_secret = { file = \"bound.secret\" }\n";
+    let gate = Gate::load(home.write("bound.toml", config)).unwrap();
+    let profile = gate.profile("cisco", &[]).unwrap();
+    let bound = gatepass_tests::runtime().block_on(profile.bound_secrets()).unwrap();
+    assert_eq!(bound.len(), 1);
+    bound.iter().for_each(|bound| printed.add(bound));
 }
 
 fn of_core(printed: &mut Printed, secret: &Canary) {
