@@ -71,8 +71,12 @@ fn docker(input: &str, addresses: &[String], reply: &str) {
     let place = server.split_once("://").map_or(server, |(_, rest)| rest);
     let place = place.split(['/', '?', '#']).next();
     for address in addresses {
-        let Ok(uri) = address.parse::<Uri>() else { continue };
-        assert_eq!(uri.authority().map(|it| it.as_str()), place, "another host than docker's");
+        // An address without a host is nowhere, and no token goes there.
+        let Some(authority) = address.parse().ok().and_then(|uri: Uri| uri.authority().cloned())
+        else {
+            continue;
+        };
+        assert_eq!(Some(authority.as_str()), place, "another host than docker's");
     }
     let reply: Value = serde_json::from_str(reply).expect("docker reads JSON");
     assert_eq!(reply["ServerURL"], server);

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use http::{HeaderMap, Uri};
 
-use crate::endpoint::origin_of;
+use crate::endpoint::{is_host_and_port, origin_of};
 use crate::{ApiAnswer, Endpoint, Error, Provider, Refusal, Result, Token};
 
 /// Puts tokens on API requests and hears which of them an API refuses. The engine's token source is
@@ -78,6 +78,9 @@ impl ApiOrigins {
         if to.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(Error::config("the address must not hold a user name or password"));
         }
+        if !to.authority().is_some_and(is_host_and_port) {
+            return Err(Error::config("the address has no valid host and port"));
+        }
         let origin = match (scheme.as_str(), port) {
             ("https", 443) | ("http", 80) => format!("{scheme}://{host}"),
             _ => format!("{scheme}://{host}:{port}"),
@@ -135,6 +138,7 @@ mod tests {
             "http://10.0.0.1/x",
             "http://127.0.0.1:8080/x",
             "ftp://api.example.com/",
+            "https://api.example.com:x[:]/v1",
             "/v1/users",
             "api.example.com:443",
             "*",
@@ -149,7 +153,12 @@ mod tests {
         for good in ["http://127.0.0.1:1/x", "http://[::1]:8/", "https://localhost/"] {
             assert!(allows(&origins, good), "{good}");
         }
-        for bad in ["http://localhost.evil.example/", "http://10.0.0.1/", "https://example.com/"] {
+        for bad in [
+            "http://localhost.evil.example/",
+            "http://[::1]evil.example/",
+            "http://10.0.0.1/",
+            "https://example.com/",
+        ] {
             assert!(!allows(&origins, bad), "{bad}");
         }
     }

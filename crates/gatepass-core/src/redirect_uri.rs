@@ -98,11 +98,15 @@ impl RedirectUri {
 
     /// Whether it is `http` on this machine, where a program can listen for it.
     pub fn is_loopback(&self) -> bool {
-        self.uri.scheme_str() == Some("http") && !self.addresses().is_empty()
+        !self.addresses().is_empty()
     }
 
-    /// Where to listen for it: both loopback addresses for `localhost`, none for another host.
+    /// Where to listen for it: both loopback addresses for `localhost`, none for another host or
+    /// for `https`.
     pub fn addresses(&self) -> Vec<IpAddr> {
+        if self.uri.scheme_str() != Some("http") {
+            return Vec::new();
+        }
         let host = self.host();
         if host.eq_ignore_ascii_case("localhost") {
             return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -176,7 +180,11 @@ mod tests {
         assert_eq!(addresses("http://localhost/x").len(), 2);
         assert_eq!(addresses("http://127.0.0.1:0/x"), [IpAddr::from(Ipv4Addr::LOCALHOST)]);
         assert_eq!(addresses("http://[::1]/x"), [IpAddr::from(Ipv6Addr::LOCALHOST)]);
-        assert_eq!(addresses("https://acme.example.com/x"), Vec::<IpAddr>::new());
+        for elsewhere in ["https://acme.example.com/x", "https://127.0.0.10/", "https://localhost/"]
+        {
+            assert_eq!(addresses(elsewhere), Vec::<IpAddr>::new(), "{elsewhere}");
+            assert!(!RedirectUri::parse(elsewhere).unwrap().is_loopback(), "{elsewhere}");
+        }
         assert_eq!(RedirectUri::parse("http://localhost/x").unwrap().port(), 80);
     }
 
