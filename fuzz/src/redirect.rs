@@ -12,8 +12,8 @@ use super::canary;
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (registered, answer) = text.split_once('\n').unwrap_or((text, ""));
-    // What is registered is no secret, and is shown.
-    if canary::shows(registered) {
+    // What is registered is no secret, and is shown, as long as its owner made it.
+    if canary::shows(registered) || registered.len() > 1024 {
         return;
     }
     let uri = match RedirectUri::parse(registered) {

@@ -36,6 +36,8 @@ fn steps(providers: &[String]) -> Vec<Step> {
     let mut steps = vec![
         Step::run("fmt", "cargo fmt --all --check"),
         Step::run("fetch", "cargo fetch --locked"),
+        // No member of the workspace: its lock file would fall behind unseen.
+        Step::run("fetch:fuzz", "cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
         Step::run(
             "clippy",
             &format!("cargo clippy --workspace --all-targets --all-features {DENY}"),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::failure::{Failure, Result};
 use crate::{say, workspace};
@@ -113,6 +113,11 @@ impl Run {
         }
         let status = child.wait().map_err(|error| self.not_started(&error))?;
         if status.success() { Ok(()) } else { Err(self.ended(&status.to_string())) }
+    }
+
+    /// Starts it; what it says on its standard error is the caller's to read.
+    pub(crate) fn start_heard(&self) -> Result<Child> {
+        self.command().stderr(Stdio::piped()).spawn().map_err(|error| self.not_started(&error))
     }
 
     fn command(&self) -> Command {

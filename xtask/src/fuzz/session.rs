@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::folder;
@@ -53,14 +52,7 @@ impl Session {
             known.unwrap_or_default()
         );
         say::note(format_args!("$ {line}"));
-        let mut words = line.split_whitespace();
-        let mut child = Command::new(words.next().unwrap_or_default())
-            .args(words)
-            .env("RUST_BACKTRACE", "0")
-            .current_dir(workspace::root())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| Failure::failed(format!("`{line}` could not be run: {error}")))?;
+        let mut child = Run::new(&line).env("RUST_BACKTRACE", "0").start_heard()?;
         let mut session =
             Self { program: program.to_owned(), target: target.to_owned(), ..Self::default() };
         let (mut last, mut told) = (Vec::new(), steps::now());
