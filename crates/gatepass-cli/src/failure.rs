@@ -59,6 +59,13 @@ impl Failure {
                 let hint = format!("{hint} --config {}", config.display());
                 Self::Gate(error.with_hint(hint))
             }
+            (Self::Gate(error), Some(config)) => match error.hint().and_then(after_allow) {
+                Some((before, after)) => {
+                    let hint = format!("{before} --config {}{after}", config.display());
+                    Self::Gate(error.with_hint(hint))
+                }
+                None => Self::Gate(error),
+            },
             (Self::Exec { exit, failure }, config) => failure.with_config(config).of_exec(exit),
             (other, _) => other,
         }
@@ -131,6 +138,12 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// A hint up to the end of its `gatepass profile allow NAME`, and the rest.
+fn after_allow(hint: &str) -> Option<(&str, &str)> {
+    let (_, after) = hint.split_once("`gatepass profile allow ")?;
+    hint.split_at_checked(hint.len() - after.len() + after.find('`')?)
 }
 
 /// What helps with an error of this kind whose place of origin knew nothing better.

@@ -68,7 +68,15 @@ fn where_the_address_was_changed_no_command_connects_and_each_says_what_to_do() 
         assert!(!all.contains("hunter2"), "{all}");
     }
     let exec = home.gatepass(["exec", "cisco", "--", "true"]).run();
-    assert!(exec.failed(125).contains("profile allow"), "{exec:#?}");
+    assert!(exec.failed(125).contains("profile allow cisco`"), "{exec:#?}");
+    // The command is one to copy: it names the config that was asked for.
+    let path = home.path(CONFIG);
+    for words in [["token", "cisco"].as_slice(), &["doctor"], &["exec", "cisco", "--", "true"]] {
+        let config = format!("--config={}", path.display());
+        let run = home.gatepass([config.as_str()].into_iter().chain(words.iter().copied())).run();
+        let wanted = format!("`gatepass profile allow cisco --config {}`", path.display());
+        assert!(run.all().contains(&wanted), "{words:?}: {run:#?}");
+    }
     let state = home.gatepass(["list", "--format=json"]).run().json()[0]["state"].clone();
     assert_eq!(state, "config error");
 
