@@ -1,8 +1,9 @@
-//! `gatepass init` and `gatepass profile add`: what is asked, what is written, and what is not.
+//! `gatepass init` and `gatepass profile`: what is asked, what is written, and what is not.
 
 mod bound;
 mod keyring;
 mod person;
+mod remove;
 mod script;
 
 use std::fs;

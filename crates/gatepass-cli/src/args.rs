@@ -162,7 +162,7 @@ Examples:
   gatepass init cisco --dry-run       shows what it would write
   pass show cisco | gatepass init cisco --field client_id=abc --secret-stdin client_secret")]
     Init(InitArgs),
-    /// Adds another profile
+    /// Adds another profile, or removes one
     #[command(after_help = help::PROFILE)]
     Profile(ProfileArgs),
     /// Logs a person in with a browser, for profiles with grant = "implicit"

@@ -51,6 +51,7 @@ Examples:
 pub(crate) const PROFILE: &str = "\
 Examples:
   gatepass profile add celerdata --name lake-prod
+  gatepass profile remove lake-prod
   gatepass profile add --help";
 
 /// `completions`'.

@@ -115,6 +115,10 @@ fn every_command_that_takes_a_profile_completes_it() {
         }
     }
     assert!(completed >= 7, "{completed}");
+    for command in ["allow", "remove"] {
+        let names = told(&home, &["profile", command, ""]);
+        assert!(names.contains(&String::from("mountain")), "{command}: {names:?}");
+    }
 }
 
 #[test]

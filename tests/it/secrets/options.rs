@@ -108,6 +108,7 @@ fn needs(command: &str, url: &str) -> (Vec<&'static str>, Vec<[String; 2]>, Vec<
         "login" => (vec!["person", "--paste"], vec![], vec![]),
         "init" | "profile add" => (vec!["cisco"], add(), vec![]),
         "profile allow" => (vec!["cisco"], vec![], vec![]),
+        "profile remove" => (vec!["cisco", "--yes"], vec![], vec![]),
         "completions" => (vec!["bash"], vec![], vec![]),
         "sandbox" => {
             let listen = ["--listen", "127.0.0.1:0"].map(str::to_owned);
@@ -230,6 +231,8 @@ fn no_option_of_any_command_makes_it_show_a_secret() {
             "login" => continue,
             "demo" => &["--login"][..],
             "init" | "profile add" => &["--secrets-stdin"],
+            // All the others had it.
+            "profile remove" => &["--yes"],
             _ => &[],
         };
         let failed: Vec<_> =

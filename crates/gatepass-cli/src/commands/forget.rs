@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use gatepass::{ProfileKey, TokenStore};
+use gatepass::{Gate, ProfileKey, TokenStore};
 use serde_json::json;
 
 use super::{gate, store};
@@ -15,12 +15,7 @@ pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<
     let gate = gate(common)?;
     // A profile that is gone from the config may still have a token; a typing error has none.
     let known = gate.profile(name, &[]);
-    let (mut forgotten, mut exchanges) = (0, 0);
-    if let Some(store) = store(&gate, output) {
-        let key = ProfileKey::new(name);
-        forgotten = store.forget(&key).await?;
-        exchanges = store.forget_notes(&key).await?;
-    }
+    let (forgotten, exchanges) = all_of(&gate, name, output).await?;
     if let (Err(error), 0) = (known, forgotten + exchanges) {
         return Err(error.into());
     }
@@ -43,4 +38,15 @@ pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<
         )),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Empties the store of a profile; how many records and notes there were.
+pub(super) async fn all_of(
+    gate: &Gate,
+    name: &str,
+    output: &Output,
+) -> Result<(usize, usize), Failure> {
+    let Some(store) = store(gate, output) else { return Ok((0, 0)) };
+    let key = ProfileKey::new(name);
+    Ok((store.forget(&key).await?, store.forget_notes(&key).await?))
 }

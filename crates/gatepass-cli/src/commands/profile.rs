@@ -1,5 +1,5 @@
 //! `gatepass init` and `gatepass profile add`: a profile is asked for, written and tried.
-//! `gatepass profile allow`: its secrets may go where it goes now.
+//! `gatepass profile allow`: its secrets may go where it goes now. `gatepass profile remove`: it goes.
 
 mod allow;
 mod answers;
@@ -7,16 +7,16 @@ mod document;
 #[cfg(feature = "__fuzzing")]
 mod fuzzing;
 mod place;
+mod remove;
 mod secrets;
+mod stored;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use gatepass::{
-    Clock, Config, Env, Error, ProfileKey, ProviderInfo, Registry, SystemClock, TokenStore,
-};
+use gatepass::{Clock, Config, Env, Error, ProviderInfo, Registry, SystemClock};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -26,7 +26,7 @@ use self::document::quoted;
 pub use self::fuzzing::NewProfile;
 use self::place::{Place, Written};
 use self::secrets::{Homes, Keep};
-use super::{gate, gate_with_store, store};
+use super::{forget, gate, gate_with_store};
 use crate::args::{Common, Format, WaitArgs, key_value};
 use crate::failure::{Failure, usage};
 use crate::output::{Output, left};
@@ -70,6 +70,22 @@ Examples:
 A secret that `init` or `profile add` stored is kept for the addresses that the profile had then. Where
 base_url, host, environment or the like lead elsewhere, it is not sent until you allow that.")]
     Allow {
+        /// The profile
+        profile: String,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Removes a profile from the config, with its tokens and the secrets stored for it
+    #[command(after_help = "\
+Examples:
+  gatepass profile remove lake             shows what goes, and asks
+  gatepass profile remove lake --yes       in a script
+  gatepass forget lake                     forgets its token alone
+
+A secret goes if `init` or `profile add` stored it for this profile and no other one refers to it.
+Comments directly above the profile and in it go too; all else in the file stays as it is.")]
+    Remove {
         /// The profile
         profile: String,
         /// Does not ask
@@ -129,6 +145,7 @@ pub(crate) async fn run(
             interruptible(Task { how, common, output }, Some(provider)).await
         }
         ProfileCommand::Allow { profile, yes } => allow::run(profile, *yes, common, output).await,
+        ProfileCommand::Remove { profile, yes } => remove::run(profile, *yes, common, output).await,
     }
 }
 
@@ -143,6 +160,19 @@ async fn interruptible(task: Task<'_>, provider: Option<&str>) -> Result<ExitCod
             Err(Failure::Interrupted)
         }
     }
+}
+
+/// Where the other commands look for profiles.
+fn config_path(common: &Common) -> Result<PathBuf, Failure> {
+    let env = Env::process();
+    let named = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let path = common.config.clone().or(named).or_else(|| env.default_config_path());
+    path.ok_or_else(|| usage("there is no folder for a config file", "name one: --config FILE"))
+}
+
+/// Whether a person can be asked.
+fn is_at_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 struct Task<'a> {
@@ -167,7 +197,7 @@ impl Task<'_> {
     async fn run(&self, provider: Option<&str>) -> Result<ExitCode, Failure> {
         let format = self.output.format(&[Format::Text, Format::Json])?;
         let registry = Registry::linked()?;
-        let place = Place::at(self.path()?)?;
+        let place = Place::at(config_path(self.common)?)?;
         let info = match provider {
             Some(id) => registry.get(id)?,
             None => self.ask_provider(&registry).await?,
@@ -201,20 +231,8 @@ impl Task<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Where the other commands look for profiles.
-    fn path(&self) -> Result<PathBuf, Failure> {
-        let env = Env::process();
-        let named = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let path = self.common.config.clone().or(named).or_else(|| env.default_config_path());
-        path.ok_or_else(|| usage("there is no folder for a config file", "name one: --config FILE"))
-    }
-
-    fn is_at_terminal(&self) -> bool {
-        io::stdin().is_terminal() && io::stderr().is_terminal()
-    }
-
     async fn ask_provider(&self, registry: &Registry) -> Result<&'static ProviderInfo, Failure> {
-        if !self.is_at_terminal() {
+        if !is_at_terminal() {
             return Err(usage(
                 "which vendor? there is no terminal to ask on",
                 format!("gatepass init VENDOR, one of: {}", registry.ids().join(", ")),
@@ -244,7 +262,7 @@ impl Task<'_> {
         let given = Given {
             fields: how.fields.clone(),
             secrets: self.secrets()?,
-            at_terminal: self.is_at_terminal(),
+            at_terminal: is_at_terminal(),
             all: how.all,
             dry_run: how.dry_run,
         };
@@ -279,7 +297,7 @@ impl Task<'_> {
                 "choose another --name, or replace it: --force",
             )
         };
-        if !self.is_at_terminal() || self.how.dry_run {
+        if !is_at_terminal() || self.how.dry_run {
             return Err(exists());
         }
         let question = format!("There is a profile {name} already. Replace it? [y/N] ");
@@ -360,7 +378,7 @@ impl Task<'_> {
              `gatepass profile add {} --name {name} --force`",
             plan.info.id
         );
-        if !self.is_at_terminal() || plan.replaces {
+        if !is_at_terminal() || plan.replaces {
             return Ok(failure.and_hint(&kept));
         }
         let why = failure.message();
@@ -382,11 +400,7 @@ impl Task<'_> {
         written.undo()?;
         plan.homes.take_back();
         let gate = gate(self.common)?;
-        if let Some(store) = store(&gate, self.output) {
-            let key = ProfileKey::new(name);
-            store.forget(&key).await?;
-            store.forget_notes(&key).await?;
-        }
+        forget::all_of(&gate, name, self.output).await?;
         self.output.say("gatepass: nothing of it is kept");
         Ok(if interrupted { Failure::Interrupted } else { failure })
     }

@@ -1,13 +1,12 @@
 //! `gatepass profile allow`: secrets that gatepass has stored may go to further addresses.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use gatepass::{BoundSecret, Error};
 use serde_json::{Value, json};
 
 use super::super::{gate, profile};
-use super::place;
+use super::{is_at_terminal, place};
 use crate::args::{Common, Format};
 use crate::failure::{Failure, usage};
 use crate::output::Output;
@@ -59,7 +58,7 @@ async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), Failure> 
     if yes {
         return Ok(());
     }
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+    if !is_at_terminal() {
         return Err(usage(
             "there is no terminal to ask on, and nothing is allowed",
             format!("if these addresses are right: gatepass profile allow {name} --yes"),

@@ -1,11 +1,17 @@
-//! The config file as text: a section more, or another in its place, and every other byte as it was.
+//! The config file as text: a section more, less, or another in its place, and every other byte as
+//! it was.
 
+mod without;
+
+use std::borrow::Cow;
 use std::ops::Range;
 
 use gatepass::Config;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+pub(super) use self::without::Reference;
 use crate::failure::{Failure, usage};
 
 /// The text of a config file, which may hold literal secrets.
@@ -18,9 +24,7 @@ impl Document {
 
     /// The names of the profiles in it.
     pub(super) fn names(&self) -> Result<Vec<String>, Failure> {
-        let root = DeTable::parse(&self.0).map_err(|_| no_toml())?;
-        let profiles = root.get_ref().get("profiles").and_then(|it| it.get_ref().as_table());
-        Ok(profiles.into_iter().flatten().map(|(name, _)| name.get_ref().to_string()).collect())
+        Ok(profiles(&self.root()?).map(|(name, _)| name.get_ref().to_string()).collect())
     }
 
     /// Whether a value like this stands in it.
@@ -79,28 +83,41 @@ impl Document {
         Ok(joined(&[before.unwrap_or_default(), section, after.unwrap_or_default()]))
     }
 
-    /// The lines from a profile's header to the last of its keys.
+    /// The lines from a profile's header to the last of its keys, if nobody else's are among them.
     fn section(&self, name: &str) -> Result<Option<Range<usize>>, Failure> {
-        let root = DeTable::parse(&self.0).map_err(|_| no_toml())?;
-        let profiles = root.get_ref().get("profiles").and_then(|it| it.get_ref().as_table());
-        let mut all = profiles.into_iter().flatten();
-        let Some((key, value)) = all.find(|(key, _)| key.get_ref() == name) else {
-            return Ok(None);
-        };
+        let root = self.root()?;
+        let Some(lines) = self.lines(&root, name) else { return Ok(None) };
+        let first = self.0.get(lines.clone()).unwrap_or_default();
+        let others = profiles(&root).filter(|(key, _)| key.get_ref() != name);
+        let is_alone = others.into_iter().all(|(key, value)| {
+            let far = end_of(value.get_ref(), key.span().end);
+            far <= lines.start || key.span().start >= lines.end
+        });
+        Ok((first.trim_start().starts_with('[') && is_alone).then_some(lines))
+    }
+
+    /// The lines from the first that names a profile to the last of its keys.
+    fn lines(&self, root: &DeTable<'_>, name: &str) -> Option<Range<usize>> {
+        let (key, value) = profiles(root).find(|(key, _)| key.get_ref() == name)?;
         let start = self.0.get(..key.span().start).and_then(|text| text.rfind('\n'));
-        let start = start.map_or(0, |newline| newline + 1);
-        let line = self.0.get(start..).and_then(|text| text.lines().next()).unwrap_or_default();
         let last = end_of(value.get_ref(), key.span().end);
         let end = self.0.get(last..).and_then(|text| text.find('\n'));
         let end = end.map_or(self.0.len(), |newline| last + newline + 1);
-        let others = profiles.into_iter().flatten().filter(|(key, _)| key.get_ref() != name);
-        let is_alone = others.into_iter().all(|(key, value)| {
-            let far = end_of(value.get_ref(), key.span().end);
-            far <= start || key.span().start >= end
-        });
-        Ok((line.trim_start().starts_with('[') && is_alone).then_some(start..end))
+        Some(start.map_or(0, |newline| newline + 1)..end)
+    }
+
+    fn root(&self) -> Result<DeTable<'_>, Failure> {
+        DeTable::parse(&self.0).map(Spanned::into_inner).map_err(|_| no_toml())
     }
 }
+
+/// The profiles of a file, each with its name.
+fn profiles<'a, 'i>(root: &'a DeTable<'i>) -> impl Iterator<Item = Named<'a, 'i>> {
+    let profiles = root.get("profiles").and_then(|it| it.get_ref().as_table());
+    profiles.into_iter().flatten()
+}
+
+type Named<'a, 'i> = (&'a Spanned<Cow<'i, str>>, &'a Spanned<DeValue<'i>>);
 
 /// Where the last key or value of a table ends.
 fn end_of(value: &DeValue<'_>, so_far: usize) -> usize {

@@ -1,0 +1,248 @@
+//! A profile goes with all that gatepass keeps for it alone, and nothing else goes.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Gatepass, Home, Keyring, Server};
+
+use super::{CONFIG, assert_only_in, cisco, files};
+
+const MINE: &str = "# mine\r\n\n[profiles.other]   # here\nprovider = 'cisco'\nclient_id = 'x'\n";
+
+fn add<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'home> {
+    let base_url = format!("--field=base_url={}", server.url());
+    let words =
+        ["profile", "add", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
+    home.gatepass(words.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
+}
+
+fn remove<'home>(home: &'home Home, more: &[&str]) -> Gatepass<'home> {
+    home.gatepass(["profile", "remove"].into_iter().chain(more.iter().copied()))
+}
+
+fn config(home: &Home) -> String {
+    fs::read_to_string(home.path(CONFIG)).unwrap()
+}
+
+/// A home with a config of somebody's own and the profile `cisco`, its secret in a file.
+fn with_cisco(server: &Server) -> Home {
+    let home = Home::with_config(MINE);
+    add(&home, server, &["--secrets=file"]).stdin("hunter2").run().ok();
+    home
+}
+
+#[test]
+fn a_profile_goes_with_its_secret_and_its_tokens_and_every_other_byte_stays() {
+    let (server, secret, home) = (cisco(), canary("secret"), Home::with_config(MINE));
+    add(&home, &server, &["--secrets=file"]).stdin(secret.text()).run().ok();
+    assert!(config(&home).contains("[profiles.cisco]"));
+    assert_only_in(&home, &secret, &["cisco.client_secret"]);
+    let told = remove(&home, &["cisco", "--yes", "--format=json"]).env("RUST_LOG", "trace").run();
+    assert_eq!(find_leak(&told.all(), std::slice::from_ref(&secret)), None);
+    let told = told.json();
+    assert_eq!((&told["forgotten"], &told["exchanges"]), (&1.into(), &1.into()), "{told}");
+    let file = home.path("config/gatepass/cisco.client_secret").display().to_string();
+    assert_eq!(told["secrets"][0]["secret"], file);
+    assert_eq!(told["secrets"][0]["removed"], true);
+    assert_eq!(config(&home), MINE);
+    assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
+    assert_only_in(&home, &secret, &[]);
+    let again = remove(&home, &["cisco", "--yes"]).run();
+    assert!(again.failed(2).contains("no profile `cisco` in"), "{again:#?}");
+    // Nothing is in the way of another of that name, which has no token of the old one.
+    add(&home, &server, &["--secrets=file", "--no-test"]).stdin("another").run().ok();
+    let asked = server.connections();
+    home.gatepass(["token", "cisco"]).run().ok();
+    assert_eq!(server.connections(), asked + 1);
+}
+
+#[test]
+fn without_a_terminal_it_says_what_would_go_and_how_to_say_yes() {
+    let home = with_cisco(&cisco());
+    let (before, names) = (config(&home), files(&home, "config/gatepass"));
+    let path = home.path(CONFIG).display().to_string();
+    for (more, command) in [
+        ([].as_slice(), "gatepass profile remove cisco --yes\n".to_owned()),
+        (&["--config", &path], format!("gatepass profile remove cisco --yes --config {path}\n")),
+    ] {
+        let run = remove(&home, &[&["cisco"], more].concat()).run();
+        assert!(run.failed(2).contains(&command), "{run:#?}");
+        let file = home.path("config/gatepass/cisco.client_secret");
+        assert!(run.stderr.contains(&format!("client_secret: {}", file.display())), "{run:#?}");
+        let error = remove(&home, &[&["cisco", "--format=json"], more].concat()).run();
+        assert!(error.error(2)["hint"].to_string().contains(command.trim_end()), "{error:#?}");
+    }
+    assert_eq!((config(&home), files(&home, "config/gatepass")), (before, names));
+    home.gatepass(["token", "cisco"]).run().ok();
+}
+
+#[test]
+fn a_person_is_asked_and_only_a_yes_removes_it() {
+    let server = cisco();
+    let home = with_cisco(&server);
+    for (answer, code) in [("", 2), ("n", 2), ("y", 0)] {
+        let mut terminal = remove(&home, &["cisco"]).at_terminal();
+        terminal.wait_for("goes:");
+        terminal.wait_for("cisco.client_secret");
+        terminal.wait_for("Remove it? [y/N] ");
+        assert!(config(&home).contains("[profiles.cisco]"));
+        terminal.line(answer);
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, Some(code), "{screen}");
+        assert_eq!(config(&home) == MINE, code == 0, "{screen}");
+        assert_eq!(files(&home, "config/gatepass").len(), if code == 0 { 1 } else { 3 });
+    }
+}
+
+#[test]
+fn a_profile_that_was_changed_meanwhile_stays_and_what_else_was_written_is_kept() {
+    let change: [(&str, &str, i32); 3] = [
+        ("client_id = \"abc\"", "client_id = \"abcd\"", 2),
+        ("client_id = 'x'\n", "client_id = 'x'\nclient_secret.file = 'cisco.client_secret'\n", 2),
+        ("client_id = 'x'", "client_id = 'other'", 0),
+    ];
+    for (from, to, code) in change {
+        let home = with_cisco(&cisco());
+        let mut terminal = remove(&home, &["cisco"]).at_terminal();
+        terminal.wait_for("Remove it? [y/N] ");
+        let changed = config(&home).replace(from, to);
+        assert_ne!(changed, config(&home));
+        home.write(CONFIG, &changed);
+        terminal.line("y");
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, Some(code), "{screen}");
+        if code == 0 {
+            assert_eq!(config(&home), MINE.replace(from, to));
+        } else {
+            assert!(screen.contains("was changed meanwhile"), "{screen}");
+            assert_eq!(config(&home), changed);
+        }
+        let is_there = home.path("config/gatepass/cisco.client_secret").exists();
+        assert_eq!(is_there, code != 0);
+    }
+}
+
+#[test]
+fn a_secret_stays_that_another_refers_to_or_that_gatepass_did_not_store() {
+    type Change = fn(&Home);
+    let changes: [(&str, Change); 5] = [
+        ("profile other refers to it, too", |home| {
+            let path = home.path("config/gatepass/../gatepass/cisco.client_secret");
+            let line = format!("client_secret = {{ file = \"{}\" }}\n", path.display());
+            let text =
+                config(home).replace("client_id = 'x'\n", &format!("client_id = 'x'\n{line}"));
+            home.write(CONFIG, &text);
+        }),
+        ("GATEPASS_LAB_CLIENT_SECRET_FILE refers to it, too", |_| {}),
+        ("gatepass did not store it for this profile", |home| {
+            fs::remove_file(home.path("config/gatepass/cisco.client_secret.origins")).unwrap();
+        }),
+        ("gatepass did not store it for this profile", |home| {
+            let secret = home.path("config/gatepass/cisco.client_secret");
+            fs::rename(&secret, home.path("work/elsewhere")).unwrap();
+            symlink(home.path("work/elsewhere"), &secret).unwrap();
+        }),
+        ("gatepass did not store it for this profile", |home| {
+            home.write(CONFIG, &config(home).replace("[profiles.cisco]", "[profiles.lake]"));
+        }),
+    ];
+    for (n, (why, change)) in changes.into_iter().enumerate() {
+        let home = with_cisco(&cisco());
+        change(&home);
+        let name = if n == 4 { "lake" } else { "cisco" };
+        let before = files(&home, "config/gatepass");
+        let mut command = remove(&home, &[name, "--yes", "--format=json"]);
+        if n == 1 {
+            let path = home.path("config/gatepass/cisco.client_secret");
+            command = command.env("GATEPASS_LAB_CLIENT_SECRET_FILE", path);
+        }
+        let told = command.run().json();
+        let row = &told["secrets"][0];
+        assert_eq!((&row["removed"], &row["why"]), (&false.into(), &why.into()), "{n}: {told}");
+        assert_eq!(files(&home, "config/gatepass"), before, "{n}");
+        assert!(!config(&home).contains(&format!("profiles.{name}]")), "{n}");
+        let secret = fs::read_to_string(home.path("config/gatepass/cisco.client_secret")).unwrap();
+        assert_eq!(secret, "hunter2\n", "{n}");
+    }
+}
+
+#[test]
+fn in_the_keyring_the_entry_goes_with_its_origins_unless_another_profile_has_it() {
+    let (server, home) = (cisco(), Home::new());
+    let session = Keyring::start(&home);
+    let entries = |account: &str| {
+        let find = |account: &str| session.find("gatepass", account).is_some();
+        (find(account), find(&format!("{account}.origins")))
+    };
+    for name in ["lab", "lake"] {
+        session.reached_by(add(&home, &server, &["--name", name])).stdin("hunter2").run().ok();
+    }
+    let text = "[profiles.shared]\nprovider = \"cisco\"\nclient_id = \"a\"\n\
+                client_secret = { keyring = \"gatepass/lake/client_secret\" }\n";
+    home.write(CONFIG, &format!("{}\n{text}", config(&home)));
+    // Without a keyring to ask, it is not known whose the entry is.
+    let alone = remove(&home, &["lab"]).run();
+    assert!(alone.failed(2).contains("stays:  client_secret: the keyring's"), "{alone:#?}");
+    for (name, stays) in [("lab", false), ("lake", true)] {
+        let account = format!("{name}/client_secret");
+        assert_eq!(entries(&account), (true, true), "{name}");
+        session.reached_by(remove(&home, &[name, "--yes"])).run().ok();
+        assert_eq!(entries(&account), (stays, stays), "{name}");
+    }
+    assert!(config(&home).ends_with(text) && !config(&home).contains("profiles.la"));
+    // An entry of somebody's own is not gatepass's to delete.
+    let remove_shared = remove(&home, &["shared", "--yes"]);
+    session.reached_by(remove_shared).run().ok();
+    assert_eq!(entries("lake/client_secret"), (true, true));
+}
+
+#[test]
+fn what_is_no_profile_of_the_file_is_refused_by_its_name() {
+    let home = Home::with_config(MINE);
+    for (name, wanted) in [
+        ("othr", "did you mean `other`?"),
+        ("nobody", "`gatepass list` lists the profiles"),
+        ("a/b", "is not a profile's name"),
+        ("river", "comes from the environment"),
+        ("torn", "no provider `nobody` in this build"),
+    ] {
+        let run = remove(&home, &[name, "--yes"])
+            .env("GATEPASS_RIVER_PROVIDER", "celerdata")
+            .env("GATEPASS_RIVER_CLIENT_ID", "a")
+            .env("GATEPASS_RIVER_CLIENT_SECRET", "b")
+            .env("GATEPASS_TORN_PROVIDER", "nobody")
+            .run();
+        assert!(run.failed(2).contains(wanted), "{name}: {run:#?}");
+    }
+    assert_eq!(config(&home), MINE);
+    let inline = "profiles = { a = { client_id = \"x\" }, b = {} }\n";
+    home.write(CONFIG, inline);
+    let run = remove(&home, &["a", "--yes"]).run();
+    assert!(run.failed(2).contains("take its lines out by hand"), "{run:#?}");
+    assert_eq!(config(&home), inline);
+}
+
+#[test]
+fn a_profile_with_mistakes_goes_as_well() {
+    let torn = "\n# torn\n[profiles.torn]\nprovider = \"nobody\"\nno_key = 7\nclient_secret = { fil = 1 }\n";
+    let home = Home::with_config(&format!("{MINE}{torn}"));
+    remove(&home, &["torn", "--yes"]).run().ok();
+    assert_eq!(config(&home), MINE);
+}
+
+#[test]
+fn ten_at_once_remove_ten_profiles() {
+    let (server, home) = (cisco(), Home::with_config(MINE));
+    let names: Vec<_> = (0..10).map(|n| format!("lab-{n}")).collect();
+    for name in &names {
+        let add = add(&home, &server, &["--no-test", "--secrets=file", "--name", name]);
+        add.stdin("secret").run().ok();
+    }
+    let all: Vec<_> = names.iter().map(|name| remove(&home, &[name, "--yes"]).spawn()).collect();
+    for one in all {
+        one.finish().ok();
+    }
+    assert_eq!(config(&home), MINE);
+    assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
+}
