@@ -63,7 +63,7 @@ impl Copy {
             }
             _ => {}
         }
-        Run::new("git clone --quiet --no-checkout")
+        Run::new("git -c init.defaultBranch=main clone --quiet --no-checkout")
             .arg(from.to_string_lossy())
             .arg(folder.to_string_lossy())
             .run()?;
