@@ -88,7 +88,8 @@ fn arranged(names: Vec<&str>, providers: &[String], base: &str) -> Vec<String> {
     let is_provider = |name: &str| providers.iter().any(|id| id == name);
     let (of_providers, others): (Vec<&str>, Vec<&str>) = names
         .into_iter()
-        .filter(|name| *name != "all-providers")
+        // What begins so is no feature for users.
+        .filter(|name| *name != "all-providers" && !name.starts_with("__"))
         .partition(|name| is_provider(name));
     let mut sets = vec![String::new()];
     sets.extend(others.iter().map(|&name| name.to_owned()));
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_feature_has_a_row() {
-        let names = vec!["acme", "all-providers", "default", "http"];
+        let names = vec!["__fuzzing", "acme", "all-providers", "default", "http"];
         let sets = arranged(names, &["acme".to_owned()], "default,");
         let wanted = [
             "",
