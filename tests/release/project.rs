@@ -108,7 +108,7 @@ use gatepass::Gate;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = std::env::args_os().nth(1).ok_or("no config")?;
-    let gate = Gate::from_config(config)?;
+    let gate = Gate::load(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let token = runtime.block_on(gate.source("cisco")?.token())?;
     println!("{}", token.authorization().to_str()?);
