@@ -288,7 +288,6 @@ impl fmt::Debug for Token {
             .field("issued_at", &self.issued_at())
             .field("lifetime", &self.lifetime())
             .field("expiry", &self.expiry())
-            .field("scope", &self.scope())
             .finish_non_exhaustive()
     }
 }
