@@ -12,8 +12,8 @@ use crate::http::sensitive;
 use crate::oauth2::Lifetime;
 use crate::token::compact::{Life, moment, nanos};
 pub(crate) use crate::token::text::jwt_claims;
-use crate::token::text::{check, is_b64token, is_scope, jwt_span};
-use crate::{Credential, Error, Result, Secret};
+use crate::token::text::{check, is_scope, jwt_span};
+use crate::{Error, Result, Secret};
 
 /// How long a token of unknown life is used.
 pub const ASSUMED_LIFETIME: Duration = Duration::from_secs(300);
@@ -23,7 +23,10 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const MAX_TOKEN: usize = 16 * 1024;
 
 mod compact;
+mod intake;
 mod text;
+
+pub use intake::{Intake, TokenCharset};
 
 const SCHEME: &str = "Bearer ";
 
@@ -65,62 +68,6 @@ pub enum Expiry {
     Configured,
     /// Nobody said: [`ASSUMED_LIFETIME`].
     Assumed,
-}
-
-/// Which characters a token may have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TokenCharset {
-    /// `b64token` of RFC 6750 section 2.1.
-    #[default]
-    B64Token,
-    /// Every visible ASCII character, for vendors that need it. Never space or control characters.
-    VisibleAscii,
-}
-
-/// What is asked of every token before it is used, whoever made it.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Intake {
-    /// The characters that are accepted.
-    pub charset: TokenCharset,
-    /// Whether a scope narrower than the one asked for is an error rather than a warning.
-    pub require_scope: bool,
-    /// The life of a token whose vendor does not say.
-    pub lifetime: Option<Duration>,
-}
-
-impl Intake {
-    /// Accepts other characters.
-    pub fn with_charset(mut self, charset: TokenCharset) -> Self {
-        self.charset = charset;
-        self
-    }
-
-    /// Makes a narrower scope an error.
-    pub fn with_required_scope(mut self, required: bool) -> Self {
-        self.require_scope = required;
-        self
-    }
-
-    /// Sets the life of a token whose vendor does not say.
-    pub fn with_lifetime(mut self, lifetime: Option<Duration>) -> Self {
-        self.lifetime = lifetime;
-        self
-    }
-
-    /// Checks a token before it is used: its characters, that it is not the credential itself,
-    /// its scope; and gives it the profile's `lifetime` where the vendor said none.
-    ///
-    /// `UnsafeToken` or, for a scope that is required and narrower, `Config`.
-    pub fn admit(
-        &self,
-        token: Token,
-        credential: &Credential,
-        asked_scope: Option<&str>,
-    ) -> Result<Token> {
-        token.admit(self, credential, asked_scope)
-    }
 }
 
 impl Token {
@@ -214,6 +161,11 @@ impl Token {
         std::ptr::eq(self.header.as_bytes(), other.header.as_bytes())
     }
 
+    fn without_scope(mut self, warning: &'static str) -> Self {
+        Arc::make_mut(self.rare.get_or_insert_default()).scope = None;
+        self.with_warning(warning)
+    }
+
     /// Adds a warning, unless it has it already.
     pub(crate) fn with_warning(mut self, warning: impl Into<Cow<'static, str>>) -> Self {
         let warning = warning.into();
@@ -222,49 +174,6 @@ impl Token {
             rare.warnings.push(warning);
         }
         self
-    }
-
-    /// Asks of a token what `intake` wants; called by every exchange.
-    fn admit(
-        self,
-        intake: &Intake,
-        credential: &Credential,
-        asked_scope: Option<&str>,
-    ) -> Result<Self> {
-        let text = self.expose_secret();
-        if intake.charset == TokenCharset::B64Token && !is_b64token(text) {
-            return Err(Error::unsafe_token(
-                "the token has characters that a bearer token must not have",
-            )
-            .with_hint(
-                "if the vendor's tokens really look so, set token_charset = \"vschar-no-space\"",
-            ));
-        }
-        let same = |secret: &str| secret == text;
-        if credential.secrets().any(|(_, secret)| same(secret.expose_secret()))
-            || credential.texts().any(|(_, plain)| same(plain))
-        {
-            return Err(Error::unsafe_token("the answer returns the credential as the token"));
-        }
-        let narrower = match (asked_scope, self.scope()) {
-            (Some(asked), Some(granted)) => {
-                let granted: Vec<&str> = granted.split(' ').collect();
-                asked.split_whitespace().any(|one| !granted.contains(&one))
-            }
-            _ => false,
-        };
-        if narrower && intake.require_scope {
-            return Err(Error::config("the vendor granted less than the scope asked for")
-                .with_hint("ask for less in `scope`, or set require_scope = false"));
-        }
-        let mut token = self;
-        if narrower {
-            token = token.with_warning("the vendor granted another scope than the one asked for");
-        }
-        if let (Expiry::Assumed, Some(lifetime)) = (token.expiry(), intake.lifetime) {
-            token.life = Life::new(lifetime.min(MAX_LIFETIME), Expiry::Configured);
-        }
-        Ok(token)
     }
 }
 

@@ -1,0 +1,144 @@
+//! Intake: what is asked of every token before it is used.
+
+use std::time::Duration;
+
+use super::compact::Life;
+use super::text::is_b64token;
+use super::{Expiry, MAX_LIFETIME, Token};
+use crate::{Credential, Error, Result, redact};
+
+/// Which characters a token may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenCharset {
+    /// `b64token` of RFC 6750 section 2.1.
+    #[default]
+    B64Token,
+    /// Every visible ASCII character, for vendors that need it. Never space or control characters.
+    VisibleAscii,
+}
+
+/// What is asked of every token before it is used, whoever made it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Intake {
+    /// The characters that are accepted.
+    pub charset: TokenCharset,
+    /// Whether a scope narrower than the one asked for is an error rather than a warning.
+    pub require_scope: bool,
+    /// The life of a token whose vendor does not say.
+    pub lifetime: Option<Duration>,
+}
+
+impl Intake {
+    /// Accepts other characters.
+    pub fn with_charset(mut self, charset: TokenCharset) -> Self {
+        self.charset = charset;
+        self
+    }
+
+    /// Makes a narrower scope an error.
+    pub fn with_required_scope(mut self, required: bool) -> Self {
+        self.require_scope = required;
+        self
+    }
+
+    /// Sets the life of a token whose vendor does not say.
+    pub fn with_lifetime(mut self, lifetime: Option<Duration>) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Checks a token before it is used: its characters, that it is not the credential itself, its
+    /// scope, which is left out where it repeats a secret; and gives it the profile's `lifetime`
+    /// where the vendor said none.
+    ///
+    /// `UnsafeToken` or, for a scope that is required and narrower, `Config`.
+    pub fn admit(
+        &self,
+        mut token: Token,
+        credential: &Credential,
+        asked_scope: Option<&str>,
+    ) -> Result<Token> {
+        let text = token.expose_secret();
+        if self.charset == TokenCharset::B64Token && !is_b64token(text) {
+            return Err(Error::unsafe_token(
+                "the token has characters that a bearer token must not have",
+            )
+            .with_hint(
+                "if the vendor's tokens really look so, set token_charset = \"vschar-no-space\"",
+            ));
+        }
+        let same = |secret: &str| secret == text;
+        if credential.secrets().any(|(_, secret)| same(secret.expose_secret()))
+            || credential.texts().any(|(_, plain)| same(plain))
+        {
+            return Err(Error::unsafe_token("the answer returns the credential as the token"));
+        }
+        let narrower = match (asked_scope, token.scope()) {
+            (Some(asked), Some(granted)) => {
+                let granted: Vec<&str> = granted.split(' ').collect();
+                asked.split_whitespace().any(|one| !granted.contains(&one))
+            }
+            _ => false,
+        };
+        if narrower && self.require_scope {
+            return Err(Error::config("the vendor granted less than the scope asked for")
+                .with_hint("ask for less in `scope`, or set require_scope = false"));
+        }
+        if narrower {
+            token = token.with_warning("the vendor granted another scope than the one asked for");
+        }
+        // A scope is shown to people, and written where no secret may stand.
+        let repeats = |scope: &str| {
+            let text = token.expose_secret();
+            (text.len() >= LIKELY && scope.contains(text))
+                || redact::known(scope, credential) != scope
+        };
+        if token.scope().is_some_and(repeats) {
+            token = token.without_scope("the vendor's scope repeats a secret: left out");
+        }
+        if let (Expiry::Assumed, Some(lifetime)) = (token.expiry(), self.lifetime) {
+            token.life = Life::new(lifetime.min(MAX_LIFETIME), Expiry::Configured);
+        }
+        Ok(token)
+    }
+}
+
+/// A text of so many bytes is in another by no chance.
+const LIKELY: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    #[test]
+    fn a_scope_that_repeats_a_secret_is_left_out_with_a_warning() {
+        let credential = Credential::client("client-1", "made-up-secret-1".to_owned());
+        let admitted = |scope: &str| {
+            let token = Token::builder("made-up-token-1".into(), NOW);
+            let token = token.scope(Some(scope)).build().unwrap();
+            Intake::default().admit(token, &credential, None).unwrap()
+        };
+        for scope in ["read made-up-secret-1", "made-up-token-1", "x:bWFkZS11cC1zZWNyZXQtMQ=="] {
+            let token = admitted(scope);
+            assert_eq!(token.scope(), None, "{scope}");
+            assert!(token.warnings().any(|it| it.contains("repeats a secret")), "{scope}");
+        }
+        let token = admitted("read https://api.vendor.example/client-1.all");
+        assert_eq!(token.scope(), Some("read https://api.vendor.example/client-1.all"));
+        assert!(!token.warnings().any(|it| it.contains("repeats")));
+    }
+
+    #[test]
+    fn a_short_token_does_not_cost_the_scope() {
+        let token = Token::builder("t-1".into(), NOW).scope(Some("t-1")).build();
+        let admitted =
+            Intake::default().admit(token.unwrap(), &Credential::client("a", "b".to_owned()), None);
+        assert_eq!(admitted.unwrap().scope(), Some("t-1"));
+    }
+}
