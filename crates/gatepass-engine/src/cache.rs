@@ -318,16 +318,16 @@ impl Cache {
         let ended = state.current.take();
         state.refused = None;
         let given_up = outcome.is_none();
+        if let Some(held) = &*self.held.load() {
+            // Also of a token that has just come: somebody may have met this flight there.
+            held.be_quiet_until(Duration::ZERO);
+        }
         match outcome {
             Some(Ok(())) => (state.rest, state.failures_in_a_row) = (None, 0),
             Some(Err(_)) if wrong::is(Wrong::RestForgotten) => {}
             Some(Err(failure)) => self.begin_rest(&mut state, failure),
-            None => {
-                // Whoever comes next may start another.
-                if let Some(held) = &*self.held.load() {
-                    held.be_quiet_until(Duration::ZERO);
-                }
-            }
+            // Whoever comes next may start another.
+            None => {}
         }
         drop(state);
         if let (Some(flight), true) = (ended, given_up) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepass_core::ErrorKind;
 use gatepass_testkit::TestClock;
-use shuttle::future::{block_on, spawn};
+use shuttle::future::{block_on, spawn, yield_now};
 
 use crate::vendor::{Vendor, ask, source};
 use crate::wrong::Wrong;
@@ -22,6 +22,7 @@ pub(crate) const SCENARIOS: &[(&str, fn())] = named![
     a_request_from_before_an_invalidation_does_not_bring_the_token_back,
     a_closed_source_ends_everything,
     an_aging_token_is_refreshed_once,
+    a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn,
 ];
 
 /// Engines that are wrong, each with a scenario that shows it.
@@ -149,4 +150,23 @@ fn an_aging_token_is_refreshed_once() {
         source.close().await;
     });
     assert!(vendor.count() <= 2, "{} requests", vendor.count());
+}
+
+/// Who saw the old token to be due and comes when the new one is there does not make that one wait.
+fn a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn() {
+    let (vendor, clock) = (Vendor::default(), TestClock::new());
+    let source = source(&vendor, &clock);
+    block_on(async {
+        source.token().await.unwrap();
+        for requests in 2..4 {
+            clock.advance(Duration::from_secs(3300));
+            for caller in ask(&source, 2) {
+                caller.await.unwrap().unwrap();
+            }
+            while source.status().is_exchanging {
+                yield_now().await;
+            }
+            assert_eq!(vendor.count(), requests);
+        }
+    });
 }
