@@ -49,9 +49,9 @@ impl Intake {
         self
     }
 
-    /// Checks a token before it is used: its characters, that it is not the credential itself, its
-    /// scope, which is left out where it repeats a secret; and gives it the profile's `lifetime`
-    /// where the vendor said none.
+    /// Checks a token before it is used: its characters; that it is not the credential itself, in
+    /// whatever encoding; its scope, which is left out where it repeats a secret. Gives it the
+    /// profile's `lifetime` where the vendor said none.
     ///
     /// `UnsafeToken` or, for a scope that is required and narrower, `Config`.
     pub fn admit(
@@ -72,6 +72,7 @@ impl Intake {
         let same = |secret: &str| secret == text;
         if credential.secrets().any(|(_, secret)| same(secret.expose_secret()))
             || credential.texts().any(|(_, plain)| same(plain))
+            || redact::known(text, credential) == redact::MARK
         {
             return Err(Error::unsafe_token("the answer returns the credential as the token"));
         }
@@ -112,7 +113,11 @@ const LIKELY: usize = 8;
 mod tests {
     use std::time::SystemTime;
 
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
+    use crate::ErrorKind;
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -132,6 +137,24 @@ mod tests {
         let token = admitted("read https://api.vendor.example/client-1.all");
         assert_eq!(token.scope(), Some("read https://api.vendor.example/client-1.all"));
         assert!(!token.warnings().any(|it| it.contains("repeats")));
+    }
+
+    #[test]
+    fn the_credential_is_no_token_however_it_is_written() {
+        let credential = Credential::client("client-1", "made-up-secret-1".to_owned());
+        let kind = |text: &str| {
+            let token = Token::builder(text.into(), NOW).build().unwrap();
+            Intake::default().admit(token, &credential, None).err().map(|error| error.kind())
+        };
+        let hex: String = "made-up-secret-1".bytes().map(|byte| format!("{byte:02x}")).collect();
+        let encoded = |text: &str| STANDARD.encode(text);
+        let (secret, pair) = (encoded("made-up-secret-1"), encoded("client-1:made-up-secret-1"));
+        for text in ["made-up-secret-1", "client-1", &hex, &secret, &pair] {
+            assert_eq!(kind(text), Some(ErrorKind::UnsafeToken), "{text}");
+        }
+        assert_eq!(kind("made-up-token-1"), None);
+        // More than the secret is a token of its own.
+        assert_eq!(kind("v1.made-up-secret-1.of-a-vendor"), None);
     }
 
     #[test]
