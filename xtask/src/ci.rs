@@ -1,6 +1,5 @@
 //! `cargo xtask ci`: everything CI runs, in the same order.
 
-use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
@@ -14,22 +13,16 @@ cargo xtask ci [--list] [--only STEP] [--from STEP]
   --from STEP  goes on from a step";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &["--list"], &["--only", "--from"], HELP)?.no_names(HELP)?;
-    if args.has("--help") {
-        say::line(HELP);
-        return Ok(());
-    }
-    let steps = steps(&workspace::provider_ids()?);
-    if args.has("--list") {
-        steps::list(&steps);
-        return Ok(());
-    }
-    steps::run_all("ci", &steps::select(steps, args.option("--only"), args.option("--from"))?)
+    steps::main("ci", words, HELP, all)
 }
 
 /// All steps, for a caller that runs everything.
 pub(crate) fn run() -> Result<()> {
-    steps::run_all("ci", &steps(&workspace::provider_ids()?))
+    steps::run_all("ci", &all()?)
+}
+
+fn all() -> Result<Vec<Step>> {
+    Ok(steps(&workspace::provider_ids()?))
 }
 
 fn steps(providers: &[String]) -> Vec<Step> {

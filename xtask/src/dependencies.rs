@@ -5,13 +5,11 @@ use std::fs;
 use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::generated;
+use crate::parts::TARGET;
 use crate::run::Run;
 use crate::{say, workspace};
 
 pub(crate) const FILE: &str = "docs/dependencies.md";
-
-/// The counts and sizes are one platform's, wherever they are made.
-pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 const SIZES: &str = "\
 cargo xtask sizes [FEATURES…]

@@ -2,10 +2,8 @@
 
 use serde_json::Value;
 
-use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
-use crate::say;
 use crate::steps::{self, Step};
 
 const HELP: &str = "\
@@ -19,17 +17,7 @@ what one feature adds must not need another one, nor break it.
   --from STEP  goes on from a step";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &["--list"], &["--only", "--from"], HELP)?.no_names(HELP)?;
-    if args.has("--help") {
-        say::line(HELP);
-        return Ok(());
-    }
-    let steps = steps()?;
-    if args.has("--list") {
-        steps::list(&steps);
-        return Ok(());
-    }
-    steps::run_all("features", &steps::select(steps, args.option("--only"), args.option("--from"))?)
+    steps::main("features", words, HELP, steps)
 }
 
 /// All steps, for a release.

@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::args::Args;
 use crate::failure::{Failure, Result};
-use crate::parts::{Id, Parts};
+use crate::parts::{self, Id, Parts};
 use crate::run::Run;
-use crate::sbom::{FEATURES, TARGET};
-use crate::{say, workspace};
+use crate::say;
 
 const HELP: &str = "\
 cargo xtask licences [--features F] [--target T] [FILE]
@@ -22,17 +20,7 @@ its own package, the Rust standard library's notices, and musl's where it is lin
   FILE          target/THIRD-PARTY.txt";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &[], &["--features", "--target"], HELP)?;
-    if args.has("--help") {
-        say::line(HELP);
-        return Ok(());
-    }
-    let file = match args.names() {
-        [] => "target/THIRD-PARTY.txt",
-        _ => args.only_name(HELP)?,
-    };
-    let features = args.option("--features").unwrap_or(FEATURES);
-    write(&workspace::path(file), features, args.option("--target").unwrap_or(TARGET))
+    parts::main(words, HELP, "target/THIRD-PARTY.txt", write)
 }
 
 /// Writes the licences of one build.
@@ -172,6 +160,7 @@ SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.";
 mod tests {
     use super::*;
     use crate::parts::Part;
+    use crate::workspace;
 
     #[test]
     fn every_crate_of_the_build_is_there_with_a_text() {

@@ -2,16 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
-use crate::workspace;
+use crate::{say, workspace};
 
 /// The package whose binary is shipped.
 pub(crate) const PACKAGE: &str = "gatepass-cli";
+/// What is shipped, where nothing else is asked for.
+const FEATURES: &str = "default";
+/// The counts and sizes are this platform's, too, wherever they are made.
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Everything that is compiled into the command; nothing that only tests or builds it.
 #[derive(Debug)]
@@ -66,6 +71,23 @@ impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.version)
     }
+}
+
+/// `cargo xtask … [--features F] [--target T] [FILE]`: a text about the parts of one build.
+pub(crate) fn main(
+    words: &[String],
+    help: &str,
+    file: &str,
+    write: fn(&Path, &str, &str) -> Result<()>,
+) -> Result<()> {
+    let args = Args::read(words, &[], &["--features", "--target"], help)?;
+    if args.has("--help") {
+        say::line(help);
+        return Ok(());
+    }
+    let file = if args.names().is_empty() { file } else { args.only_name(help)? };
+    let features = args.option("--features").unwrap_or(FEATURES);
+    write(&workspace::path(file), features, args.option("--target").unwrap_or(TARGET))
 }
 
 /// Reads `cargo tree --prefix depth --format '|{p}|{f}'`.

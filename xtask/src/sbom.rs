@@ -5,11 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::args::Args;
 use crate::failure::{Failure, Result};
-use crate::parts::{Id, Part, Parts};
+use crate::parts::{self, Id, Part, Parts};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::say;
 
 const HELP: &str = "\
 cargo xtask sbom [--features F] [--target T] [FILE]
@@ -22,21 +21,8 @@ same commit gives the same bytes.
   --target T    x86_64-unknown-linux-gnu
   FILE          target/gatepass.cdx.json";
 
-pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
-pub(crate) const FEATURES: &str = "default";
-
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &[], &["--features", "--target"], HELP)?;
-    if args.has("--help") {
-        say::line(HELP);
-        return Ok(());
-    }
-    let file = match args.names() {
-        [] => "target/gatepass.cdx.json",
-        _ => args.only_name(HELP)?,
-    };
-    let features = args.option("--features").unwrap_or(FEATURES);
-    write(&workspace::path(file), features, args.option("--target").unwrap_or(TARGET))
+    parts::main(words, HELP, "target/gatepass.cdx.json", write)
 }
 
 /// Writes the bill of materials of one build.
@@ -129,6 +115,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::parts::TARGET;
+    use crate::workspace;
 
     fn texts(bill: &Value, list: &str, field: &str) -> BTreeSet<String> {
         let list = bill[list].as_array().unwrap();
@@ -165,11 +153,11 @@ mod tests {
     #[test]
     fn the_bill_has_every_crate_that_is_built_in_and_no_other() {
         for target in [TARGET, "x86_64-pc-windows-msvc"] {
-            let (_, bill) = written("bill-all", FEATURES, target);
+            let (_, bill) = written("bill-all", "default", target);
             let mut all = texts(&bill, "components", "bom-ref");
             assert!(!all.iter().any(|one| one.contains("/tempdir") || one.contains("proptest")));
             all.insert(bill["metadata"]["component"]["bom-ref"].as_str().unwrap().to_owned());
-            assert_eq!(all, shown_by_cargo(FEATURES, target));
+            assert_eq!(all, shown_by_cargo("default", target));
             assert_eq!(texts(&bill, "dependencies", "ref"), all);
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
 use crate::say;
@@ -98,8 +99,28 @@ impl Tally {
     }
 }
 
+/// `cargo xtask <task> [--list] [--only STEP] [--from STEP]`.
+pub(crate) fn main(
+    task: &str,
+    words: &[String],
+    help: &str,
+    steps: fn() -> Result<Vec<Step>>,
+) -> Result<()> {
+    let args = Args::read(words, &["--list"], &["--only", "--from"], help)?.no_names(help)?;
+    if args.has("--help") {
+        say::line(help);
+        return Ok(());
+    }
+    let steps = steps()?;
+    if args.has("--list") {
+        list(&steps);
+        return Ok(());
+    }
+    run_all(task, &select(steps, args.option("--only"), args.option("--from"))?)
+}
+
 /// Shows the names and commands of `steps`.
-pub(crate) fn list(steps: &[Step]) {
+fn list(steps: &[Step]) {
     let width = steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
     for step in steps {
         say::line(format_args!("{:<width$}  {step}", step.name));
@@ -107,11 +128,7 @@ pub(crate) fn list(steps: &[Step]) {
 }
 
 /// The steps that `--only` and `--from` leave; a name stands for its `name:…` steps too.
-pub(crate) fn select(
-    mut steps: Vec<Step>,
-    only: Option<&str>,
-    from: Option<&str>,
-) -> Result<Vec<Step>> {
+fn select(mut steps: Vec<Step>, only: Option<&str>, from: Option<&str>) -> Result<Vec<Step>> {
     let is = |step: &Step, name: &str| {
         step.name == name || step.name.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
     };

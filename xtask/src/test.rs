@@ -1,9 +1,8 @@
 //! `cargo xtask test`: all tests, with what they need set up before.
 
-use crate::args::Args;
 use crate::failure::Result;
 use crate::steps::{self, Step};
-use crate::{say, workspace};
+use crate::workspace;
 
 const HELP: &str = "\
 cargo xtask test [--list] [--only STEP] [--from STEP]
@@ -15,17 +14,7 @@ cargo xtask test [--list] [--only STEP] [--from STEP]
 The last line adds up what all steps reported.";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &["--list"], &["--only", "--from"], HELP)?.no_names(HELP)?;
-    if args.has("--help") {
-        say::line(HELP);
-        return Ok(());
-    }
-    let steps = steps(&workspace::provider_ids()?);
-    if args.has("--list") {
-        steps::list(&steps);
-        return Ok(());
-    }
-    steps::run_all("test", &steps::select(steps, args.option("--only"), args.option("--from"))?)
+    steps::main("test", words, HELP, || Ok(steps(&workspace::provider_ids()?)))
 }
 
 /// The steps, for `cargo xtask ci` too.
