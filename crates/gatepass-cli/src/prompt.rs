@@ -60,6 +60,12 @@ pub(crate) async fn shown(output: &Output, question: &str) -> Result<Option<Stri
     read.map_err(|error| internal("cannot read the answer", &error))
 }
 
+/// Whether a person at the terminal says yes.
+pub(crate) async fn is_agreed(output: &Output, question: &str) -> Result<bool, Failure> {
+    let answer = shown(output, &format!("{question} [y/N] ")).await?;
+    Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
+}
+
 /// Reads up to the end of the line. A terminal that shows nothing hands over each key, since it
 /// would cut a line at 4,096 characters otherwise, and a token may be longer.
 fn line(on_terminal: bool) -> io::Result<Zeroizing<Vec<u8>>> {

@@ -1,6 +1,7 @@
 //! `gatepass init` and `gatepass profile add`: a profile is asked for, written and tried.
 //! `gatepass profile allow`: its secrets may go where it goes now. `gatepass profile remove`: it goes.
 
+mod add;
 mod allow;
 mod answers;
 mod document;
@@ -11,27 +12,19 @@ mod remove;
 mod secrets;
 mod stored;
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use gatepass::{Clock, Config, Env, Error, ProviderInfo, Registry, SystemClock};
-use serde_json::{Value, json};
-use zeroize::Zeroizing;
+use gatepass::Env;
 
-use self::answers::{Answers, Given, ended};
-use self::document::quoted;
+use self::add::Task;
 #[cfg(feature = "__fuzzing")]
 pub use self::fuzzing::NewProfile;
-use self::place::{Place, Written};
-use self::secrets::{Homes, Keep};
-use super::{forget, gate, gate_with_store};
-use crate::args::{Common, Format, WaitArgs, key_value};
+use self::secrets::Keep;
+use crate::args::{Common, WaitArgs, key_value};
 use crate::failure::{Failure, usage};
-use crate::output::{Output, left};
-use crate::wait::patiently;
-use crate::{prompt, signal};
+use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
@@ -132,7 +125,7 @@ pub(crate) async fn init(
     common: &Common,
     output: &Output,
 ) -> Result<ExitCode, Failure> {
-    interruptible(Task { how: &args.how, common, output }, args.provider.as_deref()).await
+    add::interruptible(Task { how: &args.how, common, output }, args.provider.as_deref()).await
 }
 
 pub(crate) async fn run(
@@ -142,23 +135,10 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Failure> {
     match &args.command {
         ProfileCommand::Add { provider, how } => {
-            interruptible(Task { how, common, output }, Some(provider)).await
+            add::interruptible(Task { how, common, output }, Some(provider)).await
         }
         ProfileCommand::Allow { profile, yes } => allow::run(profile, *yes, common, output).await,
         ProfileCommand::Remove { profile, yes } => remove::run(profile, *yes, common, output).await,
-    }
-}
-
-/// Ends at once when it is told to: what was typed so far is dropped, and the terminal is as before.
-async fn interruptible(task: Task<'_>, provider: Option<&str>) -> Result<ExitCode, Failure> {
-    let stop = signal::stop()?;
-    tokio::select! {
-        biased;
-        done = task.run(provider) => done,
-        () = stop => {
-            task.output.ask("\n");
-            Err(Failure::Interrupted)
-        }
     }
 }
 
@@ -173,301 +153,4 @@ fn config_path(common: &Common) -> Result<PathBuf, Failure> {
 /// Whether a person can be asked.
 fn is_at_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-struct Task<'a> {
-    how: &'a How,
-    common: &'a Common,
-    output: &'a Output,
-}
-
-/// What a new profile is and where it goes.
-struct Plan {
-    name: String,
-    info: &'static ProviderInfo,
-    place: Place,
-    replaces: bool,
-    answers: Answers,
-    homes: Homes,
-    /// The origins that its secrets may go to, one in each line.
-    origins: String,
-}
-
-impl Task<'_> {
-    async fn run(&self, provider: Option<&str>) -> Result<ExitCode, Failure> {
-        let format = self.output.format(&[Format::Text, Format::Json])?;
-        let registry = Registry::linked()?;
-        let place = Place::at(config_path(self.common)?)?;
-        let info = match provider {
-            Some(id) => registry.get(id)?,
-            None => self.ask_provider(&registry).await?,
-        };
-        let mut plan = self.plan(info, place).await?;
-        plan.origins = plan.check(&registry)?;
-        if self.how.dry_run {
-            let shown = plan.without_secrets();
-            match format {
-                Format::Json => self.output.json(&plan.report(Some(&shown), None))?,
-                _ => self.output.result(&shown)?,
-            }
-            return Ok(ExitCode::SUCCESS);
-        }
-        let (homes, secrets) = (plan.homes, &plan.answers.secrets);
-        let (keep, name) = (self.how.secrets, &plan.name);
-        plan.homes = homes.store_or_files(keep, name, secrets, &plan.origins, self.output)?;
-        let written = plan.write()?;
-        if written.was_open {
-            let path = written.path().display();
-            self.output.warn(&format!("others could read {path}: now you alone can"));
-        }
-        self.say_written(&plan);
-        let tested = match self.how.no_test {
-            true => None,
-            false => self.test(&plan, written).await?,
-        };
-        if format == Format::Json {
-            self.output.json(&plan.report(None, tested))?;
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    async fn ask_provider(&self, registry: &Registry) -> Result<&'static ProviderInfo, Failure> {
-        if !is_at_terminal() {
-            return Err(usage(
-                "which vendor? there is no terminal to ask on",
-                format!("gatepass init VENDOR, one of: {}", registry.ids().join(", ")),
-            ));
-        }
-        let output = self.output;
-        output.ask("Which vendor?\n");
-        for info in registry.iter() {
-            output.ask(&format!("  {:<12} {}\n", info.id, info.title));
-        }
-        loop {
-            let answer = prompt::shown(output, "vendor: ").await?.ok_or_else(|| ended("vendor"))?;
-            match registry.get(&answer) {
-                Ok(info) => return Ok(info),
-                Err(error) => {
-                    let hint = error.hint().unwrap_or_default();
-                    output.ask(&format!("  {}; {hint}\n", error.message()));
-                }
-            }
-        }
-    }
-
-    async fn plan(&self, info: &'static ProviderInfo, place: Place) -> Result<Plan, Failure> {
-        let how = self.how;
-        let document = place.document()?;
-        let (name, replaces) = self.name(info, &document.names()?).await?;
-        let given = Given {
-            fields: how.fields.clone(),
-            secrets: self.secrets()?,
-            at_terminal: is_at_terminal(),
-            all: how.all,
-            dry_run: how.dry_run,
-        };
-        let answers = Answers::collect(info, &given, self.output).await?;
-        let secret: Vec<_> = answers.secrets.iter().map(|(field, _)| *field).collect();
-        let homes = Homes::choose(how.secrets, &name, &secret, &document, self.output).await?;
-        Ok(Plan { name, info, place, replaces, answers, homes, origins: String::new() })
-    }
-
-    /// The profile's name, and whether there is such a profile to be replaced.
-    async fn name(&self, info: &ProviderInfo, taken: &[String]) -> Result<(String, bool), Failure> {
-        let is_taken = |name: &str| taken.iter().any(|it| it == name);
-        let Some(name) = &self.how.name else {
-            if self.how.force && is_taken(info.id) {
-                return Ok((info.id.to_owned(), true));
-            }
-            let mut names = (2..).map(|n| format!("{}-{n}", info.id));
-            let free = match is_taken(info.id) {
-                true => names.find(|name| !is_taken(name)),
-                false => None,
-            };
-            return Ok((free.unwrap_or_else(|| info.id.to_owned()), false));
-        };
-        let section = format!("[profiles.{}]", quoted(name).as_str());
-        Config::from_toml(&section).map_err(|error| without_line(&error))?;
-        if !is_taken(name) || self.how.force {
-            return Ok((name.clone(), is_taken(name)));
-        }
-        let exists = || {
-            usage(
-                "there is a profile of that name already",
-                "choose another --name, or replace it: --force",
-            )
-        };
-        if !is_at_terminal() || self.how.dry_run {
-            return Err(exists());
-        }
-        let question = format!("There is a profile {name} already. Replace it? [y/N] ");
-        match prompt::shown(self.output, &question).await?.as_deref() {
-            Some("y" | "Y" | "yes") => Ok((name.clone(), true)),
-            _ => Err(exists()),
-        }
-    }
-
-    /// The secrets that standard input has, unless a person sits there: they are asked.
-    fn secrets(&self) -> Result<BTreeMap<String, Zeroizing<String>>, Failure> {
-        if io::stdin().is_terminal() {
-            return Ok(BTreeMap::new());
-        }
-        match (&self.how.secret_stdin, self.how.secrets_stdin) {
-            (Some(field), _) => secrets::one(field),
-            (None, true) => secrets::many(),
-            (None, false) => Ok(BTreeMap::new()),
-        }
-    }
-
-    fn say_written(&self, plan: &Plan) {
-        let path = plan.place.path().display();
-        self.output.say(&format!("gatepass: profile {} is in {path}", plan.name));
-        for (field, _) in &plan.answers.secrets {
-            let shown = plan.homes.shown(field, &plan.place);
-            self.output.say(&format!("gatepass: {} is in {shown}", field.name));
-        }
-        if let Some(origins) = plan.bound_to() {
-            let origins = origins.join(", ");
-            self.output.say(&format!("gatepass: it is sent to nobody else than {origins}"));
-        }
-    }
-
-    /// Asks the vendor for a token; the seconds it lives, or nothing for a profile that a person
-    /// must log in with.
-    async fn test(&self, plan: &Plan, written: Written) -> Result<Option<u64>, Failure> {
-        let (name, output) = (&plan.name, self.output);
-        match self.token(name).await {
-            Ok(Some(seconds)) => {
-                output.say(&format!(
-                    "gatepass: {name}: the vendor gave a token for {}; gatepass token {name} \
-                     prints it",
-                    left(seconds)
-                ));
-                Ok(Some(seconds))
-            }
-            Ok(None) => {
-                output.say(&format!("gatepass: log in with: gatepass login {name}"));
-                Ok(None)
-            }
-            Err(failure) => Err(self.keep_or_not(plan, written, failure).await?),
-        }
-    }
-
-    async fn token(&self, name: &str) -> Result<Option<u64>, Failure> {
-        let gate = gate_with_store(self.common, self.output)?;
-        let profile = super::profile(&gate, name, self.common, self.output)?;
-        if profile.provider()?.interactive().is_some() {
-            return Ok(None);
-        }
-        let source = gate.open(&profile)?;
-        let token = patiently(self.how.wait.wait, &source, self.output, || source.fresh()).await?;
-        self.output.warn_of(name, &token);
-        Ok(Some(token.remaining(SystemClock::new().wall()).as_secs()))
-    }
-
-    /// The failure of the test, with what becomes of the profile.
-    async fn keep_or_not(
-        &self,
-        plan: &Plan,
-        written: Written,
-        failure: Failure,
-    ) -> Result<Failure, Failure> {
-        let name = &plan.name;
-        let kept = format!(
-            "the profile is kept: try again with `gatepass token {name}`, or write it anew with \
-             `gatepass profile add {} --name {name} --force`",
-            plan.info.id
-        );
-        if !is_at_terminal() || plan.replaces {
-            return Ok(failure.and_hint(&kept));
-        }
-        let why = failure.message();
-        self.output.ask(&format!("\nThe test failed: {why}\n"));
-        let stop = signal::stop()?;
-        let (keep, interrupted) = tokio::select! {
-            biased;
-            answer = prompt::shown(self.output, "Keep the profile? [Y/n] ") => {
-                (!matches!(answer?.as_deref(), Some("n" | "N" | "no")), false)
-            }
-            () = stop => (false, true),
-        };
-        if keep {
-            return Ok(failure.and_hint(&kept));
-        }
-        if interrupted {
-            self.output.ask("\n");
-        }
-        written.undo()?;
-        plan.homes.take_back();
-        let gate = gate(self.common)?;
-        forget::all_of(&gate, name, self.output).await?;
-        self.output.say("gatepass: nothing of it is kept");
-        Ok(if interrupted { Failure::Interrupted } else { failure })
-    }
-}
-
-/// A mistake in a section whose lines nobody has seen.
-fn without_line(error: &Error) -> Failure {
-    let message = error.message();
-    let plain = message.strip_prefix("config:").and_then(|rest| rest.split_once(": "));
-    let plain = plain.map_or(message, |(_, plain)| plain);
-    let hint = error.hint().unwrap_or("`gatepass providers` lists every key");
-    usage(plain.to_owned(), hint.to_owned())
-}
-
-impl Plan {
-    /// The section as it is written.
-    fn section(&self) -> Zeroizing<String> {
-        let secret = |field: &_, text: &str| self.homes.reference(field, text);
-        self.answers.section(&self.name, self.info, secret)
-    }
-
-    /// The section as it may be shown.
-    fn without_secrets(&self) -> Zeroizing<String> {
-        self.answers.section(&self.name, self.info, |field, _| self.homes.reference(field, "…"))
-    }
-
-    /// Whether its section alone makes a profile; the origins it goes to.
-    fn check(&self, registry: &Registry) -> Result<String, Failure> {
-        // No secret is read for it; one that is not known yet is not missing.
-        let text = match self.answers.secrets.iter().any(|(_, secret)| secret.is_empty()) {
-            true => self.without_secrets(),
-            false => self.section(),
-        };
-        let config = Config::from_toml(&text).map_err(|error| without_line(&error))?;
-        let profile = config.profile(&self.name, registry, &[]);
-        let origins = profile.and_then(|profile| profile.origins());
-        origins.map(|all| all.join("\n")).map_err(|error| without_line(&error))
-    }
-
-    fn write(&self) -> Result<Written, Failure> {
-        let section = self.section();
-        let files = self.homes.files(&self.answers.secrets, &self.origins);
-        let written = self.place.write(&files, self.replaces, |document| {
-            document.with_profile(&self.name, &section, self.replaces)
-        });
-        written.inspect_err(|_| self.homes.take_back())
-    }
-
-    /// The origins that its stored secrets may go to, if there are any.
-    fn bound_to(&self) -> Option<Vec<&str>> {
-        let is_bound = self.homes.are_bound() && !self.answers.secrets.is_empty();
-        is_bound.then(|| self.origins.lines().collect())
-    }
-
-    fn report(&self, toml: Option<&str>, expires_in: Option<u64>) -> Value {
-        let secrets = self.answers.secrets.iter();
-        let secrets: BTreeMap<_, _> =
-            secrets.map(|(field, _)| (field.name, self.homes.shown(field, &self.place))).collect();
-        json!({
-            "profile": self.name,
-            "provider": self.info.id,
-            "config": self.place.path().display().to_string(),
-            "secrets": secrets,
-            "origins": self.bound_to(),
-            "replaced": self.replaces,
-            "toml": toml,
-            "expires_in": expires_in,
-        })
-    }
 }

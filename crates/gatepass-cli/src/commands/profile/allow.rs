@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use gatepass::{BoundSecret, Error};
 use serde_json::{Value, json};
 
-use super::super::{gate, profile};
 use super::{is_at_terminal, place};
 use crate::args::{Common, Format};
+use crate::commands::{gate, profile};
 use crate::failure::{Failure, usage};
 use crate::output::Output;
 use crate::prompt;
@@ -64,9 +64,9 @@ async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), Failure> 
             format!("if these addresses are right: gatepass profile allow {name} --yes"),
         ));
     }
-    match prompt::shown(output, "Allow it? [y/N] ").await?.as_deref() {
-        Some("y" | "Y" | "yes") => Ok(()),
-        _ => Err(usage(
+    match prompt::is_agreed(output, "Allow it?").await? {
+        true => Ok(()),
+        false => Err(usage(
             "nothing is allowed",
             "put the addresses in the profile back, if somebody has changed them",
         )),

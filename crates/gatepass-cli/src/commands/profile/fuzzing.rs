@@ -8,8 +8,11 @@ use std::task::{Context, Poll, Waker};
 use gatepass::{Config, Registry};
 use zeroize::Zeroizing;
 
+use super::add::Plan;
+use super::answers::{Answers, Given};
 use super::document::{Document, quoted};
-use super::{Answers, Given, Homes, Place, Plan};
+use super::place::Place;
+use super::secrets::Homes;
 use crate::args::{Common, Format};
 use crate::output::Output;
 

@@ -6,12 +6,12 @@ use gatepass::{Error, Gate};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::super::{forget, gate};
 use super::document::Document;
 use super::place::Place;
 use super::stored::{Referred, files_of_variables};
 use super::{config_path, is_at_terminal};
 use crate::args::{Common, Format};
+use crate::commands::{forget, gate};
 use crate::failure::{Failure, usage};
 use crate::output::Output;
 use crate::prompt;
@@ -103,9 +103,9 @@ impl Removal<'_> {
                 ),
             ));
         }
-        match prompt::shown(output, "Remove it? [y/N] ").await?.as_deref() {
-            Some("y" | "Y" | "yes") => Ok(()),
-            _ => Err(usage(
+        match prompt::is_agreed(output, "Remove it?").await? {
+            true => Ok(()),
+            false => Err(usage(
                 "nothing is removed",
                 format!("its token alone is forgotten with: gatepass forget {name}"),
             )),
