@@ -9,16 +9,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use gatepass_tests::{Home, Reply, Server, vendor};
-
-/// A vendor whose tokens are token-1, token-2 and so on.
-fn counting() -> (Server, Home) {
-    let vendor = vendor("cisco");
-    let server =
-        Server::new(move |n, _| Reply::json(200, vendor.token_answer(&format!("token-{}", n + 1))));
-    let home = Home::with_config(&vendor.profile(&server.url(), ""));
-    (server, home)
-}
+use gatepass_tests::Home;
 
 /// The files in the folder of tokens.
 fn files(home: &Home) -> Vec<PathBuf> {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::{Home, Reply, Server};
+
 /// One of the five vendors, as its contract describes it.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -98,5 +100,14 @@ impl Vendor {
     /// Its answer with this token.
     pub fn token_answer(&self, token: &str) -> String {
         self.answer.replace("TOKEN", token)
+    }
+
+    /// A server whose tokens are token-1, token-2 and so on, and a home with a profile for it, with
+    /// `more` lines.
+    pub fn counting(&'static self, more: &str) -> (Server, Home) {
+        let answer = |n, _: &_| Reply::json(200, self.token_answer(&format!("token-{}", n + 1)));
+        let server = Server::new(answer);
+        let home = Home::with_config(&self.profile(&server.url(), more));
+        (server, home)
     }
 }

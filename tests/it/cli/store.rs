@@ -5,15 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 
 use gatepass_tests::{Home, Reply, Run, Server, vendor};
 
-/// A vendor whose tokens are token-1, token-2 and so on.
-fn counting() -> (Server, Home) {
-    let vendor = vendor("cisco");
-    let server =
-        Server::new(move |n, _| Reply::json(200, vendor.token_answer(&format!("token-{}", n + 1))));
-    let home = Home::with_config(&vendor.profile(&server.url(), ""));
-    (server, home)
-}
-
 fn at_once(home: &Home, processes: usize) -> Vec<Run> {
     let running: Vec<_> =
         (0..processes).map(|_| home.gatepass(["token", "cisco"]).spawn()).collect();
@@ -26,7 +17,7 @@ fn source(run: &Run) -> String {
 
 #[test]
 fn twenty_commands_at_once_make_one_exchange() {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     for run in at_once(&home, 20) {
         assert_eq!(run.ok(), "token-1\n");
     }
@@ -45,7 +36,7 @@ fn a_hundred_commands_ask_a_refusing_vendor_once_and_all_exit_3() {
 
 #[test]
 fn the_second_command_takes_the_first_ones_token_and_says_so() {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     let json = || home.gatepass(["token", "cisco", "--format", "json"]).run();
     let (first, second) = (json(), json());
     assert_eq!((source(&first).as_str(), source(&second).as_str()), ("vendor", "cache"));
@@ -95,7 +86,7 @@ fn a_refusal_holds_until_the_secret_changes_or_somebody_asks() {
 
 #[test]
 fn forget_forgets_one_profile_whatever_its_secret_was() {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     home.gatepass(["token", "cisco"]).run().ok();
     let forgotten = home.gatepass(["forget", "cisco", "--format", "json"]).run().json();
     assert_eq!(forgotten["forgotten"], 1);
@@ -120,7 +111,7 @@ fn a_vendor_that_wants_its_tokens_in_memory_has_them_there() {
 
 #[test]
 fn a_folder_that_is_not_ours_alone_is_not_used_and_the_token_comes_all_the_same() {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     fs::set_permissions(home.path("state"), fs::Permissions::from_mode(0o777)).unwrap();
     for n in 1..=2 {
         let run = home.gatepass(["token", "cisco"]).run();
@@ -133,7 +124,7 @@ fn a_folder_that_is_not_ours_alone_is_not_used_and_the_token_comes_all_the_same(
 
 #[test]
 fn without_a_home_tokens_are_kept_nowhere_and_that_is_said_once() {
-    let (_server, home) = counting();
+    let (_server, home) = vendor("cisco").counting("");
     let config = home.path("config/gatepass/config.toml");
     let nowhere = home.gatepass(["token", "cisco"]).config(&config);
     let nowhere = nowhere.without_env("GATEPASS_STATE_DIR").without_env("HOME");

@@ -6,15 +6,6 @@ use gatepass_tests::{Home, Reply, Server, VENDORS, Vendors, vendor};
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// A server that gives `vendor`'s answer with token-1, token-2 and so on, and a home for it.
-fn server(id: &str, more: &str) -> (Server, Home) {
-    let vendor = vendor(id);
-    let server =
-        Server::new(move |n, _| Reply::json(200, vendor.token_answer(&format!("token-{}", n + 1))));
-    let home = Home::with_config(&vendor.profile(&server.url(), more));
-    (server, home)
-}
-
 #[test]
 fn every_vendors_token_stands_alone_on_stdout_in_one_line() {
     let vendors = Vendors::start();
@@ -70,7 +61,7 @@ fn json_has_exactly_the_contracts_fields() {
 #[test]
 fn header_is_every_header_the_vendor_wants() {
     for one in &VENDORS {
-        let (_server, home) = server(one.id, "");
+        let (_server, home) = vendor(one.id).counting("");
         let run = home.gatepass(["token", one.id, "--format", "header"]).run();
         let lines: Vec<&str> = run.ok().lines().collect();
         let (authorization, others) = lines.split_first().unwrap();
@@ -88,7 +79,7 @@ fn header_is_every_header_the_vendor_wants() {
 
 #[test]
 fn the_format_may_stand_before_the_command() {
-    let (_server, home) = server("cisco", "");
+    let (_server, home) = vendor("cisco").counting("");
     let run = home.gatepass(["--format", "env", "token", "cisco"]).run();
     assert_eq!(run.ok(), "GATEPASS_TOKEN=token-1\n");
     let run = home.gatepass(["--format", "env", "token", "cisco", "--format", "raw"]).run();
@@ -97,14 +88,14 @@ fn the_format_may_stand_before_the_command() {
 
 #[test]
 fn env_is_one_assignment() {
-    let (_server, home) = server("cisco", "");
+    let (_server, home) = vendor("cisco").counting("");
     let run = home.gatepass(["token", "cisco", "--format", "env"]).run();
     assert_eq!(run.ok(), "GATEPASS_TOKEN=token-1\n");
 }
 
 #[test]
 fn a_format_that_token_does_not_have_is_a_mistake_of_usage() {
-    let (server, home) = server("cisco", "");
+    let (server, home) = vendor("cisco").counting("");
     for format in ["text", "yaml"] {
         let run = home.gatepass(["token", "cisco", "--format", format]).run();
         assert!(run.failed(2).contains("raw"), "{run:#?}");
@@ -135,7 +126,7 @@ fn a_life_that_nobody_states_is_assumed_and_said_to_be() {
 
 #[test]
 fn a_secret_in_the_url_is_warned_about_every_time() {
-    let (_server, home) = server("cisco", "client_auth = \"query\"");
+    let (_server, home) = vendor("cisco").counting("client_auth = \"query\"");
     for _ in 0..2 {
         let run = home.gatepass(["token", "cisco", "--fresh"]).run();
         assert!(run.ok().starts_with("token-"));
@@ -145,7 +136,7 @@ fn a_secret_in_the_url_is_warned_about_every_time() {
 
 #[test]
 fn too_short_a_token_leaves_stdout_empty_and_exits_8() {
-    let (server, home) = server("cisco", "");
+    let (server, home) = vendor("cisco").counting("");
     let run = home.gatepass(["token", "cisco", "--min-ttl", "2h", "--format", "json"]).run();
     let error = run.error(8);
     assert_eq!(error["code"], "too_short");
@@ -159,7 +150,7 @@ fn too_short_a_token_leaves_stdout_empty_and_exits_8() {
 
 #[test]
 fn fresh_makes_one_exchange() {
-    let (server, home) = server("cisco", "");
+    let (server, home) = vendor("cisco").counting("");
     assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), "token-1\n");
     assert_eq!(server.requests().len(), 1);
     let denied = Server::answering([Reply::empty(401)]);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use gatepass_tests::{Home, Run, gatepass_binary};
+use gatepass_tests::{Home, Run, gatepass_binary, vendor};
 
-use super::{assert_private, counting, ending, files};
+use super::{assert_private, ending, files};
 
 /// `gatepass token cisco --fresh` with this system call failing so, each time.
 fn failing(home: &Home, call: &str, error: &str) -> Run {
@@ -20,7 +20,7 @@ fn failing(home: &Home, call: &str, error: &str) -> Run {
 
 #[test]
 fn a_disk_that_fails_costs_a_warning_and_no_token() {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-1\n");
     let (mut exchanges, mut kept) = (1, String::from("token-1\n"));
     for call in ["fsync", "renameat", "flock"] {
@@ -50,7 +50,7 @@ fn a_disk_that_fails_costs_a_warning_and_no_token() {
 
 #[test]
 fn where_no_file_may_grow_a_token_comes_with_every_command() {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     let binary = gatepass_binary().to_str().unwrap();
     let script = format!("trap '' XFSZ; ulimit -f 0; exec {binary} token cisco");
     for n in 1..=2 {

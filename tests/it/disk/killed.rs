@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gatepass::{FileStore, ProfileKey, Record, TokenStore};
 use gatepass_testkit::block_on;
+use gatepass_tests::vendor;
 
-use super::{assert_private, counting, ending, files};
+use super::{assert_private, ending, files};
 
 const WORKERS: u64 = 8;
 const ROUNDS: u64 = 10;
@@ -26,7 +27,7 @@ impl Chance {
 
 #[test]
 fn eight_commands_that_are_killed_at_random_lose_no_newer_token_to_an_older_one() {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     // The newest token that a command has printed, which had kept it by then.
     let newest = AtomicUsize::new(0);
     let (killed, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));

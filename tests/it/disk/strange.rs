@@ -7,15 +7,15 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use gatepass_tests::Home;
+use gatepass_tests::{Home, vendor};
 
-use super::{counting, ending};
+use super::ending;
 
 type Put = fn(&Path, &Home);
 
 /// The record's place with this in it: two commands ask the vendor, warn, and let it be.
 fn is_let_be(name: &str, put: Put) {
-    let (server, home) = counting();
+    let (server, home) = vendor("cisco").counting("");
     home.gatepass(["token", "cisco"]).run().ok();
     let record = ending(&home, ".token").remove(0);
     let whole = fs::read(&record).unwrap();
@@ -93,7 +93,7 @@ fn a_record_of_ours_that_cannot_be_used_is_missing_and_then_replaced() {
         }),
     ];
     for (name, spoil) in all {
-        let (server, home) = counting();
+        let (server, home) = vendor("cisco").counting("");
         home.gatepass(["token", "cisco"]).run().ok();
         let record = ending(&home, ".token").remove(0);
         spoil(&record, &home);
