@@ -19,6 +19,7 @@ mod process;
 mod python;
 mod script;
 mod server;
+mod signals;
 mod steady;
 mod terminal;
 mod tls;

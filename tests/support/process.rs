@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getuid, kill_process, waitpid};
 use serde_json::Value;
 
 use crate::home::Home;
+use crate::signals;
 use crate::terminal::Terminal;
 use crate::trace::Trace;
 
@@ -28,6 +29,7 @@ pub struct Gatepass<'home> {
 
 impl<'home> Gatepass<'home> {
     pub(crate) fn new(program: &Path, home: &'home Home) -> Self {
+        signals::heeded();
         let mut command = Command::new(program);
         command
             .env_clear()
