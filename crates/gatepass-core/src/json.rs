@@ -162,12 +162,26 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut members = Vec::new();
+        let mut members: Vec<(String, Json)> = Vec::new();
         while let Some(member) = map.next_entry()? {
             members.push(member);
         }
-        Ok(Json::Object(members))
+        match members.as_slice() {
+            [(name, Json::Text(digits))] if name == DIGITS => {
+                Ok(number(digits).map_or(Json::Object(members), Json::Number))
+            }
+            _ => Ok(Json::Object(members)),
+        }
     }
+}
+
+/// The one member of what serde_json makes of a number where some crate of the program has switched
+/// on its feature `arbitrary_precision`.
+const DIGITS: &str = "$serde_json::private::Number";
+
+fn number(digits: &str) -> Option<i128> {
+    let floor = || digits.parse().ok().map(|number: f64| number.floor() as i128);
+    digits.parse().ok().or_else(floor)
 }
 
 #[cfg(test)]
@@ -209,13 +223,21 @@ mod tests {
 
     #[test]
     fn numbers_are_floored_and_clamped() {
-        let json =
-            Json::read(br#"{"a":3599.7,"b":1e30,"c":99999999999999999999,"d":-0.5}"#).unwrap();
-        let number = |at| match json.at(at).as_slice() {
-            [Json::Number(number)] => *number,
-            _ => panic!("{at}"),
-        };
-        assert_eq!((number("/a"), number("/d")), (3599, -1));
-        assert!(number("/b") > i128::from(u64::MAX) && number("/c") > i128::from(u64::MAX));
+        let plain = r#"{"a":3599.7,"b":1e30,"c":99999999999999999999,"d":-0.5,"e":3600}"#;
+        // As serde_json has them with `arbitrary_precision`, which is any other crate's to choose.
+        let mut digits = plain.to_owned();
+        for number in ["3599.7", "1e30", "99999999999999999999", "-0.5", "3600"] {
+            digits = digits.replace(number, &format!("{{\"{DIGITS}\":\"{number}\"}}"));
+        }
+        for json in [plain, &digits].map(|text| Json::read(text.as_bytes()).unwrap()) {
+            let number = |at| match json.at(at).as_slice() {
+                [Json::Number(number)] => *number,
+                _ => panic!("{at}"),
+            };
+            assert_eq!((number("/a"), number("/d"), number("/e")), (3599, -1, 3600));
+            assert!(number("/b") > i128::from(u64::MAX) && number("/c") > i128::from(u64::MAX));
+        }
+        let odd = format!("{{\"a\":{{\"{DIGITS}\":\"x\"}}}}");
+        assert_eq!(Json::read(odd.as_bytes()).unwrap().at("/a")[0].kind(), "an object");
     }
 }
