@@ -201,8 +201,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Builds a [`Token`] from what an answer says.
-#[derive(Debug)]
+/// Builds a [`Token`] from what an answer says. `Debug` shows when it was asked for.
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenBuilder {
     token: Secret,
@@ -320,6 +319,12 @@ impl TokenBuilder {
     }
 }
 
+impl fmt::Debug for TokenBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenBuilder").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
@@ -368,6 +373,14 @@ mod tests {
         for scope in ["all", "api://default/.default a:b", "acme.brightpattern.com", "a  b", ""] {
             assert_eq!(built(scope).scope(), Some(scope));
         }
+    }
+
+    #[test]
+    fn no_debug_shows_the_vendors_scope() {
+        let begun = Token::builder("t-1".into(), SENT).scope(Some("made-up-secret-1"));
+        let begun = (format!("{begun:?}"), begun.build().unwrap());
+        let shown = format!("{begun:?}");
+        assert!(!shown.contains("made-up-secret-1"), "{shown}");
     }
 
     #[test]
