@@ -57,18 +57,24 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
 }
 
 /// As [`read_json`], for a vendor whose body has a status of its own at `pointer` that wins over
-/// HTTP's.
+/// HTTP's. It must be one of success, if it is there.
 ///
-/// Errors as of [`read_json`].
+/// Errors of [`read_json`]; `Protocol` for a status that is none.
 pub fn read_json_with_status(response: &Response, pointer: &str, sent: SystemTime) -> Result<Body> {
     let body = parse(response);
-    let inner = body.as_ref().ok().and_then(|body| match body.json.at(pointer).as_slice() {
-        [Json::Number(status)] => u16::try_from(*status).ok(),
-        [Json::Text(status)] => status.parse().ok(),
-        _ => None,
-    });
-    match inner {
-        Some(200 | 201) if matches!(response.status().as_u16(), 200 | 201) => body,
+    let is_success = matches!(response.status().as_u16(), 200 | 201);
+    let status = match body.as_ref().map_or(Ok(None), |body| body.one(pointer))? {
+        None | Some(Json::Null) => return read_json(response, sent),
+        Some(Json::Number(status)) => u16::try_from(*status).ok(),
+        Some(Json::Text(status)) => status.parse().ok(),
+        Some(_) => None,
+    };
+    match status {
+        Some(200 | 201) if is_success => body,
+        None if is_success => Err(Error::protocol(format!(
+            "the answer's `{}` is no status of success",
+            name(pointer)
+        ))),
         // A fault of HTTP's own under a body that claims success stays a fault.
         None | Some(200 | 201) => read_json(response, sent),
         Some(status) => {
@@ -348,7 +354,7 @@ impl Body {
     }
 
     /// The code of an error answer, in the first dialect that has one. Within a success only
-    /// RFC 6749's own member counts, and only as a text: others have harmless uses there.
+    /// RFC 6749's own member counts, as a text or an object: all else has harmless uses there.
     fn error_code(&self, response: &Response) -> Option<Refused> {
         let success = response.status().is_success();
         let names: &[&str] =

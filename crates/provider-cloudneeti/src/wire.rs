@@ -181,6 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn a_token_beside_a_status_that_is_none_of_success_is_not_taken() {
+        for (status, kind) in [
+            ("-1", ErrorKind::Protocol),
+            ("0", ErrorKind::Protocol),
+            ("70000", ErrorKind::Protocol),
+            ("\"failed\"", ErrorKind::Protocol),
+            ("false", ErrorKind::Protocol),
+            ("200,\"statusCode\":401", ErrorKind::UnsafeToken),
+        ] {
+            let body = format!(r#"{{"result":{{"token":"t-1"}},"statusCode":{status}}}"#);
+            assert_eq!(read(200, &body).unwrap_err().kind(), kind, "{status}");
+        }
+        for status in ["200", "201", "\"200\"", "null", "200,\"statusCode\":200"] {
+            let body = format!(r#"{{"result":{{"token":"t-1"}},"statusCode":{status}}}"#);
+            assert_eq!(read(200, &body).unwrap().expose_secret(), "t-1", "{status}");
+        }
+        let denied = read(401, r#"{"statusCode":-1}"#).unwrap_err();
+        assert_eq!(denied.kind(), ErrorKind::Denied);
+    }
+
+    #[test]
     fn the_setting_that_helps_is_named() {
         let hint = |settings: &Settings, status, body| {
             let error = explain(settings, read(status, body).unwrap_err());
