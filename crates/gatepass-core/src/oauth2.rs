@@ -219,7 +219,9 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
             Error::protocol("the answer is nested deeper than 16 levels").with_retry(Retry::Never)
         }
         NotJson::Wrong { .. } if response.body().starts_with(b"access_token=") => {
-            Error::protocol("the answer is a form, not JSON").with_hint("check base_url")
+            Error::protocol("the answer is a form, not JSON")
+                .with_retry(Retry::Never)
+                .with_hint("check base_url")
         }
         NotJson::Wrong { line, column } => {
             Error::protocol(format!("the answer is not JSON (line {line}, column {column})"))

@@ -228,6 +228,12 @@ fn the_vendors_words_are_cleaned() {
 }
 
 #[test]
+fn a_form_is_not_asked_for_again() {
+    let form = read(200, "access_token=TOKEN&token_type=bearer").unwrap_err();
+    assert_eq!((form.kind(), form.retry()), (ErrorKind::Protocol, Retry::Never), "F73");
+}
+
+#[test]
 fn compressed_and_long_answers_are_refused_unread() {
     let body = with(r#""expires_in":9"#);
     for coding in ["gzip", "br", "zstd", "deflate"] {
