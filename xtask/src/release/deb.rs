@@ -15,7 +15,8 @@ pub(super) struct Control<'a> {
 }
 
 impl Control<'_> {
-    /// The package's file, or nothing where the target is no Linux that Debian knows.
+    /// The package's file, or nothing where the target is no Linux that Debian knows. Its name has
+    /// the processor alone, so one of a processor's targets makes it.
     pub(super) fn file_name(&self) -> Option<String> {
         Some(format!("gatepass_{}_{}.deb", self.version(), architecture(self.target)?))
     }
@@ -91,7 +92,8 @@ fn glibc(binary: &[u8]) -> Option<(u32, u32)> {
 /// Debian's name for a target's processor.
 fn architecture(target: &str) -> Option<&'static str> {
     let (processor, rest) = target.split_once('-')?;
-    if !rest.contains("linux") {
+    // Debian's C library is GNU's.
+    if !rest.contains("linux-gnu") {
         return None;
     }
     Some(match processor {
@@ -136,6 +138,7 @@ that finds it in its environment. A sandbox of all vendors is built in.";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workspace;
 
     fn control(version: &Version) -> Control<'_> {
         Control { version, target: "x86_64-unknown-linux-gnu", repository: "https://x.example" }
@@ -170,8 +173,20 @@ mod tests {
     #[test]
     fn there_is_no_package_where_debian_is_not() {
         let version = Version::new(1, 0, 0);
-        let mac = Control { target: "x86_64-apple-darwin", ..control(&version) };
-        assert_eq!(mac.file_name(), None);
+        for target in ["x86_64-apple-darwin", "x86_64-unknown-linux-musl"] {
+            assert_eq!(Control { target, ..control(&version) }.file_name(), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn the_targets_of_one_release_make_packages_of_different_names() {
+        let workflow = workspace::read(".github/workflows/release.yml").unwrap();
+        let targets = workflow.split("{ target: ").skip(1).filter_map(|rest| rest.split(',').next());
+        let version = Version::new(1, 0, 0);
+        let names = targets.map(|target| Control { target, ..control(&version) }.file_name());
+        let mut names: Vec<String> = names.flatten().collect();
+        names.sort();
+        assert_eq!(names, ["gatepass_1.0.0_amd64.deb", "gatepass_1.0.0_arm64.deb"]);
     }
 
     #[test]
