@@ -18,8 +18,11 @@ mod token;
 mod why;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use gatepass::{Config, FileStore, Gate, Profile, Registry};
+use bytes::Bytes;
+use gatepass::{Clock, Config, FileStore, Gate, Profile, Registry, Response, SystemClock};
+use http::{HeaderMap, StatusCode};
 
 pub(crate) use self::demo::DemoArgs;
 pub(crate) use self::doctor::DoctorArgs;
@@ -105,4 +108,12 @@ fn profile(gate: &Gate, name: &str, common: &Common, output: &Output) -> Result<
             .warn(&format!("{name}: allow_plain_http sends the secret and the token unencrypted"));
     }
     Ok(profile)
+}
+
+/// How long an API asks to wait, read as the answer of a token endpoint is: never for ever.
+fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let mut head = http::Response::new(Bytes::new());
+    *head.status_mut() = status;
+    *head.headers_mut() = headers.clone();
+    Response::from(head).retry_after(SystemClock::new().wall())
 }

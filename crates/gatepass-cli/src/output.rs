@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
 use gatepass::{Clock, SystemClock, Token};
@@ -209,7 +209,7 @@ fn report(failure: &Failure, json: bool) -> ExitCode {
     if matches!(failure, Failure::ClosedPipe | Failure::Interrupted) {
         return exit;
     }
-    let retry_at = failure.retry_after().map(|after| rfc3339(SystemClock::new().wall() + after));
+    let retry_at = failure.retry_after().map(moment_in);
     let mut stderr = anstream::stderr().lock();
     let written = if json {
         let error = json!({"error": {
@@ -237,9 +237,17 @@ fn report(failure: &Failure, json: bool) -> ExitCode {
 pub(crate) fn rfc3339(at: SystemTime) -> String {
     match Timestamp::from_second(unix(at)) {
         Ok(timestamp) => timestamp.to_string(),
-        Err(_) => String::from("9999-12-31T23:59:59Z"),
+        Err(_) => String::from(LAST),
     }
 }
+
+/// The moment so long from now. A provider of somebody else's may ask to wait for ever.
+pub(crate) fn moment_in(after: Duration) -> String {
+    SystemClock::new().wall().checked_add(after).map_or_else(|| String::from(LAST), rfc3339)
+}
+
+/// The last moment that can be written so.
+const LAST: &str = "9999-12-31T23:59:59Z";
 
 /// A moment in seconds since 1970.
 pub(crate) fn unix(at: SystemTime) -> i64 {
@@ -255,5 +263,17 @@ pub(crate) fn left(seconds: u64) -> String {
         (0, 0, s) => format!("{s}s"),
         (0, m, s) => format!("{m}m{s:02}s"),
         (h, m, _) => format!("{h}h{m:02}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_for_ever_ends_at_the_last_moment() {
+        assert_eq!(moment_in(Duration::MAX), LAST);
+        assert_eq!(moment_in(Duration::from_secs(1 << 40)), LAST);
+        assert!(moment_in(Duration::from_secs(60)).as_str() < LAST);
     }
 }

@@ -301,11 +301,14 @@ fn what_a_vendor_answers_wrongly_is_told() {
 
 #[test]
 fn an_api_that_refuses_is_told_by_its_answer() {
-    let throttled = Reply::empty(429).with("retry-after", "600");
+    let throttled = |after: &str| Reply::empty(429).with("retry-after", after);
     for (reply, exit, text) in [
         (Reply::empty(401), 3, "refuses the token"),
         (Reply::empty(403), 3, "does not allow"),
-        (throttled, 5, "not before"),
+        (throttled("600"), 5, "not before"),
+        (throttled("Sat, 21 Nov 2099 08:49:37 GMT"), 5, "not before"),
+        // A moment that no clock ever shows.
+        (throttled("18446744073709551615"), 5, "not before"),
         (Reply::empty(404), 6, "api_url"),
         (Reply::empty(502), 6, "502"),
     ] {

@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn the_targets_of_one_release_make_packages_of_different_names() {
         let workflow = workspace::read(".github/workflows/release.yml").unwrap();
-        let targets = workflow.split("{ target: ").skip(1).filter_map(|rest| rest.split(',').next());
+        let targets =
+            workflow.split("{ target: ").skip(1).filter_map(|rest| rest.split(',').next());
         let version = Version::new(1, 0, 0);
         let names = targets.map(|target| Control { target, ..control(&version) }.file_name());
         let mut names: Vec<String> = names.flatten().collect();

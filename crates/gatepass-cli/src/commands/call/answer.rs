@@ -1,10 +1,11 @@
 //! What the API answered, and how it is shown: byte for byte, or to a person at a terminal.
 
 use bytes::Bytes;
-use gatepass::{Body, Clock as _, Error, Response, SystemClock};
+use gatepass::{Body, Error};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 
+use super::super::retry_after;
 use crate::failure::Failure;
 use crate::json_text::indented;
 use crate::output::Output;
@@ -46,10 +47,7 @@ impl Answer {
             _ => return None,
         };
         let error = error.with_status(self.status.as_u16());
-        let mut head = http::Response::new(Bytes::new());
-        *head.status_mut() = self.status;
-        *head.headers_mut() = self.headers.clone();
-        Some(match Response::from(head).retry_after(SystemClock::new().wall()) {
+        Some(match retry_after(self.status, &self.headers) {
             Some(after) => error.with_retry_after(after),
             None => error,
         })

@@ -5,10 +5,11 @@ use gatepass::{
     ApiAnswer, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, HttpClient, Profile,
     Refusal, SystemClock, Token, TokenSource,
 };
-use http::header::{ACCEPT, RETRY_AFTER};
+use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};
 use tokio::time::{Instant, timeout};
 
+use super::super::retry_after;
 use super::reach::LIMIT;
 use super::report::{Report, ms};
 use crate::failure::Failure;
@@ -115,9 +116,8 @@ async fn probe(
             .with_hint("ask the vendor's administrator what this client may do"),
         429 => {
             let error = Error::throttled(format!("{place} throttles"));
-            let after = head.headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
-            match after {
-                Some(seconds) => error.with_retry_after(std::time::Duration::from_secs(seconds)),
+            match retry_after(status, &head.headers) {
+                Some(after) => error.with_retry_after(after),
                 None => error,
             }
         }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Clock, Error, ErrorKind, SystemClock};
+use gatepass::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::failure::{Failure, exit_of};
-use crate::output::{Output, rfc3339};
+use crate::output::{Output, moment_in};
 
 /// The steps taken so far.
 pub(super) struct Report<'a> {
@@ -73,9 +73,7 @@ impl<'a> Report<'a> {
     pub(super) fn fail(&mut self, step: &str, error: &Error) -> Result<(), Failure> {
         let kind = error.kind();
         self.exit.get_or_insert_with(|| exit_of(kind));
-        let again = error
-            .retry_after()
-            .map(|after| format!(", not before {}", rfc3339(SystemClock::new().wall() + after)));
+        let again = error.retry_after().map(|it| format!(", not before {}", moment_in(it)));
         let named = self.profile.as_ref().map(|name| format!("{name}: "));
         let text = error.to_string();
         // Under the profile's name its own need not stand again.
