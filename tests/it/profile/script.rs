@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use gatepass_testkit::{canary, find_leak};
-use gatepass_tests::{Home, Reply, Server, VENDORS, Vendors};
+use gatepass_tests::{Home, Reply, Server, Trace, VENDORS, Vendors};
 
 use super::{CONFIG, assert_only_in, cisco, files, mode};
 
@@ -126,6 +126,23 @@ fn a_profile_is_replaced_only_if_somebody_says_so() {
         assert!(after.ends_with("# two\n\n[profiles.z]\n# three\n"), "{after}");
         let file = fs::read_to_string(home.path("config/gatepass/lab.client_secret")).unwrap();
         assert_eq!(file, format!("{secret}\n"));
+    }
+}
+
+#[test]
+fn where_the_disk_is_full_a_secret_keeps_its_addresses_and_the_config_its_secret() {
+    for when in 1..=3 {
+        let home = Home::new();
+        add(&home, &[]).stdin("secret").run().ok();
+        let text = |name: &String| fs::read(home.path("config/gatepass").join(name)).unwrap();
+        let all = || files(&home, "config/gatepass").iter().map(text).collect::<Vec<_>>();
+        let before = all();
+        let fails = format!("inject=fsync:error=ENOSPC:when={when}");
+        let words = ["--force", "--field=base_url=https://vendor.example"];
+        let trace = Trace::at(home.path("trace"));
+        let run = add(&home, &words).stdin("another").traced(&trace, &["-e", &fails]).run();
+        assert!(run.failed(2).contains("cannot be written"), "{when}: {run:#?}");
+        assert!(all() == before, "{when}: {:?}", files(&home, "config/gatepass"));
     }
 }
 

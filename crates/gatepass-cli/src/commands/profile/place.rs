@@ -132,11 +132,16 @@ impl Place {
         let after = change(&Document::new(before.clone().unwrap_or_default()))?;
         let failed = |error: &io::Error| unwritable(&self.path, error);
         let config = self.temp(&after).map_err(|error| failed(&error))?;
-        let mut new = Vec::new();
-        let done = secrets.iter().try_for_each(|secret| {
+        let mut files = Vec::new();
+        for secret in secrets {
             let path = self.beside(&secret.name);
             let text = Zeroizing::new(format!("{}\n", secret.text));
             let temp = self.temp(&text).map_err(|error| unwritable(&path, &error))?;
+            files.push((path, temp));
+        }
+        // All of it is on the disk: none is replaced that another could not be written beside.
+        let mut new = Vec::new();
+        let done = files.into_iter().try_for_each(|(path, temp)| {
             let is_new = !path.exists();
             let kept = match may_replace {
                 true => temp.persist(&path),
