@@ -2,6 +2,7 @@
 
 mod bound;
 mod keyring;
+mod left;
 mod person;
 mod remove;
 mod script;

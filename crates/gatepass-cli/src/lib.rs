@@ -32,6 +32,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod args;
+mod beside;
 mod browser;
 mod commands;
 mod completion;

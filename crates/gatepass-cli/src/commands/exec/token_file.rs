@@ -1,14 +1,15 @@
 //! The token's file: private, replaced as a whole, and nobody else's.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use gatepass::Token;
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
+use crate::beside::{Beside, sweep};
 use crate::failure::{Failure, usage};
 
 /// The longest token that is taken for one.
@@ -46,6 +47,7 @@ impl TokenFile {
         }
         let file = Self { folder: folder.to_owned(), path, written: None };
         file.check().map_err(|error| refused(&said(&error)))?;
+        sweep(&file.folder);
         Ok(file)
     }
 
@@ -57,14 +59,8 @@ impl TokenFile {
     /// Puts the token there. A reader sees the one before or this one, whole.
     pub(super) fn write(&mut self, token: &Token) -> io::Result<()> {
         self.check()?;
-        let mut temp = tempfile::Builder::new()
-            .prefix(".gatepass-")
-            .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(&self.folder)?;
-        temp.write_all(token.expose_secret().as_bytes())?;
-        temp.as_file().sync_all()?;
-        let meta = temp.as_file().metadata()?;
-        temp.persist(&self.path).map_err(|error| error.error)?;
+        let text = token.expose_secret().as_bytes();
+        let meta = Beside::new(&self.folder, text)?.put(&self.path)?.metadata()?;
         self.written = Some((meta.dev(), meta.ino()));
         Ok(())
     }

@@ -2,17 +2,17 @@
 //! all, and readable by their owner alone from the first moment.
 
 use std::borrow::Cow;
-use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use gatepass::Config;
 use rustix::fs::{FlockOperation, flock};
-use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::document::Document;
+use crate::beside::{Beside, sweep};
 use crate::failure::{Failure, internal, usage};
 
 /// A config file that may be written, or may come to be.
@@ -127,6 +127,7 @@ impl Place {
         change: impl FnOnce(&Document) -> Result<Zeroizing<String>, Failure>,
     ) -> Result<Written, Failure> {
         let _lock = self.lock()?;
+        sweep(&self.folder);
         let before = self.text()?;
         let was_open = fs::metadata(&self.path).is_ok_and(|meta| meta.mode() & 0o077 != 0);
         let after = change(&Document::new(before.clone().unwrap_or_default()))?;
@@ -144,23 +145,23 @@ impl Place {
         let done = files.into_iter().try_for_each(|(path, temp)| {
             let is_new = !path.exists();
             let kept = match may_replace {
-                true => temp.persist(&path),
-                false => temp.persist_noclobber(&path),
+                true => temp.put(&path),
+                false => temp.put_new(&path),
             };
             match kept {
                 Ok(_) => new.extend(is_new.then_some(path)),
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(usage(
                         format!("there is a file {} already", path.display()),
                         "take it away, choose another --name, or replace it: --force",
                     ));
                 }
-                Err(error) => return Err(unwritable(&path, &error.error)),
+                Err(error) => return Err(unwritable(&path, &error)),
             }
             Ok(())
         });
         let done = done.and_then(|()| {
-            config.persist(&self.path).map_err(|error| failed(&error.error))?;
+            config.put(&self.path).map_err(|error| failed(&error))?;
             // A rename that the disk forgets is a profile that never was, and no harm.
             let _ = File::open(&self.folder).and_then(|folder| folder.sync_all());
             Ok(())
@@ -178,8 +179,8 @@ impl Place {
     }
 
     /// A file that nobody sees under its name yet.
-    fn temp(&self, text: &str) -> io::Result<NamedTempFile> {
-        temp(&self.folder, text)
+    fn temp(&self, text: &str) -> io::Result<Beside> {
+        Beside::new(&self.folder, text.as_bytes())
     }
 
     /// Held until it is dropped. It is the folder's own, so that nothing is left behind.
@@ -208,10 +209,7 @@ impl Written {
         let path = self.path();
         let undone = match &self.before {
             None => fs::remove_file(path),
-            Some(text) => self
-                .place
-                .temp(text)
-                .and_then(|temp| temp.persist(path).map(drop).map_err(|error| error.error)),
+            Some(text) => self.place.temp(text).and_then(|temp| temp.put(path).map(drop)),
         };
         undone.map_err(|error| unwritable(path, &error))?;
         remove(&self.secrets);
@@ -226,19 +224,9 @@ impl Written {
 /// Puts a text in the place of a file's, whole or not at all.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    let replaced = temp(folder, text)
-        .and_then(|temp| temp.persist(path).map(drop).map_err(|error| error.error));
-    replaced.map_err(|error| unwritable(path, &error))
-}
-
-fn temp(folder: &Path, text: &str) -> io::Result<NamedTempFile> {
-    let mut temp = tempfile::Builder::new()
-        .prefix(".gatepass-")
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)?;
-    temp.write_all(text.as_bytes())?;
-    temp.as_file().sync_all()?;
-    Ok(temp)
+    sweep(folder);
+    let replaced = Beside::new(folder, text.as_bytes()).and_then(|temp| temp.put(path));
+    replaced.map(drop).map_err(|error| unwritable(path, &error))
 }
 
 fn remove(paths: &[PathBuf]) {

@@ -1,0 +1,91 @@
+//! What commands that were killed have left behind: it goes with the next one, and nothing else does.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+use gatepass_testkit::{canary, find_leak};
+use gatepass_tests::{Gatepass, Home, Trace};
+use rustix::fs::{FlockOperation, flock};
+
+use super::{CONFIG, cisco, files};
+
+/// Killed when it is about to put its first file in place.
+fn killed(home: &Home, command: Gatepass<'_>) {
+    let trace = Trace::at(home.path("trace"));
+    let kill = "inject=rename,renameat,renameat2:signal=KILL:when=1";
+    let run = command.traced(&trace, &["-e", kill]).run();
+    assert_eq!(run.code, None, "{run:#?}");
+}
+
+fn add<'home>(home: &'home Home, name: &str) -> Gatepass<'home> {
+    let words = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
+    home.gatepass(words.into_iter().chain(["--secret-stdin=client_secret", "--name", name]))
+}
+
+/// The files that are named as gatepass names those that are not in place yet.
+fn left(home: &Home, folder: &str) -> Vec<String> {
+    let mut names = files(home, folder);
+    names.retain(|name| name.starts_with(".gatepass-") && name.ends_with(".part"));
+    names
+}
+
+fn name(letter: &str) -> String {
+    format!(".gatepass-{}.part", letter.repeat(16))
+}
+
+#[test]
+fn what_a_killed_add_has_left_goes_with_the_next_one_and_nothing_else_does() {
+    let (home, secret) = (Home::new(), canary("secret"));
+    killed(&home, add(&home, "lab").stdin(secret.text()));
+    let text = |name| fs::read_to_string(home.path("config/gatepass").join(name)).unwrap();
+    let texts: Vec<String> = left(&home, "config/gatepass").into_iter().map(text).collect();
+    assert_eq!(texts.len(), 3, "the config, the secret and its addresses");
+    assert!(find_leak(&texts.concat(), std::slice::from_ref(&secret)).is_some());
+
+    // Of such a name and not ours, or not left: somebody has it locked.
+    let named = |kind: &str| home.path("config/gatepass").join(name(kind));
+    let write = |kind: &str| home.write(&format!("config/gatepass/{}", name(kind)), "of somebody");
+    fs::create_dir(named("d")).unwrap();
+    symlink(home.write("work/mine", "mine"), named("l")).unwrap();
+    let pipe = home.program("mkfifo".as_ref(), ["-m", "600", named("p").to_str().unwrap()]);
+    pipe.run().ok();
+    fs::set_permissions(write("r"), Permissions::from_mode(0o644)).unwrap();
+    let written = File::open(write("w")).unwrap();
+    flock(&written, FlockOperation::LockExclusive).unwrap();
+    home.write("config/gatepass/.gatepass-backup", "mine");
+    let mut stay = vec!["d", "l", "p", "r", "w"];
+    if rustix::process::getuid().is_root() {
+        chown(write("o"), Some(65_533), None).unwrap();
+        stay.insert(2, "o");
+    }
+    add(&home, "lab").stdin(secret.text()).run().ok();
+    assert_eq!(
+        left(&home, "config/gatepass"),
+        stay.iter().map(|kind| name(kind)).collect::<Vec<_>>()
+    );
+    assert!(home.path("config/gatepass/.gatepass-backup").exists());
+    assert_eq!(fs::read_to_string(home.path("work/mine")).unwrap(), "mine");
+
+    drop(written);
+    stay.retain(|kind| *kind != "w");
+    home.gatepass(["profile", "remove", "lab", "--yes"]).run().ok();
+    assert_eq!(
+        left(&home, "config/gatepass"),
+        stay.iter().map(|kind| name(kind)).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_a_killed_exec_has_left_beside_its_file_goes_with_the_next_one() {
+    let server = cisco();
+    let home = Home::new();
+    let config = gatepass_tests::vendor("cisco").profile(&server.url(), "");
+    home.write(CONFIG, &config);
+    // So that the first file in place would be the token's, and not the store's.
+    home.gatepass(["token", "cisco"]).run().ok();
+    let exec = || home.gatepass(["exec", "cisco", "--file", "token", "--", "cat", "token"]);
+    killed(&home, exec());
+    assert_eq!(left(&home, "work").len(), 1);
+    assert_eq!(exec().run().ok(), "token-1");
+    assert_eq!(files(&home, "work"), [""; 0]);
+}
