@@ -164,6 +164,21 @@ fn an_answer_counts_once_and_for_its_own_login_only() {
     assert_eq!(stage.token().ok(), token);
 }
 
+#[test]
+fn who_knocks_without_end_is_told_of_once() {
+    let stage = Stage::new();
+    let login = stage.login(&[]);
+    for _ in 0..50 {
+        raw(login.port(), "GET / HTTP/1.1\r\nhost: evil.example\r\n\r\n");
+        raw(login.port(), "GET / HTTP/1.1\r\n\r\n");
+    }
+    assert!(deliver(&allowed(&login.url)).contains("\"good\""));
+    let run = login.finish();
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    assert_eq!(run.stderr.matches("another host").count(), 1, "{run:#?}");
+    assert_eq!(run.stderr.matches("exactly one Host").count(), 1, "{run:#?}");
+}
+
 /// Names of this machine that are not the port's own.
 const HOSTS: [&str; 20] = [
     "evil.example",

@@ -1,5 +1,6 @@
 //! `gatepass login`: a person with a browser brings the token.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -142,7 +143,14 @@ async fn listen(
     }
     let late = login.unanswered(way.wait);
     let progress = Progress::begin(output, way.wait);
-    let notice = |notice| match notice {
+    // Each once: whoever knocks without end could push the address off the screen.
+    let told = RefCell::new(Vec::new());
+    let notice = |notice| {
+        if told.borrow().contains(&notice) {
+            return;
+        }
+        told.borrow_mut().push(notice);
+        match notice {
         Notice::Opened => progress.say(output, "the browser is at the vendor"),
         Notice::Empty => progress.say(
             output,
@@ -150,6 +158,7 @@ async fn listen(
              client_id, and in the vendor's console that the implicit grant is allowed",
         ),
         Notice::Refused(why) => progress.say(output, &format!("a request was turned away: {why}")),
+        }
     };
     let judge = async |answer: zeroize::Zeroizing<String>| {
         let outcome = finish(gate, profile, login, &answer).await;

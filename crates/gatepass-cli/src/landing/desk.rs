@@ -1,6 +1,5 @@
 //! Desk: what each request to a landing gets, and the one answer that is taken.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,6 +31,9 @@ pub(super) struct Desk {
     path: String,
     query: Option<String>,
     start: Ticket,
+    /// Where every page delivers to. One for all: of pages that each had their own, too many would
+    /// push out the one that has the answer.
+    delivery: Ticket,
     leads_to: Option<HeaderValue>,
     book: Mutex<Book>,
     notices: mpsc::Sender<Notice>,
@@ -42,8 +44,6 @@ pub(super) struct Desk {
 struct Book {
     is_opened: bool,
     is_answered: bool,
-    /// Where the pages that are out deliver to, and whether they have.
-    pages: VecDeque<(Ticket, bool)>,
 }
 
 /// What a request is about.
@@ -68,6 +68,7 @@ impl Desk {
             path: path.to_owned(),
             query,
             start: Ticket::draw()?,
+            delivery: Ticket::draw()?,
             leads_to: None,
             book: Mutex::default(),
             notices,
@@ -109,15 +110,15 @@ impl Desk {
             }
             Guard::is_visit(head)?;
             match self.is_landing(head) {
-                true => self.landing()?,
+                true => self.landing(),
                 false => self.start()?,
             }
-        } else if self.book().pages.iter().any(|(ticket, _)| ticket.is(path)) {
+        } else if self.delivery.is(path) {
             if is_get {
                 return Ok(Matter::Reply(explain(StatusCode::METHOD_NOT_ALLOWED)));
             }
             self.guard.is_delivery(head)?;
-            self.use_up(path)?;
+            self.still_waits()?;
             return Ok(Matter::Delivery);
         } else {
             explain(StatusCode::NOT_FOUND)
@@ -151,33 +152,19 @@ impl Desk {
         Ok(page::leave_for(url))
     }
 
-    fn landing(&self) -> Result<Answer, Refusal> {
-        let delivery = Ticket::draw().map_err(|_| {
-            refused(StatusCode::INTERNAL_SERVER_ERROR, "the system has no random bits")
-        })?;
-        let mut book = self.book();
-        if book.is_answered {
+    fn landing(&self) -> Answer {
+        if self.book().is_answered {
             let text = "This login has its answer. The terminal says what came of it.";
-            return Ok(page::plain(StatusCode::GONE, State::Empty, "Already answered", text));
+            return page::plain(StatusCode::GONE, State::Empty, "Already answered", text);
         }
-        if book.pages.len() == PAGES {
-            book.pages.pop_front();
-        }
-        let page = page::landing(&delivery);
-        book.pages.push_back((delivery, false));
-        Ok(page)
+        page::landing(&self.delivery)
     }
 
-    /// Each page delivers once.
-    fn use_up(&self, path: &str) -> Result<(), Refusal> {
-        let mut book = self.book();
-        let is_answered = book.is_answered;
-        match book.pages.iter_mut().find(|(ticket, _)| ticket.is(path)) {
-            Some((_, is_used)) if !*is_used && !is_answered => {
-                *is_used = true;
-                Ok(())
-            }
-            _ => Err(refused(StatusCode::GONE, "an answer came a second time")),
+    /// Before the body is read, which may take its time.
+    fn still_waits(&self) -> Result<(), Refusal> {
+        match self.book().is_answered {
+            false => Ok(()),
+            true => Err(refused(StatusCode::GONE, "an answer came a second time")),
         }
     }
 
@@ -271,5 +258,3 @@ fn explain(status: StatusCode) -> Answer {
 
 const ANSWER_BYTES: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pages that may be out at once; one more, and the oldest cannot deliver.
-const PAGES: usize = 16;

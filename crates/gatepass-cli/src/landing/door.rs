@@ -1,5 +1,6 @@
 //! Door: the listening sockets of a landing and the connections that come through them.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
@@ -12,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{self, JoinSet};
+use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::desk::Desk;
@@ -25,6 +26,10 @@ pub(super) struct Door {
     ipv6: Option<TcpListener>,
     port: u16,
     connections: JoinSet<()>,
+    /// The same, in the order they came.
+    arrived: VecDeque<AbortHandle>,
+    /// The connection that has brought the answer.
+    answering: Option<task::Id>,
 }
 
 impl Door {
@@ -39,7 +44,8 @@ impl Door {
             }
         };
         let port = listener.local_addr()?.port();
-        Ok(Self { listener, ipv6, port, connections: JoinSet::new() })
+        let (connections, arrived) = (JoinSet::new(), VecDeque::new());
+        Ok(Self { listener, ipv6, port, connections, arrived, answering: None })
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -49,17 +55,46 @@ impl Door {
     /// Lets connections in for as long as it is polled. Dropping the future loses none.
     pub(super) async fn serve(&mut self, desk: &Arc<Desk>) -> Infallible {
         loop {
-            let has_room = self.connections.len() < CONNECTIONS;
             tokio::select! {
-                Some(_) = self.connections.join_next() => {}
-                accepted = accept(&self.listener, self.ipv6.as_ref()), if has_room => {
+                biased;
+                Some(_) = self.connections.join_next() => {
+                    self.arrived.retain(|connection| !connection.is_finished());
+                }
+                accepted = accept(&self.listener, self.ipv6.as_ref()) => {
                     match accepted {
-                        Ok(tcp) => drop(self.connections.spawn(converse(tcp, Arc::clone(desk)))),
+                        Ok(tcp) => {
+                            self.make_room();
+                            let talking = converse(tcp, Arc::clone(desk));
+                            self.arrived.push_back(self.connections.spawn(talking));
+                            // What it has to say is heard before others may take its place.
+                            task::yield_now().await;
+                        }
                         // Out of descriptors, most likely; they come back when connections end.
                         Err(_) => sleep(Duration::from_millis(10)).await,
                     }
                 }
             }
+        }
+    }
+
+    /// This connection has brought the answer, and stays until it has had its own.
+    pub(super) fn keep(&mut self, answering: task::Id) {
+        self.answering = Some(answering);
+    }
+
+    /// Where all places are taken the one that came first has to go. A browser says at once what it
+    /// wants, so that is somebody who says nothing, and would keep the answer out.
+    fn make_room(&mut self) {
+        if self.connections.len() < CONNECTIONS {
+            return;
+        }
+        let may_go = |connection: &AbortHandle| {
+            !connection.is_finished() && Some(connection.id()) != self.answering
+        };
+        if let Some(first) = self.arrived.iter().position(may_go)
+            && let Some(connection) = self.arrived.remove(first)
+        {
+            connection.abort();
         }
     }
 
@@ -132,7 +167,7 @@ pub(super) async fn converse(tcp: impl AsyncRead + AsyncWrite + Unpin, desk: Arc
     drop(connection.await);
 }
 
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 128;
 const HEAD_BYTES: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(2);

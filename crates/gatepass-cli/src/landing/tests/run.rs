@@ -95,7 +95,6 @@ async fn a_page_without_an_answer_is_told_so_and_the_login_waits_on() {
         let told = login.deliver(&page, nothing).await;
         assert_eq!(told.status, 200);
         assert!(told.body.starts_with(r#"{"state":"empty""#), "{told:?}");
-        assert_eq!(login.deliver(&page, "#late").await.status, 410);
     }
     let empty = |notice: &&Notice| **notice == Notice::Empty;
     assert_eq!(login.notices().iter().filter(empty).count(), 4);
@@ -195,21 +194,49 @@ async fn a_browser_that_does_not_read_delays_the_end_by_two_seconds_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn thirty_two_connections_are_served_and_more_wait_their_turn() {
+async fn a_browser_is_served_at_once_however_many_others_say_nothing() {
     let login = Login::new().await;
-    let mut idle = Vec::new();
-    for _ in 0..32 {
+    let mut silent = crowd(&login).await;
+    let begin = Instant::now();
+    let page = login.page().await;
+    silent.extend(crowd(&login).await);
+    assert_eq!(login.deliver(&page, "#x").await.status, 200);
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert_eq!(login.running.await.unwrap(), "#x");
+}
+
+#[tokio::test]
+async fn the_page_that_brought_the_answer_is_told_the_verdict_whoever_comes_meanwhile() {
+    let (seen, is_seen) = oneshot::channel();
+    let (judge_now, may_judge) = oneshot::channel::<()>();
+    let judge = |answer: Zeroizing<String>| async move {
+        seen.send(()).unwrap();
+        may_judge.await.unwrap();
+        let verdict = Verdict { is_good: true, title: String::new(), text: String::new() };
+        (verdict, answer.to_string())
+    };
+    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
+    let page = login.page().await;
+    let others = async {
+        is_seen.await.unwrap();
+        let silent = crowd(&login).await;
+        // Served after all of them.
+        assert_eq!(login.get(PATH, "").await.status, 410);
+        judge_now.send(()).unwrap();
+        silent
+    };
+    let (told, _) = tokio::join!(login.deliver(&page, "#x"), others);
+    assert!(told.body.starts_with(r#"{"state":"good""#), "{told:?}");
+    assert_eq!(login.running.await.unwrap(), "#x");
+}
+
+/// More connections than there are places, each with the beginning of a request.
+async fn crowd(login: &Login) -> Vec<TcpStream> {
+    let mut silent = Vec::new();
+    for _ in 0..200 {
         let mut tcp = TcpStream::connect(login.address()).await.unwrap();
         tcp.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        idle.push(tcp);
+        silent.push(tcp);
     }
-    let mut waiting = Box::pin(login.get(PATH, ""));
-    tokio::select! {
-        biased;
-        reply = &mut waiting => panic!("served as the 33rd: {reply:?}"),
-        () = tokio::time::sleep(Duration::from_secs(1)) => {}
-    }
-    drop(idle.pop());
-    assert_eq!(waiting.await.status, 200);
-    login.running.abort();
+    silent
 }
