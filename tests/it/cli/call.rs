@@ -266,6 +266,15 @@ fn an_apis_redirect_is_shown_and_not_followed() {
 }
 
 #[test]
+fn a_change_of_protocol_is_no_answer() {
+    let vendor = vendor("cisco");
+    let head = "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
+    let api = server(vendor, move |_, _| Reply::raw(head));
+    let run = home(vendor, &api, "").gatepass(["call", "cisco", "/x"]).run();
+    assert!(run.failed(6).contains("another protocol"), "{run:#?}");
+}
+
+#[test]
 fn a_long_answer_arrives_whole() {
     let vendor = vendor("celerdata");
     let long = "0123456789abcde\n".repeat(64 * 1024);

@@ -47,13 +47,49 @@ fn json_too_long_to_be_read_is_shown_as_it_comes_and_whole() {
 
 #[test]
 fn no_bytes_that_a_terminal_obeys_reach_it_and_a_pipe_gets_them() {
-    for body in ["\u{1b}[31mred", "PNG\u{0}\u{1a}"] {
+    // Some obey U+009B as they obey ESC and a bracket.
+    for body in ["\u{1b}[31mred", "PNG\u{0}\u{1a}", "\u{9b}31mred", "{\"a\": \"\u{9b}31mred"] {
         let (_server, home) = api(Reply::new(200, "image/png", body));
         let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
         assert_eq!(code, Some(0));
         assert!(screen.contains("not text but image/png"), "{screen:?}");
-        assert!(!screen.contains("PNG") && !screen.contains("[31mred"), "{screen:?}");
+        assert!(!screen.contains("PNG") && !screen.contains("31mred"), "{screen:?}");
         assert_eq!(home.gatepass(["call", "celerdata", "/x"]).run().ok(), body);
+    }
+}
+
+#[test]
+fn a_character_that_comes_in_two_pieces_is_one() {
+    let pieces = |first: &[u8], second: &[u8]| {
+        let mut bytes = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+        for piece in [first, second] {
+            bytes.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+            bytes.extend_from_slice(piece);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"0\r\n\r\n");
+        let (_server, home) = api(Reply::raw(bytes));
+        let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
+        assert_eq!(code, Some(0));
+        screen
+    };
+    assert_eq!(pieces(b"caf\xc3", b"\xa9 \xe2\x82\xac"), "caf\u{e9} \u{20ac}");
+    let screen = pieces(b"caf\xc2", b"\x9b31mred");
+    assert!(screen.starts_with("caf") && screen.contains("not text"), "{screen:?}");
+    assert!(!screen.contains("31mred"), "{screen:?}");
+    // Latin-1, which is no command in any place.
+    assert!(pieces(b"caf\xe9", b" au lait").ends_with(" au lait"));
+}
+
+#[test]
+fn a_head_at_a_terminal_is_shown_without_what_it_obeys() {
+    let head = "HTTP/1.1 200 OK\r\nx-red: a\u{9b}31mb\r\ncontent-length: 0\r\n\r\n";
+    for args in [["call", "celerdata", "/x", "-i"], ["call", "celerdata", "HEAD", "/x"]] {
+        let (_server, home) = api(Reply::raw(head));
+        let (code, screen) = home.gatepass(args).at_terminal().finish();
+        assert_eq!(code, Some(0));
+        assert!(screen.contains("x-red: a\u{fffd}31mb"), "{screen:?}");
+        assert!(home.gatepass(args).run().ok().contains("a\u{9b}31mb"));
     }
 }
 

@@ -11,7 +11,7 @@ use gatepass::{
     TokenSource,
 };
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use self::answer::Answer;
 use super::{gate_with_store, profile};
@@ -48,7 +48,7 @@ pub(crate) async fn run(
         let refusal = args.fail.then(|| answer.failure()).flatten();
         // Of an answer to HEAD there is nothing else to see.
         if args.include || call.request.method == Method::HEAD {
-            output.bytes(&answer.head())?;
+            answer.show_head(output)?;
         }
         answer.show(output).await?;
         refusal.map_or(Ok(()), |error| Err(Failure::Gate(error)))
@@ -174,6 +174,13 @@ impl Call<'_> {
         // Last, so that no header of the user's stands where the token belongs.
         self.source.authorize(token, request.headers_mut()).await?;
         let (parts, body) = self.http.call(request, None).await?.into_parts();
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::protocol(
+                "the API changes to another protocol, and has not answered",
+            )
+            .with_status(101)
+            .with_hint("check the address: what listens there may be no API"));
+        }
         Ok(Answer { status: parts.status, headers: parts.headers, begun: Bytes::new(), body })
     }
 

@@ -53,23 +53,34 @@ impl Answer {
         })
     }
 
-    /// Writes the body to stdout as it comes; at a terminal JSON is indented, and what is no text
-    /// stays out of it.
+    /// Writes the body to stdout as it comes.
     pub(super) async fn show(mut self, output: &Output) -> Result<(), Failure> {
-        let watched = output.is_terminal();
-        if watched {
-            self.read(1).await?;
-            let first = self.begun.iter().find(|byte| !byte.is_ascii_whitespace());
-            if matches!(first, Some(b'{' | b'['))
-                && self.read(READABLE).await?
-                && let Some(text) = indented(&self.begun)
-            {
-                return output.styled(&format!("{text}\n"));
-            }
+        if output.is_terminal() {
+            return self.show_at_terminal(output).await;
         }
         let mut next = Some(std::mem::take(&mut self.begun));
         while let Some(chunk) = next {
-            if watched && !is_text(&chunk) {
+            output.bytes(&chunk)?;
+            next = self.body.chunk().await?;
+        }
+        Ok(())
+    }
+
+    /// JSON is indented, and what is no text stays out of it.
+    async fn show_at_terminal(mut self, output: &Output) -> Result<(), Failure> {
+        self.read(1).await?;
+        let first = self.begun.iter().find(|byte| !byte.is_ascii_whitespace());
+        if matches!(first, Some(b'{' | b'['))
+            && self.read(READABLE).await?
+            && let Some(text) = indented(&self.begun)
+        {
+            return output.styled(&format!("{text}\n"));
+        }
+        let (mut next, mut held) = (Some(std::mem::take(&mut self.begun)), Vec::new());
+        while let Some(chunk) = next {
+            held.extend_from_slice(&chunk);
+            let rest = held.split_off(held.len() - cut(&held));
+            if !is_text(&held) {
                 let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
                 let kind = kind.map(|kind| format!(" but {kind}")).unwrap_or_default();
                 output.warn(&format!(
@@ -77,14 +88,15 @@ impl Answer {
                 ));
                 return Ok(());
             }
-            output.bytes(&chunk)?;
+            output.bytes(&held)?;
+            held = rest;
             next = self.body.chunk().await?;
         }
         Ok(())
     }
 
-    /// Status and headers, as `curl --include` writes them.
-    pub(super) fn head(&self) -> Vec<u8> {
+    /// Status and headers, as `curl --include` writes them; to a terminal without what it obeys.
+    pub(super) fn show_head(&self, output: &Output) -> Result<(), Failure> {
         let mut head = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {
             head.extend_from_slice(name.as_str().as_bytes());
@@ -93,11 +105,33 @@ impl Answer {
             head.extend_from_slice(b"\r\n");
         }
         head.extend_from_slice(b"\r\n");
-        head
+        if output.is_terminal() && !is_text(&head) {
+            let text = String::from_utf8_lossy(&head);
+            let shown = |char| if is_shown(char) { char } else { char::REPLACEMENT_CHARACTER };
+            return output.result(&text.chars().map(shown).collect::<String>());
+        }
+        output.bytes(&head)
     }
 }
 
-/// Whether a terminal can show it: no byte of it is a command to one.
+/// Whether a terminal can show it: no character of it is a command to one, nor a byte that is one
+/// to those that do not read UTF-8.
 fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r'))
+    bytes.utf8_chunks().all(|part| {
+        part.valid().chars().all(is_shown)
+            && !part.invalid().iter().any(|byte| matches!(byte, 0x80..0xa0))
+    })
+}
+
+fn is_shown(char: char) -> bool {
+    !char.is_control() || matches!(char, '\t' | '\n' | '\r')
+}
+
+/// How many bytes at the end begin a character whose rest may still come.
+fn cut(bytes: &[u8]) -> usize {
+    let end = bytes.utf8_chunks().last().map_or(&[][..], |part| part.invalid());
+    match std::str::from_utf8(end) {
+        Err(error) if error.error_len().is_none() => end.len(),
+        _ => 0,
+    }
 }
