@@ -2,22 +2,35 @@
 
 use crate::failure::{Failure, internal};
 
-/// Resolves when the user or the system asks to stop. From the call on, the signals are caught.
+/// Resolves when the user or the system asks to stop. From the call on, the signals are caught;
+/// a terminal that goes away ends nothing that `nohup` started.
 pub(crate) fn stop() -> Result<impl Future<Output = ()>, Failure> {
     #[cfg(unix)]
     {
+        use rustix::process::Signal;
         use tokio::signal::unix::{SignalKind, signal};
         let caught = |kind| signal(kind).map_err(|error| internal("cannot catch signals", &error));
-        let (mut interrupt, mut terminate, mut hangup) = (
+        let (mut interrupt, mut quit, mut terminate) = (
             caught(SignalKind::interrupt())?,
+            caught(SignalKind::quit())?,
             caught(SignalKind::terminate())?,
-            caught(SignalKind::hangup())?,
         );
+        let hangup = match is_ignored(Signal::HUP.as_raw()) {
+            true => None,
+            false => Some(caught(SignalKind::hangup())?),
+        };
+        let hung_up = async {
+            match hangup {
+                Some(mut hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         Ok(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}
+                _ = quit.recv() => {}
                 _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
+                () = hung_up => {}
             }
         })
     }
@@ -28,4 +41,14 @@ pub(crate) fn stop() -> Result<impl Future<Output = ()>, Failure> {
             std::future::pending::<()>().await;
         }
     })
+}
+
+/// Whether whoever started us lets this signal, by its number, be ignored; not where the system
+/// does not tell.
+#[cfg(unix)]
+pub(crate) fn is_ignored(number: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    ignored.unwrap_or_default() >> (number - 1) & 1 == 1
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use gatepass_tests::{Home, Running, VENDORS};
+use gatepass_tests::{Home, Running, VENDORS, gatepass_binary, raw};
+use rustix::process::Signal;
 use serde_json::Value;
 
 fn started<'home>(home: &'home Home, more: &[&str]) -> (Running<'home>, Value) {
@@ -52,17 +53,35 @@ fn its_config_serves_another_process() {
 
 #[test]
 fn a_signal_ends_it_with_success_and_its_folder_goes() {
-    let ends: [fn(&Running<'_>); 2] = [|it| it.interrupt(), |it| it.terminate()];
-    for end in ends {
+    for end in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
         let home = Home::new();
         let (sandbox, ready) = started(&home, &[]);
         let config = config(&ready);
         assert!(config.exists());
-        end(&sandbox);
+        sandbox.signal(end);
         sandbox.finish().ok();
         assert!(!config.exists() && !config.parent().unwrap().exists());
         assert_eq!(fs::read_dir(home.path("tmp")).unwrap().count(), 0);
     }
+}
+
+#[test]
+fn nohup_keeps_it_when_its_terminal_goes_away() {
+    let home = Home::new();
+    let gatepass = gatepass_binary().to_str().unwrap();
+    let args = [gatepass, "sandbox", "--listen", "127.0.0.1:0", "--format", "json"];
+    let sandbox = home.program("nohup".as_ref(), args).spawn();
+    let ready: Value = serde_json::from_str(&sandbox.line()).unwrap();
+    let port = ready["url"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+    sandbox.signal(Signal::HUP);
+    let ask = format!(
+        "GET /_sandbox/state HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n"
+    );
+    for _ in 0..20 {
+        assert!(raw(port, &ask).starts_with("HTTP/1.1 200"), "it has stopped");
+    }
+    sandbox.terminate();
+    sandbox.finish().ok();
 }
 
 #[test]

@@ -86,18 +86,20 @@ fn a_wrong_address_is_named_as_what_it_is() {
 }
 
 #[test]
-fn ctrl_c_gives_the_terminal_back_as_it_was() {
+fn ctrl_c_and_its_like_give_the_terminal_back_as_it_was() {
     let stage = Stage::new();
     let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap();
-    let script = "trap : INT; \"$0\" login cisco --paste; echo \"ended with $?\"; stty -a";
-    let mut terminal =
-        stage.home.program("/bin/sh".as_ref(), ["-c", script, gatepass]).at_terminal();
-    asked(&mut terminal);
-    terminal.keys("http://127.0.0.1:1/half-of-it");
-    terminal.interrupt();
-    let (_, screen) = terminal.finish();
-    assert!(screen.contains("ended with 130"), "{screen}");
-    assert!(screen.contains(" echo ") && screen.contains(" icanon "), "{screen}");
-    assert!(!screen.contains("half-of-it"), "{screen}");
-    stage.token().failed(4);
+    let script = "trap : INT QUIT; \"$0\" login cisco --paste; echo \"ended with $?\"; stty -a";
+    for key in ["\x03", "\x1c"] {
+        let mut terminal =
+            stage.home.program("/bin/sh".as_ref(), ["-c", script, gatepass]).at_terminal();
+        asked(&mut terminal);
+        terminal.keys("http://127.0.0.1:1/half-of-it");
+        terminal.keys(key);
+        let (_, screen) = terminal.finish();
+        assert!(screen.contains("ended with 130"), "{screen}");
+        assert!(screen.contains(" echo ") && screen.contains(" icanon "), "{screen}");
+        assert!(!screen.contains("half-of-it"), "{screen}");
+        stage.token().failed(4);
+    }
 }

@@ -13,6 +13,8 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::signal::is_ignored;
+
 /// What somebody who sends it to us means for the program. The signals of job control are not
 /// among them: Ctrl-Z stops us as it stops the program, and `fg` wakes both.
 const PASSED_ON: [Signal; 7] = [
@@ -32,9 +34,8 @@ impl Signals {
     /// Catches them from now on. Those that are ignored stay so: `nohup` means the program too,
     /// which inherits what is ignored but not what is caught.
     pub(super) fn catch() -> io::Result<Self> {
-        let ignored = ignored();
         let caught = PASSED_ON.iter().map(|signal| signal.as_raw());
-        let caught = caught.filter(|number| ignored >> (number - 1) & 1 == 0);
+        let caught = caught.filter(|number| !is_ignored(*number));
         let mut signals = SignalsInfo::<WithOrigin>::new(caught.chain([Signal::CHILD.as_raw()]))?;
         let (sender, receiver) = unbounded_channel();
         thread::Builder::new().name(String::from("signals")).spawn(move || {
@@ -46,13 +47,6 @@ impl Signals {
         })?;
         Ok(Self(receiver))
     }
-}
-
-/// The signals that are ignored, one bit each; none where the system does not tell.
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default()
 }
 
 /// Waits for the program's end, passing signals on, while `keeping` goes on.
