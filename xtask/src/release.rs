@@ -32,7 +32,7 @@ use deb::Control;
 use dist::Dist;
 use git::{Copy, Identity};
 use packages::Packages;
-use plan::{Plan, Stage};
+use plan::{Facts, Plan, Stage};
 use registry::Registry;
 use version::Ask;
 
@@ -116,7 +116,7 @@ impl Options {
 
         let copy = self.copy(&plan, &facts)?;
         let commit = copy.commit()?;
-        self.check(&plan, &copy, &commit)?;
+        self.check(&plan, &facts, &copy, &commit)?;
         let packages = Packages::read(copy.folder())?;
         let names = self.build(&plan, &copy, &commit)?;
         if self.execute {
@@ -128,7 +128,7 @@ impl Options {
     }
 
     /// A copy of the repository in which the release is committed.
-    fn copy(&self, plan: &Plan, facts: &plan::Facts) -> Result<Copy> {
+    fn copy(&self, plan: &Plan, facts: &Facts) -> Result<Copy> {
         let (root, folder) = (workspace::root(), workspace::path(PLACE).join("source"));
         let at = match &plan.stage {
             Stage::Tagged(commit) => commit,
@@ -162,7 +162,7 @@ impl Options {
     }
 
     /// All checks, unless this very commit has passed them before.
-    fn check(&self, plan: &Plan, copy: &Copy, commit: &str) -> Result<()> {
+    fn check(&self, plan: &Plan, facts: &Facts, copy: &Copy, commit: &str) -> Result<()> {
         if self.rehearse {
             say::note("== checks: none, this is a rehearsal");
             return Ok(());
@@ -170,6 +170,9 @@ impl Options {
         if is_marked(CHECKED, commit) {
             say::note("== checks: this commit has passed them");
             return Ok(());
+        }
+        if !self.skip_ci {
+            plan.is_here(facts)?;
         }
         let packages = Packages::read(copy.folder())?;
         compatible::check(copy, &packages.order, &plan.version, plan.last.as_ref())?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use super::changelog;
-use super::version::Ask;
+use super::version::{Ask, tag};
 use crate::failure::{Failure, Result};
 
 /// What the repository says.
@@ -86,6 +86,19 @@ impl Plan {
             ));
         }
         Ok(plan(Stage::New))
+    }
+
+    /// Is what is checked out what is released? The checks run there.
+    pub(super) fn is_here(&self, facts: &Facts) -> Result<()> {
+        let Stage::Tagged(commit) = &self.stage else { return Ok(()) };
+        if facts.head == *commit && facts.changed.trim().is_empty() {
+            return Ok(());
+        }
+        let tag = tag(&self.version);
+        Err(failed(format!(
+            "the commit of {tag} has not passed the checks, and they would run in another tree: \
+             git switch --detach {tag}, with nothing changed"
+        )))
     }
 }
 
@@ -211,6 +224,24 @@ mod tests {
     fn a_tag_is_enough_whatever_is_checked_out() {
         let elsewhere = Facts { branch: None, changed: " M a\n".to_owned(), ..facts() };
         assert_eq!(made("0.1.0", &elsewhere).stage, Stage::Tagged("c1".to_owned()));
+    }
+
+    #[test]
+    fn the_checks_of_a_tag_run_in_its_own_tree_alone() {
+        let at = |head: &str, changed: &str| {
+            let (head, changed) = (head.to_owned(), changed.to_owned());
+            let facts = Facts { head, changed, ..facts() };
+            made("0.1.0", &facts).is_here(&facts)
+        };
+        assert!(at("c1", "").is_ok());
+        for (head, changed) in [("c9", ""), ("c1", " M a\n"), ("c1", "?? a\n")] {
+            let says = at(head, changed).unwrap_err().to_string();
+            assert!(says.contains("git switch --detach v0.1.0"), "{says}");
+        }
+        // What is new or half-way has been made from a clean tree, which is this one.
+        for facts in [facts(), half_way()] {
+            assert!(made("0.1.1", &facts).is_here(&facts).is_ok());
+        }
     }
 
     #[test]
