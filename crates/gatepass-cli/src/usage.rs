@@ -14,7 +14,7 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+            Err(error) => output::fail_before_start(&error.into()),
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -33,6 +33,7 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         ErrorKind::MissingRequiredArgument => format!("{named} is missing"),
         ErrorKind::ArgumentConflict => format!("{named} cannot be used twice or with another"),
         ErrorKind::MissingSubcommand => String::from("a command is missing"),
+        ErrorKind::InvalidUtf8 => String::from("an argument is not UTF-8"),
         _ => format!("{named} is used wrongly"),
     };
     let secretive = ["secret", "password", "token", "key"].iter().any(|word| named.contains(word));

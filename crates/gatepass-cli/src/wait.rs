@@ -10,6 +10,8 @@ use crate::output::{Output, left};
 
 /// The most tries one command makes.
 const TRIES: u32 = 4;
+/// The longest that it goes on, which is for ever: a clock has an end.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Tries until it works, the error is not worth another try, or `wait` is over: then the last
 /// error. The first try takes as long as it takes; the others end with `wait`. Between two tries
@@ -47,7 +49,7 @@ async fn try_until<T, F>(
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let end = Instant::now() + wait;
+    let end = Instant::now() + wait.min(LONGEST);
     let mut result = attempt().await;
     for tried in 1..TRIES {
         let Err(error) = &result else { return result };
@@ -157,6 +159,7 @@ mod tests {
             (Error::denied("no"), 20, 1),
             (Error::config("wrong"), 20, 1),
             (Error::unavailable("down"), 0, 1),
+            (Error::unavailable("down"), u64::MAX, 4),
         ] {
             let (tried, asked, _) = tries(error.clone(), wait).await;
             assert_eq!((tried, asked), (wanted, wanted), "{error:?}");

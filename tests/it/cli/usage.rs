@@ -1,7 +1,7 @@
 //! Help, mistakes on the command line, and streams that nobody reads.
 
-use gatepass_testkit::{canary, find_leak};
-use gatepass_tests::{Home, Reply, Server, vendor};
+use gatepass_testkit::{Canary, canary, find_leak};
+use gatepass_tests::{Home, Reply, Server, gatepass_binary, vendor};
 
 const COMMANDS: [&str; 11] = [
     "token",
@@ -160,27 +160,54 @@ fn set_takes_no_secret_and_no_address_and_repeats_neither() {
     assert_eq!(server.connections(), 0);
 }
 
-#[test]
-fn a_closed_stdout_is_no_panic_and_moves_nothing_to_stderr() {
+/// Commands that write much or little, a token among it.
+const WRITE: [&[&str]; 8] = [
+    &["token", "cisco"],
+    &["token", "cisco", "--format", "json"],
+    &["token", "cisco", "--format", "header"],
+    &["token", "cisco", "--format", "env"],
+    &["call", "cisco", "/hello"],
+    &["providers"],
+    &["completions", "bash"],
+    &["--help"],
+];
+
+/// A vendor whose token can be recognised, and a user of it.
+fn stage(token: &Canary) -> (Server, Home) {
     let vendor = vendor("cisco");
-    let secret = canary("token");
-    let answer = vendor.token_answer(secret.text());
+    let answer = vendor.token_answer(token.text());
     let server = Server::new(move |_, _| Reply::json(200, answer.clone()));
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
-    for args in [
-        ["token", "cisco"].as_slice(),
-        &["token", "cisco", "--format", "json"],
-        &["token", "cisco", "--format", "header"],
-        &["token", "cisco", "--format", "env"],
-        &["call", "cisco", "/hello"],
-        &["providers"],
-        &["completions", "bash"],
-        &["--help"],
-    ] {
+    (server, home)
+}
+
+#[test]
+fn a_closed_stdout_is_no_panic_and_moves_nothing_to_stderr() {
+    let (_server, home) = stage(&canary("token"));
+    for args in WRITE {
         let run = home.gatepass(args.iter().copied()).run_with_closed_stdout();
-        assert!(run.code.is_some_and(|code| code == 0 || code == 1), "{args:?}: {run:#?}");
-        assert!(!run.stderr.contains("panicked"), "{args:?}: {run:#?}");
-        assert_eq!(find_leak(&run.stderr, std::slice::from_ref(&secret)), None, "{args:?}");
-        assert_eq!(run.stderr, "", "{args:?}");
+        assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{args:?}");
     }
+}
+
+#[test]
+fn a_full_disk_behind_stdout_is_told_and_the_token_is_not() {
+    let token = canary("token");
+    let (_server, home) = stage(&token);
+    let shell = ["-c", "exec \"$0\" \"$@\" > /dev/full", gatepass_binary().to_str().unwrap()];
+    for args in WRITE {
+        let run = home.program("/bin/sh".as_ref(), shell.into_iter().chain(args.iter().copied()));
+        let run = run.run();
+        assert!(run.failed(1).contains("cannot write: no storage space"), "{args:?}: {run:#?}");
+        assert_eq!(find_leak(&run.stderr, std::slice::from_ref(&token)), None, "{args:?}");
+    }
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_told_as_such() {
+    let home = Home::new();
+    let gatepass = gatepass_binary().to_str().unwrap();
+    let shell = ["-c", "exec \"$0\" token \"$(printf 'a\\377')\"", gatepass];
+    let run = home.program("/bin/sh".as_ref(), shell).run();
+    assert!(run.failed(2).starts_with("gatepass: an argument is not UTF-8\n  hint: "), "{run:#?}");
 }
