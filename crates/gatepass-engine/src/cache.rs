@@ -27,7 +27,7 @@ pub(crate) struct Cache {
     changes: OnceLock<watch::Sender<()>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Flights {
     current: Option<Flight>,
     /// How many have started: the number of the latest.
@@ -96,7 +96,7 @@ impl Cache {
             clock: identity.clock.clone(),
             identity: Arc::new(identity),
             held: ArcSwapOption::empty(),
-            state: Mutex::new(Flights::new(random)),
+            state: Mutex::new(Flights { random, ..Flights::default() }),
             changes: OnceLock::new(),
         }
     }
@@ -104,6 +104,19 @@ impl Cache {
     /// Holds a token from the start.
     pub(crate) fn holding(self, held: Held) -> Self {
         self.held.store(Some(Arc::new(held)));
+        self
+    }
+
+    /// Rests as another one of the same identity does, whose credential may be another by now.
+    pub(crate) fn resting_as(self, other: &Self) -> Self {
+        let (rest, failures) = {
+            let other = other.state();
+            (other.rest.clone(), other.failures_in_a_row)
+        };
+        {
+            let mut state = self.state();
+            (state.rest, state.failures_in_a_row) = (rest, failures);
+        }
         self
     }
 
@@ -467,23 +480,6 @@ impl Cache {
 }
 
 impl Flights {
-    fn new(random: fastrand::Rng) -> Self {
-        Self {
-            current: None,
-            started: 0,
-            is_closed: false,
-            refusals: 0,
-            refused: None,
-            last_refused: None,
-            rest: None,
-            failures_in_a_row: 0,
-            warming: None,
-            random,
-            exchanges: 0,
-            failures: 0,
-        }
-    }
-
     fn is_current(&self, number: u64) -> bool {
         self.current.as_ref().is_some_and(|flight| flight.number == number)
     }

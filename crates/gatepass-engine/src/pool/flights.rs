@@ -138,32 +138,51 @@ impl Shared {
                     return Ok(Asked::Held(token.clone()));
                 }
             }
-            let Some(active) = flights.get_mut(key) else {
-                let Some(identity) = made.take() else {
-                    drop(flights);
-                    made = Some(self.identity(key)?);
-                    continue;
-                };
-                self.make_room(&mut flights)?;
-                self.timer.run(self);
-                let held =
-                    held.filter(|(_, life)| life.phase(now, Duration::ZERO) != Phase::Expired);
-                flights.insert(key.into(), Active::new(identity, held, now));
+            if let Some(active) = flights.get_mut(key) {
+                active.used = ticks(now.boot);
+                if let Some(flight) = &active.flight {
+                    let (ticket, limit) = (flight.ticket(), active.source.timeout());
+                    return Ok(Asked::Flight(ticket, limit, active.brought.clone()));
+                }
+                if let Some(error) = active.resting() {
+                    return Err(error);
+                }
+            }
+            let Some(identity) = made.take() else {
+                drop(flights);
+                made = Some(self.identity(key)?);
                 continue;
             };
-            active.used = ticks(now.boot);
-            let limit = active.source.timeout();
-            if let Some(flight) = &active.flight {
-                return Ok(Asked::Flight(flight.ticket(), limit, active.brought.clone()));
-            }
-            if let Some(error) = active.resting() {
-                return Err(error);
-            }
-            let brought = Arc::<OnceLock<Brought>>::default();
-            active.brought = brought.clone();
+            let held = held.filter(|(_, life)| life.phase(now, Duration::ZERO) != Phase::Expired);
+            let (limit, brought) = self.activate(&mut flights, key, identity, held, now)?;
             let ticket = self.launch(flights, shard, key, Errand::Acquire(min))?;
             return Ok(Asked::Flight(ticket, limit, brought));
         }
+    }
+
+    /// Makes an identity active, or anew the one whose failure rests no more: its secret may have
+    /// changed since. Says how long an exchange may take, and where its token will be.
+    fn activate(
+        self: &Arc<Self>,
+        flights: &mut Flights,
+        key: &str,
+        identity: Identity,
+        held: Option<(Token, Life)>,
+        now: Moment,
+    ) -> Result<(Duration, Arc<OnceLock<Brought>>)> {
+        let cache = Cache::new(identity);
+        let cache = match flights.get(key) {
+            Some(before) => cache.resting_as(before.source.cache()),
+            None => {
+                self.make_room(flights)?;
+                self.timer.run(self);
+                cache
+            }
+        };
+        let active = Active::new(cache, held, now);
+        let (limit, brought) = (active.source.timeout(), active.brought.clone());
+        flights.insert(key.into(), active);
+        Ok((limit, brought))
     }
 
     /// Starts the flight that replaces an aging token; nobody waits for it. False if its turn is
@@ -173,32 +192,22 @@ impl Shared {
         let (_, shard) = self.locate(&key);
         let identity = self.identity(&key);
         let (mut flights, now) = (shard.flights(), self.now());
-        if !flights.contains_key(&key) {
-            match identity {
-                Ok(identity) if self.make_room(&mut flights).is_ok() => {
-                    let active = Active::new(identity, Some((token, life)), now);
-                    flights.insert(key.clone(), active);
-                }
-                _ => {
-                    self.put_off(&key, now.boot.saturating_add(AGAIN));
-                    return false;
-                }
-            }
-        }
-        let active = flights.get_mut(&key);
-        let resting = match active {
-            Some(active) if active.flight.is_none() => {
-                active.brought = Arc::default();
-                active.source.resting()
-            }
-            _ => return false,
+        let resting = match flights.get(&key) {
+            Some(active) if active.flight.is_some() => return false,
+            active => active.and_then(|active| active.source.resting()),
         };
         let later = match resting {
             Some(left) => left,
-            None => match self.launch(flights, shard, &key, Errand::Refresh(turn)) {
-                Ok(_) => return true,
-                Err(_) => AGAIN,
-            },
+            None => {
+                let held = Some((token, life));
+                let active = identity
+                    .and_then(|identity| self.activate(&mut flights, &key, identity, held, now));
+                let errand = Errand::Refresh(turn);
+                if active.and_then(|_| self.launch(flights, shard, &key, errand)).is_ok() {
+                    return true;
+                }
+                AGAIN
+            }
         };
         self.put_off(&key, now.boot.saturating_add(later));
         false
@@ -374,9 +383,8 @@ impl Shared {
 }
 
 impl Active {
-    fn new(identity: Identity, held: Option<(Token, Life)>, now: Moment) -> Self {
-        let glance = identity.clock.coarse();
-        let cache = Cache::new(identity);
+    fn new(cache: Cache, held: Option<(Token, Life)>, now: Moment) -> Self {
+        let glance = cache.identity.clock.coarse();
         let cache = match held {
             Some((token, life)) => cache.holding(Held::again(token, life, glance)),
             None => cache,

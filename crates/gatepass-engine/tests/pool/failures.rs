@@ -1,9 +1,13 @@
 //! Failures are their key's own, and they rest; forgetting and closing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatepass_core::ErrorKind;
+use gatepass_core::{Credential, ErrorKind};
+use gatepass_engine::{TokenPool, TokenSource};
 use gatepass_testkit::TestClock;
+use gatepass_testkit::example::Example;
 
 use crate::vendor::{Does, Vendor};
 use crate::{HOUR, ask, builder, fill, pass, pool, settle};
@@ -66,6 +70,38 @@ async fn a_refused_refresh_is_not_repeated_and_the_old_token_serves_to_its_end()
     pass(&clock, Duration::from_secs(20)).await;
     assert_eq!(pool.token("a").await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(vendor.count("a"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_secret_for_a_refused_identity_is_sent_and_the_same_one_is_not() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let secret = Arc::new(AtomicUsize::new(0));
+    let identify = {
+        let secret = secret.clone();
+        move |key: &str| {
+            let secret = format!("secret-{}", secret.load(Ordering::SeqCst));
+            Ok(TokenSource::builder(Example::new()).credential(Credential::client(key, secret)))
+        }
+    };
+    let pool = TokenPool::builder(identify).http(vendor.clone()).clock(clock.clone()).build();
+    vendor.does("new", Does::Deny);
+    pool.token("aging").await.unwrap();
+    pass(&clock, Duration::from_secs(1800)).await;
+    vendor.does("aging", Does::Deny);
+    for _ in 0..120 {
+        pool.token("new").await.unwrap_err();
+        pool.token("aging").await.unwrap();
+        pass(&clock, Duration::from_secs(10)).await;
+    }
+    assert_eq!((vendor.count("new"), vendor.count("aging")), (1, 2));
+    secret.store(1, Ordering::SeqCst);
+    for key in ["new", "aging"] {
+        vendor.does(key, Does::Token);
+    }
+    pass(&clock, Duration::from_secs(30)).await;
+    assert_eq!(pool.token("new").await.unwrap().expose_secret(), "new.2");
+    assert_eq!(pool.token("aging").await.unwrap().expose_secret(), "aging.3");
 }
 
 #[tokio::test(start_paused = true)]
