@@ -41,6 +41,7 @@ impl TokenSourceBuilder {
             persist: None,
             brought: Brought::default(),
             seed: None,
+            is_pooled: false,
         };
         Self { identity }
     }

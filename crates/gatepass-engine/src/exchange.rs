@@ -44,6 +44,8 @@ pub(crate) struct Identity {
     pub(crate) brought: Brought,
     /// Where chance begins; from the system unless a test says otherwise.
     pub(crate) seed: Option<u64>,
+    /// One of a pool's, whose names are too many for labels.
+    pub(crate) is_pooled: bool,
 }
 
 /// A token as it is held.

@@ -32,7 +32,8 @@
 //!
 //! With the feature `metrics`, figures go to whatever recorder the program has installed for the
 //! `metrics` crate; without it they cost nothing. Labels are the provider's id, the profile's name
-//! (both from the configuration) and the outcome (an error kind's code, or `token`).
+//! (both from the configuration) and the outcome (an error kind's code, or `token`). What a pool
+//! does is measured with an empty `profile`, and without the last figure: its keys may be a million.
 //!
 //! | name | kind | labels | what |
 //! |-|-|-|-|

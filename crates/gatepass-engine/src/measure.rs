@@ -26,8 +26,9 @@ mod on {
 
     use super::*;
 
+    /// Nothing for a pool's: a recorder keeps each label for good.
     fn profile(identity: &Identity) -> String {
-        identity.name.clone().unwrap_or_default()
+        identity.name.clone().filter(|_| !identity.is_pooled).unwrap_or_default()
     }
 
     fn provider(identity: &Identity) -> String {
@@ -71,6 +72,9 @@ mod on {
     }
 
     pub(crate) fn holds(of: &Identity, expires_at: SystemTime) {
+        if of.is_pooled {
+            return;
+        }
         let end = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         gauge!("gatepass_token_expiry_seconds", "provider" => provider(of), "profile" => profile(of))
             .set(end.as_secs_f64());

@@ -2,11 +2,11 @@
 
 #![cfg(feature = "metrics")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gatepass_core::Credential;
-use gatepass_engine::TokenSource;
+use gatepass_engine::{TokenPool, TokenSource};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{Answer, FakeHttp, TestClock, canary, find_leak};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -64,4 +64,40 @@ fn exchanges_waits_rests_flights_and_expiry_are_measured() {
     for (name, times) in histograms {
         assert!(matches!(of(&name), DebugValue::Histogram(all) if all.len() == times), "{name}");
     }
+}
+
+/// A recorder keeps every label for ever, and a pool may have a million keys.
+#[test]
+fn a_pools_keys_are_no_labels() {
+    let recorder = DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let http = FakeHttp::new(|n| match n % 2 {
+                0 => Answer::token("token-1", 3600),
+                _ => Answer::json(503, ""),
+            });
+            let identify = |key: &str| {
+                let credential = Credential::client(key, "the secret");
+                Ok(TokenSource::builder(Example::new()).credential(credential))
+            };
+            let pool = TokenPool::builder(identify).http(http).clock(TestClock::new()).build();
+            for tenant in 0..10 {
+                let _ = pool.token(&format!("tenant-{tenant}")).await;
+            }
+        });
+    });
+    let seen = snapshots.snapshot().into_vec();
+    let profiles: BTreeSet<String> = seen
+        .iter()
+        .flat_map(|(key, ..)| key.key().labels().filter(|label| label.key() == "profile"))
+        .map(|label| label.value().to_owned())
+        .collect();
+    assert_eq!(profiles, BTreeSet::from([String::new()]));
+    assert!(seen.iter().all(|(key, ..)| key.key().name() != "gatepass_token_expiry_seconds"));
 }

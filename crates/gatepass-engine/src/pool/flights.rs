@@ -370,6 +370,7 @@ impl Shared {
         identity.clock = self.clock.clone();
         identity.keep_warm = false;
         identity.store = None;
+        identity.is_pooled = true;
         if identity.http.is_none() {
             identity.http.clone_from(&self.http);
         }
