@@ -20,6 +20,8 @@ const PROTOCOL_FLOOR: Duration = Duration::from_secs(60);
 const TLS_FLOOR: Duration = Duration::from_secs(300);
 /// For a vendor that finds the request itself wrong.
 const CONFIG_FLOOR: Duration = Duration::from_secs(300);
+/// However long a vendor says: it is asked once an hour.
+const TOLD_CAP: Duration = Duration::from_secs(3600);
 /// For a vendor that throttles and does not say for how long.
 const THROTTLED_FLOOR: Duration = Duration::from_secs(5);
 /// How often a refused credential is looked at again: 1 s, 2 s, … 30 s. The vendor is asked only
@@ -66,7 +68,7 @@ pub(crate) fn length(error: &Error, failures: u32, is_held: bool, chance: f64) -
     };
     let floor = match (error.kind(), error.retry()) {
         (ErrorKind::Throttled, _) if wrong::is(Wrong::RetryAfterIgnored) => THROTTLED_FLOOR,
-        (ErrorKind::Throttled, _) => match error.retry_after() {
+        (ErrorKind::Throttled, _) => match told(error) {
             // Not all of those who were told the same time come in the same moment.
             Some(after) => return after.mul_f64(1.0 + chance / 10.0).max(back_off),
             None => THROTTLED_FLOOR,
@@ -82,15 +84,20 @@ pub(crate) fn length(error: &Error, failures: u32, is_held: bool, chance: f64) -
             Duration::ZERO
         }
         (ErrorKind::Protocol | ErrorKind::UnsafeToken, _) => PROTOCOL_FLOOR,
-        _ => error.retry_after().unwrap_or_default(),
+        _ => told(error).unwrap_or_default(),
     };
     back_off.max(floor)
+}
+
+/// What the vendor said about when to come again.
+fn told(error: &Error) -> Option<Duration> {
+    error.retry_after().map(|after| after.min(TOLD_CAP))
 }
 
 /// A rest of this `length` while a token is held that is usable for so long: it ends with the token,
 /// whose end makes people wait. What the vendor told is kept all the same.
 pub(crate) fn until_end(error: &Error, length: Duration, usable: Duration) -> Duration {
-    let told = error.retry_after().unwrap_or_default();
+    let told = told(error).unwrap_or_default();
     let told = if error.kind() == ErrorKind::Throttled { told.max(THROTTLED_FLOOR) } else { told };
     length.min(usable.max(told).max(FLOOR))
 }
@@ -149,6 +156,15 @@ mod tests {
             }
         }
         assert!(seconds(&Error::throttled("wait"), 1, false, 0.0) >= 5.0);
+    }
+
+    #[test]
+    fn a_vendor_that_says_for_ever_is_asked_in_an_hour() {
+        for error in [Error::throttled("wait"), Error::unavailable("down")] {
+            let error = error.with_retry_after(Duration::MAX);
+            assert!((3600.0..=3960.0).contains(&seconds(&error, 1, false, 1.0)), "{error}");
+            assert!(until_end(&error, Duration::MAX, Duration::ZERO).as_secs() == 3600, "{error}");
+        }
     }
 
     #[test]
