@@ -137,7 +137,8 @@ impl Identity {
         }
     }
 
-    /// Asks the vendor; `begin` is called as each request begins. A credential that `rest` says
+    /// Asks the vendor; `begin` is called as each request begins, and what came of it is noted in
+    /// `notes`. A credential that `rest` says
     /// was refused is not sent again.
     ///
     /// Refused, it reads the credential once more and asks again only if that has changed: a
@@ -146,10 +147,11 @@ impl Identity {
         &self,
         ask: &Ask,
         begin: impl FnMut() + Send,
+        notes: &mut Vec<Note>,
     ) -> Result<Held, Failure> {
         let credential = self.read_credential().await?;
         if self.provider.interactive().is_some() {
-            return self.take_login(credential, ask).await;
+            return self.take_login(credential, ask, notes).await;
         }
         let fingerprint = Fingerprint::of(&credential);
         if let Some(rest) = &ask.rest
@@ -158,15 +160,10 @@ impl Identity {
         {
             return Err(Failure { refused: Some(fingerprint), ..rest.error.clone().into() });
         }
-        let mut notes = Vec::new();
-        let outcome = match self.store() {
-            Some(store) => {
-                self.exchange_through(&**store, credential, ask, begin, &mut notes).await
-            }
-            None => self.exchange_with(credential, begin, &mut notes).await,
-        };
-        self.keep_notes(notes).await;
-        outcome
+        match self.store() {
+            Some(store) => self.exchange_through(&**store, credential, ask, begin, notes).await,
+            None => self.exchange_with(credential, begin, notes).await,
+        }
     }
 
     /// Asks the vendor with this credential, and with another one if it is refused and changes.

@@ -9,6 +9,7 @@ use tracing::Instrument;
 use crate::cache::{Arrival, Cache, WeakCache};
 use crate::exchange::{Ask, Failure, Identity};
 use crate::measure;
+use crate::noted::NOTING;
 use crate::rt::{AbortHandle, Elapsed, Handle, JoinSet, Timeout, sleep, timeout, watch};
 use crate::wrong::{self, Wrong};
 
@@ -100,7 +101,7 @@ impl Ticket {
     /// Waits for the flight's end, which [`Landed::of`] reads; `limit` is the time a flight may
     /// take. Ten thousand may wait: this is no async fn, which would keep its arguments.
     pub(crate) fn landing(&mut self, limit: Duration) -> Timeout<impl Future<Output = Ended<'_>>> {
-        timeout(limit.saturating_add(2 * GRACE), self.outcome.wait_for(Option::is_some))
+        timeout(limit.saturating_add(NOTING + 2 * GRACE), self.outcome.wait_for(Option::is_some))
     }
 
     /// Waits until the flight's task is gone, and with a ticket for its [`end`](Flight::end) until
@@ -136,7 +137,8 @@ async fn fly(identity: Arc<Identity>, landing: Landing, alive: Outcome, ask: Ask
         let _alive = alive;
         exchange.await
     });
-    let outcome = match timeout(identity.timeout.saturating_add(GRACE), tasks.join_next()).await {
+    let limit = identity.timeout.saturating_add(NOTING + GRACE);
+    let outcome = match timeout(limit, tasks.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         Ok(Some(Err(error))) if error.is_panic() && wrong::is(Wrong::PanicPoisons) => {
             return std::mem::forget(landing);
@@ -173,11 +175,12 @@ async fn exchange(
     number: u64,
     mut ask: Ask,
 ) -> Result<(), Failure> {
+    let mut notes = Vec::new();
     let exchange = async {
         for again in [false, true] {
             let mut seen = 0;
             let begin = || seen = cache.upgrade().map_or(0, |cache| cache.begin_exchange());
-            let held = identity.exchange(&ask, begin).await?;
+            let held = identity.exchange(&ask, begin, &mut notes).await?;
             // What comes next has to come from the vendor.
             ask.is_fresh = true;
             let Some(cache) = cache.upgrade() else { break };
@@ -196,10 +199,12 @@ async fn exchange(
             .with_hint("is this machine's clock right?")
             .into())
     };
-    match timeout(identity.timeout, exchange).await {
+    let outcome = match timeout(identity.timeout, exchange).await {
         Ok(outcome) => outcome,
         Err(_) => Err(too_late(identity.timeout).into()),
-    }
+    };
+    identity.keep_notes(notes).await;
+    outcome
 }
 
 /// The error of a flight that takes too long.

@@ -12,7 +12,7 @@ use crate::TokenSource;
 use crate::exchange::{Ask, Failure, Held, Identity};
 use crate::policy::{Moment, Phase};
 use crate::rt::{Mutex, timeout};
-use crate::store::Decision;
+use crate::store::{Decision, Note};
 
 /// What the last login of an identity has brought.
 #[derive(Debug, Default)]
@@ -55,6 +55,7 @@ impl Identity {
         &self,
         credential: Credential,
         ask: &Ask,
+        notes: &mut Vec<Note>,
     ) -> Result<Held, Failure> {
         if let Some(Arrived { token, begun, is_new }) = self.brought.take()
             && (is_new || !ask.is_fresh)
@@ -68,7 +69,7 @@ impl Identity {
                         Some(store) => self.keep(&**store, &credential, &held).await,
                         None => Decision::TokenUsed,
                     };
-                    self.keep_notes(note.map(|note| note.with_decision(decision))).await;
+                    notes.extend(note.map(|note| note.with_decision(decision)));
                 }
                 return Ok(held);
             }

@@ -10,8 +10,8 @@ use crate::rt::timeout;
 use crate::store::{Note, ProfileKey, Record};
 use crate::{State, Status};
 
-/// How long a token waits for its note at most.
-const NOTING: Duration = Duration::from_secs(1);
+/// How long a token waits for its notes at most, beyond the time that an exchange may take.
+pub(crate) const NOTING: Duration = Duration::from_secs(1);
 
 impl Identity {
     /// A note of an exchange that has just ended, if there is a store for it: also where tokens
@@ -43,15 +43,15 @@ impl Identity {
     pub(crate) async fn keep_notes(&self, notes: impl IntoIterator<Item = Note>) {
         let Some(store) = &self.store else { return };
         let profile = ProfileKey::new(self.name.as_deref().unwrap_or_default());
-        for note in notes {
-            match timeout(NOTING, store.note(&profile, &note)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => self.warn_of_store(&error),
-                Err(_) => {
-                    let error = Error::internal("noting an exchange took too long");
-                    return self.warn_of_store(&error);
+        let keep = async {
+            for note in notes {
+                if let Err(error) = store.note(&profile, &note).await {
+                    self.warn_of_store(&error);
                 }
             }
+        };
+        if timeout(NOTING, keep).await.is_err() {
+            self.warn_of_store(&Error::internal("noting an exchange took too long"));
         }
     }
 

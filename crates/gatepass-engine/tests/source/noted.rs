@@ -165,3 +165,14 @@ async fn a_note_that_takes_for_ever_costs_a_second_and_no_token() {
     assert_eq!(text(token).unwrap(), "token-0");
     assert!(begun.elapsed() <= Duration::from_secs(1), "{:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_note_that_takes_longer_than_an_exchange_may_costs_no_token() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let limit = Duration::from_millis(500);
+    let source = builder(&http, &clock).store(Stuck).timeout(limit).build();
+    for number in 0..2 {
+        assert_eq!(text(source.fresh().await).unwrap(), format!("token-{number}"));
+    }
+    assert_eq!(source.status().failures, 0);
+}
