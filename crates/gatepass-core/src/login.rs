@@ -1,22 +1,29 @@
 //! The browser's part of RFC 6749 section 4.2 (the implicit grant): what a person opens, and how
 //! what comes back is read. No I/O: whoever opens and listens is elsewhere.
 
+mod answer;
+
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
-use percent_encoding::percent_decode;
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize as _;
 
+use self::answer::{Pair, body, pairs, refusal};
 use crate::json::Json;
 use crate::oauth2::Body;
 use crate::token::jwt_claims;
-use crate::{
-    Credential, Endpoint, Error, RedirectUri, Request, Result, Retry, Secret, Token, redact,
-};
+use crate::{Credential, Endpoint, Error, RedirectUri, Request, Result, Retry, Secret, Token};
+
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// What the vendors' own documents say about a redirect that brings nothing.
+const NOTHING: &str = "check redirect_uri and client_id in the profile, and in the vendor's \
+                       console that the implicit grant is allowed for this client";
 
 /// A provider whose grant needs a person in a browser.
 ///
@@ -222,83 +229,9 @@ impl fmt::Debug for Attempt {
     }
 }
 
-type Pair = (String, Zeroizing<String>);
-
-const LONGEST: usize = 64 * 1024;
-
-/// What the vendors' own documents say about a redirect that brings nothing.
-const NOTHING: &str = "check redirect_uri and client_id in the profile, and in the vendor's \
-                       console that the implicit grant is allowed for this client";
-
-fn pairs(text: &str) -> Result<Vec<Pair>> {
-    let decoded = |part: &str| {
-        let spaced = Zeroizing::new(part.replace('+', " ").into_bytes());
-        let bytes = Zeroizing::new(percent_decode(&spaced).collect::<Vec<u8>>());
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-            Err(_) => Err(Error::protocol("the redirect's answer is not UTF-8")),
-        }
-    };
-    let parts = text.split('&').filter(|part| !part.is_empty());
-    let read = parts.map(|part| {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        Ok((decoded(name)?.to_string(), decoded(value)?))
-    });
-    read.collect()
-}
-
 /// Compares without telling by time how much is equal.
 fn is_equal(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
-}
-
-/// The vendor's refusal, if it is one (RFC 6749 section 4.2.2.1).
-fn refusal(pairs: &[Pair]) -> Option<Error> {
-    let find = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, v)| &**v);
-    let code = find("error").filter(|code| !code.is_empty())?;
-    let error = match code.as_str() {
-        "access_denied" => Error::denied("the login was denied")
-            .with_hint("run it again and choose Allow, or ask the vendor why it denies"),
-        "unauthorized_client" => {
-            Error::denied("this client may not log people in").with_hint(NOTHING)
-        }
-        "unsupported_response_type" => {
-            Error::config("the vendor does not do this grant").with_hint(NOTHING)
-        }
-        "invalid_scope" => Error::config("the scope is refused"),
-        "invalid_request" => {
-            Error::config("the vendor calls the request malformed").with_hint(NOTHING)
-        }
-        "temporarily_unavailable" | "server_error" => Error::unavailable("vendor fault"),
-        "login_required" | "interaction_required" | "consent_required" => {
-            Error::denied("the vendor wants the person to act")
-        }
-        _ => Error::denied("the vendor refused"),
-    };
-    let text = find("error_description").map_or("", String::as_str);
-    let is_secret = |(name, value): &&Pair| {
-        name.ends_with("_token") && !value.is_empty() && text.contains(value.as_str())
-    };
-    let text = if pairs.iter().any(|pair| is_secret(&pair)) { redact::MARK } else { text };
-    Some(error.with_vendor_code(code).with_vendor_text(text))
-}
-
-/// The parameters as the members of an answer, which are read as any other token answer's are.
-fn body(pairs: Vec<Pair>, is_in_query: bool) -> Body {
-    let mut warnings = Vec::new();
-    if is_in_query {
-        warnings.push(
-            "the vendor sent the token in the query of the address, where logs and histories keep \
-             it",
-        );
-    }
-    let (refresh, kept): (Vec<Pair>, Vec<Pair>) =
-        pairs.into_iter().partition(|(name, _)| name == "refresh_token");
-    if !refresh.is_empty() {
-        warnings.push("the vendor sent a refresh token in the address: it was thrown away");
-    }
-    let members = kept.into_iter().map(|(name, value)| (name, Json::Text(value)));
-    Body::of(Json::Object(members.collect()), warnings)
 }
 
 #[cfg(test)]
