@@ -53,11 +53,13 @@ impl Env {
     /// platform's own place for it.
     pub fn default_config_path(&self) -> Option<PathBuf> {
         let set = |name: &str| self.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        // The XDG specification: a relative path is to be ignored.
-        let xdg = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+        // The XDG specification: a relative path is to be ignored. It would lead into the current
+        // folder, which anybody may have filled.
+        let absolute = |name: &str| set(name).filter(|path| path.is_absolute());
+        let xdg = absolute("XDG_CONFIG_HOME");
         let home =
             if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
-        let folder = xdg.or_else(|| Some(set("HOME")?.join(home)))?;
+        let folder = xdg.or_else(|| Some(absolute("HOME")?.join(home)))?;
         Some(folder.join("gatepass").join("config.toml"))
     }
 }
@@ -216,6 +218,20 @@ mod tests {
         let error = profile(&env, "acme", &Registry::empty().with(acme).unwrap()).unwrap_err();
         assert!(error.message().contains("the variable GATEPASS_ACME_CLIENT[2J_SECRE names"));
         assert!(!error.to_string().contains('\u{1b}'), "{error:?}");
+    }
+
+    #[test]
+    fn the_config_is_never_looked_for_in_the_current_folder() {
+        let path = |vars: &[(&str, &str)]| Env::fixed(vars.iter().copied()).default_config_path();
+        for (vars, wanted) in [
+            ([("XDG_CONFIG_HOME", "/x"), ("HOME", "/home/me")], Some("/x/gatepass/config.toml")),
+            ([("XDG_CONFIG_HOME", "x"), ("HOME", "me")], None),
+            ([("XDG_CONFIG_HOME", ""), ("HOME", ".")], None),
+        ] {
+            assert_eq!(path(&vars), wanted.map(PathBuf::from), "{vars:?}");
+        }
+        let home = path(&[("HOME", "/home/me")]).unwrap();
+        assert!(home.starts_with("/home/me") && home.ends_with("gatepass/config.toml"));
     }
 
     #[test]
