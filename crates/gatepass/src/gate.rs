@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gatepass_core::{HttpSend, Result};
@@ -76,15 +76,19 @@ impl Gate {
 
     /// A profile's source: the same one each time, so that all its users share one token.
     ///
-    /// `Config` for an unknown profile or one with a mistake in it. No request is made yet.
+    /// `Config` for an unknown profile or one with a mistake in it. No request is made yet; what
+    /// its texts (no secrets) refer to is read now, the first time, and a command may take a while.
     pub fn source(&self, profile: &str) -> Result<TokenSource> {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = sources.get(profile) {
+        if let Some(source) = self.sources().get(profile) {
             return Ok(source.clone());
         }
+        // Not under the lock: what a text refers to may be a command's to say, or a disk's.
         let source = self.open(&self.profile(profile, &[])?)?;
-        sources.insert(profile.to_owned(), source.clone());
-        Ok(source)
+        Ok(self.sources().entry(profile.to_owned()).or_insert(source).clone())
+    }
+
+    fn sources(&self) -> MutexGuard<'_, HashMap<String, TokenSource>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A profile, with single keys replaced.
@@ -156,3 +160,41 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// By how much the client's time is up before the source's: its error knows the address.
 const MARGIN: Duration = Duration::from_millis(250);
+
+#[cfg(all(test, feature = "cisco"))]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_profile_that_takes_long_to_read_holds_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (begun, over) = (folder.path().join("begun"), folder.path().join("over"));
+        let wait = format!(
+            "echo > {}; until [ -e {} ]; do sleep 0.01; done; echo app-1",
+            begun.display(),
+            over.display()
+        );
+        let config = Config::from_toml(&format!(
+            "[profiles.slow]\nprovider = \"cisco\"\nclient_secret = \"made-up\"\n\
+             client_id = {{ command = [\"sh\", \"-c\", \"{wait}\"] }}\n\
+             [profiles.quick]\nprovider = \"cisco\"\nclient_secret = \"made-up\"\n\
+             client_id = \"app-2\"\n"
+        ));
+        let gate = Gate::new(config.unwrap(), Registry::linked().unwrap()).unwrap();
+        let (done, opened) = mpsc::channel();
+        thread::scope(|scope| {
+            let slow = scope.spawn(|| gate.source("slow"));
+            while !begun.exists() {
+                thread::yield_now();
+            }
+            scope.spawn(|| done.send(gate.source("quick")));
+            let quick = opened.recv_timeout(Duration::from_secs(10));
+            std::fs::write(&over, "").unwrap();
+            slow.join().unwrap().unwrap();
+            quick.expect("it waits for the other one").unwrap();
+        });
+    }
+}
