@@ -23,7 +23,7 @@ const FEATURES: &[(&str, &[&str])] = &[
     ("cisco", &["cloudsso", "cisco systems"]),
     ("cloudneeti", &["zscaler", "zcspm", "cspm", "zscaler cspm"]),
     ("configapi", &["brightpattern", "bright pattern", "bpcc", "bright-pattern"]),
-    ("huawei", &["oneaccess", "huawei oneaccess", "bamboocloud"]),
+    ("huawei", &["oneaccess", "huawei oneaccess", "bamboocloud", "eiam"]),
 ];
 
 impl Registry {
@@ -142,6 +142,16 @@ mod tests {
         let error = registry().with(Registration::new(&ACME, "acme-fork", "2.0.0")).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("provider-acme 1.0.0") && text.contains("acme-fork 2.0.0"), "{text}");
+    }
+
+    #[cfg(feature = "all-providers")]
+    #[test]
+    fn a_vendor_that_is_not_compiled_in_is_known_by_the_names_it_has_when_it_is() {
+        for info in Registry::linked().unwrap().iter() {
+            let (_, aliases) = FEATURES.iter().find(|(feature, _)| *feature == info.id).unwrap();
+            let missing: Vec<_> = info.aliases.iter().filter(|it| !aliases.contains(it)).collect();
+            assert!(missing.is_empty(), "{}: {missing:?}", info.id);
+        }
     }
 
     #[test]
