@@ -133,17 +133,12 @@ impl Gate {
             .credential(profile.clone())
             .http(http)
             .api_origins(profile.api_origins())
+            .timeout(limit(profile))
             .intake(profile.options.intake.clone())
             .keep_warm(profile.options.keep_warm)
             .persist(profile.options.persist);
         if let Some(store) = &self.store {
             builder = builder.store(store.clone());
-        }
-        // The client ends each request in time, however long a person takes to unlock a secret.
-        let patience = profile.patience();
-        if profile.options.timeout.is_some() || !patience.is_zero() {
-            let timeout = profile.options.timeout.unwrap_or(TIMEOUT).saturating_add(MARGIN);
-            builder = builder.timeout(timeout.saturating_add(patience));
         }
         if let Some(leeway) = profile.options.leeway {
             builder = builder.leeway(leeway);
@@ -152,21 +147,52 @@ impl Gate {
     }
 }
 
-/// How long an exchange may take where the profile says nothing.
+/// How long an exchange may take. The client ends each request before, however long a person takes
+/// to unlock a secret: its error knows the address, and is noted.
+fn limit(profile: &Profile) -> Duration {
+    let request = profile.options.timeout.unwrap_or(TIMEOUT);
+    request.saturating_add(MARGIN).saturating_add(profile.patience())
+}
+
+/// How long a request may take where the profile says nothing.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long the HTTP client waits for the head of an answer where the profile says nothing.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// By how much the client's time is up before the source's: its error knows the address.
+/// By how much the client's time is up before the source's.
 const MARGIN: Duration = Duration::from_millis(250);
 
 #[cfg(all(test, feature = "cisco"))]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
     use std::sync::mpsc;
     use std::thread;
 
     use super::*;
+
+    #[tokio::test]
+    async fn the_client_gives_a_request_up_before_the_source_does() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        // Ends when the client goes.
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let _ = client.read(&mut [0; 4096]);
+            let _ = client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n");
+            while client.write_all(b" ").is_ok() {
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        let config = Config::from_toml(&format!(
+            "[profiles.slow]\nprovider = \"cisco\"\nclient_id = \"app-1\"\n\
+             client_secret = \"made-up\"\ntimeout = \"1s\"\nbase_url = \"{address}\"\n"
+        ));
+        let gate = Gate::new(config.unwrap(), Registry::linked().unwrap()).unwrap();
+        let error = gate.source("slow").unwrap().token().await.unwrap_err();
+        assert_eq!(error.message(), format!("no complete answer in 1 s from {address}"));
+    }
 
     #[test]
     fn a_profile_that_takes_long_to_read_holds_up_no_other() {
