@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     ClosedPipe,
     /// A signal asked to stop.
     Interrupted,
+    /// A panic, whose place has been told.
+    Fault,
 }
 
 impl From<Error> for Failure {
@@ -82,13 +84,21 @@ impl Failure {
         }
     }
 
+    /// Whether it is a panic, of `exec` too.
+    pub(crate) fn is_fault(&self) -> bool {
+        match self {
+            Self::Exec { failure, .. } => failure.is_fault(),
+            other => matches!(other, Self::Fault),
+        }
+    }
+
     /// The exit code: stable, scripts rely on it.
     pub(crate) fn exit(&self) -> u8 {
         match self {
             Self::Gate(error) => exit_of(error.kind()),
             Self::TooShort { .. } => 8,
             Self::Exec { exit, .. } => *exit,
-            Self::ClosedPipe => 1,
+            Self::ClosedPipe | Self::Fault => 1,
             // As the shell says it of SIGINT.
             Self::Interrupted => 130,
         }
@@ -100,7 +110,7 @@ impl Failure {
             Self::Gate(error) => error.kind().code(),
             Self::TooShort { .. } => "too_short",
             Self::Exec { failure, .. } => failure.code(),
-            Self::ClosedPipe | Self::Interrupted => "internal",
+            Self::ClosedPipe | Self::Interrupted | Self::Fault => "internal",
         }
     }
 
@@ -115,6 +125,7 @@ impl Failure {
             Self::Exec { failure, .. } => failure.message(),
             Self::ClosedPipe => String::from("stdout was closed"),
             Self::Interrupted => String::from("interrupted"),
+            Self::Fault => String::from("a fault in the program"),
         }
     }
 
@@ -128,6 +139,7 @@ impl Failure {
             )),
             Self::Exec { failure, .. } => failure.hint(),
             Self::ClosedPipe | Self::Interrupted => None,
+            Self::Fault => Some(String::from("please report it, with the place it names")),
         }
     }
 

@@ -56,6 +56,7 @@ mod wrap;
 use std::io;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -82,7 +83,8 @@ pub fn main() -> ExitCode {
         Err(error) => return output.fail(&failure::internal("cannot start", &error)),
     };
     let config = args.common.config.clone();
-    let done = runtime.block_on(commands::run(args, &output));
+    let run = AssertUnwindSafe(|| runtime.block_on(commands::run(args, &output)));
+    let done = catch_unwind(run).unwrap_or_else(|_| Err(output.fault()));
     // A command that a profile waits for must not hold up the exit.
     runtime.shutdown_background();
     match done {

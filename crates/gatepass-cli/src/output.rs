@@ -14,6 +14,7 @@ use terminal_size::Width;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Common, Format};
+use crate::commands::FAILED;
 use crate::failure::{Failure, usage};
 use crate::heard;
 use crate::wrap::wrap;
@@ -144,6 +145,14 @@ impl Output {
         !self.quiet && io::stderr().is_terminal()
     }
 
+    /// What a panic ends as: 1, or what `exec` keeps for its own.
+    pub(crate) fn fault(&self) -> Failure {
+        match self.word.as_str() {
+            "exec" => Failure::Fault.of_exec(FAILED),
+            _ => Failure::Fault,
+        }
+    }
+
     /// Reports a failure and gives its exit code.
     pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
         report(failure, self.format == Some(Format::Json))
@@ -206,8 +215,11 @@ pub(crate) fn own_words() -> Vec<String> {
 
 fn report(failure: &Failure, json: bool) -> ExitCode {
     let exit = ExitCode::from(failure.exit());
-    if matches!(failure, Failure::ClosedPipe | Failure::Interrupted) {
-        return exit;
+    match failure {
+        Failure::ClosedPipe | Failure::Interrupted => return exit,
+        // Its place has been told.
+        failure if failure.is_fault() && !json => return exit,
+        _ => {}
     }
     let retry_at = failure.retry_after().map(moment_in);
     let mut stderr = anstream::stderr().lock();

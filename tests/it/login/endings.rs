@@ -40,7 +40,7 @@ fn ctrl_c_closes_the_port_at_once_and_leaves_nothing_behind() {
         assert!(before.elapsed() < Duration::from_secs(5));
         // By the signal, or with what a shell makes of one.
         assert!(matches!(run.code, None | Some(130)) && run.stdout.is_empty(), "{run:#?}");
-        assert!(!run.stderr.contains("panicked"), "{run:#?}");
+        assert!(!run.stderr.contains("a fault in the program"), "{run:#?}");
         stage.assert_nothing_left(&[state]);
         // The answer comes to nobody.
         assert!(is_closed(super::port_of(&allowed(&url))));
@@ -143,15 +143,15 @@ fn what_the_profile_forbids_opens_no_port() {
         }
     }
     let home = stage.vendors.home();
-    for (profile, hint) in [("cisco", "grant = \"implicit\""), ("lake", "")] {
-        let profile = if profile == "lake" { "celerdata" } else { profile };
+    for (profile, expected) in [("cisco", "grant = \"implicit\""), ("celerdata", "needs no login")]
+    {
         let run = home.gatepass(["login", profile, "--no-browser"]).run();
-        assert!(run.failed(2).contains(hint), "{run:#?}");
+        assert!(run.failed(2).contains(expected), "{run:#?}");
     }
     // Without a place to keep it, a token would be gone with the command.
     let login = stage.home.gatepass(["login", "cisco", "--no-browser"]);
     let run = login.env("GATEPASS_STATE_DIR", "/proc/nowhere").run();
-    assert_ne!(run.code, Some(0), "{run:#?}");
+    assert!(run.failed(2).contains("no place to keep the token in"), "{run:#?}");
 }
 
 #[test]

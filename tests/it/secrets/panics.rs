@@ -33,11 +33,15 @@ fn the_words_of_a_panic_are_not_repeated() {
         for args in [["token", "rash", "-vv"].as_slice(), &["doctor", "rash", "--format", "json"]] {
             let run = home.program(command(), args.iter().copied());
             let run = run.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").run();
-            assert_ne!(run.code, Some(0), "{when}: {run:#?}");
+            assert_eq!(run.code, Some(1), "{when}: {run:#?}");
             // It says where, so that somebody can mend it.
             assert!(run.stderr.contains("rash-gatepass/src/main.rs:"), "{when}: {run:#?}");
             assert_eq!(find_leak(&run.all(), &canaries), None, "{when}: {args:?}");
         }
+        // Where it is caught or not, programs read one object, and `exec` keeps its code.
+        let exec = ["exec", "rash", "--format", "json", "--", "true"];
+        let run = home.program(command(), exec).run();
+        assert_eq!(run.error(125)["code"], "internal", "{when}: {run:#?}");
         home.forget_all();
     }
 }
