@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use gatepass::{Error, ErrorKind};
 
+use crate::hand_out::word;
+
 /// Why the command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -58,12 +60,12 @@ impl Failure {
         match (self, config) {
             (Self::Gate(error), Some(config)) if error.kind() == ErrorKind::LoginRequired => {
                 let hint = error.hint().unwrap_or_default();
-                let hint = format!("{hint} --config {}", config.display());
+                let hint = format!("{hint} --config {}", word(config));
                 Self::Gate(error.with_hint(hint))
             }
             (Self::Gate(error), Some(config)) => match error.hint().and_then(after_allow) {
                 Some((before, after)) => {
-                    let hint = format!("{before} --config {}{after}", config.display());
+                    let hint = format!("{before} --config {}{after}", word(config));
                     Self::Gate(error.with_hint(hint))
                 }
                 None => Self::Gate(error),

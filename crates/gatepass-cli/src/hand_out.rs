@@ -21,7 +21,7 @@ pub(crate) use self::aws::aws;
 pub(crate) use self::curl::{curl, header};
 pub(crate) use self::dotenv::{dotenv, env};
 pub(crate) use self::kubernetes::{ApiVersion, EXEC_INFO, kubernetes};
-pub(crate) use self::shell::{fish, powershell, sh};
+pub(crate) use self::shell::{fish, powershell, sh, word};
 
 /// A text with a token in it, wiped after use.
 pub(crate) type Text = Zeroizing<String>;

@@ -70,11 +70,18 @@ fn where_the_address_was_changed_no_command_connects_and_each_says_what_to_do() 
     let exec = home.gatepass(["exec", "cisco", "--", "true"]).run();
     assert!(exec.failed(125).contains("profile allow cisco`"), "{exec:#?}");
     // The command is one to copy: it names the config that was asked for.
-    let path = home.path(CONFIG);
-    for words in [["token", "cisco"].as_slice(), &["doctor"], &["exec", "cisco", "--", "true"]] {
+    let odd = home.path("config/gatepass/it's mine.toml");
+    fs::copy(home.path(CONFIG), &odd).unwrap();
+    let quoted = format!("'{}'", odd.display().to_string().replace('\'', r"'\''"));
+    for (words, path, shown) in [
+        (["token", "cisco"].as_slice(), &home.path(CONFIG), None),
+        (&["doctor"], &home.path(CONFIG), None),
+        (&["exec", "cisco", "--", "true"], &odd, Some(quoted)),
+    ] {
         let config = format!("--config={}", path.display());
         let run = home.gatepass([config.as_str()].into_iter().chain(words.iter().copied())).run();
-        let wanted = format!("`gatepass profile allow cisco --config {}`", path.display());
+        let shown = shown.unwrap_or_else(|| path.display().to_string());
+        let wanted = format!("`gatepass profile allow cisco --config {shown}`");
         assert!(run.all().contains(&wanted), "{words:?}: {run:#?}");
     }
     let state = home.gatepass(["list", "--format=json"]).run().json()[0]["state"].clone();

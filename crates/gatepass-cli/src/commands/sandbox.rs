@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Format, SandboxArgs};
 use crate::failure::{Failure, internal, usage};
+use crate::hand_out::word;
 use crate::output::Output;
 use crate::signal;
 
@@ -51,9 +52,9 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
 }
 
 fn ready(sandbox: &Sandbox, config: &Path) -> String {
-    let (url, config) = (sandbox.url(), config.display());
+    let (url, path, config) = (sandbox.url(), config.display(), word(config));
     format!(
-        "sandbox  {url}\nconfig   {config}\ncontrol  {url}/_sandbox/state\n\n\
+        "sandbox  {url}\nconfig   {path}\ncontrol  {url}/_sandbox/state\n\n\
          try      gatepass token cisco --config {config}\n\
          \x20        gatepass call celerdata /api/1.0/clusters --config {config}\n\n\
          Ctrl-C stops it and removes the config.\n"

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::document::Document;
 use crate::beside::{Beside, sweep};
 use crate::failure::{Failure, internal, usage};
+use crate::hand_out::word;
 
 /// A config file that may be written, or may come to be.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ impl Place {
                 let target = fs::canonicalize(&path).unwrap_or_default();
                 return Err(usage(
                     format!("the config file {shown} is a link"),
-                    format!("write where it leads to: --config {}", target.display()),
+                    format!("write where it leads to: --config {}", word(&target)),
                 ));
             }
             Ok(meta) if meta.is_file() && meta.uid() != us() => {
@@ -72,7 +73,7 @@ impl Place {
         {
             return Err(usage(
                 format!("others may replace files in {}", folder.display()),
-                format!("the config decides where secrets go: chmod go-w {}", folder.display()),
+                format!("the config decides where secrets go: chmod go-w {}", word(&folder)),
             ));
         }
         Ok(Self { path, folder })

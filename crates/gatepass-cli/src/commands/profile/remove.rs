@@ -13,6 +13,7 @@ use super::{config_path, is_at_terminal};
 use crate::args::{Common, Format};
 use crate::commands::{forget, gate};
 use crate::failure::{Failure, usage};
+use crate::hand_out::word;
 use crate::output::Output;
 use crate::prompt;
 
@@ -94,7 +95,7 @@ impl Removal<'_> {
             return Ok(());
         }
         if !is_at_terminal() {
-            let config = common.config.as_ref().map(|path| format!(" --config {}", path.display()));
+            let config = common.config.as_ref().map(|path| format!(" --config {}", word(path)));
             return Err(usage(
                 "there is no terminal to ask on, and nothing is removed",
                 format!(
