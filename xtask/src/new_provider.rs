@@ -67,8 +67,9 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
         say::line(name);
     }
     say::line(format_args!(
-        "next: fill in INFO, settings.rs, wire.rs and README.md, put the vendor's answers into\n\
-         {folder}/fixtures, teach crates/gatepass-sandbox the vendor, then `cargo xtask ci`"
+        "it builds and passes: cargo test -p provider-{id}\n\
+         next: fill in INFO, settings.rs, wire.rs and README.md, and put the vendor's answers into\n\
+         {folder}/fixtures; CONTRIBUTING.md has the rest, from the sandbox to `cargo xtask ci`"
     ));
     Ok(())
 }
@@ -147,6 +148,8 @@ fn in_command(text: &str, id: &str) -> Result<String> {
     };
     let text = insert(text, &feature, is_feature)
         .ok_or_else(|| no_place(COMMAND, "a `… = [\"gatepass/…\"]` feature"))?;
+    // What docs.rs shows, where that is not every feature.
+    let text = extend(&text, "features", id).unwrap_or(text);
     extend(&text, "all-providers", id)
         .or_else(|| extend(&text, "default", id))
         .ok_or_else(|| no_place(COMMAND, "`all-providers = […]`"))
@@ -284,9 +287,10 @@ mod tests {
 
     #[test]
     fn the_command_gets_the_feature_and_the_list() {
-        let text =
-            "[features]\nall-providers = [\n    \"cisco\",\n]\ncisco = [\"gatepass/cisco\"]\n";
-        let wanted = "[features]\nall-providers = [\n    \"cisco\",\n    \"zoom\",\n]\n\
+        let text = "[package.metadata.docs.rs]\nfeatures = [\"cisco\"]\n\n\
+            [features]\nall-providers = [\n    \"cisco\",\n]\ncisco = [\"gatepass/cisco\"]\n";
+        let wanted = "[package.metadata.docs.rs]\nfeatures = [\"cisco\", \"zoom\"]\n\n\
+            [features]\nall-providers = [\n    \"cisco\",\n    \"zoom\",\n]\n\
             cisco = [\"gatepass/cisco\"]\nzoom = [\"gatepass/zoom\"]\n";
         assert_eq!(in_command(text, "zoom").unwrap(), wanted);
     }

@@ -27,7 +27,9 @@ pub(super) fn expose_secret(tree: &Tree) -> Vec<Finding> {
         .filter_map(|file| {
             let (is, was) = (counted.get(file).unwrap_or(&0), listed.get(file).unwrap_or(&0));
             (is != was).then(|| {
-                let says = format!("opens a secret in {is} places, the list says {was}: `--bless`");
+                let says = format!(
+                    "opens a secret in {is} places, the list says {was}: `cargo xtask tidy --bless`"
+                );
                 Finding::new(file, says)
             })
         })
