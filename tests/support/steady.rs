@@ -9,13 +9,14 @@ pub fn steady(text: &str) -> String {
         let bare = word.trim_end();
         let core = bare.trim_matches(|c| "(),;:\"".contains(c));
         let name = match () {
+            // First, since one in forty has no letter.
+            () if before == "credential" && is_print(core) => "PRINT",
             () if is_moment(core) => "TIME",
             () if is_span(core) || (is_number(core) && before != "Bearer,") => match before {
                 "(process" => "PID",
                 _ if bare.contains('(') && is_number(core) => core,
                 _ => "SPAN",
             },
-            () if before == "credential" && is_print(core) => "PRINT",
             () => core,
         };
         let word = if core.is_empty() { word.to_owned() } else { word.replacen(core, name, 1) };
