@@ -54,7 +54,7 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cloudneeti", "Cloudneeti")
             .default_value("/api"),
         Field::text("api_application_id", "the API application's id in the license's settings"),
         Field::secret("api_application_secret", "shown once, when the application is made"),
-        Field::secret("subscription_key", "primary or secondary key in the developer portal"),
+        Field::secret("subscription_key", "primary or secondary key in the API portal"),
     ])
     .build(|profile| Ok(Box::new(Cloudneeti { settings: Settings::read(profile)? })));
 register!(INFO);

@@ -37,7 +37,7 @@ pub const INFO: ProviderInfo = ProviderInfo::new("huawei", "Huawei OneAccess")
     .fields(&[
         Field::address("domain", "the user access domain, such as acme.huaweioneaccess.com")
             .unless("base_url"),
-        Field::text("client_id", "the ClientId of the application's API authentication"),
+        Field::text("client_id", "the application's ClientId"),
         Field::choice(
             "grant",
             &["client_credentials", "implicit"],
