@@ -33,6 +33,8 @@ impl<B: Body + Unpin> WholeBody<B> {
         let mut length = 0;
         while length < LOOK && self.end.is_none() {
             match poll_fn(|cx| self.poll_rest(cx)).await {
+                // Of pieces with nothing in them there may be any number.
+                Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
                 Some(Ok(frame)) => {
                     length += frame.data_ref().map_or(0, Bytes::len);
                     self.begun.push_back(frame);
@@ -118,5 +120,39 @@ impl<B: Body + Unpin> Unpin for WholeBody<B> {}
 impl<B: Body> fmt::Debug for WholeBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WholeBody").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A body of these pieces.
+    struct Pieces(VecDeque<&'static str>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece.into()))))
+        }
+    }
+
+    #[test]
+    fn pieces_with_nothing_in_them_are_not_kept() {
+        let pieces = [vec![""; 1000], vec!["a", "", "b"], vec![""; 1000]].concat();
+        let look = pin!(WholeBody::new(Pieces(pieces.into())).look());
+        let Poll::Ready((whole, begun)) = look.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("nothing is waited for");
+        };
+        assert_eq!((begun, whole.begun.len()), (Bytes::from_static(b"ab"), 2));
     }
 }
