@@ -261,7 +261,10 @@ impl fmt::Debug for Endpoint {
 /// A space becomes `%20`, never `+`: servers that form-decode and servers that percent-decode
 /// both read it.
 pub fn percent_encode(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
+    // Room for all of it at once: what grows leaves copies of a secret behind.
+    let mut encoded = String::with_capacity(3 * text.len());
+    encoded.extend(utf8_percent_encode(text, ENCODED));
+    encoded
 }
 
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');

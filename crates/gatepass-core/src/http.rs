@@ -76,8 +76,11 @@ impl Request {
 
     /// Sets a form body. Parameters with an empty value are left out (RFC 6749 section 3.2).
     pub fn form<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        self.body = Zeroizing::new(Vec::with_capacity(1024));
-        for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+        let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        // Room for all of it at once: what grows leaves copies of a secret behind.
+        let most = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+        self.body = Zeroizing::new(Vec::with_capacity(most));
+        for (name, value) in pairs {
             let value = Zeroizing::new(percent_encode(value));
             for part in
                 [if self.body.is_empty() { "" } else { "&" }, &percent_encode(name), "=", &value]
@@ -95,7 +98,9 @@ impl Request {
     /// `Internal` should texts not be written as JSON.
     pub fn json<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         let members: std::collections::BTreeMap<&str, &str> = pairs.into_iter().collect();
-        let mut body = Zeroizing::new(Vec::with_capacity(1024));
+        // As many bytes as JSON may make of a text's.
+        let most = members.iter().map(|(name, text)| 6 * (name.len() + text.len()) + 6).sum();
+        let mut body = Zeroizing::new(Vec::with_capacity(most));
         serde_json::to_writer(&mut *body, &members)
             .map_err(|_| Error::internal("the request could not be written as JSON"))?;
         self.body = body;
@@ -108,17 +113,19 @@ impl Request {
     /// `Config` if the encoding is raw and the id has a `:`, which would move the border between
     /// the two.
     pub fn basic(self, id: &str, secret: &Secret, encoding: BasicEncoding) -> Result<Self> {
+        let text = secret.expose_secret();
         let pair = Zeroizing::new(match encoding {
             BasicEncoding::Raw if id.contains(':') => {
                 return Err(Error::config("a client id with `:` cannot be sent as raw Basic")
                     .with_hint("set basic_encoding = \"form\" in the profile"));
             }
-            BasicEncoding::Raw => format!("{id}:{}", secret.expose_secret()),
+            BasicEncoding::Raw => [id, ":", text].concat(),
             BasicEncoding::Form => {
-                format!("{}:{}", percent_encode(id), percent_encode(secret.expose_secret()))
+                [&percent_encode(id), ":", &Zeroizing::new(percent_encode(text))].concat()
             }
         });
-        let value = Secret::from(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+        let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+        let value = Secret::from(["Basic ", &encoded].concat());
         self.secret_header(AUTHORIZATION, &value)
     }
 

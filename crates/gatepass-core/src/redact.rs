@@ -1,6 +1,7 @@
 //! Takes secrets out of text that others wrote.
 
 use std::collections::HashSet;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -36,7 +37,8 @@ pub(crate) fn vendor_text(raw: &str) -> String {
 /// The text with one space in the place of all that is not allowed in a row.
 fn clean(raw: &str) -> String {
     let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
-    let mut clean = String::new();
+    // What grows leaves copies of a secret behind.
+    let mut clean = String::with_capacity(raw.len());
     for c in raw.chars() {
         let c = if allowed(c) { c } else { ' ' };
         if c != ' ' || !clean.ends_with(' ') {
@@ -83,13 +85,13 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
         let secret = secret.expose_secret();
         hide(secret, 8, &mut hidden);
         // As it is left by the cleaning of what a vendor says.
-        hide(&clean(secret), 8, &mut hidden);
-        for form in forms(secret, credential).iter() {
-            hide(form, 12, &mut hidden);
-            hide(&clean(form), 12, &mut hidden);
+        hide(&Zeroizing::new(clean(secret)), 8, &mut hidden);
+        for form in forms(secret, credential) {
+            hide(&form, 12, &mut hidden);
+            hide(&Zeroizing::new(clean(&form)), 12, &mut hidden);
         }
-        for apart in apart(secret).iter() {
-            hide_apart(text, apart, &mut hidden);
+        for apart in apart(secret) {
+            hide_apart(text, &apart, &mut hidden);
         }
     }
     let mut shown = String::with_capacity(text.len());
@@ -107,50 +109,72 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
 }
 
 /// The usual ways to write a secret.
-fn forms(secret: &str, credential: &Credential) -> Zeroizing<Vec<String>> {
+fn forms(secret: &str, credential: &Credential) -> Vec<Zeroizing<String>> {
     let json = escape(secret);
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let spaced: String = secret.chars().flat_map(|c| [c, ' ']).collect();
-    let escaped: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-    let mut forms = Zeroizing::new(vec![
-        json.replace('/', "\\/"),
+    let hex = |bytes: &[u8]| {
+        written(2 * bytes.len(), |out| bytes.iter().try_for_each(|b| write!(out, "{b:02x}")))
+    };
+    let mut wide = Zeroizing::new(Vec::with_capacity(2 * secret.len()));
+    wide.extend(secret.encode_utf16().flat_map(u16::to_le_bytes));
+    let mut forms = vec![
+        written(2 * json.len(), |out| {
+            json.split_inclusive('/').try_for_each(|part| match part.strip_suffix('/') {
+                Some(part) => write!(out, "{part}\\/"),
+                None => out.write_str(part),
+            })
+        }),
         json,
-        escaped,
-        secret.chars().rev().collect(),
+        written(6 * secret.len(), |out| {
+            secret.encode_utf16().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
+        }),
+        written(secret.len(), |out| secret.chars().rev().try_for_each(|c| out.write_char(c))),
         hex(secret.as_bytes()),
         hex(&wide),
-        spaced,
-    ]);
-    let pairs = credential.texts().map(|(_, id)| format!("{id}:{secret}").into_bytes());
+        written(2 * secret.len(), |out| secret.chars().try_for_each(|c| write!(out, "{c} "))),
+    ];
+    let pairs = credential.texts().map(|(_, id)| [id.as_bytes(), b":", secret.as_bytes()].concat());
     // Base64 depends on what stands before: three offsets cover every place in a text.
-    let starts = ["", "0", "00"].map(|pad| format!("{pad}{secret}").into_bytes());
+    let starts = ["", "0", "00"].map(|pad| [pad.as_bytes(), secret.as_bytes()].concat());
     let wide = ["", "0", "00"].map(|pad| [pad.as_bytes(), &wide].concat());
-    for plain in pairs.chain(starts).chain(wide) {
-        let plain = Zeroizing::new(plain);
-        forms.push(STANDARD.encode(&*plain));
-        forms.push(URL_SAFE.encode(&*plain));
+    for plain in pairs.chain(starts).chain(wide).map(Zeroizing::new) {
+        forms.push(Zeroizing::new(STANDARD.encode(&*plain)));
+        forms.push(Zeroizing::new(URL_SAFE.encode(&*plain)));
     }
     forms
 }
 
 /// What is left of a secret whose characters were set apart, once only letters and digits count:
 /// `C-N-R-Y`; `43:4e` and `%43%4E`; `%2543%254E`; `&#67;&#78;`; `&#x43;&#x4e;`.
-fn apart(secret: &str) -> Zeroizing<[String; 5]> {
-    let each = |write: fn(u8) -> String| secret.bytes().map(write).collect::<String>();
-    Zeroizing::new([
-        secret.chars().filter(char::is_ascii_alphanumeric).collect(),
-        each(|b| format!("{b:02x}")),
-        each(|b| format!("25{b:02x}")),
-        each(|b| b.to_string()),
-        each(|b| format!("x{b:02x}")),
-    ])
+fn apart(secret: &str) -> [Zeroizing<String>; 5] {
+    let each = |write: fn(&mut String, u8) -> fmt::Result| {
+        written(4 * secret.len(), |out| secret.bytes().try_for_each(|b| write(out, b)))
+    };
+    [
+        written(secret.len(), |out| {
+            secret.chars().filter(char::is_ascii_alphanumeric).try_for_each(|c| out.write_char(c))
+        }),
+        each(|out, b| write!(out, "{b:02x}")),
+        each(|out, b| write!(out, "25{b:02x}")),
+        each(|out, b| write!(out, "{b}")),
+        each(|out, b| write!(out, "x{b:02x}")),
+    ]
 }
 
 /// The text as JSON has it between its quotes.
-fn escape(text: &str) -> String {
-    let quoted = serde_json::to_string(text).unwrap_or_default();
-    quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned()
+fn escape(text: &str) -> Zeroizing<String> {
+    let mut quoted = Zeroizing::new(Vec::with_capacity(6 * text.len() + 2));
+    let _ = serde_json::to_writer(&mut *quoted, text);
+    let quoted = std::str::from_utf8(&quoted).unwrap_or_default();
+    let bare = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    Zeroizing::new(bare.unwrap_or_default().to_owned())
+}
+
+/// A text of a secret's, in memory that is cleared and has room for all of it: what grows leaves
+/// copies behind.
+fn written(most: usize, write: impl FnOnce(&mut String) -> fmt::Result) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(most));
+    let _ = write(&mut text);
+    text
 }
 
 /// A text as somebody reads it: bytes in lower case, and where each stands in what is shown.

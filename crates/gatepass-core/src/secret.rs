@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use crate::http::sensitive;
 use crate::{Error, Result};
@@ -44,7 +45,8 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self(SecretString::from(text))
+        // A text with room to spare would be moved, and stay behind.
+        Self::from(Zeroizing::new(text).as_str())
     }
 }
 
