@@ -132,7 +132,7 @@ pub(crate) enum Command {
 Examples:
   gatepass token cisco
   gatepass token cisco --format json --min-ttl 10m
-  GATEPASS_CISCO_CLIENT_ID=abc GATEPASS_CISCO_CLIENT_SECRET_FILE=/run/secrets/cisco gatepass token cisco")]
+  GATEPASS_CISCO_CLIENT_ID=abc GATEPASS_CISCO_CLIENT_SECRET_FILE=cisco.secret gatepass token cisco")]
     Token(TokenArgs),
     /// Makes an API request with a fresh token; the body goes to stdout
     #[command(override_usage = "gatepass call [OPTIONS] <PROFILE> [METHOD] <URL-OR-PATH>")]
@@ -162,7 +162,7 @@ Examples:
   gatepass init cisco --dry-run       shows what it would write
   pass show cisco | gatepass init cisco --field client_id=abc --secret-stdin client_secret")]
     Init(InitArgs),
-    /// Adds another profile, or removes one
+    /// Adds another profile, removes one, or lets its secrets go to changed addresses
     #[command(after_help = help::PROFILE)]
     Profile(ProfileArgs),
     /// Logs a person in with a browser, for profiles with grant = "implicit"

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatepass::{Error, ErrorKind};
 
-use crate::hand_out::word;
+use crate::next::naming;
 
 /// Why the command did not do what it was asked.
 #[derive(Debug)]
@@ -55,23 +55,15 @@ impl Failure {
         Self::Exec { exit, failure: Box::new(self) }
     }
 
-    /// Names the config file in the command that a hint tells to run.
+    /// Names the config file in the commands that a hint tells to run.
     pub(crate) fn with_config(self, config: Option<&Path>) -> Self {
-        match (self, config) {
-            (Self::Gate(error), Some(config)) if error.kind() == ErrorKind::LoginRequired => {
-                let hint = error.hint().unwrap_or_default();
-                let hint = format!("{hint} --config {}", word(config));
+        match self {
+            Self::Gate(error) => {
+                let hint = naming(error.hint().unwrap_or_else(|| hint_of(error.kind())), config);
                 Self::Gate(error.with_hint(hint))
             }
-            (Self::Gate(error), Some(config)) => match error.hint().and_then(after_allow) {
-                Some((before, after)) => {
-                    let hint = format!("{before} --config {}{after}", word(config));
-                    Self::Gate(error.with_hint(hint))
-                }
-                None => Self::Gate(error),
-            },
-            (Self::Exec { exit, failure }, config) => failure.with_config(config).of_exec(exit),
-            (other, _) => other,
+            Self::Exec { exit, failure } => failure.with_config(config).of_exec(exit),
+            other => other,
         }
     }
 
@@ -152,12 +144,6 @@ impl Failure {
             _ => None,
         }
     }
-}
-
-/// A hint up to the end of its `gatepass profile allow NAME`, and the rest.
-fn after_allow(hint: &str) -> Option<(&str, &str)> {
-    let (_, after) = hint.split_once("`gatepass profile allow ")?;
-    hint.split_at_checked(hint.len() - after.len() + after.find('`')?)
 }
 
 /// What helps with an error of this kind whose place of origin knew nothing better.

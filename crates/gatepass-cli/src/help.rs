@@ -52,6 +52,7 @@ pub(crate) const PROFILE: &str = "\
 Examples:
   gatepass profile add celerdata --name lake-prod
   gatepass profile remove lake-prod
+  gatepass profile allow lake-prod
   gatepass profile add --help";
 
 /// `completions`'.

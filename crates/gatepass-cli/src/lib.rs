@@ -45,6 +45,7 @@ mod heard;
 mod help;
 mod json_text;
 mod landing;
+mod next;
 mod output;
 mod private;
 mod prompt;

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::args::Args;
 use crate::commands::FAILED;
 use crate::failure::usage;
 use crate::output;
@@ -59,16 +61,28 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
 
 /// Whether the command is `exec`, whose exit code 2 is its program's.
 fn is_exec() -> bool {
+    command().is_some_and(|command| command == "exec")
+}
+
+/// The word that stands where the command does.
+fn command() -> Option<String> {
     let mut words = output::own_words().into_iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             // Before the command stand common options alone, and these take a value.
             "--config" | "--set" | "--format" => drop(words.next()),
             option if option.starts_with('-') => {}
-            command => return command == "exec",
+            _ => return Some(word),
         }
     }
-    false
+    None
+}
+
+/// The command whose help tells how it is used.
+fn help() -> String {
+    let known = command().filter(|word| Args::command().find_subcommand(word).is_some());
+    let command = known.map(|word| format!("{word} ")).unwrap_or_default();
+    format!("see gatepass {command}--help")
 }
 
 fn hint(error: &clap::Error) -> String {
@@ -83,7 +97,7 @@ fn hint(error: &clap::Error) -> String {
             // The messages of args.rs's own parsers: they repeat nothing.
             std::error::Error::source(error).map(ToString::to_string)
         })
-        .unwrap_or_else(|| String::from("see gatepass --help"))
+        .unwrap_or_else(help)
 }
 
 /// An option's name without its value; nothing for an argument that is no option.

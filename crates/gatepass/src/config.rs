@@ -179,17 +179,19 @@ impl Config {
             return error.with_hint(format!("did you mean `{near}`?"));
         }
         let prefix = env::prefix(name);
-        let example = match registry.get(name) {
-            Ok(info) => info
-                .fields
-                .iter()
-                .filter(|field| info.requires(field, &Settings::new()))
-                .map(|field| format!("{prefix}{}", field.name.to_uppercase()))
-                .collect::<Vec<_>>()
-                .join(", "),
-            Err(_) => format!("{prefix}PROVIDER and its fields"),
+        let Ok(info) = registry.get(name) else {
+            return error.with_hint(format!(
+                "`gatepass list` lists the profiles; a new one: write [profiles.{name}] into the \
+                 config file, or set {prefix}PROVIDER and its fields"
+            ));
         };
-        error.with_hint(format!("write [profiles.{name}] into the config file, or set {example}"))
+        let fields = info.fields.iter().filter(|field| info.requires(field, &Settings::new()));
+        let fields: Vec<String> =
+            fields.map(|field| format!("{prefix}{}", field.name.to_uppercase())).collect();
+        error.with_hint(format!(
+            "`gatepass profile add {name}` asks for it and writes it; or set {}",
+            fields.join(", ")
+        ))
     }
 }
 

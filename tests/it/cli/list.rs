@@ -194,6 +194,7 @@ fn list_tells_each_profile_and_what_is_wrong_with_it() {
         assert_eq!(row(name)["state"], "config error");
         let error = row(name)["error"].as_str().unwrap().to_owned();
         assert!(words.iter().any(|word| error.contains(word)), "{error}");
+        assert_eq!(row(name)["next"], format!("gatepass doctor {name}"));
     }
     assert_eq!(rows.as_array().unwrap().len(), 4);
 }
@@ -202,7 +203,7 @@ fn list_tells_each_profile_and_what_is_wrong_with_it() {
 fn list_without_any_profile_says_how_to_make_one() {
     let run = Home::new().gatepass(["list"]).run();
     assert_eq!(run.ok(), "");
-    assert!(run.stderr.contains("profiles.") && run.stderr.contains("GATEPASS_"), "{run:#?}");
+    assert!(run.stderr.contains("`gatepass init`") && run.stderr.contains("GATEPASS_"), "{run:#?}");
     assert_eq!(
         Home::new().gatepass(["list", "--format", "json"]).run().json(),
         Value::Array(vec![])

@@ -100,6 +100,33 @@ fn what_is_not_understood_is_a_mistake_of_usage() {
 }
 
 #[test]
+fn what_is_missing_leads_to_the_help_of_its_command() {
+    let home = Home::new();
+    for (args, help) in [
+        (["--quiet", "completions"].as_slice(), "see gatepass completions --help"),
+        (&["--set", "a=b", "token"], "see gatepass token --help"),
+        (&["exec"], "see gatepass exec --help"),
+        (&["help", "token"], "see gatepass --help"),
+    ] {
+        let run = home.gatepass(args.iter().copied()).run();
+        assert!(run.code != Some(0) && run.stderr.contains(help), "{args:?}: {run:#?}");
+    }
+}
+
+#[test]
+fn the_command_to_run_next_has_the_config_that_was_named() {
+    let home = Home::new();
+    let path = home.write("c.toml", &vendor("cisco").profile("http://127.0.0.1:9", ""));
+    let option = format!(" --config {}", path.display());
+    let rows = home.gatepass(["list", "--format", "json"]).config(&path).run().json();
+    assert_eq!(rows[0]["next"], format!("gatepass token cisco{option}"));
+    let known = home.gatepass(["inspect", "cisco", "--format", "json"]).config(&path).run().json();
+    assert_eq!(known["next"], format!("gatepass token cisco{option}"));
+    let run = home.gatepass(["token", "huawei"]).config(&path).run();
+    assert!(run.failed(2).contains(&format!("`gatepass profile add huawei{option}`")), "{run:#?}");
+}
+
+#[test]
 fn a_near_name_is_suggested() {
     let home = Home::new();
     assert!(home.gatepass(["tokn", "x"]).run().failed(2).contains("token"));

@@ -137,6 +137,22 @@ fn every_kind_of_field_can_come_from_a_variable() {
 }
 
 #[test]
+fn a_missing_variable_is_named_with_its_file() {
+    let home = Home::new();
+    for (set, missing) in [("CLIENT_ID", "CLIENT_SECRET"), ("CLIENT_SECRET", "CLIENT_ID")] {
+        let command = home.gatepass(["token", "cisco"]);
+        let run = command.env(&format!("GATEPASS_CISCO_{set}"), "unsaid").run();
+        let both = format!("set GATEPASS_CISCO_{missing}, or GATEPASS_CISCO_{missing}_FILE to");
+        assert!(run.failed(2).contains(&both), "{run:#?}");
+    }
+    let near = home.gatepass(["token", "cisco"]).env("GATEPASS_CISCO_CLIENT_SECRT_FILE", "x").run();
+    assert!(
+        near.failed(2).contains("did you mean GATEPASS_CISCO_CLIENT_SECRET_FILE?"),
+        "{near:#?}"
+    );
+}
+
+#[test]
 fn a_variable_that_is_wrong_is_named_and_its_value_is_not_shown() {
     let home = Home::new();
     let good = [("GATEPASS_CISCO_CLIENT_ID", "abc"), ("GATEPASS_CISCO_CLIENT_SECRET", "unsaid-1")];

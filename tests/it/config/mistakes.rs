@@ -49,11 +49,11 @@ fn an_unknown_profile() {
     ");
     assert_snapshot!(told_of("[profiles.a]\n", "huawei", &[]), @r"
     gatepass: no profile `huawei` in c.toml
-      hint: write [profiles.huawei] into the config file, or set GATEPASS_HUAWEI_DOMAIN, GATEPASS_HUAWEI_CLIENT_ID, GATEPASS_HUAWEI_CLIENT_SECRET
+      hint: `gatepass profile add huawei --config c.toml` asks for it and writes it; or set GATEPASS_HUAWEI_DOMAIN, GATEPASS_HUAWEI_CLIENT_ID, GATEPASS_HUAWEI_CLIENT_SECRET
     ");
     assert_snapshot!(told_of("[profiles.a]\n", "xyzzy", &[]), @r"
     gatepass: no profile `xyzzy` in c.toml
-      hint: write [profiles.xyzzy] into the config file, or set GATEPASS_XYZZY_PROVIDER and its fields
+      hint: `gatepass list --config c.toml` lists the profiles; a new one: write [profiles.xyzzy] into the config file, or set GATEPASS_XYZZY_PROVIDER and its fields
     ");
     assert_snapshot!(told_of("[profiles.a]\n", "../a", &[]), @r"
     gatepass: `..a` is not a profile's name

@@ -13,6 +13,7 @@ use super::list::secret_sources;
 use super::{gate, profile, store};
 use crate::args::{Common, Format, WaitArgs};
 use crate::failure::Failure;
+use crate::next::naming;
 use crate::output::{Output, left, rfc3339};
 use crate::wait::patiently;
 
@@ -56,13 +57,14 @@ pub(crate) async fn run(
         let kept = Kept::of(&gate, &profile, store.as_ref(), output).await?;
         let token = kept.token().cloned();
         let is_kept = store.is_some() && kept.is_meant_to_be(&profile);
+        let next = match kept.state() {
+            // What `gatepass token` gets is not there to be told of later.
+            "ready" if !is_kept => Some(format!("gatepass inspect {name} --fresh")),
+            _ => kept.next(name),
+        };
         let seen = Seen {
             state: kept.state(),
-            next: match kept.state() {
-                // What `gatepass token` gets is not there to be told of later.
-                "ready" if !is_kept => Some(format!("gatepass inspect {name} --fresh")),
-                _ => kept.next(name),
-            },
+            next: next.map(|next| naming(&next, common.config.as_deref())),
             error: kept.failure().map(short),
             refresh: kept.status.refresh_in.filter(|_| token.is_some()),
             is_kept,

@@ -12,6 +12,7 @@ use super::kept::{Kept, short, state_of};
 use super::{gate, store};
 use crate::args::{Common, Format};
 use crate::failure::Failure;
+use crate::next::naming;
 use crate::output::{Output, left, rfc3339};
 
 /// A profile, and what is kept of it, if nothing is wrong with it.
@@ -19,6 +20,8 @@ struct Row {
     name: String,
     profile: Option<Profile>,
     kept: Result<Kept, Error>,
+    /// The command to run next, if one helps.
+    next: Option<String>,
 }
 
 pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Failure> {
@@ -40,15 +43,20 @@ pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Fa
                 }
                 Err(error) => (None, Err(error)),
             };
-            rows.push(Row { name, profile, kept });
+            let next = match &kept {
+                Ok(kept) => kept.next(&name),
+                Err(_) => Some(format!("gatepass doctor {name}")),
+            };
+            let next = next.map(|next| naming(&next, common.config.as_deref()));
+            rows.push(Row { name, profile, kept, next });
         }
     }
     if format == Format::Json {
         output.json(&rows.iter().map(Row::json).collect())?;
     } else if rows.is_empty() {
-        output.say(
-            "no profiles yet: write [profiles.NAME] into the config file, or set GATEPASS_NAME_…",
-        );
+        let hint = "no profiles yet: `gatepass init` writes the first into the config file, or set \
+                    GATEPASS_<PROFILE>_<KEY> variables";
+        output.say(&naming(hint, common.config.as_deref()));
     } else {
         output.styled(&table(&rows, &gate, output))?;
     }
@@ -88,7 +96,7 @@ impl Row {
             "retry_at": kept.and_then(Kept::retry_at).map(rfc3339),
             "secret_sources": sources,
             "last_error": kept.and_then(|kept| kept.last_error.as_ref()).map(short),
-            "next": kept.and_then(|kept| kept.next(&self.name)),
+            "next": self.next,
         })
     }
 
@@ -116,7 +124,7 @@ impl Row {
             refresh,
             self.profile.as_ref().map(|profile| place(&profile.origin)),
             error,
-            kept.and_then(|kept| kept.next(&self.name)),
+            self.next.clone(),
         ];
         texts.map(Option::unwrap_or_default)
     }

@@ -14,6 +14,7 @@ use crate::args::{Common, Format, duration};
 use crate::browser;
 use crate::failure::{Failure, usage};
 use crate::landing::{Landing, Notice, Place, Verdict};
+use crate::next::naming;
 use crate::output::{Output, left, rfc3339};
 use crate::prompt;
 
@@ -72,12 +73,15 @@ pub(crate) async fn run(
             "expires_at": rfc3339(token.expires_at()),
             "expires_in": seconds,
         }))?,
-        _ => output.say(&format!(
-            "gatepass: {}: logged in for {}; gatepass token {} prints the token",
-            profile.name,
-            left(seconds),
-            profile.name
-        )),
+        _ => {
+            let print = format!("gatepass token {}", profile.name);
+            output.say(&format!(
+                "gatepass: {}: logged in for {}; {} prints the token",
+                profile.name,
+                left(seconds),
+                naming(&print, common.config.as_deref())
+            ));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -112,8 +116,8 @@ pub(super) async fn log_in(
     let landing = Landing::open(&place).await.map_err(|error| {
         named(profile, Error::internal(format!("cannot listen on port {}: {}", place.port, error)))
             .with_hint(format!(
-                "is it in use, or a port below 1024 that only root may open? gatepass login {} \
-                 --paste needs no port",
+                "is it in use, or a port below 1024 that only root may open? `gatepass login {} \
+                 --paste` needs no port",
                 profile.name
             ))
     })?;

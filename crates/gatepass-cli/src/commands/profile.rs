@@ -60,8 +60,8 @@ Examples:
   gatepass profile allow lake              shows the addresses, and asks
   gatepass profile allow lake --yes        in a script
 
-A secret that `init` or `profile add` stored is kept for the addresses that the profile had then. Where
-base_url, host, environment or the like lead elsewhere, it is not sent until you allow that.")]
+A secret that `init` or `profile add` stored is kept for the addresses that the profile had then.
+Where base_url, host, environment or the like lead elsewhere, it is not sent until you allow that.")]
     Allow {
         /// The profile
         profile: String,

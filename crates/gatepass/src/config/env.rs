@@ -165,10 +165,12 @@ fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str
     // Whoever sets a variable chooses its name, and a terminal obeys control characters.
     let variable: String =
         variable.chars().filter(|c| c.is_ascii_graphic()).take(LONGEST_NAME).collect();
-    let known = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
+    let known = || COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
     let error =
         Error::config(format!("the variable {variable} names no key of a {} profile", info.id));
-    match nearest(key, known) {
+    let of_file = key.strip_suffix("_file").and_then(|key| nearest(key, known()));
+    let near = of_file.map(|near| format!("{near}_file"));
+    match near.or_else(|| nearest(key, known()).map(str::to_owned)) {
         Some(near) => error.with_hint(format!("did you mean {prefix}{}?", near.to_uppercase())),
         None => error.with_hint(format!("`gatepass providers` lists the keys of {}", info.id)),
     }

@@ -22,6 +22,10 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the keyring may take: enough to type its password.
 pub(crate) const KEYRING_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What a path that leads nowhere may lack.
+pub(crate) const RELATIVE: &str =
+    "a relative path begins at the config file's folder, and a variable's at the current one";
+
 /// The longest secret of a command or of standard input.
 const MAX: u64 = 64 * 1024;
 
@@ -133,7 +137,7 @@ fn file(key: &str, path: &Path) -> Result<Zeroizing<String>> {
     let bytes = read_text(path).map_err(|error| {
         let error =
             Error::config(format!("`{key}`: cannot read {}: {}", path.display(), error.kind()));
-        error.with_hint("a relative path is relative to the config file's folder")
+        error.with_hint(RELATIVE)
     })?;
     text(key, &format!("the file {}", path.display()), bytes)
 }

@@ -16,6 +16,7 @@ use super::{How, config_path, is_at_terminal};
 use crate::args::{Common, Format};
 use crate::commands::{forget, gate, gate_with_store, profile};
 use crate::failure::{Failure, usage};
+use crate::next::naming;
 use crate::output::{Output, left};
 use crate::wait::patiently;
 use crate::{prompt, signal};
@@ -198,17 +199,19 @@ impl Task<'_> {
     /// must log in with.
     async fn test(&self, plan: &Plan, written: Written) -> Result<Option<u64>, Failure> {
         let (name, output) = (&plan.name, self.output);
+        let config = self.common.config.as_deref();
         match self.token(name).await {
             Ok(Some(seconds)) => {
+                let print = naming(&format!("gatepass token {name}"), config);
                 output.say(&format!(
-                    "gatepass: {name}: the vendor gave a token for {}; gatepass token {name} \
-                     prints it",
+                    "gatepass: {name}: the vendor gave a token for {}; {print} prints it",
                     left(seconds)
                 ));
                 Ok(Some(seconds))
             }
             Ok(None) => {
-                output.say(&format!("gatepass: log in with: gatepass login {name}"));
+                output
+                    .say(&naming(&format!("gatepass: log in with: gatepass login {name}"), config));
                 Ok(None)
             }
             Err(failure) => Err(self.keep_or_not(plan, written, failure).await?),

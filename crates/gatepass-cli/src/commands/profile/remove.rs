@@ -13,7 +13,6 @@ use super::{config_path, is_at_terminal};
 use crate::args::{Common, Format};
 use crate::commands::{forget, gate};
 use crate::failure::{Failure, usage};
-use crate::hand_out::word;
 use crate::output::Output;
 use crate::prompt;
 
@@ -46,7 +45,7 @@ pub(super) async fn run(
     let secrets = asked.await.map_err(|_| Error::internal("looking for secrets failed"))?;
 
     let removal = Removal { name, place: &place, secrets };
-    removal.confirm(yes, common, output).await?;
+    removal.confirm(yes, output).await?;
     let written = place.write(&[], false, |document| match found(document) {
         Ok(now) if now == shown => document.without_profile(name),
         _ => Err(usage(
@@ -84,7 +83,7 @@ impl Removal<'_> {
         self.secrets.iter().filter(|secret| secret.stays.is_none())
     }
 
-    async fn confirm(&self, yes: bool, common: &Common, output: &Output) -> Result<(), Failure> {
+    async fn confirm(&self, yes: bool, output: &Output) -> Result<(), Failure> {
         let name = self.name;
         if yes || !is_at_terminal() {
             output.say(self.shown().trim_end());
@@ -95,13 +94,9 @@ impl Removal<'_> {
             return Ok(());
         }
         if !is_at_terminal() {
-            let config = common.config.as_ref().map(|path| format!(" --config {}", word(path)));
             return Err(usage(
                 "there is no terminal to ask on, and nothing is removed",
-                format!(
-                    "if all of this may go: gatepass profile remove {name} --yes{}",
-                    config.unwrap_or_default()
-                ),
+                format!("if all of this may go: gatepass profile remove {name} --yes"),
             ));
         }
         match prompt::is_agreed(output, "Remove it?").await? {

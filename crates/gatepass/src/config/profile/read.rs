@@ -9,9 +9,9 @@ use gatepass_core::{
 };
 
 use super::super::COMMON_FIELDS;
-use super::super::env::Env;
+use super::super::env::{Env, prefix};
 use super::super::file::read_text;
-use super::super::secret::Source;
+use super::super::secret::{RELATIVE, Source};
 use super::super::value::{Entry, RawProfile, Value, at};
 use super::{Profile, ProfileOptions, ProfileOrigin, help};
 use crate::Registry;
@@ -47,7 +47,22 @@ pub(crate) fn read(
     for (key, text) in set {
         reader.set(info, key, text).map_err(named)?;
     }
-    reader.profile(info).map_err(|error| named(reader.raw.places().name(error)))
+    reader.profile(info).map_err(|error| {
+        let error = with_variables(error, &reader.raw);
+        named(reader.raw.places().name(error))
+    })
+}
+
+/// Tells whoever defines a profile by variables which one is missing.
+fn with_variables(error: Error, raw: &RawProfile) -> Error {
+    let key = error.message().strip_prefix('`').and_then(|rest| rest.strip_suffix("` is missing"));
+    match key {
+        Some(key) if matches!(raw.origin, ProfileOrigin::Environment) => {
+            let name = prefix(&raw.name) + &key.to_uppercase();
+            error.and_hint(&format!("set {name}, or {name}_FILE to a file that holds it"))
+        }
+        _ => error,
+    }
 }
 
 struct Reader<'a> {
@@ -275,7 +290,7 @@ impl Reader<'_> {
         let path = self.raw.folder.join(Path::new(&self.text(entry, "ca_file")?));
         let bytes = read_text(&path).map_err(|error| {
             wrong(entry, &format!("cannot be read: {}: {}", path.display(), error.kind()))
-                .with_hint("a relative path is relative to the config file's folder")
+                .with_hint(RELATIVE)
         })?;
         Ok(bytes.to_vec())
     }
