@@ -131,11 +131,22 @@ fn not_http(origin: &str) -> Error {
 fn proxy(chain: &Chain<'_>, origin: &str) -> Option<Error> {
     let hint = "check HTTPS_PROXY, or name the host in NO_PROXY";
     let error = match chain.after("tunnel error: ")? {
+        // It is connected to as to any HTTP server, or not at all.
+        "failed to create underlying connection" if chain.has("unsupported scheme") => {
+            Error::config("the proxy of the environment is neither http:// nor https://").with_hint(
+                "SOCKS is not spoken here: set HTTPS_PROXY to an HTTP proxy, or name the \
+                     vendor's host in NO_PROXY",
+            )
+        }
         "proxy authorization required" => {
             Error::config(format!("the proxy wants a user name and password for {origin} (407)"))
                 .with_hint("put them into HTTPS_PROXY: http://user:password@proxy:port")
         }
-        "unsuccessful" | "proxy response headers too long" => {
+        // Its status is not told: it may forbid the address, or be down itself for a moment.
+        "unsuccessful" => {
+            Error::unavailable(format!("the proxy made no connection to {origin}")).with_hint(hint)
+        }
+        "proxy response headers too long" => {
             Error::config(format!("the proxy refused to connect to {origin}")).with_hint(hint)
         }
         "failed to create underlying connection" => {

@@ -191,9 +191,9 @@ fn a_machine_without_roots_says_so_or_uses_mozillas() {
 async fn a_proxy_that_makes_no_tunnel_says_why() {
     for (answer, kind, text) in [
         ("HTTP/1.1 407 Auth\r\n\r\n", ErrorKind::Config, "wants a user name and password"),
-        ("HTTP/1.1 403 No\r\n\r\n", ErrorKind::Config, "the proxy refused"),
-        ("HTTP/1.1 502 Bad\r\n\r\n", ErrorKind::Config, "the proxy refused"),
-        ("SSH-2.0-x\r\n", ErrorKind::Config, "the proxy refused"),
+        ("HTTP/1.1 403 No\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
+        ("HTTP/1.1 502 Bad\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
+        ("SSH-2.0-x\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
         ("", ErrorKind::Unavailable, "connection closed early by the proxy"),
     ] {
         let proxy = answering(answer);
@@ -203,6 +203,10 @@ async fn a_proxy_that_makes_no_tunnel_says_why() {
         assert!(error.hint().unwrap().contains("HTTPS_PROXY"));
         assert!(error.message().contains("https://vendor.example"));
     }
+    let error = fail(&through("socks5://127.0.0.1:9"), "https://vendor.example").await;
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.message().contains("neither http:// nor https://"), "{error}");
+    assert!(error.hint().unwrap().contains("SOCKS"), "{error:?}");
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = fail(&through(&format!("http://{gone}")), "https://vendor.example").await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
