@@ -1,6 +1,8 @@
 //! `gatepass sandbox`: the vendors for other processes, until somebody ends it.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +92,20 @@ fn only_loopback_is_listened_on() {
         let run = Home::new().gatepass(["sandbox", "--listen", listen]).run();
         assert!(run.failed(2).contains("loopback"), "{run:#?}");
     }
+}
+
+#[test]
+fn a_folder_whose_name_is_no_text_stops_nothing() {
+    let home = Home::new();
+    let odd = home.path(OsStr::from_bytes(b"tmp/\xff"));
+    fs::create_dir(&odd).unwrap();
+    let args = ["sandbox", "--listen", "127.0.0.1:0", "--format", "json"];
+    let sandbox = home.gatepass(args).env("TMPDIR", &odd).spawn();
+    let ready: Value = serde_json::from_str(&sandbox.line()).unwrap();
+    assert!(ready["config"].as_str().unwrap().ends_with("/config.toml"), "{ready}");
+    sandbox.terminate();
+    sandbox.finish().ok();
+    assert_eq!(fs::read_dir(&odd).unwrap().count(), 0);
 }
 
 #[test]

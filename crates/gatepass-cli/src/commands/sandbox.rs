@@ -41,7 +41,11 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
     match format {
         Format::Json => output.result(&format!(
             "{}\n",
-            json!({"url": sandbox.url(), "config": config, "clients": clients(&sandbox)})
+            json!({
+                "url": sandbox.url(),
+                "config": config.display().to_string(),
+                "clients": clients(&sandbox),
+            })
         ))?,
         _ => output.result(&ready(&sandbox, &config))?,
     }
