@@ -134,12 +134,14 @@ fn what_the_profile_forbids_opens_no_port() {
         ("allow_implicit = false\n", "allow_implicit"),
         ("persist = false\n", "persist"),
         ("environment = \"id\"\n", "grant"),
+        ("client_secret = { file = \"nowhere\" }\n", "cannot read"),
     ] {
         let home = Home::with_config(&profiles(&stage.vendors, more));
         for command in [["login", "cisco", "--no-browser"], ["login", "cisco", "--paste"]] {
             let run = home.gatepass(command).run();
             let said = run.failed(2);
             assert!(said.contains(expected) && !said.contains("response_type="), "{said}");
+            assert!(!said.contains("set grant"), "{more}: {said}");
         }
     }
     let home = stage.vendors.home();

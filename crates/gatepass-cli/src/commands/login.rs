@@ -98,13 +98,12 @@ pub(super) async fn log_in(
             .with_hint("take it out of the profile: the token is kept encrypted")
             .into());
     }
-    let login =
-        gate.open(profile)?.login().await.map_err(|error| match has_logins(profile.info) {
-            true => {
-                error.with_hint("this vendor has logins: set grant = \"implicit\" in the profile")
-            }
-            false => error,
-        })?;
+    let source = gate.open(profile)?;
+    let is_other_grant = source.provider().interactive().is_none() && has_logins(profile.info);
+    let login = source.login().await.map_err(|error| match is_other_grant {
+        true => error.with_hint("this vendor has logins: set grant = \"implicit\" in the profile"),
+        false => error,
+    })?;
     output.warn(&format!("{}: {WEAK}", profile.name));
     if way.paste {
         return paste(gate, profile, login, output).await;
