@@ -1,5 +1,9 @@
 //! Where a value comes from: a literal, a variable, a file, a command, systemd, stdin, `--set`.
 
+use std::io::Write;
+use std::process::Command;
+use std::time::Duration;
+
 use gatepass_tests::{Gatepass, Home, Reply, Run, Server, vendor};
 
 fn server() -> Server {
@@ -101,6 +105,26 @@ fn a_command_may_take_longer_than_the_vendor() {
     let silent = Server::answering([Reply::silence()]);
     let told = stage(&silent);
     assert!(told.failed(6).contains("in 0.5 s"), "{told:#?}");
+}
+
+#[test]
+fn a_pipe_may_take_longer_than_the_vendor() {
+    let home = Home::new();
+    let pipe = home.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let server = server();
+    let secret = |_: &str| "{ file = \"pipe\" }".to_owned();
+    let config = vendor("cisco").profile_with(&server.url(), "timeout = \"300ms\"", secret);
+    home.write("config.toml", &config);
+    // Opening it waits for who reads.
+    let writing = std::thread::spawn(move || {
+        let mut pipe = std::fs::File::options().write(true).open(pipe).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        pipe.write_all(b"from-a-slow-one\n").unwrap();
+    });
+    let run = home.gatepass(["token", "cisco", "--wait", "0s"]).config(&home.path("config.toml"));
+    assert_eq!(run.run().ok(), "token-1\n");
+    writing.join().unwrap();
 }
 
 #[test]

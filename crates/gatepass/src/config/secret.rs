@@ -1,6 +1,7 @@
 //! Reads what a profile refers to: a variable, a file, a command's output, a systemd credential,
 //! an entry of the keyring, standard input.
 
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -25,6 +26,9 @@ pub(crate) const KEYRING_TIMEOUT: Duration = Duration::from_secs(60);
 /// What a path that leads nowhere may lack.
 pub(crate) const RELATIVE: &str =
     "a relative path begins at the config file's folder, and a variable's at the current one";
+
+/// How long standard input or a pipe may take: whoever writes there may have to ask a person.
+const PIPE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The longest secret of a command or of standard input.
 const MAX: u64 = 64 * 1024;
@@ -66,11 +70,21 @@ impl Source {
 
 impl Reference {
     /// A person may have to unlock it.
-    fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         match self {
             Self::Command(_) => COMMAND_TIMEOUT * 2,
             Self::Keyring(_) => KEYRING_TIMEOUT,
+            _ if self.is_pipe() => PIPE_TIMEOUT,
             Self::Env(_) | Self::File(_) | Self::Systemd(_) | Self::Stdin => Duration::ZERO,
+        }
+    }
+
+    /// Whether somebody else writes while it is read.
+    pub(crate) fn is_pipe(&self) -> bool {
+        match self {
+            Self::Stdin => true,
+            Self::File(path) => is_pipe(path),
+            _ => false,
         }
     }
 
@@ -101,11 +115,11 @@ impl Reference {
             }
             Self::File(path) => {
                 origins = Origins::of_file(key, path)?;
-                file(key, path)?
+                file(key, path, PIPE_TIMEOUT)?
             }
             Self::Command(words) => command(key, words, folder, COMMAND_TIMEOUT)?,
             Self::Systemd(name) => systemd(key, name, env)?,
-            Self::Stdin => stdin(key)?,
+            Self::Stdin => stdin(key, PIPE_TIMEOUT)?,
             Self::Keyring(entry) => {
                 let (text, kept) = keyring(key, entry)?;
                 origins = kept;
@@ -133,13 +147,50 @@ impl Reference {
     }
 }
 
-fn file(key: &str, path: &Path) -> Result<Zeroizing<String>> {
-    let bytes = read_text(path).map_err(|error| {
-        let error =
-            Error::config(format!("`{key}`: cannot read {}: {}", path.display(), error.kind()));
-        error.with_hint(RELATIVE)
+fn file(key: &str, path: &Path, limit: Duration) -> Result<Zeroizing<String>> {
+    let shown = path.display();
+    let read = match is_pipe(path) {
+        false => read_text(path),
+        true => {
+            let path = path.to_owned();
+            within(limit, move || read_text(&path)).ok_or_else(|| {
+                let late =
+                    format!("`{key}`: the pipe {shown} did not end within {} s", limit.as_secs());
+                Error::config(late).with_hint("does anybody write the secret there, and close it?")
+            })?
+        }
+    };
+    let bytes = read.map_err(|error| {
+        let kind = error.kind();
+        Error::config(format!("`{key}`: cannot read {shown}: {kind}")).with_hint(match kind {
+            io::ErrorKind::FileTooLarge => "a secret has 64 KiB at most: is this the right file?",
+            io::ErrorKind::IsADirectory => "name the file in it",
+            io::ErrorKind::PermissionDenied => {
+                "its owner must let this user read it, and its folder"
+            }
+            _ => RELATIVE,
+        })
     })?;
-    text(key, &format!("the file {}", path.display()), bytes)
+    text(key, &format!("the file {shown}"), bytes)
+}
+
+/// A named pipe, a shell's `<(…)`, or a terminal.
+fn is_pipe(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+/// What comes of it, or `None` when the time is up. A thread that nobody waits for any more stays
+/// where it is.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (done, outcome) = mpsc::channel();
+    thread::spawn(move || {
+        // Nobody listens any more when the time is up.
+        let _ = done.send(read());
+    });
+    outcome.recv_timeout(limit).ok()
 }
 
 /// UTF-8, with one trailing newline dropped.
@@ -164,7 +215,7 @@ fn systemd(key: &str, name: &str, env: &Env) -> Result<Zeroizing<String>> {
         Error::config(format!("`{key}`: CREDENTIALS_DIRECTORY is not set"))
             .with_hint("it is set in a systemd unit that has LoadCredential=")
     })?;
-    file(key, &PathBuf::from(folder).join(name))
+    file(key, &PathBuf::from(folder).join(name), PIPE_TIMEOUT)
 }
 
 #[cfg(feature = "keyring")]
@@ -187,10 +238,16 @@ fn keyring(key: &str, entry: &KeyringEntry) -> Result<(Zeroizing<String>, Option
 }
 
 /// Standard input, read once: several fields may refer to it.
-fn stdin(key: &str) -> Result<Zeroizing<String>> {
+fn stdin(key: &str, limit: Duration) -> Result<Zeroizing<String>> {
     static READ: OnceLock<Option<Zeroizing<Vec<u8>>>> = OnceLock::new();
-    let bytes = READ.get_or_init(|| read_all(io::stdin().lock()).ok());
     let wrong = |what| Err(Error::config(format!("`{key}`: standard input {what}")));
+    let Some(bytes) = within(limit, || READ.get_or_init(|| read_all(io::stdin().lock()).ok()))
+    else {
+        let late = format!("`{key}`: standard input did not end within {} s", limit.as_secs());
+        return Err(Error::config(late).with_hint(
+            "it is read to its end: pipe the secret in, or type it and press Ctrl-D in a line of its own",
+        ));
+    };
     match bytes {
         Some(bytes) if bytes.len() as u64 > MAX => wrong("is longer than 64 KiB"),
         Some(bytes) => text(key, "standard input", bytes.clone()),
@@ -218,11 +275,9 @@ fn command(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| {
-            let error = format!("cannot be started: {}", error.kind());
-            Error::config(format!("`{key}`: the command {program} {error}"))
-        })?;
+        .map_err(|error| not_started(key, program, &error))?;
     let output = read_output(&mut child, limit);
+    let has_ended = matches!(child.try_wait(), Ok(Some(_)));
     let status = match &output {
         // It closed its output, which is not to say that it ends.
         Some(bytes) if bytes.len() as u64 <= MAX => wait(&mut child, limit),
@@ -242,6 +297,10 @@ fn command(
                 status.code().map_or_else(|| String::from("a signal"), |code| code.to_string());
             Err(named(&format!("failed ({code})")))
         }
+        (None, _) if has_ended => {
+            Err(named("ended, but something that it has started keeps its output open")
+                .with_hint("redirect the output of what stays behind: > /dev/null"))
+        }
         (None, _) | (_, Ok(None)) => {
             Err(named(&format!("did not end within {} s", limit.as_secs())))
         }
@@ -252,12 +311,29 @@ fn command(
 /// All that the child prints, or `None` when its time is up.
 fn read_output(child: &mut Child, limit: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let stdout = child.stdout.take()?;
-    let (done, output) = mpsc::channel();
-    thread::spawn(move || {
-        // Nobody listens any more when the time is up.
-        let _ = done.send(read_all(stdout).ok());
-    });
-    output.recv_timeout(limit).ok().flatten()
+    within(limit, move || read_all(stdout).ok()).flatten()
+}
+
+/// Why a command did not even begin, and what that most often means.
+fn not_started(key: &str, program: &str, error: &io::Error) -> Error {
+    // What the kernel says of a file that is no program (ENOEXEC), for which Rust has no name.
+    const NO_PROGRAM: i32 = 8;
+    let (why, hint) = match (error.raw_os_error(), error.kind()) {
+        (Some(NO_PROGRAM), _) => {
+            (String::from("it is no program"), "a script begins with a line such as #!/bin/sh")
+        }
+        (_, kind @ io::ErrorKind::NotFound) if program.contains('/') => (
+            kind.to_string(),
+            "a relative path is relative to the config file's folder; of a script, the program of \
+             its first line may be what is missing",
+        ),
+        (_, kind @ io::ErrorKind::NotFound) => {
+            (kind.to_string(), "is it installed, and its folder in PATH?")
+        }
+        (_, kind) => (kind.to_string(), "is it a program, and may you execute it? chmod +x"),
+    };
+    Error::config(format!("`{key}`: the command {program} cannot be started: {why}"))
+        .with_hint(hint)
 }
 
 /// All there is, or one byte more than is allowed, in memory that is cleared.
@@ -293,24 +369,62 @@ mod tests {
 
     #[test]
     fn a_command_that_never_ends_is_ended() {
-        for script in [
+        let late = "did not end within";
+        for (script, says) in [
             // Prints nothing; leaves a process that holds its output; closes its output and stays.
-            "exec sleep 20",
-            "sleep 2 & echo unsaid",
-            "echo unsaid; exec >&-; exec sleep 20",
+            ("exec sleep 20", late),
+            ("sleep 2 & echo unsaid", "keeps its output open"),
+            ("echo unsaid; exec >&-; exec sleep 20", late),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("pid");
             let file = file.to_str().unwrap();
             let started = format!("echo $$ > {file}; {script}");
             let error = run(&["sh", "-c", &started]).unwrap_err();
-            assert!(error.message().contains("the command sh did not end within"), "{error}");
+            assert!(error.message().contains("the command sh "), "{error}");
+            assert!(error.message().contains(says), "{error}");
             assert!(!format!("{error:?}").contains("unsaid"), "{error:?}");
             assert!(error.hint().is_some());
-            let pid = std::fs::read_to_string(file).unwrap();
+            let pid = fs::read_to_string(file).unwrap();
             let process = PathBuf::from("/proc").join(pid.trim());
             assert!(!cfg!(target_os = "linux") || !process.exists(), "{script}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_nobody_writes_is_left_after_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = file("client_secret", &path, Duration::from_millis(50)).unwrap_err();
+        assert!(error.message().contains("did not end within"), "{error}");
+        assert!(error.hint().unwrap().contains("write"), "{error:?}");
+        // The thread that waited has it open already.
+        fs::write(&path, "for the one that has left").unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_cannot_be_started_says_what_may_be_missing() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text, mode, says) in [
+            ("plain", "echo secret", 0o700, "#!/bin/sh"),
+            ("lost", "#!/no/such/shell", 0o700, "first line"),
+            ("closed", "#!/bin/sh", 0o600, "chmod +x"),
+        ] {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = run(&[path.to_str().unwrap()]).unwrap_err();
+            assert!(error.message().contains("cannot be started"), "{error}");
+            assert!(!error.message().contains("uncategorized"), "{error}");
+            assert!(error.hint().unwrap().contains(says), "{error:?}");
+        }
+        let error = run(&["no-such-program-of-these-tests"]).unwrap_err();
+        assert!(error.hint().unwrap().contains("PATH"), "{error:?}");
     }
 
     #[test]
@@ -336,10 +450,11 @@ mod tests {
         }
         for (reference, patience) in [
             (Reference::File(PathBuf::new()), 0),
+            (Reference::File(PathBuf::from("/dev/null")), 60),
             (Reference::Command(Vec::new()), 60),
             (Reference::Systemd(String::new()), 0),
             (keyring, 60),
-            (Reference::Stdin, 0),
+            (Reference::Stdin, 60),
         ] {
             let source = Source::Reference(reference);
             assert!(source.blocks());

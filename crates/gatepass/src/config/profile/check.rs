@@ -19,7 +19,8 @@ impl Profile {
         else {
             return Ok(());
         };
-        let limit = self.values.get(field.name).map_or(SLACK, |source| source.patience() + SLACK);
+        // A look at how things are does not wait for somebody to write.
+        let limit = if reference.is_pipe() { SLACK } else { reference.patience() + SLACK };
         let (profile, reference, shown) = (self.clone(), reference.clone(), reference.shown());
         // A file may lie on a disk that is gone, and nobody may write to standard input.
         let read =
