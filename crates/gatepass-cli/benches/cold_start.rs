@@ -215,6 +215,7 @@ impl Vendor {
         let mut server = Command::new(GATEPASS)
             .args(["sandbox", "--listen", "127.0.0.1:0", "--format", "json"])
             .args(options)
+            .env("TMPDIR", folder.path()) // it is killed, and tidies nothing itself
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
