@@ -29,7 +29,9 @@ pub(crate) async fn run(
     let request = Request::read(args)?;
     let gate = gate_with_store(common, output)?;
     let profile = profile(&gate, &args.profile, common, output)?;
-    let target = profile.api_endpoint(profile.provider()?.as_ref(), &request.target)?;
+    let target = profile
+        .api_endpoint(profile.provider()?.as_ref(), &request.target)
+        .map_err(|error| error.or_hint("as URLs have it: '/users?name=a%20b', without `..`"))?;
     let source = gate.open(&profile)?;
     let mut api = profile.clone();
     api.options.timeout = args.timeout.or(api.options.timeout);
@@ -49,6 +51,10 @@ pub(crate) async fn run(
         // Of an answer to HEAD there is nothing else to see.
         if args.include || call.request.method == Method::HEAD {
             answer.show_head(output)?;
+        } else if answer.is_redirect() {
+            let status = answer.status.as_u16();
+            output
+                .warn(&format!("the API sends elsewhere ({status}); not followed, -i shows where"));
         }
         answer.show(output).await?;
         refusal.map_or(Ok(()), |error| Err(Failure::Gate(error)))

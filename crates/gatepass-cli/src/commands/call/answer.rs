@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gatepass::{Body, Error};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 
 use super::super::retry_after;
@@ -34,6 +34,12 @@ impl Answer {
         }
         self.begun = begun.into();
         Ok(whole)
+    }
+
+    /// Whether what was asked for is at another address, which most such answers say in their head
+    /// alone.
+    pub(super) fn is_redirect(&self) -> bool {
+        self.status.is_redirection() && self.headers.contains_key(LOCATION)
     }
 
     /// What `--fail` makes of the status, if that is 400 or above.
