@@ -44,6 +44,14 @@ pub(crate) fn internal(what: &'static str, error: &std::io::Error) -> Failure {
     Failure::Gate(Error::internal(format!("{what}: {}", error.kind())))
 }
 
+/// Why a file or folder cannot be used, as people say it.
+pub(crate) fn said(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => String::from("no such file or folder"),
+        kind => kind.to_string(),
+    }
+}
+
 /// A mistake on the command line.
 pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure::Gate(Error::config(message.into()).with_hint(hint.into()))

@@ -32,7 +32,10 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::NoEquals => {
             format!("{named} has a value it does not take")
         }
-        ErrorKind::MissingRequiredArgument => format!("{named} is missing"),
+        ErrorKind::MissingRequiredArgument => {
+            // `call` takes one or two, of which clap names the first as what is missing.
+            format!("{} is missing", named.replace("<METHOD> [URL-OR-PATH]...", "<URL-OR-PATH>"))
+        }
         ErrorKind::ArgumentConflict => format!("{named} cannot be used twice or with another"),
         ErrorKind::MissingSubcommand => String::from("a command is missing"),
         ErrorKind::InvalidUtf8 => String::from("an argument is not UTF-8"),

@@ -132,7 +132,7 @@ fn a_config_that_cannot_be_used_is_told_and_the_folder_still_looked_at() {
     let cases = [
         (home.write_as("open.toml", &good, 0o666), "chmod go-w"),
         (home.write("broken.toml", "[profiles.cisco\n"), "not valid TOML"),
-        (home.path("none.toml"), "cannot be read"),
+        (home.path("none.toml"), "cannot be read: no such file"),
         (home.path("state"), "is not a file"),
     ];
     for (path, text) in cases {

@@ -106,6 +106,10 @@ fn what_is_missing_leads_to_the_help_of_its_command() {
         (["--quiet", "completions"].as_slice(), "see gatepass completions --help"),
         (&["--set", "a=b", "token"], "see gatepass token --help"),
         (&["exec"], "see gatepass exec --help"),
+        (
+            &["call", "cisco"],
+            "gatepass: <URL-OR-PATH> is missing\n  hint: see gatepass call --help",
+        ),
         (&["help", "token"], "see gatepass --help"),
     ] {
         let run = home.gatepass(args.iter().copied()).run();
@@ -122,6 +126,10 @@ fn the_command_to_run_next_has_the_config_that_was_named() {
     assert_eq!(rows[0]["next"], format!("gatepass token cisco{option}"));
     let known = home.gatepass(["inspect", "cisco", "--format", "json"]).config(&path).run().json();
     assert_eq!(known["next"], format!("gatepass token cisco{option}"));
+    let none = home.path("none.toml");
+    let run = home.gatepass(["token", "huawei"]).config(&none).run();
+    let init = format!("`gatepass init --config {}` writes a config", none.display());
+    assert!(run.failed(2).contains(&init), "{run:#?}");
     let run = home.gatepass(["token", "huawei"]).config(&path).run();
     assert!(run.failed(2).contains(&format!("`gatepass profile add huawei{option}`")), "{run:#?}");
 }

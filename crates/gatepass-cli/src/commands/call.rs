@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use self::answer::Answer;
 use super::{gate_with_store, profile};
 use crate::args::{CallArgs, Common, Format};
-use crate::failure::{Failure, usage};
+use crate::failure::{Failure, said, usage};
 use crate::output::Output;
 use crate::wait::patiently;
 
@@ -141,7 +141,7 @@ fn read_data(data: &str) -> Result<Bytes, Failure> {
     match read {
         Ok(_) => Ok(bytes.into()),
         Err(error) => Err(usage(
-            format!("-d: cannot read {path}: {}", error.kind()),
+            format!("-d: cannot read {path}: {}", said(&error)),
             "-d @FILE, or -d @- for stdin",
         )),
     }

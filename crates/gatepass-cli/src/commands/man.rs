@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use roff::{Roff, bold, roman};
 
 use crate::args::Args;
-use crate::failure::{Failure, usage};
+use crate::failure::{Failure, said, usage};
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,10 @@ fn write_all(dir: &Path, command: &Command, whole: &Command) -> Result<(), Failu
 fn write(dir: &Path, command: &Command, whole: &Command) -> Result<(), Failure> {
     let path = dir.join(format!("{}.1", name(command)));
     std::fs::write(&path, page(command, whole)?).map_err(|error| {
-        usage(format!("cannot write {}: {}", path.display(), error.kind()), "--dir FOLDER")
+        usage(
+            format!("cannot write {}: {}", path.display(), said(&error)),
+            "--dir FOLDER, which must be there",
+        )
     })
 }
 

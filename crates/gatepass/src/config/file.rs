@@ -21,11 +21,17 @@ const MAX_FILE: u64 = 1024 * 1024;
 pub(crate) fn load(path: &Path) -> Result<BTreeMap<String, RawProfile>> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
-        Error::config(format!("the config file {shown} cannot be read: {}", error.kind()))
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => "is the path right? `gatepass init` writes a config",
+            _ => "it must be a file that you may read",
+        };
+        Error::config(format!("the config file {shown} cannot be read: {}", why(&error)))
+            .with_hint(hint)
     };
     // Asked before it is opened, since a pipe would wait for a writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Error::config(format!("the config file {shown} is not a file")));
+        return Err(Error::config(format!("the config file {shown} is not a file"))
+            .with_hint("name the file itself, as in --config FOLDER/config.toml"));
     }
     let file = File::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
@@ -46,6 +52,14 @@ pub(crate) fn load(path: &Path) -> Result<BTreeMap<String, RawProfile>> {
     // A symlink's folder is the one the user named: ConfigMaps are mounted that way.
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     Reader::new(path, folder, &text, meta.mode() & 0o077 == 0).profiles()
+}
+
+/// Why a file cannot be read or written, as people say it.
+pub(crate) fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => String::from("no such file"),
+        kind => kind.to_string(),
+    }
 }
 
 pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, RawProfile>> {

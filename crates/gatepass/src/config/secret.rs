@@ -13,7 +13,7 @@ use gatepass_core::{Error, Result, Secret};
 use zeroize::Zeroizing;
 
 use super::env::Env;
-use super::file::read_text;
+use super::file::{read_text, why};
 use super::origins::Origins;
 use super::value::{KeyringEntry, Reference, at};
 
@@ -161,8 +161,8 @@ fn file(key: &str, path: &Path, limit: Duration) -> Result<Zeroizing<String>> {
         }
     };
     let bytes = read.map_err(|error| {
-        let kind = error.kind();
-        Error::config(format!("`{key}`: cannot read {shown}: {kind}")).with_hint(match kind {
+        let read = format!("`{key}`: cannot read {shown}: {}", why(&error));
+        Error::config(read).with_hint(match error.kind() {
             io::ErrorKind::FileTooLarge => "a secret has 64 KiB at most: is this the right file?",
             io::ErrorKind::IsADirectory => "name the file in it",
             io::ErrorKind::PermissionDenied => {
@@ -318,21 +318,19 @@ fn read_output(child: &mut Child, limit: Duration) -> Option<Zeroizing<Vec<u8>>>
 fn not_started(key: &str, program: &str, error: &io::Error) -> Error {
     // What the kernel says of a file that is no program (ENOEXEC), for which Rust has no name.
     const NO_PROGRAM: i32 = 8;
-    let (why, hint) = match (error.raw_os_error(), error.kind()) {
+    let (said, hint) = match (error.raw_os_error(), error.kind()) {
         (Some(NO_PROGRAM), _) => {
             (String::from("it is no program"), "a script begins with a line such as #!/bin/sh")
         }
-        (_, kind @ io::ErrorKind::NotFound) if program.contains('/') => (
-            kind.to_string(),
+        (_, io::ErrorKind::NotFound) if program.contains('/') => (
+            why(error),
             "a relative path is relative to the config file's folder; of a script, the program of \
              its first line may be what is missing",
         ),
-        (_, kind @ io::ErrorKind::NotFound) => {
-            (kind.to_string(), "is it installed, and its folder in PATH?")
-        }
-        (_, kind) => (kind.to_string(), "is it a program, and may you execute it? chmod +x"),
+        (_, io::ErrorKind::NotFound) => (why(error), "is it installed, and its folder in PATH?"),
+        _ => (why(error), "is it a program, and may you execute it? chmod +x"),
     };
-    Error::config(format!("`{key}`: the command {program} cannot be started: {why}"))
+    Error::config(format!("`{key}`: the command {program} cannot be started: {said}"))
         .with_hint(hint)
 }
 

@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
 use crate::beside::{Beside, sweep};
-use crate::failure::{Failure, usage};
+use crate::failure::{self, Failure, usage};
 
 /// The longest token that is taken for one.
 const LONGEST: u64 = 64 * 1024;
@@ -38,7 +38,7 @@ impl TokenFile {
             return Err(refused("this is no path of a file"));
         };
         let meta = fs::metadata(folder)
-            .map_err(|error| refused(&format!("its folder: {}", error.kind())))?;
+            .map_err(|error| refused(&format!("its folder: {}", said(&error))))?;
         if !meta.is_dir() {
             return Err(refused("its folder is none"));
         }
@@ -116,7 +116,7 @@ pub(super) fn not_written(path: &Path, error: &io::Error) -> Failure {
 pub(super) fn said(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::Other => error.to_string(),
-        kind => kind.to_string(),
+        _ => failure::said(error),
     }
 }
 

@@ -10,7 +10,7 @@ use gatepass_core::{
 
 use super::super::COMMON_FIELDS;
 use super::super::env::{Env, prefix};
-use super::super::file::read_text;
+use super::super::file::{read_text, why};
 use super::super::secret::{RELATIVE, Source};
 use super::super::value::{Entry, RawProfile, Value, at};
 use super::{Profile, ProfileOptions, ProfileOrigin, help};
@@ -289,7 +289,7 @@ impl Reader<'_> {
     fn ca(&self, entry: &Entry) -> Result<Vec<u8>> {
         let path = self.raw.folder.join(Path::new(&self.text(entry, "ca_file")?));
         let bytes = read_text(&path).map_err(|error| {
-            wrong(entry, &format!("cannot be read: {}: {}", path.display(), error.kind()))
+            wrong(entry, &format!("cannot be read: {}: {}", path.display(), why(&error)))
                 .with_hint(RELATIVE)
         })?;
         Ok(bytes.to_vec())
