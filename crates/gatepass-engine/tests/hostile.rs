@@ -101,6 +101,33 @@ async fn a_provider_that_blocks_its_thread_delays_no_other_source_by_a_milliseco
     assert_eq!(waiter.await.unwrap().unwrap().expose_secret(), "late");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
+    let (unblock, blocked) = mpsc::channel::<()>();
+    let blocked = Mutex::new(blocked);
+    let act = move |n, now| match n {
+        0 => {
+            let _ = blocked.lock().unwrap().recv();
+            token("late", now)
+        }
+        _ => token("new", now),
+    };
+    let source = TokenSource::builder(Hostile(act, AtomicUsize::new(0)))
+        .credential(Credential::client("client", "the secret"))
+        .http(FakeHttp::answering([]))
+        .timeout(Duration::from_millis(10))
+        .build();
+    assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let new = source.fresh().await.unwrap();
+    assert_eq!(new.expose_secret(), "new");
+    drop(unblock);
+    // Until its task is gone.
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(source.peek().unwrap().is_same_as(&new));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hundred_stuck_sources_take_no_time_from_another() {
     let http = FakeHttp::new(|_| Answer::never());

@@ -15,9 +15,9 @@ fn seconds(s: u64) -> Duration {
 
 /// A provider with hints.
 #[derive(Debug)]
-pub(crate) struct Hinted(pub(crate) Example, pub(crate) RefreshHints);
+pub(crate) struct Hinted<P = Example>(pub(crate) P, pub(crate) RefreshHints);
 
-impl Provider for Hinted {
+impl<P: Provider> Provider for Hinted<P> {
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         self.0.token_request(credential)
     }
@@ -222,5 +222,23 @@ async fn a_thousand_processes_spread_their_refreshes_over_a_fifth_of_the_life() 
         let (from, to) = (due[0] + span * tenth / 10, due[0] + span * (tenth + 1) / 10);
         let share = due.iter().filter(|at| (from..to).contains(*at)).count();
         assert!((50..200).contains(&share), "{share} in tenth {tenth}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_vendor_is_asked_early_enough_for_the_next_token() {
+    for seed in 0..10 {
+        let (http, clock) = (vendor(10).held(), TestClock::new());
+        let source = builder(&http, &clock).seed(seed).build();
+        let mut token = Box::pin(source.token());
+        assert!(poll(&mut token).is_pending());
+        http.arrived(1).await;
+        clock.advance(Duration::from_millis(1500));
+        http.release_all();
+        token.await.unwrap();
+        // As long as this one took and half as much again, and the leeway, before the end.
+        let left = Duration::from_millis(8500 - 850 - 2250);
+        let refresh_in = source.status().refresh_in.unwrap();
+        assert!(refresh_in <= left, "seed {seed}: {refresh_in:?}");
     }
 }

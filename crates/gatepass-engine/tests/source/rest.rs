@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatepass_core::{Credential, ErrorKind, RefreshHints, credential_fn};
+use gatepass_core::{Credential, Endpoint, ErrorKind, RefreshHints, Settings, credential_fn};
 use gatepass_engine::TokenSource;
-use gatepass_testkit::example::Example;
+use gatepass_testkit::example::{self, Example};
 use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock};
 
 use super::refresh::Hinted;
@@ -161,4 +161,26 @@ async fn sources_of_one_endpoint_share_its_requests_a_minute() {
     clock.advance(seconds(56));
     sources[2].token().await.unwrap();
     assert_eq!(http.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_secret_for_a_refused_one_is_a_request_of_the_minutes_as_well() {
+    let clock = TestClock::new();
+    let http = FakeHttp::new(|_| denied());
+    let reads = AtomicUsize::new(0);
+    // An origin of its own, since a budget is the origin's.
+    let base_url = Endpoint::parse("https://hasty.example.com").unwrap();
+    let settings = Settings::new().with("client_id", "client").with_base_url(base_url);
+    let provider = example::INFO.provider(&settings).unwrap();
+    let hints = RefreshHints::new().requests_per_minute(1);
+    let source = TokenSource::builder(Hinted(provider, hints))
+        .credential(credential_fn(move || {
+            let secret = format!("secret-{}", reads.fetch_add(1, Ordering::SeqCst));
+            async move { Ok(Credential::client("client", secret)) }
+        }))
+        .http(http.clone())
+        .clock(clock.clone())
+        .build();
+    assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Throttled);
+    assert_eq!(http.count(), 1);
 }

@@ -19,7 +19,7 @@ fn sharing(http: &FakeHttp, clock: &TestClock, store: &MemoryStore) -> TokenSour
 
 #[tokio::test(start_paused = true)]
 async fn twenty_sources_with_one_store_make_one_exchange() {
-    let (http, clock) = (vendor(3600), TestClock::new());
+    let (http, clock) = (vendor(3600).held(), TestClock::new());
     let store = store(&clock);
     let tasks: Vec<_> = (0..20)
         .map(|_| {
@@ -30,6 +30,9 @@ async fn twenty_sources_with_one_store_make_one_exchange() {
             })
         })
         .collect();
+    // All of them have found nothing by then.
+    settle().await;
+    http.release_all();
     let mut stored = 0;
     for task in tasks {
         let (token, is_stored) = task.await.unwrap();
