@@ -77,7 +77,15 @@ fn the_release_is_one_commit_with_an_annotated_tag() {
     assert_eq!(story.git(&format!("cat-file -t v{version}")), "tag");
     let files = story.git("diff --name-only HEAD^ HEAD");
     let files: Vec<&str> = files.lines().collect();
-    assert_eq!(files, ["CHANGELOG.md", "Cargo.lock", "Cargo.toml", "fuzz/Cargo.lock"]);
+    let wanted = [
+        "CHANGELOG.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "crates/gatepass/README.md",
+        "docs/start/provider.md",
+        "fuzz/Cargo.lock",
+    ];
+    assert_eq!(files, wanted);
     let changelog = story.git("show HEAD:CHANGELOG.md");
     let (unreleased, rest) = changelog.split_once(&format!("## [{version}] - ")).unwrap();
     assert!(unreleased.ends_with("## [Unreleased]\n\n"), "{unreleased}");

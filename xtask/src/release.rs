@@ -18,6 +18,7 @@ mod compatible;
 mod contents;
 mod deb;
 mod dist;
+mod documents;
 mod git;
 mod manifests;
 mod packages;
@@ -240,6 +241,9 @@ impl Options {
     fn execute(&self, plan: &Plan, copy: &Copy, commit: &str, packages: &Packages) -> Result<()> {
         let version = &plan.version;
         let tag = version::tag(version);
+        if !self.rehearse {
+            git::is_not_behind(workspace::root())?;
+        }
         if plan.stage == Stage::New {
             git::take(copy, commit)?;
             say::note(format_args!("== commit: release: {version}"));
@@ -283,6 +287,13 @@ fn raise(copy: &Copy, plan: &Plan, from: &semver::Version, date: &str) -> Result
     copy.write("Cargo.toml", &manifests::raised(&copy.read("Cargo.toml")?, to)?)?;
     for lock in ["Cargo.lock", "fuzz/Cargo.lock"] {
         copy.write(lock, &manifests::raised_lock(&copy.read(lock)?, from, to)?)?;
+    }
+    for document in copy.files("*.md")? {
+        let text = copy.read(&document)?;
+        let raised = documents::raised(&text, from, to);
+        if raised != text {
+            copy.write(&document, &raised)?;
+        }
     }
     let repository = workspace::package_field("repository")?;
     let changelog = copy.read("CHANGELOG.md")?;

@@ -110,6 +110,12 @@ impl Copy {
             .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))
     }
 
+    /// The names of the files that match, of those that are committed.
+    pub(super) fn files(&self, pattern: &str) -> Result<Vec<String>> {
+        let names = self.git("ls-files").arg(pattern).output()?;
+        Ok(names.lines().map(str::to_owned).collect())
+    }
+
     pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.folder.join(name);
         fs::write(&path, text).map_err(|error| {
@@ -183,8 +189,50 @@ pub(super) fn take(copy: &Copy, commit: &str) -> Result<()> {
     })
 }
 
+/// Refuses where `origin` has commits on main that are missing here: what is published could not be
+/// pushed.
+pub(super) fn is_not_behind(root: &Path) -> Result<()> {
+    let git = |args: &str| Run::new(&format!("git {args}")).inside(root);
+    if !git("remote get-url origin").succeeds() {
+        return Ok(());
+    }
+    let there = git("ls-remote origin refs/heads/main").output()?;
+    let Some(commit) = there.split_whitespace().next() else { return Ok(()) };
+    if git("merge-base --is-ancestor").arg(commit).arg("HEAD").succeeds() {
+        return Ok(());
+    }
+    Err(Failure::failed(
+        "origin has commits on main that are not here, so what is published could not be pushed: \
+         git pull --rebase origin main",
+    ))
+}
+
 /// Makes the annotated tag.
 pub(super) fn make_tag(version: &Version, commit: &str) -> Result<()> {
     let tag = tag(version);
     Run::new("git tag --annotate --message").arg(&tag).arg(&tag).arg(commit).run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_pushed_is_not_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
+        let git = |at: &Path, args: &str| {
+            let who = "-c user.name=a -c user.email=a@b.example -c init.defaultBranch=main";
+            Run::new(&format!("git {who} {args}")).inside(at).output().unwrap()
+        };
+        git(folder.path(), "init --quiet theirs");
+        git(&theirs, "commit --quiet --allow-empty --message one");
+        assert!(is_not_behind(&theirs).is_ok(), "there is no origin");
+        git(folder.path(), "clone --quiet theirs ours");
+        git(&ours, "commit --quiet --allow-empty --message ours");
+        assert!(is_not_behind(&ours).is_ok(), "ahead is not behind");
+        git(&theirs, "commit --quiet --allow-empty --message two");
+        let says = is_not_behind(&ours).unwrap_err().to_string();
+        assert!(says.contains("git pull --rebase origin main"), "{says}");
+    }
 }
