@@ -6,6 +6,7 @@
 pub(crate) const SHORT: &str = "\
 Examples:
   gatepass demo                                  every vendor, no configuration, no network
+  gatepass init                                  your first profile: asks, writes it, and tries it
   gatepass token cisco                           the token alone on stdout
   gatepass token cisco --format header | curl -H @- https://api.cisco.com/hello
   gatepass call cisco /hello                     an API request with a fresh token

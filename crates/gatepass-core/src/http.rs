@@ -130,6 +130,8 @@ impl Request {
     }
 
     /// Adds a header whose value is secret: it is marked sensitive.
+    ///
+    /// `Config` for a value that no header can have.
     pub fn secret_header(mut self, name: HeaderName, value: &Secret) -> Result<Self> {
         let value = value.to_header(&name)?;
         self.headers.insert(name, value);
@@ -261,7 +263,8 @@ impl Response {
         httpdate::parse_http_date(self.header(DATE)?).ok()
     }
 
-    /// How far this machine's clock and the vendor's are apart.
+    /// How far this machine's clock and the vendor's are apart, by the answer's `Date`, which has
+    /// whole seconds; `sent` is when the request began.
     pub fn clock_skew(&self, sent: SystemTime) -> Option<Duration> {
         let date = self.date()?;
         Some(date.duration_since(sent).unwrap_or_else(|earlier| earlier.duration()))

@@ -46,7 +46,9 @@ impl Gate {
         Self::new(Config::find()?, Registry::linked()?)
     }
 
-    /// These profiles with these providers.
+    /// These profiles with these providers. Nothing is read or sent yet.
+    ///
+    /// Errors as of [`HttpClient::new`]: none today.
     pub fn new(config: Config, registry: Registry) -> Result<Self> {
         let http = Arc::new(HttpClient::new()?);
         Ok(Self { config, registry, sources: Mutex::default(), http, store: None })

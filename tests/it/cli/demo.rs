@@ -14,6 +14,7 @@ fn the_demo_shows_a_token_and_an_api_answer_of_every_vendor() {
         assert!(table.contains(vendor.id), "{table}");
         assert!(run.stderr.contains(vendor.id), "{}", run.stderr);
     }
+    assert!(run.stderr.ends_with("gatepass init\n"), "{}", run.stderr);
     assert!(table.contains("license token") && table.contains("account token"), "{table}");
     assert_eq!(fs::read_dir(home.path("tmp")).unwrap().count(), 0);
 }

@@ -81,7 +81,10 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Fa
     sandbox.shutdown().await;
     match format {
         Format::Json => output.json(&rows.iter().map(to_json).collect())?,
-        _ => output.result(&to_table(&rows))?,
+        _ => {
+            output.result(&to_table(&rows))?;
+            output.say("with a vendor of your own: gatepass init");
+        }
     }
     let failed = rows.iter().find_map(|row| row.result.as_ref().err());
     match failed {
