@@ -32,8 +32,8 @@ pub(crate) struct Entry {
     pub(crate) place: String,
 }
 
-/// A value as written.
-#[derive(Clone, Debug)]
+/// A value as written. `Debug` shows what it is: any may be a secret, if only by mistake.
+#[derive(Clone)]
 pub(crate) enum Value {
     /// A text; perhaps a secret, so it is held like one.
     Text(Secret),
@@ -139,9 +139,28 @@ impl Value {
     }
 }
 
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::Config;
+
     use super::*;
+
+    #[test]
+    fn a_configs_debug_shows_no_value_whatever_its_type() {
+        let config = Config::from_toml(
+            "[profiles.a]\nclient_secret = [\"unsaid\"]\nclient_id = { env = \"UNSAID\" }\n\
+             scope = \"unsaid\"\nhost = { command = [\"unsaid\"] }\n",
+        );
+        let shown = format!("{:?}", config.unwrap());
+        assert!(shown.contains("client_secret"), "{shown}");
+        assert!(!shown.to_lowercase().contains("unsaid"), "{shown}");
+    }
 
     #[test]
     fn a_keyrings_service_ends_at_the_first_slash_and_defaults_to_gatepass() {
