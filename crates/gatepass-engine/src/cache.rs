@@ -473,7 +473,8 @@ impl Cache {
         }
     }
 
-    /// No code but ours runs under this lock; should it panic, what it guards is still whole.
+    /// Beside our code a provider's hints and a clock run under this lock; should one of them panic,
+    /// what it guards is still whole.
     fn state(&self) -> MutexGuard<'_, Flights> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

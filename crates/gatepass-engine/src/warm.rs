@@ -48,7 +48,8 @@ impl Watch {
     /// Waits for a usable token other than the last one this gave, refreshing it in time.
     ///
     /// An error means that there is no usable token; the next call waits until it is worth asking
-    /// again. It can be dropped at any await without losing a token.
+    /// again, which it never is once the source is closed: then each call is an error at once. It
+    /// can be dropped at any await without losing a token.
     pub async fn next(&mut self) -> Result<Token> {
         loop {
             self.changes.mark_unchanged();
