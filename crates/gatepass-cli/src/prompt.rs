@@ -70,8 +70,8 @@ pub(crate) async fn is_agreed(output: &Output, question: &str) -> Result<bool, F
 /// would cut a line at 4,096 characters otherwise, and a token may be longer.
 fn line(on_terminal: bool) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(4096));
-    for byte in io::stdin().lock().bytes() {
-        match byte? {
+    while let Some(byte) = byte()? {
+        match byte {
             b'\n' | b'\r' => break,
             // Ctrl-D
             4 if on_terminal => break,
@@ -84,6 +84,19 @@ fn line(on_terminal: bool) -> io::Result<Zeroizing<Vec<u8>>> {
         }
     }
     Ok(line)
+}
+
+/// The next byte of standard input, past the buffer of the library, which would keep it.
+#[cfg(unix)]
+fn byte() -> io::Result<Option<u8>> {
+    let mut byte = [0];
+    let read = rustix::io::retry_on_intr(|| rustix::io::read(io::stdin(), &mut byte))?;
+    Ok((read == 1).then_some(byte[0]))
+}
+
+#[cfg(not(unix))]
+fn byte() -> io::Result<Option<u8>> {
+    io::stdin().lock().bytes().next().transpose()
 }
 
 #[cfg(unix)]
