@@ -59,13 +59,14 @@ Examples:
 /// `completions`'.
 pub(crate) const COMPLETIONS: &str = "\
 Examples:
+  source <(gatepass completions bash)                    in ~/.bashrc or, for zsh, ~/.zshrc
   gatepass completions bash > ~/.local/share/bash-completion/completions/gatepass
   gatepass completions fish > ~/.config/fish/completions/gatepass.fish
   gatepass completions zsh > ~/.zfunc/_gatepass          a folder of $fpath
-  source <(gatepass completions bash)                    in ~/.bashrc or, for zsh, ~/.zshrc
   eval (gatepass completions elvish | slurp)             in ~/.config/elvish/rc.elv
   gatepass completions powershell | Out-String | Invoke-Expression      in $PROFILE
 
+A folder has to be there: mkdir -p ~/.local/share/bash-completion/completions
 The script asks gatepass for the names, which reads the config file but no secret and no token.";
 
 /// `man`'s.

@@ -45,9 +45,13 @@ fn without_a_folder_the_first_page_goes_to_stdout() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
-    let run = Home::new().gatepass(["man", "--dir", "no/such"]).run();
-    assert!(run.failed(2).contains("no/such/gatepass.1"), "{run:#?}");
+fn a_folder_that_is_not_there_is_made_and_one_that_cannot_be_is_named() {
+    let home = Home::new();
+    home.gatepass(["man", "--dir", "share/man1"]).run().ok();
+    assert!(home.path("work/share/man1/gatepass-token.1").exists());
+    home.write("work/file", "");
+    let run = home.gatepass(["man", "--dir", "file/man1"]).run();
+    assert!(run.failed(2).contains("cannot write file/man1"), "{run:#?}");
 }
 
 /// A page as a person sees it, without what makes it bold.

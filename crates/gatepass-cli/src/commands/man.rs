@@ -13,7 +13,7 @@ use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
-    /// Writes a page for every command into this folder, which must be there
+    /// Writes a page for every command into this folder
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &ManArgs, output: &Output) -> Result<ExitCode, Failure> 
         output.bytes(&page(&whole, &whole)?)?;
         return Ok(ExitCode::SUCCESS);
     };
+    std::fs::create_dir_all(dir).map_err(|error| unwritten(dir, &error))?;
     write_all(dir, &whole, &whole)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -38,12 +39,11 @@ fn write_all(dir: &Path, command: &Command, whole: &Command) -> Result<(), Failu
 
 fn write(dir: &Path, command: &Command, whole: &Command) -> Result<(), Failure> {
     let path = dir.join(format!("{}.1", name(command)));
-    std::fs::write(&path, page(command, whole)?).map_err(|error| {
-        usage(
-            format!("cannot write {}: {}", path.display(), said(&error)),
-            "--dir FOLDER, which must be there",
-        )
-    })
+    std::fs::write(&path, page(command, whole)?).map_err(|error| unwritten(&path, &error))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    usage(format!("cannot write {}: {}", path.display(), said(error)), "--dir FOLDER")
 }
 
 /// `gatepass-token`, once the command is built.
