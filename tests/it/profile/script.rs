@@ -251,9 +251,13 @@ fn a_test_that_fails_has_its_own_exit_code_and_keeps_the_profile() {
         let run = home.gatepass(words.into_iter().chain(more)).stdin("secret").run();
         let hint = run.error(code)["hint"].to_string();
         assert!(
-            hint.contains("the profile is kept: try again with `gatepass token cisco`"),
+            hint.contains("the profile is kept: try again with `gatepass token cisco --fresh`"),
             "{hint}"
         );
+        // And that does ask again.
+        let asked = server.requests().len();
+        home.gatepass(["token", "cisco", "--fresh", "--wait=0s"]).run().failed(code);
+        assert!(server.requests().len() > asked);
         assert_eq!(
             files(&home, "config/gatepass"),
             ["cisco.client_secret", "cisco.client_secret.origins", "config.toml"]

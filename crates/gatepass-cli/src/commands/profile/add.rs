@@ -239,8 +239,8 @@ impl Task<'_> {
     ) -> Result<Failure, Failure> {
         let name = &plan.name;
         let kept = format!(
-            "the profile is kept: try again with `gatepass token {name}`, or write it anew with \
-             `gatepass profile add {} --name {name} --force`",
+            "the profile is kept: try again with `gatepass token {name} --fresh`, or write it anew \
+             with `gatepass profile add {} --name {name} --force`",
             plan.info.id
         );
         if !is_at_terminal() || plan.replaces {
