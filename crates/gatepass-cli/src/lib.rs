@@ -66,6 +66,10 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::Args;
 use crate::output::Output;
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// Parses the command line, runs the command and maps what went wrong to an exit code.
 pub fn main() -> ExitCode {
     private::close();

@@ -88,3 +88,7 @@ pub use crate::store::{
     Decision, Failure, Lease, MemoryStore, Note, Process, ProfileKey, Record, StoreKey, TokenStore,
 };
 pub use crate::warm::Watch;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -60,3 +60,7 @@ pub use crate::token_layer::{TokenLayer, TokenService};
 pub use crate::token_middleware::TokenMiddleware;
 #[cfg(feature = "tower")]
 pub use crate::whole::WholeBody;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -105,3 +105,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use faults::{Fault, FaultInfo, Target};
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use state::{Counters, Entry, Snapshot};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -34,3 +34,7 @@ pub use crate::checks::conform;
 pub use crate::clock::TestClock;
 pub use crate::fake_http::{Answer, FakeHttp, Recorded};
 pub use crate::fixture::Fixture;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
