@@ -264,3 +264,29 @@ fn a_flight_and_a_timer_lost_with_their_runtime_are_started_again() {
         assert_eq!(pool.token("held").await.unwrap().expose_secret(), "held.2");
     });
 }
+
+#[test]
+fn a_refresh_that_ends_with_its_runtime_is_begun_again_in_another() {
+    let clock = TestClock::new();
+    let vendor = Vendor::new(3600, &clock);
+    let pool = pool(&vendor, &clock);
+    let runtime = || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        { runtime }.enable_time().start_paused(true).build().unwrap()
+    };
+    let first = runtime();
+    first.block_on(async {
+        pool.token("a").await.unwrap();
+        vendor.hold(true);
+        pass(&clock, Duration::from_secs(3100)).await;
+        assert_eq!((pool.status().exchanging, vendor.count("a")), (1, 2));
+    });
+    drop(first);
+    vendor.hold(false);
+    clock.advance(Duration::from_secs(1));
+    runtime().block_on(async {
+        assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.1");
+        settle().await;
+        assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.3");
+    });
+}
