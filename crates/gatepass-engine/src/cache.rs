@@ -12,7 +12,7 @@ use crate::measure;
 use crate::policy::{Moment, Phase};
 use crate::rest::{self, Rest};
 use crate::rt::{AbortHandle, ArcSwapOption, Handle, Mutex, MutexGuard, watch};
-use crate::warm;
+use crate::warm::{self, IsWarm};
 use crate::wrong::{self, Wrong};
 use crate::{State, Status};
 
@@ -23,6 +23,7 @@ pub(crate) struct Cache {
     clock: Time,
     held: ArcSwapOption<Held>,
     state: Mutex<Flights>,
+    is_warm: IsWarm,
     /// Tells those who watch that another token is held, or none any more.
     changes: OnceLock<watch::Sender<()>>,
 }
@@ -97,6 +98,7 @@ impl Cache {
             identity: Arc::new(identity),
             held: ArcSwapOption::empty(),
             state: Mutex::new(Flights { random, ..Flights::default() }),
+            is_warm: IsWarm::default(),
             changes: OnceLock::new(),
         }
     }
@@ -314,8 +316,10 @@ impl Cache {
         measure::holds(&self.identity, held.token.expires_at());
         let held = wrong::next(Arc::as_ptr(&self.identity).addr(), Arc::new(held));
         self.held.store(Some(held));
-        if self.identity.keep_warm && state.warming.is_none() {
-            state.warming = warm::start(self);
+        if self.identity.keep_warm
+            && let Some(warming) = warm::start(self, &self.is_warm)
+        {
+            state.warming = Some(warming);
         }
         drop(state);
         self.tell_watchers();

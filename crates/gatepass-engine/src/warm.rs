@@ -1,6 +1,7 @@
 //! Keeps a token warm while nobody asks for it, and tells those who watch of each new one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gatepass_core::{Result, Token};
@@ -14,13 +15,29 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// The shortest, where something is due that cannot be done at once.
 const SHORTEST: Duration = Duration::from_millis(50);
 
-/// Starts the task that refreshes for as long as the source lives.
-pub(crate) fn start(cache: &Arc<Cache>) -> Option<AbortHandle> {
+/// Whether a task keeps a source warm; none does once its runtime has ended.
+pub(crate) type IsWarm = Arc<AtomicBool>;
+
+/// Starts the task that refreshes for as long as the source and the runtime live, if none does.
+pub(crate) fn start(cache: &Arc<Cache>, is_warm: &IsWarm) -> Option<AbortHandle> {
     let runtime = Handle::try_current().ok()?;
-    Some(runtime.spawn(keep_warm(Arc::downgrade(cache))).abort_handle())
+    if is_warm.swap(true, Ordering::SeqCst) {
+        return None;
+    }
+    let warming = Warming(is_warm.clone());
+    Some(runtime.spawn(keep_warm(Arc::downgrade(cache), warming)).abort_handle())
 }
 
-async fn keep_warm(cache: WeakCache) {
+/// Says that nothing keeps the source warm once this ends, however it does.
+struct Warming(IsWarm);
+
+impl Drop for Warming {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+async fn keep_warm(cache: WeakCache, _warming: Warming) {
     while let Some(source) = cache.upgrade() {
         let due = source.due_in();
         if due.is_zero() && source.token(Duration::ZERO).is_none() {

@@ -71,3 +71,21 @@ async fn a_closed_source_ends_its_watches() {
     source.close().await;
     assert_eq!(watch.next().await.unwrap_err().kind(), ErrorKind::Internal);
 }
+
+#[test]
+fn a_warm_source_stays_warm_in_another_runtime() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = builder(&http, &clock).keep_warm(true).build();
+    for runs in 1..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            source.warm().await.unwrap();
+            clock.advance(Duration::from_secs(3300));
+            tokio::time::sleep(Duration::from_secs(31)).await;
+            settle().await;
+        });
+        assert_eq!(http.count(), 2 * runs);
+        clock.advance(Duration::from_secs(4000));
+    }
+}
