@@ -78,7 +78,7 @@ impl TokenSourceBuilder {
     }
 
     /// How long a whole exchange may take, from reading the credential to the token; 15 s unless
-    /// said otherwise.
+    /// said otherwise. One of another process that shares the store is waited for as long before.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.identity.timeout = timeout;
         self

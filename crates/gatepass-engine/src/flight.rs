@@ -137,7 +137,7 @@ async fn fly(identity: Arc<Identity>, landing: Landing, alive: Outcome, ask: Ask
         let _alive = alive;
         exchange.await
     });
-    let limit = identity.timeout.saturating_add(NOTING + GRACE);
+    let limit = identity.limit().saturating_add(NOTING + GRACE);
     let outcome = match timeout(limit, tasks.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
         Ok(Some(Err(error))) if error.is_panic() && wrong::is(Wrong::PanicPoisons) => {
@@ -199,7 +199,7 @@ async fn exchange(
             .with_hint("is this machine's clock right?")
             .into())
     };
-    let outcome = match timeout(identity.timeout, exchange).await {
+    let outcome = match timeout(identity.limit(), exchange).await {
         Ok(outcome) => outcome,
         Err(_) => Err(too_late(identity.timeout).into()),
     };

@@ -234,7 +234,7 @@ impl TokenSource {
                 #[cfg(feature = "__wrong-engines")]
                 let _leader = crate::wrong::leader(&self.0, ticket.number);
                 let waiting = measure::Waiting::begin(&self.0.identity);
-                let landed = ticket.landing(self.0.identity.timeout).await;
+                let landed = ticket.landing(self.0.identity.limit()).await;
                 waiting.end(&self.0.identity);
                 match Landed::of(landed) {
                     Landed::Lost => {}

@@ -18,6 +18,15 @@ use crate::store::{self, Decision, Lease, Note, Record, StoreKey, TokenStore};
 const REFUSED: Duration = store::Failure::LONGEST;
 
 impl Identity {
+    /// How long a flight may take: an exchange's time, and as long again where another process may
+    /// be making one, which is waited for first.
+    pub(crate) fn limit(&self) -> Duration {
+        match self.store() {
+            Some(_) => self.timeout.saturating_mul(2),
+            None => self.timeout,
+        }
+    }
+
     /// The store, if this vendor's tokens may be kept in one.
     pub(crate) fn store(&self) -> Option<&Arc<dyn TokenStore>> {
         let persist = self.persist.unwrap_or_else(|| !self.provider.hints().memory_only);
@@ -37,25 +46,26 @@ impl Identity {
         if let Some(found) = self.find(store, &key, &credential, ask).await {
             return found;
         }
-        let lease = match store.lease(&key, self.timeout).await {
-            Ok(Some(lease)) => Some(lease),
-            Ok(None) => {
-                return Err(Error::unavailable("another process is asking the vendor, for long")
-                    .with_hint("try again; `timeout` in the profile allows more")
-                    .into());
-            }
+        let lease = store.lease(&key, self.timeout).await;
+        // Whoever had the lease may have brought it.
+        if lease.is_ok()
+            && let Some(found) = self.find(store, &key, &credential, ask).await
+        {
+            return found;
+        }
+        // No exchange takes so long: a process that is stopped holds up nobody for ever.
+        let lease = match lease.and_then(|lease| lease.ok_or_else(|| too_long(self.timeout))) {
+            Ok(lease) => Some(lease),
             Err(error) => {
                 self.warn_of_store(&error);
                 None
             }
         };
-        // Whoever had the lease may have brought it.
-        if lease.is_some()
-            && let Some(found) = self.find(store, &key, &credential, ask).await
-        {
-            return found;
-        }
-        let mut outcome = self.exchange_with(credential, begin, notes).await;
+        let exchange = self.exchange_with(credential, begin, notes);
+        let mut outcome = match timeout(self.timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(too_late(self.timeout).into()),
+        };
         if let Some(lease) = lease {
             decide(notes, self.save(store, &key, &*lease, ask, &mut outcome).await);
         }
@@ -184,4 +194,10 @@ impl Identity {
         let profile = self.name.as_deref();
         tracing::warn!(provider = &*self.id, profile, %error, "the store is left out");
     }
+}
+
+/// Another process has held the lease for longer than an exchange may take.
+fn too_long(limit: Duration) -> Error {
+    let seconds = limit.as_secs();
+    Error::internal(format!("another process asks the vendor for {seconds} s (is one stopped?)"))
 }

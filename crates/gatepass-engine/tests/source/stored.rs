@@ -184,3 +184,47 @@ async fn a_store_that_fails_costs_an_exchange_and_no_token() {
     let source = builder(&http, &clock).store(Broken).build();
     assert_eq!(text(source.token().await).unwrap(), "token-0");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_is_stopped_while_it_asks_holds_up_nobody_for_ever() {
+    /// Its lease is another's, who never gives it back.
+    #[derive(Debug)]
+    struct Stopped;
+
+    #[gatepass_core::async_trait]
+    impl TokenStore for Stopped {
+        async fn load(
+            &self,
+            _: &gatepass_engine::StoreKey,
+        ) -> gatepass_core::Result<Option<gatepass_engine::Record>> {
+            Ok(None)
+        }
+
+        async fn lease(
+            &self,
+            _: &gatepass_engine::StoreKey,
+            wait: Duration,
+        ) -> gatepass_core::Result<Option<Box<dyn gatepass_engine::Lease>>> {
+            tokio::time::sleep(wait).await;
+            Ok(None)
+        }
+
+        async fn forget(&self, _: &ProfileKey) -> gatepass_core::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = builder(&http, &clock).store(Stopped).build();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(text(source.token().await).unwrap(), "token-0");
+    assert_eq!(begun.elapsed().as_secs(), 15);
+
+    // What comes then has an exchange's time, and no more.
+    let silent = vendor(3600).held();
+    let source = builder(&silent, &clock).store(Stopped).build();
+    let begun = tokio::time::Instant::now();
+    let error = source.token().await.unwrap_err();
+    assert_eq!((error.kind(), begun.elapsed().as_secs()), (ErrorKind::Unavailable, 30));
+    assert_eq!((http.count(), silent.count()), (1, 1));
+}
