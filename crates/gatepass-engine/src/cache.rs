@@ -33,6 +33,8 @@ struct Flights {
     current: Option<Flight>,
     /// How many have started: the number of the latest.
     started: u64,
+    /// The latest that is to ask the vendor, whatever a store has.
+    fresh: u64,
     is_closed: bool,
     /// How many tokens have been invalidated during a flight, and the latest during this one.
     refusals: u64,
@@ -111,14 +113,11 @@ impl Cache {
 
     /// Rests as another one of the same identity does, whose credential may be another by now.
     pub(crate) fn resting_as(self, other: &Self) -> Self {
-        let (rest, failures) = {
-            let other = other.state();
-            (other.rest.clone(), other.failures_in_a_row)
-        };
-        {
-            let mut state = self.state();
-            (state.rest, state.failures_in_a_row) = (rest, failures);
-        }
+        let of = |other: MutexGuard<'_, Flights>| (other.rest.clone(), other.failures_in_a_row);
+        let (rest, failures) = of(other.state());
+        let mut state = self.state();
+        (state.rest, state.failures_in_a_row) = (rest, failures);
+        drop(state);
         self
     }
 
@@ -176,9 +175,11 @@ impl Cache {
         held.as_ref().filter(|held| held.token.is_same_as(token)).map(|held| look(held))
     }
 
-    /// The number of the first flight that starts after now.
+    /// The number of the first flight that starts after now; whoever starts it, it asks the vendor.
     pub(crate) fn next_flight(&self) -> u64 {
-        self.state().started + 1
+        let mut state = self.state();
+        state.fresh = state.started + 1;
+        state.fresh
     }
 
     /// The held token, or a place on the flight under way, or on one that starts now; the error of
@@ -255,7 +256,8 @@ impl Cache {
         };
         state.started += 1;
         let (refused, failures) = (state.last_refused.clone(), state.failures_in_a_row);
-        let ask = Ask { refused, failures, chance: state.random.f64(), ..ask };
+        let is_fresh = ask.is_fresh || state.started == state.fresh;
+        let ask = Ask { is_fresh, refused, failures, chance: state.random.f64(), ..ask };
         let (mut flight, outcome) = Flight::new(state.started);
         let (ticket, alive) = (flight.ticket(), flight.alive());
         state.current = Some(flight);
@@ -316,10 +318,8 @@ impl Cache {
         measure::holds(&self.identity, held.token.expires_at());
         let held = wrong::next(Arc::as_ptr(&self.identity).addr(), Arc::new(held));
         self.held.store(Some(held));
-        if self.identity.keep_warm
-            && let Some(warming) = warm::start(self, &self.is_warm)
-        {
-            state.warming = Some(warming);
+        if self.identity.keep_warm {
+            state.warming = warm::start(self, &self.is_warm).or_else(|| state.warming.take());
         }
         drop(state);
         self.tell_watchers();
@@ -379,8 +379,7 @@ impl Cache {
         if wrong::is(Wrong::FailureForgets) {
             self.held.store(None);
         }
-        let (error, refused) = (failure.error.clone(), failure.refused);
-        state.rest = Some(Rest { error, until, refused });
+        state.rest = Some(Rest { error: failure.error.clone(), until, refused: failure.refused });
     }
 
     /// Forgets exactly this token.

@@ -6,7 +6,8 @@ use gatepass_core::ErrorKind;
 use gatepass_testkit::TestClock;
 use shuttle::future::{block_on, spawn, yield_now};
 
-use crate::vendor::{Vendor, ask, source};
+use crate::store::MemoryStore;
+use crate::vendor::{Vendor, ask, builder, source};
 use crate::wrong::Wrong;
 
 macro_rules! named {
@@ -23,6 +24,7 @@ pub(crate) const SCENARIOS: &[(&str, fn())] = named![
     a_closed_source_ends_everything,
     an_aging_token_is_refreshed_once,
     a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn,
+    who_wants_a_fresh_token_does_not_get_one_that_a_store_had,
 ];
 
 /// Engines that are wrong, each with a scenario that shows it.
@@ -169,4 +171,20 @@ fn a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn() {
             assert_eq!(vendor.count(), requests);
         }
     });
+}
+
+fn who_wants_a_fresh_token_does_not_get_one_that_a_store_had() {
+    let (vendor, clock) = (Vendor::default(), TestClock::new());
+    let store = MemoryStore::new().with_clock(clock.clone());
+    let source = || builder(&vendor, &clock).store(store.clone()).build();
+    block_on(async {
+        source().token().await.unwrap();
+        let source = source();
+        let callers = ask(&source, 1);
+        assert_eq!(source.fresh().await.unwrap().expose_secret(), "token-1");
+        for caller in callers {
+            caller.await.unwrap().unwrap();
+        }
+    });
+    assert_eq!(vendor.count(), 2);
 }

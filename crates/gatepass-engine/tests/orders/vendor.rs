@@ -9,7 +9,7 @@ use gatepass_testkit::example::Example;
 use gatepass_testkit::{Fixture, TestClock};
 use shuttle::future::{JoinHandle, spawn, yield_now};
 
-use crate::TokenSource;
+use crate::{TokenSource, TokenSourceBuilder};
 
 /// Its clones are the same vendor.
 #[derive(Clone, Debug, Default)]
@@ -96,13 +96,16 @@ impl HttpSend for Vendor {
 }
 
 pub(crate) fn source(vendor: &Vendor, clock: &TestClock) -> TokenSource {
+    builder(vendor, clock).build()
+}
+
+pub(crate) fn builder(vendor: &Vendor, clock: &TestClock) -> TokenSourceBuilder {
     TokenSource::builder(Example::new())
         .credential(Credential::client("client", "the secret"))
         .http(vendor.clone())
         .clock(clock.clone())
         .timeout(Duration::from_secs(15))
         .seed(7)
-        .build()
 }
 
 /// So many tasks that ask, each on its own.
