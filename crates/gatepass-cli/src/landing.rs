@@ -112,7 +112,7 @@ impl Landing {
                 never = door.serve(&desk) => match never {},
             }
         };
-        door.keep(delivery.connection);
+        door.keep(delivery.connection).await;
         let mut judging = pin!(judge(delivery.answer));
         // Whoever comes meanwhile is told that the answer is here.
         let (verdict, outcome) = loop {

@@ -63,31 +63,42 @@ impl Door {
                 accepted = accept(&self.listener, self.ipv6.as_ref()) => {
                     match accepted {
                         Ok(tcp) => {
-                            self.make_room();
+                            if self.connections.len() >= CONNECTIONS {
+                                self.make_room();
+                            }
                             let talking = converse(tcp, Arc::clone(desk));
                             self.arrived.push_back(self.connections.spawn(talking));
                             // What it has to say is heard before others may take its place.
                             task::yield_now().await;
                         }
                         // Out of descriptors, most likely; they come back when connections end.
-                        Err(_) => sleep(Duration::from_millis(10)).await,
+                        Err(_) => {
+                            self.make_room();
+                            sleep(Duration::from_millis(10)).await;
+                        }
                     }
                 }
             }
         }
     }
 
-    /// This connection has brought the answer, and stays until it has had its own.
-    pub(super) fn keep(&mut self, answering: task::Id) {
+    /// This connection has brought the answer, and stays until it has had its own. The others go:
+    /// they are of no use any more, and what judges the answer may need their descriptors.
+    pub(super) async fn keep(&mut self, answering: task::Id) {
         self.answering = Some(answering);
+        self.arrived.retain(|connection| {
+            connection.id() == answering || {
+                connection.abort();
+                false
+            }
+        });
+        // They end once their turn has come.
+        task::yield_now().await;
     }
 
-    /// Where all places are taken the one that came first has to go. A browser says at once what it
-    /// wants, so that is somebody who says nothing, and would keep the answer out.
+    /// Where there is no place for another, the one that came first has to go. A browser says at
+    /// once what it wants, so that is somebody who says nothing, and would keep the answer out.
     fn make_room(&mut self) {
-        if self.connections.len() < CONNECTIONS {
-            return;
-        }
         let may_go = |connection: &AbortHandle| {
             !connection.is_finished() && Some(connection.id()) != self.answering
         };

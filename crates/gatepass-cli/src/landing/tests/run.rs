@@ -230,6 +230,32 @@ async fn the_page_that_brought_the_answer_is_told_the_verdict_whoever_comes_mean
     assert_eq!(login.running.await.unwrap(), "#x");
 }
 
+#[tokio::test]
+async fn who_says_nothing_has_to_go_when_the_answer_is_here() {
+    let (seen, is_seen) = oneshot::channel();
+    let (judge_now, may_judge) = oneshot::channel::<()>();
+    let judge = |answer: Zeroizing<String>| async move {
+        seen.send(()).unwrap();
+        may_judge.await.unwrap();
+        let verdict = Verdict { is_good: true, title: String::new(), text: String::new() };
+        (verdict, answer.to_string())
+    };
+    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
+    let mut silent = TcpStream::connect(login.address()).await.unwrap();
+    let page = login.page().await;
+    let others = async {
+        is_seen.await.unwrap();
+        // Long before its head is late.
+        let mut bytes = [0; 16];
+        let ended = tokio::time::timeout(Duration::from_secs(5), silent.read(&mut bytes));
+        assert_eq!(ended.await.unwrap().unwrap_or(0), 0);
+        judge_now.send(()).unwrap();
+    };
+    let (told, ()) = tokio::join!(login.deliver(&page, "#x"), others);
+    assert_eq!(told.status, 200);
+    assert_eq!(login.running.await.unwrap(), "#x");
+}
+
 /// More connections than there are places, each with the beginning of a request.
 async fn crowd(login: &Login) -> Vec<TcpStream> {
     let mut silent = Vec::new();
