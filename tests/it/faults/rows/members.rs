@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F71", "an overlong form", ODD, || ok_bytes(&[fill(GOOD).as_bytes(), b"\xc0\xaf"].concat())),
     Row::new("F72", "JSON that calls itself a web page", Warning, || text(&behind("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n"))),
     Row::new("F72", "JSON of no type", Token, || text(&behind("HTTP/1.1 200 OK\r\n"))),
-    Row::new("F73", "a form", ODD, || ok("access_token=TOKEN&token_type=bearer")),
+    Row::new("F73", "a form", WRONG, || ok("access_token=TOKEN&token_type=bearer")),
     Row::new("F74", "members in other letters", ODD, || instead("access_token", "Access_Token")),
     Row::new("F75", "escapes in a member's name", Token, || instead("access_token", r"\u0061ccess_token")),
 ];
