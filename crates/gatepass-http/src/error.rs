@@ -78,18 +78,23 @@ pub(crate) fn no_connection(origin: &str, limit: Duration) -> Error {
 
 /// The head of an answer took too long.
 pub(crate) fn no_answer(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("no answer in {} from {origin}", seconds(limit)))
+    Error::unavailable(format!("no answer in {} from {origin}", seconds(limit))).with_hint(SLOW)
 }
 
 /// A body paused for too long.
 pub(crate) fn silent(origin: &str, limit: Duration) -> Error {
     Error::unavailable(format!("the answer stopped for {}: {origin}", seconds(limit)))
+        .with_hint(SLOW)
 }
 
 /// All of it took too long.
 pub(crate) fn not_complete(origin: &str, limit: Duration) -> Error {
     Error::unavailable(format!("no complete answer in {} from {origin}", seconds(limit)))
+        .with_hint(SLOW)
 }
+
+const SLOW: &str = "try again; where it is slow, more is allowed by `timeout` in the profile, and for \
+                    an API by `call --timeout`";
 
 /// Too many header fields, or too many bytes of them.
 pub(crate) fn head_too_large(origin: &str) -> Error {

@@ -62,7 +62,9 @@ pub(crate) async fn run(
     let done = match args.timeout {
         None => whole.await,
         Some(limit) => tokio::time::timeout(limit, whole).await.unwrap_or_else(|_| {
-            Err(Error::unavailable(format!("no complete answer in {limit:?}")).into())
+            Err(Error::unavailable(format!("no complete answer in {limit:?}"))
+                .with_hint("try again, or allow more: --timeout")
+                .into())
         }),
     };
     done.map(|()| ExitCode::SUCCESS).map_err(|failure| Call::told(failure, &profile))
