@@ -1,5 +1,6 @@
 //! Takes secrets out of text that others wrote.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::ops::Range;
@@ -77,19 +78,25 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
     let mut hidden = vec![false; text.len()];
     let (plain, once) = (View::of(text), View::of(text).decoded());
     let twice = once.decoded();
-    let views = [plain.spaced(), once.spaced(), twice.spaced(), plain, once, twice];
+    let mut views = Vec::with_capacity(6);
+    for view in [plain.spaced(), once.spaced(), twice.spaced(), plain, once, twice] {
+        // Most texts have nothing encoded.
+        if !views.contains(&view) {
+            views.push(view);
+        }
+    }
+    // As it is, and as it is left by the cleaning of what a vendor says.
     let hide = |pattern: &str, window: usize, hidden: &mut [bool]| {
-        views.iter().for_each(|view| view.hide(pattern, window, hidden));
+        let clean = Zeroizing::new(clean(pattern));
+        let patterns = [Some(pattern), Some(clean.as_str()).filter(|clean| *clean != pattern)];
+        for pattern in patterns.into_iter().flatten() {
+            views.iter().for_each(|view| view.hide(pattern, window, hidden));
+        }
     };
     for (_, secret) in credential.secrets() {
         let secret = secret.expose_secret();
         hide(secret, 8, &mut hidden);
-        // As it is left by the cleaning of what a vendor says.
-        hide(&Zeroizing::new(clean(secret)), 8, &mut hidden);
-        for form in forms(secret, credential) {
-            hide(&form, 12, &mut hidden);
-            hide(&Zeroizing::new(clean(&form)), 12, &mut hidden);
-        }
+        forms(secret, credential).iter().for_each(|form| hide(form, 12, &mut hidden));
         for apart in apart(secret) {
             hide_apart(text, &apart, &mut hidden);
         }
@@ -178,6 +185,7 @@ fn written(most: usize, write: impl FnOnce(&mut String) -> fmt::Result) -> Zeroi
 }
 
 /// A text as somebody reads it: bytes in lower case, and where each stands in what is shown.
+#[derive(PartialEq)]
 struct View(Vec<(u8, Range<usize>)>);
 
 impl View {
@@ -227,9 +235,15 @@ impl View {
             let end = end.map_or(0, |(_, place)| place.end);
             hidden.iter_mut().take(end).skip(first).for_each(|flag| *flag = true);
         };
-        let windows: HashSet<&[u8]> = pattern.as_bytes().windows(window).collect();
+        // Few windows of a text have so much as their first four bytes in common with the pattern.
+        let mut begins = [false; 1 << 12];
+        for part in pattern.as_bytes().windows(window) {
+            begins.get_mut(begin(part)).into_iter().for_each(|flag| *flag = true);
+        }
+        let windows =
+            LazyCell::new(|| -> HashSet<&[u8]> { pattern.as_bytes().windows(window).collect() });
         for (at, part) in text.windows(window).enumerate() {
-            if windows.contains(part) {
+            if begins.get(begin(part)).is_some_and(|flag| *flag) && windows.contains(part) {
                 mark(at, at + window);
             }
         }
@@ -243,6 +257,12 @@ impl View {
             mark(text.len() - begun, text.len());
         }
     }
+}
+
+/// Twelve bits of the first four bytes.
+fn begin(part: &[u8]) -> usize {
+    let first = part.first_chunk().copied().map_or(0, u32::from_le_bytes);
+    (first.wrapping_mul(0x9E37_79B1) >> 20) as usize
 }
 
 /// The same for a pattern of which only letters and digits count, as in the text.
