@@ -43,15 +43,7 @@ async fn a_bad_verdict_is_shown_as_one() {
 
 #[tokio::test]
 async fn an_answer_is_taken_once_and_who_comes_while_it_is_judged_hears_so() {
-    let (seen, is_seen) = oneshot::channel();
-    let (judge_now, may_judge) = oneshot::channel::<()>();
-    let judge = |answer: Zeroizing<String>| async move {
-        seen.send(()).unwrap();
-        may_judge.await.unwrap();
-        let verdict = Verdict { is_good: true, title: String::new(), text: String::new() };
-        (verdict, answer.to_string())
-    };
-    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
+    let (login, is_seen, judge_now) = slowly_judged().await;
     let (first, second) = (login.page().await, login.page().await);
     let delivering = login.deliver(&first, "#first");
     let others = async {
@@ -207,15 +199,7 @@ async fn a_browser_is_served_at_once_however_many_others_say_nothing() {
 
 #[tokio::test]
 async fn the_page_that_brought_the_answer_is_told_the_verdict_whoever_comes_meanwhile() {
-    let (seen, is_seen) = oneshot::channel();
-    let (judge_now, may_judge) = oneshot::channel::<()>();
-    let judge = |answer: Zeroizing<String>| async move {
-        seen.send(()).unwrap();
-        may_judge.await.unwrap();
-        let verdict = Verdict { is_good: true, title: String::new(), text: String::new() };
-        (verdict, answer.to_string())
-    };
-    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
+    let (login, is_seen, judge_now) = slowly_judged().await;
     let page = login.page().await;
     let others = async {
         is_seen.await.unwrap();
@@ -232,15 +216,7 @@ async fn the_page_that_brought_the_answer_is_told_the_verdict_whoever_comes_mean
 
 #[tokio::test]
 async fn who_says_nothing_has_to_go_when_the_answer_is_here() {
-    let (seen, is_seen) = oneshot::channel();
-    let (judge_now, may_judge) = oneshot::channel::<()>();
-    let judge = |answer: Zeroizing<String>| async move {
-        seen.send(()).unwrap();
-        may_judge.await.unwrap();
-        let verdict = Verdict { is_good: true, title: String::new(), text: String::new() };
-        (verdict, answer.to_string())
-    };
-    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
+    let (login, is_seen, judge_now) = slowly_judged().await;
     let mut silent = TcpStream::connect(login.address()).await.unwrap();
     let page = login.page().await;
     let others = async {
@@ -254,6 +230,20 @@ async fn who_says_nothing_has_to_go_when_the_answer_is_here() {
     let (told, ()) = tokio::join!(login.deliver(&page, "#x"), others);
     assert_eq!(told.status, 200);
     assert_eq!(login.running.await.unwrap(), "#x");
+}
+
+/// A login whose answer is judged when the test says so; it hears when the answer is there.
+async fn slowly_judged() -> (Login, oneshot::Receiver<()>, oneshot::Sender<()>) {
+    let (seen, is_seen) = oneshot::channel();
+    let (judge_now, may_judge) = oneshot::channel::<()>();
+    let judge = |answer: Zeroizing<String>| async move {
+        seen.send(()).unwrap();
+        may_judge.await.unwrap();
+        let verdict = Verdict { is_good: true, title: String::new(), text: String::new() };
+        (verdict, answer.to_string())
+    };
+    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
+    (login, is_seen, judge_now)
 }
 
 /// More connections than there are places, each with the beginning of a request.
