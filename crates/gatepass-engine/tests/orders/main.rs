@@ -67,6 +67,8 @@ use crate::wrong::Wrong;
 
 /// How many orders of each kind are tried.
 const ORDERS: usize = 1000;
+/// Where chance begins: a wrong engine is seen in every run, or in none.
+const SEED: u64 = 7;
 /// How often whoever should go first is set back: most faults need no more.
 const CHANGES: usize = 3;
 
@@ -146,8 +148,8 @@ fn holds(scenario: fn(), persistence: FailurePersistence) -> bool {
         Runner::new(scheduler, config.clone()).run(scenario);
     };
     let tried = || {
-        run(Box::new(PctScheduler::new(CHANGES, ORDERS)));
-        run(Box::new(RandomScheduler::new(ORDERS)));
+        run(Box::new(PctScheduler::new_from_seed(SEED, CHANGES, ORDERS)));
+        run(Box::new(RandomScheduler::new_from_seed(SEED, ORDERS)));
     };
     catch_unwind(AssertUnwindSafe(tried)).is_ok()
 }
