@@ -6,9 +6,9 @@ use gatepass::Token;
 use http::HeaderMap;
 use zeroize::Zeroizing;
 
+pub use crate::callback::Connections;
 pub use crate::commands::{NewProfile, told_claims};
-use crate::hand_out::{self, ApiVersion, Asked, Asker, HandOut};
-pub use crate::landing::Connections;
+use crate::formats::{self, ApiVersion, Asked, Asker, HandOut};
 
 /// What a program asks: where its token goes, and how it is answered.
 #[derive(Debug)]
@@ -51,18 +51,18 @@ pub fn hand_outs(profile: &str, token: &Token) -> Vec<(&'static str, String)> {
     let it = HandOut::new(profile, token, SystemTime::UNIX_EPOCH);
     let mut headers = HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, token.authorization().clone());
-    let kubernetes = ApiVersion::asked(None).map(|version| hand_out::kubernetes(&it, version));
+    let kubernetes = ApiVersion::asked(None).map(|version| formats::kubernetes(&it, version));
     [
-        ("raw", hand_out::raw(&it)),
-        ("header", hand_out::header(&headers)),
-        ("curl", hand_out::curl(&headers)),
-        ("env", hand_out::env(&it)),
-        ("sh", hand_out::sh(&it)),
-        ("fish", hand_out::fish(&it)),
-        ("powershell", hand_out::powershell(&it)),
-        ("dotenv", hand_out::dotenv(&it)),
+        ("raw", formats::raw(&it)),
+        ("header", formats::header(&headers)),
+        ("curl", formats::curl(&headers)),
+        ("env", formats::env(&it)),
+        ("sh", formats::sh(&it)),
+        ("fish", formats::fish(&it)),
+        ("powershell", formats::powershell(&it)),
+        ("dotenv", formats::dotenv(&it)),
         ("kubernetes", kubernetes.unwrap_or_default()),
-        ("aws", hand_out::aws(&it)),
+        ("aws", formats::aws(&it)),
     ]
     .map(|(format, text)| (format, text.to_string()))
     .into()

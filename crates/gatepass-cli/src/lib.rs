@@ -32,19 +32,18 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod args;
-mod beside;
+mod atomic_file;
 mod browser;
+mod callback;
 mod commands;
 mod completion;
 mod failure;
+mod formats;
 #[cfg(all(feature = "__fuzzing", unix))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hand_out;
-mod heard;
 mod help;
 mod json_text;
-mod landing;
 mod next;
 mod output;
 mod private;
@@ -52,6 +51,7 @@ mod prompt;
 mod signal;
 mod usage;
 mod wait;
+mod warnings;
 mod wrap;
 
 use std::io;

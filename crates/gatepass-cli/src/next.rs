@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::hand_out::word;
+use crate::formats::word;
 
 /// `text` with `--config FILE` in each of our commands that reads that file: in those between
 /// backticks, and in the one that the text ends with.

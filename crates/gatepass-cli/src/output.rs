@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Common, Format};
 use crate::commands::FAILED;
 use crate::failure::{Failure, usage};
-use crate::heard;
+use crate::warnings;
 use crate::wrap::wrap;
 
 /// Where and how to print.
@@ -120,7 +120,7 @@ impl Output {
 
     /// Tells the warnings that were held back: all went well.
     pub(crate) fn tell_warnings(&self) {
-        if let Some(heard) = heard::first() {
+        if let Some(heard) = warnings::first() {
             self.warn(heard);
         }
         self.warnings.take().iter().for_each(|text| self.tell(text));
@@ -172,7 +172,7 @@ impl Output {
                 .with_writer(io::stderr)
                 .with_ansi(false)
                 .init(),
-            None => heard::listen(),
+            None => warnings::listen(),
         }
     }
 }

@@ -3,14 +3,14 @@
 
 mod add;
 mod allow;
-mod answers;
-mod document;
+mod config_file;
+mod edit;
 #[cfg(feature = "__fuzzing")]
 mod fuzzing;
-mod place;
+mod prompts;
 mod remove;
+mod secret_refs;
 mod secrets;
-mod stored;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Format, SandboxArgs};
 use crate::failure::{Failure, internal, usage};
-use crate::hand_out::word;
+use crate::formats::word;
 use crate::output::Output;
 use crate::signal;
 

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{gate, gate_with_store, profile, store};
 use crate::args::{Common, Format, TokenArgs};
 use crate::failure::{Failure, usage};
-use crate::hand_out::{
+use crate::formats::{
     self, ApiVersion, Asked, Asker, EXEC_INFO, HandOut, LIMIT, NETRC_NOTE, NoToken, Request, Text,
 };
 use crate::output::{Output, rfc3339, unix};
@@ -118,16 +118,16 @@ impl Hand<'_> {
         let it = it(&profile, &token);
         let text = match (format, version) {
             (Format::Json, _) => return self.json(&profile, &source, &token),
-            (Format::Header, _) => hand_out::header(&headers(&source, &token).await?),
-            (Format::Curl, _) => hand_out::curl(&headers(&source, &token).await?),
-            (Format::Env, _) => hand_out::env(&it),
-            (Format::Sh, _) => hand_out::sh(&it),
-            (Format::Fish, _) => hand_out::fish(&it),
-            (Format::Powershell, _) => hand_out::powershell(&it),
-            (Format::Dotenv, _) => hand_out::dotenv(&it),
-            (Format::Aws, _) => hand_out::aws(&it),
-            (_, Some(version)) => hand_out::kubernetes(&it, version),
-            _ => hand_out::raw(&it),
+            (Format::Header, _) => formats::header(&headers(&source, &token).await?),
+            (Format::Curl, _) => formats::curl(&headers(&source, &token).await?),
+            (Format::Env, _) => formats::env(&it),
+            (Format::Sh, _) => formats::sh(&it),
+            (Format::Fish, _) => formats::fish(&it),
+            (Format::Powershell, _) => formats::powershell(&it),
+            (Format::Dotenv, _) => formats::dotenv(&it),
+            (Format::Aws, _) => formats::aws(&it),
+            (_, Some(version)) => formats::kubernetes(&it, version),
+            _ => formats::raw(&it),
         };
         self.output.result(&text)
     }

@@ -9,7 +9,7 @@ use gatepass::Token;
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
-use crate::beside::{Beside, sweep};
+use crate::atomic_file::{Beside, sweep};
 use crate::failure::{self, Failure, usage};
 
 /// The longest token that is taken for one.

@@ -8,9 +8,9 @@ use gatepass::{Clock, Config, Error, ProviderInfo, Registry, SystemClock};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::answers::{Answers, Given, ended};
-use super::document::quoted;
-use super::place::{Place, Written};
+use super::config_file::{Place, Written};
+use super::edit::quoted;
+use super::prompts::{Answers, Given, ended};
 use super::secrets::{self, Homes};
 use super::{How, config_path, is_at_terminal};
 use crate::args::{Common, Format};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use gatepass::{BoundSecret, Error};
 use serde_json::{Value, json};
 
-use super::{is_at_terminal, place};
+use super::{config_file, is_at_terminal};
 use crate::args::{Common, Format};
 use crate::commands::{gate, profile};
 use crate::failure::{Failure, usage};
@@ -77,7 +77,7 @@ async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), Failure> 
 fn widen(secret: &BoundSecret) -> Result<(), Failure> {
     let text = [secret.origins(), secret.missing()].concat().join("\n");
     if let Some(path) = secret.file() {
-        return place::replace(&path, &format!("{text}\n"));
+        return config_file::replace(&path, &format!("{text}\n"));
     }
     #[cfg(feature = "keyring")]
     if let Some(entry) = secret.entry() {

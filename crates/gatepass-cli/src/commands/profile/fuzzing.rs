@@ -9,9 +9,9 @@ use gatepass::{Config, Registry};
 use zeroize::Zeroizing;
 
 use super::add::Plan;
-use super::answers::{Answers, Given};
-use super::document::{Document, quoted};
-use super::place::Place;
+use super::config_file::Place;
+use super::edit::{Document, quoted};
+use super::prompts::{Answers, Given};
 use super::secrets::Homes;
 use crate::args::{Common, Format};
 use crate::output::Output;

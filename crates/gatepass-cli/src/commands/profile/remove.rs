@@ -6,9 +6,9 @@ use gatepass::{Error, Gate};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::document::Document;
-use super::place::Place;
-use super::stored::{Referred, files_of_variables};
+use super::config_file::Place;
+use super::edit::Document;
+use super::secret_refs::{Referred, files_of_variables};
 use super::{config_path, is_at_terminal};
 use crate::args::{Common, Format};
 use crate::commands::{forget, gate};

@@ -9,8 +9,8 @@ use gatepass::{BoundSecret, Field};
 use gatepass::{Error, Secret, keyring};
 use zeroize::Zeroizing;
 
-use super::document::{Document, quoted};
-use super::place::{Place, SecretFile};
+use super::config_file::{Place, SecretFile};
+use super::edit::{Document, quoted};
 use crate::failure::{Failure, usage};
 use crate::output::Output;
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use gatepass::{BoundSecret, Env};
 
-use super::document::{Document, Reference};
-use super::place::Place;
+use super::config_file::Place;
+use super::edit::{Document, Reference};
 use crate::failure::{Failure, usage};
 
 /// A secret that a profile refers to.

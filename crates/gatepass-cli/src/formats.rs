@@ -1,8 +1,8 @@
 //! Hand-out: a token in the words of whoever asked for it. Pure: text in, text out.
 
-mod asker;
 mod aws;
 mod bazel;
+mod credential_helper;
 mod curl;
 mod docker;
 mod dotenv;
@@ -16,8 +16,8 @@ use gatepass::Token;
 use http::HeaderMap;
 use zeroize::Zeroizing;
 
-pub(crate) use self::asker::{Asked, Asker, LIMIT, NoToken, Request};
 pub(crate) use self::aws::aws;
+pub(crate) use self::credential_helper::{Asked, Asker, LIMIT, NoToken, Request};
 pub(crate) use self::curl::{curl, header};
 pub(crate) use self::dotenv::{dotenv, env};
 pub(crate) use self::kubernetes::{ApiVersion, EXEC_INFO, kubernetes};

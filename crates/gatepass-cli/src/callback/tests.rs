@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::guard::ANSWER_TYPE;
+use super::policy::ANSWER_TYPE;
 use super::*;
 
 const VENDOR: &str = "https://vendor.example/authorize?state=canary-state";

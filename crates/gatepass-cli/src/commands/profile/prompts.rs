@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatepass::{COMMON_FIELDS, Endpoint, Field, FieldKind, ProviderInfo, RedirectUri, Settings};
 use zeroize::Zeroizing;
 
-use super::document::{joined, key, quoted};
+use super::edit::{joined, key, quoted};
 use crate::failure::{Failure, usage};
 use crate::output::Output;
 use crate::prompt;

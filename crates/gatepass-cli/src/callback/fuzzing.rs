@@ -10,8 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 
-use super::desk::{Delivery, Desk};
-use super::door::converse;
+use super::server::{Delivery, Desk, converse};
 use super::{Notice, Place, Verdict};
 
 /// A landing that is spoken to directly, one connection at a time.

@@ -2,15 +2,13 @@
 //!
 //! It knows no vendor and no token: an answer is text, and somebody else judges it.
 
-mod desk;
-mod door;
 #[cfg(feature = "__fuzzing")]
 mod fuzzing;
-mod guard;
 mod page;
+mod policy;
+mod server;
 #[cfg(test)]
 mod tests;
-mod ticket;
 
 use std::future::Future;
 use std::io;
@@ -20,10 +18,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use desk::{Delivery, Desk};
-use door::Door;
 #[cfg(feature = "__fuzzing")]
 pub use fuzzing::Connections;
+use server::{Delivery, Desk, Door};
 
 /// Where the vendor sends the browser: an address of this machine, as it is registered.
 #[derive(Clone, Debug)]

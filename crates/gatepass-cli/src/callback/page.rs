@@ -9,8 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
-use super::guard::ANSWER_TYPE;
-use super::ticket::{Ticket, random};
+use super::policy::{ANSWER_TYPE, Ticket, random};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -106,7 +105,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
-const LANDING: &str = include_str!("landing.html");
+const LANDING: &str = include_str!("callback.html");
 const PLAIN: &str = include_str!("plain.html");
 const SCRIPT: &str = include_str!("page.js");
 const STYLE: &str = include_str!("page.css");

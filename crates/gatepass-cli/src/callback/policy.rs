@@ -1,8 +1,13 @@
 //! Guard: whether a request is for this server, and from whom it may come.
 
+use std::io;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use subtle::ConstantTimeEq as _;
 
 /// Why a request is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,3 +107,29 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
 
 /// What the landing page sends: the text of an answer, as it is.
 pub(super) const ANSWER_TYPE: &str = "application/vnd.gatepass.answer";
+
+/// `/` and 128 random bits.
+#[derive(Clone)]
+pub(super) struct Ticket(String);
+
+impl Ticket {
+    pub(super) fn draw() -> io::Result<Self> {
+        Ok(Self(format!("/{}", random()?)))
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes as long for a path that is nearly right as for one that is not.
+    pub(super) fn is(&self, path: &str) -> bool {
+        self.0.as_bytes().ct_eq(path.as_bytes()).into()
+    }
+}
+
+/// 128 bits of the system's, in base64url.
+pub(super) fn random() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}

@@ -11,10 +11,10 @@ use gatepass::Config;
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
-use super::document::Document;
-use crate::beside::{Beside, sweep};
+use super::edit::Document;
+use crate::atomic_file::{Beside, sweep};
 use crate::failure::{Failure, internal, usage};
-use crate::hand_out::word;
+use crate::formats::word;
 
 /// A config file that may be written, or may come to be.
 #[derive(Clone)]
