@@ -21,7 +21,7 @@ pub(crate) use self::credential_helper::{Asked, Asker, LIMIT, NoToken, Request};
 pub(crate) use self::curl::{curl, header};
 pub(crate) use self::dotenv::{dotenv, env};
 pub(crate) use self::kubernetes::{ApiVersion, EXEC_INFO, kubernetes};
-pub(crate) use self::shell::{fish, powershell, sh, word};
+pub(crate) use self::shell::{fish, powershell, sh};
 
 /// A text with a token in it, wiped after use.
 pub(crate) type Text = Zeroizing<String>;

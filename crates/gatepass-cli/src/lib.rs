@@ -48,6 +48,7 @@ mod next;
 mod output;
 mod private;
 mod prompt;
+mod quote;
 mod signal;
 mod usage;
 mod wait;

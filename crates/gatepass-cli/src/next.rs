@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::formats::word;
+use crate::quote::shell_argument;
 
 /// `text` with `--config FILE` in each of our commands that reads that file: in those between
 /// backticks, and in the one that the text ends with.
 pub(crate) fn naming(text: &str, config: Option<&Path>) -> String {
     let Some(config) = config else { return text.to_owned() };
-    let option = format!(" --config {}", word(config));
+    let option = format!(" --config {}", shell_argument(config));
     let parts: Vec<&str> = text.split('`').collect();
     let named = parts.iter().enumerate().map(|(at, part)| {
         let command = match at % 2 {

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::args::{Format, SandboxArgs};
 use crate::failure::{Failure, internal, usage};
-use crate::formats::word;
 use crate::output::Output;
+use crate::quote::shell_argument;
 use crate::signal;
 
 pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode, Failure> {
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
 }
 
 fn ready(sandbox: &Sandbox, config: &Path) -> String {
-    let (url, path, config) = (sandbox.url(), config.display(), word(config));
+    let (url, path, config) = (sandbox.url(), config.display(), shell_argument(config));
     format!(
         "sandbox  {url}\nconfig   {path}\ncontrol  {url}/_sandbox/state\n\n\
          try      gatepass token cisco --config {config}\n\

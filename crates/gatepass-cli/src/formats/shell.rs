@@ -1,7 +1,5 @@
 //! Exports that a shell evaluates: the token and its end, quoted as each shell wants.
 
-use std::path::Path;
-
 use zeroize::Zeroizing;
 
 use super::{HandOut, Text};
@@ -42,16 +40,6 @@ fn lines(it: &HandOut<'_>, before: &str, equals: &str, quote: impl Fn(&str) -> T
     lines
 }
 
-/// A path as a word of a command to copy: bare where every shell takes it so.
-pub(crate) fn word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
-    match !text.is_empty() && text.bytes().all(is_plain) {
-        true => text,
-        false => quote(&text, |letter| (letter == '\'').then_some(r"'\'")).to_string(),
-    }
-}
-
 /// A text in single quotation marks, with what `escape` gives before a letter.
 fn quote(text: &str, escape: impl Fn(char) -> Option<&'static str>) -> Text {
     let mut quoted = Zeroizing::new(String::from("'"));
@@ -89,16 +77,6 @@ mod tests {
         let expected = "$env:GATEPASS_TOKEN = 'a''b$c`d\"e\\f\u{2019}\u{2019}'\n\
                         $env:GATEPASS_TOKEN_EXPIRES_AT = '2026-11-20T14:00:00Z'\n";
         assert_eq!(*powershell(&hand_out("a'b$c`d\"e\\f\u{2019}")), expected);
-    }
-
-    #[test]
-    fn a_path_is_one_word_of_a_shell() {
-        for path in ["/a/b-c_1.toml", "it's", "two words", "$(echo no)", "a;b", "~", "ü"] {
-            let script = format!("printf %s {}", word(Path::new(path)));
-            let ran = Command::new("sh").args(["-c", &script]).output().unwrap();
-            assert_eq!(String::from_utf8(ran.stdout).unwrap(), path);
-        }
-        assert_eq!(word(Path::new("/a/b-c_1.toml")), "/a/b-c_1.toml");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::edit::Document;
 use crate::atomic_file::{Beside, sweep};
 use crate::failure::{Failure, internal, usage};
-use crate::formats::word;
+use crate::quote::shell_argument;
 
 /// A config file that may be written, or may come to be.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl Place {
                 let target = fs::canonicalize(&path).unwrap_or_default();
                 return Err(usage(
                     format!("the config file {shown} is a link"),
-                    format!("write where it leads to: --config {}", word(&target)),
+                    format!("write where it leads to: --config {}", shell_argument(&target)),
                 ));
             }
             Ok(meta) if meta.is_file() && meta.uid() != us() => {
@@ -73,7 +73,10 @@ impl Place {
         {
             return Err(usage(
                 format!("others may replace files in {}", folder.display()),
-                format!("the config decides where secrets go: chmod go-w {}", word(&folder)),
+                format!(
+                    "the config decides where secrets go: chmod go-w {}",
+                    shell_argument(&folder)
+                ),
             ));
         }
         Ok(Self { path, folder })
