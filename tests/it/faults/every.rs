@@ -212,7 +212,7 @@ fn sentences(told: &[Told]) -> String {
     text
 }
 
-/// `docs/faults.md`.
+/// Renders `docs/faults.md`.
 fn page(told: &[Told]) -> String {
     let mut text = String::from(PAGE);
     for Told { row, says, .. } in told {
@@ -233,21 +233,21 @@ fn page(told: &[Told]) -> String {
 }
 
 const PAGE: &str = "\
-# What happens when the vendor does it wrong
+# Faulty vendor responses
 
-Written by the tests that prove it: `GATEPASS_BLESS=1 cargo test -p gatepass-tests faults::every`.
+This table shows how gatepass handles each fault of a vendor's server. The tests write it:
+`GATEPASS_BLESS=1 cargo test -p gatepass-tests faults::every`.
 
-Each row is a server that does this, and what `gatepass token` and the library make of it: the
-error's stable code, the exit code, how often the vendor is asked within `--wait 8s`, and what you
-read. While a usable token is held, none of this reaches you: that token is used, and the failure is
-a line in `gatepass list`. Nothing that a vendor says is shown without being cleaned, and no row
-makes the command need more than 40 MiB or 20 s.
+Each row has the error's stable code, the exit code, the number of token requests within `--wait 8s`,
+and the message. While a usable token is cached, callers do not see these faults: they get that token,
+and `gatepass list` shows the failure. Text from a vendor is redacted before it is shown. In no row
+does the command need more than 40 MiB or 20 s.
 
-| what happens | gatepass | exit code | asks | you read |
+| fault | result | exit code | requests | message |
 |-|-|-|-|-|
 ";
 
-/// The page is what would be written.
+/// Fails if `docs/faults.md` is out of date.
 #[track_caller]
 fn assert_page(wanted: &str) {
     let path = gatepass_tests::workspace().join("docs/faults.md");

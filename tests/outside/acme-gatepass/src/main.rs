@@ -1,4 +1,4 @@
-//! The `gatepass` command with one provider more.
+//! The `gatepass` command with one further provider.
 
 use provider_acme as _;
 

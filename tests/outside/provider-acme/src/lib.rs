@@ -1,4 +1,4 @@
-//! Acme Cloud's access tokens, whole: a provider of about fifty lines.
+//! Acme Cloud's access tokens: a complete provider in about fifty lines.
 
 use std::time::SystemTime;
 
@@ -7,14 +7,14 @@ use gatepass_core::{
     Token, oauth2, register,
 };
 
-/// What this provider is.
+/// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("acme", "Acme Cloud")
     .docs("https://acme.example/docs/token")
     .environments(&[Environment::new("prod", "https://api.acme.example")])
     .fields(&[
-        Field::text("tenant", "first label of your console's host"),
+        Field::text("tenant", "the first label of your console's host"),
         Field::text("client_id", "Console > Keys"),
-        Field::secret("client_secret", "shown once, when the key is made"),
+        Field::secret("client_secret", "shown once, when the key is created"),
     ])
     .build(|settings| Ok(Box::new(Acme::new(settings.base(&INFO)?, settings.text("tenant")?)?)));
 register!(INFO);
@@ -26,7 +26,7 @@ pub struct Acme {
 }
 
 impl Acme {
-    /// The endpoint of a tenant.
+    /// Returns the token endpoint of a tenant.
     pub fn new(base: Endpoint, tenant: &str) -> Result<Self> {
         let path = format!("/{}/v1/token", gatepass_core::percent_encode(tenant));
         Ok(Self { endpoint: base.join(&path)? })
