@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use gatepass::Registry;
 use gatepass_core::{
-    Clock, Coarse, Credential, Exchange, FieldKind, HttpSend, Intake, MAX_LIFETIME, MAX_TOKEN,
-    Provider, ProviderInfo, Request, Response, Result, Settings, TokenCharset, async_trait,
+    Clock, Coarse, Credential, Exchange, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN, Provider,
+    ProviderInfo, Request, Response, Result, Settings, TokenCharset, TokenRules, async_trait,
 };
 
 use super::canary;
@@ -21,8 +21,8 @@ pub fn run(bytes: &[u8]) {
     let http = Answers(answer);
     for (provider, credential) in providers() {
         for charset in [TokenCharset::B64Token, TokenCharset::VisibleAscii] {
-            let intake = Intake::default().with_charset(charset);
-            let exchange = Exchange::new(&http, &Still, &intake);
+            let token_rules = TokenRules::default().with_charset(charset);
+            let exchange = Exchange::new(&http, &Still, &token_rules);
             check(&http.0, now(provider.exchange(credential, &exchange)));
         }
     }

@@ -63,7 +63,8 @@ pub use crate::register::Registration;
 pub use crate::secret::Secret;
 pub use crate::settings::Settings;
 pub use crate::token::{
-    ASSUMED_LIFETIME, Expiry, Intake, MAX_LIFETIME, MAX_TOKEN, Token, TokenBuilder, TokenCharset,
+    ASSUMED_LIFETIME, Expiry, MAX_LIFETIME, MAX_TOKEN, Token, TokenBuilder, TokenCharset,
+    TokenRules,
 };
 
 /// What the macros of this crate need; not for anybody else.

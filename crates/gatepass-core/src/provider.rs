@@ -9,8 +9,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    Clock, Credential, Endpoint, Error, ErrorKind, HttpSend, Intake, Interactive, RefreshHints,
-    Request, Response, Result, Token,
+    Clock, Credential, Endpoint, Error, ErrorKind, HttpSend, Interactive, RefreshHints, Request,
+    Response, Result, Token, TokenRules,
 };
 
 /// Code that knows one vendor.
@@ -87,7 +87,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// One exchange: build, send, read. Overridden only where a vendor needs more than one round
     /// trip; then each answer goes through [`Exchange::send`] and the token through
-    /// [`Exchange::admit`].
+    /// [`Exchange::validate`].
     async fn exchange(&self, credential: &Credential, cx: &Exchange<'_>) -> Result<Token> {
         let request = self.token_request(credential)?;
         let in_url = request.has_secret_in_url();
@@ -97,7 +97,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
         let skew = response.clock_skew(sent).filter(|skew| *skew > Duration::from_secs(300));
         let token = self
             .read_token(&response, sent)
-            .and_then(|token| cx.admit(token, credential, self.scope()));
+            .and_then(|token| cx.validate(token, credential, self.scope()));
         match (token, skew) {
             (Ok(mut token), skew) => {
                 if in_url {
@@ -131,13 +131,13 @@ fn clocks_differ(skew: Duration) -> String {
 pub struct Exchange<'a> {
     http: &'a dyn HttpSend,
     clock: &'a dyn Clock,
-    intake: &'a Intake,
+    token_rules: &'a TokenRules,
 }
 
 impl<'a> Exchange<'a> {
     /// An exchange by this sender, at this clock, with these demands on the token.
-    pub fn new(http: &'a dyn HttpSend, clock: &'a dyn Clock, intake: &'a Intake) -> Self {
-        Self { http, clock, intake }
+    pub fn new(http: &'a dyn HttpSend, clock: &'a dyn Clock, token_rules: &'a TokenRules) -> Self {
+        Self { http, clock, token_rules }
     }
 
     /// The clock.
@@ -155,16 +155,16 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Checks a token before it is used: see [`Intake::admit`].
+    /// Checks a token before it is used: see [`TokenRules::validate`].
     ///
-    /// Errors are those of [`Intake::admit`].
-    pub fn admit(
+    /// Errors are those of [`TokenRules::validate`].
+    pub fn validate(
         &self,
         token: Token,
         credential: &Credential,
         asked_scope: Option<&str>,
     ) -> Result<Token> {
-        self.intake.admit(token, credential, asked_scope)
+        self.token_rules.validate(token, credential, asked_scope)
     }
 }
 

@@ -23,10 +23,10 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const MAX_TOKEN: usize = 16 * 1024;
 
 mod compact;
-mod intake;
+mod rules;
 mod text;
 
-pub use intake::{Intake, TokenCharset};
+pub use rules::{TokenCharset, TokenRules};
 
 const SCHEME: &str = "Bearer ";
 

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Clock, Credential, Endpoint, ErrorKind, Exchange, HttpSend, Intake, Provider, Request,
-    Response, Result, Token, async_trait, oauth2,
+    Clock, Credential, Endpoint, ErrorKind, Exchange, HttpSend, Provider, Request, Response,
+    Result, Token, TokenRules, async_trait, oauth2,
 };
 
 const TOKEN: &str = r#"{"access_token":"t-1","token_type":"Bearer","expires_in":60}"#;
@@ -64,8 +64,9 @@ impl Clock for Y2K {
 
 /// Nothing here waits for anything.
 fn ask(vendor: &Vendor) -> Result<Token> {
-    let (credential, intake) = (Credential::client("app-1", "purple-cow"), Intake::default());
-    let cx = Exchange::new(vendor, &Y2K, &intake);
+    let (credential, token_rules) =
+        (Credential::client("app-1", "purple-cow"), TokenRules::default());
+    let cx = Exchange::new(vendor, &Y2K, &token_rules);
     let mut exchange = pin!(vendor.exchange(&credential, &cx));
     match exchange.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepass_core::{Clock, CredentialSource, Endpoint, HttpSend, Intake, Provider};
+use gatepass_core::{Clock, CredentialSource, Endpoint, HttpSend, Provider, TokenRules};
 
 use crate::authorize::Reach;
 use crate::cache::Cache;
@@ -33,7 +33,7 @@ impl TokenSourceBuilder {
             credential: None,
             http: None,
             clock: Time::System(SystemClock::new()),
-            intake: Intake::default(),
+            token_rules: TokenRules::default(),
             timeout: TIMEOUT,
             leeway: None,
             keep_warm: false,
@@ -72,8 +72,8 @@ impl TokenSourceBuilder {
     }
 
     /// What is asked of every token.
-    pub fn intake(mut self, intake: Intake) -> Self {
-        self.identity.intake = intake;
+    pub fn token_rules(mut self, token_rules: TokenRules) -> Self {
+        self.identity.token_rules = token_rules;
         self
     }
 

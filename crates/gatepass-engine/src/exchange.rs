@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Coarse, Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Intake, Provider,
-    RefreshHints, Result, Token,
+    Coarse, Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Provider,
+    RefreshHints, Result, Token, TokenRules,
 };
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -34,7 +34,7 @@ pub(crate) struct Identity {
     pub(crate) credential: Option<Arc<dyn CredentialSource>>,
     pub(crate) http: Option<Arc<dyn HttpSend>>,
     pub(crate) clock: Time,
-    pub(crate) intake: Intake,
+    pub(crate) token_rules: TokenRules,
     pub(crate) timeout: Duration,
     pub(crate) leeway: Option<Duration>,
     pub(crate) keep_warm: bool,
@@ -233,14 +233,14 @@ impl Identity {
             return Err(Error::config("the source has no HTTP client")
                 .with_hint("give the builder one: `.http(…)`"));
         };
-        let cx = Exchange::new(&**http, &*self.clock, &self.intake);
+        let cx = Exchange::new(&**http, &*self.clock, &self.token_rules);
         let begun = self.now();
         // A provider with an `exchange` of its own may have left out the last steps.
         let token = self
             .provider
             .exchange(credential, &cx)
             .await
-            .and_then(|token| cx.admit(token, credential, self.provider.scope()))
+            .and_then(|token| cx.validate(token, credential, self.provider.scope()))
             .map_err(|error| error.redacted(credential))?;
         Ok(self.hold(token, credential, begun))
     }

@@ -202,7 +202,7 @@ impl Login {
         let identity = &self.source.cache().identity;
         let answer = self.attempt.read(&self.request, address)?;
         let token = identity.interactive()?.read_redirect(&answer, self.begun.wall())?;
-        identity.intake.admit(token, &self.credential, identity.provider.scope())
+        identity.token_rules.validate(token, &self.credential, identity.provider.scope())
     }
 }
 

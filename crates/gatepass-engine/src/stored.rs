@@ -78,7 +78,7 @@ impl Identity {
         let request = self.request(credential)?;
         let profile = self.name.as_deref().unwrap_or_default();
         // A provider's Debug shows its settings and no secret.
-        let settings = format!("{:?} {:?}", self.provider, self.intake);
+        let settings = format!("{:?} {:?}", self.provider, self.token_rules);
         Ok(StoreKey::new(profile, &self.id, &request).and("provider", &settings))
     }
 

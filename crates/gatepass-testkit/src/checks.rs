@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Clock, Credential, Error, Exchange, Intake, Provider, ProviderInfo, Request, Result, Token,
+    Clock, Credential, Error, Exchange, Provider, ProviderInfo, Request, Result, Token, TokenRules,
 };
 use http::HeaderValue;
 
@@ -152,8 +152,8 @@ fn exchanged(
     answer: &Fixture,
 ) -> (FakeHttp, Result<Token>) {
     let (http, clock) = (FakeHttp::new(always(answer)), TestClock::new());
-    let intake = Intake::default();
-    let cx = Exchange::new(&http, &clock, &intake);
+    let token_rules = TokenRules::default();
+    let cx = Exchange::new(&http, &clock, &token_rules);
     let outcome = block_on(provider.exchange(credential, &cx));
     (http, outcome)
 }

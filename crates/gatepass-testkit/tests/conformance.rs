@@ -210,7 +210,7 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
             outcome => outcome?,
         };
         let token = self.read_token(&response, sent).map_err(|e| e.redacted(credential))?;
-        cx.admit(token, credential, None)
+        cx.validate(token, credential, None)
     }
 }
 

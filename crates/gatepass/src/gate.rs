@@ -136,7 +136,7 @@ impl Gate {
             .http(http)
             .api_origins(profile.api_origins())
             .timeout(limit(profile))
-            .intake(profile.options.intake.clone())
+            .token_rules(profile.options.token_rules.clone())
             .keep_warm(profile.options.keep_warm)
             .persist(profile.options.persist);
         if let Some(store) = &self.store {

@@ -96,7 +96,7 @@ mod tests {
     use std::time::Duration;
 
     use gatepass_core::{
-        Attempt, BasicEncoding, Endpoint, Exchange, Intake, Provider, RedirectUri,
+        Attempt, BasicEncoding, Endpoint, Exchange, Provider, RedirectUri, TokenRules,
     };
     use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock, block_on};
     use proptest::prelude::*;
@@ -243,8 +243,8 @@ mod tests {
     fn a_redirect_of_the_old_service_names_the_new_one() {
         let moved = Fixture::json(302, "{}").with_header("location", "https://www.cisco.com/gone");
         let (http, clock) = (FakeHttp::answering([Answer::from(moved)]), TestClock::new());
-        let intake = Intake::default();
-        let cx = Exchange::new(&http, &clock, &intake);
+        let token_rules = TokenRules::default();
+        let cx = Exchange::new(&http, &clock, &token_rules);
         let error = block_on(crate::Cisco::new().exchange(&app(), &cx)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsafeToken);
         assert!(

@@ -12,9 +12,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use gatepass::{
     ApiAnswer, ApiOrigins, AuthorizationRequest, Clock as _, Config, Credential, CredentialSource,
-    Endpoint, Env, Error, Failure, Gate, HttpClient, Intake, MemoryStore, Note, ProfileKey, Record,
+    Endpoint, Env, Error, Failure, Gate, HttpClient, MemoryStore, Note, ProfileKey, Record,
     RedirectUri, Registry, Request, Response, Secret, Settings, StoreKey, SystemClock, Token,
-    TokenSource, credential_fn,
+    TokenRules, TokenSource, credential_fn,
 };
 use gatepass_core::{Attempt, Exchange, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
@@ -207,9 +207,10 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
     printed.add(&authorization);
     printed.add(&attempt);
     assert_eq!(find_leak(&printed.text, &[Canary::of("state", state)]), None);
-    let (http, clock, intake) = (FakeHttp::answering([]), SystemClock::new(), Intake::default());
-    printed.add(&Exchange::new(&http, &clock, &intake));
-    printed.add(&intake);
+    let (http, clock, token_rules) =
+        (FakeHttp::answering([]), SystemClock::new(), TokenRules::default());
+    printed.add(&Exchange::new(&http, &clock, &token_rules));
+    printed.add(&token_rules);
     printed.add(&clock);
     printed.add(&clock.coarse());
     printed.add(&Example::new().hints());

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gatepass_core::{
-    ApiOrigins, Endpoint, Error, Field, Intake, Provider, ProviderInfo, Result, Settings,
+    ApiOrigins, Endpoint, Error, Field, Provider, ProviderInfo, Result, Settings, TokenRules,
 };
 
 pub use self::bound::BoundSecret;
@@ -82,7 +82,7 @@ pub struct ProfileOptions {
     /// Whether the implicit grant may be used.
     pub allow_implicit: bool,
     /// What is asked of every token.
-    pub intake: Intake,
+    pub token_rules: TokenRules,
 }
 
 impl Profile {

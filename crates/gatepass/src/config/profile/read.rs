@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use gatepass_core::{
-    Endpoint, Error, Field, FieldKind, Intake, ProviderInfo, Result, Secret, Settings, TokenCharset,
+    Endpoint, Error, Field, FieldKind, ProviderInfo, Result, Secret, Settings, TokenCharset,
+    TokenRules,
 };
 
 use super::super::COMMON_FIELDS;
@@ -192,7 +193,7 @@ impl Reader<'_> {
             keep_warm: self.flag("keep_warm")?.unwrap_or(false),
             allow_plain_http: plain_http,
             allow_implicit: self.flag("allow_implicit")?.unwrap_or(true),
-            intake: Intake::default()
+            token_rules: TokenRules::default()
                 .with_charset(charset)
                 .with_required_scope(self.flag("require_scope")?.unwrap_or(false))
                 .with_lifetime(self.duration("lifetime")?),

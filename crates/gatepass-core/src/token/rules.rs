@@ -1,4 +1,4 @@
-//! Intake: what is asked of every token before it is used.
+//! TokenRules: what is asked of every token before it is used.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub enum TokenCharset {
 /// What is asked of every token before it is used, whoever made it.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Intake {
+pub struct TokenRules {
     /// The characters that are accepted.
     pub charset: TokenCharset,
     /// Whether a scope narrower than the one asked for is an error rather than a warning.
@@ -30,7 +30,7 @@ pub struct Intake {
     pub lifetime: Option<Duration>,
 }
 
-impl Intake {
+impl TokenRules {
     /// Accepts other characters.
     pub fn with_charset(mut self, charset: TokenCharset) -> Self {
         self.charset = charset;
@@ -54,7 +54,7 @@ impl Intake {
     /// profile's `lifetime` where the vendor said none.
     ///
     /// `UnsafeToken` or, for a scope that is required and narrower, `Config`.
-    pub fn admit(
+    pub fn validate(
         &self,
         mut token: Token,
         credential: &Credential,
@@ -135,7 +135,7 @@ mod tests {
         let admitted = |scope: &str| {
             let token = Token::builder("made-up-token-1".into(), NOW);
             let token = token.scope(Some(scope)).build().unwrap();
-            Intake::default().admit(token, &credential, None).unwrap()
+            TokenRules::default().validate(token, &credential, None).unwrap()
         };
         for scope in ["read made-up-secret-1", "made-up-token-1", "x:bWFkZS11cC1zZWNyZXQtMQ=="] {
             let token = admitted(scope);
@@ -152,7 +152,7 @@ mod tests {
         let credential = Credential::client("client-1", "made-up-secret-1".to_owned());
         let kind = |text: &str| {
             let token = Token::builder(text.into(), NOW).build().unwrap();
-            Intake::default().admit(token, &credential, None).err().map(|error| error.kind())
+            TokenRules::default().validate(token, &credential, None).err().map(|error| error.kind())
         };
         let hex: String = "made-up-secret-1".bytes().map(|byte| format!("{byte:02x}")).collect();
         let encoded = |text: &str| STANDARD.encode(text);
@@ -169,8 +169,11 @@ mod tests {
     #[test]
     fn a_short_token_does_not_cost_the_scope() {
         let token = Token::builder("t-1".into(), NOW).scope(Some("t-1")).build();
-        let admitted =
-            Intake::default().admit(token.unwrap(), &Credential::client("a", "b".to_owned()), None);
+        let admitted = TokenRules::default().validate(
+            token.unwrap(),
+            &Credential::client("a", "b".to_owned()),
+            None,
+        );
         assert_eq!(admitted.unwrap().scope(), Some("t-1"));
     }
 }
