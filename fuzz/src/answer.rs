@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use gatepass::Registry;
 use gatepass_core::{
-    Clock, Coarse, Credential, Exchange, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN, Provider,
-    ProviderInfo, Request, Response, Result, Settings, TokenCharset, TokenRules, async_trait,
+    Clock, Coarse, Credential, ExchangeContext, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN,
+    Provider, ProviderInfo, Request, Response, Result, Settings, TokenCharset, TokenRules,
+    async_trait,
 };
 
 use super::canary;
@@ -22,7 +23,7 @@ pub fn run(bytes: &[u8]) {
     for (provider, credential) in providers() {
         for charset in [TokenCharset::B64Token, TokenCharset::VisibleAscii] {
             let token_rules = TokenRules::default().with_charset(charset);
-            let exchange = Exchange::new(&http, &Still, &token_rules);
+            let exchange = ExchangeContext::new(&http, &Still, &token_rules);
             check(&http.0, now(provider.exchange(credential, &exchange)));
         }
     }

@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use http::{HeaderMap, Uri};
 
 use crate::{
-    ApiAnswer, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error, Exchange,
-    HttpSend, Interactive, Provider, RefreshHints, Refusal, Request, Response, Result, Token,
+    ApiAnswer, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error,
+    ExchangeContext, HttpSend, Interactive, Provider, RefreshHints, Refusal, Request, Response,
+    Result, Token,
 };
 
 macro_rules! pointers {
@@ -65,7 +66,7 @@ macro_rules! pointers {
                 (**self).probe(credential)
             }
 
-            async fn exchange(&self, credential: &Credential, cx: &Exchange<'_>) -> Result<Token> {
+            async fn exchange(&self, credential: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
                 (**self).exchange(credential, cx).await
             }
         }

@@ -86,9 +86,9 @@ pub trait Provider: fmt::Debug + Send + Sync {
     }
 
     /// One exchange: build, send, read. Overridden only where a vendor needs more than one round
-    /// trip; then each answer goes through [`Exchange::send`] and the token through
-    /// [`Exchange::validate`].
-    async fn exchange(&self, credential: &Credential, cx: &Exchange<'_>) -> Result<Token> {
+    /// trip; then each answer goes through [`ExchangeContext::send`] and the token through
+    /// [`ExchangeContext::validate`].
+    async fn exchange(&self, credential: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
         let request = self.token_request(credential)?;
         let in_url = request.has_secret_in_url();
         let explained = |error| self.explain(credential, error).redacted(credential);
@@ -128,13 +128,13 @@ fn clocks_differ(skew: Duration) -> String {
 
 /// What an exchange is given: everything it cannot know by itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange<'a> {
+pub struct ExchangeContext<'a> {
     http: &'a dyn HttpSend,
     clock: &'a dyn Clock,
     token_rules: &'a TokenRules,
 }
 
-impl<'a> Exchange<'a> {
+impl<'a> ExchangeContext<'a> {
     /// An exchange by this sender, at this clock, with these demands on the token.
     pub fn new(http: &'a dyn HttpSend, clock: &'a dyn Clock, token_rules: &'a TokenRules) -> Self {
         Self { http, clock, token_rules }

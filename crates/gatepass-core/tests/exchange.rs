@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Clock, Credential, Endpoint, ErrorKind, Exchange, HttpSend, Provider, Request, Response,
+    Clock, Credential, Endpoint, ErrorKind, ExchangeContext, HttpSend, Provider, Request, Response,
     Result, Token, TokenRules, async_trait, oauth2,
 };
 
@@ -66,7 +66,7 @@ impl Clock for Y2K {
 fn ask(vendor: &Vendor) -> Result<Token> {
     let (credential, token_rules) =
         (Credential::client("app-1", "purple-cow"), TokenRules::default());
-    let cx = Exchange::new(vendor, &Y2K, &token_rules);
+    let cx = ExchangeContext::new(vendor, &Y2K, &token_rules);
     let mut exchange = pin!(vendor.exchange(&credential, &cx));
     match exchange.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,

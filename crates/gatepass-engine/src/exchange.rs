@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Coarse, Credential, CredentialSource, Error, ErrorKind, Exchange, HttpSend, Provider,
+    Coarse, Credential, CredentialSource, Error, ErrorKind, ExchangeContext, HttpSend, Provider,
     RefreshHints, Result, Token, TokenRules,
 };
 use http::HeaderMap;
@@ -233,7 +233,7 @@ impl Identity {
             return Err(Error::config("the source has no HTTP client")
                 .with_hint("give the builder one: `.http(…)`"));
         };
-        let cx = Exchange::new(&**http, &*self.clock, &self.token_rules);
+        let cx = ExchangeContext::new(&**http, &*self.clock, &self.token_rules);
         let begun = self.now();
         // A provider with an `exchange` of its own may have left out the last steps.
         let token = self

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    Credential, Error, Exchange, HttpSend, MAX_LIFETIME, Provider, Request, Response, Result,
-    Secret, Token, async_trait,
+    Credential, Error, ExchangeContext, HttpSend, MAX_LIFETIME, Provider, Request, Response,
+    Result, Secret, Token, async_trait,
 };
 
 use crate::TokenSource;
@@ -46,7 +46,7 @@ impl Provider for Fixed {
         self.token(sent)
     }
 
-    async fn exchange(&self, _: &Credential, cx: &Exchange<'_>) -> Result<Token> {
+    async fn exchange(&self, _: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
         self.token(cx.clock().wall())
     }
 }

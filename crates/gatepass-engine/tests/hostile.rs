@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Credential, Error, ErrorKind, Exchange, Provider, Request, Response, Result, Secret, Token,
-    async_trait,
+    Credential, Error, ErrorKind, ExchangeContext, Provider, Request, Response, Result, Secret,
+    Token, async_trait,
 };
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::Example;
@@ -36,7 +36,7 @@ impl<F: Fn(usize, SystemTime) -> Result<Token> + Send + Sync> Provider for Hosti
         Err(Error::internal("not asked"))
     }
 
-    async fn exchange(&self, _: &Credential, cx: &Exchange<'_>) -> Result<Token> {
+    async fn exchange(&self, _: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
         (self.0)(self.1.fetch_add(1, Ordering::SeqCst), cx.clock().wall())
     }
 }

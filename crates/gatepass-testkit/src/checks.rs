@@ -10,7 +10,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Clock, Credential, Error, Exchange, Provider, ProviderInfo, Request, Result, Token, TokenRules,
+    Clock, Credential, Error, ExchangeContext, Provider, ProviderInfo, Request, Result, Token,
+    TokenRules,
 };
 use http::HeaderValue;
 
@@ -153,7 +154,7 @@ fn exchanged(
 ) -> (FakeHttp, Result<Token>) {
     let (http, clock) = (FakeHttp::new(always(answer)), TestClock::new());
     let token_rules = TokenRules::default();
-    let cx = Exchange::new(&http, &clock, &token_rules);
+    let cx = ExchangeContext::new(&http, &clock, &token_rules);
     let outcome = block_on(provider.exchange(credential, &cx));
     (http, outcome)
 }

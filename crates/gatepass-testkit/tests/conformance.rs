@@ -194,7 +194,7 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
     async fn exchange(
         &self,
         credential: &Credential,
-        cx: &gatepass_core::Exchange<'_>,
+        cx: &gatepass_core::ExchangeContext<'_>,
     ) -> Result<Token> {
         let sent = cx.clock().wall();
         let mut outcome = cx.send(self.token_request(credential)?).await;

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use gatepass::{
     ApiOrigins, AuthorizationRequest, Coarse, Credential, CredentialFn, Decision, Endpoint,
-    Environment, Error, Exchange, Expiry, Failure, Field, Lease, Login, MemoryStore, Note,
+    Environment, Error, ExchangeContext, Expiry, Failure, Field, Lease, Login, MemoryStore, Note,
     PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record, RedirectUri, RefreshHints,
     Registration, Registry, Request, Response, Secret, Settings, Status, StoreKey, SystemClock,
     Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules, TokenSource, TokenSourceBuilder,
@@ -40,7 +40,7 @@ fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
 
 #[test]
 fn what_is_held_crosses_threads_and_can_be_debugged() {
-    is_held_anywhere::<(Request, Response, Registration, Exchange<'_>)>();
+    is_held_anywhere::<(Request, Response, Registration, ExchangeContext<'_>)>();
     is_held_anywhere::<(TokenSourceBuilder, TokenPoolBuilder, TokenBuilder)>();
     is_held_anywhere::<(Login, Watch)>();
     is_held_anywhere::<Box<dyn Provider>>();

@@ -96,7 +96,7 @@ mod tests {
     use std::time::Duration;
 
     use gatepass_core::{
-        Attempt, BasicEncoding, Endpoint, Exchange, Provider, RedirectUri, TokenRules,
+        Attempt, BasicEncoding, Endpoint, ExchangeContext, Provider, RedirectUri, TokenRules,
     };
     use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock, block_on};
     use proptest::prelude::*;
@@ -244,7 +244,7 @@ mod tests {
         let moved = Fixture::json(302, "{}").with_header("location", "https://www.cisco.com/gone");
         let (http, clock) = (FakeHttp::answering([Answer::from(moved)]), TestClock::new());
         let token_rules = TokenRules::default();
-        let cx = Exchange::new(&http, &clock, &token_rules);
+        let cx = ExchangeContext::new(&http, &clock, &token_rules);
         let error = block_on(crate::Cisco::new().exchange(&app(), &cx)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsafeToken);
         assert!(

@@ -16,7 +16,7 @@ use gatepass::{
     RedirectUri, Registry, Request, Response, Secret, Settings, StoreKey, SystemClock, Token,
     TokenRules, TokenSource, credential_fn,
 };
-use gatepass_core::{Attempt, Exchange, Provider, oauth2};
+use gatepass_core::{Attempt, ExchangeContext, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{Answer, Canary, FakeHttp, canary, find_leak};
@@ -209,7 +209,7 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
     assert_eq!(find_leak(&printed.text, &[Canary::of("state", state)]), None);
     let (http, clock, token_rules) =
         (FakeHttp::answering([]), SystemClock::new(), TokenRules::default());
-    printed.add(&Exchange::new(&http, &clock, &token_rules));
+    printed.add(&ExchangeContext::new(&http, &clock, &token_rules));
     printed.add(&token_rules);
     printed.add(&clock);
     printed.add(&clock.coarse());

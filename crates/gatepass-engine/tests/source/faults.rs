@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Credential, Error, ErrorKind, Exchange, Provider, Request, Response, Result, Secret, Token,
-    async_trait, credential_fn,
+    Credential, Error, ErrorKind, ExchangeContext, Provider, Request, Response, Result, Secret,
+    Token, async_trait, credential_fn,
 };
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::Example;
@@ -34,7 +34,7 @@ impl<F: Fn(SystemTime) -> Result<Token> + Send + Sync> Provider for Hostile<F> {
         Err(Error::internal("not asked"))
     }
 
-    async fn exchange(&self, _: &Credential, cx: &Exchange<'_>) -> Result<Token> {
+    async fn exchange(&self, _: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
         (self.0)(cx.clock().wall())
     }
 }
