@@ -1,6 +1,6 @@
 //! An API's answer, asked by every provider whether it refuses the token.
 
-use gatepass_core::{ApiAnswer, Refusal};
+use gatepass_core::{ApiAnswer, TokenVerdict};
 
 use super::answer::providers;
 use super::message::Message;
@@ -10,17 +10,21 @@ pub fn run(bytes: &[u8]) {
     let Some(answer) = Message::read(bytes).and_then(Message::answer) else { return };
     for (provider, _) in providers() {
         let bare = ApiAnswer::new(answer.status(), answer.headers());
-        let without = provider.is_refusal(&bare);
-        let with = provider.is_refusal(&bare.with_body(answer.body()));
+        let without = provider.token_verdict(&bare);
+        let with = provider.token_verdict(&bare.with_body(answer.body()));
         let id = provider.id();
-        assert_ne!(with, Refusal::NeedsBody, "{id} has the body");
-        if without != Refusal::NeedsBody {
+        assert_ne!(with, TokenVerdict::NeedsBody, "{id} has the body");
+        if without != TokenVerdict::NeedsBody {
             assert_eq!(with, without, "{id} did not need the body");
         }
-        assert_eq!(with, provider.is_refusal(&bare.with_body(answer.body())), "{id} decides once");
+        assert_eq!(
+            with,
+            provider.token_verdict(&bare.with_body(answer.body())),
+            "{id} decides once"
+        );
         // A success refuses nothing, unless its body says so.
         if answer.status().is_success() && answer.body().is_empty() {
-            assert_eq!(with, Refusal::No, "{id} sees a refusal in an empty success");
+            assert_eq!(with, TokenVerdict::NotRejected, "{id} sees a refusal in an empty success");
         }
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, Uri};
 
 use crate::endpoint::{is_host_and_port, origin_of};
-use crate::{ApiAnswer, Endpoint, Error, Provider, Refusal, Result, Token};
+use crate::{ApiAnswer, Endpoint, Error, Provider, Result, Token, TokenVerdict};
 
 /// Puts tokens on API requests and hears which of them an API refuses. The engine's token source is
 /// one; middleware needs no more of it than this.
@@ -24,9 +24,9 @@ pub trait Authorize: fmt::Debug + Send + Sync {
     /// acquiring one brings.
     async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token>;
 
-    /// Whether this answer refuses the token. [`Refusal::Yes`] forgets exactly that token, so that
-    /// the next request gets another; for [`Refusal::NeedsBody`], ask again with the body.
-    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal;
+    /// Whether this answer refuses the token. [`TokenVerdict::Rejected`] forgets exactly that token, so that
+    /// the next request gets another; for [`TokenVerdict::NeedsBody`], ask again with the body.
+    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict;
 }
 
 /// The origins that may see a provider's token: its API's and those that its user adds.

@@ -9,8 +9,8 @@ use http::{HeaderMap, Uri};
 
 use crate::{
     ApiAnswer, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error,
-    ExchangeContext, HttpSend, Interactive, Provider, RefreshHints, Refusal, Request, Response,
-    Result, Token,
+    ExchangeContext, HttpSend, Interactive, Provider, RefreshHints, Request, Response, Result,
+    Token, TokenVerdict,
 };
 
 macro_rules! pointers {
@@ -38,8 +38,8 @@ macro_rules! pointers {
                 (**self).authorize(credential, token, headers)
             }
 
-            fn is_refusal(&self, answer: &ApiAnswer<'_>) -> Refusal {
-                (**self).is_refusal(answer)
+            fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
+                (**self).token_verdict(answer)
             }
 
             fn explain(&self, credential: &Credential, error: Error) -> Error {
@@ -95,7 +95,7 @@ macro_rules! pointers {
                 (**self).authorize_request(to, headers).await
             }
 
-            fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal {
+            fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict {
                 (**self).report(token, answer)
             }
         }

@@ -45,8 +45,12 @@ pub trait Provider: fmt::Debug + Send + Sync {
     }
 
     /// Whether this API answer refuses the token, as opposed to the request.
-    fn is_refusal(&self, answer: &ApiAnswer<'_>) -> Refusal {
-        if answer.status == StatusCode::UNAUTHORIZED { Refusal::Yes } else { Refusal::No }
+    fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
+        if answer.status == StatusCode::UNAUTHORIZED {
+            TokenVerdict::Rejected
+        } else {
+            TokenVerdict::NotRejected
+        }
     }
 
     /// Adds to an error what helps this vendor's users, such as the setting to change. Every error
@@ -212,11 +216,11 @@ impl fmt::Debug for ApiAnswer<'_> {
 /// Whether an API refuses a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum TokenVerdict {
     /// The token is refused: another one may help.
-    Yes,
+    Rejected,
     /// It is not, whatever else went wrong.
-    No,
+    NotRejected,
     /// Only the body tells.
     NeedsBody,
 }

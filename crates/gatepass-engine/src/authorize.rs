@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use gatepass_core::{
-    ApiAnswer, ApiOrigins, Authorize, Credential, Endpoint, Error, Provider, Refusal, Result,
-    Token, async_trait,
+    ApiAnswer, ApiOrigins, Authorize, Credential, Endpoint, Error, Provider, Result, Token,
+    TokenVerdict, async_trait,
 };
 use http::{HeaderMap, Uri};
 
@@ -25,7 +25,7 @@ impl Authorize for TokenSource {
         Ok(token)
     }
 
-    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal {
+    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict {
         Self::report(self, token, answer)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepass_core::{ApiAnswer, Error, Provider, Refusal, Result, Secret, Token};
+use gatepass_core::{ApiAnswer, Error, Provider, Result, Secret, Token, TokenVerdict};
 use http::HeaderMap;
 
 use crate::authorize::Reach;
@@ -136,10 +136,10 @@ impl TokenSource {
     }
 
     /// Invalidates the token if the provider says that this API answer refuses it. For
-    /// [`Refusal::NeedsBody`], ask again with the body.
-    pub fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> Refusal {
-        let refusal = self.provider().is_refusal(answer);
-        if refusal == Refusal::Yes {
+    /// [`TokenVerdict::NeedsBody`], ask again with the body.
+    pub fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict {
+        let refusal = self.provider().token_verdict(answer);
+        if refusal == TokenVerdict::Rejected {
             self.invalidate(token);
         }
         refusal

@@ -1,7 +1,7 @@
 //! Middleware: a token on a request, and one fresh one where the API refuses it; the same for all.
 
 use bytes::Bytes;
-use gatepass_core::{ApiAnswer, Authorize, Error, Refusal, Result, Token};
+use gatepass_core::{ApiAnswer, Authorize, Error, Result, Token, TokenVerdict};
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode, Uri};
 
@@ -118,13 +118,13 @@ async fn judged<T: Transport, A: Authorize + ?Sized>(
 ) -> (T::Answer, bool) {
     let (status, headers) = T::head(&answer);
     let refusal = source.report(token, &ApiAnswer::new(status, headers));
-    if refusal != Refusal::NeedsBody {
-        return (answer, refusal == Refusal::Yes);
+    if refusal != TokenVerdict::NeedsBody {
+        return (answer, refusal == TokenVerdict::Rejected);
     }
     let (answer, begun) = T::looked_at(answer).await;
     let (status, headers) = T::head(&answer);
     let refusal = source.report(token, &ApiAnswer::new(status, headers).with_body(&begun));
-    (answer, refusal == Refusal::Yes)
+    (answer, refusal == TokenVerdict::Rejected)
 }
 
 /// Scheme, host and port, as they may be printed: addresses with a user's name are refused before.

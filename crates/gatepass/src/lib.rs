@@ -78,9 +78,9 @@ pub use gatepass_core::{
     ApiAnswer, ApiOrigins, AuthorizationRequest, Authorize, BasicEncoding, Clock, Coarse,
     Credential, CredentialFn, CredentialSource, Endpoint, Environment, Error, ErrorKind,
     ExchangeContext, Expiry, Field, FieldKind, HttpSend, Interactive, Provider, ProviderInfo,
-    RedirectUri, RefreshHints, Refusal, Registration, Request, Response, Result, Retry, Secret,
-    Settings, Token, TokenBuilder, TokenCharset, TokenRules, async_trait, credential_fn, oauth2,
-    register,
+    RedirectUri, RefreshHints, Registration, Request, Response, Result, Retry, Secret, Settings,
+    Token, TokenBuilder, TokenCharset, TokenRules, TokenVerdict, async_trait, credential_fn,
+    oauth2, register,
 };
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;

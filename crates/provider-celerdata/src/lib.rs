@@ -21,7 +21,7 @@ use std::time::SystemTime;
 
 use gatepass_core::{
     ApiAnswer, BasicEncoding, Credential, Endpoint, Error, Field, Provider, ProviderInfo,
-    RefreshHints, Refusal, Request, Response, Result, Token, register,
+    RefreshHints, Request, Response, Result, Token, TokenVerdict, register,
 };
 
 pub use crate::settings::GrantTypeIn;
@@ -85,7 +85,7 @@ impl Provider for CelerData {
         wire::token(response, sent)
     }
 
-    fn is_refusal(&self, answer: &ApiAnswer<'_>) -> Refusal {
+    fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
         wire::refusal(answer)
     }
 

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, Credential, Error, Refusal, Request, Response, Result, Token, oauth2,
+    ApiAnswer, Credential, Error, Request, Response, Result, Token, TokenVerdict, oauth2,
 };
 
 use crate::settings::{GrantTypeIn, Settings};
@@ -29,19 +29,19 @@ pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
 
 /// The API may answer 200 and put its own code into the body. Which code a dead token gets is not
 /// documented: codes that begin as HTTP's 401 does (40100 to 40199) count as that.
-pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> Refusal {
+pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> TokenVerdict {
     let is_json = answer.header("content-type").is_some_and(|kind| kind.contains("json"));
     match (answer.status.as_u16(), answer.body) {
-        (401, _) => Refusal::Yes,
-        (200 | 400 | 403, None) if is_json => Refusal::NeedsBody,
+        (401, _) => TokenVerdict::Rejected,
+        (200 | 400 | 403, None) if is_json => TokenVerdict::NeedsBody,
         (200 | 400 | 403, Some(_)) => {
             let code = answer.json_member("code").and_then(|code| code.parse::<u32>().ok());
             match code {
-                Some(40_100..=40_199) => Refusal::Yes,
-                _ => Refusal::No,
+                Some(40_100..=40_199) => TokenVerdict::Rejected,
+                _ => TokenVerdict::NotRejected,
             }
         }
-        _ => Refusal::No,
+        _ => TokenVerdict::NotRejected,
     }
 }
 
@@ -135,15 +135,18 @@ mod tests {
             let answer = ApiAnswer::new(answer.status(), answer.headers());
             refusal(&body.map_or(answer, |body| answer.with_body(body.as_bytes())))
         };
-        assert_eq!(judge(401, None), Refusal::Yes);
-        assert_eq!(judge(200, None), Refusal::NeedsBody);
-        assert_eq!(judge(200, Some(r#"{"code":40100,"message":"invalid"}"#)), Refusal::Yes);
+        assert_eq!(judge(401, None), TokenVerdict::Rejected);
+        assert_eq!(judge(200, None), TokenVerdict::NeedsBody);
+        assert_eq!(
+            judge(200, Some(r#"{"code":40100,"message":"invalid"}"#)),
+            TokenVerdict::Rejected
+        );
         for code in ["0", "20000", "40004", "40300", "42900", "50000", "null"] {
             let body = format!(r#"{{"code":{code},"data":{{}}}}"#).leak();
-            assert_eq!(judge(200, Some(body)), Refusal::No, "{body}");
+            assert_eq!(judge(200, Some(body)), TokenVerdict::NotRejected, "{body}");
         }
-        assert_eq!(judge(429, None), Refusal::No);
-        assert_eq!(judge(503, Some(r#"{"code":40100}"#)), Refusal::No);
+        assert_eq!(judge(429, None), TokenVerdict::NotRejected);
+        assert_eq!(judge(503, Some(r#"{"code":40100}"#)), TokenVerdict::NotRejected);
     }
 
     #[test]

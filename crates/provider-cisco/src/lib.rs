@@ -22,8 +22,8 @@ use std::time::SystemTime;
 
 use gatepass_core::{
     ApiAnswer, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, Field,
-    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Refusal, Request, Response,
-    Result, Token, register,
+    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response, Result,
+    Token, TokenVerdict, register,
 };
 
 use crate::settings::Settings;
@@ -115,7 +115,7 @@ impl Provider for Cisco {
         wire::token(response, sent)
     }
 
-    fn is_refusal(&self, answer: &ApiAnswer<'_>) -> Refusal {
+    fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
         wire::refusal(answer)
     }
 

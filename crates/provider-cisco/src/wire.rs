@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Refusal, Request, Response,
-    Result, Token, oauth2,
+    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Request, Response, Result,
+    Token, TokenVerdict, oauth2,
 };
 
 use crate::settings::{ClientAuth, Environment, Settings};
@@ -52,16 +52,17 @@ pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
 
 /// The gateway before the API refuses a token with 403, and much else as well; its code says why,
 /// and where there is none, its web page does.
-pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> Refusal {
-    let is = |refused: bool| if refused { Refusal::Yes } else { Refusal::No };
+pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> TokenVerdict {
+    let is =
+        |refused: bool| if refused { TokenVerdict::Rejected } else { TokenVerdict::NotRejected };
     match (answer.status.as_u16(), answer.header(GATEWAY_CODE), answer.body) {
-        (401, _, _) => Refusal::Yes,
+        (401, _, _) => TokenVerdict::Rejected,
         (403, Some(code), _) => is(code == "ERR_403_NOT_AUTHORIZED"),
-        (403, None, None) => Refusal::NeedsBody,
+        (403, None, None) => TokenVerdict::NeedsBody,
         (403, None, Some(body)) => {
             is(body.windows(NOT_AUTHORIZED.len()).any(|part| part == NOT_AUTHORIZED))
         }
-        _ => Refusal::No,
+        _ => TokenVerdict::NotRejected,
     }
 }
 
@@ -212,15 +213,21 @@ mod tests {
             let answer = ApiAnswer::new(answer.status(), answer.headers());
             refusal(&body.map_or(answer, |body| answer.with_body(body)))
         };
-        assert_eq!(judge(401, None, None), Refusal::Yes);
-        assert_eq!(judge(403, Some("ERR_403_NOT_AUTHORIZED"), None), Refusal::Yes);
-        assert_eq!(judge(403, Some("ERR_403_DEVELOPER_OVER_QPS"), None), Refusal::No);
-        assert_eq!(judge(429, Some("ERR_403_DEVELOPER_OVER_RATE"), None), Refusal::No);
-        assert_eq!(judge(403, None, None), Refusal::NeedsBody);
+        assert_eq!(judge(401, None, None), TokenVerdict::Rejected);
+        assert_eq!(judge(403, Some("ERR_403_NOT_AUTHORIZED"), None), TokenVerdict::Rejected);
+        assert_eq!(judge(403, Some("ERR_403_DEVELOPER_OVER_QPS"), None), TokenVerdict::NotRejected);
+        assert_eq!(
+            judge(429, Some("ERR_403_DEVELOPER_OVER_RATE"), None),
+            TokenVerdict::NotRejected
+        );
+        assert_eq!(judge(403, None, None), TokenVerdict::NeedsBody);
         let page = b"<html><body><h1>Not Authorized</h1></body></html>";
-        assert_eq!(judge(403, None, Some(page)), Refusal::Yes);
-        assert_eq!(judge(403, None, Some(b"<h1>Developer Inactive</h1>")), Refusal::No);
-        assert_eq!(judge(200, None, None), Refusal::No);
+        assert_eq!(judge(403, None, Some(page)), TokenVerdict::Rejected);
+        assert_eq!(
+            judge(403, None, Some(b"<h1>Developer Inactive</h1>")),
+            TokenVerdict::NotRejected
+        );
+        assert_eq!(judge(200, None, None), TokenVerdict::NotRejected);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Refusal, Request, Response,
-    Result, Token, oauth2,
+    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Request, Response, Result,
+    Token, TokenVerdict, oauth2,
 };
 
 use crate::settings::{ClientAuth, Settings, UseToken};
@@ -57,14 +57,14 @@ pub(crate) fn chosen(settings: &Settings, body: &oauth2::Body, sent: SystemTime)
 
 /// A dead token is 400 here, as is every other fault of a request; the body tells them apart:
 /// <https://open.bccastle.com/en/development/standard-protocol/oauth2/oauth-error-list.html>
-pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> Refusal {
+pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> TokenVerdict {
     match (answer.status.as_u16(), answer.body) {
-        (401, _) => Refusal::Yes,
-        (400, None) => Refusal::NeedsBody,
+        (401, _) => TokenVerdict::Rejected,
+        (400, None) => TokenVerdict::NeedsBody,
         (400, Some(_)) if answer.json_member("error").as_deref() == Some("invalid_token") => {
-            Refusal::Yes
+            TokenVerdict::Rejected
         }
-        _ => Refusal::No,
+        _ => TokenVerdict::NotRejected,
     }
 }
 
@@ -228,13 +228,13 @@ mod tests {
             refusal(&body.map_or(answer, |body| answer.with_body(body.as_bytes())))
         };
         let dead = r#"{"error":"invalid_token","error_description":"Access token expired:T"}"#;
-        assert_eq!(judge(401, None), Refusal::Yes);
-        assert_eq!(judge(400, None), Refusal::NeedsBody);
-        assert_eq!(judge(400, Some(dead)), Refusal::Yes);
-        assert_eq!(judge(400, Some(r#"{"error_code":"USER.0001"}"#)), Refusal::No);
-        assert_eq!(judge(400, Some("<html>")), Refusal::No);
-        assert_eq!(judge(429, Some(dead)), Refusal::No);
-        assert_eq!(judge(200, None), Refusal::No);
+        assert_eq!(judge(401, None), TokenVerdict::Rejected);
+        assert_eq!(judge(400, None), TokenVerdict::NeedsBody);
+        assert_eq!(judge(400, Some(dead)), TokenVerdict::Rejected);
+        assert_eq!(judge(400, Some(r#"{"error_code":"USER.0001"}"#)), TokenVerdict::NotRejected);
+        assert_eq!(judge(400, Some("<html>")), TokenVerdict::NotRejected);
+        assert_eq!(judge(429, Some(dead)), TokenVerdict::NotRejected);
+        assert_eq!(judge(200, None), TokenVerdict::NotRejected);
     }
 
     proptest! {

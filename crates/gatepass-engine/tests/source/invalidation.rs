@@ -1,6 +1,6 @@
 //! Invalidation forgets exactly one token, for good.
 
-use gatepass_core::{ApiAnswer, Refusal};
+use gatepass_core::{ApiAnswer, TokenVerdict};
 use gatepass_engine::State;
 use gatepass_testkit::{Answer, FakeHttp, TestClock};
 use http::{HeaderMap, StatusCode};
@@ -48,10 +48,10 @@ async fn an_answer_is_judged_by_the_provider() {
     let token = source.token().await.unwrap();
     let headers = HeaderMap::new();
     let forbidden = ApiAnswer::new(StatusCode::FORBIDDEN, &headers);
-    assert_eq!(source.report(&token, &forbidden), Refusal::No);
+    assert_eq!(source.report(&token, &forbidden), TokenVerdict::NotRejected);
     assert!(source.peek().is_some());
     let unauthorized = ApiAnswer::new(StatusCode::UNAUTHORIZED, &headers);
-    assert_eq!(source.report(&token, &unauthorized), Refusal::Yes);
+    assert_eq!(source.report(&token, &unauthorized), TokenVerdict::Rejected);
     assert!(source.peek().is_none());
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gatepass::{
     ApiAnswer, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, HttpClient, Profile,
-    Refusal, SystemClock, Token, TokenSource,
+    SystemClock, Token, TokenSource, TokenVerdict,
 };
 use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};
@@ -99,18 +99,20 @@ async fn probe(
     source.authorize(token, request.headers_mut()).await?;
     let (head, mut body) = http.call(request, None).await?.into_parts();
     let (status, provider) = (head.status, source.provider());
-    let mut refusal = provider.is_refusal(&ApiAnswer::new(status, &head.headers));
-    if refusal == Refusal::NeedsBody {
+    let mut refusal = provider.token_verdict(&ApiAnswer::new(status, &head.headers));
+    if refusal == TokenVerdict::NeedsBody {
         let mut begun = Vec::new();
         while begun.len() < BEGINNING {
             let Some(chunk) = body.chunk().await? else { break };
             begun.extend_from_slice(&chunk);
         }
-        refusal = provider.is_refusal(&ApiAnswer::new(status, &head.headers).with_body(&begun));
+        refusal = provider.token_verdict(&ApiAnswer::new(status, &head.headers).with_body(&begun));
     }
     let place = target.origin();
     let error = match status.as_u16() {
-        _ if refusal == Refusal::Yes => Error::denied(format!("{place} refuses the token")),
+        _ if refusal == TokenVerdict::Rejected => {
+            Error::denied(format!("{place} refuses the token"))
+        }
         401 => Error::denied(format!("{place} refuses the token")),
         403 => Error::denied(format!("{place} does not allow this client the call"))
             .with_hint("ask the vendor's administrator what this client may do"),
