@@ -1,6 +1,6 @@
 //! An API's answer, asked by every provider whether it refuses the token.
 
-use gatepass_core::{ApiAnswer, TokenVerdict};
+use gatepass_core::{ApiResponse, TokenVerdict};
 
 use super::answer::providers;
 use super::message::Message;
@@ -9,7 +9,7 @@ use super::message::Message;
 pub fn run(bytes: &[u8]) {
     let Some(answer) = Message::read(bytes).and_then(Message::answer) else { return };
     for (provider, _) in providers() {
-        let bare = ApiAnswer::new(answer.status(), answer.headers());
+        let bare = ApiResponse::new(answer.status(), answer.headers());
         let without = provider.token_verdict(&bare);
         let with = provider.token_verdict(&bare.with_body(answer.body()));
         let id = provider.id();

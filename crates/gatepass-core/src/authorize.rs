@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, Uri};
 
 use crate::endpoint::{is_host_and_port, origin_of};
-use crate::{ApiAnswer, Endpoint, Error, Provider, Result, Token, TokenVerdict};
+use crate::{ApiResponse, Endpoint, Error, Provider, Result, Token, TokenVerdict};
 
 /// Puts tokens on API requests and hears which of them an API refuses. The engine's token source is
 /// one; middleware needs no more of it than this.
@@ -26,7 +26,7 @@ pub trait Authorize: fmt::Debug + Send + Sync {
 
     /// Whether this answer refuses the token. [`TokenVerdict::Rejected`] forgets exactly that token, so that
     /// the next request gets another; for [`TokenVerdict::NeedsBody`], ask again with the body.
-    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict;
+    fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict;
 }
 
 /// The origins that may see a provider's token: its API's and those that its user adds.

@@ -57,7 +57,7 @@ pub use crate::http::{
 };
 pub use crate::info::{Environment, Field, FieldKind, ProviderInfo, RefreshHints};
 pub use crate::login::{Attempt, AuthorizationRequest, Interactive};
-pub use crate::provider::{ApiAnswer, ExchangeContext, Provider, TokenVerdict};
+pub use crate::provider::{ApiResponse, ExchangeContext, Provider, TokenVerdict};
 pub use crate::redirect_uri::RedirectUri;
 pub use crate::register::Registration;
 pub use crate::secret::Secret;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, Uri};
 
 use crate::{
-    ApiAnswer, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error,
+    ApiResponse, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error,
     ExchangeContext, HttpSend, Interactive, Provider, RefreshHints, Request, Response, Result,
     Token, TokenVerdict,
 };
@@ -38,7 +38,7 @@ macro_rules! pointers {
                 (**self).authorize(credential, token, headers)
             }
 
-            fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
+            fn token_verdict(&self, answer: &ApiResponse<'_>) -> TokenVerdict {
                 (**self).token_verdict(answer)
             }
 
@@ -95,7 +95,7 @@ macro_rules! pointers {
                 (**self).authorize_request(to, headers).await
             }
 
-            fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict {
+            fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
                 (**self).report(token, answer)
             }
         }

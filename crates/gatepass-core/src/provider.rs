@@ -45,7 +45,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
     }
 
     /// Whether this API answer refuses the token, as opposed to the request.
-    fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
+    fn token_verdict(&self, answer: &ApiResponse<'_>) -> TokenVerdict {
         if answer.status == StatusCode::UNAUTHORIZED {
             TokenVerdict::Rejected
         } else {
@@ -175,7 +175,7 @@ impl<'a> ExchangeContext<'a> {
 /// An API's answer, as far as it says whether the token was refused.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
-pub struct ApiAnswer<'a> {
+pub struct ApiResponse<'a> {
     /// The status.
     pub status: StatusCode,
     /// The header fields.
@@ -184,7 +184,7 @@ pub struct ApiAnswer<'a> {
     pub body: Option<&'a [u8]>,
 }
 
-impl<'a> ApiAnswer<'a> {
+impl<'a> ApiResponse<'a> {
     /// An answer of which the body has not been read.
     pub fn new(status: StatusCode, headers: &'a HeaderMap) -> Self {
         Self { status, headers, body: None }
@@ -207,9 +207,9 @@ impl<'a> ApiAnswer<'a> {
     }
 }
 
-impl fmt::Debug for ApiAnswer<'_> {
+impl fmt::Debug for ApiResponse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiAnswer").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("ApiResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 

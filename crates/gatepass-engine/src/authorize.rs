@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use gatepass_core::{
-    ApiAnswer, ApiOrigins, Authorize, Credential, Endpoint, Error, Provider, Result, Token,
+    ApiOrigins, ApiResponse, Authorize, Credential, Endpoint, Error, Provider, Result, Token,
     TokenVerdict, async_trait,
 };
 use http::{HeaderMap, Uri};
@@ -25,7 +25,7 @@ impl Authorize for TokenSource {
         Ok(token)
     }
 
-    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict {
+    fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
         Self::report(self, token, answer)
     }
 }

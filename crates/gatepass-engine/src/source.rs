@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepass_core::{ApiAnswer, Error, Provider, Result, Secret, Token, TokenVerdict};
+use gatepass_core::{ApiResponse, Error, Provider, Result, Secret, Token, TokenVerdict};
 use http::HeaderMap;
 
 use crate::authorize::Reach;
@@ -137,7 +137,7 @@ impl TokenSource {
 
     /// Invalidates the token if the provider says that this API answer refuses it. For
     /// [`TokenVerdict::NeedsBody`], ask again with the body.
-    pub fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict {
+    pub fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
         let refusal = self.provider().token_verdict(answer);
         if refusal == TokenVerdict::Rejected {
             self.invalidate(token);

@@ -1,7 +1,7 @@
 //! Middleware: a token on a request, and one fresh one where the API refuses it; the same for all.
 
 use bytes::Bytes;
-use gatepass_core::{ApiAnswer, Authorize, Error, Result, Token, TokenVerdict};
+use gatepass_core::{ApiResponse, Authorize, Error, Result, Token, TokenVerdict};
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode, Uri};
 
@@ -117,13 +117,13 @@ async fn judged<T: Transport, A: Authorize + ?Sized>(
     answer: T::Answer,
 ) -> (T::Answer, bool) {
     let (status, headers) = T::head(&answer);
-    let refusal = source.report(token, &ApiAnswer::new(status, headers));
+    let refusal = source.report(token, &ApiResponse::new(status, headers));
     if refusal != TokenVerdict::NeedsBody {
         return (answer, refusal == TokenVerdict::Rejected);
     }
     let (answer, begun) = T::looked_at(answer).await;
     let (status, headers) = T::head(&answer);
-    let refusal = source.report(token, &ApiAnswer::new(status, headers).with_body(&begun));
+    let refusal = source.report(token, &ApiResponse::new(status, headers).with_body(&begun));
     (answer, refusal == TokenVerdict::Rejected)
 }
 

@@ -20,7 +20,7 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, BasicEncoding, Credential, Endpoint, Error, Field, Provider, ProviderInfo,
+    ApiResponse, BasicEncoding, Credential, Endpoint, Error, Field, Provider, ProviderInfo,
     RefreshHints, Request, Response, Result, Token, TokenVerdict, register,
 };
 
@@ -85,7 +85,7 @@ impl Provider for CelerData {
         wire::token(response, sent)
     }
 
-    fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
+    fn token_verdict(&self, answer: &ApiResponse<'_>) -> TokenVerdict {
         wire::refusal(answer)
     }
 

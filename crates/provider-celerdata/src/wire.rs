@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, Credential, Error, Request, Response, Result, Token, TokenVerdict, oauth2,
+    ApiResponse, Credential, Error, Request, Response, Result, Token, TokenVerdict, oauth2,
 };
 
 use crate::settings::{GrantTypeIn, Settings};
@@ -29,7 +29,7 @@ pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
 
 /// The API may answer 200 and put its own code into the body. Which code a dead token gets is not
 /// documented: codes that begin as HTTP's 401 does (40100 to 40199) count as that.
-pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> TokenVerdict {
+pub(crate) fn refusal(answer: &ApiResponse<'_>) -> TokenVerdict {
     let is_json = answer.header("content-type").is_some_and(|kind| kind.contains("json"));
     match (answer.status.as_u16(), answer.body) {
         (401, _) => TokenVerdict::Rejected,
@@ -132,7 +132,7 @@ mod tests {
     fn only_401_and_its_codes_refuse_the_token() {
         let judge = |status, body: Option<&'static str>| {
             let answer = answer(status, &[("content-type", "application/json")], "");
-            let answer = ApiAnswer::new(answer.status(), answer.headers());
+            let answer = ApiResponse::new(answer.status(), answer.headers());
             refusal(&body.map_or(answer, |body| answer.with_body(body.as_bytes())))
         };
         assert_eq!(judge(401, None), TokenVerdict::Rejected);

@@ -21,7 +21,7 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, Field,
+    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, Field,
     Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response, Result,
     Token, TokenVerdict, register,
 };
@@ -115,7 +115,7 @@ impl Provider for Cisco {
         wire::token(response, sent)
     }
 
-    fn token_verdict(&self, answer: &ApiAnswer<'_>) -> TokenVerdict {
+    fn token_verdict(&self, answer: &ApiResponse<'_>) -> TokenVerdict {
         wire::refusal(answer)
     }
 

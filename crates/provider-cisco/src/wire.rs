@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Request, Response, Result,
+    ApiResponse, AuthorizationRequest, Credential, Error, ErrorKind, Request, Response, Result,
     Token, TokenVerdict, oauth2,
 };
 
@@ -52,7 +52,7 @@ pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
 
 /// The gateway before the API refuses a token with 403, and much else as well; its code says why,
 /// and where there is none, its web page does.
-pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> TokenVerdict {
+pub(crate) fn refusal(answer: &ApiResponse<'_>) -> TokenVerdict {
     let is =
         |refused: bool| if refused { TokenVerdict::Rejected } else { TokenVerdict::NotRejected };
     match (answer.status.as_u16(), answer.header(GATEWAY_CODE), answer.body) {
@@ -210,7 +210,7 @@ mod tests {
         let judge = |status, code: Option<&str>, body: Option<&'static [u8]>| {
             let headers = code.map(|code| (GATEWAY_CODE, code));
             let answer = answer(status, headers.as_slice(), "");
-            let answer = ApiAnswer::new(answer.status(), answer.headers());
+            let answer = ApiResponse::new(answer.status(), answer.headers());
             refusal(&body.map_or(answer, |body| answer.with_body(body)))
         };
         assert_eq!(judge(401, None, None), TokenVerdict::Rejected);

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiAnswer, AuthorizationRequest, Credential, Error, ErrorKind, Request, Response, Result,
+    ApiResponse, AuthorizationRequest, Credential, Error, ErrorKind, Request, Response, Result,
     Token, TokenVerdict, oauth2,
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn chosen(settings: &Settings, body: &oauth2::Body, sent: SystemTime)
 
 /// A dead token is 400 here, as is every other fault of a request; the body tells them apart:
 /// <https://open.bccastle.com/en/development/standard-protocol/oauth2/oauth-error-list.html>
-pub(crate) fn refusal(answer: &ApiAnswer<'_>) -> TokenVerdict {
+pub(crate) fn refusal(answer: &ApiResponse<'_>) -> TokenVerdict {
     match (answer.status.as_u16(), answer.body) {
         (401, _) => TokenVerdict::Rejected,
         (400, None) => TokenVerdict::NeedsBody,
@@ -224,7 +224,7 @@ mod tests {
     fn a_dead_token_is_400_and_only_the_body_says_so() {
         let judge = |status, body: Option<&'static str>| {
             let answer = answer(status, &[], "");
-            let answer = ApiAnswer::new(answer.status(), answer.headers());
+            let answer = ApiResponse::new(answer.status(), answer.headers());
             refusal(&body.map_or(answer, |body| answer.with_body(body.as_bytes())))
         };
         let dead = r#"{"error":"invalid_token","error_description":"Access token expired:T"}"#;

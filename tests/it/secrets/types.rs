@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use gatepass::{
-    ApiAnswer, ApiOrigins, AuthorizationRequest, Clock as _, Config, Credential, CredentialSource,
-    Endpoint, Env, Error, Failure, Gate, HttpClient, MemoryStore, Note, ProfileKey, Record,
-    RedirectUri, Registry, Request, Response, Secret, Settings, StoreKey, SystemClock, Token,
-    TokenRules, TokenSource, credential_fn,
+    ApiOrigins, ApiResponse, AuthorizationRequest, Clock as _, Config, Credential,
+    CredentialSource, Endpoint, Env, Error, Failure, Gate, HttpClient, MemoryStore, Note,
+    ProfileKey, Record, RedirectUri, Registry, Request, Response, Secret, Settings, StoreKey,
+    SystemClock, Token, TokenRules, TokenSource, credential_fn,
 };
 use gatepass_core::{Attempt, ExchangeContext, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
@@ -191,7 +191,8 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
         http::Response::builder().header("x-token", text()).body(Bytes::from(body.clone()));
     let response = Response::from(answer.unwrap());
     let body_of = oauth2::read_json(&response, now).unwrap();
-    printed.add(&ApiAnswer::new(response.status(), response.headers()).with_body(body.as_bytes()));
+    printed
+        .add(&ApiResponse::new(response.status(), response.headers()).with_body(body.as_bytes()));
     printed.add(&response);
     printed.add(&body_of.seconds("/expires_in").unwrap());
     printed.add(&body_of);

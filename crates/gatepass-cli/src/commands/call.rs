@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 use gatepass::{
-    ApiAnswer, Authorize, Endpoint, Error, ErrorKind, HttpClient, Profile, Token, TokenSource,
+    ApiResponse, Authorize, Endpoint, Error, ErrorKind, HttpClient, Profile, Token, TokenSource,
     TokenVerdict,
 };
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
@@ -194,12 +194,12 @@ impl Call<'_> {
 
     async fn is_refused(&self, answer: &mut Answer) -> Result<bool, Error> {
         let provider = self.source.provider();
-        let refusal = provider.token_verdict(&ApiAnswer::new(answer.status, &answer.headers));
+        let refusal = provider.token_verdict(&ApiResponse::new(answer.status, &answer.headers));
         if refusal != TokenVerdict::NeedsBody {
             return Ok(refusal == TokenVerdict::Rejected);
         }
         answer.read(64 * 1024).await?;
-        let whole = ApiAnswer::new(answer.status, &answer.headers).with_body(&answer.begun);
+        let whole = ApiResponse::new(answer.status, &answer.headers).with_body(&answer.begun);
         Ok(provider.token_verdict(&whole) == TokenVerdict::Rejected)
     }
 }

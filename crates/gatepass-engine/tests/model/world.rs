@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use gatepass_core::{
-    ApiAnswer, Credential, Error, Provider, RefreshHints, Request, Response, Result, Token,
+    ApiResponse, Credential, Error, Provider, RefreshHints, Request, Response, Result, Token,
     credential_fn,
 };
 use gatepass_engine::TokenSource;
@@ -269,7 +269,7 @@ impl World {
         for _ in 0..callers {
             self.invalidate(source, &token, |source, token| {
                 let headers = HeaderMap::new();
-                source.report(token, &ApiAnswer::new(StatusCode::UNAUTHORIZED, &headers));
+                source.report(token, &ApiResponse::new(StatusCode::UNAUTHORIZED, &headers));
             });
             self.ask(source, Want::Token);
             self.settle().await;

@@ -1,6 +1,6 @@
 //! Invalidation forgets exactly one token, for good.
 
-use gatepass_core::{ApiAnswer, TokenVerdict};
+use gatepass_core::{ApiResponse, TokenVerdict};
 use gatepass_engine::State;
 use gatepass_testkit::{Answer, FakeHttp, TestClock};
 use http::{HeaderMap, StatusCode};
@@ -47,10 +47,10 @@ async fn an_answer_is_judged_by_the_provider() {
     let source = source(&http, &TestClock::new());
     let token = source.token().await.unwrap();
     let headers = HeaderMap::new();
-    let forbidden = ApiAnswer::new(StatusCode::FORBIDDEN, &headers);
+    let forbidden = ApiResponse::new(StatusCode::FORBIDDEN, &headers);
     assert_eq!(source.report(&token, &forbidden), TokenVerdict::NotRejected);
     assert!(source.peek().is_some());
-    let unauthorized = ApiAnswer::new(StatusCode::UNAUTHORIZED, &headers);
+    let unauthorized = ApiResponse::new(StatusCode::UNAUTHORIZED, &headers);
     assert_eq!(source.report(&token, &unauthorized), TokenVerdict::Rejected);
     assert!(source.peek().is_none());
 }

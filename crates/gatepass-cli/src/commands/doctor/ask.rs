@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gatepass::{
-    ApiAnswer, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, HttpClient, Profile,
+    ApiResponse, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, HttpClient, Profile,
     SystemClock, Token, TokenSource, TokenVerdict,
 };
 use http::header::ACCEPT;
@@ -99,14 +99,15 @@ async fn probe(
     source.authorize(token, request.headers_mut()).await?;
     let (head, mut body) = http.call(request, None).await?.into_parts();
     let (status, provider) = (head.status, source.provider());
-    let mut refusal = provider.token_verdict(&ApiAnswer::new(status, &head.headers));
+    let mut refusal = provider.token_verdict(&ApiResponse::new(status, &head.headers));
     if refusal == TokenVerdict::NeedsBody {
         let mut begun = Vec::new();
         while begun.len() < BEGINNING {
             let Some(chunk) = body.chunk().await? else { break };
             begun.extend_from_slice(&chunk);
         }
-        refusal = provider.token_verdict(&ApiAnswer::new(status, &head.headers).with_body(&begun));
+        refusal =
+            provider.token_verdict(&ApiResponse::new(status, &head.headers).with_body(&begun));
     }
     let place = target.origin();
     let error = match status.as_u16() {

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use gatepass_core::{
-    ApiAnswer, Authorize, Credential, Endpoint, Result, Token, TokenVerdict, async_trait,
+    ApiResponse, Authorize, Credential, Endpoint, Result, Token, TokenVerdict, async_trait,
 };
 use gatepass_engine::TokenSource;
 use gatepass_http::SendWith;
@@ -98,7 +98,7 @@ impl Authorize for Careless {
         self.0.authorize_request(to, headers).await
     }
 
-    fn report(&self, token: &Token, answer: &ApiAnswer<'_>) -> TokenVerdict {
+    fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
         Authorize::report(&self.0, token, answer)
     }
 }
