@@ -18,7 +18,7 @@ pub trait Authorize: fmt::Debug + Send + Sync {
     fn check(&self, to: &Uri) -> Result<()>;
 
     /// Puts a usable token on a request to `to`: every header the vendor wants, in place of what
-    /// stands there under the same names. Returns the token, for [`report`](Self::report).
+    /// stands there under the same names. Returns the token, for [`report_response`](Self::report_response).
     ///
     /// An error of [`check`](Self::check), which comes before a token is acquired, and whatever
     /// acquiring one brings.
@@ -26,7 +26,7 @@ pub trait Authorize: fmt::Debug + Send + Sync {
 
     /// Whether this answer refuses the token. [`TokenVerdict::Rejected`] forgets exactly that token, so that
     /// the next request gets another; for [`TokenVerdict::NeedsBody`], ask again with the body.
-    fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict;
+    fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict;
 }
 
 /// The origins that may see a provider's token: its API's and those that its user adds.

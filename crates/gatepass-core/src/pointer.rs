@@ -95,8 +95,8 @@ macro_rules! pointers {
                 (**self).authorize_request(to, headers).await
             }
 
-            fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
-                (**self).report(token, answer)
+            fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
+                (**self).report_response(token, answer)
             }
         }
 

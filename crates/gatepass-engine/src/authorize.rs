@@ -25,8 +25,8 @@ impl Authorize for TokenSource {
         Ok(token)
     }
 
-    fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
-        Self::report(self, token, answer)
+    fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
+        Self::report_response(self, token, answer)
     }
 }
 

@@ -137,7 +137,7 @@ impl TokenSource {
 
     /// Invalidates the token if the provider says that this API answer refuses it. For
     /// [`TokenVerdict::NeedsBody`], ask again with the body.
-    pub fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
+    pub fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
         let refusal = self.provider().token_verdict(answer);
         if refusal == TokenVerdict::Rejected {
             self.invalidate(token);

@@ -117,13 +117,14 @@ async fn judged<T: Transport, A: Authorize + ?Sized>(
     answer: T::Answer,
 ) -> (T::Answer, bool) {
     let (status, headers) = T::head(&answer);
-    let refusal = source.report(token, &ApiResponse::new(status, headers));
+    let refusal = source.report_response(token, &ApiResponse::new(status, headers));
     if refusal != TokenVerdict::NeedsBody {
         return (answer, refusal == TokenVerdict::Rejected);
     }
     let (answer, begun) = T::looked_at(answer).await;
     let (status, headers) = T::head(&answer);
-    let refusal = source.report(token, &ApiResponse::new(status, headers).with_body(&begun));
+    let refusal =
+        source.report_response(token, &ApiResponse::new(status, headers).with_body(&begun));
     (answer, refusal == TokenVerdict::Rejected)
 }
 

@@ -269,7 +269,8 @@ impl World {
         for _ in 0..callers {
             self.invalidate(source, &token, |source, token| {
                 let headers = HeaderMap::new();
-                source.report(token, &ApiResponse::new(StatusCode::UNAUTHORIZED, &headers));
+                source
+                    .report_response(token, &ApiResponse::new(StatusCode::UNAUTHORIZED, &headers));
             });
             self.ask(source, Want::Token);
             self.settle().await;

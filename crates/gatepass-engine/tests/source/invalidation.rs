@@ -48,10 +48,10 @@ async fn an_answer_is_judged_by_the_provider() {
     let token = source.token().await.unwrap();
     let headers = HeaderMap::new();
     let forbidden = ApiResponse::new(StatusCode::FORBIDDEN, &headers);
-    assert_eq!(source.report(&token, &forbidden), TokenVerdict::NotRejected);
+    assert_eq!(source.report_response(&token, &forbidden), TokenVerdict::NotRejected);
     assert!(source.peek().is_some());
     let unauthorized = ApiResponse::new(StatusCode::UNAUTHORIZED, &headers);
-    assert_eq!(source.report(&token, &unauthorized), TokenVerdict::Rejected);
+    assert_eq!(source.report_response(&token, &unauthorized), TokenVerdict::Rejected);
     assert!(source.peek().is_none());
 }
 

@@ -98,8 +98,8 @@ impl Authorize for Careless {
         self.0.authorize_request(to, headers).await
     }
 
-    fn report(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
-        Authorize::report(&self.0, token, answer)
+    fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
+        Authorize::report_response(&self.0, token, answer)
     }
 }
 
