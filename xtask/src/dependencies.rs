@@ -36,7 +36,7 @@ pub(crate) fn sizes(words: &[String]) -> Result<()> {
     }
     let compiler = Run::new("rustc --version").output()?;
     let compiler = compiler.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    let text = format!("By rustc {compiler} for {TARGET}:\n\n{rows}");
+    let text = format!("Built by rustc {compiler} for {TARGET}:\n\n{rows}");
     let file = generated::replace(FILE, &workspace::read(FILE)?, "sizes", &text)?;
     workspace::write(FILE, &file)?;
     say::line(format_args!("{FILE} is up to date"));

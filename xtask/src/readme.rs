@@ -70,8 +70,8 @@ fn front(readme: &str, providers: &[Value], ids: &[String]) -> Result<String> {
         most = most.max(dependencies::count("gatepass", &format!("default,{id}"))?);
     }
     let text = format!(
-        "With one provider and the default features it pulls in {most} crates in all, as\n\
-         `cargo tree -e normal` counts them: no server, no command line, no other provider.\n\
+        "With one provider and the default features, gatepass compiles {most} crates, counted with\n\
+         `cargo tree -e normal`: no server, no command line, no other provider.\n\
          [docs/dependencies.md](docs/dependencies.md) has the count of every feature.\n"
     );
     generated::replace(README, &readme, "dependencies", &text)
@@ -103,10 +103,10 @@ fn table(providers: &[Value]) -> Result<String> {
 
 /// The table of a provider's fields.
 fn settings(provider: &Value) -> Result<String> {
-    let mut lines = String::from("| key | value | what |\n|-|-|-|\n");
+    let mut lines = String::from("| key | value | meaning |\n|-|-|-|\n");
     let environments = names(provider.get("environments"));
     if let Some((first, rest)) = environments.split_once(", ") {
-        let what = "which of the vendor's addresses: see [Endpoint](#endpoint)";
+        let what = "selects the vendor's address: see [Endpoint](#endpoint)";
         lines.push_str(&format!("| `environment` | {first} (default), {rest} | {what} |\n"));
     }
     let fields = provider.get("fields").and_then(Value::as_array);
@@ -176,7 +176,7 @@ mod tests {
         let provider = serde_json::json!({"environments": ["prod", "trial"], "fields": fields});
         let table = settings(&provider).unwrap();
         let wanted = [
-            "| `environment` | `prod` (default), `trial` | which of the vendor's addresses: see [Endpoint](#endpoint) |",
+            "| `environment` | `prod` (default), `trial` | selects the vendor's address: see [Endpoint](#endpoint) |",
             "| `host` | redirect uri; required without `base_url` | it |",
             "| `secret` | text; required with `grant = \"implicit\"` | it |",
             "| `grant` | `a`, `b`; default `a` | it |",
