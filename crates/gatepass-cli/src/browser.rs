@@ -5,7 +5,7 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::private::as_the_user;
+use crate::hardening::with_user_limits;
 
 /// Opens an http or https address in `$BROWSER`, or else by what the system has for it.
 ///
@@ -31,7 +31,7 @@ fn open_in(url: &str, environment: Vec<(OsString, OsString)>) -> io::Result<()> 
         // Ctrl-C ends the login, not a browser that it was the first to open.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let Ok(mut child) = as_the_user(|| command.spawn()) else { continue };
+        let Ok(mut child) = with_user_limits(|| command.spawn()) else { continue };
         // An opener ends soon; a browser may outlive us, and then it is the system's.
         let _ = thread::Builder::new().spawn(move || child.wait());
         return Ok(());

@@ -1,38 +1,65 @@
-//! What a shell asks while somebody types: commands, options, and the names of profiles and vendors.
+//! Shell completion: the scripts that `gatepass completions` prints, and the candidates that a
+//! script requests while the user types: commands, options, profiles and vendors.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
+use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
 use gatepass::{Config, Env, Registry};
 use gatepass_sandbox::Fault;
 
-use crate::args::Args;
+use crate::error::CommandError;
+use crate::output::Output;
 
-/// Set by the script that `gatepass completions` prints, to the shell's name.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  source <(gatepass completions bash)                    in ~/.bashrc or, for zsh, ~/.zshrc
+  gatepass completions bash > ~/.local/share/bash-completion/completions/gatepass
+  gatepass completions fish > ~/.config/fish/completions/gatepass.fish
+  gatepass completions zsh > ~/.zfunc/_gatepass          a folder of $fpath
+  eval (gatepass completions elvish | slurp)             in ~/.config/elvish/rc.elv
+  gatepass completions powershell | Out-String | Invoke-Expression      in $PROFILE
+
+A folder has to be there: mkdir -p ~/.local/share/bash-completion/completions
+The script asks gatepass for the names, which reads the config file but no secret and no token.")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// The variable that the printed script sets to the shell's name.
 const VARIABLE: &str = "_GATEPASS_COMPLETE";
 
-/// Answers a shell, if one asks. Nothing is said of an error: it would stand in the line that
-/// somebody types.
-pub(crate) fn answer() -> Option<ExitCode> {
+pub(crate) fn run(args: &CompletionsArgs, output: &Output) -> Result<ExitCode, CommandError> {
+    output.bytes(&script(&args.shell.to_string())?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Answers a completion request of a shell, if this process was started for one.
+///
+/// Errors are not printed: they would appear in the line that the user is typing.
+pub(crate) fn complete(command: impl FnOnce() -> Command) -> Option<ExitCode> {
     let shell = Env::process().get(VARIABLE).filter(|shell| !shell.is_empty())?;
     let words: Vec<OsString> =
         std::env::args_os().skip_while(|word| word != "--").skip(1).collect();
-    let mut answer = Vec::new();
+    let mut candidates = Vec::new();
     let done = Shells::builtins().completer(&shell).map(|shell| {
-        let folder = std::env::current_dir().ok();
-        shell.write_complete(&mut command(&words), words, folder.as_deref(), &mut answer)
+        let dir = std::env::current_dir().ok();
+        let mut command = with_candidates(command(), config_option(&words));
+        shell.write_complete(&mut command, words, dir.as_deref(), &mut candidates)
     });
-    let told = matches!(done, Some(Ok(()))) && std::io::stdout().write_all(&answer).is_ok();
-    Some(if told { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let is_done = matches!(done, Some(Ok(()))) && std::io::stdout().write_all(&candidates).is_ok();
+    Some(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The script for a shell, by the shell's name: it asks `gatepass` of the `PATH`.
-pub(crate) fn script(shell: &str) -> std::io::Result<Vec<u8>> {
+/// Returns the script for a shell, which runs the `gatepass` of the `PATH`.
+fn script(shell: &str) -> std::io::Result<Vec<u8>> {
     let mut script = Vec::new();
     let shells = Shells::builtins();
     let Some(shell) = shells.completer(shell) else {
@@ -40,7 +67,8 @@ pub(crate) fn script(shell: &str) -> std::io::Result<Vec<u8>> {
     };
     shell.write_registration(VARIABLE, "gatepass", "gatepass", "gatepass", &mut script)?;
     if shell.name() == "zsh" {
-        // From a folder of $fpath the script runs at the first Tab, and is to answer that one too.
+        // zsh loads a script from a directory of $fpath at the first Tab. The script must complete
+        // that first Tab as well.
         script.extend_from_slice(
             b"\n[[ $funcstack[1] = _gatepass ]] && _clap_dynamic_completer_gatepass \"$@\"\n",
         );
@@ -48,10 +76,9 @@ pub(crate) fn script(shell: &str) -> std::io::Result<Vec<u8>> {
     Ok(script)
 }
 
-/// The command line, with what its arguments may be.
-fn command(words: &[OsString]) -> Command {
-    let config = config_of(words);
-    let known = |arg: Arg| match arg.get_id().as_str() {
+/// Adds the candidates of profiles, vendors and faults to the command line's arguments.
+fn with_candidates(command: Command, config: Option<OsString>) -> Command {
+    map_arguments(command, &|arg: Arg| match arg.get_id().as_str() {
         "profile" => {
             let config = config.clone();
             arg.add(ArgValueCandidates::new(move || profiles(config.as_deref())))
@@ -59,22 +86,21 @@ fn command(words: &[OsString]) -> Command {
         "provider" => arg.add(ArgValueCandidates::new(providers)),
         "fault" => arg.add(ArgValueCompleter::new(faults)),
         _ => arg,
-    };
-    with_values(Args::command(), &known)
-}
-
-/// A command and those below it, with this done to each argument.
-fn with_values(command: Command, known: &impl Fn(Arg) -> Arg) -> Command {
-    let command = command.mut_args(known);
-    let names: Vec<String> =
-        command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
-    names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |command| with_values(command, known))
     })
 }
 
-/// The file behind `--config` among the words typed so far.
-fn config_of(words: &[OsString]) -> Option<OsString> {
+/// Applies `map` to each argument of a command and of its subcommands.
+fn map_arguments(command: Command, map: &impl Fn(Arg) -> Arg) -> Command {
+    let command = command.mut_args(map);
+    let names: Vec<String> =
+        command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |command| map_arguments(command, map))
+    })
+}
+
+/// Returns the value of `--config` in the words typed so far.
+fn config_option(words: &[OsString]) -> Option<OsString> {
     let own = words.iter().take_while(|word| *word != "--");
     let mut own = own.skip_while(|word| !word.to_string_lossy().starts_with("--config"));
     let word = own.next()?.to_str()?;
@@ -84,7 +110,7 @@ fn config_of(words: &[OsString]) -> Option<OsString> {
     }
 }
 
-/// The names of the profiles that the config file and the environment define.
+/// Lists the profiles that the config file and the environment define.
 fn profiles(config: Option<&OsStr>) -> Vec<CompletionCandidate> {
     let config = match config {
         Some(path) => Config::load(Path::new(path)),
@@ -100,17 +126,17 @@ fn providers() -> Vec<CompletionCandidate> {
     infos.map(|info| CompletionCandidate::new(info.id).help(Some(info.title.into()))).collect()
 }
 
-/// `[VENDOR:]NAME`: the vendors, the faults, and behind a vendor's colon the faults once more.
+/// Lists candidates for `[VENDOR:]NAME`: vendors and faults, and after a vendor's colon the faults.
 fn faults(current: &OsStr) -> Vec<CompletionCandidate> {
     let current = current.to_string_lossy();
-    let (vendor, begun) = match current.rsplit_once(':') {
-        Some((vendor, begun)) => (format!("{vendor}:"), begun),
+    let (vendor, typed) = match current.rsplit_once(':') {
+        Some((vendor, typed)) => (format!("{vendor}:"), typed),
         None => (String::new(), &*current),
     };
     let vendors = providers().into_iter().filter(|_| vendor.is_empty());
     let vendors = vendors
         .map(|one| (format!("{}:", one.get_value().to_string_lossy()), one.get_help().cloned()));
     let faults = Fault::all().map(|fault| (fault.name.to_owned(), Some(fault.help.into())));
-    let all = vendors.chain(faults).filter(|(name, _)| name.starts_with(begun));
+    let all = vendors.chain(faults).filter(|(name, _)| name.starts_with(typed));
     all.map(|(name, help)| CompletionCandidate::new(format!("{vendor}{name}")).help(help)).collect()
 }

@@ -7,7 +7,8 @@ use http::HeaderMap;
 use zeroize::Zeroizing;
 
 pub use crate::callback::Connections;
-pub use crate::commands::{NewProfile, told_claims};
+pub use crate::commands::inspect::told_claims;
+pub use crate::commands::profile::NewProfile;
 use crate::formats::{self, ApiVersion, Asked, Asker, HandOut};
 
 /// What a program asks: where its token goes, and how it is answered.
@@ -80,10 +81,10 @@ pub fn indented(json: &[u8]) -> Option<String> {
 
 /// The value of `--set`.
 pub fn key_value(text: &str) -> Option<(String, String)> {
-    crate::args::key_value(text).ok()
+    crate::options::key_value(text).ok()
 }
 
 /// The value of `--min-ttl` and others.
 pub fn duration(text: &str) -> Option<Duration> {
-    crate::args::duration(text).ok()
+    crate::options::duration(text).ok()
 }

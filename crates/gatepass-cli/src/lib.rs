@@ -37,18 +37,21 @@ mod browser;
 mod callback;
 mod commands;
 mod completion;
-mod failure;
+mod error;
+mod exit;
 mod formats;
 #[cfg(all(feature = "__fuzzing", unix))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hardening;
 mod help;
 mod json_text;
 mod next;
+mod options;
 mod output;
-mod private;
 mod prompt;
 mod quote;
+mod session;
 mod signal;
 mod usage;
 mod wait;
@@ -73,29 +76,29 @@ struct Readme;
 
 /// Parses the command line, runs the command and maps what went wrong to an exit code.
 pub fn main() -> ExitCode {
-    private::close();
-    output::tell_panics_by_place();
-    if let Some(code) = completion::answer() {
+    hardening::disable_dumps();
+    output::report_panics_by_location();
+    if let Some(code) = completion::complete(Args::command) {
         return code;
     }
-    let (args, word) = match parse() {
+    let (args, command_name) = match parse() {
         Ok(parsed) => parsed,
         Err(error) => return usage::report(&error),
     };
-    let output = Output::new(&args.common, word);
+    let output = Output::new(&args.common, command_name);
     output.log(args.common.verbose);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return output.fail(&failure::internal("cannot start", &error)),
+        Err(error) => return output.fail(&error::internal("cannot start", &error)),
     };
     let config = args.common.config.clone();
     let run = AssertUnwindSafe(|| runtime.block_on(commands::run(args, &output)));
-    let done = catch_unwind(run).unwrap_or_else(|_| Err(output.fault()));
+    let done = catch_unwind(run).unwrap_or_else(|_| Err(output.internal_error()));
     // A command that a profile waits for must not hold up the exit.
     runtime.shutdown_background();
     match done {
         Ok(code) => {
-            output.tell_warnings();
+            output.flush_warnings();
             code
         }
         Err(failure) => output.fail(&failure.with_config(config.as_deref())),
@@ -110,9 +113,9 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// The command line, and the word of its command.
+/// Parses the command line, and returns the name of its command with it.
 fn parse() -> Result<(Args, String), clap::Error> {
     let matches = Args::command().try_get_matches()?;
-    let word = matches.subcommand_name().unwrap_or_default().to_owned();
-    Ok((Args::from_arg_matches(&matches)?, word))
+    let command_name = matches.subcommand_name().unwrap_or_default().to_owned();
+    Ok((Args::from_arg_matches(&matches)?, command_name))
 }

@@ -13,32 +13,31 @@ use serde_json::{Value, json};
 use terminal_size::Width;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Common, Format};
-use crate::commands::FAILED;
-use crate::failure::{Failure, usage};
-use crate::warnings;
+use crate::error::{CommandError, usage};
+use crate::options::{Common, Format};
 use crate::wrap::wrap;
+use crate::{exit, warnings};
 
 /// Where and how to print.
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Option<Format>,
     quiet: bool,
-    /// The word of the command, for who reads later what was done.
-    word: String,
+    /// The command's name, which the history of token requests shows later.
+    command_name: String,
     /// Warnings held back until it is known that no error object comes.
     warnings: RefCell<Vec<String>>,
 }
 
 impl Output {
-    pub(crate) fn new(common: &Common, word: String) -> Self {
+    pub(crate) fn new(common: &Common, command_name: String) -> Self {
         let warnings = RefCell::default();
-        Self { format: common.format, quiet: common.quiet, word, warnings }
+        Self { format: common.format, quiet: common.quiet, command_name, warnings }
     }
 
-    /// The word of the command.
-    pub(crate) fn word(&self) -> &str {
-        &self.word
+    /// Returns the command's name.
+    pub(crate) fn command_name(&self) -> &str {
+        &self.command_name
     }
 
     /// How wide the terminal is that a result goes to, if it goes to one.
@@ -53,14 +52,14 @@ impl Output {
     }
 
     /// Writes a result with colours, which only a terminal gets.
-    pub(crate) fn styled(&self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn styled(&self, text: &str) -> Result<(), CommandError> {
         let mut stdout = anstream::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         Ok(stdout.flush()?)
     }
 
     /// The format asked for, if this command has it, and else the first of those it has.
-    pub(crate) fn format(&self, has: &[Format]) -> Result<Format, Failure> {
+    pub(crate) fn format(&self, has: &[Format]) -> Result<Format, CommandError> {
         match self.format {
             Some(format) if has.contains(&format) => Ok(format),
             None => Ok(has.first().copied().unwrap_or(Format::Text)),
@@ -73,27 +72,27 @@ impl Output {
     }
 
     /// Writes a result to stdout.
-    pub(crate) fn result(&self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn result(&self, text: &str) -> Result<(), CommandError> {
         self.bytes(text.as_bytes())
     }
 
     /// Writes bytes of a result to stdout.
-    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), CommandError> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         Ok(stdout.flush()?)
     }
 
     /// Writes a JSON result to stdout.
-    pub(crate) fn json(&self, value: &Value) -> Result<(), Failure> {
+    pub(crate) fn json(&self, value: &Value) -> Result<(), CommandError> {
         let text = if self.is_terminal() { format!("{value:#}\n") } else { format!("{value}\n") };
         self.result(&text)
     }
 
     /// Says on stderr how it goes, to people only: a program reads one object there, or nothing.
-    pub(crate) fn say(&self, text: &str) {
+    pub(crate) fn status(&self, text: &str) {
         if self.format != Some(Format::Json) {
-            self.tell(text);
+            self.write_stderr(text);
         }
     }
 
@@ -114,19 +113,19 @@ impl Output {
         let text = format!("gatepass: {style}warning{style:#}: {text}");
         match self.format {
             Some(Format::Json) => self.warnings.borrow_mut().push(text),
-            _ => self.tell(&text),
+            _ => self.write_stderr(&text),
         }
     }
 
     /// Tells the warnings that were held back: all went well.
-    pub(crate) fn tell_warnings(&self) {
+    pub(crate) fn flush_warnings(&self) {
         if let Some(heard) = warnings::first() {
             self.warn(heard);
         }
-        self.warnings.take().iter().for_each(|text| self.tell(text));
+        self.warnings.take().iter().for_each(|text| self.write_stderr(text));
     }
 
-    fn tell(&self, text: &str) {
+    fn write_stderr(&self, text: &str) {
         if !self.quiet {
             // A closed stderr is no reason to stop.
             let _ = writeln!(anstream::stderr().lock(), "{}", fitted(text));
@@ -134,27 +133,27 @@ impl Output {
     }
 
     /// Warns of what was odd about a token's answer.
-    pub(crate) fn warn_of(&self, profile: &str, token: &Token) {
+    pub(crate) fn warn_token(&self, profile: &str, token: &Token) {
         for warning in token.warnings() {
             self.warn(&format!("{profile}: {warning}"));
         }
     }
 
     /// Whether somebody watches: progress may be drawn.
-    pub(crate) fn is_watched(&self) -> bool {
+    pub(crate) fn is_interactive(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
     }
 
     /// What a panic ends as: 1, or what `exec` keeps for its own.
-    pub(crate) fn fault(&self) -> Failure {
-        match self.word.as_str() {
-            "exec" => Failure::Fault.of_exec(FAILED),
-            _ => Failure::Fault,
+    pub(crate) fn internal_error(&self) -> CommandError {
+        match self.command_name.as_str() {
+            "exec" => CommandError::Panic.with_exit_code(exit::EXEC_FAILED),
+            _ => CommandError::Panic,
         }
     }
 
     /// Reports a failure and gives its exit code.
-    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+    pub(crate) fn fail(&self, failure: &CommandError) -> ExitCode {
         report(failure, self.format == Some(Format::Json))
     }
 
@@ -186,7 +185,7 @@ fn fitted(text: &str) -> Cow<'_, str> {
 }
 
 /// Tells a panic by its place alone: its message may repeat what a provider was working on.
-pub(crate) fn tell_panics_by_place() {
+pub(crate) fn report_panics_by_location() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(
@@ -197,7 +196,7 @@ pub(crate) fn tell_panics_by_place() {
 }
 
 /// Reports a failure that came before the options were understood.
-pub(crate) fn fail_before_start(failure: &Failure) -> ExitCode {
+pub(crate) fn fail_before_start(failure: &CommandError) -> ExitCode {
     let mut words = own_words().into_iter().peekable();
     let mut json = false;
     while let Some(word) = words.next() {
@@ -213,20 +212,20 @@ pub(crate) fn own_words() -> Vec<String> {
     words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-fn report(failure: &Failure, json: bool) -> ExitCode {
-    let exit = ExitCode::from(failure.exit());
+fn report(failure: &CommandError, json: bool) -> ExitCode {
+    let exit = ExitCode::from(failure.exit_code());
     match failure {
-        Failure::ClosedPipe | Failure::Interrupted => return exit,
+        CommandError::ClosedPipe | CommandError::Interrupted => return exit,
         // Its place has been told.
-        failure if failure.is_fault() && !json => return exit,
+        failure if failure.is_panic() && !json => return exit,
         _ => {}
     }
-    let retry_at = failure.retry_after().map(moment_in);
+    let retry_at = failure.retry_after().map(after);
     let mut stderr = anstream::stderr().lock();
     let written = if json {
         let error = json!({"error": {
             "code": failure.code(),
-            "exit": failure.exit(),
+            "exit": failure.exit_code(),
             "message": failure.message(),
             "hint": failure.hint(),
             "retry_at": retry_at,
@@ -247,14 +246,14 @@ fn report(failure: &Failure, json: bool) -> ExitCode {
 
 /// A moment as RFC 3339 in UTC, to the second.
 pub(crate) fn rfc3339(at: SystemTime) -> String {
-    match Timestamp::from_second(unix(at)) {
+    match Timestamp::from_second(unix_seconds(at)) {
         Ok(timestamp) => timestamp.to_string(),
         Err(_) => String::from(LAST),
     }
 }
 
 /// The moment so long from now. A provider of somebody else's may ask to wait for ever.
-pub(crate) fn moment_in(after: Duration) -> String {
+pub(crate) fn after(after: Duration) -> String {
     SystemClock::new().wall().checked_add(after).map_or_else(|| String::from(LAST), rfc3339)
 }
 
@@ -262,15 +261,16 @@ pub(crate) fn moment_in(after: Duration) -> String {
 const LAST: &str = "9999-12-31T23:59:59Z";
 
 /// A moment in seconds since 1970.
-pub(crate) fn unix(at: SystemTime) -> i64 {
+pub(crate) fn unix_seconds(at: SystemTime) -> i64 {
     match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
     }
 }
 
-/// Seconds as people say them: `59m40s`.
-pub(crate) fn left(seconds: u64) -> String {
+/// Formats a duration: `59m40s`.
+pub(crate) fn format_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s}s"),
         (0, m, s) => format!("{m}m{s:02}s"),
@@ -284,8 +284,8 @@ mod tests {
 
     #[test]
     fn a_wait_for_ever_ends_at_the_last_moment() {
-        assert_eq!(moment_in(Duration::MAX), LAST);
-        assert_eq!(moment_in(Duration::from_secs(1 << 40)), LAST);
-        assert!(moment_in(Duration::from_secs(60)).as_str() < LAST);
+        assert_eq!(after(Duration::MAX), LAST);
+        assert_eq!(after(Duration::from_secs(1 << 40)), LAST);
+        assert!(after(Duration::from_secs(60)).as_str() < LAST);
     }
 }

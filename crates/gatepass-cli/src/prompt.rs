@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Read};
 
 use zeroize::Zeroizing;
 
-use crate::failure::{Failure, internal, usage};
+use crate::error::{CommandError, internal, usage};
 use crate::output::Output;
 use crate::signal;
 
@@ -13,7 +13,10 @@ const LONGEST: usize = 128 * 1024;
 
 /// Asks for a text on the terminal and shows nothing of it; where stdin is no terminal, reads its
 /// first line. `Config` if there is nothing.
-pub(crate) async fn hidden(output: &Output, question: &str) -> Result<Zeroizing<String>, Failure> {
+pub(crate) async fn hidden(
+    output: &Output,
+    question: &str,
+) -> Result<Zeroizing<String>, CommandError> {
     let stop = signal::stop()?;
     let on_terminal = io::stdin().is_terminal();
     let screen = if on_terminal {
@@ -32,7 +35,7 @@ pub(crate) async fn hidden(output: &Output, question: &str) -> Result<Zeroizing<
         () = stop => {
             drop(screen);
             output.ask("\n");
-            return Err(Failure::Interrupted);
+            return Err(CommandError::Interrupted);
         }
     };
     if screen.is_some() {
@@ -49,7 +52,7 @@ pub(crate) async fn hidden(output: &Output, question: &str) -> Result<Zeroizing<
 
 /// Asks for a text on the terminal, where it shows, and gives it without spaces around it. `None` at
 /// the end of the input.
-pub(crate) async fn shown(output: &Output, question: &str) -> Result<Option<String>, Failure> {
+pub(crate) async fn shown(output: &Output, question: &str) -> Result<Option<String>, CommandError> {
     output.ask(question);
     let reading = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
@@ -61,7 +64,7 @@ pub(crate) async fn shown(output: &Output, question: &str) -> Result<Option<Stri
 }
 
 /// Whether a person at the terminal says yes.
-pub(crate) async fn is_agreed(output: &Output, question: &str) -> Result<bool, Failure> {
+pub(crate) async fn is_agreed(output: &Output, question: &str) -> Result<bool, CommandError> {
     let answer = shown(output, &format!("{question} [y/N] ")).await?;
     Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
 }

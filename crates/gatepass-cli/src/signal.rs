@@ -1,10 +1,10 @@
 //! The signals that end a command.
 
-use crate::failure::{Failure, internal};
+use crate::error::{CommandError, internal};
 
 /// Resolves when the user or the system asks to stop. From the call on, the signals are caught;
 /// a terminal that goes away ends nothing that `nohup` started.
-pub(crate) fn stop() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop() -> Result<impl Future<Output = ()>, CommandError> {
     #[cfg(unix)]
     {
         use rustix::process::Signal;

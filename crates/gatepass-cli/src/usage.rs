@@ -6,9 +6,8 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Args;
-use crate::commands::FAILED;
-use crate::failure::usage;
-use crate::output;
+use crate::error::usage;
+use crate::{exit, output};
 
 /// Prints clap's help as it is, and its errors in our own words: clap repeats the argument it does
 /// not understand, and that may be a secret.
@@ -22,7 +21,7 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // Help for somebody who typed nothing: on stderr, and not a success.
         let _ = error.print();
-        return ExitCode::from(2);
+        return ExitCode::from(exit::USAGE);
     }
     let named = error.get(ContextKind::InvalidArg).map(shown).unwrap_or_default();
     let message = match error.kind() {
@@ -55,9 +54,9 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         (false, _) => usage(message, hint),
         (true, ErrorKind::UnknownArgument) if named.is_empty() => {
             usage(message, "the program stands behind --: gatepass exec PROFILE -- PROGRAM")
-                .of_exec(FAILED)
+                .with_exit_code(exit::EXEC_FAILED)
         }
-        (true, _) => usage(message, hint).of_exec(FAILED),
+        (true, _) => usage(message, hint).with_exit_code(exit::EXEC_FAILED),
     };
     output::fail_before_start(&failure)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatepass::{Error, ErrorKind, Retry, TokenSource};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::output::{Output, left};
+use crate::output::{Output, format_duration};
 
 /// The most tries one command makes.
 const TRIES: u32 = 4;
@@ -16,7 +16,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Tries until it works, the error is not worth another try, or `wait` is over: then the last
 /// error. The first try takes as long as it takes; the others end with `wait`. Between two tries
 /// it waits for as long as the source rests.
-pub(crate) async fn patiently<T, F>(
+pub(crate) async fn with_retries<T, F>(
     wait: Duration,
     source: &TokenSource,
     output: &Output,
@@ -63,7 +63,7 @@ where
             return result;
         }
         if pause >= Duration::from_secs(1) {
-            output.say(&format!("gatepass: {error}; again in {}", left(pause.as_secs())));
+            output.status(&format!("gatepass: {error}; again in {}", format_duration(pause)));
         }
         sleep(pause).await;
         match timeout_at(end, attempt()).await {
@@ -125,7 +125,7 @@ mod tests {
 
     /// How often somebody tried, how often the vendor was asked, and how long it took.
     async fn tries(error: Error, wait: u64) -> (u32, u32, Duration) {
-        let args = crate::args::Common {
+        let args = crate::options::Common {
             config: None,
             set: Vec::new(),
             format: None,
@@ -141,7 +141,7 @@ mod tests {
         let (output, count, start) =
             (Output::new(&args, String::from("token")), Cell::new(0), Instant::now());
         let wait = Duration::from_secs(wait);
-        let done = patiently(wait, &source, &output, || {
+        let done = with_retries(wait, &source, &output, || {
             count.set(count.get() + 1);
             source.token()
         })

@@ -227,40 +227,15 @@ impl Response {
         &self.body
     }
 
-    /// When to ask again (RFC 9110 section 10.2.3): seconds or a date, which is read against the
-    /// answer's own `Date`. At least 1 s, at most 1 h; garbage counts as absent; of two, the later.
-    /// A 429 without it may have Okta's `X-Rate-Limit-Reset` instead, a date in Unix seconds.
+    /// Returns the delay that the vendor asks for; see [`retry_after`]. `sent` is when the request
+    /// began.
     pub fn retry_after(&self, sent: SystemTime) -> Option<Duration> {
-        let now = self.date().unwrap_or(sent);
-        let read = |value: &HeaderValue| {
-            let text = value.to_str().ok()?.trim();
-            let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            if digits {
-                // Twenty digits are a very long time, not garbage.
-                return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-            }
-            let date = httpdate::parse_http_date(text).ok()?;
-            Some(date.duration_since(now).unwrap_or_default())
-        };
-        let values = self.headers.get_all(RETRY_AFTER).iter().filter_map(read);
-        let after = values.max().or_else(|| self.rate_limit_reset(now));
-        after.map(|after| after.clamp(Duration::from_secs(1), Duration::from_secs(3600)))
-    }
-
-    /// Every answer of Okta's has it; only with a 429 is it a time to wait for.
-    fn rate_limit_reset(&self, now: SystemTime) -> Option<Duration> {
-        if self.status != StatusCode::TOO_MANY_REQUESTS {
-            return None;
-        }
-        let at = Duration::from_secs(self.header("x-rate-limit-reset")?.trim().parse().ok()?);
-        let since = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        // A smaller number is no date of these times but seconds, or something of its own.
-        (at.as_secs() >= 100_000_000).then(|| at.saturating_sub(since))
+        retry_after(self.status, &self.headers, sent)
     }
 
     /// The vendor's own time.
     pub fn date(&self) -> Option<SystemTime> {
-        httpdate::parse_http_date(self.header(DATE)?).ok()
+        date(&self.headers)
     }
 
     /// How far this machine's clock and the vendor's are apart, by the answer's `Date`, which has
@@ -302,6 +277,46 @@ impl Response {
                             if you trust the new address, put it into base_url",
         ))
     }
+}
+
+/// Returns the delay that a response asks for (RFC 9110 section 10.2.3): seconds or a date, which is
+/// read against the response's own `Date`, else against `now`.
+///
+/// The delay is at least 1 s and at most 1 h. A value that cannot be read counts as absent; of two
+/// values the later counts. A 429 without the field may have Okta's `X-Rate-Limit-Reset` instead, a
+/// date in Unix seconds.
+pub fn retry_after(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let now = date(headers).unwrap_or(now);
+    let read = |value: &HeaderValue| {
+        let text = value.to_str().ok()?.trim();
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if digits {
+            // A number too large for u64 is a very long time, not garbage.
+            return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+        }
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(date.duration_since(now).unwrap_or_default())
+    };
+    let values = headers.get_all(RETRY_AFTER).iter().filter_map(read);
+    let after = values.max().or_else(|| rate_limit_reset(status, headers, now));
+    after.map(|after| after.clamp(Duration::from_secs(1), Duration::from_secs(3600)))
+}
+
+/// Reads `X-Rate-Limit-Reset`, which Okta adds to every response. Only with a 429 is it a time to
+/// wait for.
+fn rate_limit_reset(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let text = headers.get("x-rate-limit-reset")?.to_str().ok()?;
+    let at = Duration::from_secs(text.trim().parse().ok()?);
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    // A smaller number is not a date of this century but seconds, or a value of the vendor's own.
+    (at.as_secs() >= 100_000_000).then(|| at.saturating_sub(since))
+}
+
+fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 impl From<http::Response<Bytes>> for Response {

@@ -54,6 +54,7 @@ pub use crate::endpoint::{Endpoint, percent_encode};
 pub use crate::error::{Error, ErrorKind, Result, Retry};
 pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
+    retry_after,
 };
 pub use crate::info::{Environment, Field, FieldKind, ProviderInfo, RefreshHints};
 pub use crate::login::{Attempt, AuthorizationRequest, Interactive};

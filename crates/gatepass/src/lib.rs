@@ -80,7 +80,7 @@ pub use gatepass_core::{
     ExchangeContext, Expiry, Field, FieldKind, HttpSend, Interactive, Provider, ProviderInfo,
     RedirectUri, RefreshHints, Registration, Request, Response, Result, Retry, Secret, Settings,
     Token, TokenBuilder, TokenCharset, TokenRules, TokenVerdict, async_trait, credential_fn,
-    oauth2, register,
+    oauth2, register, retry_after,
 };
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;

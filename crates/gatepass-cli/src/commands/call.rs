@@ -1,9 +1,10 @@
 //! `gatepass call`: an API request with a fresh token.
 
-mod answer;
+mod response;
 
 use std::io::Read;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gatepass::{
@@ -13,22 +14,63 @@ use gatepass::{
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use self::answer::Answer;
-use super::{gate_with_store, profile};
-use crate::args::{CallArgs, Common, Format};
-use crate::failure::{Failure, said, usage};
+use self::response::Answer;
+use crate::error::{CommandError, describe_io, usage};
+use crate::options::{Common, Format, WaitArgs, duration};
 use crate::output::Output;
-use crate::wait::patiently;
+use crate::session::{open_gate_with_store, open_profile};
+use crate::wait::with_retries;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "gatepass call [OPTIONS] <PROFILE> [METHOD] <URL-OR-PATH>",
+    after_help = "\
+Examples:
+  gatepass call cisco /hello
+  gatepass call lake GET /api/1.0/clusters --fail
+  gatepass call iam /api/v2/tenant/users/user-by-username -d '{\"user_name\":\"ann\"}'
+  gatepass call iam /big/export --timeout 5m > export.csv
+  gatepass call lake PATCH /api/1.0/clusters/7/resume -H 'X-Trace: 1' -d @body.json"
+)]
+pub(crate) struct CallArgs {
+    /// The profile
+    profile: String,
+    /// The method (default GET, or POST with -d), and a path of the vendor's API or an address
+    #[arg(value_names = ["METHOD", "URL-OR-PATH"], num_args = 1..=2, required = true)]
+    request: Vec<String>,
+    /// The method, as curl takes it
+    #[arg(short = 'X', long, alias = "request", value_name = "METHOD")]
+    method: Option<String>,
+    /// A header: 'Name: value'
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+    /// The body: a text, @FILE, or @- for stdin; sent as JSON if it begins with { or [, else as a
+    /// form, unless -H gives a Content-Type
+    #[arg(short, long, value_name = "DATA")]
+    data: Option<String>,
+    /// Prints status and headers before the body
+    #[arg(short, long)]
+    include: bool,
+    /// Exits with 3, 5 or 6 when the API answers 400 or above
+    #[arg(long)]
+    fail: bool,
+    /// How long the API may take until its answer is complete, such as 2m [default: 10s until it
+    /// begins, and 5s at each pause]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    wait: WaitArgs,
+}
 
 pub(crate) async fn run(
     args: &CallArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     output.format(&[Format::Text, Format::Json])?;
     let request = Request::read(args)?;
-    let gate = gate_with_store(common, output)?;
-    let profile = profile(&gate, &args.profile, common, output)?;
+    let gate = open_gate_with_store(common, output)?;
+    let profile = open_profile(&gate, &args.profile, common, output)?;
     let target = profile
         .api_endpoint(profile.provider()?.as_ref(), &request.target)
         .map_err(|error| error.or_hint("as URLs have it: '/users?name=a%20b', without `..`"))?;
@@ -36,15 +78,15 @@ pub(crate) async fn run(
     let mut api = profile.clone();
     api.options.timeout = args.timeout.or(api.options.timeout);
     let http = gate.http(&api)?;
-    let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
-    output.warn_of(&args.profile, &token);
+    let token = with_retries(args.wait.wait, &source, output, || source.token()).await?;
+    output.warn_token(&args.profile, &token);
     let call = Call { request, target, http: &http, source: &source };
     let whole = async {
         let mut answer = call.send(&token).await?;
         // One fresh token, one retry: a second refusal is the API's own.
         if call.is_refused(&mut answer).await? {
             source.invalidate(&token);
-            let token = patiently(args.wait.wait, &source, output, || source.token()).await?;
+            let token = with_retries(args.wait.wait, &source, output, || source.token()).await?;
             answer = call.send(&token).await?;
         }
         let refusal = args.fail.then(|| answer.failure()).flatten();
@@ -57,7 +99,7 @@ pub(crate) async fn run(
                 .warn(&format!("the API sends elsewhere ({status}); not followed, -i shows where"));
         }
         answer.show(output).await?;
-        refusal.map_or(Ok(()), |error| Err(Failure::Gate(error)))
+        refusal.map_or(Ok(()), |error| Err(CommandError::Gatepass(error)))
     };
     let done = match args.timeout {
         None => whole.await,
@@ -67,7 +109,7 @@ pub(crate) async fn run(
                 .into())
         }),
     };
-    done.map(|()| ExitCode::SUCCESS).map_err(|failure| Call::told(failure, &profile))
+    done.map(|()| ExitCode::SUCCESS).map_err(|failure| Call::with_context(failure, &profile))
 }
 
 /// What the user asked for.
@@ -79,7 +121,7 @@ struct Request {
 }
 
 impl Request {
-    fn read(args: &CallArgs) -> Result<Self, Failure> {
+    fn read(args: &CallArgs) -> Result<Self, CommandError> {
         let (method, target) = match args.request.as_slice() {
             [_, _] if args.method.is_some() => {
                 return Err(usage("the method is there twice", "gatepass call cisco GET /hello"));
@@ -130,7 +172,7 @@ fn looks_like_json(body: &[u8]) -> bool {
 }
 
 /// A text, `@FILE`, or `@-` for stdin.
-fn read_data(data: &str) -> Result<Bytes, Failure> {
+fn read_data(data: &str) -> Result<Bytes, CommandError> {
     let Some(path) = data.strip_prefix('@') else {
         return Ok(Bytes::copy_from_slice(data.as_bytes()));
     };
@@ -143,7 +185,7 @@ fn read_data(data: &str) -> Result<Bytes, Failure> {
     match read {
         Ok(_) => Ok(bytes.into()),
         Err(error) => Err(usage(
-            format!("-d: cannot read {path}: {}", said(&error)),
+            format!("-d: cannot read {path}: {}", describe_io(&error)),
             "-d @FILE, or -d @- for stdin",
         )),
     }
@@ -158,11 +200,11 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Names the profile where the API failed, and not the token endpoint, which has its own words.
-    fn told(failure: Failure, profile: &Profile) -> Failure {
+    fn with_context(failure: CommandError, profile: &Profile) -> CommandError {
         match failure {
-            Failure::Gate(error) if error.profile().is_none() => {
+            CommandError::Gatepass(error) if error.profile().is_none() => {
                 let error = error.with_provider(profile.info.id).with_profile(&profile.name);
-                Failure::Gate(match error.kind() {
+                CommandError::Gatepass(match error.kind() {
                     ErrorKind::Unavailable => error.or_hint(
                         "the API may be down or slow: try again, or allow it more by --timeout",
                     ),

@@ -15,9 +15,9 @@ use serde_json::json;
 
 use super::login::{Way, has_logins, log_in};
 use super::sandbox::sandbox_error;
-use crate::args::Format;
-use crate::failure::Failure;
-use crate::output::{Output, left};
+use crate::error::CommandError;
+use crate::options::Format;
+use crate::output::{Output, format_duration};
 
 /// What one vendor gave.
 struct Row {
@@ -45,6 +45,10 @@ impl Got {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass demo
+  gatepass demo --login               you log in with your browser, to a made-up vendor")]
 pub(crate) struct DemoArgs {
     /// Walks through a login with a browser instead
     #[arg(long)]
@@ -53,7 +57,7 @@ pub(crate) struct DemoArgs {
     way: Way,
 }
 
-pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let sandbox = Sandbox::start().await.map_err(|error| sandbox_error(&error))?;
     if args.login {
@@ -61,8 +65,10 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Fa
         sandbox.shutdown().await;
         return done;
     }
-    output
-        .say(&format!("the vendors are on {}; each is asked for a token over HTTP", sandbox.url()));
+    output.status(&format!(
+        "the vendors are on {}; each is asked for a token over HTTP",
+        sandbox.url()
+    ));
     let gate = gate(&sandbox)?;
     let mut rows = Vec::new();
     for name in gate.names() {
@@ -83,7 +89,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Fa
         Format::Json => output.json(&rows.iter().map(to_json).collect())?,
         _ => {
             output.result(&to_table(&rows))?;
-            output.say("with a vendor of your own: gatepass init");
+            output.status("with a vendor of your own: gatepass init");
         }
     }
     let failed = rows.iter().find_map(|row| row.result.as_ref().err());
@@ -107,7 +113,7 @@ async fn login(
     way: Way,
     format: Format,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let gate = gate(sandbox)?.with_store(MemoryStore::new());
     let implicit = [(String::from("grant"), String::from("implicit"))];
     let names = gate.names();
@@ -117,7 +123,7 @@ async fn login(
             .with_hint("build it with the feature cisco or huawei")
             .into());
     };
-    output.say(&format!(
+    output.status(&format!(
         "{} is on {}, with one made-up person: sandbox, password sandbox. Log in, and choose \
          Allow or Deny.",
         profile.info.title,
@@ -136,7 +142,7 @@ async fn login(
         Format::Json => output.json(&to_json(&row))?,
         _ => output.result(&to_table(std::slice::from_ref(&row)))?,
     }
-    row.result.map(|_| ExitCode::SUCCESS).map_err(Failure::from)
+    row.result.map(|_| ExitCode::SUCCESS).map_err(CommandError::from)
 }
 
 /// A token, and one API call with it.
@@ -178,7 +184,7 @@ struct Progress(Option<ProgressBar>);
 
 impl Progress {
     fn begin(output: &Output, name: &str) -> Self {
-        if !output.is_watched() {
+        if !output.is_interactive() {
             return Self(None);
         }
         let style = ProgressStyle::with_template("{spinner} {msg}");
@@ -194,10 +200,10 @@ impl Progress {
         if let Some(bar) = self.0 {
             bar.finish_and_clear();
         }
-        output.say(&match result {
+        output.status(&match result {
             Ok(got) => format!(
                 "  ok  {name}: a token for {}, {} from {}",
-                left(got.expires_in),
+                format_duration(Duration::from_secs(got.expires_in)),
                 got.status,
                 got.path
             ),
@@ -212,7 +218,10 @@ fn to_table(rows: &[Row]) -> String {
     table.load_style(presets::NOTHING).set_header(header);
     for row in rows {
         let (expires, answer) = match &row.result {
-            Ok(got) => (left(got.expires_in), format!("{} from {}", got.status, got.name())),
+            Ok(got) => (
+                format_duration(Duration::from_secs(got.expires_in)),
+                format!("{} from {}", got.status, got.name()),
+            ),
             Err(error) => (String::from("-"), error.message().to_owned()),
         };
         table.add_row([row.provider, row.vendor, row.grant, &expires, &answer]);

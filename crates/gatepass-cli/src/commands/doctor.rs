@@ -1,8 +1,8 @@
 //! `gatepass doctor`: every step on the way to a token and its use, each with what to do.
 
-mod ask;
-mod reach;
+mod network;
 mod report;
+mod vendor;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,10 +11,10 @@ use std::process::ExitCode;
 use gatepass::{BoundSecret, Config, Env, Error, FileStore, Gate, Registry};
 
 use self::report::Report;
-use super::profile;
-use crate::args::{Common, Format};
-use crate::failure::Failure;
+use crate::error::CommandError;
+use crate::options::{Common, Format};
 use crate::output::Output;
+use crate::session::open_profile;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -36,7 +36,7 @@ pub(crate) async fn run(
     args: &DoctorArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let mut report = Report::new(output, format, common.config.as_deref());
     let gate = config(args, common, &mut report)?;
@@ -62,7 +62,7 @@ fn config(
     args: &DoctorArgs,
     common: &Common,
     report: &mut Report<'_>,
-) -> Result<Option<Gate>, Failure> {
+) -> Result<Option<Gate>, CommandError> {
     let env = Env::process();
     let named = env.get("GATEPASS_CONFIG").is_some_and(|path| !path.is_empty());
     let (config, by) = match &common.config {
@@ -99,7 +99,7 @@ fn config(
 }
 
 /// The folder of tokens: whether it is private, and can be written.
-fn state(output: &Output, report: &mut Report<'_>) -> Result<Option<FileStore>, Failure> {
+fn state(output: &Output, report: &mut Report<'_>) -> Result<Option<FileStore>, CommandError> {
     let env = Env::process();
     let Some(folder) = FileStore::default_dir(|name| env.get(name)) else {
         report.warn("state", "no folder for tokens: none are kept", "set GATEPASS_STATE_DIR")?;
@@ -112,7 +112,7 @@ fn state(output: &Output, report: &mut Report<'_>) -> Result<Option<FileStore>, 
             Error::internal(format!("nothing can be written to {folder}: {}", error.kind()))
                 .with_hint("tokens are kept there: check its owner, mode and free space")
         })?;
-        Ok(store.with_process_name(output.word()))
+        Ok(store.with_process_name(output.command_name()))
     });
     match store {
         Ok(store) => {
@@ -138,9 +138,9 @@ async fn examine(
     common: &Common,
     output: &Output,
     report: &mut Report<'_>,
-) -> Result<(), Failure> {
-    let found = match profile(gate, name, common, output) {
-        Err(Failure::Gate(error)) => Err(error),
+) -> Result<(), CommandError> {
+    let found = match open_profile(gate, name, common, output) {
+        Err(CommandError::Gatepass(error)) => Err(error),
         Err(other) => return Err(other),
         Ok(profile) => gate.http(&profile).and_then(|http| {
             let endpoint = profile.token_endpoint()?;
@@ -151,7 +151,7 @@ async fn examine(
         Ok(found) => found,
         Err(error) => {
             report.fail("profile", &error)?;
-            report.skip_all(&reach::STEPS, "profile")?;
+            report.skip_all(&network::STEPS, "profile")?;
             return report.skip_all(&["token", "api"], "profile");
         }
     };
@@ -173,13 +173,13 @@ async fn examine(
     if let Some(step) = &missing
         && profile.bound_secrets().await.is_ok_and(|all| all.iter().any(is_elsewhere))
     {
-        report.skip_all(&reach::STEPS, step)?;
+        report.skip_all(&network::STEPS, step)?;
         return report.skip_all(&["token", "api"], step);
     }
-    let is_reached = reach::reach(&http, &endpoint, report).await?;
+    let is_reached = network::reach(&http, &endpoint, report).await?;
     match missing {
         Some(step) => report.skip_all(&["token", "api"], &step),
         None if !is_reached => report.skip_all(&["token", "api"], "the way to the vendor"),
-        None => ask::ask(gate, &profile, &http, args.fresh, report).await,
+        None => vendor::ask(gate, &profile, &http, args.fresh, report).await,
     }
 }

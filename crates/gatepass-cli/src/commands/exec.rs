@@ -3,7 +3,7 @@
 #[cfg(unix)]
 mod child;
 #[cfg(unix)]
-mod kept;
+mod refresh;
 #[cfg(unix)]
 mod token_file;
 
@@ -15,14 +15,24 @@ use std::time::Duration;
 
 use gatepass::{Clock, Error, Gate, SystemClock, Token, TokenSource};
 
-use super::{gate_with_store, profile};
-use crate::args::{Common, Format, WaitArgs, duration};
-use crate::failure::{Failure, internal};
+use crate::error::{CommandError, internal};
+use crate::exit;
+use crate::hardening::with_user_limits;
+use crate::options::{Common, Format, WaitArgs, duration};
 use crate::output::Output;
-use crate::private::as_the_user;
-use crate::wait::patiently;
+use crate::session::{open_gate_with_store, open_profile};
+use crate::wait::with_retries;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass exec cisco -- ./report.sh                          the token is in $GATEPASS_TOKEN
+  gatepass exec lake --env LAKE_TOKEN -- python load.py
+  gatepass exec iam --file /run/user/1000/iam.token -- ./server --port 80
+
+Exit codes:
+  the program's own, or 128+N if signal N ended it   125 no token, or another failure of gatepass
+  126 the program cannot be run   127 there is no such program")]
 pub(crate) struct ExecArgs {
     /// The profile
     profile: String,
@@ -44,11 +54,6 @@ pub(crate) struct ExecArgs {
     command: Vec<OsString>,
 }
 
-/// The exit code of every failure before the program is looked for.
-pub(crate) const FAILED: u8 = 125;
-const CANNOT_RUN: u8 = 126;
-const NOT_FOUND: u8 = 127;
-
 /// The variable that holds the token.
 const TOKEN: &str = "GATEPASS_TOKEN";
 /// The variable that holds the path of the token's file.
@@ -59,14 +64,14 @@ pub(crate) async fn run(
     args: &ExecArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let done = match &args.file {
         None => with_variable(args, common, output).await,
         Some(path) => with_file(args, path, common, output).await,
     };
     done.map_err(|failure| match failure {
-        Failure::Exec { .. } => failure,
-        failure => failure.of_exec(FAILED),
+        CommandError::WithExitCode { .. } => failure,
+        failure => failure.with_exit_code(exit::EXEC_FAILED),
     })
 }
 
@@ -74,29 +79,30 @@ async fn with_variable(
     args: &ExecArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let (gate, source) = open(args, common, output)?;
     let token = acquire(args, &source, output).await?;
     let names = if args.env.is_empty() { &[TOKEN.to_owned()] } else { args.env.as_slice() };
     let command = command(args, &gate, names, &token);
     // From here on stderr is the program's.
-    output.tell_warnings();
-    become_it(command)
+    output.flush_warnings();
+    exec_replace(command)
 }
 
 /// The program takes this process's place: every signal, the terminal and the exit code are its
 /// own, and no process that knows the secret stays behind.
 #[cfg(unix)]
-fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
+fn exec_replace(mut command: Command) -> Result<ExitCode, CommandError> {
     use std::os::unix::process::CommandExt;
 
-    let error = as_the_user(|| command.exec());
+    let error = with_user_limits(|| command.exec());
     Err(not_run(&command, &error))
 }
 
 #[cfg(not(unix))]
-fn become_it(mut command: Command) -> Result<ExitCode, Failure> {
-    let status = as_the_user(|| command.status()).map_err(|error| not_run(&command, &error))?;
+fn exec_replace(mut command: Command) -> Result<ExitCode, CommandError> {
+    let status =
+        with_user_limits(|| command.status()).map_err(|error| not_run(&command, &error))?;
     // A code beyond 255 does not fit: it is a failure still.
     let code = status.code().map_or(u8::MAX, |code| u8::try_from(code).unwrap_or(u8::MAX));
     Ok(ExitCode::from(code))
@@ -108,7 +114,7 @@ async fn with_file(
     path: &Path,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     // Before a vendor is asked for a token that there is no place for.
     let mut file = token_file::TokenFile::at(path)?;
     let (gate, source) = open(args, common, output)?;
@@ -119,36 +125,53 @@ async fn with_file(
     let signals =
         child::Signals::catch().map_err(|error| internal("cannot catch signals", &error))?;
     file.write(&token).map_err(|error| token_file::not_written(file.path(), &error))?;
-    output.tell_warnings();
-    let child = as_the_user(|| command.spawn()).map_err(|error| not_run(&command, &error))?;
-    let keeping = kept::keep(&mut file, token, &source, &args.profile, output);
+    output.flush_warnings();
+    let child = with_user_limits(|| command.spawn()).map_err(|error| not_run(&command, &error))?;
+    let keeping = refresh::keep(&mut file, token, &source, &args.profile, output);
     let status = child::wait(child, signals, keeping).await;
     drop(file);
     Ok(child::exit_code(status.map_err(|error| internal("cannot wait for the program", &error))?))
 }
 
 #[cfg(not(unix))]
-async fn with_file(_: &ExecArgs, _: &Path, _: &Common, _: &Output) -> Result<ExitCode, Failure> {
-    Err(crate::failure::usage(
+async fn with_file(
+    _: &ExecArgs,
+    _: &Path,
+    _: &Common,
+    _: &Output,
+) -> Result<ExitCode, CommandError> {
+    Err(crate::error::usage(
         "--file: this system has no files that are private from their first moment on",
         "leave --file out: the program gets the token in GATEPASS_TOKEN",
     ))
 }
 
-fn open(args: &ExecArgs, common: &Common, output: &Output) -> Result<(Gate, TokenSource), Failure> {
+fn open(
+    args: &ExecArgs,
+    common: &Common,
+    output: &Output,
+) -> Result<(Gate, TokenSource), CommandError> {
     output.format(&[Format::Text, Format::Json])?;
-    let gate = gate_with_store(common, output)?;
-    let source = gate.open(&profile(&gate, &args.profile, common, output)?)?;
+    let gate = open_gate_with_store(common, output)?;
+    let source = gate.open(&open_profile(&gate, &args.profile, common, output)?)?;
     Ok((gate, source))
 }
 
-async fn acquire(args: &ExecArgs, source: &TokenSource, output: &Output) -> Result<Token, Failure> {
+async fn acquire(
+    args: &ExecArgs,
+    source: &TokenSource,
+    output: &Output,
+) -> Result<Token, CommandError> {
     let wanted = args.min_ttl.unwrap_or_default();
-    let token = patiently(args.wait.wait, source, output, || source.token_for(wanted)).await?;
-    output.warn_of(&args.profile, &token);
+    let token = with_retries(args.wait.wait, source, output, || source.token_for(wanted)).await?;
+    output.warn_token(&args.profile, &token);
     let left = token.remaining(SystemClock::new().wall());
     if left < wanted {
-        return Err(Failure::TooShort { profile: args.profile.clone(), left, wanted });
+        return Err(CommandError::LifetimeTooShort {
+            profile: args.profile.clone(),
+            lifetime: left,
+            required: wanted,
+        });
     }
     Ok(token)
 }
@@ -169,22 +192,22 @@ fn command(args: &ExecArgs, gate: &Gate, names: &[String], token: &Token) -> Com
 }
 
 /// Why the program did not start, with the exit codes of a shell.
-fn not_run(command: &Command, error: &io::Error) -> Failure {
+fn not_run(command: &Command, error: &io::Error) -> CommandError {
     let program = Path::new(command.get_program()).display();
     let (exit, error) = match error.kind() {
         ErrorKind::NotFound => (
-            NOT_FOUND,
+            exit::EXEC_NOT_FOUND,
             Error::config(format!("there is no program {program}")).with_hint(
                 "behind -- stands a program in PATH or the path of one; for shell syntax: -- sh -c '…'",
             ),
         ),
         kind => (
-            CANNOT_RUN,
+            exit::EXEC_CANNOT_RUN,
             Error::config(format!("{program} cannot be run: {kind}"))
                 .with_hint("is it a program, and may you execute it? chmod +x"),
         ),
     };
-    Failure::from(error).of_exec(exit)
+    CommandError::from(error).with_exit_code(exit)
 }
 
 /// A variable's name as shells have it: never `NAME=value`, which somebody may try.

@@ -5,14 +5,29 @@ use std::process::ExitCode;
 use gatepass::{Gate, ProfileKey, TokenStore};
 use serde_json::json;
 
-use super::{gate, store};
-use crate::args::{Common, Format};
-use crate::failure::Failure;
+use crate::error::CommandError;
+use crate::options::{Common, Format};
 use crate::output::Output;
+use crate::session::{open_gate, open_store};
 
-pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<ExitCode, Failure> {
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass forget cisco
+  gatepass token cisco --fresh       asks for another one instead")]
+pub(crate) struct ForgetArgs {
+    /// The profile
+    profile: String,
+}
+
+pub(crate) async fn run(
+    args: &ForgetArgs,
+    common: &Common,
+    output: &Output,
+) -> Result<ExitCode, CommandError> {
+    let name = &args.profile;
     let format = output.format(&[Format::Text, Format::Json])?;
-    let gate = gate(common)?;
+    let gate = open_gate(common)?;
     // A profile that is gone from the config may still have a token; a typing error has none.
     let known = gate.profile(name, &[]);
     let (forgotten, exchanges) = all_of(&gate, name, output).await?;
@@ -22,7 +37,7 @@ pub(crate) async fn run(name: &str, common: &Common, output: &Output) -> Result<
     match format {
         Format::Json => output
             .json(&json!({"profile": name, "forgotten": forgotten, "exchanges": exchanges}))?,
-        _ => output.say(&format!(
+        _ => output.status(&format!(
             "gatepass: {name}: {}{}",
             match (forgotten, exchanges) {
                 (0, 0) => String::from("there was nothing to forget"),
@@ -45,8 +60,8 @@ pub(super) async fn all_of(
     gate: &Gate,
     name: &str,
     output: &Output,
-) -> Result<(usize, usize), Failure> {
-    let Some(store) = store(gate, output) else { return Ok((0, 0)) };
+) -> Result<(usize, usize), CommandError> {
+    let Some(store) = open_store(gate, output) else { return Ok((0, 0)) };
     let key = ProfileKey::new(name);
     Ok((store.forget(&key).await?, store.forget_notes(&key).await?))
 }

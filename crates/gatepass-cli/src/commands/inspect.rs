@@ -8,14 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepass::{Clock, Expiry, Profile, SystemClock, Token};
 use serde_json::{Value, json};
 
-use super::kept::{Kept, short};
+use super::cached_state::{Kept, short};
 use super::list::secret_sources;
-use super::{gate, profile, store};
-use crate::args::{Common, Format, WaitArgs};
-use crate::failure::Failure;
+use crate::error::CommandError;
 use crate::next::naming;
-use crate::output::{Output, left, rfc3339};
-use crate::wait::patiently;
+use crate::options::{Common, Format, WaitArgs};
+use crate::output::{Output, format_duration, rfc3339};
+use crate::session::{open_gate, open_profile, open_store};
+use crate::wait::with_retries;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -37,19 +37,19 @@ pub(crate) async fn run(
     args: &InspectArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let name = &args.profile;
-    let mut gate = gate(common)?;
-    let store = store(&gate, output);
+    let mut gate = open_gate(common)?;
+    let store = open_store(&gate, output);
     if let Some(store) = &store {
         gate = gate.with_store(store.clone());
     }
-    let profile = profile(&gate, name, common, output)?;
+    let profile = open_profile(&gate, name, common, output)?;
     let (seen, source) = if args.fresh {
         let source = gate.open(&profile)?;
-        let token = patiently(args.wait.wait, &source, output, || source.fresh()).await?;
-        output.warn_of(name, &token);
+        let token = with_retries(args.wait.wait, &source, output, || source.fresh()).await?;
+        output.warn_token(name, &token);
         let refresh = source.status().refresh_in;
         let seen = Seen { refresh, token: Some(token), state: "token good", ..Seen::default() };
         (seen, "vendor")
@@ -133,12 +133,21 @@ impl Seen {
             let (ends, seconds) = (rfc3339(token.expires_at()), token.remaining(now).as_secs());
             lines.push(("token", format!("{}, {length} characters", token.token_type())));
             let acquired = rfc3339(token.issued_at());
-            lines.push(("acquired", format!("{acquired} ({} ago)", left(ago))));
+            lines.push((
+                "acquired",
+                format!("{acquired} ({} ago)", format_duration(Duration::from_secs(ago))),
+            ));
             let from = expiry_from(token);
-            lines.push(("expires", format!("{ends} (in {}; from {from})", left(seconds))));
+            lines.push((
+                "expires",
+                format!(
+                    "{ends} (in {}; from {from})",
+                    format_duration(Duration::from_secs(seconds))
+                ),
+            ));
             if let Some(refresh) = self.refresh {
                 let refresh =
-                    format!("due in {}, for a program that stays", left(refresh.as_secs()));
+                    format!("due in {}, for a program that stays", format_duration(refresh));
                 lines.push(("refresh", refresh));
             }
             lines.push(("scope", token.scope().unwrap_or("not said").to_owned()));

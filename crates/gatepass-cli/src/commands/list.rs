@@ -1,19 +1,18 @@
 //! `gatepass list`: the profiles, and what is kept of each.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 use gatepass::{Clock, Error, Gate, Profile, ProfileOrigin, SystemClock};
 use serde_json::{Map, Value, json};
 
-use super::kept::{Kept, short, state_of};
-use super::{gate, store};
-use crate::args::{Common, Format};
-use crate::failure::Failure;
+use super::cached_state::{Kept, short, state_of};
+use crate::error::CommandError;
 use crate::next::naming;
-use crate::output::{Output, left, rfc3339};
+use crate::options::{Common, Format};
+use crate::output::{Output, format_duration, rfc3339};
+use crate::session::{open_gate, open_store};
 
 /// A profile, and what is kept of it, if nothing is wrong with it.
 struct Row {
@@ -24,13 +23,20 @@ struct Row {
     next: Option<String>,
 }
 
-pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Failure> {
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass list
+  gatepass list --format json | jq -r '.[].profile'")]
+pub(crate) struct ListArgs {}
+
+pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    let mut gate = gate(common)?;
+    let mut gate = open_gate(common)?;
     let names = gate.names();
     let mut rows = Vec::new();
     if !names.is_empty() {
-        let store = store(&gate, output);
+        let store = open_store(&gate, output);
         if let Some(store) = &store {
             gate = gate.with_store(store.clone());
         }
@@ -56,7 +62,7 @@ pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Fa
     } else if rows.is_empty() {
         let hint = "no profiles yet: `gatepass init` writes the first into the config file, or set \
                     GATEPASS_<PROFILE>_<KEY> variables";
-        output.say(&naming(hint, common.config.as_deref()));
+        output.status(&naming(hint, common.config.as_deref()));
     } else {
         output.styled(&table(&rows, &gate, output))?;
     }
@@ -106,12 +112,13 @@ impl Row {
         let token = kept.and_then(Kept::token);
         let now = SystemClock::new().wall();
         let refresh = token.and(kept).and_then(|kept| kept.status.refresh_in);
-        let refresh = refresh.map(|it| if it.is_zero() { String::from("now") } else { said(it) });
+        let refresh =
+            refresh.map(|it| if it.is_zero() { String::from("now") } else { format_duration(it) });
         let error = match &self.kept {
             Err(error) => Some(error.to_string()),
             Ok(kept) => kept.last_error.as_ref().map(|error| match kept.status.resting {
                 Some(rest) if kept.state() == "throttled" => {
-                    format!("{}, again in {}", short(error), said(rest))
+                    format!("{}, again in {}", short(error), format_duration(rest))
                 }
                 _ => short(error),
             }),
@@ -120,7 +127,7 @@ impl Row {
             Some(self.name.clone()),
             self.provider().map(str::to_owned),
             Some(self.state().to_owned()),
-            token.map(|token| said(token.remaining(now))),
+            token.map(|token| format_duration(token.remaining(now))),
             refresh,
             self.profile.as_ref().map(|profile| place(&profile.origin)),
             error,
@@ -199,10 +206,6 @@ fn style(state: &str) -> Style {
         _ => AnsiColor::Red,
     };
     Style::new().fg_color(Some(colour.into()))
-}
-
-fn said(duration: Duration) -> String {
-    left(duration.as_secs())
 }
 
 /// The short name of the place a profile is defined in.

@@ -9,16 +9,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::time::{Instant, interval_at, sleep_until};
 
-use super::{gate, profile, store};
-use crate::args::{Common, Format, duration};
 use crate::browser;
 use crate::callback::{Landing, Notice, Place, Verdict};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
 use crate::next::naming;
-use crate::output::{Output, left, rfc3339};
+use crate::options::{Common, Format, duration};
+use crate::output::{Output, format_duration, rfc3339};
 use crate::prompt;
+use crate::session::{open_gate, open_profile, open_store};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass login cisco                the browser opens, you log in, the token is kept
+  gatepass login cisco --paste        no port is opened: you paste the address you come to
+  gatepass token cisco                prints the token, until it ends")]
 pub(crate) struct LoginArgs {
     /// The profile, with grant = "implicit"
     profile: String,
@@ -48,23 +53,23 @@ pub(crate) async fn run(
     args: &LoginArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     if args.way.wait > LONGEST {
         return Err(usage("--wait: no login takes longer than 5m", "begin again instead"));
     }
-    let gate = gate(common)?;
-    let Some(store) = store(&gate, output) else {
+    let gate = open_gate(common)?;
+    let Some(store) = open_store(&gate, output) else {
         return Err(usage(
             "there is no place to keep the token in",
             "set GATEPASS_STATE_DIR to a folder that only you can read",
         ));
     };
     let gate = gate.with_store(store);
-    let profile = profile(&gate, &args.profile, common, output)?;
+    let profile = open_profile(&gate, &args.profile, common, output)?;
     let token = log_in(&gate, &profile, args.way, output).await?;
     let seconds = token.remaining(SystemClock::new().wall()).as_secs();
-    output.warn_of(&profile.name, &token);
+    output.warn_token(&profile.name, &token);
     match format {
         Format::Json => output.json(&json!({
             "event": "logged_in",
@@ -75,10 +80,10 @@ pub(crate) async fn run(
         }))?,
         _ => {
             let print = format!("gatepass token {}", profile.name);
-            output.say(&format!(
+            output.status(&format!(
                 "gatepass: {}: logged in for {}; {} prints the token",
                 profile.name,
-                left(seconds),
+                format_duration(Duration::from_secs(seconds)),
                 naming(&print, common.config.as_deref())
             ));
         }
@@ -92,7 +97,7 @@ pub(super) async fn log_in(
     profile: &Profile,
     way: Way,
     output: &Output,
-) -> Result<Token, Failure> {
+) -> Result<Token, CommandError> {
     if profile.options.persist == Some(false) {
         return Err(named(profile, Error::config("persist = false keeps no token to log in for"))
             .with_hint("take it out of the profile: the token is kept encrypted")
@@ -136,7 +141,7 @@ async fn listen(
     login: Login,
     way: Way,
     output: &Output,
-) -> Result<Token, Failure> {
+) -> Result<Token, CommandError> {
     let url = login.url();
     show(&url, way.wait, output)?;
     if !way.no_browser
@@ -181,7 +186,7 @@ async fn paste(
     profile: &Profile,
     login: Login,
     output: &Output,
-) -> Result<Token, Failure> {
+) -> Result<Token, CommandError> {
     // The browser is to come to a port where nobody answers.
     let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
     let login = match free.and_then(|listener| listener.local_addr()) {
@@ -189,7 +194,7 @@ async fn paste(
         Err(_) => login,
     };
     show(&login.url(), LONGEST, output)?;
-    output.say(
+    output.status(
         "Log in there. The page that you come to in the end may fail to load: that is right.\n\
          Copy its whole address from the address bar and paste it here; it is not shown.",
     );
@@ -203,7 +208,7 @@ async fn finish(
     profile: &Profile,
     login: Login,
     address: &str,
-) -> Result<Token, Failure> {
+) -> Result<Token, CommandError> {
     let token = login.finish(address).await?;
     let kept = gate.open(profile)?;
     match kept.token().await {
@@ -215,7 +220,7 @@ async fn finish(
 }
 
 /// Says what to open: to people on stderr, quiet or not, to programs on stdout.
-fn show(url: &str, wait: Duration, output: &Output) -> Result<(), Failure> {
+fn show(url: &str, wait: Duration, output: &Output) -> Result<(), CommandError> {
     match output.is_json() {
         true => output.json(&json!({"event": "open", "url": url, "expires_in": wait.as_secs()})),
         false => {
@@ -225,7 +230,7 @@ fn show(url: &str, wait: Duration, output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn verdict(profile: &Profile, outcome: &Result<Token, Failure>) -> Verdict {
+fn verdict(profile: &Profile, outcome: &Result<Token, CommandError>) -> Verdict {
     match outcome {
         Ok(token) => {
             let seconds = token.remaining(SystemClock::new().wall()).as_secs();
@@ -236,7 +241,7 @@ fn verdict(profile: &Profile, outcome: &Result<Token, Failure>) -> Verdict {
                     "gatepass has a token for {} ({}), good for {}.",
                     profile.name,
                     profile.info.title,
-                    left(seconds)
+                    format_duration(Duration::from_secs(seconds))
                 ),
             }
         }
@@ -273,8 +278,8 @@ struct Progress(Option<ProgressBar>);
 
 impl Progress {
     fn begin(output: &Output, wait: Duration) -> Self {
-        if !output.is_watched() {
-            output.say(&format!("gatepass: waiting for the browser, {}", left(wait.as_secs())));
+        if !output.is_interactive() {
+            output.status(&format!("gatepass: waiting for the browser, {}", format_duration(wait)));
             return Self(None);
         }
         let bar = ProgressBar::new_spinner();
@@ -291,7 +296,7 @@ impl Progress {
         let mut seconds = interval_at(Instant::now(), Duration::from_secs(1));
         loop {
             let rest = end.saturating_duration_since(Instant::now());
-            let text = left(rest.as_secs_f64().ceil() as u64);
+            let text = format_duration(Duration::from_secs(rest.as_secs_f64().ceil() as u64));
             bar.set_message(format!("waiting for the browser, {text} left (Ctrl-C ends it)"));
             tokio::select! {
                 () = sleep_until(end) => return,
@@ -301,7 +306,7 @@ impl Progress {
     }
 
     fn say(&self, output: &Output, text: &str) {
-        let say = || output.say(&format!("gatepass: {text}"));
+        let say = || output.status(&format!("gatepass: {text}"));
         match &self.0 {
             Some(bar) => bar.suspend(say),
             None => say(),

@@ -3,23 +3,29 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 use roff::{Roff, bold, roman};
 
-use crate::args::Args;
-use crate::failure::{Failure, said, usage};
+use crate::error::{CommandError, describe_io, usage};
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass man | man -l -
+  gatepass man --dir ~/.local/share/man/man1 && man gatepass-token")]
 pub(crate) struct ManArgs {
     /// Writes a page for every command into this folder
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &ManArgs, output: &Output) -> Result<ExitCode, Failure> {
-    let mut whole = Args::command();
+pub(crate) fn run(
+    args: &ManArgs,
+    mut whole: Command,
+    output: &Output,
+) -> Result<ExitCode, CommandError> {
     whole.build();
     let Some(dir) = &args.dir else {
         output.bytes(&page(&whole, &whole)?)?;
@@ -31,19 +37,19 @@ pub(crate) fn run(args: &ManArgs, output: &Output) -> Result<ExitCode, Failure> 
 }
 
 /// A command's page, and those of the commands below it.
-fn write_all(dir: &Path, command: &Command, whole: &Command) -> Result<(), Failure> {
+fn write_all(dir: &Path, command: &Command, whole: &Command) -> Result<(), CommandError> {
     write(dir, command, whole)?;
     let below = command.get_subcommands().filter(|one| !one.is_hide_set());
     below.into_iter().try_for_each(|one| write_all(dir, one, whole))
 }
 
-fn write(dir: &Path, command: &Command, whole: &Command) -> Result<(), Failure> {
+fn write(dir: &Path, command: &Command, whole: &Command) -> Result<(), CommandError> {
     let path = dir.join(format!("{}.1", name(command)));
     std::fs::write(&path, page(command, whole)?).map_err(|error| unwritten(&path, &error))
 }
 
-fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
-    usage(format!("cannot write {}: {}", path.display(), said(error)), "--dir FOLDER")
+fn unwritten(path: &Path, error: &std::io::Error) -> CommandError {
+    usage(format!("cannot write {}: {}", path.display(), describe_io(error)), "--dir FOLDER")
 }
 
 /// `gatepass-token`, once the command is built.

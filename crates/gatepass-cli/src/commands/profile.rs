@@ -22,11 +22,16 @@ use self::add::Task;
 #[cfg(feature = "__fuzzing")]
 pub use self::fuzzing::NewProfile;
 use self::secrets::Keep;
-use crate::args::{Common, WaitArgs, key_value};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
+use crate::options::{Common, WaitArgs, key_value};
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass init                       asks for everything, the vendor too
+  gatepass init cisco --dry-run       shows what it would write
+  pass show cisco | gatepass init cisco --field client_id=abc --secret-stdin client_secret")]
 pub(crate) struct InitArgs {
     /// The vendor: an id that `gatepass providers` lists [default: asks]
     provider: Option<String>,
@@ -35,6 +40,12 @@ pub(crate) struct InitArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass profile add celerdata --name lake-prod
+  gatepass profile remove lake-prod
+  gatepass profile allow lake-prod
+  gatepass profile add --help")]
 pub(crate) struct ProfileArgs {
     #[command(subcommand)]
     command: ProfileCommand,
@@ -124,7 +135,7 @@ pub(crate) async fn init(
     args: &InitArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     add::interruptible(Task { how: &args.how, common, output }, args.provider.as_deref()).await
 }
 
@@ -132,7 +143,7 @@ pub(crate) async fn run(
     args: &ProfileArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     match &args.command {
         ProfileCommand::Add { provider, how } => {
             add::interruptible(Task { how, common, output }, Some(provider)).await
@@ -143,7 +154,7 @@ pub(crate) async fn run(
 }
 
 /// Where the other commands look for profiles.
-fn config_path(common: &Common) -> Result<PathBuf, Failure> {
+fn config_path(common: &Common) -> Result<PathBuf, CommandError> {
     let env = Env::process();
     let named = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = common.config.clone().or(named).or_else(|| env.default_config_path());

@@ -5,11 +5,18 @@ use std::process::ExitCode;
 use gatepass::{COMMON_FIELDS, Field, FieldKind, ProviderInfo, Registry};
 use serde_json::{Value, json};
 
-use crate::args::Format;
-use crate::failure::Failure;
+use crate::error::CommandError;
+use crate::options::Format;
 use crate::output::Output;
 
-pub(crate) fn run(output: &Output) -> Result<ExitCode, Failure> {
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass providers
+  gatepass providers --format json | jq -r '.[].id'")]
+pub(crate) struct ProvidersArgs {}
+
+pub(crate) fn run(output: &Output) -> Result<ExitCode, CommandError> {
     let registry = Registry::linked()?;
     match output.format(&[Format::Text, Format::Json])? {
         Format::Json => output.json(&registry.iter().map(to_json).collect())?,

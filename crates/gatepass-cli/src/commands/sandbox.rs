@@ -2,20 +2,43 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use gatepass::Error;
 use gatepass_sandbox::{ErrorKind, Fault, Sandbox};
 use serde_json::{Map, Value, json};
 
-use crate::args::{Format, SandboxArgs};
-use crate::failure::{Failure, internal, usage};
+use crate::error::{CommandError, internal, usage};
+use crate::options::{Format, duration};
 use crate::output::Output;
 use crate::quote::shell_argument;
 use crate::signal;
 
-pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode, Failure> {
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gatepass sandbox
+  gatepass sandbox --listen 127.0.0.1:8480 --ttl 30s --fault cisco:status-503*2 --format json
+  gatepass token cisco --config /path/it/printed/config.toml")]
+pub(crate) struct SandboxArgs {
+    /// Where to listen: loopback only; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8480", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// How long its tokens live, such as 1h [default: as long as each vendor's]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    ttl: Option<Duration>,
+    /// A fault from the start: [VENDOR:]NAME[*TIMES][,PARAM=VALUE]; an unknown name lists them all
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<String>,
+    /// Speaks https, with a certificate made for this run
+    #[arg(long)]
+    tls: bool,
+}
+
+pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     if !args.listen.ip().is_loopback() {
         let message = format!("--listen: {} is not loopback", args.listen.ip());
@@ -75,7 +98,7 @@ fn clients(sandbox: &Sandbox) -> Value {
     Value::Object(clients)
 }
 
-pub(super) fn sandbox_error(error: &gatepass_sandbox::Error) -> Failure {
+pub(super) fn sandbox_error(error: &gatepass_sandbox::Error) -> CommandError {
     match error.kind() {
         ErrorKind::Usage => {
             let names: Vec<&str> = Fault::all().map(|fault| fault.name).collect();
@@ -87,7 +110,7 @@ pub(super) fn sandbox_error(error: &gatepass_sandbox::Error) -> Failure {
     }
 }
 
-fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+fn write_private(path: &Path, text: &str) -> Result<(), CommandError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -3,7 +3,10 @@
 use std::io::{BufRead, Read};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gatepass::{
     Authorize, Clock, Error, Expiry, Gate, Profile, ProfileKey, SystemClock, Token, TokenSource,
     TokenStore,
@@ -12,20 +15,41 @@ use http::HeaderMap;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{gate, gate_with_store, profile, store};
-use crate::args::{Common, Format, TokenArgs};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
 use crate::formats::{
     self, ApiVersion, Asked, Asker, EXEC_INFO, HandOut, LIMIT, NETRC_NOTE, NoToken, Request, Text,
 };
-use crate::output::{Output, rfc3339, unix};
-use crate::wait::patiently;
+use crate::options::{COMMON_HEADING, Common, Format, WaitArgs, duration};
+use crate::output::{Output, rfc3339, unix_seconds};
+use crate::session::{open_gate, open_gate_with_store, open_profile, open_store};
+use crate::wait::with_retries;
+
+#[derive(Debug, clap::Args)]
+#[command(arg = format_arg(), after_help = "\
+Examples:
+  gatepass token cisco
+  gatepass token cisco --format json --min-ttl 10m
+  GATEPASS_CISCO_CLIENT_ID=abc GATEPASS_CISCO_CLIENT_SECRET_FILE=cisco.secret gatepass token cisco")]
+pub(crate) struct TokenArgs {
+    /// The profile: a [profiles.NAME] of the config file, or defined by GATEPASS_NAME_… variables
+    profile: String,
+    /// What git, docker or Bazel ask of a credential helper; they add it themselves
+    operation: Option<String>,
+    /// The token must still live so long, such as 10m; exit 8 if the vendor gives a shorter one
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    min_ttl: Option<Duration>,
+    /// Asks the vendor even if a good token is at hand
+    #[arg(long)]
+    fresh: bool,
+    #[command(flatten)]
+    wait: WaitArgs,
+}
 
 pub(crate) async fn run(
     args: &TokenArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let format = output.format(&Format::of_token())?;
     let asker = Asker::of(format);
     let asked = match (asker, &args.operation) {
@@ -67,12 +91,12 @@ struct Hand<'a> {
 }
 
 impl Hand<'_> {
-    fn gate(&self) -> Result<Gate, Failure> {
-        gate_with_store(self.common, self.output)
+    fn gate(&self) -> Result<Gate, CommandError> {
+        open_gate_with_store(self.common, self.output)
     }
 
-    fn open(&self, gate: &Gate) -> Result<(Profile, TokenSource), Failure> {
-        let profile = profile(gate, &self.args.profile, self.common, self.output)?;
+    fn open(&self, gate: &Gate) -> Result<(Profile, TokenSource), CommandError> {
+        let profile = open_profile(gate, &self.args.profile, self.common, self.output)?;
         let source = gate.open(&profile)?;
         Ok((profile, source))
     }
@@ -86,9 +110,9 @@ impl Hand<'_> {
     }
 
     /// A token that lives as long as was asked for.
-    async fn token(&self, source: &TokenSource) -> Result<Token, Failure> {
+    async fn token(&self, source: &TokenSource) -> Result<Token, CommandError> {
         let args = self.args;
-        let token = patiently(args.wait.wait, source, self.output, || async {
+        let token = with_retries(args.wait.wait, source, self.output, || async {
             match (args.fresh, args.min_ttl) {
                 (true, _) => source.fresh().await,
                 (false, Some(min_ttl)) => source.token_for(min_ttl).await,
@@ -96,17 +120,21 @@ impl Hand<'_> {
             }
         })
         .await?;
-        self.output.warn_of(&args.profile, &token);
+        self.output.warn_token(&args.profile, &token);
         if let Some(wanted) = args.min_ttl {
             let left = token.remaining(SystemClock::new().wall());
             if left < wanted {
-                return Err(Failure::TooShort { profile: args.profile.clone(), left, wanted });
+                return Err(CommandError::LifetimeTooShort {
+                    profile: args.profile.clone(),
+                    lifetime: left,
+                    required: wanted,
+                });
             }
         }
         Ok(token)
     }
 
-    async fn print(&self, format: Format) -> Result<(), Failure> {
+    async fn print(&self, format: Format) -> Result<(), CommandError> {
         let gate = self.gate()?;
         // A question that has no answer needs no token.
         let version = match format {
@@ -132,13 +160,18 @@ impl Hand<'_> {
         self.output.result(&text)
     }
 
-    fn json(&self, profile: &Profile, source: &TokenSource, token: &Token) -> Result<(), Failure> {
+    fn json(
+        &self,
+        profile: &Profile,
+        source: &TokenSource,
+        token: &Token,
+    ) -> Result<(), CommandError> {
         let now = SystemClock::new().wall();
         self.output.json(&json!({
             "access_token": token.expose_secret(),
             "token_type": token.token_type(),
             "expires_at": rfc3339(token.expires_at()),
-            "expires_at_unix": unix(token.expires_at()),
+            "expires_at_unix": unix_seconds(token.expires_at()),
             "expires_in": token.remaining(now).as_secs(),
             "expires_assumed": token.expiry() == Expiry::Assumed,
             "provider": profile.info.id,
@@ -149,9 +182,9 @@ impl Hand<'_> {
     }
 
     /// Forgets a token that a server refused, unless another one has taken its place.
-    async fn forget(&self, refused: Option<Text>) -> Result<(), Failure> {
-        let gate = gate(self.common)?;
-        let Some(store) = store(&gate, self.output).map(Arc::new) else { return Ok(()) };
+    async fn forget(&self, refused: Option<Text>) -> Result<(), CommandError> {
+        let gate = open_gate(self.common)?;
+        let Some(store) = open_store(&gate, self.output).map(Arc::new) else { return Ok(()) };
         let gate = gate.with_store(Arc::clone(&store));
         if let Some(refused) = refused {
             let (_, source) = self.open(&gate)?;
@@ -166,8 +199,21 @@ impl Hand<'_> {
     }
 }
 
+/// `--format` as `token` has it, in the place of the one that every command has.
+fn format_arg() -> clap::Arg {
+    let values = Format::of_token().into_iter().filter_map(|it| it.to_possible_value());
+    let parser = PossibleValuesParser::new(values.map(|value| value.hide(false)))
+        .try_map(|name| Format::from_str(&name, false));
+    clap::Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .help_heading(COMMON_HEADING)
+        .help("How to print the token")
+        .value_parser(parser)
+}
+
 /// The version of ExecCredential that is asked for.
-fn exec_version(gate: &Gate) -> Result<ApiVersion, Failure> {
+fn exec_version(gate: &Gate) -> Result<ApiVersion, CommandError> {
     let asked = gate.config().env().get(EXEC_INFO);
     ApiVersion::asked(asked.as_deref()).ok_or_else(|| {
         usage(
@@ -200,7 +246,7 @@ fn check(source: &TokenSource, addresses: &[String]) -> Result<(), Error> {
 }
 
 /// What the program writes to stdin: to an empty line, or to the end.
-fn input(asker: Asker) -> Result<Text, Failure> {
+fn input(asker: Asker) -> Result<Text, CommandError> {
     let mut stdin = std::io::stdin().lock().take(LIMIT);
     let mut text = Zeroizing::new(String::new());
     while stdin.read_line(&mut text).map_err(|error| unreadable(&error))? > 0 {
@@ -211,6 +257,6 @@ fn input(asker: Asker) -> Result<Text, Failure> {
     Ok(text)
 }
 
-fn unreadable(error: &std::io::Error) -> Failure {
+fn unreadable(error: &std::io::Error) -> CommandError {
     usage(format!("cannot read what the program asks: {}", error.kind()), "it must be text")
 }

@@ -1,17 +1,18 @@
 //! `gatepass why`: what came of the last exchanges, and what follows from it.
 
 use std::process::ExitCode;
+use std::time::Duration;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use gatepass::{Clock, Decision, Note, ProfileKey, SystemClock, TokenStore};
 use serde_json::{Value, json};
 
-use super::kept::{short, state_of};
-use super::{gate, store};
-use crate::args::{Common, Format};
-use crate::failure::Failure;
-use crate::output::{Output, left, rfc3339};
+use super::cached_state::{short, state_of};
+use crate::error::CommandError;
+use crate::options::{Common, Format};
+use crate::output::{Output, format_duration, rfc3339};
+use crate::session::{open_gate, open_store};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -33,13 +34,13 @@ pub(crate) async fn run(
     args: &WhyArgs,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let name = &args.profile;
-    let gate = gate(common)?;
+    let gate = open_gate(common)?;
     // A profile that is gone from the config, or has a mistake now, may have been asked for before.
     let known = gate.profile(name, &[]);
-    let store = store(&gate, output);
+    let store = open_store(&gate, output);
     let mut notes = match &store {
         Some(store) => store.notes(&ProfileKey::new(name)).await.unwrap_or_else(|error| {
             output.warn(&format!("{name}: {error}"));
@@ -107,7 +108,11 @@ fn text(note: &Note, before: Option<&Note>) -> String {
     let ago = now.duration_since(note.at()).unwrap_or_default().as_secs();
     let colour = if note.error().is_some() { AnsiColor::Red } else { AnsiColor::Green };
     let style = Style::new().fg_color(Some(colour.into()));
-    let mut text = format!("{} ({} ago)  {style}", rfc3339(note.at()), left(ago));
+    let mut text = format!(
+        "{} ({} ago)  {style}",
+        rfc3339(note.at()),
+        format_duration(Duration::from_secs(ago))
+    );
     let took = note.took().as_millis();
     match note.error() {
         None => {

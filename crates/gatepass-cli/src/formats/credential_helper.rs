@@ -1,8 +1,8 @@
 //! Credential helpers: what git, docker and Bazel ask, and in whose words they are answered.
 
 use super::{HandOut, Text, bazel, docker, git};
-use crate::args::Format;
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
+use crate::options::Format;
 
 /// A program that runs the command whenever it needs a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +32,13 @@ pub(crate) struct Request {
 /// Why a program gets no token.
 pub(crate) enum NoToken {
     /// It must not go there; another helper may have what is right for that place.
-    Here(Failure),
+    Here(CommandError),
     /// There is none.
-    AtAll(Failure),
+    AtAll(CommandError),
 }
 
-impl From<Failure> for NoToken {
-    fn from(failure: Failure) -> Self {
+impl From<CommandError> for NoToken {
+    fn from(failure: CommandError) -> Self {
         Self::AtAll(failure)
     }
 }
@@ -64,8 +64,8 @@ impl Asker {
     pub(crate) fn asked(
         self,
         operation: Option<&str>,
-        input: impl FnOnce() -> Result<Text, Failure>,
-    ) -> Result<Asked, Failure> {
+        input: impl FnOnce() -> Result<Text, CommandError>,
+    ) -> Result<Asked, CommandError> {
         match (self, operation) {
             (_, None) => Err(usage(
                 "this format answers a program that says what it wants",
@@ -86,7 +86,7 @@ impl Asker {
         }
     }
 
-    fn request(self, input: &str) -> Result<Request, Failure> {
+    fn request(self, input: &str) -> Result<Request, CommandError> {
         let (address, reply) = match self {
             Self::Git => {
                 let request = git::Request::read(input);
@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    fn asked(asker: Asker, operation: &str, input: &str) -> Result<Asked, Failure> {
+    fn asked(asker: Asker, operation: &str, input: &str) -> Result<Asked, CommandError> {
         asker.asked(Some(operation), || Ok(Zeroizing::new(input.to_owned())))
     }
 

@@ -5,7 +5,7 @@
 use zeroize::Zeroizing;
 
 use super::{HandOut, Text};
-use crate::output::unix;
+use crate::output::unix_seconds;
 
 /// What git says of the place it needs a credential for.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Request {
 
     /// The token as a bearer, not to be kept by other helpers; for an older git as a password.
     pub(super) fn reply(&self, it: &HandOut<'_>) -> Text {
-        let (secret, ends) = (it.secret, unix(it.use_until));
+        let (secret, ends) = (it.secret, unix_seconds(it.use_until));
         Zeroizing::new(if self.takes_bearer {
             format!(
                 "capability[]=authtype\nauthtype=Bearer\ncredential={secret}\nephemeral=1\n\

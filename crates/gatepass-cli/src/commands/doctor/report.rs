@@ -9,9 +9,10 @@ use anstyle::{AnsiColor, Style};
 use gatepass::{Error, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::args::Format;
-use crate::failure::{Failure, exit_of};
-use crate::output::{Output, moment_in};
+use crate::error::CommandError;
+use crate::exit;
+use crate::options::Format;
+use crate::output::{Output, after};
 
 /// The steps taken so far.
 pub(super) struct Report<'a> {
@@ -39,7 +40,7 @@ impl<'a> Report<'a> {
     }
 
     /// The steps that follow are this profile's.
-    pub(super) fn begin(&mut self, profile: &str) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, profile: &str) -> Result<(), CommandError> {
         self.profile = Some(profile.to_owned());
         match self.format {
             Format::Json => Ok(()),
@@ -47,7 +48,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    pub(super) fn ok(&mut self, step: &str, detail: impl AsRef<str>) -> Result<(), Failure> {
+    pub(super) fn ok(&mut self, step: &str, detail: impl AsRef<str>) -> Result<(), CommandError> {
         self.add(State::Ok, step, detail.as_ref(), None, None)
     }
 
@@ -56,24 +57,24 @@ impl<'a> Report<'a> {
         step: &str,
         detail: impl AsRef<str>,
         hint: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         self.add(State::Warning, step, detail.as_ref(), Some(hint), None)
     }
 
-    pub(super) fn skip(&mut self, step: &str, why: &str) -> Result<(), Failure> {
+    pub(super) fn skip(&mut self, step: &str, why: &str) -> Result<(), CommandError> {
         self.add(State::Skipped, step, why, None, None)
     }
 
     /// All these wait for a step that failed.
-    pub(super) fn skip_all(&mut self, steps: &[&str], failed: &str) -> Result<(), Failure> {
+    pub(super) fn skip_all(&mut self, steps: &[&str], failed: &str) -> Result<(), CommandError> {
         steps.iter().try_for_each(|step| self.skip(step, &format!("not tried: {failed} failed")))
     }
 
     /// The first of these gives the exit code.
-    pub(super) fn fail(&mut self, step: &str, error: &Error) -> Result<(), Failure> {
+    pub(super) fn fail(&mut self, step: &str, error: &Error) -> Result<(), CommandError> {
         let kind = error.kind();
-        self.exit.get_or_insert_with(|| exit_of(kind));
-        let again = error.retry_after().map(|it| format!(", not before {}", moment_in(it)));
+        self.exit.get_or_insert_with(|| exit::of_kind(kind));
+        let again = error.retry_after().map(|it| format!(", not before {}", after(it)));
         let named = self.profile.as_ref().map(|name| format!("{name}: "));
         let text = error.to_string();
         // Under the profile's name its own need not stand again.
@@ -87,13 +88,13 @@ impl<'a> Report<'a> {
             ErrorKind::Throttled | ErrorKind::Unavailable if error.hint().is_none() => {
                 Some(String::from("nothing to mend here: try again later"))
             }
-            _ => Failure::Gate(error.clone()).with_config(self.config).hint(),
+            _ => CommandError::Gatepass(error.clone()).with_config(self.config).hint(),
         };
         self.add(State::Failed, step, &detail, hint.as_deref(), Some(kind))
     }
 
     /// The exit code, and for programs all that was found.
-    pub(super) fn end(self) -> Result<ExitCode, Failure> {
+    pub(super) fn end(self) -> Result<ExitCode, CommandError> {
         let exit = self.exit.unwrap_or_default();
         if self.format == Format::Json {
             let ok = self.exit.is_none();
@@ -109,7 +110,7 @@ impl<'a> Report<'a> {
         detail: &str,
         hint: Option<&str>,
         kind: Option<ErrorKind>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         self.steps.push(json!({
             "profile": self.profile,
             "step": step,

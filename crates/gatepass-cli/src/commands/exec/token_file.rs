@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
 use crate::atomic_file::{Beside, sweep};
-use crate::failure::{self, Failure, usage};
+use crate::error::{CommandError, describe_io, usage};
 
 /// The longest token that is taken for one.
 const LONGEST: u64 = 64 * 1024;
@@ -30,7 +30,7 @@ impl TokenFile {
     ///
     /// `Config` if its folder is open to everybody, or if anything stands there that gatepass
     /// could not have written itself.
-    pub(super) fn at(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn at(path: &Path) -> Result<Self, CommandError> {
         let refused = |why: &str| usage(format!("--file: {}: {why}", path.display()), HINT);
         // The program may go to another folder.
         let path = std::path::absolute(path).map_err(|_| refused("this is no path of a file"))?;
@@ -38,7 +38,7 @@ impl TokenFile {
             return Err(refused("this is no path of a file"));
         };
         let meta = fs::metadata(folder)
-            .map_err(|error| refused(&format!("its folder: {}", said(&error))))?;
+            .map_err(|error| refused(&format!("its folder: {}", describe_io(&error))))?;
         if !meta.is_dir() {
             return Err(refused("its folder is none"));
         }
@@ -46,7 +46,7 @@ impl TokenFile {
             return Err(refused("everybody may replace files in its folder"));
         }
         let file = Self { folder: folder.to_owned(), path, written: None };
-        file.check().map_err(|error| refused(&said(&error)))?;
+        file.check().map_err(|error| refused(&describe_io(&error)))?;
         sweep(&file.folder);
         Ok(file)
     }
@@ -108,16 +108,8 @@ impl Drop for TokenFile {
 }
 
 /// Why the first token is not there.
-pub(super) fn not_written(path: &Path, error: &io::Error) -> Failure {
-    usage(format!("--file: {} cannot be written: {}", path.display(), said(error)), HINT)
-}
-
-/// An error in words, without the system's number for it.
-pub(super) fn said(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::Other => error.to_string(),
-        _ => failure::said(error),
-    }
+pub(super) fn not_written(path: &Path, error: &io::Error) -> CommandError {
+    usage(format!("--file: {} cannot be written: {}", path.display(), describe_io(error)), HINT)
 }
 
 const HINT: &str = "name a file that is not there yet, in a folder where you alone may write; an \

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use gatepass::{Clock, Config, Error, ProviderInfo, Registry, SystemClock};
 use serde_json::{Value, json};
@@ -13,26 +14,27 @@ use super::edit::quoted;
 use super::prompts::{Answers, Given, ended};
 use super::secrets::{self, Homes};
 use super::{How, config_path, is_at_terminal};
-use crate::args::{Common, Format};
-use crate::commands::{forget, gate, gate_with_store, profile};
-use crate::failure::{Failure, usage};
+use crate::commands::forget;
+use crate::error::{CommandError, usage};
 use crate::next::naming;
-use crate::output::{Output, left};
-use crate::wait::patiently;
+use crate::options::{Common, Format};
+use crate::output::{Output, format_duration};
+use crate::session::{open_gate, open_gate_with_store, open_profile};
+use crate::wait::with_retries;
 use crate::{prompt, signal};
 
 /// Ends at once when it is told to: what was typed so far is dropped, and the terminal is as before.
 pub(super) async fn interruptible(
     task: Task<'_>,
     provider: Option<&str>,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let stop = signal::stop()?;
     tokio::select! {
         biased;
         done = task.run(provider) => done,
         () = stop => {
             task.output.ask("\n");
-            Err(Failure::Interrupted)
+            Err(CommandError::Interrupted)
         }
     }
 }
@@ -57,7 +59,7 @@ pub(super) struct Plan {
 }
 
 impl Task<'_> {
-    async fn run(&self, provider: Option<&str>) -> Result<ExitCode, Failure> {
+    async fn run(&self, provider: Option<&str>) -> Result<ExitCode, CommandError> {
         let format = self.output.format(&[Format::Text, Format::Json])?;
         let registry = Registry::linked()?;
         let place = Place::at(config_path(self.common)?)?;
@@ -94,7 +96,10 @@ impl Task<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn ask_provider(&self, registry: &Registry) -> Result<&'static ProviderInfo, Failure> {
+    async fn ask_provider(
+        &self,
+        registry: &Registry,
+    ) -> Result<&'static ProviderInfo, CommandError> {
         if !is_at_terminal() {
             return Err(usage(
                 "which vendor? there is no terminal to ask on",
@@ -118,7 +123,7 @@ impl Task<'_> {
         }
     }
 
-    async fn plan(&self, info: &'static ProviderInfo, place: Place) -> Result<Plan, Failure> {
+    async fn plan(&self, info: &'static ProviderInfo, place: Place) -> Result<Plan, CommandError> {
         let how = self.how;
         let document = place.document()?;
         let (name, replaces) = self.name(info, &document.names()?).await?;
@@ -136,7 +141,11 @@ impl Task<'_> {
     }
 
     /// The profile's name, and whether there is such a profile to be replaced.
-    async fn name(&self, info: &ProviderInfo, taken: &[String]) -> Result<(String, bool), Failure> {
+    async fn name(
+        &self,
+        info: &ProviderInfo,
+        taken: &[String],
+    ) -> Result<(String, bool), CommandError> {
         let is_taken = |name: &str| taken.iter().any(|it| it == name);
         let Some(name) = &self.how.name else {
             if self.how.force && is_taken(info.id) {
@@ -171,7 +180,7 @@ impl Task<'_> {
     }
 
     /// The secrets that standard input has, unless a person sits there: they are asked.
-    fn secrets(&self) -> Result<BTreeMap<String, Zeroizing<String>>, Failure> {
+    fn secrets(&self) -> Result<BTreeMap<String, Zeroizing<String>>, CommandError> {
         if io::stdin().is_terminal() {
             return Ok(BTreeMap::new());
         }
@@ -184,49 +193,52 @@ impl Task<'_> {
 
     fn say_written(&self, plan: &Plan) {
         let path = plan.place.path().display();
-        self.output.say(&format!("gatepass: profile {} is in {path}", plan.name));
+        self.output.status(&format!("gatepass: profile {} is in {path}", plan.name));
         for (field, _) in &plan.answers.secrets {
             let shown = plan.homes.shown(field, &plan.place);
-            self.output.say(&format!("gatepass: {} is in {shown}", field.name));
+            self.output.status(&format!("gatepass: {} is in {shown}", field.name));
         }
         if let Some(origins) = plan.bound_to() {
             let origins = origins.join(", ");
-            self.output.say(&format!("gatepass: it is sent to nobody else than {origins}"));
+            self.output.status(&format!("gatepass: it is sent to nobody else than {origins}"));
         }
     }
 
     /// Asks the vendor for a token; the seconds it lives, or nothing for a profile that a person
     /// must log in with.
-    async fn test(&self, plan: &Plan, written: Written) -> Result<Option<u64>, Failure> {
+    async fn test(&self, plan: &Plan, written: Written) -> Result<Option<u64>, CommandError> {
         let (name, output) = (&plan.name, self.output);
         let config = self.common.config.as_deref();
         match self.token(name).await {
             Ok(Some(seconds)) => {
                 let print = naming(&format!("gatepass token {name}"), config);
-                output.say(&format!(
+                output.status(&format!(
                     "gatepass: {name}: the vendor gave a token for {}; {print} prints it",
-                    left(seconds)
+                    format_duration(Duration::from_secs(seconds))
                 ));
                 Ok(Some(seconds))
             }
             Ok(None) => {
-                output
-                    .say(&naming(&format!("gatepass: log in with: gatepass login {name}"), config));
+                output.status(&naming(
+                    &format!("gatepass: log in with: gatepass login {name}"),
+                    config,
+                ));
                 Ok(None)
             }
             Err(failure) => Err(self.keep_or_not(plan, written, failure).await?),
         }
     }
 
-    async fn token(&self, name: &str) -> Result<Option<u64>, Failure> {
-        let gate = gate_with_store(self.common, self.output)?;
-        let profile = profile(&gate, name, self.common, self.output)?;
+    async fn token(&self, name: &str) -> Result<Option<u64>, CommandError> {
+        let gate = open_gate_with_store(self.common, self.output)?;
+        let profile = open_profile(&gate, name, self.common, self.output)?;
         if profile.provider()?.interactive().is_some() {
             return Ok(None);
         }
         let source = gate.open(&profile)?;
-        let token = patiently(self.how.wait.wait, &source, self.output, || source.fresh()).await?;
-        self.output.warn_of(name, &token);
+        let token =
+            with_retries(self.how.wait.wait, &source, self.output, || source.fresh()).await?;
+        self.output.warn_token(name, &token);
         Ok(Some(token.remaining(SystemClock::new().wall()).as_secs()))
     }
 
@@ -235,8 +247,8 @@ impl Task<'_> {
         &self,
         plan: &Plan,
         written: Written,
-        failure: Failure,
-    ) -> Result<Failure, Failure> {
+        failure: CommandError,
+    ) -> Result<CommandError, CommandError> {
         let name = &plan.name;
         let kept = format!(
             "the profile is kept: try again with `gatepass token {name} --fresh`, or write it anew \
@@ -264,15 +276,15 @@ impl Task<'_> {
         }
         written.undo()?;
         plan.homes.take_back();
-        let gate = gate(self.common)?;
+        let gate = open_gate(self.common)?;
         forget::all_of(&gate, name, self.output).await?;
-        self.output.say("gatepass: nothing of it is kept");
-        Ok(if interrupted { Failure::Interrupted } else { failure })
+        self.output.status("gatepass: nothing of it is kept");
+        Ok(if interrupted { CommandError::Interrupted } else { failure })
     }
 }
 
 /// A mistake in a section whose lines nobody has seen.
-fn without_line(error: &Error) -> Failure {
+fn without_line(error: &Error) -> CommandError {
     let message = error.message();
     let plain = message.strip_prefix("config:").and_then(|rest| rest.split_once(": "));
     let plain = plain.map_or(message, |(_, plain)| plain);
@@ -293,7 +305,7 @@ impl Plan {
     }
 
     /// Whether its section alone makes a profile; the origins it goes to.
-    pub(super) fn check(&self, registry: &Registry) -> Result<String, Failure> {
+    pub(super) fn check(&self, registry: &Registry) -> Result<String, CommandError> {
         // No secret is read for it; one that is not known yet is not missing.
         let text = match self.answers.secrets.iter().any(|(_, secret)| secret.is_empty()) {
             true => self.without_secrets(),
@@ -305,7 +317,7 @@ impl Plan {
         origins.map(|all| all.join("\n")).map_err(|error| without_line(&error))
     }
 
-    fn write(&self) -> Result<Written, Failure> {
+    fn write(&self) -> Result<Written, CommandError> {
         let section = self.section();
         let files = self.homes.files(&self.answers.secrets, &self.origins);
         let written = self.place.write(&files, self.replaces, |document| {

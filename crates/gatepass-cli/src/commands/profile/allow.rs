@@ -6,21 +6,21 @@ use gatepass::{BoundSecret, Error};
 use serde_json::{Value, json};
 
 use super::{config_file, is_at_terminal};
-use crate::args::{Common, Format};
-use crate::commands::{gate, profile};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
+use crate::options::{Common, Format};
 use crate::output::Output;
 use crate::prompt;
+use crate::session::{open_gate, open_profile};
 
 pub(super) async fn run(
     name: &str,
     yes: bool,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    let gate = gate(common)?;
-    let profile = profile(&gate, name, common, output)?;
+    let gate = open_gate(common)?;
+    let profile = open_profile(&gate, name, common, output)?;
     let mut bound = profile.bound_secrets().await?;
     bound.retain(|secret| !secret.missing().is_empty());
     if !bound.is_empty() {
@@ -35,10 +35,10 @@ pub(super) async fn run(
             let secrets: Vec<Value> = bound.iter().map(report).collect();
             output.json(&json!({"profile": name, "allowed": secrets}))?;
         }
-        _ if bound.is_empty() => output.say(&format!(
+        _ if bound.is_empty() => output.status(&format!(
             "gatepass: {name}: nothing to allow: no stored secret of it is kept for other addresses"
         )),
-        _ => output.say(&format!("gatepass: {name}: allowed")),
+        _ => output.status(&format!("gatepass: {name}: allowed")),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -54,7 +54,7 @@ fn show(secret: &BoundSecret, output: &Output) {
     }
 }
 
-async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), Failure> {
+async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), CommandError> {
     if yes {
         return Ok(());
     }
@@ -74,7 +74,7 @@ async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), Failure> 
 }
 
 /// Writes the origins with the new ones behind the old.
-fn widen(secret: &BoundSecret) -> Result<(), Failure> {
+fn widen(secret: &BoundSecret) -> Result<(), CommandError> {
     let text = [secret.origins(), secret.missing()].concat().join("\n");
     if let Some(path) = secret.file() {
         return config_file::replace(&path, &format!("{text}\n"));

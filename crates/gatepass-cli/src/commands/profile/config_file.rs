@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::edit::Document;
 use crate::atomic_file::{Beside, sweep};
-use crate::failure::{Failure, internal, usage};
+use crate::error::{CommandError, internal, usage};
 use crate::quote::shell_argument;
 
 /// A config file that may be written, or may come to be.
@@ -42,7 +42,7 @@ pub(super) struct Written {
 
 impl Place {
     /// `Config` for what is there and is not ours to write.
-    pub(super) fn at(path: PathBuf) -> Result<Self, Failure> {
+    pub(super) fn at(path: PathBuf) -> Result<Self, CommandError> {
         let shown = path.display();
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_symlink() => {
@@ -92,11 +92,11 @@ impl Place {
     }
 
     /// What stands in it.
-    pub(super) fn document(&self) -> Result<Document, Failure> {
+    pub(super) fn document(&self) -> Result<Document, CommandError> {
         Ok(Document::new(self.text()?.unwrap_or_default()))
     }
 
-    fn text(&self) -> Result<Option<Zeroizing<String>>, Failure> {
+    fn text(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
         match fs::read_to_string(&self.path) {
             Ok(text) => Ok(Some(Zeroizing::new(text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -110,8 +110,8 @@ impl Place {
         &self,
         secrets: &[SecretFile<'_>],
         may_replace: bool,
-        change: impl FnOnce(&Document) -> Result<Zeroizing<String>, Failure>,
-    ) -> Result<Written, Failure> {
+        change: impl FnOnce(&Document) -> Result<Zeroizing<String>, CommandError>,
+    ) -> Result<Written, CommandError> {
         let folder_is_new = !self.folder.exists();
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(&self.folder);
@@ -128,8 +128,8 @@ impl Place {
         &self,
         secrets: &[SecretFile<'_>],
         may_replace: bool,
-        change: impl FnOnce(&Document) -> Result<Zeroizing<String>, Failure>,
-    ) -> Result<Written, Failure> {
+        change: impl FnOnce(&Document) -> Result<Zeroizing<String>, CommandError>,
+    ) -> Result<Written, CommandError> {
         let _lock = self.lock()?;
         sweep(&self.folder);
         let before = self.text()?;
@@ -188,7 +188,7 @@ impl Place {
     }
 
     /// Held until it is dropped. It is the folder's own, so that nothing is left behind.
-    fn lock(&self) -> Result<File, Failure> {
+    fn lock(&self) -> Result<File, CommandError> {
         let folder = File::open(&self.folder).map_err(|error| unwritable(&self.folder, &error))?;
         flock(&folder, FlockOperation::LockExclusive)
             .map_err(|error| internal("cannot lock the config's folder", &error.into()))?;
@@ -202,7 +202,7 @@ impl Written {
     }
 
     /// Takes it back, unless somebody has changed the file since.
-    pub(super) fn undo(self) -> Result<(), Failure> {
+    pub(super) fn undo(self) -> Result<(), CommandError> {
         let lock = self.place.lock()?;
         if self.place.text()?.as_deref() != Some(&*self.after) {
             return Err(usage(
@@ -226,7 +226,7 @@ impl Written {
 }
 
 /// Puts a text in the place of a file's, whole or not at all.
-pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     sweep(folder);
     let replaced = Beside::new(folder, text.as_bytes()).and_then(|temp| temp.put(path));
@@ -244,7 +244,7 @@ fn us() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
+fn unwritable(path: &Path, error: &io::Error) -> CommandError {
     usage(
         format!("{} cannot be written: {}", path.display(), error.kind()),
         "name another place: --config FILE",

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 pub(super) use self::without::Reference;
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
 
 /// The text of a config file, which may hold literal secrets.
 pub(super) struct Document(Zeroizing<String>);
@@ -23,7 +23,7 @@ impl Document {
     }
 
     /// The names of the profiles in it.
-    pub(super) fn names(&self) -> Result<Vec<String>, Failure> {
+    pub(super) fn names(&self) -> Result<Vec<String>, CommandError> {
         Ok(profiles(&self.root()?).map(|(name, _)| name.get_ref().to_string()).collect())
     }
 
@@ -40,7 +40,7 @@ impl Document {
         name: &str,
         section: &str,
         replaces: bool,
-    ) -> Result<Zeroizing<String>, Failure> {
+    ) -> Result<Zeroizing<String>, CommandError> {
         let text = match (self.names()?.iter().any(|it| it == name), replaces) {
             (true, true) => self.with_instead(name, section)?,
             (true, false) => {
@@ -72,7 +72,7 @@ impl Document {
 
     /// The text with this section in place of the profile's own. `Config` where the profile is not
     /// written as one section.
-    fn with_instead(&self, name: &str, section: &str) -> Result<Zeroizing<String>, Failure> {
+    fn with_instead(&self, name: &str, section: &str) -> Result<Zeroizing<String>, CommandError> {
         let range = self.section(name)?.ok_or_else(|| {
             usage(
                 format!("profile {name} is not one section of the config file"),
@@ -84,7 +84,7 @@ impl Document {
     }
 
     /// The lines from a profile's header to the last of its keys, if nobody else's are among them.
-    fn section(&self, name: &str) -> Result<Option<Range<usize>>, Failure> {
+    fn section(&self, name: &str) -> Result<Option<Range<usize>>, CommandError> {
         let root = self.root()?;
         let Some(lines) = self.lines(&root, name) else { return Ok(None) };
         let first = self.0.get(lines.clone()).unwrap_or_default();
@@ -106,7 +106,7 @@ impl Document {
         Some(start.map_or(0, |newline| newline + 1)..end)
     }
 
-    fn root(&self) -> Result<DeTable<'_>, Failure> {
+    fn root(&self) -> Result<DeTable<'_>, CommandError> {
         DeTable::parse(&self.0).map(Spanned::into_inner).map_err(|_| no_toml())
     }
 }
@@ -135,7 +135,7 @@ pub(super) fn joined(pieces: &[&str]) -> Zeroizing<String> {
     Zeroizing::new(text)
 }
 
-fn no_toml() -> Failure {
+fn no_toml() -> CommandError {
     usage("the config file is not valid TOML", "`gatepass list` says where it is wrong")
 }
 

@@ -13,7 +13,7 @@ use super::config_file::Place;
 use super::edit::{Document, quoted};
 use super::prompts::{Answers, Given};
 use super::secrets::Homes;
-use crate::args::{Common, Format};
+use crate::options::{Common, Format};
 use crate::output::Output;
 
 /// A profile as `gatepass profile add` is told of it.

@@ -6,7 +6,7 @@ use gatepass::{COMMON_FIELDS, Endpoint, Field, FieldKind, ProviderInfo, Redirect
 use zeroize::Zeroizing;
 
 use super::edit::{joined, key, quoted};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
 use crate::output::Output;
 use crate::prompt;
 
@@ -34,7 +34,7 @@ impl Answers {
         info: &'static ProviderInfo,
         given: &Given,
         output: &Output,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         check_names(info, given)?;
         let mut answers = Self { texts: Vec::new(), secrets: Vec::new() };
         let mut missing = Vec::new();
@@ -213,7 +213,7 @@ async fn ask(
     field: &Field,
     is_needed: bool,
     output: &Output,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, CommandError> {
     let choices = choices(info, field);
     let default = match (field.default, &choices) {
         (Some(default), _) => Some(default),
@@ -243,17 +243,17 @@ async fn ask(
     }
 }
 
-async fn ask_hidden(field: &Field, output: &Output) -> Result<Zeroizing<String>, Failure> {
+async fn ask_hidden(field: &Field, output: &Output) -> Result<Zeroizing<String>, CommandError> {
     output.ask(&format!("\n{}: {} (what you type is not shown)\n", field.name, field.help));
     prompt::hidden(output, &format!("{}: ", field.name)).await
 }
 
 /// The input ended where an answer was awaited.
-pub(super) fn ended(name: &str) -> Failure {
+pub(super) fn ended(name: &str) -> CommandError {
     usage(format!("{name}: nothing was entered"), "nothing was written; begin again")
 }
 
-fn check_names(info: &'static ProviderInfo, given: &Given) -> Result<(), Failure> {
+fn check_names(info: &'static ProviderInfo, given: &Given) -> Result<(), CommandError> {
     let mut seen = BTreeSet::new();
     for (name, _) in &given.fields {
         let field = fields(info).find(|field| field.name == name).ok_or_else(|| {
@@ -292,7 +292,7 @@ fn check_names(info: &'static ProviderInfo, given: &Given) -> Result<(), Failure
     }
 }
 
-fn means_nothing(field: &Field) -> Failure {
+fn means_nothing(field: &Field) -> CommandError {
     let (other, value) = field.only_with.unwrap_or((field.name, "…"));
     let hint = match field.name {
         "environment" => String::from("this vendor has one address: leave it out"),
@@ -301,7 +301,7 @@ fn means_nothing(field: &Field) -> Failure {
     usage(format!("{} means nothing in this profile", field.name), hint)
 }
 
-fn not_given(info: &ProviderInfo, missing: &[&Field]) -> Failure {
+fn not_given(info: &ProviderInfo, missing: &[&Field]) -> CommandError {
     let names: Vec<_> = missing.iter().map(|field| field.name).collect();
     let secrets: Vec<_> = missing.iter().filter(|field| field.is_secret()).collect();
     let texts = missing.iter().filter(|field| !field.is_secret());

@@ -10,20 +10,21 @@ use super::config_file::Place;
 use super::edit::Document;
 use super::secret_refs::{Referred, files_of_variables};
 use super::{config_path, is_at_terminal};
-use crate::args::{Common, Format};
-use crate::commands::{forget, gate};
-use crate::failure::{Failure, usage};
+use crate::commands::forget;
+use crate::error::{CommandError, usage};
+use crate::options::{Common, Format};
 use crate::output::Output;
 use crate::prompt;
+use crate::session::open_gate;
 
 pub(super) async fn run(
     name: &str,
     yes: bool,
     common: &Common,
     output: &Output,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    let gate = gate(common)?;
+    let gate = open_gate(common)?;
     let place = Place::at(config_path(common)?)?;
     let document = place.document()?;
     if !document.names()?.iter().any(|it| it == name) {
@@ -31,7 +32,7 @@ pub(super) async fn run(
     }
     let variables = gate.config().variables(gate.registry());
     let variables = files_of_variables(gate.config().env(), variables);
-    let found = |document: &Document| -> Result<(Zeroizing<String>, Vec<Referred>), Failure> {
+    let found = |document: &Document| -> Result<(Zeroizing<String>, Vec<Referred>), CommandError> {
         let secrets = Referred::all(document, &place, name, &variables)?;
         Ok((document.written(name)?, secrets))
     };
@@ -66,7 +67,7 @@ pub(super) async fn run(
     })?;
     match format {
         Format::Json => output.json(&removal.report(tokens, exchanges))?,
-        _ => output.say(&format!("gatepass: {name}: removed")),
+        _ => output.status(&format!("gatepass: {name}: removed")),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,10 +84,10 @@ impl Removal<'_> {
         self.secrets.iter().filter(|secret| secret.stays.is_none())
     }
 
-    async fn confirm(&self, yes: bool, output: &Output) -> Result<(), Failure> {
+    async fn confirm(&self, yes: bool, output: &Output) -> Result<(), CommandError> {
         let name = self.name;
         if yes || !is_at_terminal() {
-            output.say(self.shown().trim_end());
+            output.status(self.shown().trim_end());
         } else {
             output.ask(&self.shown());
         }
@@ -143,7 +144,7 @@ impl Removal<'_> {
 }
 
 /// Why a profile that the config file does not have cannot be taken out of it.
-fn not_in_file(gate: &Gate, name: &str) -> Failure {
+fn not_in_file(gate: &Gate, name: &str) -> CommandError {
     let is_listed = || gate.config().names(gate.registry()).iter().any(|it| it == name);
     match gate.profile(name, &[]) {
         Err(error) if !is_listed() => match error.hint() {

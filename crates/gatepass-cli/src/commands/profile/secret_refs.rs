@@ -7,7 +7,7 @@ use gatepass::{BoundSecret, Env};
 
 use super::config_file::Place;
 use super::edit::{Document, Reference};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
 
 /// A secret that a profile refers to.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Referred {
         place: &Place,
         name: &str,
         variables: &[(String, PathBuf)],
-    ) -> Result<Vec<Self>, Failure> {
+    ) -> Result<Vec<Self>, CommandError> {
         let mut all = Vec::new();
         for Reference { field, kind, text } in document.references(name)? {
             let (home, is_own, other) = if kind == "file" {
@@ -88,7 +88,7 @@ impl Referred {
     }
 
     /// Deletes it, and then its origins: never is it without them.
-    pub(super) fn delete(&self) -> Result<(), Failure> {
+    pub(super) fn delete(&self) -> Result<(), CommandError> {
         match &self.home {
             Home::File(path) => {
                 for path in [path, &of_origins(path)] {
@@ -138,25 +138,25 @@ fn is_entry_of(entry: &str, name: &str, field: &str) -> bool {
 }
 
 #[cfg(feature = "keyring")]
-fn is_bound(entry: &str) -> Result<bool, Failure> {
+fn is_bound(entry: &str) -> Result<bool, CommandError> {
     let origins = gatepass::keyring::find(&format!("{entry}{}", BoundSecret::SUFFIX))?;
     Ok(origins.is_some())
 }
 
 #[cfg(not(feature = "keyring"))]
-fn is_bound(_: &str) -> Result<bool, Failure> {
+fn is_bound(_: &str) -> Result<bool, CommandError> {
     Err(usage("this build has no keyring", "use one that has"))
 }
 
 #[cfg(feature = "keyring")]
-fn delete_entry(entry: &str) -> Result<(), Failure> {
+fn delete_entry(entry: &str) -> Result<(), CommandError> {
     gatepass::keyring::delete(entry)?;
     gatepass::keyring::delete(&format!("{entry}{}", BoundSecret::SUFFIX))?;
     Ok(())
 }
 
 #[cfg(not(feature = "keyring"))]
-fn delete_entry(entry: &str) -> Result<(), Failure> {
+fn delete_entry(entry: &str) -> Result<(), CommandError> {
     is_bound(entry).map(drop)
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::config_file::{Place, SecretFile};
 use super::edit::{Document, quoted};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
 use crate::output::Output;
 
 /// What `--secrets` takes.
@@ -42,7 +42,7 @@ impl Homes {
         fields: &[&'static Field],
         document: &Document,
         output: &Output,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let files = || Self::files_of(profile, fields);
         match keep {
             Some(Keep::Config) => Ok(Self::Config),
@@ -73,7 +73,7 @@ impl Homes {
         secrets: &[(&'static Field, Zeroizing<String>)],
         origins: &str,
         output: &Output,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         match self.store(secrets, origins) {
             Ok(()) => Ok(self),
             Err(failure) if keep.is_none() => {
@@ -146,7 +146,7 @@ impl Homes {
         &self,
         secrets: &[(&'static Field, Zeroizing<String>)],
         origins: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandError> {
         let Self::Keyring(entries) = self else { return Ok(()) };
         let stored = secrets.iter().try_for_each(|(field, text)| match entries.get(field.name) {
             Some((entry, _)) => {
@@ -162,7 +162,11 @@ impl Homes {
     }
 
     #[cfg(not(feature = "keyring"))]
-    fn store(&self, _: &[(&'static Field, Zeroizing<String>)], _: &str) -> Result<(), Failure> {
+    fn store(
+        &self,
+        _: &[(&'static Field, Zeroizing<String>)],
+        _: &str,
+    ) -> Result<(), CommandError> {
         Ok(())
     }
 
@@ -184,9 +188,9 @@ fn of_origins(entry: &str) -> String {
     format!("{entry}{}", BoundSecret::SUFFIX)
 }
 
-fn say_file(failure: &Failure, output: &Output) {
+fn say_file(failure: &CommandError, output: &Output) {
     let why = failure.message();
-    output.say(&format!("gatepass: {why}: the secret goes into a file that only you can read"));
+    output.status(&format!("gatepass: {why}: the secret goes into a file that only you can read"));
 }
 
 /// An entry for each secret that is nobody else's: another config may have a profile of that name.
@@ -195,7 +199,7 @@ async fn entries(
     profile: &str,
     fields: &[&'static Field],
     document: &Document,
-) -> Result<BTreeMap<&'static str, (String, bool)>, Failure> {
+) -> Result<BTreeMap<&'static str, (String, bool)>, CommandError> {
     let mut entries = BTreeMap::new();
     for field in fields {
         let mut n = 1;
@@ -220,7 +224,7 @@ async fn entries(
     _: &str,
     _: &[&'static Field],
     _: &Document,
-) -> Result<BTreeMap<&'static str, (String, bool)>, Failure> {
+) -> Result<BTreeMap<&'static str, (String, bool)>, CommandError> {
     Err(usage("this build has no keyring", "use --secrets file"))
 }
 
@@ -228,7 +232,7 @@ async fn entries(
 const LONGEST: u64 = 64 * 1024;
 
 /// One secret: all of standard input, without one newline at its end.
-pub(super) fn one(field: &str) -> Result<BTreeMap<String, Zeroizing<String>>, Failure> {
+pub(super) fn one(field: &str) -> Result<BTreeMap<String, Zeroizing<String>>, CommandError> {
     let text = input()?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
@@ -239,7 +243,7 @@ pub(super) fn one(field: &str) -> Result<BTreeMap<String, Zeroizing<String>>, Fa
 }
 
 /// A secret on each line of standard input: `KEY=VALUE`.
-pub(super) fn many() -> Result<BTreeMap<String, Zeroizing<String>>, Failure> {
+pub(super) fn many() -> Result<BTreeMap<String, Zeroizing<String>>, CommandError> {
     let text = input()?;
     let mut secrets = BTreeMap::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
@@ -253,7 +257,7 @@ pub(super) fn many() -> Result<BTreeMap<String, Zeroizing<String>>, Failure> {
     if secrets.is_empty() { Err(nothing()) } else { Ok(secrets) }
 }
 
-fn input() -> Result<Zeroizing<String>, Failure> {
+fn input() -> Result<Zeroizing<String>, CommandError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
     let read = io::stdin().lock().take(LONGEST + 1).read_to_end(&mut bytes);
     read.map_err(|error| usage(format!("standard input cannot be read: {}", error.kind()), HOW))?;
@@ -266,7 +270,7 @@ fn input() -> Result<Zeroizing<String>, Failure> {
     }
 }
 
-fn nothing() -> Failure {
+fn nothing() -> CommandError {
     usage("standard input has no secret", HOW)
 }
 

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::{Document, joined, profiles};
-use crate::failure::{Failure, usage};
+use crate::error::{CommandError, usage};
 
 /// A secret's place as a profile names it: `field = { kind = "text" }`.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(in super::super) struct Reference {
 
 impl Document {
     /// What a profile says, as it is written: its lines, and the comments that belong to it.
-    pub(in super::super) fn written(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
+    pub(in super::super) fn written(&self, name: &str) -> Result<Zeroizing<String>, CommandError> {
         let own = self.own_lines(name)?;
         Ok(joined(&[self.0.get(own).unwrap_or_default()]))
     }
@@ -28,7 +28,7 @@ impl Document {
     pub(in super::super) fn without_profile(
         &self,
         name: &str,
-    ) -> Result<Zeroizing<String>, Failure> {
+    ) -> Result<Zeroizing<String>, CommandError> {
         let own = self.own_lines(name)?;
         let (before, after) = self.around(&own);
         // What stood between two gaps leaves one.
@@ -50,7 +50,7 @@ impl Document {
     }
 
     /// Whether another text has every profile but this one, and each as it is here.
-    fn differs_by(&self, name: &str, text: &str) -> Result<bool, Failure> {
+    fn differs_by(&self, name: &str, text: &str) -> Result<bool, CommandError> {
         let (Ok(other), here) = (DeTable::parse(text), self.root()?) else { return Ok(false) };
         let mut now = profiles(other.get_ref());
         let mut here = profiles(&here).filter(|(key, _)| key.get_ref() != name);
@@ -62,7 +62,7 @@ impl Document {
     }
 
     /// What a profile refers to with a file or the keyring.
-    pub(in super::super) fn references(&self, name: &str) -> Result<Vec<Reference>, Failure> {
+    pub(in super::super) fn references(&self, name: &str) -> Result<Vec<Reference>, CommandError> {
         let root = self.root()?;
         let own = profiles(&root).filter(|(key, _)| key.get_ref() == name);
         let mut references: Vec<_> =
@@ -77,7 +77,7 @@ impl Document {
         &self,
         name: &str,
         is_it: impl Fn(&Reference) -> bool,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, CommandError> {
         let root = self.root()?;
         let mut others = profiles(&root).filter(|(key, _)| key.get_ref() != name);
         let found = others.find(|(_, value)| references_in(value.get_ref()).any(|it| is_it(&it)));
@@ -85,7 +85,7 @@ impl Document {
     }
 
     /// A profile's lines, with the comments directly above its first and directly behind its last.
-    fn own_lines(&self, name: &str) -> Result<Range<usize>, Failure> {
+    fn own_lines(&self, name: &str) -> Result<Range<usize>, CommandError> {
         let root = self.root()?;
         let Range { mut start, mut end } = self.lines(&root, name).unwrap_or_default();
         // A line that looks like a comment may be the end of a text before it.
@@ -179,7 +179,7 @@ fn is_same(one: &DeValue<'_>, other: &DeValue<'_>) -> bool {
 mod tests {
     use super::*;
 
-    fn without(text: &str, name: &str) -> Result<String, Failure> {
+    fn without(text: &str, name: &str) -> Result<String, CommandError> {
         let text = Document::new(Zeroizing::new(text.to_owned())).without_profile(name);
         text.map(|text| text.to_string())
     }

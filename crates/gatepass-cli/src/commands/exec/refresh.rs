@@ -6,7 +6,8 @@ use std::time::Duration;
 use gatepass::{Token, TokenSource};
 use tokio::time::sleep;
 
-use super::token_file::{TokenFile, said};
+use super::token_file::TokenFile;
+use crate::error::describe_io;
 use crate::output::{Output, rfc3339};
 
 /// The longest and the shortest time between two looks at how refreshing goes.
@@ -35,7 +36,7 @@ pub(super) async fn keep(
         if let Some(token) = source.peek().filter(|token| !token.is_same_as(&written)) {
             match file.write(&token) {
                 Ok(()) => written = token,
-                Err(error) => trouble = Some(said(&error)),
+                Err(error) => trouble = Some(describe_io(&error)),
             }
         }
         if let Some(trouble) = &trouble
@@ -44,7 +45,7 @@ pub(super) async fn keep(
             let ends = rfc3339(written.expires_at());
             let file = file.path().display();
             output.warn(&format!("{profile}: {file} has the token that ends at {ends}: {trouble}"));
-            output.tell_warnings();
+            output.flush_warnings();
         }
         has_warned = trouble.is_some();
         if failed {

@@ -9,8 +9,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
 use super::report::{Report, ms};
-use crate::failure::Failure;
-use crate::output::left;
+use crate::error::CommandError;
+use crate::output::format_duration;
 
 /// Where connections go: to the vendor, or to the proxy in front of it.
 struct Peer {
@@ -41,7 +41,7 @@ pub(super) async fn reach(
     http: &HttpClient,
     endpoint: &Endpoint,
     report: &mut Report<'_>,
-) -> Result<bool, Failure> {
+) -> Result<bool, CommandError> {
     let peer = match Peer::of(http, endpoint) {
         Ok(peer) => peer,
         Err(error) => return failed(report, "dns", &error),
@@ -102,7 +102,7 @@ pub(super) async fn reach(
     Ok(true)
 }
 
-fn failed(report: &mut Report<'_>, step: &str, error: &Error) -> Result<bool, Failure> {
+fn failed(report: &mut Report<'_>, step: &str, error: &Error) -> Result<bool, CommandError> {
     report.fail(step, error)?;
     let later = STEPS.iter().skip_while(|it| **it != step).skip(1);
     report.skip_all(&later.copied().collect::<Vec<_>>(), step)?;
@@ -161,7 +161,7 @@ fn clock(
     date: Option<SystemTime>,
     now: SystemTime,
     report: &mut Report<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let Some(date) = date else {
         return report.skip("clock", "the vendor's answer tells no time");
     };
@@ -169,7 +169,7 @@ fn clock(
         Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
-    let told = format!("this machine's clock is {} {side} the vendor's", left(skew.as_secs()));
+    let told = format!("this machine's clock is {} {side} the vendor's", format_duration(skew));
     if skew > WRONG {
         let hint = "set this machine's time (timedatectl set-ntp true): tokens count as expired too \
                     early or too late, and certificates may";

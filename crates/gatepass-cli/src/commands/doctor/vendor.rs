@@ -3,17 +3,16 @@
 use bytes::Bytes;
 use gatepass::{
     ApiResponse, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, HttpClient, Profile,
-    SystemClock, Token, TokenSource, TokenVerdict,
+    SystemClock, Token, TokenSource, TokenVerdict, retry_after,
 };
 use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};
 use tokio::time::{Instant, timeout};
 
-use super::super::retry_after;
-use super::reach::LIMIT;
+use super::network::LIMIT;
 use super::report::{Report, ms};
-use crate::failure::Failure;
-use crate::output::left;
+use crate::error::CommandError;
+use crate::output::format_duration;
 
 /// A token, by way of the store: a credential that was refused is not sent again.
 pub(super) async fn ask(
@@ -22,7 +21,7 @@ pub(super) async fn ask(
     http: &HttpClient,
     fresh: bool,
     report: &mut Report<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let begun = Instant::now();
     let asked = match gate.open(profile) {
         Ok(source) if fresh => source.fresh().await.map(|token| (source, token)),
@@ -43,7 +42,7 @@ pub(super) async fn ask(
         format!("from the vendor, {}", ms(begun.elapsed()))
     };
     let told =
-        format!("{from}; lives {}", left(token.remaining(SystemClock::new().wall()).as_secs()));
+        format!("{from}; lives {}", format_duration(token.remaining(SystemClock::new().wall())));
     let warnings: Vec<String> = token.warnings().map(ToString::to_string).collect();
     match warnings.is_empty() {
         true => report.ok("token", told)?,
@@ -119,7 +118,7 @@ async fn probe(
             .with_hint("ask the vendor's administrator what this client may do"),
         429 => {
             let error = Error::throttled(format!("{place} throttles"));
-            match retry_after(status, &head.headers) {
+            match retry_after(status, &head.headers, SystemClock::new().wall()) {
                 Some(after) => error.with_retry_after(after),
                 None => error,
             }

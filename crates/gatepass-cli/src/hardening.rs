@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// program of the same user reads its memory or its environment.
 ///
 /// A system that refuses is no reason to refuse work: there the file's permissions are what is left.
-pub(crate) fn close() {
+pub(crate) fn disable_dumps() {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -17,7 +17,7 @@ pub(crate) fn close() {
     #[cfg(unix)]
     {
         let before = getrlimit(Resource::Core);
-        let _ = BEFORE.set(before);
+        let _ = SAVED_LIMITS.set(before);
         // The soft limit alone: whoever lowers the hard one cannot give it back.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..before });
     }
@@ -25,11 +25,11 @@ pub(crate) fn close() {
 
 /// Starts a program that is not ours under the limits that the user gave us: what is not readable
 /// is so until a program takes the process over, but limits are inherited.
-pub(crate) fn as_the_user<T>(start: impl FnOnce() -> T) -> T {
+pub(crate) fn with_user_limits<T>(start: impl FnOnce() -> T) -> T {
     #[cfg(unix)]
     {
         let ours = getrlimit(Resource::Core);
-        if let Some(before) = BEFORE.get() {
+        if let Some(before) = SAVED_LIMITS.get() {
             let _ = setrlimit(Resource::Core, *before);
         }
         let started = start();
@@ -42,4 +42,4 @@ pub(crate) fn as_the_user<T>(start: impl FnOnce() -> T) -> T {
 
 /// The limits that this process began with.
 #[cfg(unix)]
-static BEFORE: std::sync::OnceLock<Rlimit> = std::sync::OnceLock::new();
+static SAVED_LIMITS: std::sync::OnceLock<Rlimit> = std::sync::OnceLock::new();

@@ -1,12 +1,11 @@
 //! What the API answered, and how it is shown: byte for byte, or to a person at a terminal.
 
 use bytes::Bytes;
-use gatepass::{Body, Error};
+use gatepass::{Body, Clock, Error, SystemClock, retry_after};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 
-use super::super::retry_after;
-use crate::failure::Failure;
+use crate::error::CommandError;
 use crate::json_text::indented;
 use crate::output::Output;
 
@@ -53,14 +52,14 @@ impl Answer {
             _ => return None,
         };
         let error = error.with_status(self.status.as_u16());
-        Some(match retry_after(self.status, &self.headers) {
+        Some(match retry_after(self.status, &self.headers, SystemClock::new().wall()) {
             Some(after) => error.with_retry_after(after),
             None => error,
         })
     }
 
     /// Writes the body to stdout as it comes.
-    pub(super) async fn show(mut self, output: &Output) -> Result<(), Failure> {
+    pub(super) async fn show(mut self, output: &Output) -> Result<(), CommandError> {
         if output.is_terminal() {
             return self.show_at_terminal(output).await;
         }
@@ -73,7 +72,7 @@ impl Answer {
     }
 
     /// JSON is indented, and what is no text stays out of it.
-    async fn show_at_terminal(mut self, output: &Output) -> Result<(), Failure> {
+    async fn show_at_terminal(mut self, output: &Output) -> Result<(), CommandError> {
         self.read(1).await?;
         let first = self.begun.iter().find(|byte| !byte.is_ascii_whitespace());
         if matches!(first, Some(b'{' | b'['))
@@ -102,7 +101,7 @@ impl Answer {
     }
 
     /// Status and headers, as `curl --include` writes them; to a terminal without what it obeys.
-    pub(super) fn show_head(&self, output: &Output) -> Result<(), Failure> {
+    pub(super) fn show_head(&self, output: &Output) -> Result<(), CommandError> {
         let mut head = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {
             head.extend_from_slice(name.as_str().as_bytes());

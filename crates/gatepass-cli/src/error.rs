@@ -1,0 +1,176 @@
+//! Errors of the command: the library's errors, and what else can stop a command.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use gatepass::{Error, ErrorKind};
+
+use crate::exit;
+use crate::next::naming;
+
+/// The reason why a command failed.
+#[derive(Debug)]
+pub(crate) enum CommandError {
+    /// An error of the library, or a mistake on the command line.
+    Gatepass(Error),
+    /// The vendor issues only tokens with a shorter lifetime than `--min-ttl`.
+    LifetimeTooShort { profile: String, lifetime: Duration, required: Duration },
+    /// Another error under an exit code that `exec` reserves, so that it is not mistaken for the
+    /// program's.
+    WithExitCode { exit_code: u8, error: Box<Self> },
+    /// The reader of stdout has closed it.
+    ClosedPipe,
+    /// A signal asked the command to stop.
+    Interrupted,
+    /// A panic. The panic hook has printed its location.
+    Panic,
+}
+
+impl From<Error> for CommandError {
+    fn from(error: Error) -> Self {
+        Self::Gatepass(error)
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::ClosedPipe;
+        }
+        internal("cannot write", &error)
+    }
+}
+
+/// Makes the error of a system call that failed on this machine.
+pub(crate) fn internal(action: &'static str, error: &io::Error) -> CommandError {
+    CommandError::Gatepass(Error::internal(format!("{action}: {}", error.kind())))
+}
+
+/// Makes the error of a mistake on the command line.
+pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> CommandError {
+    CommandError::Gatepass(Error::config(message.into()).with_hint(hint.into()))
+}
+
+/// Describes an I/O error without the system's number for it.
+pub(crate) fn describe_io(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => String::from("no such file or directory"),
+        // Our own errors of this kind are sentences.
+        io::ErrorKind::Other => error.to_string(),
+        kind => kind.to_string(),
+    }
+}
+
+impl CommandError {
+    /// Reports this error under another exit code.
+    pub(crate) fn with_exit_code(self, exit_code: u8) -> Self {
+        Self::WithExitCode { exit_code, error: Box::new(self) }
+    }
+
+    /// Names the config file in the commands that a hint tells to run.
+    pub(crate) fn with_config(self, config: Option<&Path>) -> Self {
+        match self {
+            Self::Gatepass(error) => {
+                let hint =
+                    naming(error.hint().unwrap_or_else(|| default_hint(error.kind())), config);
+                Self::Gatepass(error.with_hint(hint))
+            }
+            Self::WithExitCode { exit_code, error } => {
+                error.with_config(config).with_exit_code(exit_code)
+            }
+            other => other,
+        }
+    }
+
+    /// Says another thing to do next.
+    pub(crate) fn and_hint(self, more: &str) -> Self {
+        match self {
+            Self::Gatepass(error) => {
+                let hint = default_hint(error.kind());
+                Self::Gatepass(error.or_hint(hint).and_hint(more))
+            }
+            other => other,
+        }
+    }
+
+    /// Returns whether the command panicked.
+    pub(crate) fn is_panic(&self) -> bool {
+        match self {
+            Self::WithExitCode { error, .. } => error.is_panic(),
+            other => matches!(other, Self::Panic),
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Gatepass(error) => exit::of_kind(error.kind()),
+            Self::LifetimeTooShort { .. } => exit::LIFETIME_TOO_SHORT,
+            Self::WithExitCode { exit_code, .. } => *exit_code,
+            Self::ClosedPipe | Self::Panic => exit::INTERNAL,
+            Self::Interrupted => exit::INTERRUPTED,
+        }
+    }
+
+    /// Returns the stable name that JSON has.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Gatepass(error) => error.kind().code(),
+            Self::LifetimeTooShort { .. } => "too_short",
+            Self::WithExitCode { error, .. } => error.code(),
+            Self::ClosedPipe | Self::Interrupted | Self::Panic => "internal",
+        }
+    }
+
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Gatepass(error) => error.to_string(),
+            Self::LifetimeTooShort { profile, lifetime, required } => format!(
+                "{profile}: the vendor's token lives {} s, less than the {} s of --min-ttl",
+                lifetime.as_secs(),
+                required.as_secs()
+            ),
+            Self::WithExitCode { error, .. } => error.message(),
+            Self::ClosedPipe => String::from("stdout was closed"),
+            Self::Interrupted => String::from("interrupted"),
+            Self::Panic => String::from("a fault in the program"),
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Gatepass(error) => {
+                Some(error.hint().unwrap_or_else(|| default_hint(error.kind())).to_owned())
+            }
+            Self::LifetimeTooShort { .. } => Some(String::from(
+                "ask for less, or have the vendor's administrator make tokens live longer",
+            )),
+            Self::WithExitCode { error, .. } => error.hint(),
+            Self::ClosedPipe | Self::Interrupted => None,
+            Self::Panic => Some(String::from("please report it, with the place it names")),
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Gatepass(error) => error.retry_after(),
+            Self::WithExitCode { error, .. } => error.retry_after(),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the hint for an error of this kind that has none of its own.
+fn default_hint(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Config => {
+            "`gatepass list` checks every profile, `gatepass providers` lists all keys"
+        }
+        ErrorKind::Denied => "check at the vendor what this client may do",
+        ErrorKind::Throttled => "try again then, or wait for it here: --wait 60s",
+        ErrorKind::Unavailable => "nothing to mend here: try again, or go on longer: --wait 2m",
+        ErrorKind::Protocol => "check base_url and environment: is this the vendor's address?",
+        ErrorKind::UnsafeToken => "the token was not used: ask the vendor why it looks so",
+        _ => "a fault of gatepass or of this machine: -vv says more",
+    }
+}

@@ -1,0 +1,61 @@
+//! Opens what a command works with: the config's profiles, the token store, one profile.
+
+use gatepass::{Config, FileStore, Gate, Profile, Registry};
+
+use crate::error::CommandError;
+use crate::options::Common;
+use crate::output::Output;
+
+/// Opens the profiles of the config file that `--config` names, or of the user's own.
+pub(crate) fn open_gate(common: &Common) -> Result<Gate, CommandError> {
+    let config = match &common.config {
+        Some(path) => Config::load(path)?,
+        None => Config::find()?,
+    };
+    Ok(Gate::new(config, Registry::linked()?)?)
+}
+
+/// Opens the profiles with the store that shares their tokens between commands.
+pub(crate) fn open_gate_with_store(common: &Common, output: &Output) -> Result<Gate, CommandError> {
+    let gate = open_gate(common)?;
+    Ok(match open_store(&gate, output) {
+        Some(store) => gate.with_store(store),
+        None => gate,
+    })
+}
+
+/// Opens the store. If there is none, warns and returns `None`: tokens are then lost when the
+/// command ends.
+pub(crate) fn open_store(gate: &Gate, output: &Output) -> Option<FileStore> {
+    let env = gate.config().env();
+    let Some(dir) = FileStore::default_dir(|name| env.get(name)) else {
+        output.warn("no state directory, so tokens are not cached: set GATEPASS_STATE_DIR");
+        return None;
+    };
+    FileStore::open(dir)
+        .map(|store| store.with_process_name(output.command_name()))
+        .inspect_err(|error| {
+            let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            output.warn(&format!("tokens are not cached: {}{hint}", error.message()));
+        })
+        .ok()
+}
+
+/// Reads one profile, and warns if its secret would cross a network unencrypted.
+pub(crate) fn open_profile(
+    gate: &Gate,
+    name: &str,
+    common: &Common,
+    output: &Output,
+) -> Result<Profile, CommandError> {
+    let profile = gate.profile(name, &common.set)?;
+    let base = profile.settings.base_url();
+    let host =
+        profile.settings.optional_text("host").is_some_and(|host| host.starts_with("http://"));
+    let is_unencrypted = base.map_or(host, |base| base.is_plain_http() && !base.is_loopback());
+    if profile.options.allow_plain_http && is_unencrypted {
+        output
+            .warn(&format!("{name}: allow_plain_http sends the secret and the token unencrypted"));
+    }
+    Ok(profile)
+}
