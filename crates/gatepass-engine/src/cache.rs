@@ -15,7 +15,6 @@ use crate::policy::{Moment, Phase};
 use crate::rest::Rest;
 use crate::rt::{AbortHandle, ArcSwapOption, Handle, Mutex, MutexGuard, watch};
 use crate::warm::IsWarm;
-use crate::wrong::{self, Wrong};
 use crate::{State, Status};
 
 /// Reading the held token takes no lock; everything that changes what is held does.
@@ -77,8 +76,7 @@ pub(crate) enum Boarding {
 
 impl Cache {
     pub(crate) fn new(identity: Identity) -> Self {
-        let seed = identity.seed.filter(|_| !wrong::is(Wrong::SeedIgnored));
-        let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let random = identity.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         Self {
             clock: identity.clock.clone(),
             identity: Arc::new(identity),
@@ -175,9 +173,7 @@ impl Cache {
         }
         if let Want::Remaining(min_remaining) = want {
             // Whoever was before us may have brought it.
-            if let Some(token) = self.peek(min_remaining)
-                && !wrong::is(Wrong::NoSecondLook)
-            {
+            if let Some(token) = self.peek(min_remaining) {
                 return Ok(Boarding::Held(token));
             }
             // Asking brings the same token: the caller gets it, short as it is.
@@ -188,9 +184,7 @@ impl Cache {
                 return Ok(Boarding::Held(held.token.clone()));
             }
         }
-        if let Some(flight) = &state.current
-            && !wrong::is(Wrong::NobodyJoins)
-        {
+        if let Some(flight) = &state.current {
             return Ok(Boarding::Flight(flight.ticket()));
         }
         let now = self.clock.boot();
@@ -216,7 +210,7 @@ impl Cache {
         }
         let now = Moment::of(&*self.clock);
         // Whoever was before us may have brought the next one.
-        if held.phase(now, Duration::ZERO) != Phase::Aging && !wrong::is(Wrong::NoSecondLook) {
+        if held.phase(now, Duration::ZERO) != Phase::Aging {
             return;
         }
         let rest = state.rest.clone();
@@ -258,7 +252,7 @@ impl Cache {
     /// Forgets exactly this token.
     pub(crate) fn invalidate(&self, token: &Token) {
         let mut state = self.state();
-        if self.if_held(token, |_| ()).is_none() && !wrong::is(Wrong::LateReportCounts) {
+        if self.if_held(token, |_| ()).is_none() {
             return;
         }
         self.held.store(None);
@@ -289,9 +283,7 @@ impl Cache {
         self.tell_watchers();
         let flight = flight?;
         let ticket = flight.end();
-        if !wrong::is(Wrong::CloseLetsFly) {
-            flight.abort();
-        }
+        flight.abort();
         Some(ticket)
     }
 

@@ -22,7 +22,6 @@ use crate::policy::{Life, Moment, Phase};
 use crate::rest::{Rest, is_refusal};
 use crate::rt::sleep;
 use crate::store::{Decision, Note, TokenStore};
-use crate::wrong::{self, Wrong};
 
 /// Who asks whom, and how: everything an exchange needs.
 #[derive(Debug)]
@@ -100,7 +99,7 @@ impl Fingerprint {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let mut hasher = KEY.build_hasher();
         credential.texts().for_each(|text| text.hash(&mut hasher));
-        for (name, secret) in credential.secrets().filter(|_| !wrong::is(Wrong::KeyWithoutSecret)) {
+        for (name, secret) in credential.secrets() {
             (name, secret.expose_secret()).hash(&mut hasher);
         }
         Self(hasher.finish())
@@ -156,7 +155,6 @@ impl Identity {
         let fingerprint = Fingerprint::of(&credential);
         if let Some(rest) = &ask.rest
             && rest.refused == Some(fingerprint)
-            && !wrong::is(Wrong::RefusedIsSentAgain)
         {
             return Err(Failure { refused: Some(fingerprint), ..rest.error.clone().into() });
         }
@@ -216,8 +214,7 @@ impl Identity {
             return Err(Error::config("the source has no credential")
                 .with_hint("give the builder one: `.credential(…)`"));
         };
-        let credential = source.credential().await?;
-        Ok(wrong::read(std::ptr::from_ref(self).addr(), credential))
+        source.credential().await
     }
 
     async fn ask_and_note(&self, credential: &Credential, notes: &mut Vec<Note>) -> Result<Held> {
@@ -246,11 +243,7 @@ impl Identity {
     }
 
     pub(crate) fn hold(&self, token: Token, credential: &Credential, begun: Moment) -> Held {
-        let (mut expires_at, lifetime) = (token.expires_at(), token.lifetime());
-        let mut begun = begun;
-        if wrong::is(Wrong::LifeFromReceipt) {
-            (expires_at, begun) = (self.clock.wall() + lifetime, self.now());
-        }
+        let (expires_at, lifetime) = (token.expires_at(), token.lifetime());
         let life = Life::new(expires_at, lifetime, self.leeway, begun, self.now());
         self.hold_for(life, token, credential, false)
     }

@@ -67,11 +67,6 @@ mod status;
 mod store;
 mod stored;
 mod warm;
-#[cfg(not(feature = "__wrong-engines"))]
-mod wrong;
-#[cfg(feature = "__wrong-engines")]
-#[doc(hidden)]
-pub mod wrong;
 
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;

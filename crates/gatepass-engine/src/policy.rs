@@ -4,8 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, RefreshHints};
 
-use crate::wrong::{self, Wrong};
-
 /// How early a token counts as expired, unless its life is short or the profile says otherwise.
 const LEEWAY: Duration = Duration::from_secs(10);
 
@@ -164,11 +162,9 @@ impl Life {
     /// Fresh, aging or expired, for somebody who needs the token for `min_remaining`.
     pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
         let left = self.left(now);
-        let is_aging = left <= self.refresh_at || wrong::is(Wrong::RefreshesFresh);
-        let is_waited_for = is_aging && wrong::is(Wrong::RefreshIsWaitedFor);
-        if left.is_zero() || left < self.leeway.max(min_remaining) || is_waited_for {
+        if left.is_zero() || left < self.leeway.max(min_remaining) {
             Phase::Expired
-        } else if is_aging {
+        } else if left <= self.refresh_at {
             Phase::Aging
         } else {
             Phase::Fresh
@@ -199,11 +195,7 @@ impl Life {
     pub(crate) fn left(&self, now: Moment) -> Duration {
         let by_wall = self.wall_end.duration_since(now.wall).unwrap_or_default();
         let by_boot = self.boot_end.saturating_sub(now.boot);
-        match () {
-            () if wrong::is(Wrong::WallClockOnly) => by_wall,
-            () if wrong::is(Wrong::BootClockOnly) => by_boot,
-            () => by_wall.min(by_boot),
-        }
+        by_wall.min(by_boot)
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use gatepass_core::{Error, ErrorKind, Retry};
 
 use crate::exchange::Fingerprint;
-use crate::wrong::{self, Wrong};
 
 /// Back-off while nobody can be served: full jitter below 250 ms, 500 ms, 1 s, … 30 s.
 const BASE: Duration = Duration::from_millis(250);
@@ -67,7 +66,6 @@ pub(crate) fn length(error: &Error, failures: u32, is_held: bool, chance: f64) -
         doubled(BASE, CAP).mul_f64(chance).max(FLOOR)
     };
     let floor = match (error.kind(), error.retry()) {
-        (ErrorKind::Throttled, _) if wrong::is(Wrong::RetryAfterIgnored) => THROTTLED_FLOOR,
         (ErrorKind::Throttled, _) => match told(error) {
             // Not all of those who were told the same time come in the same moment.
             Some(after) => return after.mul_f64(1.0 + chance / 10.0).max(back_off),

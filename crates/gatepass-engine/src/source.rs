@@ -231,8 +231,6 @@ impl TokenSource {
                     Boarding::Held(token) => return Ok(token),
                     Boarding::Flight(ticket) => ticket,
                 };
-                #[cfg(feature = "__wrong-engines")]
-                let _leader = crate::wrong::leader(&self.0, ticket.number);
                 let waiting = measure::Waiting::begin(&self.0.identity);
                 let landed = ticket.landing(self.0.identity.limit()).await;
                 waiting.end(&self.0.identity);

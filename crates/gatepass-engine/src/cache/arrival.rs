@@ -11,7 +11,6 @@ use crate::measure;
 use crate::policy::{Moment, Phase};
 use crate::rest::{self, Rest};
 use crate::warm;
-use crate::wrong::{self, Wrong};
 
 /// What becomes of a token that a flight brings.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,10 +57,7 @@ impl Cache {
         }
         let text = held.token.expose_secret();
         let is_same = |other: &Token| other.expose_secret() == text;
-        if state.refusals != seen
-            && state.refused.as_ref().is_some_and(is_same)
-            && !wrong::is(Wrong::InvalidationUnfenced)
-        {
+        if state.refusals != seen && state.refused.as_ref().is_some_and(is_same) {
             return Arrival::Refused;
         }
         let hints = self.identity.provider.hints();
@@ -77,8 +73,7 @@ impl Cache {
             held.refreshed_ahead(&hints, chance, now)
         };
         measure::holds(&self.identity, held.token.expires_at());
-        let held = wrong::next(Arc::as_ptr(&self.identity).addr(), Arc::new(held));
-        self.held.store(Some(held));
+        self.held.store(Some(Arc::new(held)));
         if self.identity.keep_warm {
             state.warming = warm::start(self, &self.is_warm).or_else(|| state.warming.take());
         }
@@ -102,7 +97,6 @@ impl Cache {
         }
         match outcome {
             Some(Ok(())) => (state.rest, state.failures_in_a_row) = (None, 0),
-            Some(Err(_)) if wrong::is(Wrong::RestForgotten) => {}
             Some(Err(failure)) => self.begin_rest(&mut state, failure),
             // Whoever comes next may start another.
             None => {}
@@ -136,9 +130,6 @@ impl Cache {
         measure::rests(&self.identity, failure.error.kind(), length);
         if let Some(held) = &*held {
             held.be_quiet_until(until);
-        }
-        if wrong::is(Wrong::FailureForgets) {
-            self.held.store(None);
         }
         state.rest = Some(Rest { error: failure.error.clone(), until, refused: failure.refused });
     }

@@ -15,8 +15,6 @@ mod property;
 mod suite;
 mod vendor;
 mod world;
-#[cfg(feature = "__wrong-engines")]
-mod wrong;
 
 use crate::property::Property;
 use crate::suite::{is_repeatable, keeps};

@@ -88,8 +88,6 @@ impl Running {
             .start_paused(true)
             .build()
             .unwrap();
-        #[cfg(feature = "__wrong-engines")]
-        gatepass_engine::wrong::begin();
         let world = World::new(plan.seed, plan.focus);
         Self { runtime, world }
     }

@@ -8,7 +8,6 @@ use shuttle::future::{block_on, spawn, yield_now};
 
 use crate::store::MemoryStore;
 use crate::vendor::{Vendor, ask, builder, source};
-use crate::wrong::Wrong;
 
 macro_rules! named {
     ($($scenario:ident,)*) => { &[$((stringify!($scenario), $scenario as fn()),)*] };
@@ -25,21 +24,6 @@ pub(crate) const SCENARIOS: &[(&str, fn())] = named![
     an_aging_token_is_refreshed_once,
     a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn,
     who_wants_a_fresh_token_does_not_get_one_that_a_store_had,
-];
-
-/// Engines that are wrong, each with a scenario that shows it.
-pub(crate) const WRONG: &[(Wrong, fn())] = &[
-    (Wrong::NoSecondLook, callers_share_one_flight),
-    (Wrong::NoSecondLook, an_aging_token_is_refreshed_once),
-    (Wrong::NobodyJoins, callers_share_one_flight),
-    (Wrong::OneIsTold, callers_share_one_flight),
-    (Wrong::LeaderFlies, a_dropped_waiter_costs_nobody),
-    (Wrong::RestForgotten, a_failure_is_everybodys),
-    (Wrong::LateReportCounts, reports_of_one_token_make_one_exchange),
-    (
-        Wrong::InvalidationUnfenced,
-        a_request_from_before_an_invalidation_does_not_bring_the_token_back,
-    ),
 ];
 
 fn callers_share_one_flight() {
