@@ -41,27 +41,27 @@ pub trait Authorize: fmt::Debug + Send + Sync {
 #[derive(Clone, Debug)]
 pub struct ApiOrigins {
     allowed: Vec<Endpoint>,
-    this_machine: bool,
+    loopback: bool,
 }
 
 impl ApiOrigins {
     /// These origins and no other. What follows the port does not matter.
     pub fn new(allowed: impl IntoIterator<Item = Endpoint>) -> Self {
-        Self { allowed: allowed.into_iter().collect(), this_machine: false }
+        Self { allowed: allowed.into_iter().collect(), loopback: false }
     }
 
     /// The origin of this provider's API, if it is known.
-    pub fn of(provider: &dyn Provider) -> Self {
+    pub fn from_provider(provider: &dyn Provider) -> Self {
         Self::new(provider.api())
     }
 
     /// Every port of this machine, for tokens that are made up.
-    pub fn this_machine() -> Self {
-        Self { allowed: Vec::new(), this_machine: true }
+    pub fn loopback() -> Self {
+        Self { allowed: Vec::new(), loopback: true }
     }
 
     /// Adds origins.
-    pub fn and(mut self, more: impl IntoIterator<Item = Endpoint>) -> Self {
+    pub fn with(mut self, more: impl IntoIterator<Item = Endpoint>) -> Self {
         self.allowed.extend(more);
         self
     }
@@ -86,14 +86,14 @@ impl ApiOrigins {
             _ => format!("{scheme}://{host}:{port}"),
         };
         if self.allowed.iter().any(|one| one.is_same_origin(to))
-            || self.this_machine && Endpoint::parse(&origin).is_ok_and(|one| one.is_loopback())
+            || self.loopback && Endpoint::parse(&origin).is_ok_and(|one| one.is_loopback())
         {
             return Ok(());
         }
         let mut origins: Vec<&str> = self.allowed.iter().map(Endpoint::origin).collect();
         origins.dedup();
         let allowed = match origins.as_slice() {
-            [] if self.this_machine => "this machine",
+            [] if self.loopback => "this machine",
             [] => "none",
             some => &some.join(", "),
         };
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_every_port_of_it() {
-        let origins = ApiOrigins::this_machine();
+        let origins = ApiOrigins::loopback();
         for good in ["http://127.0.0.1:1/x", "http://[::1]:8/", "https://localhost/"] {
             assert!(allows(&origins, good), "{good}");
         }

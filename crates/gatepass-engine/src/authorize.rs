@@ -39,16 +39,16 @@ pub(crate) struct Reach {
 
 impl Reach {
     pub(crate) fn of(provider: &dyn Provider) -> Self {
-        Self { origins: ApiOrigins::of(provider), token_endpoint: OnceLock::new() }
+        Self { origins: ApiOrigins::from_provider(provider), token_endpoint: OnceLock::new() }
     }
 
     /// For a token that no vendor has made: to this machine alone.
-    pub(crate) fn this_machine() -> Self {
-        Self { origins: ApiOrigins::this_machine(), token_endpoint: OnceLock::new() }
+    pub(crate) fn loopback() -> Self {
+        Self { origins: ApiOrigins::loopback(), token_endpoint: OnceLock::new() }
     }
 
     pub(crate) fn and(self, more: impl IntoIterator<Item = Endpoint>) -> Self {
-        Self { origins: self.origins.and(more), ..self }
+        Self { origins: self.origins.with(more), ..self }
     }
 
     /// Learns where the token endpoint is, which only a request with a credential tells.

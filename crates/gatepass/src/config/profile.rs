@@ -126,7 +126,7 @@ impl Profile {
             Endpoint::parse
         };
         let target = parse(address).map_err(named)?;
-        let origins = ApiOrigins::of(provider).and(self.api_origins());
+        let origins = ApiOrigins::from_provider(provider).with(self.api_origins());
         target.to_uri().and_then(|uri| origins.check(&uri)).map_err(named)?;
         match query {
             Some(query) => target.join_query(query).map_err(named),
