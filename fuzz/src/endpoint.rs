@@ -32,7 +32,7 @@ fn check(base: &Endpoint, path: &str, query: &str, other: &str) {
     let uri = base.to_uri().expect("a checked address");
     assert_eq!(uri.scheme_str() == Some("http"), base.is_plain_http());
     assert_eq!(uri.host().map(str::to_owned), Some(base.host_name().to_owned()));
-    assert!(base.is_same_origin(&uri) && base.is_same_place(&uri) && base.is_same_origin_as(base));
+    assert!(base.is_same_origin(&uri) && base.matches(&uri) && base.is_same_origin_as(base));
     if let Ok(other) = other.parse::<Uri>()
         && base.is_same_origin(&other)
     {

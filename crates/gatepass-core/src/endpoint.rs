@@ -165,7 +165,7 @@ impl Endpoint {
 
     /// Whether `uri` leads to the same place: the same origin and, as a lenient server may read it
     /// (in any case, `%2f` for `/`, `//`, dots), the same path.
-    pub fn is_same_place(&self, uri: &Uri) -> bool {
+    pub fn matches(&self, uri: &Uri) -> bool {
         let own = self.to_uri();
         self.is_same_origin(uri)
             && own.is_ok_and(|own| leniently(own.path()) == leniently(uri.path()))
@@ -352,7 +352,7 @@ mod tests {
         let place = place.with_query([("client_secret", "s")]);
         for same in ["", "/", "?x=1", "/.", "/x/.."] {
             let text = format!("https://example.com/as/token.oauth2{same}");
-            assert!(place.is_same_place(&text.parse().unwrap()), "{text}");
+            assert!(place.matches(&text.parse().unwrap()), "{text}");
         }
         for same in [
             "/AS//Token.OAuth2",
@@ -361,14 +361,14 @@ mod tests {
             "/as\\token.oauth2",
         ] {
             let Ok(uri) = format!("https://example.com{same}").parse() else { continue };
-            assert!(place.is_same_place(&uri), "{same}");
+            assert!(place.matches(&uri), "{same}");
         }
         for other in [
             "https://example.com/as",
             "https://example.com/as/token.oauth2/x",
             "https://example.org/as/token.oauth2",
         ] {
-            assert!(!place.is_same_place(&other.parse().unwrap()), "{other}");
+            assert!(!place.matches(&other.parse().unwrap()), "{other}");
         }
     }
 }

@@ -68,7 +68,7 @@ impl Reach {
     fn check(&self, to: &Uri) -> Result<()> {
         self.origins.check(to)?;
         match self.token_endpoint.get() {
-            Some(endpoint) if endpoint.is_same_place(to) => {
+            Some(endpoint) if endpoint.matches(to) => {
                 Err(Error::config("the token must not go to the token endpoint")
                     .with_hint("a token is for the vendor's API: check the request's path"))
             }
