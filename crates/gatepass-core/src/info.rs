@@ -24,7 +24,7 @@ pub struct ProviderInfo {
     /// The vendor's page about its token endpoint.
     pub docs: &'static str,
     /// Named addresses, the default first.
-    pub environments: &'static [Environment],
+    pub environments: &'static [EnvironmentInfo],
     /// Every field a profile of it may have, besides those every profile may have.
     pub fields: &'static [Field],
     build: fn(&Settings) -> Result<Box<dyn Provider>>,
@@ -64,7 +64,7 @@ impl ProviderInfo {
     }
 
     /// Named addresses, the default first.
-    pub const fn environments(mut self, environments: &'static [Environment]) -> Self {
+    pub const fn environments(mut self, environments: &'static [EnvironmentInfo]) -> Self {
         self.environments = environments;
         self
     }
@@ -108,14 +108,14 @@ impl ProviderInfo {
 /// A named address of a vendor.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Environment {
+pub struct EnvironmentInfo {
     /// What a profile calls it.
     pub name: &'static str,
     /// Scheme and host.
     pub url: &'static str,
 }
 
-impl Environment {
+impl EnvironmentInfo {
     /// An environment.
     pub const fn new(name: &'static str, url: &'static str) -> Self {
         Self { name, url }

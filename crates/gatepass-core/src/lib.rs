@@ -56,7 +56,7 @@ pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
     retry_after,
 };
-pub use crate::info::{Environment, Field, FieldKind, ProviderInfo, RefreshHints};
+pub use crate::info::{EnvironmentInfo, Field, FieldKind, ProviderInfo, RefreshHints};
 pub use crate::login::{Attempt, AuthorizationRequest, Interactive};
 pub use crate::provider::{ApiResponse, ExchangeContext, Provider, TokenVerdict};
 pub use crate::redirect_uri::RedirectUri;

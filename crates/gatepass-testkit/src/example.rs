@@ -3,14 +3,14 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    Credential, Endpoint, Environment, Field, Provider, ProviderInfo, Request, Response, Result,
-    Token, oauth2,
+    Credential, Endpoint, EnvironmentInfo, Field, Provider, ProviderInfo, Request, Response,
+    Result, Token, oauth2,
 };
 
 /// What [`Example`] is. It is in no registry.
 pub const INFO: ProviderInfo = ProviderInfo::new("example", "Example")
     .docs("https://vendor.example.com/docs/token")
-    .environments(&[Environment::new("prod", "https://vendor.example.com")])
+    .environments(&[EnvironmentInfo::new("prod", "https://vendor.example.com")])
     .fields(&[
         Field::text("client_id", "which client asks"),
         Field::secret("client_secret", "shown once, when the client is made"),

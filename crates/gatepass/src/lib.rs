@@ -76,7 +76,7 @@ pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
     ApiOrigins, ApiResponse, AuthorizationRequest, Authorize, BasicEncoding, Clock, Coarse,
-    Credential, CredentialFn, CredentialSource, Endpoint, Environment, Error, ErrorKind,
+    Credential, CredentialFn, CredentialSource, Endpoint, EnvironmentInfo, Error, ErrorKind,
     ExchangeContext, Expiry, Field, FieldKind, HttpSend, Interactive, Provider, ProviderInfo,
     RedirectUri, RefreshHints, Registration, Request, Response, Result, Retry, Secret, Settings,
     Token, TokenBuilder, TokenCharset, TokenRules, TokenVerdict, async_trait, credential_fn,

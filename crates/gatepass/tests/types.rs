@@ -5,11 +5,11 @@ use std::future::Future;
 
 use gatepass::{
     ApiOrigins, AuthorizationRequest, Coarse, Credential, CredentialFn, Decision, Endpoint,
-    Environment, Error, ExchangeContext, Expiry, Failure, Field, Lease, Login, MemoryStore, Note,
-    PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record, RedirectUri, RefreshHints,
-    Registration, Registry, Request, Response, Secret, Settings, Status, StoreKey, SystemClock,
-    Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules, TokenSource, TokenSourceBuilder,
-    TokenStore, Watch,
+    EnvironmentInfo, Error, ExchangeContext, Expiry, Failure, Field, Lease, Login, MemoryStore,
+    Note, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record, RedirectUri,
+    RefreshHints, Registration, Registry, Request, Response, Secret, Settings, Status, StoreKey,
+    SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules, TokenSource,
+    TokenSourceBuilder, TokenStore, Watch,
 };
 
 fn is_held_anywhere<T: Debug + Send + Sync + Unpin>() {}
@@ -34,7 +34,7 @@ fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
     is_shared::<Note>();
     is_shared::<(Process, ProfileKey, StoreKey, Decision, PoolStatus)>();
     is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, Coarse)>();
-    is_shared::<(ProviderInfo, Field, Environment, RefreshHints, SystemClock)>();
+    is_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();
     is_shared::<CredentialFn<fn()>>();
 }
 

@@ -34,8 +34,8 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
     .aliases(&["cloudsso", "cisco systems"])
     .docs("https://developer.cisco.com/docs/support-apis/authentication")
     .environments(&[
-        gatepass_core::Environment::new("cloudsso", "https://cloudsso.cisco.com"),
-        gatepass_core::Environment::new("id", "https://id.cisco.com"),
+        gatepass_core::EnvironmentInfo::new("cloudsso", "https://cloudsso.cisco.com"),
+        gatepass_core::EnvironmentInfo::new("id", "https://id.cisco.com"),
     ])
     .fields(&[
         Field::text("client_id", "the key of your application in the API console"),

@@ -40,11 +40,11 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cloudneeti", "Cloudneeti")
     .aliases(&["zscaler", "zscaler cspm", "zcspm", "cspm"])
     .docs("https://help.zscaler.com/zcspm/getting-started-zcspm-api")
     .environments(&[
-        gatepass_core::Environment::new("prod", "https://api.cloudneeti.com"),
-        gatepass_core::Environment::new("prod1", "https://api1.cloudneeti.com"),
-        gatepass_core::Environment::new("trial", "https://trialapi.cloudneeti.com"),
-        gatepass_core::Environment::new("qa", "https://qaapi.cloudneeti-devops.com"),
-        gatepass_core::Environment::new("dev", "https://devapi.cloudneeti-devops.com"),
+        gatepass_core::EnvironmentInfo::new("prod", "https://api.cloudneeti.com"),
+        gatepass_core::EnvironmentInfo::new("prod1", "https://api1.cloudneeti.com"),
+        gatepass_core::EnvironmentInfo::new("trial", "https://trialapi.cloudneeti.com"),
+        gatepass_core::EnvironmentInfo::new("qa", "https://qaapi.cloudneeti-devops.com"),
+        gatepass_core::EnvironmentInfo::new("dev", "https://devapi.cloudneeti-devops.com"),
     ])
     .fields(&[
         Field::text("license_id", "the license's id, a GUID"),

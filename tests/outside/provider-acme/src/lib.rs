@@ -3,14 +3,14 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    Credential, Endpoint, Environment, Field, Provider, ProviderInfo, Request, Response, Result,
+    Credential, Endpoint, EnvironmentInfo, Field, Provider, ProviderInfo, Request, Response, Result,
     Token, oauth2, register,
 };
 
 /// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("acme", "Acme Cloud")
     .docs("https://acme.example/docs/token")
-    .environments(&[Environment::new("prod", "https://api.acme.example")])
+    .environments(&[EnvironmentInfo::new("prod", "https://api.acme.example")])
     .fields(&[
         Field::text("tenant", "the first label of your console's host"),
         Field::text("client_id", "Console > Keys"),
