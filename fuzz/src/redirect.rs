@@ -1,7 +1,7 @@
 //! Where a browser was sent after a login: the redirect URI, and the answer in its fragment.
 
 use gatepass_core::{
-    Attempt, AuthorizationRequest, Credential, Endpoint, Interactive, RedirectUri, Result,
+    AuthorizationRequest, Credential, Endpoint, Interactive, LoginAttempt, RedirectUri, Result,
 };
 use percent_encoding::percent_decode_str;
 
@@ -37,7 +37,7 @@ fn check_uri(uri: &RedirectUri, registered: &str) {
 }
 
 fn read(uri: RedirectUri, answer: &str) {
-    let attempt = Attempt::new([1; 48]);
+    let attempt = LoginAttempt::new([1; 48]);
     let answer = answer.replace("{STATE}", STATE);
     let endpoint = Endpoint::parse("https://vendor.example.com/authorize").expect("an address");
     let request = AuthorizationRequest::implicit(endpoint, "someone", uri);

@@ -57,7 +57,7 @@ pub use crate::http::{
     retry_after,
 };
 pub use crate::info::{EnvironmentInfo, Field, FieldKind, ProviderInfo, RefreshHints};
-pub use crate::login::{Attempt, AuthorizationRequest, Interactive};
+pub use crate::login::{AuthorizationRequest, Interactive, LoginAttempt};
 pub use crate::provider::{ApiResponse, ExchangeContext, Provider, TokenVerdict};
 pub use crate::redirect_uri::RedirectUri;
 pub use crate::register::Registration;

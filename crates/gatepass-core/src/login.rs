@@ -95,7 +95,7 @@ impl AuthorizationRequest {
     }
 
     /// The whole address for one attempt. `redirect_uri` and `state` are always in it.
-    pub fn url(&self, attempt: &Attempt) -> String {
+    pub fn url(&self, attempt: &LoginAttempt) -> String {
         let nonce =
             if self.has_id_token() { attempt.nonce.expose_secret() } else { Default::default() };
         let url = self.endpoint.with_query(self.parameters());
@@ -135,12 +135,12 @@ impl fmt::Debug for AuthorizationRequest {
 /// One login: what tells its answer from every other (RFC 6749 section 10.12).
 ///
 /// `Debug` shows nothing of it.
-pub struct Attempt {
+pub struct LoginAttempt {
     state: Secret,
     nonce: Secret,
 }
 
-impl Attempt {
+impl LoginAttempt {
     /// An attempt marked by these bytes, which must come from the operating system's randomness
     /// and be used once: 256 bits of `state`, 128 of `nonce`.
     pub fn new(mut random: [u8; 48]) -> Self {
@@ -223,9 +223,9 @@ impl Attempt {
     }
 }
 
-impl fmt::Debug for Attempt {
+impl fmt::Debug for LoginAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Attempt")
+        f.write_str("LoginAttempt")
     }
 }
 
@@ -258,8 +258,8 @@ mod tests {
         AuthorizationRequest::implicit(endpoint, "app 1", redirect_uri)
     }
 
-    fn attempt() -> Attempt {
-        Attempt::new([1; 48])
+    fn attempt() -> LoginAttempt {
+        LoginAttempt::new([1; 48])
     }
 
     fn read(answer: &str) -> Result<Token> {
@@ -285,10 +285,10 @@ mod tests {
 
     #[test]
     fn two_attempts_share_nothing() {
-        let other = Attempt::new([2; 48]);
+        let other = LoginAttempt::new([2; 48]);
         let url = request().url(&other);
         assert!(!url.contains(STATE));
-        assert_eq!(format!("{other:?}"), "Attempt");
+        assert_eq!(format!("{other:?}"), "LoginAttempt");
         assert_eq!(request().to_request().endpoint(), request().to_request().endpoint());
         assert!(!request().to_request().endpoint().as_str().contains("state"));
     }

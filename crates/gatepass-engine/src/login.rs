@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use gatepass_core::{
-    Attempt, AuthorizationRequest, Credential, Error, Interactive, RedirectUri, Result, Token,
+    AuthorizationRequest, Credential, Error, Interactive, LoginAttempt, RedirectUri, Result, Token,
 };
 
 use crate::TokenSource;
@@ -128,7 +128,7 @@ pub struct Login {
     source: TokenSource,
     credential: Credential,
     request: AuthorizationRequest,
-    attempt: Attempt,
+    attempt: LoginAttempt,
     begun: Moment,
 }
 
@@ -144,7 +144,7 @@ impl Login {
             .map_err(named)?;
         let request = interactive.authorization_request(&credential).map_err(named)?;
         let begun = identity.now();
-        let attempt = Attempt::new(random);
+        let attempt = LoginAttempt::new(random);
         Ok(Self { source, credential, request, attempt, begun })
     }
 

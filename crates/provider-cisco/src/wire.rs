@@ -97,7 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use gatepass_core::{
-        Attempt, BasicEncoding, Endpoint, ExchangeContext, Provider, RedirectUri, TokenRules,
+        BasicEncoding, Endpoint, ExchangeContext, LoginAttempt, Provider, RedirectUri, TokenRules,
     };
     use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock, block_on};
     use proptest::prelude::*;
@@ -167,7 +167,7 @@ mod tests {
         let cisco = crate::Cisco::new().implicit(redirect_uri);
         let person = Credential::new().with_text("client_id", "app-1");
         let login = cisco.interactive().unwrap().authorization_request(&person).unwrap();
-        let url = login.url(&Attempt::new([1; 48]));
+        let url = login.url(&LoginAttempt::new([1; 48]));
         let wanted = "https://cloudsso.cisco.com/as/authorization.oauth2?response_type=token&\
                       client_id=app-1&redirect_uri=http%3A%2F%2Flocalhost%2Fapp%2Findex.html&state=";
         assert!(url.starts_with(wanted), "{url:?}");

@@ -90,7 +90,9 @@ const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 mod tests {
     use std::time::Duration;
 
-    use gatepass_core::{Attempt, BasicEncoding, Endpoint, Expiry, Provider as _, RedirectUri};
+    use gatepass_core::{
+        BasicEncoding, Endpoint, Expiry, LoginAttempt, Provider as _, RedirectUri,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -132,7 +134,7 @@ mod tests {
         let redirect_uri = RedirectUri::parse("http://127.0.0.1:8400/cb").unwrap();
         let iam = crate::Huawei::new("acme.huaweioneaccess.com").unwrap().implicit(redirect_uri);
         let person = Credential::new().with_text("client_id", "app-1");
-        let (attempt, sent) = (Attempt::new([1; 48]), SystemTime::UNIX_EPOCH);
+        let (attempt, sent) = (LoginAttempt::new([1; 48]), SystemTime::UNIX_EPOCH);
         for (use_token, wanted) in [(UseToken::AccessToken, "a-1"), (UseToken::IdToken, "i-1")] {
             let iam = iam.clone().use_token(use_token);
             let interactive = iam.interactive().unwrap();

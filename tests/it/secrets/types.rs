@@ -16,7 +16,7 @@ use gatepass::{
     ProfileKey, Record, RedirectUri, Registry, Request, Response, Secret, Settings, StoreKey,
     SystemClock, Token, TokenRules, TokenSource, credential_fn,
 };
-use gatepass_core::{Attempt, ExchangeContext, Provider, oauth2};
+use gatepass_core::{ExchangeContext, LoginAttempt, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{Answer, Canary, FakeHttp, canary, find_leak};
@@ -202,7 +202,7 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
     let redirect = RedirectUri::parse("http://127.0.0.1:0/callback").unwrap();
     printed.add(&redirect);
     let authorization = AuthorizationRequest::implicit(endpoint(), "id", redirect);
-    let attempt = Attempt::new([7; 48]);
+    let attempt = LoginAttempt::new([7; 48]);
     let url = authorization.url(&attempt);
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();
     printed.add(&authorization);
@@ -365,7 +365,7 @@ fn a_secret_type_has_no_way_out_but_expose_secret() {
         ("Record", shows_itself!(Record)),
         ("Request", shows_itself!(Request)),
         ("Response", shows_itself!(Response)),
-        ("Attempt", shows_itself!(Attempt)),
+        ("LoginAttempt", shows_itself!(LoginAttempt)),
         ("oauth2::Body", shows_itself!(oauth2::Body)),
         ("TokenBuilder", shows_itself!(gatepass_core::TokenBuilder)),
     ] {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gatepass_core::{Attempt, Credential, ErrorKind, ProviderInfo, Settings};
+use gatepass_core::{Credential, ErrorKind, LoginAttempt, ProviderInfo, Settings};
 use http::Method;
 
 use super::{exchanged, no_leak, text_of, token_request};
@@ -73,7 +73,7 @@ pub fn a_login_begins_at_the_base_url_without_a_secret(info: &ProviderInfo, _: &
         let login = interactive
             .authorization_request(&person)
             .unwrap_or_else(|error| panic!("{id}: {what}: no login without a secret: {error:?}"));
-        let [one, other] = [[1; 48], [2; 48]].map(|random| login.url(&Attempt::new(random)));
+        let [one, other] = [[1; 48], [2; 48]].map(|random| login.url(&LoginAttempt::new(random)));
         assert!(
             one.starts_with(&format!("{}/", base_url().as_str())),
             "{id}: {what}: goes elsewhere"
