@@ -78,7 +78,7 @@ impl AuthorizationRequest {
     }
 
     /// The error of a login that nobody answered.
-    pub fn unanswered(&self, waited: Duration) -> Error {
+    pub fn timed_out(&self, waited: Duration) -> Error {
         let waited = waited.as_secs();
         Error::unavailable(format!("no answer came from the browser in {waited} s"))
             .with_hint(format!("if you did log in: {NOTHING}"))
@@ -87,7 +87,7 @@ impl AuthorizationRequest {
 
     /// The same with the answer sent to another port of this machine, where that was registered
     /// with port 0.
-    pub fn at_port(mut self, port: u16) -> Self {
+    pub fn with_port(mut self, port: u16) -> Self {
         if self.redirect_uri.port() == 0 {
             self.redirect_uri = self.redirect_uri.with_port(port);
         }
@@ -295,9 +295,9 @@ mod tests {
 
     #[test]
     fn only_a_port_registered_as_any_is_replaced() {
-        assert_eq!(request().at_port(4711).redirect_uri().port(), 80);
+        assert_eq!(request().with_port(4711).redirect_uri().port(), 80);
         let redirect_uri = RedirectUri::parse("http://127.0.0.1:0/cb").unwrap();
-        let any = AuthorizationRequest { redirect_uri, ..request() }.at_port(4711);
+        let any = AuthorizationRequest { redirect_uri, ..request() }.with_port(4711);
         assert!(any.url(&attempt()).contains("redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fcb"));
     }
 

@@ -154,8 +154,8 @@ impl Login {
     }
 
     /// Listens at this port, where the redirect URI leaves it open (port 0).
-    pub fn at_port(mut self, port: u16) -> Self {
-        self.request = self.request.at_port(port);
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.request = self.request.with_port(port);
         self
     }
 
@@ -166,8 +166,8 @@ impl Login {
     }
 
     /// The error to give where nobody has answered in this time.
-    pub fn unanswered(&self, waited: Duration) -> Error {
-        self.source.named(self.request.unanswered(waited))
+    pub fn timed_out(&self, waited: Duration) -> Error {
+        self.source.named(self.request.timed_out(waited))
     }
 
     /// Reads where the browser has come to: the whole address, or its query and fragment alone

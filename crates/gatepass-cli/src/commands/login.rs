@@ -125,7 +125,7 @@ pub(super) async fn log_in(
                 profile.name
             ))
     })?;
-    let login = login.at_port(landing.port());
+    let login = login.with_port(landing.port());
     listen(gate, profile, landing, login, way, output).await
 }
 
@@ -149,7 +149,7 @@ async fn listen(
     {
         output.warn(&format!("no browser could be opened ({error}): open the address yourself"));
     }
-    let late = login.unanswered(way.wait);
+    let late = login.timed_out(way.wait);
     let progress = Progress::begin(output, way.wait);
     // Each once: whoever knocks without end could push the address off the screen.
     let told = RefCell::new(Vec::new());
@@ -190,7 +190,7 @@ async fn paste(
     // The browser is to come to a port where nobody answers.
     let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
     let login = match free.and_then(|listener| listener.local_addr()) {
-        Ok(address) => login.at_port(address.port()),
+        Ok(address) => login.with_port(address.port()),
         Err(_) => login,
     };
     show(&login.url(), LONGEST, output)?;

@@ -74,7 +74,7 @@ fn answer(login: &Login, token: &str, life: u64) -> String {
 }
 
 async fn log_in(source: &TokenSource, token: &str, life: u64) {
-    let login = source.login().await.unwrap().at_port(4711);
+    let login = source.login().await.unwrap().with_port(4711);
     let answer = answer(&login, token, life);
     assert_eq!(text(login.finish(&answer).await).unwrap(), token);
 }
