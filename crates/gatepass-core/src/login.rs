@@ -14,7 +14,7 @@ use zeroize::Zeroize as _;
 
 use self::answer::{Pair, body, pairs, refusal};
 use crate::json::Json;
-use crate::oauth2::Body;
+use crate::oauth2::TokenResponse;
 use crate::token::jwt_claims;
 use crate::{Credential, Endpoint, Error, RedirectUri, Request, Result, Retry, Secret, Token};
 
@@ -34,7 +34,7 @@ pub trait Interactive: fmt::Debug + Send + Sync {
 
     /// Reads what came with the redirect (RFC 6749 section 4.2.2), after its `state` was found to
     /// be right. `sent` is when the login began: a life counts from there.
-    fn read_redirect(&self, answer: &Body, sent: SystemTime) -> Result<Token> {
+    fn read_redirect(&self, answer: &TokenResponse, sent: SystemTime) -> Result<Token> {
         answer.token("/access_token", sent)?.build()
     }
 }
@@ -157,7 +157,7 @@ impl LoginAttempt {
     /// Nothing is read before `state` is found to be this attempt's: `UnsafeToken` if it is not.
     /// `Denied`, `Config` or `Unavailable` for what the vendor refuses (RFC 6749 section 4.2.2.1);
     /// `Protocol` if there is nothing in it.
-    pub fn read(&self, request: &AuthorizationRequest, answer: &str) -> Result<Body> {
+    pub fn read(&self, request: &AuthorizationRequest, answer: &str) -> Result<TokenResponse> {
         let answer = answer.trim();
         if answer.len() > LONGEST {
             return Err(Error::unsafe_token("the answer is longer than 64 KiB"));

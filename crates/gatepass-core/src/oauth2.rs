@@ -1,7 +1,7 @@
 //! The parts of RFC 6749 that vendors follow, and the ways in which they do not.
 //!
 //! [`read_token`] is enough for a vendor that follows section 5. Others take [`read_json`], which
-//! turns every refusal into an [`Error`], and pick the token out of the [`Body`] themselves.
+//! turns every refusal into an [`Error`], and pick the token out of the [`TokenResponse`] themselves.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -24,7 +24,7 @@ pub fn read_token(response: &Response, sent: SystemTime) -> Result<Token> {
 
 /// Reads an answer's JSON object, or the error it stands for (RFC 6749 section 5.2 and the
 /// dialects of Okta, Huawei and Azure's gateway).
-pub fn read_json(response: &Response, sent: SystemTime) -> Result<Body> {
+pub fn read_json(response: &Response, sent: SystemTime) -> Result<TokenResponse> {
     let body = parse(response);
     let code = body.as_ref().ok().and_then(|body| body.error_code(response));
     let status = response.status().as_u16();
@@ -60,7 +60,11 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
 /// HTTP's. It must be one of success, if it is there.
 ///
 /// Errors of [`read_json`]; `Protocol` for a status that is none.
-pub fn read_json_with_status(response: &Response, pointer: &str, sent: SystemTime) -> Result<Body> {
+pub fn read_json_with_status(
+    response: &Response,
+    pointer: &str,
+    sent: SystemTime,
+) -> Result<TokenResponse> {
     let body = parse(response);
     let is_success = matches!(response.status().as_u16(), 200 | 201);
     let status = match body.as_ref().map_or(Ok(None), |body| body.one(pointer))? {
@@ -78,7 +82,7 @@ pub fn read_json_with_status(response: &Response, pointer: &str, sent: SystemTim
         // A fault of HTTP's own under a body that claims success stays a fault.
         None | Some(200 | 201) => read_json(response, sent),
         Some(status) => {
-            let text = body.as_ref().ok().and_then(Body::error_text);
+            let text = body.as_ref().ok().and_then(TokenResponse::error_text);
             Err(refusal(status, Some(Refused { code: status.to_string(), text }), response, sent))
         }
     }
@@ -180,7 +184,7 @@ fn is_html(response: &Response) -> bool {
     typed || response.body().trim_ascii_start().starts_with(b"<")
 }
 
-fn parse(response: &Response) -> Result<Body> {
+fn parse(response: &Response) -> Result<TokenResponse> {
     if let Some(coding) = response.headers().get(CONTENT_ENCODING)
         && !matches!(coding.as_bytes(), b"" | b"identity")
     {
@@ -199,7 +203,7 @@ fn parse(response: &Response) -> Result<Body> {
     match json {
         Json::Object(_) => {
             let warnings = is_html(response).then_some("the answer calls itself a web page");
-            Ok(Body::of(json, warnings.into_iter().collect()))
+            Ok(TokenResponse::of(json, warnings.into_iter().collect()))
         }
         _ => Err(Error::protocol("the answer is not an object")),
     }
@@ -230,12 +234,12 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
 }
 
 /// The JSON object of an answer. `Debug` shows nothing of it.
-pub struct Body {
+pub struct TokenResponse {
     json: Json,
     warnings: Vec<&'static str>,
 }
 
-impl Body {
+impl TokenResponse {
     pub(crate) fn of(json: Json, warnings: Vec<&'static str>) -> Self {
         Self { json, warnings }
     }
@@ -381,9 +385,9 @@ impl Body {
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for TokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").finish_non_exhaustive()
+        f.debug_struct("TokenResponse").finish_non_exhaustive()
     }
 }
 

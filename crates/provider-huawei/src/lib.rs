@@ -146,7 +146,7 @@ impl Interactive for Huawei {
         wire::authorization_request(&self.settings, credential)
     }
 
-    fn read_redirect(&self, answer: &oauth2::Body, sent: SystemTime) -> Result<Token> {
+    fn read_redirect(&self, answer: &oauth2::TokenResponse, sent: SystemTime) -> Result<Token> {
         wire::chosen(&self.settings, answer, sent)
     }
 }

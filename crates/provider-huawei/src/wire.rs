@@ -45,7 +45,11 @@ pub(crate) fn token(settings: &Settings, response: &Response, sent: SystemTime) 
 }
 
 /// The part of the answer that the profile wants as its token.
-pub(crate) fn chosen(settings: &Settings, body: &oauth2::Body, sent: SystemTime) -> Result<Token> {
+pub(crate) fn chosen(
+    settings: &Settings,
+    body: &oauth2::TokenResponse,
+    sent: SystemTime,
+) -> Result<Token> {
     match settings.use_token {
         UseToken::AccessToken => body.token("/access_token", sent)?.build(),
         UseToken::IdToken => {

@@ -366,7 +366,7 @@ fn a_secret_type_has_no_way_out_but_expose_secret() {
         ("Request", shows_itself!(Request)),
         ("Response", shows_itself!(Response)),
         ("LoginAttempt", shows_itself!(LoginAttempt)),
-        ("oauth2::Body", shows_itself!(oauth2::Body)),
+        ("oauth2::TokenResponse", shows_itself!(oauth2::TokenResponse)),
         ("TokenBuilder", shows_itself!(gatepass_core::TokenBuilder)),
     ] {
         let open: Vec<_> = ways.iter().filter(|(_, has)| *has).collect();

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::NOTHING;
 use crate::json::Json;
-use crate::oauth2::Body;
+use crate::oauth2::TokenResponse;
 use crate::{Error, Result, redact};
 
 /// A parameter's name and value.
@@ -61,7 +61,7 @@ pub(super) fn refusal(pairs: &[Pair]) -> Option<Error> {
 }
 
 /// The parameters as the members of an answer, which are read as any other token answer's are.
-pub(super) fn body(pairs: Vec<Pair>, is_in_query: bool) -> Body {
+pub(super) fn body(pairs: Vec<Pair>, is_in_query: bool) -> TokenResponse {
     let mut warnings = Vec::new();
     if is_in_query {
         warnings.push(
@@ -75,5 +75,5 @@ pub(super) fn body(pairs: Vec<Pair>, is_in_query: bool) -> Body {
         warnings.push("the vendor sent a refresh token in the address: it was thrown away");
     }
     let members = kept.into_iter().map(|(name, value)| (name, Json::Text(value)));
-    Body::of(Json::Object(members.collect()), warnings)
+    TokenResponse::of(Json::Object(members.collect()), warnings)
 }
