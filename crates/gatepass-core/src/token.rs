@@ -290,7 +290,7 @@ impl TokenBuilder {
     /// had then. The builder was begun with its [`issued_at`](Token::issued_at).
     ///
     /// `UnsafeToken` as of [`build`](Self::build); `Protocol` for a life that no token has.
-    pub fn rebuild(self, expires_at: SystemTime, expiry: Expiry) -> Result<Token> {
+    pub fn build_with_expiry(self, expires_at: SystemTime, expiry: Expiry) -> Result<Token> {
         check(self.token.expose_secret())?;
         let life = expires_at.duration_since(self.sent).unwrap_or_default();
         if life.is_zero() || life > MAX_LIFETIME {
@@ -339,16 +339,19 @@ mod tests {
     fn a_token_is_rebuilt_with_the_end_it_had() {
         for expiry in [Expiry::Vendor, Expiry::Jwt, Expiry::Configured, Expiry::Assumed] {
             let begun = Token::builder("t-1".into(), SENT).scope(Some("a"));
-            let token = begun.rebuild(SENT + LIFE, expiry).unwrap();
+            let token = begun.build_with_expiry(SENT + LIFE, expiry).unwrap();
             assert_eq!((token.issued_at(), token.expires_at()), (SENT, SENT + LIFE));
             assert_eq!((token.expiry(), token.scope()), (expiry, Some("a")));
             assert_eq!(token.warnings().any(|w| w == ASSUMED), expiry == Expiry::Assumed);
         }
         for life in [Duration::ZERO, MAX_LIFETIME + LIFE] {
-            let rebuilt = Token::builder("t-1".into(), SENT).rebuild(SENT + life, Expiry::Vendor);
+            let rebuilt =
+                Token::builder("t-1".into(), SENT).build_with_expiry(SENT + life, Expiry::Vendor);
             assert_eq!(rebuilt.unwrap_err().kind(), crate::ErrorKind::Protocol);
         }
-        assert!(Token::builder("".into(), SENT).rebuild(SENT + LIFE, Expiry::Jwt).is_err());
+        assert!(
+            Token::builder("".into(), SENT).build_with_expiry(SENT + LIFE, Expiry::Jwt).is_err()
+        );
     }
 
     #[test]

@@ -38,7 +38,7 @@ async fn a_token_comes_back_as_it_was() {
                 .scope(Some("a b"))
                 .extra("refresh_token", Some("r-1".into()))
                 .extra("id_token", Some("i-1".into()))
-                .rebuild(sent + HOUR, expiry)
+                .build_with_expiry(sent + HOUR, expiry)
                 .unwrap();
             assert!(save(&store, &key, &Record::Token(saved.clone())).await);
             let Some(Record::Token(loaded)) = store.load(&key).await.unwrap() else {

@@ -149,7 +149,7 @@ fn no_file_and_no_name_shows_a_secret_or_whose_it_is() {
     let request = request.secret_header(http::header::AUTHORIZATION, &header).unwrap();
     let key = StoreKey::new(profile, "example", &request).and("use", scope);
     let saved = Token::builder(text.into(), now()).scope(Some(scope));
-    let saved = saved.rebuild(now() + HOUR, Expiry::Vendor).unwrap();
+    let saved = saved.build_with_expiry(now() + HOUR, Expiry::Vendor).unwrap();
     let lease = block_on(store.lease(&key, HOUR)).unwrap().unwrap();
     assert!(block_on(lease.save(&Record::Token(saved))).unwrap());
 

@@ -56,7 +56,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
             let expiry = from.place(EXPIRIES)?;
             let scope = from.optional()?;
             let token = Token::builder(Secret::from(from.text()?), issued_at).scope(scope);
-            Record::Token(token.rebuild(expires_at, expiry).ok()?)
+            Record::Token(token.build_with_expiry(expires_at, expiry).ok()?)
         }
         FAILURE => Record::Failure(failure(&mut from)?),
         _ => return None,
@@ -193,7 +193,7 @@ mod tests {
         ];
         for &expiry in EXPIRIES {
             let token = Token::builder("t-1".into(), sent).scope(Some("a b"));
-            records.push(Record::Token(token.rebuild(until, expiry).unwrap()));
+            records.push(Record::Token(token.build_with_expiry(until, expiry).unwrap()));
         }
         records
     }
