@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use gatepass::Registry;
 use gatepass_core::{
-    Clock, Coarse, Credential, ExchangeContext, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN,
+    Clock, CoarseTime, Credential, ExchangeContext, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN,
     Provider, ProviderInfo, Request, Response, Result, Settings, TokenCharset, TokenRules,
     async_trait,
 };
@@ -119,7 +119,7 @@ impl Clock for Still {
         Duration::from_secs(3600)
     }
 
-    fn coarse(&self) -> Coarse {
-        Coarse::new(sent(), Duration::from_secs(3600))
+    fn coarse(&self) -> CoarseTime {
+        CoarseTime::new(sent(), Duration::from_secs(3600))
     }
 }

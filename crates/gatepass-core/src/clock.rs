@@ -12,8 +12,8 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn boot(&self) -> Duration;
 
     /// A cheap look at the time: enough to see that little has changed since the last one.
-    fn coarse(&self) -> Coarse {
-        Coarse::new(self.wall(), self.boot())
+    fn coarse(&self) -> CoarseTime {
+        CoarseTime::new(self.wall(), self.boot())
     }
 }
 
@@ -23,12 +23,12 @@ pub trait Clock: fmt::Debug + Send + Sync {
 /// The second may stand still in suspend. Nothing else moves one of the two and not the other but
 /// somebody who sets the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Coarse {
+pub struct CoarseTime {
     wall: u64,
     monotonic: u64,
 }
 
-impl Coarse {
+impl CoarseTime {
     /// The time at a glance from times that are at hand.
     pub fn new(wall: SystemTime, monotonic: Duration) -> Self {
         let wall = match wall.duration_since(SystemTime::UNIX_EPOCH) {
@@ -77,9 +77,9 @@ mod tests {
         let wrap = epoch + Duration::from_nanos(u64::MAX);
         for wall in [epoch, epoch - second / 2, epoch - second, wrap, wrap - second / 2] {
             let (early, late) =
-                (Coarse::new(wall, monotonic), Coarse::new(wall + second, monotonic));
+                (CoarseTime::new(wall, monotonic), CoarseTime::new(wall + second, monotonic));
             assert_eq!(late.ahead().wrapping_sub(early.ahead()), 1_000_000_000);
-            assert_eq!(Coarse::new(wall + second, monotonic + second).ahead(), early.ahead());
+            assert_eq!(CoarseTime::new(wall + second, monotonic + second).ahead(), early.ahead());
         }
     }
 
@@ -87,13 +87,13 @@ mod tests {
     fn parts_say_the_same_as_times() {
         let (wall, monotonic) = (Duration::new(1_800_000_000, 5), Duration::new(3600, 999_999_999));
         assert_eq!(
-            Coarse::from_parts((1_800_000_000, 5), (3600, 999_999_999)),
-            Coarse::new(SystemTime::UNIX_EPOCH + wall, monotonic)
+            CoarseTime::from_parts((1_800_000_000, 5), (3600, 999_999_999)),
+            CoarseTime::new(SystemTime::UNIX_EPOCH + wall, monotonic)
         );
         let before = SystemTime::UNIX_EPOCH - Duration::from_millis(500);
         assert_eq!(
-            Coarse::from_parts((-1, 500_000_000), (0, 0)),
-            Coarse::new(before, Duration::ZERO)
+            CoarseTime::from_parts((-1, 500_000_000), (0, 0)),
+            CoarseTime::new(before, Duration::ZERO)
         );
     }
 }

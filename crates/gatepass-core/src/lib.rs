@@ -48,7 +48,7 @@ pub mod oauth2;
 pub use async_trait::async_trait;
 
 pub use crate::authorize::{ApiOrigins, Authorize};
-pub use crate::clock::{Clock, Coarse};
+pub use crate::clock::{Clock, CoarseTime};
 pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
 pub use crate::endpoint::{Endpoint, percent_encode};
 pub use crate::error::{Error, ErrorKind, Result, Retry};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, Uri};
 
 use crate::{
-    ApiResponse, Authorize, Clock, Coarse, Credential, CredentialSource, Endpoint, Error,
+    ApiResponse, Authorize, Clock, CoarseTime, Credential, CredentialSource, Endpoint, Error,
     ExchangeContext, HttpSend, Interactive, Provider, RefreshHints, Request, Response, Result,
     Token, TokenVerdict,
 };
@@ -109,7 +109,7 @@ macro_rules! pointers {
                 (**self).boot()
             }
 
-            fn coarse(&self) -> Coarse {
+            fn coarse(&self) -> CoarseTime {
                 (**self).coarse()
             }
         }

@@ -5,7 +5,7 @@ mod arrival;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use gatepass_core::{Coarse, Error, Result, Token};
+use gatepass_core::{CoarseTime, Error, Result, Token};
 
 pub(crate) use self::arrival::Arrival;
 use crate::clock::Time;
@@ -131,7 +131,12 @@ impl Cache {
     /// Asks the exact clocks.
     #[cold]
     #[inline(never)]
-    fn is_usable(self: &Arc<Self>, held: &Held, coarse: Coarse, min_remaining: Duration) -> bool {
+    fn is_usable(
+        self: &Arc<Self>,
+        held: &Held,
+        coarse: CoarseTime,
+        min_remaining: Duration,
+    ) -> bool {
         let now = Moment::of(&*self.clock);
         match held.phase(now, min_remaining) {
             Phase::Fresh => held.glance.allow(coarse, held.life.fresh_for(now)),

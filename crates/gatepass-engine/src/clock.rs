@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::{Clock, Coarse};
+use gatepass_core::{Clock, CoarseTime};
 
 /// Asks the system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,10 +31,10 @@ impl Clock for SystemClock {
     /// Read from memory that the kernel updates every few milliseconds.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     #[inline(always)]
-    fn coarse(&self) -> Coarse {
+    fn coarse(&self) -> CoarseTime {
         use rustix::time::{ClockId, Timespec, clock_gettime};
         let parts = |time: Timespec| (time.tv_sec, time.tv_nsec as u32);
-        Coarse::from_parts(
+        CoarseTime::from_parts(
             parts(clock_gettime(ClockId::RealtimeCoarse)),
             parts(clock_gettime(ClockId::MonotonicCoarse)),
         )
@@ -50,7 +50,7 @@ pub(crate) enum Time {
 
 impl Time {
     #[inline(always)]
-    pub(crate) fn coarse(&self) -> Coarse {
+    pub(crate) fn coarse(&self) -> CoarseTime {
         match self {
             Self::System(clock) => clock.coarse(),
             Self::Given(clock) => clock.coarse(),
@@ -106,10 +106,10 @@ mod tests {
     #[test]
     fn the_coarse_clocks_are_the_same_clocks() {
         let clock = SystemClock::new();
-        let coarse: Vec<Coarse> = (0..1000).map(|_| clock.coarse()).collect();
+        let coarse: Vec<CoarseTime> = (0..1000).map(|_| clock.coarse()).collect();
         assert!(coarse.iter().map(|coarse| coarse.monotonic()).is_sorted());
         // Nobody sets the clock meanwhile, so both are ahead of the monotonic one by as much.
-        let wall = Coarse::new(clock.wall(), Duration::from_nanos(clock.coarse().monotonic()));
+        let wall = CoarseTime::new(clock.wall(), Duration::from_nanos(clock.coarse().monotonic()));
         let apart = wall.ahead().wrapping_sub(coarse[0].ahead()).cast_signed();
         assert!(apart.abs() < 60_000_000_000, "{apart}");
     }

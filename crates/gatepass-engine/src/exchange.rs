@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Coarse, Credential, CredentialSource, Error, ErrorKind, ExchangeContext, HttpSend, Provider,
-    RefreshHints, Result, Token, TokenRules,
+    CoarseTime, Credential, CredentialSource, Error, ErrorKind, ExchangeContext, HttpSend,
+    Provider, RefreshHints, Result, Token, TokenRules,
 };
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -269,7 +269,7 @@ impl Identity {
 
 impl Held {
     /// A token that was held before, for the sake of its next one.
-    pub(crate) fn again(token: Token, life: Life, now: Coarse) -> Self {
+    pub(crate) fn again(token: Token, life: Life, now: CoarseTime) -> Self {
         let (glance, headers) = (Glance::new(now), Headers::Failed);
         Self { token, life, glance, headers, is_stored: false, quiet_until: AtomicU64::new(0) }
     }

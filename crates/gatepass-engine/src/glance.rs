@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gatepass_core::Coarse;
+use gatepass_core::CoarseTime;
 
 /// For so long after the exact clocks have shown a token to be fresh, the coarse ones will do.
 ///
@@ -28,18 +28,18 @@ pub(crate) struct Glance {
 
 impl Glance {
     /// For a token that comes in `now`. No glance is enough yet.
-    pub(crate) fn new(now: Coarse) -> Self {
+    pub(crate) fn new(now: CoarseTime) -> Self {
         Self { ahead: now.ahead(), until: AtomicU64::new(0) }
     }
 
     /// Whether the token is surely fresh.
     #[inline]
-    pub(crate) fn is_enough(&self, now: Coarse) -> bool {
+    pub(crate) fn is_enough(&self, now: CoarseTime) -> bool {
         now.monotonic() < self.until.load(Ordering::Relaxed) && self.is_steady(now)
     }
 
     /// By the exact clocks, read after `now`, the token is fresh for so long.
-    pub(crate) fn allow(&self, now: Coarse, fresh_for: Duration) {
+    pub(crate) fn allow(&self, now: CoarseTime, fresh_for: Duration) {
         let sure = fresh_for.saturating_sub(CLOSE).min(TRUST);
         if !sure.is_zero() && self.is_steady(now) {
             let sure = u64::try_from(sure.as_nanos()).unwrap_or_default();
@@ -48,7 +48,7 @@ impl Glance {
     }
 
     /// Whether both clocks have gone on alike.
-    fn is_steady(&self, now: Coarse) -> bool {
+    fn is_steady(&self, now: CoarseTime) -> bool {
         let apart = now.ahead().wrapping_sub(self.ahead);
         apart.wrapping_add(APART) <= 2 * APART
     }
@@ -60,9 +60,9 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn at(wall: f64, monotonic: f64) -> Coarse {
+    fn at(wall: f64, monotonic: f64) -> CoarseTime {
         let second = |seconds: f64| (seconds as i64, (seconds.fract() * 1e9).round() as u32);
-        Coarse::from_parts(second(1_800_000_000.0 + wall), second(1000.0 + monotonic))
+        CoarseTime::from_parts(second(1_800_000_000.0 + wall), second(1000.0 + monotonic))
     }
 
     fn checked(fresh_for: Duration) -> Glance {

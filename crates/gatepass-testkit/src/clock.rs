@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::{Clock, Coarse};
+use gatepass_core::{Clock, CoarseTime};
 
 /// A clock that stands still until it is moved. Its clones are the same clock.
 #[derive(Clone, Debug)]
@@ -90,8 +90,8 @@ impl Clock for TestClock {
         self.times().boot
     }
 
-    fn coarse(&self) -> Coarse {
+    fn coarse(&self) -> CoarseTime {
         let times = self.times();
-        Coarse::new(times.wall, times.monotonic)
+        CoarseTime::new(times.wall, times.monotonic)
     }
 }

@@ -75,7 +75,7 @@ pub use provider_configapi as configapi;
 pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
-    ApiOrigins, ApiResponse, AuthorizationRequest, Authorize, BasicEncoding, Clock, Coarse,
+    ApiOrigins, ApiResponse, AuthorizationRequest, Authorize, BasicEncoding, Clock, CoarseTime,
     Credential, CredentialFn, CredentialSource, Endpoint, EnvironmentInfo, Error, ErrorKind,
     ExchangeContext, Expiry, Field, FieldKind, HttpSend, Interactive, Provider, ProviderInfo,
     RedirectUri, RefreshHints, Registration, Request, Response, Result, Retry, Secret, Settings,

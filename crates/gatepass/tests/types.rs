@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use gatepass::{
-    ApiOrigins, AuthorizationRequest, Coarse, Credential, CredentialFn, Decision, Endpoint,
+    ApiOrigins, AuthorizationRequest, CoarseTime, Credential, CredentialFn, Decision, Endpoint,
     EnvironmentInfo, Error, ExchangeContext, Expiry, Failure, Field, Lease, Login, MemoryStore,
     Note, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record, RedirectUri,
     RefreshHints, Registration, Registry, Request, Response, Secret, Settings, Status, StoreKey,
@@ -33,7 +33,7 @@ fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
     is_shared::<Failure>();
     is_shared::<Note>();
     is_shared::<(Process, ProfileKey, StoreKey, Decision, PoolStatus)>();
-    is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, Coarse)>();
+    is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>();
     is_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();
     is_shared::<CredentialFn<fn()>>();
 }
