@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatepass_core::{Clock, CredentialSource, Endpoint, HttpSend, Provider, TokenRules};
 
-use crate::authorize::Reach;
+use crate::allowed_origins::Reach;
 use crate::cache::Cache;
 use crate::clock::Time;
 use crate::exchange::Identity;

@@ -9,12 +9,12 @@ use gatepass_core::{CoarseTime, Error, Result, Token};
 
 pub(crate) use self::arrival::Arrival;
 use crate::clock::Time;
+use crate::cooldown::Rest;
 use crate::exchange::{Ask, Held, Identity};
 use crate::flight::{self, Flight, Ticket};
 use crate::policy::{Moment, Phase};
-use crate::rest::Rest;
+use crate::prefetch::IsWarm;
 use crate::rt::{AbortHandle, ArcSwapOption, Handle, Mutex, MutexGuard, watch};
-use crate::warm::IsWarm;
 use crate::{State, Status};
 
 /// Reading the held token takes no lock; everything that changes what is held does.

@@ -13,13 +13,13 @@ use gatepass_core::{
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::authorize::Reach;
+use crate::allowed_origins::Reach;
 use crate::budget::Budget;
 use crate::clock::Time;
-use crate::glance::Glance;
+use crate::cooldown::{Rest, is_refusal};
+use crate::freshness::Glance;
 use crate::login::Brought;
 use crate::policy::{Life, Moment, Phase};
-use crate::rest::{Rest, is_refusal};
 use crate::rt::sleep;
 use crate::store::{Decision, Note, TokenStore};
 

@@ -8,7 +8,7 @@ use gatepass_core::{
 };
 
 use crate::TokenSource;
-use crate::authorize::Reach;
+use crate::allowed_origins::Reach;
 use crate::cache::Cache;
 
 pub(crate) fn source(token: Secret) -> TokenSource {

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use crate::cache::{Arrival, Cache, WeakCache};
 use crate::exchange::{Ask, Failure, Identity};
-use crate::measure;
+use crate::metrics;
 use crate::noted::NOTING;
 use crate::rt::{AbortHandle, Elapsed, Handle, JoinSet, Timeout, sleep, timeout, watch};
 
@@ -116,13 +116,13 @@ pub(crate) fn start(
 ) -> AbortHandle {
     let identity = cache.identity.clone();
     let landing = Landing { cache: Arc::downgrade(cache), number, outcome };
-    let span = measure::span(&identity, number);
+    let span = metrics::span(&identity, number);
     runtime.spawn(fly(identity, landing, alive, ask).instrument(span)).abort_handle()
 }
 
 async fn fly(identity: Arc<Identity>, landing: Landing, alive: Outcome, ask: Ask) {
     let begun = identity.now();
-    let _flying = measure::flying(&identity);
+    let _flying = metrics::flying(&identity);
     let mut tasks = JoinSet::new();
     let exchange = exchange(identity.clone(), landing.cache.clone(), landing.number, ask);
     let exchange = exchange.in_current_span();
@@ -146,7 +146,7 @@ async fn fly(identity: Arc<Identity>, landing: Landing, alive: Outcome, ask: Ask
     });
     let took = identity.now().since(begun);
     let result = outcome.as_ref().map_or_else(|failure| failure.error.kind().code(), |()| "token");
-    measure::exchanged(&identity, result, took);
+    metrics::exchanged(&identity, result, took);
     tracing::debug!(
         provider = &*identity.id,
         profile = identity.name.as_deref(),

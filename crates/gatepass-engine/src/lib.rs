@@ -46,32 +46,33 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod authorize;
+mod allowed_origins;
 mod budget;
 mod builder;
 mod cache;
 mod clock;
+mod cooldown;
 mod exchange;
 mod fixed;
 mod flight;
-mod glance;
+mod freshness;
 mod login;
-mod measure;
+mod metrics;
 mod noted;
+mod persistence;
 mod policy;
 mod pool;
-mod rest;
+mod prefetch;
 mod rt;
 mod source;
 mod status;
 mod store;
-mod stored;
-mod warm;
 
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;
 pub use crate::login::Login;
 pub use crate::pool::{PoolStatus, TokenPool, TokenPoolBuilder};
+pub use crate::prefetch::Watch;
 pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
 #[cfg(feature = "file-store")]
@@ -82,7 +83,6 @@ pub use crate::store::fuzzing;
 pub use crate::store::{
     Decision, Failure, Lease, MemoryStore, Note, Process, ProfileKey, Record, StoreKey, TokenStore,
 };
-pub use crate::warm::Watch;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use gatepass_core::{ApiResponse, Error, Provider, Result, Secret, Token, TokenVerdict};
 use http::HeaderMap;
 
-use crate::authorize::Reach;
+use crate::allowed_origins::Reach;
 use crate::cache::{Boarding, Cache, Want};
 use crate::flight::{Landed, too_late};
-use crate::measure;
+use crate::metrics;
 use crate::rt::timeout;
 use crate::store::Record;
 use crate::{Status, TokenSourceBuilder, Watch, fixed};
@@ -231,7 +231,7 @@ impl TokenSource {
                     Boarding::Held(token) => return Ok(token),
                     Boarding::Flight(ticket) => ticket,
                 };
-                let waiting = measure::Waiting::begin(&self.0.identity);
+                let waiting = metrics::Waiting::begin(&self.0.identity);
                 let landed = ticket.landing(self.0.identity.limit()).await;
                 waiting.end(&self.0.identity);
                 match Landed::of(landed) {

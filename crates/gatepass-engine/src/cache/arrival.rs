@@ -6,11 +6,11 @@ use std::time::Duration;
 use gatepass_core::Token;
 
 use super::{Cache, Flights};
+use crate::cooldown::{self, Rest};
 use crate::exchange::{Failure, Held};
-use crate::measure;
+use crate::metrics;
 use crate::policy::{Moment, Phase};
-use crate::rest::{self, Rest};
-use crate::warm;
+use crate::prefetch;
 
 /// What becomes of a token that a flight brings.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,10 +72,10 @@ impl Cache {
             let chance = state.random.f64();
             held.refreshed_ahead(&hints, chance, now)
         };
-        measure::holds(&self.identity, held.token.expires_at());
+        metrics::holds(&self.identity, held.token.expires_at());
         self.held.store(Some(Arc::new(held)));
         if self.identity.keep_warm {
-            state.warming = warm::start(self, &self.is_warm).or_else(|| state.warming.take());
+            state.warming = prefetch::start(self, &self.is_warm).or_else(|| state.warming.take());
         }
         drop(state);
         self.tell_watchers();
@@ -119,15 +119,16 @@ impl Cache {
             // Others look at it until then; a refusal ends when the credential changes.
             Some(rest) if failure.refused.is_none() => rest,
             _ => {
-                let length = rest::length(&failure.error, state.failures_in_a_row, is_held, chance);
+                let length =
+                    cooldown::length(&failure.error, state.failures_in_a_row, is_held, chance);
                 let held = held.as_ref().filter(|_| is_held);
                 held.map_or(length, |held| {
-                    rest::until_end(&failure.error, length, held.life.usable_for(now))
+                    cooldown::until_end(&failure.error, length, held.life.usable_for(now))
                 })
             }
         };
         let until = now.boot.saturating_add(length);
-        measure::rests(&self.identity, failure.error.kind(), length);
+        metrics::rests(&self.identity, failure.error.kind(), length);
         if let Some(held) = &*held {
             held.be_quiet_until(until);
         }

@@ -20,25 +20,25 @@
 
 #[path = "../../src"]
 mod engine {
-    pub(crate) mod authorize;
+    pub(crate) mod allowed_origins;
     pub(crate) mod budget;
     pub(crate) mod builder;
     pub(crate) mod cache;
     pub(crate) mod clock;
+    pub(crate) mod cooldown;
     pub(crate) mod exchange;
     pub(crate) mod fixed;
     pub(crate) mod flight;
-    pub(crate) mod glance;
+    pub(crate) mod freshness;
     pub(crate) mod login;
-    pub(crate) mod measure;
+    pub(crate) mod metrics;
     pub(crate) mod noted;
+    pub(crate) mod persistence;
     pub(crate) mod policy;
-    pub(crate) mod rest;
+    pub(crate) mod prefetch;
     pub(crate) mod source;
     pub(crate) mod status;
     pub(crate) mod store;
-    pub(crate) mod stored;
-    pub(crate) mod warm;
 }
 
 mod rt;
@@ -54,14 +54,14 @@ use shuttle::{Config, FailurePersistence, Runner};
 use crate::builder::TokenSourceBuilder;
 use crate::clock::SystemClock;
 use crate::engine::{
-    authorize, budget, builder, cache, clock, exchange, fixed, flight, glance, login, measure,
-    noted, policy, rest, source, status, store, stored, warm,
+    allowed_origins, budget, builder, cache, clock, cooldown, exchange, fixed, flight, freshness,
+    login, metrics, noted, persistence, policy, prefetch, source, status, store,
 };
+use crate::prefetch::Watch;
 use crate::scenarios::SCENARIOS;
 use crate::source::TokenSource;
 use crate::status::{State, Status};
 use crate::store::TokenStore;
-use crate::warm::Watch;
 
 /// How many orders of each kind are tried.
 const ORDERS: usize = 1000;

@@ -10,7 +10,7 @@ use crate::exchange::Identity;
 #[derive(Debug)]
 pub(crate) struct Flying {
     #[cfg(feature = "metrics")]
-    gauge: metrics::Gauge,
+    gauge: ::metrics::Gauge,
 }
 
 /// A caller who waits for a flight; of no size where nobody measures.
@@ -22,7 +22,7 @@ pub(crate) struct Waiting {
 
 #[cfg(feature = "metrics")]
 mod on {
-    use metrics::{counter, gauge, histogram};
+    use ::metrics::{counter, gauge, histogram};
 
     use super::*;
 

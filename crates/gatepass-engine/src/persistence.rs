@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use gatepass_core::{Credential, Error, Result, Token};
 
+use crate::cooldown;
 use crate::exchange::{Ask, Failure, Fingerprint, Held, Identity, decide};
 use crate::flight::too_late;
 use crate::policy::Phase;
-use crate::rest;
 use crate::rt::timeout;
 use crate::store::{self, Decision, Lease, Note, Record, StoreKey, TokenStore};
 
@@ -106,7 +106,7 @@ impl Identity {
             }
             Ok(Some(Record::Failure(failure))) => {
                 let error = failure.error(self.clock.wall());
-                let refused = rest::is_refusal(&error).then(|| Fingerprint::of(credential));
+                let refused = cooldown::is_refusal(&error).then(|| Fingerprint::of(credential));
                 Some(Err(Failure { refused, ..error.into() }))
             }
             Ok(None) => None,
@@ -168,7 +168,7 @@ impl Identity {
                 }
                 let rest = match failure.refused {
                     Some(_) => REFUSED,
-                    None => rest::length(&failure.error, ask.failures + 1, false, ask.chance),
+                    None => cooldown::length(&failure.error, ask.failures + 1, false, ask.chance),
                 };
                 failure.rest = Some(rest);
                 Record::Failure(store::Failure::new(&failure.error, now, now + rest))
