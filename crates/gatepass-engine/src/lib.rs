@@ -81,7 +81,8 @@ pub use crate::store::FileStore;
 #[doc(hidden)]
 pub use crate::store::fuzzing;
 pub use crate::store::{
-    Decision, Failure, Lease, MemoryStore, Note, Process, ProfileKey, Record, StoreKey, TokenStore,
+    Decision, FailureRecord, Lease, MemoryStore, Note, Process, ProfileKey, Record, StoreKey,
+    TokenStore,
 };
 
 #[cfg(doctest)]

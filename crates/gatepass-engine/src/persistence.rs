@@ -15,7 +15,7 @@ use crate::store::{self, Decision, Lease, Note, Record, StoreKey, TokenStore};
 
 /// A refused credential is asked about again after this time, should nobody ask for it before:
 /// the vendor may have changed its mind.
-const REFUSED: Duration = store::Failure::LONGEST;
+const REFUSED: Duration = store::FailureRecord::MAX_COOLDOWN;
 
 impl Identity {
     /// How long a flight may take: an exchange's time, and as long again where another process may
@@ -171,7 +171,7 @@ impl Identity {
                     None => cooldown::length(&failure.error, ask.failures + 1, false, ask.chance),
                 };
                 failure.rest = Some(rest);
-                Record::Failure(store::Failure::new(&failure.error, now, now + rest))
+                Record::Failure(store::FailureRecord::new(&failure.error, now, now + rest))
             }
         };
         let is_kept = lease.save(&record).await.unwrap_or_else(|error| {

@@ -9,10 +9,10 @@
 //! 4. the exchange, and [`Lease::save`].
 
 mod digest;
-mod failure;
+mod failure_record;
+mod history;
 mod key;
 mod memory;
-mod note;
 
 #[cfg(all(feature = "file-store", unix))]
 mod file;
@@ -27,14 +27,14 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Result, Token, async_trait};
 
-pub use self::failure::Failure;
+pub use self::failure_record::FailureRecord;
 #[cfg(feature = "file-store")]
 pub use self::file::FileStore;
 #[cfg(all(feature = "__fuzzing", unix))]
 pub use self::file::fuzzing;
+pub use self::history::{Decision, Note, Process};
 pub use self::key::{ProfileKey, StoreKey};
 pub use self::memory::MemoryStore;
-pub use self::note::{Decision, Note, Process};
 
 /// Keeps what exchanges brought, one record a key.
 ///
@@ -106,7 +106,7 @@ pub enum Record {
     /// warnings are not kept.
     Token(Token),
     /// A failure that answers for the vendor for a while.
-    Failure(Failure),
+    Failure(FailureRecord),
 }
 
 impl Record {

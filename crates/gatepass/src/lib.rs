@@ -85,8 +85,8 @@ pub use gatepass_core::{
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;
 pub use gatepass_engine::{
-    Decision, Failure, Lease, Login, MemoryStore, Note, PoolStatus, Process, ProfileKey, Record,
-    State, Status, StoreKey, SystemClock, TokenPool, TokenPoolBuilder, TokenSource,
+    Decision, FailureRecord, Lease, Login, MemoryStore, Note, PoolStatus, Process, ProfileKey,
+    Record, State, Status, StoreKey, SystemClock, TokenPool, TokenPoolBuilder, TokenSource,
     TokenSourceBuilder, TokenStore, Watch,
 };
 #[cfg(feature = "reqwest-middleware")]

@@ -5,11 +5,11 @@ use std::future::Future;
 
 use gatepass::{
     ApiOrigins, AuthorizationRequest, CoarseTime, Credential, CredentialFn, Decision, Endpoint,
-    EnvironmentInfo, Error, ExchangeContext, Expiry, Failure, Field, Lease, Login, MemoryStore,
-    Note, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record, RedirectUri,
-    RefreshHints, Registration, Registry, Request, Response, Secret, Settings, Status, StoreKey,
-    SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules, TokenSource,
-    TokenSourceBuilder, TokenStore, Watch,
+    EnvironmentInfo, Error, ExchangeContext, Expiry, FailureRecord, Field, Lease, Login,
+    MemoryStore, Note, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record,
+    RedirectUri, RefreshHints, Registration, Registry, Request, Response, Secret, Settings, Status,
+    StoreKey, SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules,
+    TokenSource, TokenSourceBuilder, TokenStore, Watch,
 };
 
 fn is_held_anywhere<T: Debug + Send + Sync + Unpin>() {}
@@ -30,7 +30,7 @@ fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
     is_shared::<Status>();
     is_shared::<MemoryStore>();
     is_shared::<Record>();
-    is_shared::<Failure>();
+    is_shared::<FailureRecord>();
     is_shared::<Note>();
     is_shared::<(Process, ProfileKey, StoreKey, Decision, PoolStatus)>();
     is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>();

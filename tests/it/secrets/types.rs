@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use gatepass::{
     ApiOrigins, ApiResponse, AuthorizationRequest, Clock as _, Config, Credential,
-    CredentialSource, Endpoint, Env, Error, Failure, Gate, HttpClient, MemoryStore, Note,
+    CredentialSource, Endpoint, Env, Error, FailureRecord, Gate, HttpClient, MemoryStore, Note,
     ProfileKey, Record, RedirectUri, Registry, Request, Response, Secret, Settings, StoreKey,
     SystemClock, Token, TokenRules, TokenSource, credential_fn,
 };
@@ -251,7 +251,7 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     assert_eq!(find_leak(&printed.text, &[Canary::of("state", state)]), None);
     let token = Token::builder(Secret::from(text()), now).expires_in(hour.into()).build().unwrap();
     printed.add(&Record::Token(token));
-    printed.add(&Failure::new(&error, now, now + hour));
+    printed.add(&FailureRecord::new(&error, now, now + hour));
     let note = Note::new("cisco", now, hour, Err(&error)).with_credential(&credential(text()));
     let note = note.with_process(1, "token");
     printed.add(note.process().unwrap());

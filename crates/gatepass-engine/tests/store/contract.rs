@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gatepass_core::{Clock, Error, ErrorKind, Expiry, Retry, Token};
-use gatepass_engine::{Failure, MemoryStore, Record, TokenStore};
+use gatepass_engine::{FailureRecord, MemoryStore, Record, TokenStore};
 use gatepass_testkit::TestClock;
 use tokio::time::Instant;
 
@@ -65,7 +65,7 @@ async fn a_failure_comes_back_as_it_was() {
             .with_status(429)
             .with_vendor_code("slow_down")
             .with_vendor_text("come back later");
-        let saved = Failure::new(&error, now, now + 30 * SECOND);
+        let saved = FailureRecord::new(&error, now, now + 30 * SECOND);
         assert!(save(&store, &key, &Record::Failure(saved.clone())).await);
         let Some(Record::Failure(loaded)) = store.load(&key).await.unwrap() else {
             panic!("{store:?}");
@@ -84,7 +84,7 @@ async fn a_failure_comes_back_as_it_was() {
 #[test]
 fn a_failure_answers_for_an_hour_at_most() {
     let sent = TestClock::new().wall();
-    let refused = Failure::new(&Error::denied("refused"), sent, sent + 24 * HOUR);
+    let refused = FailureRecord::new(&Error::denied("refused"), sent, sent + 24 * HOUR);
     assert_eq!(refused.until(), sent + HOUR);
     assert_eq!(refused.error(sent).retry_after(), None);
     assert_eq!(refused.error(sent).retry(), Retry::Never);

@@ -162,7 +162,7 @@ fn no_file_and_no_name_shows_a_secret_or_whose_it_is() {
     assert_eq!(find_leak(&shown, &secrets), None);
 
     let error = gatepass_core::Error::denied("refused").with_hint(hint.to_owned());
-    let refused = gatepass_engine::Failure::new(&error, now(), now() + HOUR);
+    let refused = gatepass_engine::FailureRecord::new(&error, now(), now() + HOUR);
     let other = super::key(profile, "s-2");
     assert!(block_on(save(&store, &other, &Record::Failure(refused))));
     assert_eq!(names(dir.path()).len(), 4);
@@ -243,7 +243,7 @@ fn what_is_too_long_for_a_record_is_an_error_of_ours() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let refused = gatepass_core::Error::denied("a".repeat(64 * 1024));
-    let refused = gatepass_engine::Failure::new(&refused, now(), now() + HOUR);
+    let refused = gatepass_engine::FailureRecord::new(&refused, now(), now() + HOUR);
     let lease = block_on(store.lease(&key("prod", "s-1"), HOUR)).unwrap().unwrap();
     let error = block_on(lease.save(&Record::Failure(refused))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);

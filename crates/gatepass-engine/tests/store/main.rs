@@ -17,7 +17,7 @@ mod syscalls;
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, Endpoint, Error, Request, Token};
-use gatepass_engine::{Failure, Record, StoreKey, SystemClock, TokenStore};
+use gatepass_engine::{FailureRecord, Record, StoreKey, SystemClock, TokenStore};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -34,7 +34,7 @@ fn token(text: &str, issued_at: SystemTime) -> Record {
 }
 
 fn failure(failed_at: SystemTime, rest: Duration) -> Record {
-    Record::Failure(Failure::new(&Error::denied("refused"), failed_at, failed_at + rest))
+    Record::Failure(FailureRecord::new(&Error::denied("refused"), failed_at, failed_at + rest))
 }
 
 fn now() -> SystemTime {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use gatepass_core::{ErrorKind, Expiry, Retry, Secret, Token};
 use zeroize::Zeroizing;
 
-use crate::store::{Failure, Record};
+use crate::store::{FailureRecord, Record};
 
 /// A value's number is its place in its list: add at the end only.
 const EXPIRIES: &[Expiry] = &[Expiry::Vendor, Expiry::Jwt, Expiry::Configured, Expiry::Assumed];
@@ -64,7 +64,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     from.0.is_empty().then_some(record)
 }
 
-pub(super) fn put_failure(out: &mut Writer, failure: &Failure) -> Option<()> {
+pub(super) fn put_failure(out: &mut Writer, failure: &FailureRecord) -> Option<()> {
     out.time(failure.failed_at)?;
     out.time(failure.until)?;
     out.place(KINDS, failure.kind)?;
@@ -76,11 +76,11 @@ pub(super) fn put_failure(out: &mut Writer, failure: &Failure) -> Option<()> {
     out.optional(failure.vendor_text.as_deref())
 }
 
-pub(super) fn failure(from: &mut Reader<'_>) -> Option<Failure> {
+pub(super) fn failure(from: &mut Reader<'_>) -> Option<FailureRecord> {
     let (failed_at, until) = (from.time()?, from.time()?);
     let (kind, retry) = (from.place(KINDS)?, from.place(RETRIES)?);
     let status = u16::from_le_bytes(from.array()?);
-    Some(Failure {
+    Some(FailureRecord {
         kind,
         retry,
         status: (status != 0).then_some(status),
@@ -89,7 +89,7 @@ pub(super) fn failure(from: &mut Reader<'_>) -> Option<Failure> {
         vendor_code: from.optional()?.map(str::to_owned),
         vendor_text: from.optional()?.map(str::to_owned),
         failed_at,
-        until: until.min(failed_at.checked_add(Failure::LONGEST)?),
+        until: until.min(failed_at.checked_add(FailureRecord::MAX_COOLDOWN)?),
     })
 }
 
@@ -188,8 +188,8 @@ mod tests {
         let error = Error::denied("refused").with_hint("act").with_status(401);
         let error = error.with_vendor_code("invalid_client").with_vendor_text("no such client");
         let mut records = vec![
-            Record::Failure(Failure::new(&error, sent, until)),
-            Record::Failure(Failure::new(&Error::unavailable("down"), sent, until)),
+            Record::Failure(FailureRecord::new(&error, sent, until)),
+            Record::Failure(FailureRecord::new(&Error::unavailable("down"), sent, until)),
         ];
         for &expiry in EXPIRIES {
             let token = Token::builder("t-1".into(), sent).scope(Some("a b"));

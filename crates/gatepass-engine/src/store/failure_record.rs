@@ -1,4 +1,4 @@
-//! Failure: an error that a store keeps, so that a refusing vendor is asked once.
+//! FailureRecord: an error that a store keeps, so that a refusing vendor is asked once.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use gatepass_core::{Error, ErrorKind, Retry};
 
 /// A failed exchange, and until when its error answers whoever asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct FailureRecord {
     pub(super) kind: ErrorKind,
     pub(super) retry: Retry,
     pub(super) message: String,
@@ -18,10 +18,10 @@ pub struct Failure {
     pub(super) until: SystemTime,
 }
 
-impl Failure {
+impl FailureRecord {
     /// No failure is kept for longer. A refusal holds for the credential that was refused, which
     /// is part of the key; should the vendor change its mind, it is asked again by then.
-    pub const LONGEST: Duration = Duration::from_secs(3600);
+    pub const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
 
     /// Keeps this error of a request sent at `failed_at` until `until`, for an hour at most.
     ///
@@ -36,7 +36,7 @@ impl Failure {
             vendor_code: error.vendor_code().map(str::to_owned),
             vendor_text: error.vendor_text().map(str::to_owned),
             failed_at,
-            until: until.min(failed_at + Self::LONGEST),
+            until: until.min(failed_at + Self::MAX_COOLDOWN),
         }
     }
 

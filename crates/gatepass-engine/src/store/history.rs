@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use gatepass_core::{Credential, Error};
 use zeroize::Zeroizing;
 
-use super::Failure;
+use super::FailureRecord;
 use super::digest::digest;
 
 /// What came of asking the vendor once: when, with what outcome, and what follows from it.
@@ -21,7 +21,7 @@ pub struct Note {
     pub(super) provider: String,
     pub(super) origin: Option<String>,
     /// When the token ends; otherwise why there was none.
-    pub(super) outcome: Result<SystemTime, Failure>,
+    pub(super) outcome: Result<SystemTime, FailureRecord>,
     pub(super) decision: Decision,
     pub(super) fingerprint: Option<String>,
     pub(super) process: Option<Process>,
@@ -78,7 +78,7 @@ impl Note {
             took,
             provider: provider.to_owned(),
             origin: None,
-            outcome: outcome.map_err(|error| Failure::new(error, at, at)),
+            outcome: outcome.map_err(|error| FailureRecord::new(error, at, at)),
             decision,
             fingerprint: None,
             process: None,
