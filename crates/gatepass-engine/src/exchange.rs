@@ -21,7 +21,7 @@ use crate::freshness::Glance;
 use crate::login::Brought;
 use crate::policy::{Life, Moment, Phase};
 use crate::rt::sleep;
-use crate::store::{Decision, Note, TokenStore};
+use crate::store::{Decision, HistoryEntry, TokenStore};
 
 /// Who asks whom, and how: everything an exchange needs.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Identity {
         &self,
         ask: &Ask,
         begin: impl FnMut() + Send,
-        notes: &mut Vec<Note>,
+        notes: &mut Vec<HistoryEntry>,
     ) -> Result<Held, Failure> {
         let credential = self.read_credential().await?;
         if self.provider.interactive().is_some() {
@@ -169,7 +169,7 @@ impl Identity {
         &self,
         credential: Credential,
         mut begin: impl FnMut() + Send,
-        notes: &mut Vec<Note>,
+        notes: &mut Vec<HistoryEntry>,
     ) -> Result<Held, Failure> {
         let fingerprint = Fingerprint::of(&credential);
         self.wait_for_budget(&credential).await?;
@@ -217,7 +217,11 @@ impl Identity {
         source.credential().await
     }
 
-    async fn ask_and_note(&self, credential: &Credential, notes: &mut Vec<Note>) -> Result<Held> {
+    async fn ask_and_note(
+        &self,
+        credential: &Credential,
+        notes: &mut Vec<HistoryEntry>,
+    ) -> Result<Held> {
         let begun = self.now();
         let outcome = self.ask(credential).await;
         let noted = outcome.as_ref().map(|held| held.token.expires_at());
@@ -324,7 +328,7 @@ impl Held {
 }
 
 /// Says what follows from the latest exchange.
-pub(crate) fn decide(notes: &mut Vec<Note>, decision: Decision) {
+pub(crate) fn decide(notes: &mut Vec<HistoryEntry>, decision: Decision) {
     if let Some(note) = notes.pop() {
         notes.push(note.with_decision(decision));
     }

@@ -81,8 +81,8 @@ pub use crate::store::FileStore;
 #[doc(hidden)]
 pub use crate::store::fuzzing;
 pub use crate::store::{
-    Decision, FailureRecord, Lease, MemoryStore, Note, Process, ProfileKey, Record, StoreKey,
-    TokenStore,
+    Decision, FailureRecord, HistoryEntry, Lease, MemoryStore, Process, ProfileKey, Record,
+    StoreKey, TokenStore,
 };
 
 #[cfg(doctest)]

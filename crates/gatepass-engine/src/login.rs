@@ -12,7 +12,7 @@ use crate::TokenSource;
 use crate::exchange::{Ask, Failure, Held, Identity};
 use crate::policy::{Moment, Phase};
 use crate::rt::{Mutex, timeout};
-use crate::store::{Decision, Note};
+use crate::store::{Decision, HistoryEntry};
 
 /// What the last login of an identity has brought.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Identity {
         &self,
         credential: Credential,
         ask: &Ask,
-        notes: &mut Vec<Note>,
+        notes: &mut Vec<HistoryEntry>,
     ) -> Result<Held, Failure> {
         if let Some(Arrived { token, begun, is_new }) = self.brought.take()
             && (is_new || !ask.is_fresh)

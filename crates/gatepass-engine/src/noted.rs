@@ -7,7 +7,7 @@ use gatepass_core::{Credential, Error, Request, Result};
 use crate::exchange::Identity;
 use crate::policy::{Life, Moment};
 use crate::rt::timeout;
-use crate::store::{Note, ProfileKey, Record};
+use crate::store::{HistoryEntry, ProfileKey, Record};
 use crate::{State, Status};
 
 /// How long a token waits for its notes at most, beyond the time that an exchange may take.
@@ -21,9 +21,9 @@ impl Identity {
         credential: &Credential,
         begun: Moment,
         outcome: Result<SystemTime, &Error>,
-    ) -> Option<Note> {
+    ) -> Option<HistoryEntry> {
         self.store.as_ref()?;
-        let note = Note::new(&self.id, begun.wall(), self.now().since(begun), outcome)
+        let note = HistoryEntry::new(&self.id, begun.wall(), self.now().since(begun), outcome)
             .with_credential(credential);
         Some(match self.request(credential) {
             Ok(request) => note.with_origin(request.endpoint().origin()),
@@ -40,7 +40,7 @@ impl Identity {
     }
 
     /// Gives notes to the store. One that is slow or fails loses them, and stands in nobody's way.
-    pub(crate) async fn keep_notes(&self, notes: impl IntoIterator<Item = Note>) {
+    pub(crate) async fn keep_notes(&self, notes: impl IntoIterator<Item = HistoryEntry>) {
         let Some(store) = &self.store else { return };
         let profile = ProfileKey::new(self.name.as_deref().unwrap_or_default());
         let keep = async {

@@ -11,7 +11,7 @@ use crate::exchange::{Ask, Failure, Fingerprint, Held, Identity, decide};
 use crate::flight::too_late;
 use crate::policy::Phase;
 use crate::rt::timeout;
-use crate::store::{self, Decision, Lease, Note, Record, StoreKey, TokenStore};
+use crate::store::{self, Decision, HistoryEntry, Lease, Record, StoreKey, TokenStore};
 
 /// A refused credential is asked about again after this time, should nobody ask for it before:
 /// the vendor may have changed its mind.
@@ -40,7 +40,7 @@ impl Identity {
         credential: Credential,
         ask: &Ask,
         begin: impl FnMut() + Send,
-        notes: &mut Vec<Note>,
+        notes: &mut Vec<HistoryEntry>,
     ) -> Result<Held, Failure> {
         let key = self.store_key(&credential)?;
         if let Some(found) = self.find(store, &key, &credential, ask).await {

@@ -32,7 +32,7 @@ pub use self::failure_record::FailureRecord;
 pub use self::file::FileStore;
 #[cfg(all(feature = "__fuzzing", unix))]
 pub use self::file::fuzzing;
-pub use self::history::{Decision, Note, Process};
+pub use self::history::{Decision, HistoryEntry, Process};
 pub use self::key::{ProfileKey, StoreKey};
 pub use self::memory::MemoryStore;
 
@@ -62,17 +62,17 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     }
 
     /// Notes what came of asking the vendor once, beside the latest others of the profile:
-    /// [`Note::MOST`] at most. The store [keys](Note::keyed) the credential's fingerprint and, if
-    /// processes share it, [says who asked](Note::with_process). A store need not keep any.
+    /// [`HistoryEntry::MAX_ENTRIES`] at most. The store [keys](HistoryEntry::with_fingerprint_key) the credential's fingerprint and, if
+    /// processes share it, [says who asked](HistoryEntry::with_process). A store need not keep any.
     ///
     /// It takes no longer than a token can wait for it.
-    async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+    async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
         let _ = (profile, note);
         Ok(())
     }
 
     /// The notes of a profile, the latest last; an error if there were some and they are lost.
-    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         let _ = profile;
         Ok(Vec::new())
     }
@@ -170,11 +170,11 @@ macro_rules! pointers {
                 (**self).records(profile).await
             }
 
-            async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+            async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
                 (**self).note(profile, note).await
             }
 
-            async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+            async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
                 (**self).notes(profile).await
             }
 

@@ -85,9 +85,9 @@ pub use gatepass_core::{
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;
 pub use gatepass_engine::{
-    Decision, FailureRecord, Lease, Login, MemoryStore, Note, PoolStatus, Process, ProfileKey,
-    Record, State, Status, StoreKey, SystemClock, TokenPool, TokenPoolBuilder, TokenSource,
-    TokenSourceBuilder, TokenStore, Watch,
+    Decision, FailureRecord, HistoryEntry, Lease, Login, MemoryStore, PoolStatus, Process,
+    ProfileKey, Record, State, Status, StoreKey, SystemClock, TokenPool, TokenPoolBuilder,
+    TokenSource, TokenSourceBuilder, TokenStore, Watch,
 };
 #[cfg(feature = "reqwest-middleware")]
 pub use gatepass_http::TokenMiddleware;

@@ -5,8 +5,8 @@ use std::future::Future;
 
 use gatepass::{
     ApiOrigins, AuthorizationRequest, CoarseTime, Credential, CredentialFn, Decision, Endpoint,
-    EnvironmentInfo, Error, ExchangeContext, Expiry, FailureRecord, Field, Lease, Login,
-    MemoryStore, Note, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record,
+    EnvironmentInfo, Error, ExchangeContext, Expiry, FailureRecord, Field, HistoryEntry, Lease,
+    Login, MemoryStore, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record,
     RedirectUri, RefreshHints, Registration, Registry, Request, Response, Secret, Settings, Status,
     StoreKey, SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules,
     TokenSource, TokenSourceBuilder, TokenStore, Watch,
@@ -31,7 +31,7 @@ fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
     is_shared::<MemoryStore>();
     is_shared::<Record>();
     is_shared::<FailureRecord>();
-    is_shared::<Note>();
+    is_shared::<HistoryEntry>();
     is_shared::<(Process, ProfileKey, StoreKey, Decision, PoolStatus)>();
     is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>();
     is_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();

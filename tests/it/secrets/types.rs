@@ -12,9 +12,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use gatepass::{
     ApiOrigins, ApiResponse, AuthorizationRequest, Clock as _, Config, Credential,
-    CredentialSource, Endpoint, Env, Error, FailureRecord, Gate, HttpClient, MemoryStore, Note,
-    ProfileKey, Record, RedirectUri, Registry, Request, Response, Secret, Settings, StoreKey,
-    SystemClock, Token, TokenRules, TokenSource, credential_fn,
+    CredentialSource, Endpoint, Env, Error, FailureRecord, Gate, HistoryEntry, HttpClient,
+    MemoryStore, ProfileKey, Record, RedirectUri, Registry, Request, Response, Secret, Settings,
+    StoreKey, SystemClock, Token, TokenRules, TokenSource, credential_fn,
 };
 use gatepass_core::{ExchangeContext, LoginAttempt, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
@@ -252,7 +252,8 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     let token = Token::builder(Secret::from(text()), now).expires_in(hour.into()).build().unwrap();
     printed.add(&Record::Token(token));
     printed.add(&FailureRecord::new(&error, now, now + hour));
-    let note = Note::new("cisco", now, hour, Err(&error)).with_credential(&credential(text()));
+    let note =
+        HistoryEntry::new("cisco", now, hour, Err(&error)).with_credential(&credential(text()));
     let note = note.with_process(1, "token");
     printed.add(note.process().unwrap());
     printed.add(&note.decision());

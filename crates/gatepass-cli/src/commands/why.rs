@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Clock, Decision, Note, ProfileKey, SystemClock, TokenStore};
+use gatepass::{Clock, Decision, HistoryEntry, ProfileKey, SystemClock, TokenStore};
 use serde_json::{Value, json};
 
 use super::cached_state::{short, state_of};
@@ -71,7 +71,7 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn object(note: &Note) -> Value {
+fn object(note: &HistoryEntry) -> Value {
     let error = note.error();
     let (decision, until) = match note.decision() {
         Decision::TokenKept => ("token_kept", None),
@@ -103,7 +103,7 @@ fn object(note: &Note) -> Value {
 }
 
 /// An exchange in plain words; `before` is the one before it.
-fn text(note: &Note, before: Option<&Note>) -> String {
+fn text(note: &HistoryEntry, before: Option<&HistoryEntry>) -> String {
     let now = SystemClock::new().wall();
     let ago = now.duration_since(note.at()).unwrap_or_default().as_secs();
     let colour = if note.error().is_some() { AnsiColor::Red } else { AnsiColor::Green };

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use self::folder::{Folder, Found, MAX_FILE, failed};
 use self::lock::Lock;
 use self::seal::Keys;
-use super::{Lease, Note, ProfileKey, Record, StoreKey, TokenStore, latest_first};
+use super::{HistoryEntry, Lease, ProfileKey, Record, StoreKey, TokenStore, latest_first};
 use crate::SystemClock;
 
 const KEY: &str = "key";
@@ -269,11 +269,11 @@ impl TokenStore for FileStore {
         read().map_err(|error| failed("the stored records cannot be read", error))
     }
 
-    async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+    async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
         self.add_note(profile, note).await
     }
 
-    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         self.read_notes(profile)
     }
 

@@ -15,7 +15,7 @@ use super::digest::digest;
 /// [fingerprint](Self::fingerprint) that only one store can make: a reader sees whether the secret
 /// has changed from one note to the next, and nothing else.
 #[derive(Clone)]
-pub struct Note {
+pub struct HistoryEntry {
     pub(super) at: SystemTime,
     pub(super) took: Duration,
     pub(super) provider: String,
@@ -60,9 +60,9 @@ pub struct Process {
     pub name: String,
 }
 
-impl Note {
+impl HistoryEntry {
     /// How many notes of a profile a store keeps: the latest.
-    pub const MOST: usize = 32;
+    pub const MAX_ENTRIES: usize = 32;
 
     /// Of a request sent at `at` that took so long and brought a token that ends then, or this
     /// error.
@@ -102,7 +102,7 @@ impl Note {
     }
 
     /// Says which credential was sent. It is told to nobody before a store
-    /// [keys](Self::keyed) it.
+    /// [keys](Self::with_fingerprint_key) it.
     pub fn with_credential(self, credential: &Credential) -> Self {
         let secrets = credential.secrets().map(|(name, secret)| (name, secret.expose_secret()));
         let pairs = credential.texts().chain(secrets);
@@ -113,7 +113,7 @@ impl Note {
 
     /// The note as a store keeps it: its credential is told by a fingerprint made with the store's
     /// own key, which nobody else can make or compare with a guess.
-    pub fn keyed(&self, key: &[u8; 32]) -> Self {
+    pub fn with_fingerprint_key(&self, key: &[u8; 32]) -> Self {
         let fingerprint = |digest: &[u8; 32]| {
             let hash = blake3::keyed_hash(key, digest);
             hash.as_bytes().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
@@ -169,9 +169,9 @@ impl Note {
     }
 }
 
-impl fmt::Debug for Note {
+impl fmt::Debug for HistoryEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Note")
+        f.debug_struct("HistoryEntry")
             .field("at", &self.at)
             .field("took", &self.took)
             .field("provider", &self.provider)
@@ -188,15 +188,15 @@ impl fmt::Debug for Note {
 mod tests {
     use super::*;
 
-    fn note(credential: &Credential) -> Note {
+    fn note(credential: &Credential) -> HistoryEntry {
         let at = SystemTime::UNIX_EPOCH;
-        Note::new("example", at, Duration::ZERO, Ok(at)).with_credential(credential)
+        HistoryEntry::new("example", at, Duration::ZERO, Ok(at)).with_credential(credential)
     }
 
     #[test]
     fn a_fingerprint_changes_with_the_secret_the_client_and_the_key_and_shows_none_of_them() {
         let print = |credential: &Credential, key| {
-            note(credential).keyed(&[key; 32]).fingerprint().unwrap().to_owned()
+            note(credential).with_fingerprint_key(&[key; 32]).fingerprint().unwrap().to_owned()
         };
         let one = Credential::client("app-1", "hunter2");
         let prints = [
@@ -219,8 +219,8 @@ mod tests {
         let digest: Vec<String> =
             note.credential.as_ref().unwrap().iter().map(u8::to_string).collect();
         assert!(!format!("{note:?}").contains(&digest.join(", ")));
-        let keyed = note.keyed(&[1; 32]);
+        let keyed = note.with_fingerprint_key(&[1; 32]);
         assert!(keyed.credential.is_none());
-        assert_eq!(keyed.keyed(&[2; 32]).fingerprint(), keyed.fingerprint());
+        assert_eq!(keyed.with_fingerprint_key(&[2; 32]).fingerprint(), keyed.fingerprint());
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Lease, Note, ProfileKey, Record, StoreKey, TokenStore};
+use super::{HistoryEntry, Lease, ProfileKey, Record, StoreKey, TokenStore};
 use crate::SystemClock;
 
 /// A store in memory. Its clones are the same store.
@@ -23,7 +23,7 @@ pub struct MemoryStore {
 
 /// The latest notes of all profiles.
 struct Journal {
-    notes: Mutex<VecDeque<(ProfileKey, Note)>>,
+    notes: Mutex<VecDeque<(ProfileKey, HistoryEntry)>>,
     /// None where the system gives no randomness: then there are no notes.
     key: Option<Zeroizing<[u8; 32]>>,
 }
@@ -68,7 +68,7 @@ impl MemoryStore {
         self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn journal(&self) -> MutexGuard<'_, VecDeque<(ProfileKey, Note)>> {
+    fn journal(&self) -> MutexGuard<'_, VecDeque<(ProfileKey, HistoryEntry)>> {
         self.journal.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,12 +122,12 @@ impl TokenStore for MemoryStore {
         Ok(super::latest_first(current))
     }
 
-    async fn note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+    async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
         let Some(key) = &self.journal.key else { return Ok(()) };
         let mut journal = self.journal();
-        journal.push_back((profile.clone(), note.keyed(key)));
+        journal.push_back((profile.clone(), note.with_fingerprint_key(key)));
         let count = journal.iter().filter(|(of, _)| of == profile).count();
-        if count > Note::MOST
+        if count > HistoryEntry::MAX_ENTRIES
             && let Some(oldest) = journal.iter().position(|(of, _)| of == profile)
         {
             journal.remove(oldest);
@@ -138,7 +138,7 @@ impl TokenStore for MemoryStore {
         Ok(())
     }
 
-    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         let journal = self.journal();
         let notes = journal.iter().filter(|(of, _)| of == profile);
         Ok(notes.map(|(_, note)| note.clone()).collect())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gatepass_core::{Clock, Credential, Error, Result, async_trait, credential_fn};
 use gatepass_engine::{
-    Decision, Lease, MemoryStore, Note, ProfileKey, Record, State, StoreKey, TokenStore,
+    Decision, HistoryEntry, Lease, MemoryStore, ProfileKey, Record, State, StoreKey, TokenStore,
 };
 use gatepass_testkit::{Answer, FakeHttp, TestClock};
 
@@ -18,7 +18,7 @@ fn store(clock: &TestClock) -> MemoryStore {
 
 async fn decisions(store: &MemoryStore) -> Vec<Decision> {
     let notes = store.notes(&ProfileKey::new("prod")).await.unwrap();
-    notes.iter().map(Note::decision).collect()
+    notes.iter().map(HistoryEntry::decision).collect()
 }
 
 fn denied() -> Answer {
@@ -152,7 +152,7 @@ impl TokenStore for Stuck {
         Ok(0)
     }
 
-    async fn note(&self, _: &ProfileKey, _: &Note) -> Result<()> {
+    async fn note(&self, _: &ProfileKey, _: &HistoryEntry) -> Result<()> {
         std::future::pending().await
     }
 }

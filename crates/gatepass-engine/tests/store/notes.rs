@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use gatepass_core::{Clock, Credential, Error, ErrorKind};
-use gatepass_engine::{Decision, FileStore, Note, ProfileKey, TokenStore};
+use gatepass_engine::{Decision, FileStore, HistoryEntry, ProfileKey, TokenStore};
 use gatepass_testkit::{TestClock, block_on, canary, find_leak};
 
 use super::contract::stores;
@@ -20,15 +20,15 @@ fn prod() -> ProfileKey {
 }
 
 /// A note that can be told from others by its duration.
-fn note(number: u64) -> Note {
+fn note(number: u64) -> HistoryEntry {
     let clock = TestClock::new();
     let took = Duration::from_millis(number);
-    Note::new("example", clock.wall(), took, Ok(clock.wall() + HOUR))
+    HistoryEntry::new("example", clock.wall(), took, Ok(clock.wall() + HOUR))
         .with_credential(&Credential::client("client", "secret"))
         .with_origin("https://vendor.example.com")
 }
 
-fn numbers(notes: &[Note]) -> Vec<u128> {
+fn numbers(notes: &[HistoryEntry]) -> Vec<u128> {
     notes.iter().map(|note| note.took().as_millis()).collect()
 }
 
@@ -57,7 +57,7 @@ async fn a_note_comes_back_as_it_was() {
     for store in stores {
         let error = Error::denied("refused").with_status(401).with_vendor_code("invalid_client");
         let error = error.with_vendor_text("no such client").with_hint("act");
-        let saved = Note::new("example", at, 7 * SECOND, Err(&error))
+        let saved = HistoryEntry::new("example", at, 7 * SECOND, Err(&error))
             .with_decision(Decision::Refused(at + HOUR))
             .with_process(4711, "token");
         store.note(&prod(), &saved).await.unwrap();
@@ -138,7 +138,7 @@ fn a_journal_is_its_owners_alone_and_says_nothing_to_who_has_no_key() {
     let (dir, store, path) = journal();
     let secret = canary("secret");
     let error = Error::denied("refused").with_vendor_text("the client is disabled");
-    let note = Note::new("example", now(), SECOND, Err(&error))
+    let note = HistoryEntry::new("example", now(), SECOND, Err(&error))
         .with_origin("https://vendor.example.com")
         .with_process(1, "the-command")
         .with_credential(&Credential::client("client", secret.text()));
@@ -229,7 +229,8 @@ fn long_words_of_a_vendor_cost_the_oldest_notes_and_not_the_latest() {
     let error = Error::denied("x".repeat(10_000));
     for number in 1..=10 {
         let took = Duration::from_millis(number);
-        block_on(store.note(&prod(), &Note::new("example", now(), took, Err(&error)))).unwrap();
+        block_on(store.note(&prod(), &HistoryEntry::new("example", now(), took, Err(&error))))
+            .unwrap();
     }
     assert_eq!(block_on(noted(&store)), [5, 6, 7, 8, 9, 10]);
     assert!(fs::metadata(&path).unwrap().len() <= 64 * 1024);

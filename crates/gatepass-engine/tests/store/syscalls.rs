@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use gatepass_engine::{FileStore, Note, StoreKey, TokenStore};
+use gatepass_engine::{FileStore, HistoryEntry, StoreKey, TokenStore};
 use gatepass_testkit::block_on;
 
 use super::damage::{names, records};
@@ -58,7 +58,7 @@ fn write(dir: &Path) -> String {
         let Some(lease) = store.lease(&prod(), Duration::ZERO).await? else { return Ok(false) };
         lease.save(&token(NEW, now())).await
     });
-    let note = Note::new("example", now(), HOUR, Ok(now() + HOUR));
+    let note = HistoryEntry::new("example", now(), HOUR, Ok(now() + HOUR));
     // Whether it is noted is no token's concern.
     let _ = block_on(store.note(prod().profile(), &note));
     saved.map_or_else(|error| error.kind().code().to_owned(), |is| is.to_string())

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::seal::Keys;
 use super::{codec, journal};
-use crate::store::{Note, Record};
+use crate::store::{HistoryEntry, Record};
 
 /// The bytes under a seal that was made with a key of zeros.
 pub fn open(sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
@@ -22,11 +22,11 @@ pub fn write_record(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// The notes that these bytes are.
-pub fn journal(bytes: &[u8]) -> Option<Vec<Note>> {
+pub fn journal(bytes: &[u8]) -> Option<Vec<HistoryEntry>> {
     journal::decode(bytes)
 }
 
 /// The bytes of notes.
-pub fn write_journal(notes: &[Note]) -> Option<Zeroizing<Vec<u8>>> {
+pub fn write_journal(notes: &[HistoryEntry]) -> Option<Zeroizing<Vec<u8>>> {
     journal::encode(notes)
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::codec::{Reader, Writer, failure, put_failure};
 use super::folder::{Found, MAX_FILE, failed};
 use super::{FileStore, off_thread};
-use crate::store::{Decision, Note, Process, ProfileKey};
+use crate::store::{Decision, HistoryEntry, Process, ProfileKey};
 
 const NAME: &str = "journal";
 /// Of what is sealed: another one is another version's.
@@ -21,7 +21,7 @@ const FORMAT: u8 = 1;
 
 /// What stands under a journal's name.
 enum There {
-    Notes(Vec<Note>),
+    Notes(Vec<HistoryEntry>),
     /// A file of ours that is no journal, or not any more.
     Lost(&'static str),
     /// Something that we have not made.
@@ -29,12 +29,12 @@ enum There {
 }
 
 impl FileStore {
-    pub(super) async fn add_note(&self, profile: &ProfileKey, note: &Note) -> Result<()> {
+    pub(super) async fn add_note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
         let note = match note.process() {
-            Some(_) => note.keyed(self.keys.fingerprints()),
-            None => {
-                note.keyed(self.keys.fingerprints()).with_process(std::process::id(), &self.process)
-            }
+            Some(_) => note.with_fingerprint_key(self.keys.fingerprints()),
+            None => note
+                .with_fingerprint_key(self.keys.fingerprints())
+                .with_process(std::process::id(), &self.process),
         };
         let (store, name) = (self.clone(), self.journal(profile));
         off_thread(move || store.add(&name, note))
@@ -42,7 +42,7 @@ impl FileStore {
             .map_err(|error| failed("an exchange could not be noted", error))
     }
 
-    pub(super) fn read_notes(&self, profile: &ProfileKey) -> Result<Vec<Note>> {
+    pub(super) fn read_notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         let lost = |why| failed("what was noted of exchanges is lost", io::Error::other(why));
         match self.there(&self.journal(profile)) {
             Ok(There::Notes(notes)) => Ok(notes),
@@ -74,7 +74,7 @@ impl FileStore {
         format!("{}{NAME}", self.prefix(profile))
     }
 
-    fn add(&self, name: &str, note: Note) -> io::Result<()> {
+    fn add(&self, name: &str, note: HistoryEntry) -> io::Result<()> {
         let _folder = self.lock_folder()?;
         let mut notes = match self.there(name)? {
             There::Notes(notes) => notes,
@@ -87,12 +87,12 @@ impl FileStore {
             }
         };
         notes.push(note);
-        notes.drain(..notes.len().saturating_sub(Note::MOST));
+        notes.drain(..notes.len().saturating_sub(HistoryEntry::MAX_ENTRIES));
         self.folder.write_later(&self.sealed(name, notes)?)?.replace(name)
     }
 
     /// The notes as a file, without the oldest where all of them are too long for one.
-    fn sealed(&self, name: &str, mut notes: Vec<Note>) -> io::Result<Vec<u8>> {
+    fn sealed(&self, name: &str, mut notes: Vec<HistoryEntry>) -> io::Result<Vec<u8>> {
         loop {
             let sealed = encode(&notes).and_then(|plain| self.keys.seal(name, 0, &plain));
             match sealed {
@@ -119,7 +119,7 @@ impl FileStore {
     }
 }
 
-pub(super) fn encode(notes: &[Note]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn encode(notes: &[HistoryEntry]) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Writer::default();
     out.byte(FORMAT);
     for note in notes {
@@ -167,7 +167,7 @@ pub(super) fn encode(notes: &[Note]) -> Option<Zeroizing<Vec<u8>>> {
     Some(out.0)
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Note>> {
+pub(super) fn decode(bytes: &[u8]) -> Option<Vec<HistoryEntry>> {
     let mut from = Reader(bytes);
     if from.byte()? != FORMAT {
         return None;
@@ -196,7 +196,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Note>> {
             1 => Err(failure(&mut from)?),
             _ => return None,
         };
-        let mut note = Note::new(provider, at, took, Ok(at)).with_decision(decision);
+        let mut note = HistoryEntry::new(provider, at, took, Ok(at)).with_decision(decision);
         (note.outcome, note.fingerprint) = (outcome, fingerprint);
         note.origin = origin.map(str::to_owned);
         note.process = name.map(|name| Process { id, name });
@@ -214,16 +214,18 @@ mod tests {
 
     use super::*;
 
-    fn notes() -> Vec<Note> {
+    fn notes() -> Vec<HistoryEntry> {
         let at = SystemTime::UNIX_EPOCH + Duration::new(1_800_000_000, 123_456_789);
         let until = at + Duration::from_secs(60);
         let error = Error::denied("refused").with_hint("act").with_status(401);
         let error = error.with_vendor_code("invalid_client").with_vendor_text("no such client");
         let took = Duration::from_millis(112);
-        let token = Note::new("cisco", at, took, Ok(until)).with_origin("https://a.example");
-        let failed = Note::new("cisco", at, took, Err(&error)).with_process(7, "token");
-        let failed = failed.with_credential(&Credential::client("a", "b")).keyed(&[1; 32]);
-        let mut notes = vec![Note::new("cisco", at, took, Ok(until))];
+        let token =
+            HistoryEntry::new("cisco", at, took, Ok(until)).with_origin("https://a.example");
+        let failed = HistoryEntry::new("cisco", at, took, Err(&error)).with_process(7, "token");
+        let failed =
+            failed.with_credential(&Credential::client("a", "b")).with_fingerprint_key(&[1; 32]);
+        let mut notes = vec![HistoryEntry::new("cisco", at, took, Ok(until))];
         for decision in [Decision::TokenKept, Decision::TokenUsed] {
             notes.push(token.clone().with_decision(decision));
         }
