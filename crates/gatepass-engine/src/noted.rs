@@ -45,7 +45,7 @@ impl Identity {
         let profile = ProfileKey::new(self.name.as_deref().unwrap_or_default());
         let keep = async {
             for note in notes {
-                if let Err(error) = store.note(&profile, &note).await {
+                if let Err(error) = store.append_history(&profile, &note).await {
                     self.warn_of_store(&error);
                 }
             }

@@ -66,20 +66,20 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     /// processes share it, [says who asked](HistoryEntry::with_process). A store need not keep any.
     ///
     /// It takes no longer than a token can wait for it.
-    async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
+    async fn append_history(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
         let _ = (profile, note);
         Ok(())
     }
 
     /// The notes of a profile, the latest last; an error if there were some and they are lost.
-    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
+    async fn history(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         let _ = profile;
         Ok(Vec::new())
     }
 
     /// Removes the notes of a profile, and says how many. [`forget`](Self::forget) leaves them: a
     /// token that is forgotten because it was refused is what they tell of.
-    async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
+    async fn clear_history(&self, profile: &ProfileKey) -> Result<usize> {
         let _ = profile;
         Ok(0)
     }
@@ -170,16 +170,16 @@ macro_rules! pointers {
                 (**self).records(profile).await
             }
 
-            async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
-                (**self).note(profile, note).await
+            async fn append_history(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
+                (**self).append_history(profile, note).await
             }
 
-            async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
-                (**self).notes(profile).await
+            async fn history(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
+                (**self).history(profile).await
             }
 
-            async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
-                (**self).forget_notes(profile).await
+            async fn clear_history(&self, profile: &ProfileKey) -> Result<usize> {
+                (**self).clear_history(profile).await
             }
         }
     )*};

@@ -44,7 +44,7 @@ impl Kept {
                 }
                 read => read?,
             };
-            match store.notes(&key).await {
+            match store.history(&key).await {
                 Ok(notes) => last_error = notes.last().and_then(|note| note.error()),
                 Err(error) => output.warn(&format!("{}: {error}", profile.name)),
             }

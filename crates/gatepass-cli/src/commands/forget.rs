@@ -63,5 +63,5 @@ pub(super) async fn all_of(
 ) -> Result<(usize, usize), CommandError> {
     let Some(store) = open_store(gate, output) else { return Ok((0, 0)) };
     let key = ProfileKey::new(name);
-    Ok((store.forget(&key).await?, store.forget_notes(&key).await?))
+    Ok((store.forget(&key).await?, store.clear_history(&key).await?))
 }

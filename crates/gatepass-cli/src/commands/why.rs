@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let known = gate.profile(name, &[]);
     let store = open_store(&gate, output);
     let mut notes = match &store {
-        Some(store) => store.notes(&ProfileKey::new(name)).await.unwrap_or_else(|error| {
+        Some(store) => store.history(&ProfileKey::new(name)).await.unwrap_or_else(|error| {
             output.warn(&format!("{name}: {error}"));
             Vec::new()
         }),

@@ -269,15 +269,15 @@ impl TokenStore for FileStore {
         read().map_err(|error| failed("the stored records cannot be read", error))
     }
 
-    async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
+    async fn append_history(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
         self.add_note(profile, note).await
     }
 
-    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
+    async fn history(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         self.read_notes(profile)
     }
 
-    async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
+    async fn clear_history(&self, profile: &ProfileKey) -> Result<usize> {
         self.remove_notes(profile).await
     }
 }

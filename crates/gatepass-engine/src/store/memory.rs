@@ -122,7 +122,7 @@ impl TokenStore for MemoryStore {
         Ok(super::latest_first(current))
     }
 
-    async fn note(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
+    async fn append_history(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
         let Some(key) = &self.journal.key else { return Ok(()) };
         let mut journal = self.journal();
         journal.push_back((profile.clone(), note.with_fingerprint_key(key)));
@@ -138,13 +138,13 @@ impl TokenStore for MemoryStore {
         Ok(())
     }
 
-    async fn notes(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
+    async fn history(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         let journal = self.journal();
         let notes = journal.iter().filter(|(of, _)| of == profile);
         Ok(notes.map(|(_, note)| note.clone()).collect())
     }
 
-    async fn forget_notes(&self, profile: &ProfileKey) -> Result<usize> {
+    async fn clear_history(&self, profile: &ProfileKey) -> Result<usize> {
         let mut journal = self.journal();
         let before = journal.len();
         journal.retain(|(of, _)| of != profile);

@@ -17,7 +17,7 @@ fn store(clock: &TestClock) -> MemoryStore {
 }
 
 async fn decisions(store: &MemoryStore) -> Vec<Decision> {
-    let notes = store.notes(&ProfileKey::new("prod")).await.unwrap();
+    let notes = store.history(&ProfileKey::new("prod")).await.unwrap();
     notes.iter().map(HistoryEntry::decision).collect()
 }
 
@@ -32,7 +32,7 @@ async fn an_exchange_is_noted_once_and_what_a_store_answers_is_not() {
     for _ in 0..3 {
         builder(&http, &clock).store(store.clone()).build().warm().await.unwrap();
     }
-    let [note] = store.notes(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
+    let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
     assert_eq!(note.decision(), Decision::TokenKept);
     assert_eq!((note.at(), note.provider()), (clock.wall(), "example"));
     assert_eq!(note.expires_at(), Some(clock.wall() + Duration::from_secs(3600)));
@@ -47,7 +47,7 @@ async fn a_refusal_is_noted_with_the_vendors_words_and_without_the_secret_they_r
     for _ in 0..3 {
         builder(&http, &clock).store(store.clone()).build().token().await.unwrap_err();
     }
-    let [note] = store.notes(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
+    let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
     assert_eq!(note.decision(), Decision::Refused(clock.wall() + Duration::from_secs(3600)));
     let error = note.error().unwrap();
     assert_eq!((error.status(), error.vendor_code()), (Some(401), Some("invalid_client")));
@@ -91,7 +91,7 @@ async fn a_credential_that_changes_when_it_is_refused_is_two_notes_and_two_finge
     });
     let source = builder(&http, &clock).credential(credential).store(store.clone()).build();
     assert_eq!(text(source.token().await).unwrap(), "token");
-    let notes = store.notes(&ProfileKey::new("prod")).await.unwrap();
+    let notes = store.history(&ProfileKey::new("prod")).await.unwrap();
     assert_eq!(decisions(&store).await[0], Decision::AskedAgain);
     assert_eq!(notes.len(), 2);
     assert_ne!(notes[0].fingerprint(), notes[1].fingerprint());
@@ -152,7 +152,7 @@ impl TokenStore for Stuck {
         Ok(0)
     }
 
-    async fn note(&self, _: &ProfileKey, _: &HistoryEntry) -> Result<()> {
+    async fn append_history(&self, _: &ProfileKey, _: &HistoryEntry) -> Result<()> {
         std::future::pending().await
     }
 }

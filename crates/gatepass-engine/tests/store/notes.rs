@@ -33,14 +33,14 @@ fn numbers(notes: &[HistoryEntry]) -> Vec<u128> {
 }
 
 async fn noted(store: &dyn TokenStore) -> Vec<u128> {
-    numbers(&store.notes(&prod()).await.unwrap())
+    numbers(&store.history(&prod()).await.unwrap())
 }
 
 /// A store in a folder, with one note in it, and where its journal is.
 fn journal() -> (tempfile::TempDir, FileStore, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
-    block_on(store.note(&prod(), &note(1))).unwrap();
+    block_on(store.append_history(&prod(), &note(1))).unwrap();
     let path = journals(dir.path()).remove(0);
     (dir, store, path)
 }
@@ -60,9 +60,9 @@ async fn a_note_comes_back_as_it_was() {
         let saved = HistoryEntry::new("example", at, 7 * SECOND, Err(&error))
             .with_decision(Decision::Refused(at + HOUR))
             .with_process(4711, "token");
-        store.note(&prod(), &saved).await.unwrap();
-        store.note(&prod(), &note(2)).await.unwrap();
-        let [first, second] = store.notes(&prod()).await.unwrap().try_into().unwrap();
+        store.append_history(&prod(), &saved).await.unwrap();
+        store.append_history(&prod(), &note(2)).await.unwrap();
+        let [first, second] = store.history(&prod()).await.unwrap().try_into().unwrap();
         assert_eq!(format!("{first:?}"), format!("{saved:?}"), "{store:?}");
         assert_eq!(first.error().unwrap().to_string(), error.to_string());
         assert_eq!((first.expires_at(), first.fingerprint()), (None, None));
@@ -78,17 +78,17 @@ async fn a_profile_keeps_its_latest_notes_until_they_are_forgotten() {
     let (stores, _dir) = stores(&TestClock::new());
     for store in stores {
         let other = ProfileKey::new("other");
-        store.note(&other, &note(7)).await.unwrap();
+        store.append_history(&other, &note(7)).await.unwrap();
         for number in 0..40 {
-            store.note(&prod(), &note(number)).await.unwrap();
+            store.append_history(&prod(), &note(number)).await.unwrap();
         }
         assert_eq!(noted(&store).await, (8..40).collect::<Vec<_>>());
         assert_eq!(store.forget(&prod()).await.unwrap(), 0);
         assert_eq!(noted(&store).await.len(), 32);
-        assert_eq!(store.forget_notes(&prod()).await.unwrap(), 32);
-        assert_eq!(store.forget_notes(&prod()).await.unwrap(), 0);
+        assert_eq!(store.clear_history(&prod()).await.unwrap(), 32);
+        assert_eq!(store.clear_history(&prod()).await.unwrap(), 0);
         assert!(noted(&store).await.is_empty());
-        assert_eq!(numbers(&store.notes(&other).await.unwrap()), [7]);
+        assert_eq!(numbers(&store.history(&other).await.unwrap()), [7]);
     }
 }
 
@@ -100,9 +100,9 @@ async fn a_secret_has_one_fingerprint_in_a_store_and_another_in_the_next() {
     for store in one.into_iter().chain(other) {
         for secret in ["s-1", "s-2", "s-1"] {
             let note = note(0).with_credential(&Credential::client("client", secret));
-            store.note(&prod(), &note).await.unwrap();
+            store.append_history(&prod(), &note).await.unwrap();
         }
-        let notes = store.notes(&prod()).await.unwrap();
+        let notes = store.history(&prod()).await.unwrap();
         let of: Vec<_> = notes.iter().map(|n| n.fingerprint().unwrap().to_owned()).collect();
         assert_eq!(of[0], of[2]);
         prints.extend([of[0].clone(), of[1].clone()]);
@@ -142,7 +142,7 @@ fn a_journal_is_its_owners_alone_and_says_nothing_to_who_has_no_key() {
         .with_origin("https://vendor.example.com")
         .with_process(1, "the-command")
         .with_credential(&Credential::client("client", secret.text()));
-    block_on(store.note(&prod(), &note)).unwrap();
+    block_on(store.append_history(&prod(), &note)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the key and the journal");
     let bytes = fs::read(&path).unwrap();
@@ -178,11 +178,11 @@ fn a_damaged_journal_is_told_once_it_is_asked_for_and_is_begun_anew() {
     for (why, spoil) in spoilt {
         let (_dir, store, path) = journal();
         spoil(&path);
-        let error = block_on(store.notes(&prod())).unwrap_err();
+        let error = block_on(store.history(&prod())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Internal);
         assert!(error.message().ends_with(why), "{why}: {}", error.message());
         assert_eq!(block_on(store.forget(&prod())).unwrap(), 0);
-        block_on(store.note(&prod(), &note(2))).unwrap();
+        block_on(store.append_history(&prod(), &note(2))).unwrap();
         assert_eq!(block_on(noted(&store)), [2], "{why}");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
     }
@@ -198,9 +198,9 @@ fn what_stands_in_a_journals_place_and_is_not_ours_stays() {
         fs::remove_file(&path).unwrap();
         put(&path);
         let is = fs::symlink_metadata(&path).unwrap().ino();
-        assert!(block_on(store.notes(&prod())).is_err());
-        assert!(block_on(store.note(&prod(), &note(2))).is_err());
-        assert_eq!(block_on(store.forget_notes(&prod())).unwrap(), 0);
+        assert!(block_on(store.history(&prod())).is_err());
+        assert!(block_on(store.append_history(&prod(), &note(2))).is_err());
+        assert_eq!(block_on(store.clear_history(&prod())).unwrap(), 0);
         assert_eq!(fs::symlink_metadata(&path).unwrap().ino(), is);
     }
 }
@@ -213,7 +213,7 @@ fn no_note_is_lost_among_many_who_note_at_once() {
             let dir = dir.path();
             scope.spawn(move || {
                 let own = FileStore::open(dir).unwrap();
-                block_on(own.note(&prod(), &note(number))).unwrap();
+                block_on(own.append_history(&prod(), &note(number))).unwrap();
             });
         }
     });
@@ -229,8 +229,10 @@ fn long_words_of_a_vendor_cost_the_oldest_notes_and_not_the_latest() {
     let error = Error::denied("x".repeat(10_000));
     for number in 1..=10 {
         let took = Duration::from_millis(number);
-        block_on(store.note(&prod(), &HistoryEntry::new("example", now(), took, Err(&error))))
-            .unwrap();
+        block_on(
+            store.append_history(&prod(), &HistoryEntry::new("example", now(), took, Err(&error))),
+        )
+        .unwrap();
     }
     assert_eq!(block_on(noted(&store)), [5, 6, 7, 8, 9, 10]);
     assert!(fs::metadata(&path).unwrap().len() <= 64 * 1024);

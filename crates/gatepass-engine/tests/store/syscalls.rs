@@ -60,7 +60,7 @@ fn write(dir: &Path) -> String {
     });
     let note = HistoryEntry::new("example", now(), HOUR, Ok(now() + HOUR));
     // Whether it is noted is no token's concern.
-    let _ = block_on(store.note(prod().profile(), &note));
+    let _ = block_on(store.append_history(prod().profile(), &note));
     saved.map_or_else(|error| error.kind().code().to_owned(), |is| is.to_string())
 }
 
