@@ -21,7 +21,7 @@ use crate::freshness::Glance;
 use crate::login::Brought;
 use crate::policy::{Life, Moment, Phase};
 use crate::rt::sleep;
-use crate::store::{Decision, HistoryEntry, TokenStore};
+use crate::store::{HistoryEntry, NextStep, TokenStore};
 
 /// Who asks whom, and how: everything an exchange needs.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl Identity {
             Ok(changed) if Fingerprint::of(&changed) != fingerprint => changed,
             _ => return Err(failed(refused, fingerprint)),
         };
-        decide(notes, Decision::AskedAgain);
+        decide(notes, NextStep::Retried);
         self.wait_for_budget(&changed).await?;
         begin();
         self.ask_and_note(&changed, notes)
@@ -328,9 +328,9 @@ impl Held {
 }
 
 /// Says what follows from the latest exchange.
-pub(crate) fn decide(notes: &mut Vec<HistoryEntry>, decision: Decision) {
+pub(crate) fn decide(notes: &mut Vec<HistoryEntry>, decision: NextStep) {
     if let Some(note) = notes.pop() {
-        notes.push(note.with_decision(decision));
+        notes.push(note.with_next_step(decision));
     }
 }
 

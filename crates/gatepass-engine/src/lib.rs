@@ -81,7 +81,7 @@ pub use crate::store::FileStore;
 #[doc(hidden)]
 pub use crate::store::fuzzing;
 pub use crate::store::{
-    Decision, FailureRecord, HistoryEntry, Lease, MemoryStore, Process, ProfileKey, Record,
+    FailureRecord, HistoryEntry, Lease, MemoryStore, NextStep, Process, ProfileKey, Record,
     StoreKey, TokenStore,
 };
 

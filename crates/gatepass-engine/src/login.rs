@@ -12,7 +12,7 @@ use crate::TokenSource;
 use crate::exchange::{Ask, Failure, Held, Identity};
 use crate::policy::{Moment, Phase};
 use crate::rt::{Mutex, timeout};
-use crate::store::{Decision, HistoryEntry};
+use crate::store::{HistoryEntry, NextStep};
 
 /// What the last login of an identity has brought.
 #[derive(Debug, Default)]
@@ -67,9 +67,9 @@ impl Identity {
                     let note = self.note(&credential, begun, Ok(held.token.expires_at()));
                     let decision = match self.store() {
                         Some(store) => self.keep(&**store, &credential, &held).await,
-                        None => Decision::TokenUsed,
+                        None => NextStep::TokenNotStored,
                     };
-                    notes.extend(note.map(|note| note.with_decision(decision)));
+                    notes.extend(note.map(|note| note.with_next_step(decision)));
                 }
                 return Ok(held);
             }

@@ -11,7 +11,7 @@ use crate::exchange::{Ask, Failure, Fingerprint, Held, Identity, decide};
 use crate::flight::too_late;
 use crate::policy::Phase;
 use crate::rt::timeout;
-use crate::store::{self, Decision, HistoryEntry, Lease, Record, StoreKey, TokenStore};
+use crate::store::{self, HistoryEntry, Lease, NextStep, Record, StoreKey, TokenStore};
 
 /// A refused credential is asked about again after this time, should nobody ask for it before:
 /// the vendor may have changed its mind.
@@ -123,7 +123,7 @@ impl Identity {
         store: &dyn TokenStore,
         credential: &Credential,
         held: &Held,
-    ) -> Decision {
+    ) -> NextStep {
         let keep = async {
             let Some(lease) = store.lease(&self.store_key(credential)?, self.timeout).await? else {
                 return Ok(false);
@@ -131,11 +131,11 @@ impl Identity {
             lease.save(&Record::Token(held.token.clone())).await
         };
         match keep.await {
-            Ok(true) => Decision::TokenKept,
-            Ok(false) => Decision::TokenUsed,
+            Ok(true) => NextStep::TokenStored,
+            Ok(false) => NextStep::TokenNotStored,
             Err(error) => {
                 self.warn_of_store(&error);
-                Decision::TokenUsed
+                NextStep::TokenNotStored
             }
         }
     }
@@ -157,14 +157,14 @@ impl Identity {
         lease: &dyn Lease,
         ask: &Ask,
         outcome: &mut Result<Held, Failure>,
-    ) -> Decision {
+    ) -> NextStep {
         let now = self.clock.wall();
         let record = match outcome {
             Ok(held) => Record::Token(held.token.clone()),
             Err(failure) => {
                 // A token that still works is worth more than the news of a failure.
                 if matches!(store.load(key).await, Ok(Some(Record::Token(_)))) {
-                    return Decision::OldTokenKept;
+                    return NextStep::PreviousTokenKept;
                 }
                 let rest = match failure.refused {
                     Some(_) => REFUSED,
@@ -179,13 +179,13 @@ impl Identity {
             false
         });
         match (record, outcome) {
-            (Record::Token(_), _) if is_kept => Decision::TokenKept,
-            (Record::Token(_), _) => Decision::TokenUsed,
-            (Record::Failure(_), _) if !is_kept => Decision::NotKept,
+            (Record::Token(_), _) if is_kept => NextStep::TokenStored,
+            (Record::Token(_), _) => NextStep::TokenNotStored,
+            (Record::Failure(_), _) if !is_kept => NextStep::NotCached,
             (Record::Failure(kept), Err(Failure { refused: Some(_), .. })) => {
-                Decision::Refused(kept.until())
+                NextStep::Denied(kept.until())
             }
-            (Record::Failure(kept), _) => Decision::Rests(kept.until()),
+            (Record::Failure(kept), _) => NextStep::CooledDown(kept.until()),
         }
     }
 

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 use std::future::Future;
 
 use gatepass::{
-    ApiOrigins, AuthorizationRequest, CoarseTime, Credential, CredentialFn, Decision, Endpoint,
+    ApiOrigins, AuthorizationRequest, CoarseTime, Credential, CredentialFn, Endpoint,
     EnvironmentInfo, Error, ExchangeContext, Expiry, FailureRecord, Field, HistoryEntry, Lease,
-    Login, MemoryStore, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record,
+    Login, MemoryStore, NextStep, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record,
     RedirectUri, RefreshHints, Registration, Registry, Request, Response, Secret, Settings, Status,
     StoreKey, SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules,
     TokenSource, TokenSourceBuilder, TokenStore, Watch,
@@ -32,7 +32,7 @@ fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
     is_shared::<Record>();
     is_shared::<FailureRecord>();
     is_shared::<HistoryEntry>();
-    is_shared::<(Process, ProfileKey, StoreKey, Decision, PoolStatus)>();
+    is_shared::<(Process, ProfileKey, StoreKey, NextStep, PoolStatus)>();
     is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>();
     is_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();
     is_shared::<CredentialFn<fn()>>();

@@ -256,7 +256,7 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
         HistoryEntry::new("cisco", now, hour, Err(&error)).with_credential(&credential(text()));
     let note = note.with_process(1, "token");
     printed.add(note.process().unwrap());
-    printed.add(&note.decision());
+    printed.add(&note.next_step());
     printed.add(&note);
     let request = Example::new().token_request(&Credential::client("id", text())).unwrap();
     printed.add(&StoreKey::new("cisco", "example", &request));

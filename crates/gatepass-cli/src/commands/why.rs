@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Clock, Decision, HistoryEntry, ProfileKey, SystemClock, TokenStore};
+use gatepass::{Clock, HistoryEntry, NextStep, ProfileKey, SystemClock, TokenStore};
 use serde_json::{Value, json};
 
 use super::cached_state::{short, state_of};
@@ -73,13 +73,13 @@ pub(crate) async fn run(
 
 fn object(note: &HistoryEntry) -> Value {
     let error = note.error();
-    let (decision, until) = match note.decision() {
-        Decision::TokenKept => ("token_kept", None),
-        Decision::TokenUsed => ("token_used", None),
-        Decision::OldTokenKept => ("old_token_kept", None),
-        Decision::Refused(until) => ("refused", Some(until)),
-        Decision::Rests(until) => ("rests", Some(until)),
-        Decision::AskedAgain => ("asked_again", None),
+    let (decision, until) = match note.next_step() {
+        NextStep::TokenStored => ("token_kept", None),
+        NextStep::TokenNotStored => ("token_used", None),
+        NextStep::PreviousTokenKept => ("old_token_kept", None),
+        NextStep::Denied(until) => ("refused", Some(until)),
+        NextStep::CooledDown(until) => ("rests", Some(until)),
+        NextStep::Retried => ("asked_again", None),
         _ => ("not_kept", None),
     };
     json!({
@@ -128,7 +128,7 @@ fn text(note: &HistoryEntry, before: Option<&HistoryEntry>) -> String {
             }
         }
     }
-    text += &format!("  then: {}\n", decision(note.decision(), now));
+    text += &format!("  then: {}\n", decision(note.next_step(), now));
     let fingerprint = note.fingerprint().unwrap_or("unknown");
     let is_another = before.is_some_and(|before| before.fingerprint() != note.fingerprint());
     let changed = if is_another { " (changed since the time before)" } else { "" };
@@ -142,21 +142,21 @@ fn text(note: &HistoryEntry, before: Option<&HistoryEntry>) -> String {
     text + "\n"
 }
 
-fn decision(decision: Decision, now: SystemTime) -> String {
+fn decision(decision: NextStep, now: SystemTime) -> String {
     let over = |until: SystemTime| if until <= now { ", which is over" } else { "" };
     match decision {
-        Decision::TokenKept => String::from("handed out, and kept for the next who ask"),
-        Decision::TokenUsed => String::from("handed out, and not kept"),
-        Decision::OldTokenKept => String::from("the old token was kept"),
-        Decision::Refused(until) => format!(
+        NextStep::TokenStored => String::from("handed out, and kept for the next who ask"),
+        NextStep::TokenNotStored => String::from("handed out, and not kept"),
+        NextStep::PreviousTokenKept => String::from("the old token was kept"),
+        NextStep::Denied(until) => format!(
             "not asked again until the credential changes, or until {}{}",
             rfc3339(until),
             over(until)
         ),
-        Decision::Rests(until) => {
+        NextStep::CooledDown(until) => {
             format!("not asked again before {}{}", rfc3339(until), over(until))
         }
-        Decision::AskedAgain => {
+        NextStep::Retried => {
             String::from("the credential had changed meanwhile, and was sent at once")
         }
         _ => String::from("nothing was kept: the next who asks is sent to the vendor"),

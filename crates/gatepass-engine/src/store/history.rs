@@ -22,7 +22,7 @@ pub struct HistoryEntry {
     pub(super) origin: Option<String>,
     /// When the token ends; otherwise why there was none.
     pub(super) outcome: Result<SystemTime, FailureRecord>,
-    pub(super) decision: Decision,
+    pub(super) decision: NextStep,
     pub(super) fingerprint: Option<String>,
     pub(super) process: Option<Process>,
     /// Of a note that no store has keyed yet.
@@ -32,22 +32,22 @@ pub struct HistoryEntry {
 /// What follows from an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Decision {
+pub enum NextStep {
     /// The token is handed out, and kept for all who share the store.
-    TokenKept,
+    TokenStored,
     /// The token is handed out by the process that asked, and not kept.
-    TokenUsed,
+    TokenNotStored,
     /// The token from before is handed out still.
-    OldTokenKept,
+    PreviousTokenKept,
     /// The credential was refused: its error answers until it changes, until this moment at the
     /// longest.
-    Refused(SystemTime),
+    Denied(SystemTime),
     /// Its error answers until this moment.
-    Rests(SystemTime),
+    CooledDown(SystemTime),
     /// The credential had changed meanwhile: the vendor is asked again with that.
-    AskedAgain,
+    Retried,
     /// Nothing is kept of it: the next one who comes asks the vendor.
-    NotKept,
+    NotCached,
 }
 
 /// Who asked.
@@ -72,7 +72,7 @@ impl HistoryEntry {
         took: Duration,
         outcome: Result<SystemTime, &Error>,
     ) -> Self {
-        let decision = if outcome.is_ok() { Decision::TokenUsed } else { Decision::NotKept };
+        let decision = if outcome.is_ok() { NextStep::TokenNotStored } else { NextStep::NotCached };
         Self {
             at,
             took,
@@ -92,7 +92,7 @@ impl HistoryEntry {
     }
 
     /// Says what follows.
-    pub fn with_decision(self, decision: Decision) -> Self {
+    pub fn with_next_step(self, decision: NextStep) -> Self {
         Self { decision, ..self }
     }
 
@@ -154,7 +154,7 @@ impl HistoryEntry {
     }
 
     /// What follows.
-    pub fn decision(&self) -> Decision {
+    pub fn next_step(&self) -> NextStep {
         self.decision
     }
 

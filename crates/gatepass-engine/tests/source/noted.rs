@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gatepass_core::{Clock, Credential, Error, Result, async_trait, credential_fn};
 use gatepass_engine::{
-    Decision, HistoryEntry, Lease, MemoryStore, ProfileKey, Record, State, StoreKey, TokenStore,
+    HistoryEntry, Lease, MemoryStore, NextStep, ProfileKey, Record, State, StoreKey, TokenStore,
 };
 use gatepass_testkit::{Answer, FakeHttp, TestClock};
 
@@ -16,9 +16,9 @@ fn store(clock: &TestClock) -> MemoryStore {
     MemoryStore::new().with_clock(clock.clone())
 }
 
-async fn decisions(store: &MemoryStore) -> Vec<Decision> {
+async fn decisions(store: &MemoryStore) -> Vec<NextStep> {
     let notes = store.history(&ProfileKey::new("prod")).await.unwrap();
-    notes.iter().map(HistoryEntry::decision).collect()
+    notes.iter().map(HistoryEntry::next_step).collect()
 }
 
 fn denied() -> Answer {
@@ -33,7 +33,7 @@ async fn an_exchange_is_noted_once_and_what_a_store_answers_is_not() {
         builder(&http, &clock).store(store.clone()).build().warm().await.unwrap();
     }
     let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
-    assert_eq!(note.decision(), Decision::TokenKept);
+    assert_eq!(note.next_step(), NextStep::TokenStored);
     assert_eq!((note.at(), note.provider()), (clock.wall(), "example"));
     assert_eq!(note.expires_at(), Some(clock.wall() + Duration::from_secs(3600)));
     assert!(note.origin().unwrap().starts_with("https://") && note.fingerprint().is_some());
@@ -48,7 +48,7 @@ async fn a_refusal_is_noted_with_the_vendors_words_and_without_the_secret_they_r
         builder(&http, &clock).store(store.clone()).build().token().await.unwrap_err();
     }
     let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
-    assert_eq!(note.decision(), Decision::Refused(clock.wall() + Duration::from_secs(3600)));
+    assert_eq!(note.next_step(), NextStep::Denied(clock.wall() + Duration::from_secs(3600)));
     let error = note.error().unwrap();
     assert_eq!((error.status(), error.vendor_code()), (Some(401), Some("invalid_client")));
     assert!(!format!("{note:?} {error:?}").contains("the secret"), "{note:?}");
@@ -65,7 +65,7 @@ async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
     let source = builder(&http, &clock).store(store.clone()).build();
     source.warm().await.unwrap();
     source.fresh().await.unwrap_err();
-    assert_eq!(decisions(&store).await, [Decision::TokenKept, Decision::OldTokenKept]);
+    assert_eq!(decisions(&store).await, [NextStep::TokenStored, NextStep::PreviousTokenKept]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +75,9 @@ async fn a_throttled_exchange_is_noted_with_the_time_until_it_rests() {
     let http = FakeHttp::new(move |_| Answer::fails(error.clone()));
     let store = store(&clock);
     builder(&http, &clock).store(store.clone()).build().token().await.unwrap_err();
-    let [Decision::Rests(until)] = decisions(&store).await[..] else { panic!("it does not rest") };
+    let [NextStep::CooledDown(until)] = decisions(&store).await[..] else {
+        panic!("it does not rest")
+    };
     let rest = until.duration_since(clock.wall()).unwrap();
     assert!((60..=66).contains(&rest.as_secs()), "{rest:?}");
 }
@@ -92,7 +94,7 @@ async fn a_credential_that_changes_when_it_is_refused_is_two_notes_and_two_finge
     let source = builder(&http, &clock).credential(credential).store(store.clone()).build();
     assert_eq!(text(source.token().await).unwrap(), "token");
     let notes = store.history(&ProfileKey::new("prod")).await.unwrap();
-    assert_eq!(decisions(&store).await[0], Decision::AskedAgain);
+    assert_eq!(decisions(&store).await[0], NextStep::Retried);
     assert_eq!(notes.len(), 2);
     assert_ne!(notes[0].fingerprint(), notes[1].fingerprint());
 }
@@ -106,7 +108,7 @@ async fn what_must_stay_in_memory_is_noted_without_being_kept() {
     let source = || builder(&http, &clock).store(store.clone()).persist(Some(false)).build();
     source().warm().await.unwrap();
     source().token().await.unwrap_err();
-    assert_eq!(decisions(&store).await, [Decision::TokenUsed, Decision::NotKept]);
+    assert_eq!(decisions(&store).await, [NextStep::TokenNotStored, NextStep::NotCached]);
     assert!(store.records(&ProfileKey::new("prod")).await.unwrap().is_empty());
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use gatepass_core::{Clock, Credential, Error, ErrorKind};
-use gatepass_engine::{Decision, FileStore, HistoryEntry, ProfileKey, TokenStore};
+use gatepass_engine::{FileStore, HistoryEntry, NextStep, ProfileKey, TokenStore};
 use gatepass_testkit::{TestClock, block_on, canary, find_leak};
 
 use super::contract::stores;
@@ -58,7 +58,7 @@ async fn a_note_comes_back_as_it_was() {
         let error = Error::denied("refused").with_status(401).with_vendor_code("invalid_client");
         let error = error.with_vendor_text("no such client").with_hint("act");
         let saved = HistoryEntry::new("example", at, 7 * SECOND, Err(&error))
-            .with_decision(Decision::Refused(at + HOUR))
+            .with_next_step(NextStep::Denied(at + HOUR))
             .with_process(4711, "token");
         store.append_history(&prod(), &saved).await.unwrap();
         store.append_history(&prod(), &note(2)).await.unwrap();

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::codec::{Reader, Writer, failure, put_failure};
 use super::folder::{Found, MAX_FILE, failed};
 use super::{FileStore, off_thread};
-use crate::store::{Decision, HistoryEntry, Process, ProfileKey};
+use crate::store::{HistoryEntry, NextStep, Process, ProfileKey};
 
 const NAME: &str = "journal";
 /// Of what is sealed: another one is another version's.
@@ -139,19 +139,19 @@ pub(super) fn encode(notes: &[HistoryEntry]) -> Option<Zeroizing<Vec<u8>>> {
             }
         }
         match note.decision {
-            Decision::TokenKept => out.byte(0),
-            Decision::TokenUsed => out.byte(1),
-            Decision::OldTokenKept => out.byte(2),
-            Decision::Refused(until) => {
+            NextStep::TokenStored => out.byte(0),
+            NextStep::TokenNotStored => out.byte(1),
+            NextStep::PreviousTokenKept => out.byte(2),
+            NextStep::Denied(until) => {
                 out.byte(3);
                 out.time(until)?;
             }
-            Decision::Rests(until) => {
+            NextStep::CooledDown(until) => {
                 out.byte(4);
                 out.time(until)?;
             }
-            Decision::AskedAgain => out.byte(5),
-            Decision::NotKept => out.byte(6),
+            NextStep::Retried => out.byte(5),
+            NextStep::NotCached => out.byte(6),
         }
         match &note.outcome {
             Ok(expires_at) => {
@@ -182,13 +182,13 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<HistoryEntry>> {
         let id = u32::try_from(from.number()?).ok()?;
         let name = from.optional()?.map(str::to_owned);
         let decision = match from.byte()? {
-            0 => Decision::TokenKept,
-            1 => Decision::TokenUsed,
-            2 => Decision::OldTokenKept,
-            3 => Decision::Refused(from.time()?),
-            4 => Decision::Rests(from.time()?),
-            5 => Decision::AskedAgain,
-            6 => Decision::NotKept,
+            0 => NextStep::TokenStored,
+            1 => NextStep::TokenNotStored,
+            2 => NextStep::PreviousTokenKept,
+            3 => NextStep::Denied(from.time()?),
+            4 => NextStep::CooledDown(from.time()?),
+            5 => NextStep::Retried,
+            6 => NextStep::NotCached,
             _ => return None,
         };
         let outcome = match from.byte()? {
@@ -196,7 +196,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<HistoryEntry>> {
             1 => Err(failure(&mut from)?),
             _ => return None,
         };
-        let mut note = HistoryEntry::new(provider, at, took, Ok(at)).with_decision(decision);
+        let mut note = HistoryEntry::new(provider, at, took, Ok(at)).with_next_step(decision);
         (note.outcome, note.fingerprint) = (outcome, fingerprint);
         note.origin = origin.map(str::to_owned);
         note.process = name.map(|name| Process { id, name });
@@ -226,17 +226,17 @@ mod tests {
         let failed =
             failed.with_credential(&Credential::client("a", "b")).with_fingerprint_key(&[1; 32]);
         let mut notes = vec![HistoryEntry::new("cisco", at, took, Ok(until))];
-        for decision in [Decision::TokenKept, Decision::TokenUsed] {
-            notes.push(token.clone().with_decision(decision));
+        for decision in [NextStep::TokenStored, NextStep::TokenNotStored] {
+            notes.push(token.clone().with_next_step(decision));
         }
         for decision in [
-            Decision::OldTokenKept,
-            Decision::Refused(until),
-            Decision::Rests(until),
-            Decision::AskedAgain,
-            Decision::NotKept,
+            NextStep::PreviousTokenKept,
+            NextStep::Denied(until),
+            NextStep::CooledDown(until),
+            NextStep::Retried,
+            NextStep::NotCached,
         ] {
-            notes.push(failed.clone().with_decision(decision));
+            notes.push(failed.clone().with_next_step(decision));
         }
         notes
     }
