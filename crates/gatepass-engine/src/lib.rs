@@ -81,7 +81,7 @@ pub use crate::store::FileStore;
 #[doc(hidden)]
 pub use crate::store::fuzzing;
 pub use crate::store::{
-    FailureRecord, HistoryEntry, Lease, MemoryStore, NextStep, Process, ProfileKey, Record,
+    FailureRecord, HistoryEntry, Lease, MemoryStore, NextStep, ProcessInfo, ProfileKey, Record,
     StoreKey, TokenStore,
 };
 

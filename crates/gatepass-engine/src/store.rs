@@ -32,7 +32,7 @@ pub use self::failure_record::FailureRecord;
 pub use self::file::FileStore;
 #[cfg(all(feature = "__fuzzing", unix))]
 pub use self::file::fuzzing;
-pub use self::history::{HistoryEntry, NextStep, Process};
+pub use self::history::{HistoryEntry, NextStep, ProcessInfo};
 pub use self::key::{ProfileKey, StoreKey};
 pub use self::memory::MemoryStore;
 

@@ -85,7 +85,7 @@ pub use gatepass_core::{
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;
 pub use gatepass_engine::{
-    FailureRecord, HistoryEntry, Lease, Login, MemoryStore, NextStep, PoolStatus, Process,
+    FailureRecord, HistoryEntry, Lease, Login, MemoryStore, NextStep, PoolStatus, ProcessInfo,
     ProfileKey, Record, State, Status, StoreKey, SystemClock, TokenPool, TokenPoolBuilder,
     TokenSource, TokenSourceBuilder, TokenStore, Watch,
 };

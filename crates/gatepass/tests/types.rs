@@ -6,9 +6,9 @@ use std::future::Future;
 use gatepass::{
     ApiOrigins, AuthorizationRequest, CoarseTime, Credential, CredentialFn, Endpoint,
     EnvironmentInfo, Error, ExchangeContext, Expiry, FailureRecord, Field, HistoryEntry, Lease,
-    Login, MemoryStore, NextStep, PoolStatus, Process, ProfileKey, Provider, ProviderInfo, Record,
-    RedirectUri, RefreshHints, Registration, Registry, Request, Response, Secret, Settings, Status,
-    StoreKey, SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules,
+    Login, MemoryStore, NextStep, PoolStatus, ProcessInfo, ProfileKey, Provider, ProviderInfo,
+    Record, RedirectUri, RefreshHints, Registration, Registry, Request, Response, Secret, Settings,
+    Status, StoreKey, SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules,
     TokenSource, TokenSourceBuilder, TokenStore, Watch,
 };
 
@@ -32,7 +32,7 @@ fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
     is_shared::<Record>();
     is_shared::<FailureRecord>();
     is_shared::<HistoryEntry>();
-    is_shared::<(Process, ProfileKey, StoreKey, NextStep, PoolStatus)>();
+    is_shared::<(ProcessInfo, ProfileKey, StoreKey, NextStep, PoolStatus)>();
     is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>();
     is_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();
     is_shared::<CredentialFn<fn()>>();

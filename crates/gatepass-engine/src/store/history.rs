@@ -24,7 +24,7 @@ pub struct HistoryEntry {
     pub(super) outcome: Result<SystemTime, FailureRecord>,
     pub(super) decision: NextStep,
     pub(super) fingerprint: Option<String>,
-    pub(super) process: Option<Process>,
+    pub(super) process: Option<ProcessInfo>,
     /// Of a note that no store has keyed yet.
     credential: Option<Zeroizing<[u8; 32]>>,
 }
@@ -53,7 +53,7 @@ pub enum NextStep {
 /// Who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Process {
+pub struct ProcessInfo {
     /// Its process id.
     pub id: u32,
     /// Its program's name, or the word of its command.
@@ -98,7 +98,7 @@ impl HistoryEntry {
 
     /// Says who asked.
     pub fn with_process(self, id: u32, name: &str) -> Self {
-        Self { process: Some(Process { id, name: name.to_owned() }), ..self }
+        Self { process: Some(ProcessInfo { id, name: name.to_owned() }), ..self }
     }
 
     /// Says which credential was sent. It is told to nobody before a store
@@ -164,7 +164,7 @@ impl HistoryEntry {
     }
 
     /// Who asked.
-    pub fn process(&self) -> Option<&Process> {
+    pub fn process(&self) -> Option<&ProcessInfo> {
         self.process.as_ref()
     }
 }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::codec::{Reader, Writer, failure, put_failure};
 use super::folder::{Found, MAX_FILE, failed};
 use super::{FileStore, off_thread};
-use crate::store::{HistoryEntry, NextStep, Process, ProfileKey};
+use crate::store::{HistoryEntry, NextStep, ProcessInfo, ProfileKey};
 
 const NAME: &str = "journal";
 /// Of what is sealed: another one is another version's.
@@ -129,7 +129,7 @@ pub(super) fn encode(notes: &[HistoryEntry]) -> Option<Zeroizing<Vec<u8>>> {
         out.optional(note.origin.as_deref())?;
         out.optional(note.fingerprint.as_deref())?;
         match &note.process {
-            Some(Process { id, name }) => {
+            Some(ProcessInfo { id, name }) => {
                 out.number(u64::from(*id));
                 out.optional(Some(name))?;
             }
@@ -199,7 +199,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<HistoryEntry>> {
         let mut note = HistoryEntry::new(provider, at, took, Ok(at)).with_next_step(decision);
         (note.outcome, note.fingerprint) = (outcome, fingerprint);
         note.origin = origin.map(str::to_owned);
-        note.process = name.map(|name| Process { id, name });
+        note.process = name.map(|name| ProcessInfo { id, name });
         notes.push(note);
     }
     Some(notes)
