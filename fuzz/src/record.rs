@@ -17,7 +17,7 @@ pub fn run(bytes: &[u8]) {
     let limit = sent() + Duration::from_secs(1 << 40);
     for now in [SystemTime::UNIX_EPOCH, sent(), limit] {
         if record.is_current(now) {
-            assert!(record.ends_at() > now);
+            assert!(record.expires_at() > now);
         }
         match &record {
             Record::Token(token) => {

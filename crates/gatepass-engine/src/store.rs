@@ -115,7 +115,7 @@ impl Record {
     const STEP: Duration = Duration::from_secs(5);
 
     /// When the request was sent that brought it.
-    pub fn made_at(&self) -> SystemTime {
+    pub fn created_at(&self) -> SystemTime {
         match self {
             Self::Token(token) => token.issued_at(),
             Self::Failure(failure) => failure.failed_at(),
@@ -123,7 +123,7 @@ impl Record {
     }
 
     /// When it is of no use any more: the token ends, or the vendor may be asked again.
-    pub fn ends_at(&self) -> SystemTime {
+    pub fn expires_at(&self) -> SystemTime {
         match self {
             Self::Token(token) => token.expires_at(),
             Self::Failure(failure) => failure.until(),
@@ -133,20 +133,21 @@ impl Record {
     /// Whether it can be of use at `now`: it has not ended, and it was not made later than now. The
     /// latter means that the wall clock was set back, and nobody knows when such a token ends.
     pub fn is_current(&self, now: SystemTime) -> bool {
-        let is_ahead = self.made_at().duration_since(now).is_ok_and(|by| by > Self::STEP);
-        !is_ahead && self.ends_at() > now
+        let is_ahead = self.created_at().duration_since(now).is_ok_and(|by| by > Self::STEP);
+        !is_ahead && self.expires_at() > now
     }
 
     /// Whether it takes the place of what is there: an older one never does.
     fn replaces(&self, there: Option<&Self>, now: SystemTime) -> bool {
-        let is_newer = |there: &Self| there.is_current(now) && there.made_at() > self.made_at();
+        let is_newer =
+            |there: &Self| there.is_current(now) && there.created_at() > self.created_at();
         self.is_current(now) && !there.is_some_and(is_newer)
     }
 }
 
 fn latest_first(records: impl Iterator<Item = Record>) -> Vec<Record> {
     let mut records: Vec<_> = records.collect();
-    records.sort_by_key(|record| Reverse(record.made_at()));
+    records.sort_by_key(|record| Reverse(record.created_at()));
     records
 }
 

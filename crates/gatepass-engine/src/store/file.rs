@@ -161,9 +161,10 @@ impl FileStore {
         if !record.is_current(now) {
             return Ok(false);
         }
-        let ends_at = record.ends_at().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let expires_at =
+            record.expires_at().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let sealed = codec::encode(record)
-            .and_then(|plain| self.keys.seal(name, ends_at.as_secs(), &plain))
+            .and_then(|plain| self.keys.seal(name, expires_at.as_secs(), &plain))
             .filter(|sealed| sealed.len() <= MAX_FILE)
             .ok_or_else(|| io::Error::other("it is too long, or there is no randomness"))?;
         let temp = self.folder.write(&sealed)?;
@@ -187,7 +188,7 @@ impl FileStore {
     fn tidy(&self, profile: &str, now: SystemTime) -> io::Result<()> {
         for name in self.names_of(profile, now)? {
             if name.ends_with(RECORD) {
-                if self.read(&name)?.0.is_some_and(|record| record.ends_at() <= now) {
+                if self.read(&name)?.0.is_some_and(|record| record.expires_at() <= now) {
                     self.folder.remove(&name)?;
                 }
             } else if name.ends_with(LOCK) && self.folder.is_old(&name, now) {

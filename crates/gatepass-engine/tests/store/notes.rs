@@ -124,7 +124,7 @@ async fn the_records_of_a_profile_are_told_whatever_its_secret_was() {
         assert!(save(&store, &key("other", "s-1"), &token("t-2", now)).await);
         let made = async || {
             let records = store.records(&prod()).await.unwrap();
-            records.iter().map(gatepass_engine::Record::made_at).collect::<Vec<_>>()
+            records.iter().map(gatepass_engine::Record::created_at).collect::<Vec<_>>()
         };
         assert_eq!(made().await, [now, now - SECOND]);
         clock.advance(60 * SECOND);

@@ -51,14 +51,14 @@ impl Keys {
     }
 
     /// Seals the bytes; `None` if there is no randomness to be had.
-    pub(super) fn seal(&self, name: &str, ends_at: u64, plain: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn seal(&self, name: &str, expires_at: u64, plain: &[u8]) -> Option<Vec<u8>> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).ok()?;
         let mut sealed = Vec::with_capacity(HEAD + plain.len() + TAG);
         sealed.extend(MAGIC);
         sealed.extend(VERSION.to_le_bytes());
         sealed.extend(self.id);
-        sealed.extend(ends_at.to_le_bytes());
+        sealed.extend(expires_at.to_le_bytes());
         sealed.extend(nonce);
         let bound = [&sealed, name.as_bytes()].concat();
         // Encrypted on its way, so that the plain bytes are in no buffer that is not cleared.
