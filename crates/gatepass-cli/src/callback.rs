@@ -1,9 +1,13 @@
-//! Landing: the loopback listener of one login, which hands over what the browser brings back.
+//! The callback server of a browser login: one port of loopback that accepts one response.
 //!
-//! It knows no vendor and no token: an answer is text, and somebody else judges it.
+//! The server knows no vendor and no token. It hands over the query and the fragment that the
+//! browser brought back, and the caller decides whether they are a login. From top to bottom: this
+//! file runs one login, `listener` accepts connections, `server` routes their requests, `page`
+//! renders the responses, and `policy` decides which requests may be served at all.
 
 #[cfg(feature = "__fuzzing")]
 mod fuzzing;
+mod listener;
 mod page;
 mod policy;
 mod server;
@@ -19,113 +23,86 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "__fuzzing")]
-pub use fuzzing::Connections;
-use server::{Delivery, Desk, Door};
+pub use self::fuzzing::Connections;
+use self::listener::CallbackListener;
+pub(crate) use self::page::LoginResultPage;
+use self::server::{AuthorizationResponse, CallbackHandler, MAX_PENDING_EVENTS};
+pub(crate) use self::server::{CallbackAddress, CallbackEvent};
 
-/// Where the vendor sends the browser: an address of this machine, as it is registered.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    /// `127.0.0.1`, `[::1]` or `localhost`.
-    pub(crate) host: String,
-    /// 0 for any that is free.
-    pub(crate) port: u16,
-    /// Begins with `/`; may have a `?query`.
-    pub(crate) path: String,
-}
-
-/// What the page shows of an answer. That the window can be closed the page says by itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Verdict {
-    pub(crate) is_good: bool,
-    pub(crate) title: String,
-    pub(crate) text: String,
-}
-
-/// What happens while a login waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Notice {
-    /// The browser fetched the start address.
-    Opened,
-    /// The page came without an answer: the vendor sent none, or somebody reloaded it.
-    Empty,
-    /// A request was turned away, and why.
-    Refused(&'static str),
-}
-
-/// A port of this machine that waits for one answer.
-pub(crate) struct Landing {
-    door: Door,
-    desk: Desk,
+/// A port of this machine that waits for one authorization response.
+pub(crate) struct CallbackServer {
+    listener: CallbackListener,
+    handler: CallbackHandler,
     start_url: String,
-    happened: mpsc::Receiver<Notice>,
-    deliveries: mpsc::Receiver<Delivery>,
+    events: mpsc::Receiver<CallbackEvent>,
+    responses: mpsc::Receiver<AuthorizationResponse>,
 }
 
-impl Landing {
-    /// Opens the port: on 127.0.0.1 and `[::1]` for `localhost`, as a browser may take either, or
-    /// on 127.0.0.1 alone where the machine has no IPv6.
-    pub(crate) async fn open(place: &Place) -> io::Result<Self> {
-        let door = Door::open(&place.host, place.port).await?;
-        let (notices, happened) = mpsc::channel(NOTICES);
-        let (deliver, deliveries) = mpsc::channel(1);
-        let desk = Desk::new(place, door.port(), notices, deliver)?;
-        let start_url = desk.start_url();
-        Ok(Self { door, desk, start_url, happened, deliveries })
+impl CallbackServer {
+    /// Opens the port. For `localhost` that is 127.0.0.1 and `[::1]`, because a browser may try
+    /// either, or 127.0.0.1 alone on a machine without IPv6.
+    pub(crate) async fn open(address: &CallbackAddress) -> io::Result<Self> {
+        let listener = CallbackListener::open(&address.host, address.port).await?;
+        let (report, events) = mpsc::channel(MAX_PENDING_EVENTS);
+        let (accept, responses) = mpsc::channel(1);
+        let handler = CallbackHandler::new(address, listener.port(), report, accept)?;
+        let start_url = handler.start_url();
+        Ok(Self { listener, handler, start_url, events, responses })
     }
 
-    /// The port it listens on.
+    /// Returns the port that the server listens on.
     pub(crate) fn port(&self) -> u16 {
-        self.door.port()
+        self.listener.port()
     }
 
-    /// Leads a browser to the authorization URL, once. That URL holds `state`, and every user of
-    /// the machine can read the arguments of whatever opens a browser; this one can be shown.
+    /// Returns an address that redirects a browser to the authorization URL, once.
+    ///
+    /// The authorization URL contains `state`, and every user of the machine can read the
+    /// arguments of the program that opens a browser. The start address may be shown there.
     pub(crate) fn start_url(&self) -> &str {
         &self.start_url
     }
 
-    /// Waits for one answer, lets `judge` have it, tells its page the verdict and closes the port.
-    /// An answer is the query and the fragment as the browser had them: `?…#…`.
+    /// Waits for one authorization response, passes it to `finish`, shows the resulting page in
+    /// the browser and closes the port. The response is the query and the fragment exactly as the
+    /// browser had them: `?…#…`.
     ///
-    /// It waits for as long as it is let: dropping it closes the port at once.
-    pub(crate) async fn answer<T, J, F>(
+    /// There is no time limit: dropping the future closes the port at once.
+    pub(crate) async fn wait_for_response<T, F, R>(
         self,
         authorization_url: &str,
-        notice: impl Fn(Notice),
-        judge: J,
+        on_event: impl Fn(CallbackEvent),
+        finish: F,
     ) -> T
     where
-        J: FnOnce(Zeroizing<String>) -> F,
-        F: Future<Output = (Verdict, T)>,
+        F: FnOnce(Zeroizing<String>) -> R,
+        R: Future<Output = (LoginResultPage, T)>,
     {
-        let Self { mut door, mut desk, mut happened, mut deliveries, .. } = self;
-        desk.leads_to(authorization_url);
-        let desk = Arc::new(desk);
-        let delivery = loop {
+        let Self { mut listener, mut handler, mut events, mut responses, .. } = self;
+        handler.set_authorization_url(authorization_url);
+        let handler = Arc::new(handler);
+        let response = loop {
             tokio::select! {
                 biased;
-                Some(happening) = happened.recv() => notice(happening),
-                Some(delivery) = deliveries.recv() => break delivery,
-                never = door.serve(&desk) => match never {},
+                Some(event) = events.recv() => on_event(event),
+                Some(response) = responses.recv() => break response,
+                never = listener.serve(&handler) => match never {},
             }
         };
-        door.keep(delivery.connection).await;
-        let mut judging = pin!(judge(delivery.answer));
-        // Whoever comes meanwhile is told that the answer is here.
-        let (verdict, outcome) = loop {
+        listener.close_all_but(response.connection).await;
+        let mut finishing = pin!(finish(response.parameters));
+        // Requests that arrive in the meantime get the page "Already received".
+        let (page, outcome) = loop {
             tokio::select! {
                 biased;
-                Some(happening) = happened.recv() => notice(happening),
-                judged = &mut judging => break judged,
-                never = door.serve(&desk) => match never {},
+                Some(event) = events.recv() => on_event(event),
+                finished = &mut finishing => break finished,
+                never = listener.serve(&handler) => match never {},
             }
         };
-        // A browser that has gone away does not change what came of the answer.
-        drop(delivery.reply.send(verdict));
-        door.close_after(delivery.connection).await;
+        // The outcome of the login does not depend on whether the browser is still there.
+        drop(response.reply.send(page));
+        listener.close_after(response.connection).await;
         outcome
     }
 }
-
-/// Notices that may wait; those above are not told, and whoever floods the port gains nothing.
-const NOTICES: usize = 16;

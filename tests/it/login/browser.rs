@@ -215,7 +215,7 @@ fn without_scripts_the_page_says_so_and_keeps_the_answer_for_when_they_are_allow
     chrome.wait_until("at the landing page", |chrome| chrome.url().contains("#access_token="));
     let shown = chrome.text("body");
     assert!(shown.contains("Allow JavaScript") && shown.contains("--paste"), "{shown}");
-    assert!(!shown.contains("Reading the answer"), "{shown}");
+    assert!(!shown.contains("Finishing the login"), "{shown}");
     scripts(false);
     chrome.reload();
     ended(&chrome, "good");
@@ -233,8 +233,8 @@ fn a_page_that_nobody_waits_for_says_that_the_login_is_over() {
     let (landing, token) = (login.landing(), Canary::of("token", "a-token-that-comes-too-late"));
     chrome.open(&format!("{landing}#access_token={}", token.text()));
     ended(&chrome, "bad");
-    assert!(chrome.text("main").contains("This login is over"), "{}", chrome.source());
-    assert!(chrome.title().contains("This login is over"));
+    assert!(chrome.text("main").contains("This login has ended"), "{}", chrome.source());
+    assert!(chrome.title().contains("This login has ended"));
     assert_eq!(chrome.url(), landing);
     assert_eq!(find_leak(&left_in(&chrome), &[token]), None);
     login.running.interrupt();
@@ -250,7 +250,7 @@ fn nothing_on_a_page_breaks_the_pages_own_rules() {
     ended(&chrome, "empty");
     chrome.open(&login.landing().replace("index", "other"));
     chrome.wait_until("the page of a wrong address", |chrome| {
-        chrome.text("main").contains("Nothing here")
+        chrome.text("main").contains("Page not found")
     });
     let complaints: Vec<_> =
         chrome.console().into_iter().filter(|line| line.contains("Policy")).collect();

@@ -153,7 +153,7 @@ fn what_the_profile_forbids_opens_no_port() {
     // Without a place to keep it, a token would be gone with the command.
     let login = stage.home.gatepass(["login", "cisco", "--no-browser"]);
     let run = login.env("GATEPASS_STATE_DIR", "/proc/nowhere").run();
-    assert!(run.failed(2).contains("no place to keep the token in"), "{run:#?}");
+    assert!(run.failed(2).contains("no state directory to store the token in"), "{run:#?}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ const TABLE: [Row; 12] = [
 
 /// Those that bring no answer, so that the login goes on until its time is over.
 const UNANSWERED: [(&str, &str, &str); 3] = [
-    ("login-empty-fragment", "no answer", "empty"),
+    ("login-empty-fragment", "without a response", "empty"),
     ("login-long", "too large", "bad"),
     ("login-never", "", ""),
 ];

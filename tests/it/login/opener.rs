@@ -53,7 +53,7 @@ fn the_browser_gets_an_address_that_works_once_and_nothing_else() {
     chrome.switch_to(&other);
     chrome.open(start);
     ended(&chrome, "empty");
-    assert!(chrome.text("main").contains("Used already"), "{}", chrome.text("main"));
+    assert!(chrome.text("main").contains("Already used"), "{}", chrome.text("main"));
     assert_eq!(find_leak(&chrome.source(), &[state]), None);
     chrome.switch_to(&tab);
     chrome.click("#allow");

@@ -1,4 +1,4 @@
-//! A door for fuzzing: the connections of a landing, without a socket.
+//! Entry points for fuzzing: connections to a callback server, without a socket.
 
 use std::future::pending;
 use std::io;
@@ -10,14 +10,17 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 
-use super::server::{Delivery, Desk, converse};
-use super::{Notice, Place, Verdict};
+use super::listener::serve_connection;
+use super::page::LoginResultPage;
+use super::server::{
+    AuthorizationResponse, CallbackAddress, CallbackEvent, CallbackHandler, MAX_PENDING_EVENTS,
+};
 
-/// A landing that is spoken to directly, one connection at a time.
+/// A callback server that takes one connection at a time, as bytes.
 pub struct Connections {
-    desk: Arc<Desk>,
-    deliveries: mpsc::Receiver<Delivery>,
-    notices: mpsc::Receiver<Notice>,
+    handler: Arc<CallbackHandler>,
+    responses: mpsc::Receiver<AuthorizationResponse>,
+    events: mpsc::Receiver<CallbackEvent>,
     runtime: Runtime,
 }
 
@@ -25,34 +28,36 @@ impl Connections {
     /// The `Host` of its requests.
     pub const HOST: &str = "127.0.0.1:8400";
 
-    /// A landing at this path, whose start address leads to `url`.
+    /// Creates a server for this path whose start address redirects to `url`.
     pub fn new(path: &str, url: &str) -> io::Result<Self> {
-        let (told, notices) = mpsc::channel(super::NOTICES);
-        let (deliver, deliveries) = mpsc::channel(1);
-        let place = Place { host: "127.0.0.1".into(), port: 8400, path: path.into() };
-        let mut desk = Desk::new(&place, 8400, told, deliver)?;
-        desk.leads_to(url);
+        let (report, events) = mpsc::channel(MAX_PENDING_EVENTS);
+        let (accept, responses) = mpsc::channel(1);
+        let address = CallbackAddress { host: "127.0.0.1".into(), port: 8400, path: path.into() };
+        let mut handler = CallbackHandler::new(&address, 8400, report, accept)?;
+        handler.set_authorization_url(url);
         let runtime = Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { desk: Arc::new(desk), deliveries, notices, runtime })
+        Ok(Self { handler: Arc::new(handler), responses, events, runtime })
     }
 
-    /// Where a browser begins.
+    /// Returns the address that a browser opens first.
     pub fn start_url(&self) -> String {
-        self.desk.start_url()
+        self.handler.start_url()
     }
 
-    /// What a connection gets that sends these bytes and no more, and the answer that it brought.
+    /// Sends these bytes over a new connection. Returns the bytes that come back, and the
+    /// authorization response if the connection delivered one.
     pub fn converse(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<String>) {
-        let (desk, deliveries) = (Arc::clone(&self.desk), &mut self.deliveries);
-        let told = self.runtime.block_on(async {
+        let (handler, responses) = (Arc::clone(&self.handler), &mut self.responses);
+        let exchanged = self.runtime.block_on(async {
             let (client, server) = duplex(bytes.len().max(64 * 1024));
             let (mut from, mut to) = split(client);
             let mut connections = JoinSet::new();
-            connections.spawn(converse(server, desk));
-            // Turned away early, the rest finds the connection closed.
+            connections.spawn(serve_connection(server, handler));
+            // The server may close the connection before it has read everything.
             let _ = to.write_all(bytes).await;
-            let (mut answer, mut brought) = (Vec::new(), None);
-            // Whoever hangs up gets no answer, so that comes when nothing more happens.
+            let (mut reply, mut delivered) = (Vec::new(), None);
+            // A client that closes its side early gets no response, so close it only after the
+            // server has had enough turns to respond.
             let hang_up = async {
                 for _ in 0..TURNS {
                     yield_now().await;
@@ -60,31 +65,32 @@ impl Connections {
                 let _ = to.shutdown().await;
                 pending().await
             };
-            let ended = {
+            let read = {
                 let (mut reading, mut hang_up) =
-                    (pin!(from.read_to_end(&mut answer)), pin!(hang_up));
+                    (pin!(from.read_to_end(&mut reply)), pin!(hang_up));
                 loop {
                     tokio::select! {
                         biased;
-                        Some(delivery) = deliveries.recv() => {
-                            brought = Some(delivery.answer.to_string());
+                        Some(response) = responses.recv() => {
+                            delivered = Some(response.parameters.to_string());
                             let (title, text) = ("Good".into(), "All <b>well</b>".into());
-                            drop(delivery.reply.send(Verdict { is_good: true, title, text }));
+                            let page = LoginResultPage { is_success: true, title, text };
+                            drop(response.reply.send(page));
                         }
                         read = &mut reading => break read,
                         () = &mut hang_up => {}
                     }
                 }
             };
-            drop(ended);
-            (answer, brought)
+            drop(read);
+            (reply, delivered)
         });
-        while self.notices.try_recv().is_ok() {}
-        told
+        while self.events.try_recv().is_ok() {}
+        exchanged
     }
 }
 
-/// More than a connection takes for a request that is there.
+/// More scheduler turns than a connection needs for a complete request.
 const TURNS: usize = 100;
 
 impl std::fmt::Debug for Connections {

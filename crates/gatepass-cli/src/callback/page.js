@@ -1,6 +1,6 @@
 "use strict";
 {
-  const answer = location.search + location.hash;
+  const response = location.search + location.hash;
   history.replaceState(null, "", location.pathname);
 
   const parsed = new Promise((resolve) => {
@@ -15,25 +15,25 @@
     document.getElementById("close").hidden = state === "empty";
   };
   const deliver = async () => {
-    // The mode stays `cors`: in any other, a page without a referrer sends `Origin: null`.
-    const response = await fetch("{delivery}", {
+    // Keep the mode `cors`: in any other mode, a page without a referrer sends `Origin: null`.
+    const reply = await fetch("{delivery}", {
       method: "POST",
       headers: { "Content-Type": "{type}" },
-      body: answer,
+      body: response,
       cache: "no-store",
       credentials: "omit",
       redirect: "error",
     });
-    if (response.status === 410) {
-      await show("empty", "Already answered", "This login has its answer. The terminal says what came of it.");
-    } else if (response.ok) {
-      const verdict = await response.json();
-      await show(verdict.state, verdict.title, verdict.text);
+    if (reply.status === 410) {
+      await show("empty", "Already received", "gatepass has received the response to this login. The terminal shows the result.");
+    } else if (reply.ok) {
+      const result = await reply.json();
+      await show(result.state, result.title, result.text);
     } else {
-      await show("bad", "The answer was not taken", "gatepass could not read what this page sent. The terminal says more; run the login again.");
+      await show("bad", "The response was rejected", "gatepass could not read what this page sent. See the terminal, and run the login again.");
     }
   };
   deliver().catch(() => {
-    show("bad", "This login is over", "gatepass does not wait for an answer any more: it took too long, or was stopped. Run the login again.");
+    show("bad", "This login has ended", "gatepass no longer waits for a response: the login timed out or was stopped. Run the login again.");
   });
 }

@@ -1,4 +1,4 @@
-//! Page: what a browser gets to see, and the headers that come with all of it.
+//! HTML pages of the callback server and their security headers.
 
 use bytes::Bytes;
 use http::header::{
@@ -9,19 +9,29 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
-use super::policy::{ANSWER_TYPE, Ticket, random};
+use super::policy::{RESPONSE_TYPE, SecretPath, random_id};
 
-pub(super) type Answer = Response<Full<Bytes>>;
+/// An HTTP response of the callback server.
+pub(super) type PageResponse = Response<Full<Bytes>>;
 
-/// How a page looks; its script and its style know the same names.
+/// What the browser shows when the login has finished. The page itself adds that the window can
+/// be closed.
+#[derive(Clone, Debug)]
+pub(crate) struct LoginResultPage {
+    pub(crate) is_success: bool,
+    pub(crate) title: String,
+    pub(crate) text: String,
+}
+
+/// How a page looks. The script and the style sheet use the same names.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum State {
+pub(super) enum PageState {
     Good,
     Bad,
     Empty,
 }
 
-impl State {
+impl PageState {
     fn name(self) -> &'static str {
         match self {
             Self::Good => "good",
@@ -31,48 +41,84 @@ impl State {
     }
 }
 
-/// The page that takes the answer from its address and sends it to `delivery`.
-pub(super) fn landing(delivery: &Ticket) -> Answer {
+/// Returns the page whose script takes the authorization response from its own address and posts
+/// it to `delivery`.
+pub(super) fn callback(delivery: &SecretPath) -> PageResponse {
     let nonce = nonce();
-    let script = SCRIPT.replace("{delivery}", delivery.path()).replace("{type}", ANSWER_TYPE);
-    let html = LANDING.replace("{script}", &script);
-    respond(StatusCode::OK, &nonce, "text/html; charset=utf-8", dressed(&html, &nonce))
+    let script = SCRIPT.replace("{delivery}", delivery.as_str()).replace("{type}", RESPONSE_TYPE);
+    let html = CALLBACK.replace("{script}", &script);
+    respond(StatusCode::OK, &nonce, "text/html; charset=utf-8", render(&html, &nonce))
 }
 
-/// A page that says one thing.
-pub(super) fn plain(
+/// Returns the page for a request that is not served.
+pub(super) fn error(status: StatusCode) -> PageResponse {
+    let (state, title, text) = match status {
+        StatusCode::GONE => (
+            PageState::Empty,
+            "Already used",
+            "This address works once, and it has been opened before. If that was not you, press \
+             Ctrl-C in the terminal and run the login again.",
+        ),
+        StatusCode::NOT_FOUND => (
+            PageState::Empty,
+            "Page not found",
+            "gatepass waits on this port for a login to finish. This is not the address of the \
+             login.",
+        ),
+        _ => (
+            PageState::Bad,
+            "Request rejected",
+            "gatepass waits on this port for a login to finish, and serves no other requests.",
+        ),
+    };
+    plain(status, state, title, text)
+}
+
+/// Returns the page for a browser that arrives after the authorization response.
+pub(super) fn already_received() -> PageResponse {
+    let text = "gatepass has received the response to this login. The terminal shows the result.";
+    plain(StatusCode::GONE, PageState::Empty, "Already received", text)
+}
+
+/// Returns a page with a title and one paragraph.
+fn plain(
     status: StatusCode,
-    state: State,
+    state: PageState,
     title: &'static str,
     text: &'static str,
-) -> Answer {
+) -> PageResponse {
     let nonce = nonce();
     let html =
         PLAIN.replace("{state}", state.name()).replace("{title}", title).replace("{text}", text);
-    let mut answer = respond(status, &nonce, "text/html; charset=utf-8", dressed(&html, &nonce));
+    let mut response = respond(status, &nonce, "text/html; charset=utf-8", render(&html, &nonce));
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
     }
-    answer
+    response
 }
 
-/// What the landing page's script shows.
-pub(super) fn verdict(state: State, title: &str, text: &str) -> Answer {
+/// Returns the JSON object that the callback page's script shows.
+pub(super) fn result(state: PageState, title: &str, text: &str) -> PageResponse {
     let json = json!({"state": state.name(), "title": title, "text": text}).to_string();
     respond(StatusCode::OK, &nonce(), "application/json", json)
 }
 
-/// Sends the browser elsewhere, with a GET whatever it did here.
-pub(super) fn leave_for(location: HeaderValue) -> Answer {
-    let mut answer = respond(StatusCode::SEE_OTHER, &nonce(), "text/plain", String::new());
-    answer.headers_mut().insert(LOCATION, location);
-    answer
+/// Redirects the browser with 303, so that the next request is a GET whatever the method was.
+pub(super) fn redirect_to(location: HeaderValue) -> PageResponse {
+    let mut response = respond(StatusCode::SEE_OTHER, &nonce(), "text/plain", String::new());
+    response.headers_mut().insert(LOCATION, location);
+    response
 }
 
-fn respond(status: StatusCode, nonce: &str, content_type: &'static str, body: String) -> Answer {
-    let mut answer = Response::new(Full::from(body));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
+fn respond(
+    status: StatusCode,
+    nonce: &str,
+    content_type: &'static str,
+    body: String,
+) -> PageResponse {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -84,16 +130,18 @@ fn respond(status: StatusCode, nonce: &str, content_type: &'static str, body: St
     let policy =
         HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
     headers.insert(CONTENT_SECURITY_POLICY, policy);
-    answer
+    response
 }
 
-fn dressed(html: &str, nonce: &str) -> String {
+/// Fills in the parts that all pages share.
+fn render(html: &str, nonce: &str) -> String {
     html.replace("{style}", STYLE).replace("{icon}", ICON).replace("{nonce}", nonce)
 }
 
-/// If the system has no random bits, an empty one: then no script and no style is allowed.
+/// Returns a random nonce, or an empty one if the system has no random bytes. The policy then
+/// allows neither the script nor the style sheet.
 fn nonce() -> String {
-    random().unwrap_or_default()
+    random_id().unwrap_or_default()
 }
 
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -105,7 +153,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
-const LANDING: &str = include_str!("callback.html");
+const CALLBACK: &str = include_str!("callback.html");
 const PLAIN: &str = include_str!("plain.html");
 const SCRIPT: &str = include_str!("page.js");
 const STYLE: &str = include_str!("page.css");

@@ -1,4 +1,4 @@
-//! Guard: whether a request is for this server, and from whom it may come.
+//! Host, Origin and Sec-Fetch checks of the callback server, and its unguessable paths.
 
 use std::io;
 
@@ -9,127 +9,143 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use subtle::ConstantTimeEq as _;
 
-/// Why a request is turned away.
+/// The reason why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct PolicyViolation {
     pub(super) status: StatusCode,
-    pub(super) why: &'static str,
+    pub(super) reason: &'static str,
 }
 
-/// The one name this server goes by.
+impl PolicyViolation {
+    pub(super) fn new(status: StatusCode, reason: &'static str) -> Self {
+        Self { status, reason }
+    }
+}
+
+/// The host and origin that requests must name.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct RequestPolicy {
     /// `host:port`.
     authority: String,
-    /// The name alone, where the port is http's own and may be left out.
-    bare: Option<String>,
-    /// As browsers write it.
+    /// The host without a port, if the port is 80, which browsers leave out.
+    bare_host: Option<String>,
+    /// The origin as browsers write it.
     origin: String,
 }
 
-impl Guard {
+impl RequestPolicy {
     pub(super) fn new(host: &str, port: u16) -> Self {
         let authority = format!("{host}:{port}");
-        let bare = (port == 80).then(|| host.to_owned());
-        let origin = format!("http://{}", bare.as_ref().unwrap_or(&authority));
-        Self { authority, bare, origin }
+        let bare_host = (port == 80).then(|| host.to_owned());
+        let origin = format!("http://{}", bare_host.as_ref().unwrap_or(&authority));
+        Self { authority, bare_host, origin }
     }
 
-    /// Where it is, without a slash at the end.
+    /// Returns the server's origin, without a slash at the end.
     pub(super) fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether a request is for this server. A page whose name somebody points at this machine
-    /// has the same origin as what it asks for, and only `Host` tells (DNS rebinding).
-    pub(super) fn is_addressed(&self, head: &Parts) -> Result<(), Refusal> {
-        let is_mine = |name: &[u8]| {
+    /// Checks that a request names this server.
+    ///
+    /// This is the defence against DNS rebinding: a page whose host name was pointed at this
+    /// machine is of the same origin as the server, and only `Host` gives it away.
+    pub(super) fn check_host(&self, head: &Parts) -> Result<(), PolicyViolation> {
+        let is_own = |name: &[u8]| {
             name == self.authority.as_bytes()
-                || self.bare.as_ref().is_some_and(|bare| name == bare.as_bytes())
+                || self.bare_host.as_ref().is_some_and(|host| name == host.as_bytes())
         };
-        match only(&head.headers, HOST) {
-            Some(host) if is_mine(host) => {}
-            Some(_) => return Err(refused(StatusCode::FORBIDDEN, "it was meant for another host")),
-            None => return Err(refused(StatusCode::BAD_REQUEST, "it had not exactly one Host")),
+        match single_value(&head.headers, HOST) {
+            Some(host) if is_own(host) => {}
+            Some(_) => {
+                return Err(PolicyViolation::new(StatusCode::FORBIDDEN, "it named another host"));
+            }
+            None => {
+                let reason = "it did not have exactly one Host header";
+                return Err(PolicyViolation::new(StatusCode::BAD_REQUEST, reason));
+            }
         }
         match head.uri.authority() {
             None => Ok(()),
-            Some(named) if is_mine(named.as_str().as_bytes()) => Ok(()),
-            Some(_) => Err(refused(StatusCode::BAD_REQUEST, "its target was on another host")),
+            Some(authority) if is_own(authority.as_str().as_bytes()) => Ok(()),
+            Some(_) => {
+                Err(PolicyViolation::new(StatusCode::BAD_REQUEST, "its target named another host"))
+            }
         }
     }
 
-    /// Whether a person's browser comes here to look at a page, as opposed to another page that
-    /// loads this one as something else, or a browser that fetches ahead what is worth one fetch.
-    pub(super) fn is_visit(head: &Parts) -> Result<(), Refusal> {
-        let is = |name, wanted: &str| {
+    /// Accepts top-level navigations only: rejects subresource loads and prefetches.
+    pub(super) fn check_navigation(head: &Parts) -> Result<(), PolicyViolation> {
+        let is_absent_or = |name, expected: &str| {
             !head.headers.contains_key(name)
-                || only(&head.headers, HeaderName::from_static(name)) == Some(wanted.as_bytes())
+                || single_value(&head.headers, HeaderName::from_static(name))
+                    == Some(expected.as_bytes())
         };
-        if !is("sec-fetch-mode", "navigate") || !is("sec-fetch-dest", "document") {
-            return Err(refused(StatusCode::FORBIDDEN, "another page tried to load it"));
+        if !is_absent_or("sec-fetch-mode", "navigate")
+            || !is_absent_or("sec-fetch-dest", "document")
+        {
+            let reason = "another page tried to load it";
+            return Err(PolicyViolation::new(StatusCode::FORBIDDEN, reason));
         }
         match head.headers.contains_key("sec-purpose") {
-            true => Err(refused(StatusCode::FORBIDDEN, "the browser tried to load it ahead")),
+            true => {
+                Err(PolicyViolation::new(StatusCode::FORBIDDEN, "the browser tried to prefetch it"))
+            }
             false => Ok(()),
         }
     }
 
-    /// Whether a delivery comes from a page of this server. No form and no `no-cors` request can
-    /// have this content type, and nothing here ever allows a preflight.
-    pub(super) fn is_delivery(&self, head: &Parts) -> Result<(), Refusal> {
+    /// Checks that a page of this server sent the request. Neither a form nor a `no-cors` request
+    /// can have [`RESPONSE_TYPE`] as its content type, and the server never allows a preflight.
+    pub(super) fn check_same_origin(&self, head: &Parts) -> Result<(), PolicyViolation> {
         let headers = &head.headers;
-        if only(headers, ORIGIN) != Some(self.origin.as_bytes()) {
-            return Err(refused(StatusCode::FORBIDDEN, "it came from another origin"));
+        if single_value(headers, ORIGIN) != Some(self.origin.as_bytes()) {
+            return Err(PolicyViolation::new(StatusCode::FORBIDDEN, "it came from another origin"));
         }
         let site = HeaderName::from_static("sec-fetch-site");
-        if headers.contains_key(&site) && only(headers, site) != Some(b"same-origin") {
-            return Err(refused(StatusCode::FORBIDDEN, "it came from another site"));
+        if headers.contains_key(&site) && single_value(headers, site) != Some(b"same-origin") {
+            return Err(PolicyViolation::new(StatusCode::FORBIDDEN, "it came from another site"));
         }
-        if only(headers, CONTENT_TYPE) != Some(ANSWER_TYPE.as_bytes()) {
-            let why = "it was not what the landing page sends";
-            return Err(refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+        if single_value(headers, CONTENT_TYPE) != Some(RESPONSE_TYPE.as_bytes()) {
+            let reason = "its content type was not the callback page's";
+            return Err(PolicyViolation::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
         }
         Ok(())
     }
 }
 
-pub(super) fn refused(status: StatusCode, why: &'static str) -> Refusal {
-    Refusal { status, why }
+/// An unguessable path: `/` and 128 random bits.
+#[derive(Clone)]
+pub(super) struct SecretPath(String);
+
+impl SecretPath {
+    pub(super) fn random() -> io::Result<Self> {
+        Ok(Self(format!("/{}", random_id()?)))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Compares in constant time, so that response times do not reveal the path.
+    pub(super) fn matches(&self, path: &str) -> bool {
+        self.0.as_bytes().ct_eq(path.as_bytes()).into()
+    }
 }
 
-/// The value of a header that is there exactly once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
+/// Returns 128 bits from the system's random source, in base64url.
+pub(super) fn random_id() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Returns the value of a header that occurs exactly once.
+fn single_value(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     values.next().is_none().then_some(first.as_bytes())
 }
 
-/// What the landing page sends: the text of an answer, as it is.
-pub(super) const ANSWER_TYPE: &str = "application/vnd.gatepass.answer";
-
-/// `/` and 128 random bits.
-#[derive(Clone)]
-pub(super) struct Ticket(String);
-
-impl Ticket {
-    pub(super) fn draw() -> io::Result<Self> {
-        Ok(Self(format!("/{}", random()?)))
-    }
-
-    pub(super) fn path(&self) -> &str {
-        &self.0
-    }
-
-    /// Takes as long for a path that is nearly right as for one that is not.
-    pub(super) fn is(&self, path: &str) -> bool {
-        self.0.as_bytes().ct_eq(path.as_bytes()).into()
-    }
-}
-
-/// 128 bits of the system's, in base64url.
-pub(super) fn random() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
+/// The content type with which the callback page posts the authorization response.
+pub(super) const RESPONSE_TYPE: &str = "application/vnd.gatepass.answer";

@@ -1,233 +1,271 @@
-//! Desk: what each request to a landing gets, and the one answer that is taken.
+//! Routes requests to the login callback server and accepts exactly one authorization response.
+//!
+//! Every program and every web page on the machine can connect to the port. The approach:
+//!
+//! - Each request passes `policy` before its path is looked at, and nothing of a request is logged
+//!   or repeated in a page.
+//! - The response is in the page's address, partly in the fragment, which a browser does not send.
+//!   The callback page reads it with a script and posts it to a secret path. All pages post to the
+//!   same path: with a path per page, a program that loads many pages could displace the path of
+//!   the one that has the response.
+//! - The first non-empty response wins. Requests after it get 410, while the connection that
+//!   brought it stays open until its page shows the result.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::future::pending;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{self, AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::task;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::page::{self, Answer, State};
-use super::policy::{Guard, Refusal, Ticket, refused};
-use super::{Notice, Place, Verdict};
+use super::page::{self, LoginResultPage, PageResponse, PageState};
+use super::policy::{PolicyViolation, RequestPolicy, SecretPath};
 
-/// The answer of a login, and where its page waits for the verdict.
-pub(super) struct Delivery {
-    pub(super) answer: Zeroizing<String>,
-    pub(super) reply: oneshot::Sender<Verdict>,
+/// The address on this machine to which the vendor redirects the browser, as it is registered.
+#[derive(Clone, Debug)]
+pub(crate) struct CallbackAddress {
+    /// `127.0.0.1`, `[::1]` or `localhost`.
+    pub(crate) host: String,
+    /// The port; 0 selects a free one.
+    pub(crate) port: u16,
+    /// Begins with `/`; may have a `?query`.
+    pub(crate) path: String,
+}
+
+/// An event while a login waits for the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallbackEvent {
+    /// The browser fetched the start address.
+    Opened,
+    /// The page posted no response: the vendor sent none, or the user reloaded the page.
+    EmptyResponse,
+    /// A request was rejected, with the reason.
+    Rejected(&'static str),
+}
+
+/// The authorization response of a login, and the connection that waits for the result.
+pub(super) struct AuthorizationResponse {
+    /// The query and the fragment of the page's address: `?…#…`.
+    pub(super) parameters: Zeroizing<String>,
+    pub(super) reply: oneshot::Sender<LoginResultPage>,
     pub(super) connection: task::Id,
 }
 
-/// What one landing serves, and what it has served.
-pub(super) struct Desk {
-    guard: Guard,
+/// The routes of one login and their state.
+pub(super) struct CallbackHandler {
+    policy: RequestPolicy,
     path: String,
     query: Option<String>,
-    start: Ticket,
-    /// Where every page delivers to. One for all: of pages that each had their own, too many would
-    /// push out the one that has the answer.
-    delivery: Ticket,
-    leads_to: Option<HeaderValue>,
-    book: Mutex<Book>,
-    notices: mpsc::Sender<Notice>,
-    deliver: mpsc::Sender<Delivery>,
+    start: SecretPath,
+    delivery: SecretPath,
+    authorization_url: Option<HeaderValue>,
+    state: Mutex<CallbackState>,
+    events: mpsc::Sender<CallbackEvent>,
+    responses: mpsc::Sender<AuthorizationResponse>,
 }
 
 #[derive(Default)]
-struct Book {
+struct CallbackState {
     is_opened: bool,
-    is_answered: bool,
+    is_received: bool,
 }
 
-/// What a request is about.
-enum Matter {
-    Reply(Answer),
-    Delivery,
+/// What the handler does with a request.
+enum Route {
+    Respond(PageResponse),
+    Deliver,
 }
 
-impl Desk {
+impl CallbackHandler {
     pub(super) fn new(
-        place: &Place,
+        address: &CallbackAddress,
         port: u16,
-        notices: mpsc::Sender<Notice>,
-        deliver: mpsc::Sender<Delivery>,
+        events: mpsc::Sender<CallbackEvent>,
+        responses: mpsc::Sender<AuthorizationResponse>,
     ) -> io::Result<Self> {
-        let (path, query) = match place.path.split_once('?') {
+        let (path, query) = match address.path.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
-            None => (place.path.as_str(), None),
+            None => (address.path.as_str(), None),
         };
         Ok(Self {
-            guard: Guard::new(&place.host, port),
+            policy: RequestPolicy::new(&address.host, port),
             path: path.to_owned(),
             query,
-            start: Ticket::draw()?,
-            delivery: Ticket::draw()?,
-            leads_to: None,
-            book: Mutex::default(),
-            notices,
-            deliver,
+            start: SecretPath::random()?,
+            delivery: SecretPath::random()?,
+            authorization_url: None,
+            state: Mutex::default(),
+            events,
+            responses,
         })
     }
 
     pub(super) fn start_url(&self) -> String {
-        format!("{}{}", self.guard.origin(), self.start.path())
+        format!("{}{}", self.policy.origin(), self.start.as_str())
     }
 
-    pub(super) fn leads_to(&mut self, url: &str) {
-        self.leads_to = HeaderValue::from_str(url).ok();
+    pub(super) fn set_authorization_url(&mut self, url: &str) {
+        self.authorization_url = HeaderValue::from_str(url).ok();
     }
 
-    /// Answers one request. Nothing of it is ever logged or shown.
-    pub(super) async fn answer(&self, request: Request<Incoming>, connection: task::Id) -> Answer {
+    /// Serves one request. Neither a log nor a page repeats any part of it.
+    pub(super) async fn handle(
+        &self,
+        request: Request<Incoming>,
+        connection: task::Id,
+    ) -> PageResponse {
         let (head, body) = request.into_parts();
-        let answered = match self.receive(&head) {
-            Ok(Matter::Reply(answer)) => Ok(answer),
-            Ok(Matter::Delivery) => self.deliver(body, connection).await,
-            Err(refusal) => Err(refusal),
+        let result = match self.route(&head) {
+            Ok(Route::Respond(response)) => Ok(response),
+            Ok(Route::Deliver) => self.accept_response(body, connection).await,
+            Err(violation) => Err(violation),
         };
-        answered.unwrap_or_else(|refusal| {
-            self.tell(Notice::Refused(refusal.why));
-            explain(refusal.status)
+        result.unwrap_or_else(|violation| {
+            self.report(CallbackEvent::Rejected(violation.reason));
+            page::error(violation.status)
         })
     }
 
-    fn receive(&self, head: &Parts) -> Result<Matter, Refusal> {
-        self.guard.is_addressed(head)?;
+    fn route(&self, head: &Parts) -> Result<Route, PolicyViolation> {
+        self.policy.check_host(head)?;
         let (is_get, path) = (head.method == Method::GET, head.uri.path());
+        let not_allowed = || Ok(Route::Respond(page::error(StatusCode::METHOD_NOT_ALLOWED)));
         if !is_get && head.method != Method::POST {
-            return Ok(Matter::Reply(explain(StatusCode::METHOD_NOT_ALLOWED)));
+            return not_allowed();
         }
-        let reply = if self.is_landing(head) || self.start.is(path) {
+        let response = if self.is_callback(head) || self.start.matches(path) {
             if !is_get {
-                return Ok(Matter::Reply(explain(StatusCode::METHOD_NOT_ALLOWED)));
+                return not_allowed();
             }
-            Guard::is_visit(head)?;
-            match self.is_landing(head) {
-                true => self.landing(),
-                false => self.start()?,
+            RequestPolicy::check_navigation(head)?;
+            match self.is_callback(head) {
+                true => self.callback_page(),
+                false => self.redirect_to_vendor()?,
             }
-        } else if self.delivery.is(path) {
+        } else if self.delivery.matches(path) {
             if is_get {
-                return Ok(Matter::Reply(explain(StatusCode::METHOD_NOT_ALLOWED)));
+                return not_allowed();
             }
-            self.guard.is_delivery(head)?;
-            self.still_waits()?;
-            return Ok(Matter::Delivery);
+            self.policy.check_same_origin(head)?;
+            // Reading the body may take a while, so check before it and after it.
+            self.check_not_received()?;
+            return Ok(Route::Deliver);
         } else {
-            explain(StatusCode::NOT_FOUND)
+            page::error(StatusCode::NOT_FOUND)
         };
-        Ok(Matter::Reply(reply))
+        Ok(Route::Respond(response))
     }
 
-    /// The registered path, with the registered query first if the vendor adds its own. Without
-    /// any query it is a page loaded again, whose address the script has cleaned.
-    fn is_landing(&self, head: &Parts) -> bool {
-        let is_query = match (&self.query, head.uri.query()) {
+    /// Returns whether a request is for the registered path. A registered query must come first,
+    /// the vendor may append its own. A request without any query is a reloaded page, because the
+    /// script removes the query from the address.
+    fn is_callback(&self, head: &Parts) -> bool {
+        let has_query = match (&self.query, head.uri.query()) {
             (None, _) | (_, None) => true,
             (Some(registered), Some(query)) => query
                 .strip_prefix(registered.as_str())
-                .is_some_and(|more| more.is_empty() || more.starts_with('&')),
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('&')),
         };
-        head.uri.path() == self.path && is_query
+        head.uri.path() == self.path && has_query
     }
 
-    fn start(&self) -> Result<Answer, Refusal> {
-        let Some(url) = self.leads_to.clone() else {
-            return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, "it leads to no address"));
+    fn redirect_to_vendor(&self) -> Result<PageResponse, PolicyViolation> {
+        let Some(url) = self.authorization_url.clone() else {
+            let reason = "the start address has no target";
+            return Err(PolicyViolation::new(StatusCode::INTERNAL_SERVER_ERROR, reason));
         };
-        let mut book = self.book();
-        if book.is_opened || book.is_answered {
-            return Err(refused(StatusCode::GONE, "the start address was opened a second time"));
+        let mut state = self.state();
+        if state.is_opened || state.is_received {
+            let reason = "the start address was opened a second time";
+            return Err(PolicyViolation::new(StatusCode::GONE, reason));
         }
-        book.is_opened = true;
-        drop(book);
-        self.tell(Notice::Opened);
-        Ok(page::leave_for(url))
+        state.is_opened = true;
+        drop(state);
+        self.report(CallbackEvent::Opened);
+        Ok(page::redirect_to(url))
     }
 
-    fn landing(&self) -> Answer {
-        if self.book().is_answered {
-            let text = "This login has its answer. The terminal says what came of it.";
-            return page::plain(StatusCode::GONE, State::Empty, "Already answered", text);
+    fn callback_page(&self) -> PageResponse {
+        match self.state().is_received {
+            true => page::already_received(),
+            false => page::callback(&self.delivery),
         }
-        page::landing(&self.delivery)
     }
 
-    /// Before the body is read, which may take its time.
-    fn still_waits(&self) -> Result<(), Refusal> {
-        match self.book().is_answered {
+    fn check_not_received(&self) -> Result<(), PolicyViolation> {
+        match self.state().is_received {
             false => Ok(()),
-            true => Err(refused(StatusCode::GONE, "an answer came a second time")),
+            true => Err(second_response()),
         }
     }
 
-    async fn deliver(&self, body: Incoming, connection: task::Id) -> Result<Answer, Refusal> {
-        let answer = match timeout(BODY_TIMEOUT, read(body)).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(refused(StatusCode::REQUEST_TIMEOUT, "it came too slowly")),
-        };
-        if self.is_empty(&answer) {
-            self.tell(Notice::Empty);
-            let text = "This page’s address holds no answer: either the page was loaded again, or \
-                        the vendor sent none. The login still waits; the terminal says more.";
-            return Ok(page::verdict(State::Empty, "Nothing to read here", text));
-        }
-        if std::mem::replace(&mut self.book().is_answered, true) {
-            return Err(refused(StatusCode::GONE, "an answer came a second time"));
-        }
-        let (reply, verdict) = oneshot::channel();
-        // Only one answer gets here, so there is room; if nobody listens, the login is over.
-        drop(self.deliver.try_send(Delivery { answer, reply, connection }));
-        match verdict.await {
-            Ok(verdict) => {
-                let state = if verdict.is_good { State::Good } else { State::Bad };
-                Ok(page::verdict(state, &verdict.title, &verdict.text))
+    async fn accept_response(
+        &self,
+        body: Incoming,
+        connection: task::Id,
+    ) -> Result<PageResponse, PolicyViolation> {
+        let parameters = match timeout(BODY_TIMEOUT, read_body(body)).await {
+            Ok(parameters) => parameters?,
+            Err(_) => {
+                let reason = "its body arrived too slowly";
+                return Err(PolicyViolation::new(StatusCode::REQUEST_TIMEOUT, reason));
             }
-            Err(_) => Err(refused(StatusCode::GONE, "the login was over")),
+        };
+        if self.is_empty(&parameters) {
+            self.report(CallbackEvent::EmptyResponse);
+            let text = "This page’s address contains no response: either the page was reloaded, \
+                        or the vendor sent none. The login still waits; see the terminal.";
+            return Ok(page::result(PageState::Empty, "No response in this address", text));
+        }
+        if std::mem::replace(&mut self.state().is_received, true) {
+            return Err(second_response());
+        }
+        let (reply, result) = oneshot::channel();
+        // `is_received` lets one response through, so the channel has room. If it is closed, the
+        // login has ended.
+        drop(self.responses.try_send(AuthorizationResponse { parameters, reply, connection }));
+        match result.await {
+            Ok(result) => {
+                let state = if result.is_success { PageState::Good } else { PageState::Bad };
+                Ok(page::result(state, &result.title, &result.text))
+            }
+            Err(_) => Err(PolicyViolation::new(StatusCode::GONE, "the login had ended")),
         }
     }
 
-    /// Whether nothing is there but what was registered.
-    fn is_empty(&self, answer: &str) -> bool {
+    /// Returns whether the parameters contain only the registered query.
+    fn is_empty(&self, parameters: &str) -> bool {
         let registered = self.query.as_deref().unwrap_or_default();
-        let query = answer.strip_prefix('?').unwrap_or(answer);
+        let query = parameters.strip_prefix('?').unwrap_or(parameters);
         query.strip_prefix(registered).unwrap_or(query).trim_matches(['?', '&', '#']).is_empty()
     }
 
-    /// Notices beyond those that may wait are not told.
-    fn tell(&self, notice: Notice) {
-        let _ = self.notices.try_send(notice);
+    /// Queues an event. Events beyond [`MAX_PENDING_EVENTS`] are dropped, so that flooding the
+    /// port costs no memory.
+    fn report(&self, event: CallbackEvent) {
+        let _ = self.events.try_send(event);
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, CallbackState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads into one buffer that is wiped and never moves.
-async fn read(body: Incoming) -> Result<Zeroizing<String>, Refusal> {
-    let too_large = refused(StatusCode::PAYLOAD_TOO_LARGE, "it was too large");
-    let cut_off = refused(StatusCode::BAD_REQUEST, "it was cut off");
-    if body.size_hint().lower() > ANSWER_BYTES as u64 {
+/// Reads a body into one buffer that never moves and is zeroed after use.
+async fn read_body(body: Incoming) -> Result<Zeroizing<String>, PolicyViolation> {
+    let too_large = PolicyViolation::new(StatusCode::PAYLOAD_TOO_LARGE, "its body was too large");
+    let cut_off = PolicyViolation::new(StatusCode::BAD_REQUEST, "its body was cut off");
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
         return Err(too_large);
     }
-    let mut body = Limited::new(body, ANSWER_BYTES);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(ANSWER_BYTES));
+    let mut body = Limited::new(body, MAX_BODY_BYTES);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BODY_BYTES));
     while let Some(frame) = body.frame().await {
         let frame = frame
             .map_err(|error| if error.is::<LengthLimitError>() { too_large } else { cut_off })?;
@@ -237,199 +275,15 @@ async fn read(body: Incoming) -> Result<Zeroizing<String>, Refusal> {
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(refused(StatusCode::BAD_REQUEST, "it was not text")),
+        Err(_) => Err(PolicyViolation::new(StatusCode::BAD_REQUEST, "its body was not UTF-8")),
     }
 }
 
-/// What a person sees who meets a refusal in a browser.
-fn explain(status: StatusCode) -> Answer {
-    let (state, title, text) = match status {
-        StatusCode::GONE => (
-            State::Empty,
-            "Used already",
-            "This address works once, and somebody has opened it. If that was not you, press \
-             Ctrl-C in the terminal and run the login again.",
-        ),
-        StatusCode::NOT_FOUND => (
-            State::Empty,
-            "Nothing here",
-            "gatepass waits here for the answer of a login, and this is not its address.",
-        ),
-        _ => (
-            State::Bad,
-            "Not served",
-            "gatepass waits here for the answer of a login, and does nothing else.",
-        ),
-    };
-    page::plain(status, state, title, text)
+fn second_response() -> PolicyViolation {
+    PolicyViolation::new(StatusCode::GONE, "a response came a second time")
 }
 
-const ANSWER_BYTES: usize = 64 * 1024;
+/// How many events may wait to be shown.
+pub(super) const MAX_PENDING_EVENTS: usize = 16;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// One port of loopback. Dropping it closes the port and ends every connection.
-#[derive(Debug)]
-pub(super) struct Door {
-    listener: TcpListener,
-    /// The same port of `[::1]`, if the host is `localhost`.
-    ipv6: Option<TcpListener>,
-    port: u16,
-    connections: JoinSet<()>,
-    /// The same, in the order they came.
-    arrived: VecDeque<AbortHandle>,
-    /// The connection that has brought the answer.
-    answering: Option<task::Id>,
-}
-
-impl Door {
-    pub(super) async fn open(host: &str, port: u16) -> io::Result<Self> {
-        let (listener, ipv6) = match host {
-            "127.0.0.1" => (bind(Ipv4Addr::LOCALHOST, port).await?, None),
-            "[::1]" => (bind(Ipv6Addr::LOCALHOST, port).await?, None),
-            "localhost" => both(port).await?,
-            _ => {
-                let says = "a login's answer comes to 127.0.0.1, [::1] or localhost alone";
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, says));
-            }
-        };
-        let port = listener.local_addr()?.port();
-        let (connections, arrived) = (JoinSet::new(), VecDeque::new());
-        Ok(Self { listener, ipv6, port, connections, arrived, answering: None })
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Lets connections in for as long as it is polled. Dropping the future loses none.
-    pub(super) async fn serve(&mut self, desk: &Arc<Desk>) -> Infallible {
-        loop {
-            tokio::select! {
-                biased;
-                Some(_) = self.connections.join_next() => {
-                    self.arrived.retain(|connection| !connection.is_finished());
-                }
-                accepted = accept(&self.listener, self.ipv6.as_ref()) => {
-                    match accepted {
-                        Ok(tcp) => {
-                            if self.connections.len() >= CONNECTIONS {
-                                self.make_room();
-                            }
-                            let talking = converse(tcp, Arc::clone(desk));
-                            self.arrived.push_back(self.connections.spawn(talking));
-                            // What it has to say is heard before others may take its place.
-                            task::yield_now().await;
-                        }
-                        // Out of descriptors, most likely; they come back when connections end.
-                        Err(_) => {
-                            self.make_room();
-                            sleep(Duration::from_millis(10)).await;
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// This connection has brought the answer, and stays until it has had its own. The others go:
-    /// they are of no use any more, and what judges the answer may need their descriptors.
-    pub(super) async fn keep(&mut self, answering: task::Id) {
-        self.answering = Some(answering);
-        self.arrived.retain(|connection| {
-            connection.id() == answering || {
-                connection.abort();
-                false
-            }
-        });
-        // They end once their turn has come.
-        task::yield_now().await;
-    }
-
-    /// Where there is no place for another, the one that came first has to go. A browser says at
-    /// once what it wants, so that is somebody who says nothing, and would keep the answer out.
-    fn make_room(&mut self) {
-        let may_go = |connection: &AbortHandle| {
-            !connection.is_finished() && Some(connection.id()) != self.answering
-        };
-        if let Some(first) = self.arrived.iter().position(may_go)
-            && let Some(connection) = self.arrived.remove(first)
-        {
-            connection.abort();
-        }
-    }
-
-    /// Closes the port, and what else is open once this connection has had its answer.
-    pub(super) async fn close_after(self, last: task::Id) {
-        let Self { listener, ipv6, mut connections, .. } = self;
-        drop((listener, ipv6));
-        let told = async {
-            while let Some(ended) = connections.join_next_with_id().await {
-                if ended.map_or_else(|error| error.id(), |(id, ())| id) == last {
-                    break;
-                }
-            }
-        };
-        // A page that does not listen by then never will.
-        drop(timeout(LAST_WORDS, told).await);
-    }
-}
-
-/// Both families on one port. A port that somebody else has on either is taken: a browser that
-/// tries that one first would bring the answer there.
-async fn both(port: u16) -> io::Result<(TcpListener, Option<TcpListener>)> {
-    let mut tries = if port == 0 { FREE_PORTS } else { 1 };
-    loop {
-        tries -= 1;
-        let ipv4 = bind(Ipv4Addr::LOCALHOST, port).await?;
-        match bind(Ipv6Addr::LOCALHOST, ipv4.local_addr()?.port()).await {
-            Ok(ipv6) => return Ok((ipv4, Some(ipv6))),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                if tries == 0 {
-                    return Err(error);
-                }
-            }
-            // This machine has no IPv6, so no browser on it has either.
-            Err(_) => return Ok((ipv4, None)),
-        }
-    }
-}
-
-/// Tokio sets `SO_REUSEADDR` where it only means that a port just closed can be had again, and not
-/// on Windows, where it would let two programs listen on one.
-async fn bind(address: impl Into<IpAddr>, port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind((address.into(), port)).await
-}
-
-async fn accept(first: &TcpListener, second: Option<&TcpListener>) -> io::Result<TcpStream> {
-    let second = async {
-        match second {
-            Some(listener) => listener.accept().await,
-            None => pending().await,
-        }
-    };
-    let (tcp, _) = tokio::select! {
-        accepted = first.accept() => accepted?,
-        accepted = second => accepted?,
-    };
-    Ok(tcp)
-}
-
-/// One request and its answer. A browser that has gone away is no failure here.
-pub(super) async fn converse(tcp: impl AsyncRead + AsyncWrite + Unpin, desk: Arc<Desk>) {
-    let service =
-        service_fn(|request| async { Ok::<_, Infallible>(desk.answer(request, task::id()).await) });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(tcp), service);
-    drop(connection.await);
-}
-
-const CONNECTIONS: usize = 128;
-const HEAD_BYTES: usize = 16 * 1024;
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How often a free port of IPv4 may turn out to be taken on IPv6.
-const FREE_PORTS: u32 = 8;

@@ -1,4 +1,4 @@
-//! The rules of a landing, each asked for by raw requests.
+//! Tests of the callback server, by raw requests over real connections.
 
 mod rules;
 mod run;
@@ -11,22 +11,22 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::policy::ANSWER_TYPE;
+use super::policy::RESPONSE_TYPE;
 use super::*;
 
 const VENDOR: &str = "https://vendor.example/authorize?state=canary-state";
 const PATH: &str = "/cb/cisco";
 
-/// A landing that runs, and what it has told.
+/// A running callback server and the events that it reported.
 struct Login {
     port: u16,
     host: String,
     start: String,
-    notices: Arc<Mutex<Vec<Notice>>>,
+    events: Arc<Mutex<Vec<CallbackEvent>>>,
     running: JoinHandle<String>,
 }
 
-/// What came back, whole.
+/// A complete response.
 #[derive(Debug)]
 struct Reply {
     status: u16,
@@ -45,33 +45,34 @@ impl Reply {
 
 impl Login {
     async fn at(host: &str, path: &str) -> Self {
-        let judged = |answer: Zeroizing<String>| async move {
+        let finish = |response: Zeroizing<String>| async move {
             let (title, text) = ("You are logged in".to_owned(), "All <b>well</b>".to_owned());
-            (Verdict { is_good: true, title, text }, answer.to_string())
+            (LoginResultPage { is_success: true, title, text }, response.to_string())
         };
-        Self::judged_by(host, path, judged).await
+        Self::finished_by(host, path, finish).await
     }
 
     async fn new() -> Self {
         Self::at("127.0.0.1", PATH).await
     }
 
-    async fn judged_by<F>(
+    async fn finished_by<F>(
         host: &str,
         path: &str,
-        judge: impl FnOnce(Zeroizing<String>) -> F + Send + 'static,
+        finish: impl FnOnce(Zeroizing<String>) -> F + Send + 'static,
     ) -> Self
     where
-        F: Future<Output = (Verdict, String)> + Send + 'static,
+        F: Future<Output = (LoginResultPage, String)> + Send + 'static,
     {
-        let landing = Landing::open(&place(host, 0, path)).await.unwrap();
-        let (port, start) = (landing.port(), landing.start_url().to_owned());
-        let notices = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&notices);
+        let server = CallbackServer::open(&address(host, 0, path)).await.unwrap();
+        let (port, start) = (server.port(), server.start_url().to_owned());
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let reported = Arc::clone(&events);
         let running = tokio::spawn(async move {
-            landing.answer(VENDOR, |notice| told.lock().unwrap().push(notice), judge).await
+            let on_event = |event| reported.lock().unwrap().push(event);
+            server.wait_for_response(VENDOR, on_event, finish).await
         });
-        Self { port, host: host.to_owned(), start, notices, running }
+        Self { port, host: host.to_owned(), start, events, running }
     }
 
     fn authority(&self) -> String {
@@ -82,11 +83,11 @@ impl Login {
         self.start.strip_prefix(&format!("http://{}", self.authority())).unwrap()
     }
 
-    fn notices(&self) -> Vec<Notice> {
-        self.notices.lock().unwrap().clone()
+    fn events(&self) -> Vec<CallbackEvent> {
+        self.events.lock().unwrap().clone()
     }
 
-    /// Sends bytes and reads to the end of the connection.
+    /// Sends bytes and reads until the connection closes.
     async fn raw(&self, bytes: impl AsRef<[u8]>) -> Reply {
         raw(self.address(), bytes.as_ref()).await
     }
@@ -96,12 +97,12 @@ impl Login {
         SocketAddr::new(ip.parse().unwrap(), self.port)
     }
 
-    async fn get(&self, path: &str, more: &str) -> Reply {
+    async fn get(&self, path: &str, headers: &str) -> Reply {
         let host = self.authority();
-        self.raw(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n")).await
+        self.raw(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n")).await
     }
 
-    /// Where a fresh page delivers to.
+    /// Loads the callback page and returns the path that it posts to.
     async fn page(&self) -> String {
         let page = self.get(PATH, "").await;
         assert_eq!(page.status, 200, "{page:?}");
@@ -116,18 +117,18 @@ impl Login {
         self.raw(format!("{text}Content-Length: {}\r\n\r\n{body}", body.len())).await
     }
 
-    /// As the page does it.
+    /// Posts a response as the page does.
     async fn deliver(&self, path: &str, body: &str) -> Reply {
         let origin = format!("http://{}", self.authority());
         let headers = [
             ("Origin", origin.as_str()),
             ("Sec-Fetch-Site", "same-origin"),
-            ("Content-Type", ANSWER_TYPE),
+            ("Content-Type", RESPONSE_TYPE),
         ];
         self.post(path, &headers, body).await
     }
 
-    /// Delivers an answer from a fresh page and gives what was judged.
+    /// Finishes the login from a newly loaded page and returns the response that was received.
     async fn end(self) -> String {
         let page = self.page().await;
         assert_eq!(self.deliver(&page, "?#end").await.status, 200);
@@ -135,13 +136,13 @@ impl Login {
     }
 }
 
-fn place(host: &str, port: u16, path: &str) -> Place {
-    Place { host: host.to_owned(), port, path: path.to_owned() }
+fn address(host: &str, port: u16, path: &str) -> CallbackAddress {
+    CallbackAddress { host: host.to_owned(), port, path: path.to_owned() }
 }
 
 async fn raw(address: SocketAddr, bytes: &[u8]) -> Reply {
     let mut tcp = TcpStream::connect(address).await.unwrap();
-    // Turned away early, the rest may find the connection closed.
+    // The server may reject the request and close the connection before everything is sent.
     let _ = tcp.write_all(bytes).await;
     let mut text = Vec::new();
     let _ = tcp.read_to_end(&mut text).await;

@@ -13,7 +13,7 @@ use http::header::ACCEPT;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::login::{Way, has_logins, log_in};
+use super::login::{LoginOptions, has_logins, log_in};
 use super::sandbox::sandbox_error;
 use crate::error::CommandError;
 use crate::options::Format;
@@ -54,14 +54,14 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     login: bool,
     #[command(flatten)]
-    way: Way,
+    login_options: LoginOptions,
 }
 
 pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let sandbox = Sandbox::start().await.map_err(|error| sandbox_error(&error))?;
     if args.login {
-        let done = login(&sandbox, args.way, format, output).await;
+        let done = login(&sandbox, args.login_options, format, output).await;
         sandbox.shutdown().await;
         return done;
     }
@@ -110,7 +110,7 @@ fn gate(sandbox: &Sandbox) -> Result<Gate, Error> {
 /// The first vendor that people log in to, with a person at the browser.
 async fn login(
     sandbox: &Sandbox,
-    way: Way,
+    login_options: LoginOptions,
     format: Format,
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
@@ -129,7 +129,7 @@ async fn login(
         profile.info.title,
         sandbox.url()
     ));
-    log_in(&gate, &profile, way, output).await?;
+    log_in(&gate, &profile, login_options, output).await?;
     let result = exchange(&gate, &profile).await;
     let row = Row {
         provider: profile.info.id,

@@ -1,4 +1,4 @@
-//! `gatepass login`: a person with a browser brings the token.
+//! `gatepass login`: gets a token by a login in the browser.
 
 use std::cell::RefCell;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use crate::browser;
-use crate::callback::{Landing, Notice, Place, Verdict};
+use crate::callback::{CallbackAddress, CallbackEvent, CallbackServer, LoginResultPage};
 use crate::error::{CommandError, usage};
 use crate::next::naming;
 use crate::options::{Common, Format, duration};
@@ -21,33 +21,33 @@ use crate::session::{open_gate, open_profile, open_store};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  gatepass login cisco                the browser opens, you log in, the token is kept
-  gatepass login cisco --paste        no port is opened: you paste the address you come to
-  gatepass token cisco                prints the token, until it ends")]
+  gatepass login cisco                open the browser, wait for the login, store the token
+  gatepass login cisco --paste        open no port: paste the address that the login ends at
+  gatepass token cisco                print the token, until it expires")]
 pub(crate) struct LoginArgs {
     /// The profile, with grant = "implicit"
     profile: String,
     #[command(flatten)]
-    way: Way,
+    options: LoginOptions,
 }
 
-/// How the person and the answer come together.
+/// How the vendor's response gets from the browser to the command.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct Way {
-    /// Reads the address that the browser has come to from you, for a port that cannot be had or a
-    /// browser on another machine
+pub(crate) struct LoginOptions {
+    /// Ask for the address that the login ends at, if the port cannot be used or the browser runs
+    /// on another machine
     #[arg(long, conflicts_with = "no_browser")]
     paste: bool,
-    /// Opens no browser; open the printed address yourself, on this machine
+    /// Print the address instead of opening a browser; open it yourself, on this machine
     #[arg(long)]
     no_browser: bool,
-    /// How long to wait for you, 5 minutes at most
+    /// How long to wait for the login, at most 5m
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
     wait: Duration,
 }
 
-/// A port that waits for an answer is closed after this time (RFC 8252 section 8.3).
-const LONGEST: Duration = Duration::from_secs(300);
+/// The longest time that the callback port stays open (RFC 8252 section 8.3).
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
 pub(crate) async fn run(
     args: &LoginArgs,
@@ -55,19 +55,22 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    if args.way.wait > LONGEST {
-        return Err(usage("--wait: no login takes longer than 5m", "begin again instead"));
+    if args.options.wait > MAX_WAIT {
+        return Err(usage(
+            "--wait is longer than 5m",
+            "a login may take 5m at most; if it times out, run the command again",
+        ));
     }
     let gate = open_gate(common)?;
     let Some(store) = open_store(&gate, output) else {
         return Err(usage(
-            "there is no place to keep the token in",
-            "set GATEPASS_STATE_DIR to a folder that only you can read",
+            "there is no state directory to store the token in",
+            "set GATEPASS_STATE_DIR to a directory that only you can read",
         ));
     };
     let gate = gate.with_store(store);
     let profile = open_profile(&gate, &args.profile, common, output)?;
-    let token = log_in(&gate, &profile, args.way, output).await?;
+    let token = log_in(&gate, &profile, args.options, output).await?;
     let seconds = token.remaining(SystemClock::new().wall()).as_secs();
     output.warn_token(&profile.name, &token);
     match format {
@@ -81,7 +84,7 @@ pub(crate) async fn run(
         _ => {
             let print = format!("gatepass token {}", profile.name);
             output.status(&format!(
-                "gatepass: {}: logged in for {}; {} prints the token",
+                "gatepass: {}: logged in, the token is valid for {}; print it with: {}",
                 profile.name,
                 format_duration(Duration::from_secs(seconds)),
                 naming(&print, common.config.as_deref())
@@ -91,93 +94,105 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// One login from its beginning to the kept token.
+/// Runs one login, and returns the token when it is stored.
 pub(super) async fn log_in(
     gate: &Gate,
     profile: &Profile,
-    way: Way,
+    options: LoginOptions,
     output: &Output,
 ) -> Result<Token, CommandError> {
     if profile.options.persist == Some(false) {
-        return Err(named(profile, Error::config("persist = false keeps no token to log in for"))
-            .with_hint("take it out of the profile: the token is kept encrypted")
-            .into());
+        return Err(named(
+            profile,
+            Error::config("persist = false: the token of a login could not be stored"),
+        )
+        .with_hint("remove persist from the profile: the token is stored encrypted")
+        .into());
     }
     let source = gate.open(profile)?;
     let is_other_grant = source.provider().interactive().is_none() && has_logins(profile.info);
     let login = source.login().await.map_err(|error| match is_other_grant {
-        true => error.with_hint("this vendor has logins: set grant = \"implicit\" in the profile"),
+        true => {
+            error.with_hint("this vendor supports logins: set grant = \"implicit\" in the profile")
+        }
         false => error,
     })?;
-    output.warn(&format!("{}: {WEAK}", profile.name));
-    if way.paste {
+    output.warn(&format!("{}: {IMPLICIT_WARNING}", profile.name));
+    if options.paste {
         return paste(gate, profile, login, output).await;
     }
-    let place = place(login.redirect_uri()).ok_or_else(|| {
-        named(profile, Error::config("the redirect_uri is not on this machine"))
+    let address = callback_address(login.redirect_uri()).ok_or_else(|| {
+        named(profile, Error::config("the redirect_uri is not an address of this machine"))
             .with_hint(format!("gatepass login {} --paste", profile.name))
     })?;
-    let landing = Landing::open(&place).await.map_err(|error| {
-        named(profile, Error::internal(format!("cannot listen on port {}: {}", place.port, error)))
-            .with_hint(format!(
-                "is it in use, or a port below 1024 that only root may open? `gatepass login {} \
-                 --paste` needs no port",
-                profile.name
-            ))
+    let server = CallbackServer::open(&address).await.map_err(|error| {
+        named(
+            profile,
+            Error::internal(format!("cannot listen on port {}: {}", address.port, error)),
+        )
+        .with_hint(format!(
+            "another program may use the port, or only root may open it (below 1024); \
+                 `gatepass login {} --paste` needs no port",
+            profile.name
+        ))
     })?;
-    let login = login.with_port(landing.port());
-    listen(gate, profile, landing, login, way, output).await
+    let login = login.with_port(server.port());
+    wait_for_browser(gate, profile, server, login, options, output).await
 }
 
-/// One line, once a login (RFC 9700 section 2.1.2).
-const WEAK: &str = "the implicit grant hands the token to the browser, and nothing proves that it \
-                    was meant for this program: prefer grant = \"client_credentials\" where a \
-                    person is not needed";
+/// The warning of every login (RFC 9700 section 2.1.2).
+const IMPLICIT_WARNING: &str = "the implicit grant passes the token through the browser, and \
+                                nothing proves that it was issued to this program: prefer grant = \
+                                \"client_credentials\" if no user has to log in";
 
-async fn listen(
+async fn wait_for_browser(
     gate: &Gate,
     profile: &Profile,
-    landing: Landing,
+    server: CallbackServer,
     login: Login,
-    way: Way,
+    options: LoginOptions,
     output: &Output,
 ) -> Result<Token, CommandError> {
     let url = login.url();
-    show(&url, way.wait, output)?;
-    if !way.no_browser
-        && let Err(error) = browser::open(landing.start_url())
+    print_url(&url, options.wait, output)?;
+    if !options.no_browser
+        && let Err(error) = browser::open(server.start_url())
     {
-        output.warn(&format!("no browser could be opened ({error}): open the address yourself"));
+        output.warn(&format!("cannot open a browser ({error}): open the address yourself"));
     }
-    let late = login.timed_out(way.wait);
-    let progress = Progress::begin(output, way.wait);
-    // Each once: whoever knocks without end could push the address off the screen.
-    let told = RefCell::new(Vec::new());
-    let notice = |notice| {
-        if told.borrow().contains(&notice) {
+    let timed_out = login.timed_out(options.wait);
+    let progress = Progress::start(output, options.wait);
+    // Show each event once: a program that floods the port could scroll the address off the
+    // screen.
+    let shown = RefCell::new(Vec::new());
+    let on_event = |event| {
+        if shown.borrow().contains(&event) {
             return;
         }
-        told.borrow_mut().push(notice);
-        match notice {
-        Notice::Opened => progress.say(output, "the browser is at the vendor"),
-        Notice::Empty => progress.say(
-            output,
-            "the browser came back with no answer, and the login goes on: check redirect_uri and \
-             client_id, and in the vendor's console that the implicit grant is allowed",
-        ),
-        Notice::Refused(why) => progress.say(output, &format!("a request was turned away: {why}")),
+        shown.borrow_mut().push(event);
+        match event {
+            CallbackEvent::Opened => progress.print(output, "the browser is at the vendor"),
+            CallbackEvent::EmptyResponse => progress.print(
+                output,
+                "the browser returned without a response, and the login still waits: check \
+                 redirect_uri and client_id, and that the vendor's console allows the implicit \
+                 grant",
+            ),
+            CallbackEvent::Rejected(reason) => {
+                progress.print(output, &format!("rejected a request to the port: {reason}"));
+            }
         }
     };
-    let judge = async |answer: zeroize::Zeroizing<String>| {
-        let outcome = finish(gate, profile, login, &answer).await;
-        (verdict(profile, &outcome), outcome)
+    let finish = async |response: zeroize::Zeroizing<String>| {
+        let outcome = finish_login(gate, profile, login, &response).await;
+        (result_page(profile, &outcome), outcome)
     };
-    let end = Instant::now() + way.wait;
+    let end = Instant::now() + options.wait;
     let outcome = tokio::select! {
-        outcome = landing.answer(&url, notice, judge) => outcome,
-        () = progress.count_down(end) => Err(late.into()),
+        outcome = server.wait_for_response(&url, on_event, finish) => outcome,
+        () = progress.count_down(end) => Err(timed_out.into()),
     };
-    progress.end();
+    progress.finish();
     outcome
 }
 
@@ -187,40 +202,43 @@ async fn paste(
     login: Login,
     output: &Output,
 ) -> Result<Token, CommandError> {
-    // The browser is to come to a port where nobody answers.
+    // Redirect the browser to a port that was free a moment ago, so that no server receives the
+    // response.
     let free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0));
     let login = match free.and_then(|listener| listener.local_addr()) {
         Ok(address) => login.with_port(address.port()),
         Err(_) => login,
     };
-    show(&login.url(), LONGEST, output)?;
+    print_url(&login.url(), MAX_WAIT, output)?;
     output.status(
-        "Log in there. The page that you come to in the end may fail to load: that is right.\n\
-         Copy its whole address from the address bar and paste it here; it is not shown.",
+        "Log in there. The last page will probably fail to load, which is expected.\n\
+         Copy its whole address from the address bar and paste it here; the input is hidden.",
     );
     let address = prompt::hidden(output, "address: ").await?;
-    finish(gate, profile, login, &address).await
+    finish_login(gate, profile, login, &address).await
 }
 
-/// Reads the answer, and makes sure that the token is where the next command finds it.
-async fn finish(
+/// Turns the response into a token, and checks that the next command will find it in the store.
+async fn finish_login(
     gate: &Gate,
     profile: &Profile,
     login: Login,
-    address: &str,
+    response: &str,
 ) -> Result<Token, CommandError> {
-    let token = login.finish(address).await?;
-    let kept = gate.open(profile)?;
-    match kept.token().await {
-        Ok(found) if found.expose_secret() == token.expose_secret() => Ok(token),
-        _ => Err(named(profile, Error::internal("the token could not be kept"))
-            .with_hint("-v says why; check that GATEPASS_STATE_DIR is yours and not full")
+    let token = login.finish(response).await?;
+    let source = gate.open(profile)?;
+    match source.token().await {
+        Ok(stored) if stored.expose_secret() == token.expose_secret() => Ok(token),
+        _ => Err(named(profile, Error::internal("the token could not be stored"))
+            .with_hint(
+                "-v shows the reason; check the owner of GATEPASS_STATE_DIR and its disk space",
+            )
             .into()),
     }
 }
 
-/// Says what to open: to people on stderr, quiet or not, to programs on stdout.
-fn show(url: &str, wait: Duration, output: &Output) -> Result<(), CommandError> {
+/// Prints the address to open: as JSON on stdout, else on stderr, even with --quiet.
+fn print_url(url: &str, wait: Duration, output: &Output) -> Result<(), CommandError> {
     match output.is_json() {
         true => output.json(&json!({"event": "open", "url": url, "expires_in": wait.as_secs()})),
         false => {
@@ -230,41 +248,38 @@ fn show(url: &str, wait: Duration, output: &Output) -> Result<(), CommandError> 
     }
 }
 
-fn verdict(profile: &Profile, outcome: &Result<Token, CommandError>) -> Verdict {
+fn result_page(profile: &Profile, outcome: &Result<Token, CommandError>) -> LoginResultPage {
     match outcome {
-        Ok(token) => {
-            let seconds = token.remaining(SystemClock::new().wall()).as_secs();
-            Verdict {
-                is_good: true,
-                title: String::from("You are logged in"),
-                text: format!(
-                    "gatepass has a token for {} ({}), good for {}.",
-                    profile.name,
-                    profile.info.title,
-                    format_duration(Duration::from_secs(seconds))
-                ),
-            }
-        }
-        Err(failure) => {
-            let hint = failure.hint().map(|hint| format!(" – {hint}")).unwrap_or_default();
-            Verdict {
-                is_good: false,
-                title: String::from("The login did not work"),
-                text: format!("{}{hint}", failure.message()),
+        Ok(token) => LoginResultPage {
+            is_success: true,
+            title: String::from("You are logged in"),
+            text: format!(
+                "gatepass has a token for {} ({}), valid for {}.",
+                profile.name,
+                profile.info.title,
+                format_duration(token.remaining(SystemClock::new().wall()))
+            ),
+        },
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!(" – {hint}")).unwrap_or_default();
+            LoginResultPage {
+                is_success: false,
+                title: String::from("The login failed"),
+                text: format!("{}{hint}", error.message()),
             }
         }
     }
 }
 
-fn place(redirect_uri: &RedirectUri) -> Option<Place> {
-    redirect_uri.is_loopback().then(|| Place {
+fn callback_address(redirect_uri: &RedirectUri) -> Option<CallbackAddress> {
+    redirect_uri.is_loopback().then(|| CallbackAddress {
         host: redirect_uri.host().to_owned(),
         port: redirect_uri.port(),
         path: redirect_uri.path().to_owned(),
     })
 }
 
-/// Whether this vendor has a grant for logins at all.
+/// Returns whether a provider has a grant type for logins.
 pub(super) fn has_logins(info: &ProviderInfo) -> bool {
     info.fields.iter().any(|field| field.only_with == Some(("grant", "implicit")))
 }
@@ -273,11 +288,11 @@ fn named(profile: &Profile, error: Error) -> Error {
     error.with_provider(profile.info.id).with_profile(&profile.name)
 }
 
-/// That somebody is waited for, and for how long: a line that counts down where it is watched.
+/// Progress of the wait: a count-down on a terminal, else one line.
 struct Progress(Option<ProgressBar>);
 
 impl Progress {
-    fn begin(output: &Output, wait: Duration) -> Self {
+    fn start(output: &Output, wait: Duration) -> Self {
         if !output.is_interactive() {
             output.status(&format!("gatepass: waiting for the browser, {}", format_duration(wait)));
             return Self(None);
@@ -290,14 +305,14 @@ impl Progress {
         Self(Some(bar))
     }
 
-    /// Shows what is left until `end`, and ends then.
+    /// Shows the remaining time until `end`, and returns then.
     async fn count_down(&self, end: Instant) {
         let Some(bar) = &self.0 else { return sleep_until(end).await };
         let mut seconds = interval_at(Instant::now(), Duration::from_secs(1));
         loop {
-            let rest = end.saturating_duration_since(Instant::now());
-            let text = format_duration(Duration::from_secs(rest.as_secs_f64().ceil() as u64));
-            bar.set_message(format!("waiting for the browser, {text} left (Ctrl-C ends it)"));
+            let remaining = end.saturating_duration_since(Instant::now());
+            let text = format_duration(Duration::from_secs(remaining.as_secs_f64().ceil() as u64));
+            bar.set_message(format!("waiting for the browser, {text} left (Ctrl-C stops it)"));
             tokio::select! {
                 () = sleep_until(end) => return,
                 _ = seconds.tick() => {}
@@ -305,15 +320,15 @@ impl Progress {
         }
     }
 
-    fn say(&self, output: &Output, text: &str) {
-        let say = || output.status(&format!("gatepass: {text}"));
+    fn print(&self, output: &Output, text: &str) {
+        let print = || output.status(&format!("gatepass: {text}"));
         match &self.0 {
-            Some(bar) => bar.suspend(say),
-            None => say(),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 
-    fn end(&self) {
+    fn finish(&self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }

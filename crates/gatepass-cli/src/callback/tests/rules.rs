@@ -1,9 +1,9 @@
-//! What a request must be like, and what every answer is like.
+//! Tests of the request policy and of the response headers.
 
 use super::*;
 
 #[tokio::test]
-async fn only_the_exact_host_is_served() {
+async fn only_exact_host_is_served() {
     let login = Login::new().await;
     let port = login.port;
     for host in [
@@ -58,13 +58,13 @@ async fn only_the_exact_host_is_served() {
     }
     let reply = login.raw(format!("GET {PATH} HTTP/1.0\r\n\r\n")).await;
     assert_eq!(reply.status, 400);
-    let told = login.notices();
-    assert!(told.contains(&Notice::Refused("it was meant for another host")), "{told:?}");
+    let events = login.events();
+    assert!(events.contains(&CallbackEvent::Rejected("it named another host")), "{events:?}");
     assert_eq!(login.end().await, "?#end");
 }
 
 #[tokio::test]
-async fn a_whole_address_as_the_target_must_be_this_servers() {
+async fn absolute_target_must_name_this_server() {
     let login = Login::new().await;
     let host = login.authority();
     for (target, wanted) in [
@@ -81,7 +81,7 @@ async fn a_whole_address_as_the_target_must_be_this_servers() {
 }
 
 #[tokio::test]
-async fn a_delivery_from_anywhere_but_the_page_is_refused_and_uses_nothing_up() {
+async fn foreign_delivery_is_rejected_and_login_continues() {
     let login = Login::new().await;
     let (page, host) = (login.page().await, login.authority());
     let origin = format!("http://{host}");
@@ -100,14 +100,17 @@ async fn a_delivery_from_anywhere_but_the_page_is_refused_and_uses_nothing_up() 
         Some(format!("{origin}\r\nOrigin: https://evil.example")),
     ];
     for foreign in &origins {
-        let mut headers = vec![("Content-Type", ANSWER_TYPE)];
+        let mut headers = vec![("Content-Type", RESPONSE_TYPE)];
         headers.extend(foreign.as_deref().map(|origin| ("Origin", origin)));
         let reply = login.post(&page, &headers, "#stolen").await;
         assert_eq!(reply.status, 403, "{foreign:?}");
     }
     for site in ["cross-site", "same-site", "none", ""] {
-        let headers =
-            [("Origin", origin.as_str()), ("Sec-Fetch-Site", site), ("Content-Type", ANSWER_TYPE)];
+        let headers = [
+            ("Origin", origin.as_str()),
+            ("Sec-Fetch-Site", site),
+            ("Content-Type", RESPONSE_TYPE),
+        ];
         assert_eq!(login.post(&page, &headers, "#stolen").await.status, 403, "{site}");
     }
     for content_type in [
@@ -124,13 +127,13 @@ async fn a_delivery_from_anywhere_but_the_page_is_refused_and_uses_nothing_up() 
         assert_eq!(reply.status, 415, "{content_type}");
     }
     assert_eq!(login.post(&page, &[("Origin", &origin)], "#stolen").await.status, 415);
-    assert!(login.notices().contains(&Notice::Refused("it came from another origin")));
+    assert!(login.events().contains(&CallbackEvent::Rejected("it came from another origin")));
     assert_eq!(login.deliver(&page, "#own").await.status, 200);
     assert_eq!(login.running.await.unwrap(), "#own");
 }
 
 #[tokio::test]
-async fn a_path_that_no_page_has_takes_no_delivery() {
+async fn unknown_path_accepts_no_delivery() {
     let login = Login::new().await;
     let page = login.page().await;
     let mut near = page.clone();
@@ -146,7 +149,7 @@ async fn a_path_that_no_page_has_takes_no_delivery() {
 }
 
 #[tokio::test]
-async fn however_often_others_load_the_page_the_first_one_still_delivers() {
+async fn first_page_delivers_after_many_other_loads() {
     let login = Login::new().await;
     let first = login.page().await;
     for _ in 0..200 {
@@ -157,7 +160,7 @@ async fn however_often_others_load_the_page_the_first_one_still_delivers() {
 }
 
 #[tokio::test]
-async fn a_page_is_a_visit_and_nothing_that_another_page_loads() {
+async fn page_requires_top_level_navigation() {
     let login = Login::new().await;
     let visit =
         "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
@@ -175,7 +178,7 @@ async fn a_page_is_a_visit_and_nothing_that_another_page_loads() {
 }
 
 #[tokio::test]
-async fn other_methods_are_not_allowed_and_a_preflight_gets_no_leave() {
+async fn other_methods_and_preflights_are_rejected() {
     let login = Login::new().await;
     let (page, host) = (login.page().await, login.authority());
     let preflight = "Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n\
@@ -195,7 +198,7 @@ async fn other_methods_are_not_allowed_and_a_preflight_gets_no_leave() {
 }
 
 #[tokio::test]
-async fn a_registered_query_comes_first_and_the_vendors_own_after_it() {
+async fn registered_query_precedes_vendor_query() {
     let login = Login::at("127.0.0.1", "/cb?app=1").await;
     for (target, wanted) in [
         ("/cb?app=1", 200),
@@ -212,18 +215,18 @@ async fn a_registered_query_comes_first_and_the_vendors_own_after_it() {
         assert_eq!(login.get(target, "").await.status, wanted, "{target}");
     }
     let page = delivery_of(&login.get("/cb?app=1", "").await);
-    let told = login.deliver(&page, "?app=1").await;
-    assert!(told.body.starts_with(r#"{"state":"empty""#), "{told:?}");
+    let result = login.deliver(&page, "?app=1").await;
+    assert!(result.body.starts_with(r#"{"state":"empty""#), "{result:?}");
     let page = delivery_of(&login.get("/cb?app=1", "").await);
     assert_eq!(login.deliver(&page, "?app=1#x").await.status, 200);
     assert_eq!(login.running.await.unwrap(), "?app=1#x");
 }
 
 #[tokio::test]
-async fn every_answer_has_the_headers_and_none_has_a_cookie_or_a_name() {
+async fn every_response_has_security_headers_only() {
     let login = Login::new().await;
     let (page, host) = (login.page().await, login.authority());
-    let answers = [
+    let replies = [
         login.get(PATH, "").await,
         login.get(PATH, "Sec-Fetch-Mode: cors\r\n").await,
         login.get(login.start_path(), "").await,
@@ -235,10 +238,10 @@ async fn every_answer_has_the_headers_and_none_has_a_cookie_or_a_name() {
         login.deliver(&page, "").await,
         login.deliver(&page, "").await,
     ];
-    let statuses = answers.each_ref().map(|answer| answer.status);
+    let statuses = replies.each_ref().map(|reply| reply.status);
     assert_eq!(statuses, [200, 403, 303, 410, 404, 405, 403, 403, 200, 200]);
     let mut nonces = Vec::new();
-    for answer in &answers {
+    for reply in &replies {
         for (name, wanted) in [
             ("x-frame-options", "DENY"),
             ("referrer-policy", "no-referrer"),
@@ -249,12 +252,12 @@ async fn every_answer_has_the_headers_and_none_has_a_cookie_or_a_name() {
             ("cross-origin-resource-policy", "same-origin"),
             ("connection", "close"),
         ] {
-            assert_eq!(answer.header(name), Some(wanted), "{name} in {answer:?}");
+            assert_eq!(reply.header(name), Some(wanted), "{name} in {reply:?}");
         }
         for name in ["server", "set-cookie", "access-control-allow-origin", "x-powered-by"] {
-            assert_eq!(answer.header(name), None, "{name} in {answer:?}");
+            assert_eq!(reply.header(name), None, "{name} in {reply:?}");
         }
-        let policy = answer.header("content-security-policy").unwrap();
+        let policy = reply.header("content-security-policy").unwrap();
         let (_, rest) = policy.split_once("script-src 'nonce-").unwrap();
         let nonce = rest.split_once('\'').unwrap().0;
         assert_eq!(nonce.len(), 22);
@@ -265,33 +268,33 @@ async fn every_answer_has_the_headers_and_none_has_a_cookie_or_a_name() {
                  connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             )
         );
-        let tags = ["<script", "<style"].map(|tag| answer.body.matches(tag).count());
-        assert_eq!(answer.body.matches(&format!("nonce=\"{nonce}\"")).count(), tags[0] + tags[1]);
+        let tags = ["<script", "<style"].map(|tag| reply.body.matches(tag).count());
+        assert_eq!(reply.body.matches(&format!("nonce=\"{nonce}\"")).count(), tags[0] + tags[1]);
         nonces.push(nonce);
     }
     nonces.sort_unstable();
     nonces.dedup();
-    assert_eq!(nonces.len(), answers.len());
+    assert_eq!(nonces.len(), replies.len());
     login.running.abort();
 }
 
 #[tokio::test]
-async fn no_page_repeats_what_its_address_or_a_delivery_held() {
+async fn pages_never_repeat_the_response() {
     let login = Login::new().await;
     let canary = "canary-access-token";
     let page = login.get(&format!("{PATH}?access_token={canary}"), "").await;
     let delivery = delivery_of(&page);
-    let told = login.deliver(&delivery, &format!("#access_token={canary}")).await;
-    let other = login.running.await.unwrap();
-    assert!(other.contains(canary));
-    for reply in [page, told] {
+    let result = login.deliver(&delivery, &format!("#access_token={canary}")).await;
+    let received = login.running.await.unwrap();
+    assert!(received.contains(canary));
+    for reply in [page, result] {
         assert_eq!(reply.status, 200);
         assert!(!format!("{reply:?}").contains("canary"), "{reply:?}");
     }
 }
 
 #[tokio::test]
-async fn pages_are_whole_and_load_nothing_from_elsewhere() {
+async fn pages_are_complete_and_load_no_external_resources() {
     let login = Login::new().await;
     for page in [login.get(PATH, "").await, login.get("/other", "").await] {
         for placeholder in [
@@ -305,8 +308,8 @@ async fn pages_are_whole_and_load_nothing_from_elsewhere() {
             "{delivery}",
             "{type}",
         ] {
-            let left = page.body.replace("${title}", "");
-            assert!(!left.contains(placeholder), "{placeholder}");
+            let body = page.body.replace("${title}", "");
+            assert!(!body.contains(placeholder), "{placeholder}");
         }
         for elsewhere in ["http:", "https:", "src=", "url(", "@import"] {
             assert!(!page.body.contains(elsewhere), "{elsewhere}");
@@ -322,7 +325,7 @@ async fn pages_are_whole_and_load_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn large_heads_and_bodies_are_refused() {
+async fn large_heads_and_bodies_are_rejected() {
     let login = Login::new().await;
     let long = format!("X: {}\r\n", "a".repeat(20_000));
     let reply = login.get(PATH, &long).await;
@@ -330,7 +333,7 @@ async fn large_heads_and_bodies_are_refused() {
     let (page, host) = (login.page().await, login.authority());
     let head = format!(
         "POST {page} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
-         Content-Type: {ANSWER_TYPE}\r\n"
+         Content-Type: {RESPONSE_TYPE}\r\n"
     );
     let announced = login.raw(format!("{head}Content-Length: 65537\r\n\r\n")).await;
     assert_eq!(announced.status, 413);
@@ -346,14 +349,14 @@ async fn large_heads_and_bodies_are_refused() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_is_cut_off_or_no_text_ends_nothing() {
+async fn truncated_or_binary_delivery_leaves_login_waiting() {
     let login = Login::new().await;
     let host = login.authority();
     for (length, body) in [(5, &b"#\xff\xfe\x80x"[..]), (2, b"#\xc3"), (100, b"#access_token=x")] {
         let page = login.page().await;
         let mut request = format!(
             "POST {page} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
-             Content-Type: {ANSWER_TYPE}\r\nContent-Length: {length}\r\n\r\n"
+             Content-Type: {RESPONSE_TYPE}\r\nContent-Length: {length}\r\n\r\n"
         )
         .into_bytes();
         request.extend_from_slice(body);

@@ -1,4 +1,4 @@
-//! How a login goes: the start, the answer, and the end of the port.
+//! Tests of a login from the start address to the closed port.
 
 use std::io;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use tokio::time::Instant;
 use super::*;
 
 #[tokio::test]
-async fn the_first_answer_is_judged_its_page_is_told_and_the_port_closes() {
+async fn first_response_finishes_login_and_closes_port() {
     let login = Login::new().await;
     let start = login.get(login.start_path(), "").await;
     assert_eq!((start.status, start.header("location")), (303, Some(VENDOR)));
     let page = login.page().await;
-    let told = login.deliver(&page, "?code=1#access_token=x&state=y").await;
-    assert_eq!(told.status, 200);
+    let result = login.deliver(&page, "?code=1#access_token=x&state=y").await;
+    assert_eq!(result.status, 200);
     assert_eq!(
-        told.body,
+        result.body,
         r#"{"state":"good","text":"All <b>well</b>","title":"You are logged in"}"#
     );
-    assert_eq!(login.notices(), [Notice::Opened]);
+    assert_eq!(login.events(), [CallbackEvent::Opened]);
     let address = login.address();
     assert_eq!(login.running.await.unwrap(), "?code=1#access_token=x&state=y");
     let refused = TcpStream::connect(address).await.unwrap_err();
@@ -30,40 +30,43 @@ async fn the_first_answer_is_judged_its_page_is_told_and_the_port_closes() {
 }
 
 #[tokio::test]
-async fn a_bad_verdict_is_shown_as_one() {
-    let verdict =
-        Verdict { is_good: false, title: "Not logged in".to_owned(), text: "Denied".to_owned() };
-    let judge = |_| async { (verdict, "bad".to_owned()) };
-    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
+async fn failed_login_is_shown_as_failure() {
+    let failure = LoginResultPage {
+        is_success: false,
+        title: "Not logged in".to_owned(),
+        text: "Denied".to_owned(),
+    };
+    let finish = |_| async { (failure, "bad".to_owned()) };
+    let login = Login::finished_by("127.0.0.1", PATH, finish).await;
     let page = login.page().await;
-    let told = login.deliver(&page, "#error=access_denied").await;
-    assert_eq!(told.body, r#"{"state":"bad","text":"Denied","title":"Not logged in"}"#);
+    let result = login.deliver(&page, "#error=access_denied").await;
+    assert_eq!(result.body, r#"{"state":"bad","text":"Denied","title":"Not logged in"}"#);
     assert_eq!(login.running.await.unwrap(), "bad");
 }
 
 #[tokio::test]
-async fn an_answer_is_taken_once_and_who_comes_while_it_is_judged_hears_so() {
-    let (login, is_seen, judge_now) = slowly_judged().await;
+async fn second_response_gets_410_while_first_is_processed() {
+    let (login, received, finish_now) = slow_login().await;
     let (first, second) = (login.page().await, login.page().await);
     let delivering = login.deliver(&first, "#first");
     let others = async {
-        is_seen.await.unwrap();
+        received.await.unwrap();
         assert_eq!(login.deliver(&first, "#replay").await.status, 410);
         assert_eq!(login.deliver(&second, "#second").await.status, 410);
         assert_eq!(login.get(PATH, "").await.status, 410);
         assert_eq!(login.get(login.start_path(), "").await.status, 410);
-        judge_now.send(()).unwrap();
+        finish_now.send(()).unwrap();
     };
-    let (told, ()) = tokio::join!(delivering, others);
-    assert_eq!(told.status, 200);
+    let (result, ()) = tokio::join!(delivering, others);
+    assert_eq!(result.status, 200);
     assert_eq!(login.running.await.unwrap(), "#first");
 }
 
 #[tokio::test]
-async fn the_start_address_leads_to_the_vendor_once() {
+async fn start_address_redirects_once() {
     let login = Login::new().await;
-    for ahead in ["Sec-Purpose: prefetch\r\n", "Sec-Fetch-Dest: image\r\n"] {
-        assert_eq!(login.get(login.start_path(), ahead).await.status, 403);
+    for prefetch in ["Sec-Purpose: prefetch\r\n", "Sec-Fetch-Dest: image\r\n"] {
+        assert_eq!(login.get(login.start_path(), prefetch).await.status, 403);
     }
     let navigates = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
     let first = login.get(login.start_path(), navigates).await;
@@ -71,50 +74,53 @@ async fn the_start_address_leads_to_the_vendor_once() {
     let second = login.get(login.start_path(), navigates).await;
     assert_eq!((second.status, second.header("location")), (410, None));
     assert!(!second.body.contains("canary"), "{second:?}");
-    let told = login.notices();
+    let events = login.events();
     assert_eq!(
-        told[2..],
-        [Notice::Opened, Notice::Refused("the start address was opened a second time")]
+        events[2..],
+        [
+            CallbackEvent::Opened,
+            CallbackEvent::Rejected("the start address was opened a second time")
+        ]
     );
     assert_eq!(login.end().await, "?#end");
 }
 
 #[tokio::test]
-async fn a_page_without_an_answer_is_told_so_and_the_login_waits_on() {
+async fn empty_response_leaves_login_waiting() {
     let login = Login::new().await;
-    for nothing in ["", "?", "#", "?#"] {
+    for empty in ["", "?", "#", "?#"] {
         let page = login.page().await;
-        let told = login.deliver(&page, nothing).await;
-        assert_eq!(told.status, 200);
-        assert!(told.body.starts_with(r#"{"state":"empty""#), "{told:?}");
+        let result = login.deliver(&page, empty).await;
+        assert_eq!(result.status, 200);
+        assert!(result.body.starts_with(r#"{"state":"empty""#), "{result:?}");
     }
-    let empty = |notice: &&Notice| **notice == Notice::Empty;
-    assert_eq!(login.notices().iter().filter(empty).count(), 4);
+    let is_empty = |event: &&CallbackEvent| **event == CallbackEvent::EmptyResponse;
+    assert_eq!(login.events().iter().filter(is_empty).count(), 4);
     assert_eq!(login.end().await, "?#end");
 }
 
 #[tokio::test]
-async fn dropping_it_closes_the_port_at_once() {
+async fn dropping_server_closes_port() {
     for host in ["127.0.0.1", "localhost", "[::1]"] {
-        let landing = Landing::open(&place(host, 0, PATH)).await.unwrap();
-        let port = landing.port();
-        let waiting = landing.answer(VENDOR, drop, |_| async { unreachable!() });
+        let server = CallbackServer::open(&address(host, 0, PATH)).await.unwrap();
+        let port = server.port();
+        let waiting = server.wait_for_response(VENDOR, drop, |_| async { unreachable!() });
         let mut waiting = Box::pin(waiting);
         let ip = if host == "[::1]" { "::1" } else { "127.0.0.1" };
-        let address = SocketAddr::new(ip.parse().unwrap(), port);
+        let socket = SocketAddr::new(ip.parse().unwrap(), port);
         let request = format!("GET {PATH} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n");
         tokio::select! {
             () = &mut waiting => unreachable!(),
-            page = raw(address, request.as_bytes()) => assert_eq!(page.status, 200),
+            page = raw(socket, request.as_bytes()) => assert_eq!(page.status, 200),
         }
         drop(waiting);
-        let refused = TcpStream::connect(address).await.unwrap_err();
+        let refused = TcpStream::connect(socket).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "{host}");
     }
 }
 
 #[tokio::test]
-async fn both_families_answer_for_localhost_and_one_for_an_address() {
+async fn localhost_listens_on_both_address_families() {
     for (host, v4, v6) in
         [("localhost", true, true), ("127.0.0.1", true, false), ("[::1]", false, true)]
     {
@@ -133,29 +139,30 @@ async fn both_families_answer_for_localhost_and_one_for_an_address() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_on_either_family_is_an_error() {
+async fn port_taken_on_either_family_is_an_error() {
     for ip in ["127.0.0.1", "::1"] {
         let other = TcpListener::bind((ip, 0)).await.unwrap();
         let port = other.local_addr().unwrap().port();
-        let error = Landing::open(&place("localhost", port, PATH)).await.err().unwrap();
+        let error = CallbackServer::open(&address("localhost", port, PATH)).await.err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{ip}");
     }
-    let first = Landing::open(&place("127.0.0.1", 0, PATH)).await.unwrap();
-    let second = Landing::open(&place("127.0.0.1", first.port(), PATH)).await.err().unwrap();
+    let first = CallbackServer::open(&address("127.0.0.1", 0, PATH)).await.unwrap();
+    let second =
+        CallbackServer::open(&address("127.0.0.1", first.port(), PATH)).await.err().unwrap();
     assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
 }
 
 #[tokio::test]
-async fn no_other_host_is_listened_on() {
+async fn other_hosts_are_rejected() {
     for host in ["0.0.0.0", "[::]", "192.0.2.1", "example.com", "127.0.0.2", "::1", "LOCALHOST", ""]
     {
-        let error = Landing::open(&place(host, 0, PATH)).await.err().unwrap();
+        let error = CallbackServer::open(&address(host, 0, PATH)).await.err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{host}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_heads_and_bodies_are_cut_off_after_ten_seconds() {
+async fn slow_heads_and_bodies_time_out() {
     let login = Login::new().await;
     let page = login.page().await;
     let (host, begin) = (login.authority(), Instant::now());
@@ -166,7 +173,7 @@ async fn slow_heads_and_bodies_are_cut_off_after_ten_seconds() {
     }
     let body = format!(
         "POST {page} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
-         Content-Type: {ANSWER_TYPE}\r\nContent-Length: 9\r\n\r\n#tok"
+         Content-Type: {RESPONSE_TYPE}\r\nContent-Length: 9\r\n\r\n#tok"
     );
     assert_eq!(login.raw(body).await.status, 408);
     assert!(begin.elapsed() < Duration::from_secs(40));
@@ -174,7 +181,7 @@ async fn slow_heads_and_bodies_are_cut_off_after_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_browser_that_does_not_read_delays_the_end_by_two_seconds_at_most() {
+async fn unread_page_delays_end_by_two_seconds() {
     let login = Login::new().await;
     let (address, page) = (login.address(), login.page().await);
     let idle = TcpStream::connect(address).await.unwrap();
@@ -186,7 +193,7 @@ async fn a_browser_that_does_not_read_delays_the_end_by_two_seconds_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_browser_is_served_at_once_however_many_others_say_nothing() {
+async fn silent_clients_do_not_delay_browser() {
     let login = Login::new().await;
     let mut silent = crowd(&login).await;
     let begin = Instant::now();
@@ -198,55 +205,55 @@ async fn a_browser_is_served_at_once_however_many_others_say_nothing() {
 }
 
 #[tokio::test]
-async fn the_page_that_brought_the_answer_is_told_the_verdict_whoever_comes_meanwhile() {
-    let (login, is_seen, judge_now) = slowly_judged().await;
+async fn delivering_page_gets_result_despite_crowd() {
+    let (login, received, finish_now) = slow_login().await;
     let page = login.page().await;
     let others = async {
-        is_seen.await.unwrap();
+        received.await.unwrap();
         let silent = crowd(&login).await;
-        // Served after all of them.
+        // Served after all of the silent connections.
         assert_eq!(login.get(PATH, "").await.status, 410);
-        judge_now.send(()).unwrap();
+        finish_now.send(()).unwrap();
         silent
     };
-    let (told, _) = tokio::join!(login.deliver(&page, "#x"), others);
-    assert!(told.body.starts_with(r#"{"state":"good""#), "{told:?}");
+    let (result, _) = tokio::join!(login.deliver(&page, "#x"), others);
+    assert!(result.body.starts_with(r#"{"state":"good""#), "{result:?}");
     assert_eq!(login.running.await.unwrap(), "#x");
 }
 
 #[tokio::test]
-async fn who_says_nothing_has_to_go_when_the_answer_is_here() {
-    let (login, is_seen, judge_now) = slowly_judged().await;
+async fn response_closes_silent_connections() {
+    let (login, received, finish_now) = slow_login().await;
     let mut silent = TcpStream::connect(login.address()).await.unwrap();
     let page = login.page().await;
     let others = async {
-        is_seen.await.unwrap();
-        // Long before its head is late.
+        received.await.unwrap();
+        // Long before the time limit for a request head.
         let mut bytes = [0; 16];
         let ended = tokio::time::timeout(Duration::from_secs(5), silent.read(&mut bytes));
         assert_eq!(ended.await.unwrap().unwrap_or(0), 0);
-        judge_now.send(()).unwrap();
+        finish_now.send(()).unwrap();
     };
-    let (told, ()) = tokio::join!(login.deliver(&page, "#x"), others);
-    assert_eq!(told.status, 200);
+    let (result, ()) = tokio::join!(login.deliver(&page, "#x"), others);
+    assert_eq!(result.status, 200);
     assert_eq!(login.running.await.unwrap(), "#x");
 }
 
-/// A login whose answer is judged when the test says so; it hears when the answer is there.
-async fn slowly_judged() -> (Login, oneshot::Receiver<()>, oneshot::Sender<()>) {
-    let (seen, is_seen) = oneshot::channel();
-    let (judge_now, may_judge) = oneshot::channel::<()>();
-    let judge = |answer: Zeroizing<String>| async move {
-        seen.send(()).unwrap();
-        may_judge.await.unwrap();
-        let verdict = Verdict { is_good: true, title: String::new(), text: String::new() };
-        (verdict, answer.to_string())
+/// A login that reports when its response has arrived, and finishes when the test lets it.
+async fn slow_login() -> (Login, oneshot::Receiver<()>, oneshot::Sender<()>) {
+    let (report, received) = oneshot::channel();
+    let (finish_now, may_finish) = oneshot::channel::<()>();
+    let finish = |response: Zeroizing<String>| async move {
+        report.send(()).unwrap();
+        may_finish.await.unwrap();
+        let page = LoginResultPage { is_success: true, title: String::new(), text: String::new() };
+        (page, response.to_string())
     };
-    let login = Login::judged_by("127.0.0.1", PATH, judge).await;
-    (login, is_seen, judge_now)
+    let login = Login::finished_by("127.0.0.1", PATH, finish).await;
+    (login, received, finish_now)
 }
 
-/// More connections than there are places, each with the beginning of a request.
+/// Opens more connections than the server accepts, each with an incomplete request.
 async fn crowd(login: &Login) -> Vec<TcpStream> {
     let mut silent = Vec::new();
     for _ in 0..200 {
