@@ -26,11 +26,12 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let outcome = try_until(wait, source, output, attempt).await;
-    let timed = |error: Error| match (error.kind(), error.retry_after(), source.resting()) {
-        // The vendor named no time: nobody asks before the rest is over.
-        (ErrorKind::Throttled, None, Some(rest)) => error.with_retry_after(rest),
-        _ => error,
-    };
+    let timed =
+        |error: Error| match (error.kind(), error.retry_after(), source.cooldown_remaining()) {
+            // The vendor named no time: nobody asks before the rest is over.
+            (ErrorKind::Throttled, None, Some(rest)) => error.with_retry_after(rest),
+            _ => error,
+        };
     outcome.map_err(timed).map_err(|error| match source.name() {
         // The answer is one that the vendor gave to an earlier command.
         Some(name) if source.status().exchanges == 0 && error.status().is_some() => {
@@ -58,7 +59,7 @@ where
             Retry::Once => tried == 1,
             _ => false,
         };
-        let pause = source.resting().unwrap_or_default();
+        let pause = source.cooldown_remaining().unwrap_or_default();
         if !again || Instant::now() + pause >= end {
             return result;
         }

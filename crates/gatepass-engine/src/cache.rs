@@ -342,7 +342,7 @@ impl Cache {
             exchanges: state.exchanges,
             failures: state.failures,
             last_error: state.rest.as_ref().map(|rest| rest.error.clone()),
-            resting: state.rest.as_ref().and_then(|rest| rest.left(now.boot)),
+            cooldown_remaining: state.rest.as_ref().and_then(|rest| rest.left(now.boot)),
         }
     }
 

@@ -79,7 +79,12 @@ impl Identity {
             Record::Failure(failure) => {
                 let error = self.named(failure.error(now.wall()));
                 let resting = failure.until().duration_since(now.wall()).ok();
-                Status { is_stored: true, last_error: Some(error), resting, ..status }
+                Status {
+                    is_stored: true,
+                    last_error: Some(error),
+                    cooldown_remaining: resting,
+                    ..status
+                }
             }
         }
     }

@@ -70,7 +70,9 @@ impl Watch {
     pub async fn next(&mut self) -> Result<Token> {
         loop {
             self.changes.mark_unchanged();
-            if let Some(left) = self.source.resting().filter(|_| self.source.peek().is_none()) {
+            if let Some(left) =
+                self.source.cooldown_remaining().filter(|_| self.source.peek().is_none())
+            {
                 sleep(left).await;
             }
             let token = self.source.token().await?;

@@ -158,7 +158,7 @@ impl TokenSource {
     }
 
     /// How long the last failure is still the answer for all who ask, if it is.
-    pub fn resting(&self) -> Option<Duration> {
+    pub fn cooldown_remaining(&self) -> Option<Duration> {
         self.0.resting()
     }
 

@@ -31,7 +31,7 @@ pub struct Status {
     /// Why the latest flight failed; none once one succeeds.
     pub last_error: Option<Error>,
     /// How long that error is still the answer for all who ask.
-    pub resting: Option<Duration>,
+    pub cooldown_remaining: Option<Duration>,
 }
 
 impl Status {
@@ -48,7 +48,7 @@ impl Status {
             exchanges: 0,
             failures: 0,
             last_error: None,
-            resting: None,
+            cooldown_remaining: None,
         }
     }
 }

@@ -78,7 +78,7 @@ impl Kept {
 
     /// When the vendor may be asked again.
     pub(super) fn retry_at(&self) -> Option<SystemTime> {
-        Some(SystemClock::new().wall() + self.status.resting?)
+        Some(SystemClock::new().wall() + self.status.cooldown_remaining?)
     }
 
     /// In a word or two: scripts rely on them.
@@ -94,7 +94,7 @@ impl Kept {
 
     /// The command to run next, if one helps.
     pub(super) fn next(&self, profile: &str) -> Option<String> {
-        Some(match (self.state(), self.status.resting) {
+        Some(match (self.state(), self.status.cooldown_remaining) {
             ("token good" | "aging", _) => return None,
             ("ready", _) => format!("gatepass token {profile}"),
             ("login needed", _) => format!("gatepass login {profile}"),

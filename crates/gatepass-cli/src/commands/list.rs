@@ -116,12 +116,14 @@ impl Row {
             refresh.map(|it| if it.is_zero() { String::from("now") } else { format_duration(it) });
         let error = match &self.kept {
             Err(error) => Some(error.to_string()),
-            Ok(kept) => kept.last_error.as_ref().map(|error| match kept.status.resting {
-                Some(rest) if kept.state() == "throttled" => {
-                    format!("{}, again in {}", short(error), format_duration(rest))
-                }
-                _ => short(error),
-            }),
+            Ok(kept) => {
+                kept.last_error.as_ref().map(|error| match kept.status.cooldown_remaining {
+                    Some(rest) if kept.state() == "throttled" => {
+                        format!("{}, again in {}", short(error), format_duration(rest))
+                    }
+                    _ => short(error),
+                })
+            }
         };
         let texts = [
             Some(self.name.clone()),

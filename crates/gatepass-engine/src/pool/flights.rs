@@ -194,7 +194,7 @@ impl Shared {
         let (mut flights, now) = (shard.flights(), self.now());
         let resting = match flights.get(&key) {
             Some(active) if active.flight.is_some() => return false,
-            active => active.and_then(|active| active.source.resting()),
+            active => active.and_then(|active| active.source.cooldown_remaining()),
         };
         let later = match resting {
             Some(left) => left,
@@ -293,7 +293,7 @@ impl Shared {
             None if token.is_some() => self.end(&mut flights, key),
             None => {
                 self.counts.failures.fetch_add(1, Ordering::Relaxed);
-                let left = source.resting().unwrap_or(AGAIN);
+                let left = source.cooldown_remaining().unwrap_or(AGAIN);
                 self.put_off(key, now.boot.saturating_add(left));
             }
         }
@@ -352,7 +352,7 @@ impl Shared {
         let before = flights.len();
         flights.retain(|_, active| {
             active.flight.is_some()
-                || active.source.resting().is_some()
+                || active.source.cooldown_remaining().is_some()
                 || ticks(now.boot).saturating_sub(active.used) < idle
         });
         self.counts.active.fetch_sub(before - flights.len(), Ordering::Relaxed);
@@ -400,7 +400,7 @@ impl Active {
 
     /// The failure that is still the answer.
     fn resting(&self) -> Option<Error> {
-        let left = self.source.resting()?;
+        let left = self.source.cooldown_remaining()?;
         let error = self.source.status().last_error?;
         Some(match error.retry_after() {
             Some(_) => error.with_retry_after(left),

@@ -364,7 +364,7 @@ impl World {
             account.failure = None;
             account.failures += 1;
         }
-        let resting = self.sources[source].resting().unwrap_or_default();
+        let resting = self.sources[source].cooldown_remaining().unwrap_or_default();
         let (least, most) = match &account.failure {
             _ if account.is_closed => return,
             None if account.failures == 0 => (Duration::ZERO, Duration::ZERO),

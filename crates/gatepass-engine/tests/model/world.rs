@@ -264,7 +264,7 @@ impl World {
             let desk = &book.desks[source];
             desk.promptly && desk.in_flight == 0 && matches!(desk.does, Does::Mints(20..))
         };
-        let was_resting = self.sources[source].resting().is_some();
+        let was_resting = self.sources[source].cooldown_remaining().is_some();
         let before = self.ledger.book().exchanges.len();
         for _ in 0..callers {
             self.invalidate(source, &token, |source, token| {

@@ -145,7 +145,7 @@ async fn others_with_the_same_store_have_it_and_no_others() {
     needs_login(there.token().await);
     log_in(&here, "token-1", 3600).await;
     // It looks again by itself after a while.
-    place.clock.advance(there.resting().unwrap());
+    place.clock.advance(there.cooldown_remaining().unwrap());
     assert_eq!(text(there.token().await).unwrap(), "token-1");
     assert!(there.status().is_stored);
     needs_login(other.token().await);

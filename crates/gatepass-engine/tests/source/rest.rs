@@ -32,7 +32,7 @@ async fn a_failure_answers_for_those_who_come_after_it() {
         assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
     assert_eq!(http.count(), 1);
-    clock.advance(source.resting().unwrap());
+    clock.advance(source.cooldown_remaining().unwrap());
     source.token().await.unwrap_err();
     assert_eq!(http.count(), 2);
 }
@@ -55,11 +55,11 @@ async fn a_success_ends_the_back_off() {
     let http = FakeHttp::new(|n| if n == 5 { Answer::token("token", 60) } else { down() });
     let source = source(&http, &clock);
     while source.token().await.is_err() {
-        clock.advance(source.resting().unwrap());
+        clock.advance(source.cooldown_remaining().unwrap());
     }
     clock.advance(seconds(61));
     source.token().await.unwrap_err();
-    assert!(source.resting().unwrap() <= Duration::from_millis(250));
+    assert!(source.cooldown_remaining().unwrap() <= Duration::from_millis(250));
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,7 +38,7 @@ async fn a_watch_tells_of_a_failure_once_and_then_waits_until_it_is_worth_asking
     let source = source(&http, &clock);
     let mut watch = source.watch();
     assert_eq!(watch.next().await.unwrap_err().kind(), ErrorKind::Unavailable);
-    clock.advance(source.resting().unwrap());
+    clock.advance(source.cooldown_remaining().unwrap());
     assert_eq!(watch.next().await.unwrap().expose_secret(), "token");
 }
 
