@@ -188,7 +188,7 @@ impl Login {
             }
         };
         identity.brought.put(token.clone(), self.begun);
-        match self.source.fresh().await {
+        match self.source.refresh_now().await {
             Ok(token) => Ok(token),
             // A flight that was under way has taken it.
             Err(error) => match self.source.peek().filter(|held| held.is_same_as(&token)) {

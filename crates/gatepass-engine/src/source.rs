@@ -76,7 +76,7 @@ impl TokenSource {
     /// The token of an exchange that begins now. It replaces the held one; a failure does not.
     ///
     /// Errors as of [`token`](Self::token).
-    pub async fn fresh(&self) -> Result<Token> {
+    pub async fn refresh_now(&self) -> Result<Token> {
         self.acquire(Want::Flight(self.0.next_flight())).await
     }
 

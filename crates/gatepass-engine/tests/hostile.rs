@@ -71,7 +71,7 @@ async fn time_of_a_good_source() -> Duration {
     let mut took = Vec::new();
     for n in 0..51 {
         let begun = Instant::now();
-        assert_eq!(source.fresh().await.unwrap().expose_secret(), format!("good-{n}"));
+        assert_eq!(source.refresh_now().await.unwrap().expose_secret(), format!("good-{n}"));
         source.token().await.unwrap();
         took.push(begun.elapsed());
     }
@@ -118,7 +118,7 @@ async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
         .timeout(Duration::from_millis(10))
         .build();
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
-    let new = source.fresh().await.unwrap();
+    let new = source.refresh_now().await.unwrap();
     assert_eq!(new.expose_secret(), "new");
     drop(unblock);
     // Until its task is gone.
@@ -155,7 +155,7 @@ async fn providers_that_panic_again_and_again_poison_nothing() {
     });
     let mut told = 0;
     loop {
-        match source.fresh().await {
+        match source.refresh_now().await {
             Ok(token) => break assert_eq!(token.expose_secret(), "at-last"),
             Err(error) => assert_eq!(error.message(), "the provider panicked"),
         }
@@ -178,7 +178,7 @@ async fn a_provider_that_drops_a_runtime_gets_an_error_and_may_go_on() {
     let error = source.token().await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the provider panicked"));
     // And this, as the runtime is dropped.
-    let error = source.fresh().await.unwrap_err();
+    let error = source.refresh_now().await.unwrap_err();
     assert_eq!(error.message(), "the provider panicked");
     assert_eq!(source.status().failures, 2);
 }
@@ -233,14 +233,17 @@ async fn among_many_hostile_sources_the_good_ones_never_fail() {
         let others = others.clone();
         tasks.spawn(async move {
             for _ in 0..50 {
-                let outcome = source.fresh().await;
+                let outcome = source.refresh_now().await;
                 others.fetch_add(usize::from(outcome.is_err()), Ordering::SeqCst);
             }
         });
         let source = good();
         tasks.spawn(async move {
             for n in 0..50 {
-                assert_eq!(source.fresh().await.unwrap().expose_secret(), format!("good-{n}"));
+                assert_eq!(
+                    source.refresh_now().await.unwrap().expose_secret(),
+                    format!("good-{n}")
+                );
             }
         });
     }

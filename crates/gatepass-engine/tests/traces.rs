@@ -46,9 +46,9 @@ async fn nothing_printed_or_traced_shows_a_secret() {
     let source = builder.name("prod").clock(TestClock::new()).build();
     let error = source.token().await.unwrap_err();
     shown += &format!("{error} {error:?} {:?} {:#?} {source:?}", source.status(), source.status());
-    let token = source.fresh().await.unwrap();
+    let token = source.refresh_now().await.unwrap();
     let headers = source.headers().await.unwrap();
-    source.fresh().await.unwrap_err();
+    source.refresh_now().await.unwrap_err();
     shown += &format!("{token:?} {headers:?} {source:?} {source:#?} {:#?}", source.status());
     let fixed = TokenSource::fixed(fixed);
     shown += &format!("{fixed:?} {fixed:#?} {:?} {:?}", fixed.status(), fixed.provider());

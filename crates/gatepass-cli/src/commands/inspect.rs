@@ -48,7 +48,7 @@ pub(crate) async fn run(
     let profile = open_profile(&gate, name, common, output)?;
     let (seen, source) = if args.fresh {
         let source = gate.open(&profile)?;
-        let token = with_retries(args.wait.wait, &source, output, || source.fresh()).await?;
+        let token = with_retries(args.wait.wait, &source, output, || source.refresh_now()).await?;
         output.warn_token(name, &token);
         let refresh = source.status().refresh_in;
         let seen = Seen { refresh, token: Some(token), state: "token good", ..Seen::default() };

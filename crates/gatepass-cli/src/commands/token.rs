@@ -114,7 +114,7 @@ impl Hand<'_> {
         let args = self.args;
         let token = with_retries(args.wait.wait, source, self.output, || async {
             match (args.fresh, args.min_ttl) {
-                (true, _) => source.fresh().await,
+                (true, _) => source.refresh_now().await,
                 (false, Some(min_ttl)) => source.token_for(min_ttl).await,
                 (false, None) => source.token().await,
             }

@@ -197,7 +197,7 @@ impl World {
             Want::Lasting(seconds) => {
                 Box::pin(async move { asked.token_for(Duration::from_secs(seconds)).await })
             }
-            Want::Fresh => Box::pin(async move { asked.fresh().await }),
+            Want::Fresh => Box::pin(async move { asked.refresh_now().await }),
         };
         let (since, woken) = (tokio::time::Instant::now(), Arc::default());
         let due = self.due(source, want);

@@ -92,7 +92,7 @@ fn a_request_from_before_an_invalidation_does_not_bring_the_token_back() {
         vendor.hold();
         let fresh = {
             let source = source.clone();
-            spawn(async move { source.fresh().await })
+            spawn(async move { source.refresh_now().await })
         };
         vendor.asked(2).await;
         source.invalidate(&refused);
@@ -165,7 +165,7 @@ fn who_wants_a_fresh_token_does_not_get_one_that_a_store_had() {
         source().token().await.unwrap();
         let source = source();
         let callers = ask(&source, 1);
-        assert_eq!(source.fresh().await.unwrap().expose_secret(), "token-1");
+        assert_eq!(source.refresh_now().await.unwrap().expose_secret(), "token-1");
         for caller in callers {
             caller.await.unwrap().unwrap();
         }

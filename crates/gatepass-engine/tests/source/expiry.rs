@@ -94,7 +94,7 @@ async fn no_clock_that_is_set_hides_a_suspend_from_a_hit() {
     let source = source(&http, &clock);
     let is_usable = || source.with_token(|_| ()).is_some();
     for back in [0, 1, 1800, 3599, 3600, 3601, 100_000] {
-        source.fresh().await.unwrap();
+        source.refresh_now().await.unwrap();
         assert!(is_usable() && is_usable());
         clock.suspend(Duration::from_secs(3600));
         clock.jump_wall(-back);
@@ -219,7 +219,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
                 let before = http.count();
                 let outcome = match op {
                     Op::Ask(min) => source.token_for(Duration::from_secs(min)).await,
-                    Op::Fresh => source.fresh().await,
+                    Op::Fresh => source.refresh_now().await,
                     _ => {
                         let looked = source.with_token(Clone::clone);
                         prop_assert_eq!(looked.is_some(), source.peek().is_some());

@@ -67,7 +67,7 @@ async fn a_panic_is_an_error_for_all_and_the_source_goes_on() {
         assert_eq!(error.to_string(), "hostile/prod: the provider panicked");
         assert!(!format!("{error:?}").contains("secret"));
     }
-    assert_eq!(text(source.fresh().await).unwrap(), "token-1");
+    assert_eq!(text(source.refresh_now().await).unwrap(), "token-1");
     assert_eq!(source.status().failures, 1);
 }
 
@@ -81,7 +81,7 @@ async fn a_vendor_that_never_answers_is_given_up() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(error.to_string(), "example/prod: no token in 15 s");
     assert_eq!(http.in_flight(), 0);
-    assert_eq!(text(source.fresh().await).unwrap(), "token-1");
+    assert_eq!(text(source.refresh_now().await).unwrap(), "token-1");
     assert_eq!(http.in_flight_max(), 1);
 }
 
@@ -114,7 +114,7 @@ async fn a_provider_that_blocks_its_thread_holds_nobody_for_ever() {
     let error = waiter.await.unwrap().unwrap_err();
     assert_eq!(error.to_string(), "hostile/prod: no token in 50 ms");
     drop(unblock);
-    assert_eq!(text(source.fresh().await).unwrap(), "token-1");
+    assert_eq!(text(source.refresh_now().await).unwrap(), "token-1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,7 +197,7 @@ async fn two_refusals_are_enough() {
 async fn the_credential_is_read_before_each_exchange_and_not_for_a_hit() {
     let (source, http, reads) = rotating(&["good"]);
     for exchanges in 1..4 {
-        source.fresh().await.unwrap();
+        source.refresh_now().await.unwrap();
         source.token().await.unwrap();
         source.headers().await.unwrap();
         assert_eq!((http.count(), reads.load(Ordering::SeqCst)), (exchanges, exchanges));

@@ -84,7 +84,7 @@ async fn a_failure_is_everybodys() {
     assert_eq!((status.state, status.failures), (State::Empty, 1));
     assert_eq!(status.last_error.unwrap().kind(), ErrorKind::Denied);
 
-    assert_eq!(text(source.fresh().await).unwrap(), "token-1");
+    assert_eq!(text(source.refresh_now().await).unwrap(), "token-1");
     assert!(source.status().last_error.is_none());
 }
 
@@ -99,9 +99,9 @@ async fn nobody_waits_while_a_usable_token_is_held() {
         matches!(outcome, std::task::Poll::Ready(Ok(token)) if token.expose_secret() == "token-0")
     };
     assert!(is_ready());
-    assert_eq!(source.fresh().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(source.refresh_now().await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(is_ready(), "after a failed exchange");
-    let mut stuck = Box::pin(source.fresh());
+    let mut stuck = Box::pin(source.refresh_now());
     assert!(poll(&mut stuck).is_pending());
     http.arrived(3).await;
     assert!(is_ready(), "during an exchange that is stuck");
@@ -117,7 +117,7 @@ async fn fresh_is_an_exchange_that_begins_now_and_shared_only_by_those_who_ask_m
     let fresh: Vec<_> = (0..2)
         .map(|_| {
             let source = source.clone();
-            tokio::spawn(async move { source.fresh().await })
+            tokio::spawn(async move { source.refresh_now().await })
         })
         .collect();
     settle().await;
@@ -169,7 +169,7 @@ async fn closing_answers_who_waits_and_ends_the_exchange() {
         assert_eq!(error.to_string(), "example/prod: the source is closed");
         assert_eq!(error.kind(), ErrorKind::Internal);
     }
-    assert!(source.peek().is_none() && source.fresh().await.is_err());
+    assert!(source.peek().is_none() && source.refresh_now().await.is_err());
     assert_eq!(source.status().state, State::Closed);
     assert_eq!(http.count(), 1);
 }

@@ -37,7 +37,7 @@ async fn headers_are_all_that_the_vendor_wants() {
         .http(vendor(60))
         .build();
     let older = source.token().await.unwrap();
-    source.fresh().await.unwrap();
+    source.refresh_now().await.unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("x-key", HeaderValue::from_static("somebody else's"));
     headers.insert("accept", HeaderValue::from_static("text/plain"));

@@ -33,7 +33,7 @@ async fn a_late_report_of_an_older_token_does_nothing() {
     let http = FakeHttp::answering([same(), same()]);
     let source = source(&http, &TestClock::new());
     let older = source.token().await.unwrap();
-    let newer = source.fresh().await.unwrap();
+    let newer = source.refresh_now().await.unwrap();
     source.invalidate(&older);
     assert!(source.peek().unwrap().is_same_as(&newer));
     source.invalidate(&newer);
@@ -76,7 +76,7 @@ async fn a_request_from_before_the_invalidation_does_not_bring_the_token_back() 
     http.release(0);
     let source = source(&http, &TestClock::new());
     let refused = source.token().await.unwrap();
-    let mut fresh = Box::pin(source.fresh());
+    let mut fresh = Box::pin(source.refresh_now());
     assert!(poll(&mut fresh).is_pending());
     http.arrived(2).await;
     source.invalidate(&refused);
@@ -92,7 +92,7 @@ async fn a_request_from_before_the_invalidation_may_bring_another_token() {
     http.release(0);
     let source = source(&http, &TestClock::new());
     let refused = source.token().await.unwrap();
-    let mut fresh = Box::pin(source.fresh());
+    let mut fresh = Box::pin(source.refresh_now());
     assert!(poll(&mut fresh).is_pending());
     http.arrived(2).await;
     source.invalidate(&refused);

@@ -169,7 +169,7 @@ async fn a_fresh_token_takes_another_login() {
     let place = Place::new();
     let source = place.source("app-1", true);
     log_in(&source, "token-1", 3600).await;
-    needs_login(source.fresh().await);
+    needs_login(source.refresh_now().await);
     assert_eq!(text(source.token().await).unwrap(), "token-1");
 }
 

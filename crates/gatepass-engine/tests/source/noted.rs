@@ -64,7 +64,7 @@ async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
     let store = store(&clock);
     let source = builder(&http, &clock).store(store.clone()).build();
     source.warm().await.unwrap();
-    source.fresh().await.unwrap_err();
+    source.refresh_now().await.unwrap_err();
     assert_eq!(decisions(&store).await, [NextStep::TokenStored, NextStep::PreviousTokenKept]);
 }
 
@@ -174,7 +174,7 @@ async fn a_note_that_takes_longer_than_an_exchange_may_costs_no_token() {
     let limit = Duration::from_millis(500);
     let source = builder(&http, &clock).store(Stuck).timeout(limit).build();
     for number in 0..2 {
-        assert_eq!(text(source.fresh().await).unwrap(), format!("token-{number}"));
+        assert_eq!(text(source.refresh_now().await).unwrap(), format!("token-{number}"));
     }
     assert_eq!(source.status().failures, 0);
 }

@@ -112,9 +112,9 @@ async fn a_refused_credential_is_sent_again_when_somebody_asks_for_that() {
     let source = source(&http, &clock);
     source.token().await.unwrap_err();
     source.token().await.unwrap_err();
-    source.fresh().await.unwrap_err();
+    source.refresh_now().await.unwrap_err();
     assert_eq!(http.count(), 2);
-    assert_eq!(text(source.fresh().await).unwrap(), "token");
+    assert_eq!(text(source.refresh_now().await).unwrap(), "token");
     assert_eq!(text(source.token().await).unwrap(), "token");
 }
 

@@ -54,7 +54,7 @@ async fn a_refusal_is_everybodys_too_until_somebody_asks_for_another_exchange() 
         assert_eq!(error.vendor_code(), Some("invalid_client"));
     }
     assert_eq!(http.count(), 1);
-    assert_eq!(text(sharing(&http, &clock, &store).fresh().await).unwrap(), "token");
+    assert_eq!(text(sharing(&http, &clock, &store).refresh_now().await).unwrap(), "token");
     assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token");
     assert_eq!(http.count(), 2);
 }
@@ -79,7 +79,7 @@ async fn a_failure_does_not_displace_a_token_that_still_works() {
     let http = FakeHttp::answering([Answer::token("token", 3600), Answer::json(503, "")]);
     let store = store(&clock);
     sharing(&http, &clock, &store).warm().await.unwrap();
-    sharing(&http, &clock, &store).fresh().await.unwrap_err();
+    sharing(&http, &clock, &store).refresh_now().await.unwrap_err();
     assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token");
     assert_eq!(http.count(), 2);
 }

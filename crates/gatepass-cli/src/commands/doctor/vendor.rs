@@ -24,7 +24,7 @@ pub(super) async fn ask(
 ) -> Result<(), CommandError> {
     let begun = Instant::now();
     let asked = match gate.open(profile) {
-        Ok(source) if fresh => source.fresh().await.map(|token| (source, token)),
+        Ok(source) if fresh => source.refresh_now().await.map(|token| (source, token)),
         Ok(source) => source.token().await.map(|token| (source, token)),
         Err(error) => Err(error),
     };

@@ -237,7 +237,7 @@ impl Task<'_> {
         }
         let source = gate.open(&profile)?;
         let token =
-            with_retries(self.how.wait.wait, &source, self.output, || source.fresh()).await?;
+            with_retries(self.how.wait.wait, &source, self.output, || source.refresh_now()).await?;
         self.output.warn_token(name, &token);
         Ok(Some(token.remaining(SystemClock::new().wall()).as_secs()))
     }
