@@ -148,7 +148,7 @@ impl TokenSource {
     /// Acquires a token, so that the first who needs one does not wait.
     ///
     /// Errors as of [`token`](Self::token).
-    pub async fn warm(&self) -> Result<()> {
+    pub async fn prefetch(&self) -> Result<()> {
         self.token().await.map(drop)
     }
 

@@ -46,7 +46,7 @@ async fn holding(next: Answer) -> (TokenSource, FakeHttp, TestClock) {
     let clock = TestClock::new();
     let http = FakeHttp::answering([Answer::token("token-0", LIFE.as_secs()), next]);
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     (source, http, clock)
 }
 

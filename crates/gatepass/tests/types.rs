@@ -66,7 +66,7 @@ fn the_client_is_too() {
 fn a_token_is_awaited_on_any_thread() {
     is_sent(|| async {
         let source = TokenSource::fixed("token-1");
-        source.warm().await?;
+        source.prefetch().await?;
         let token = source.token().await?;
         source.headers().await?;
         source.close().await;

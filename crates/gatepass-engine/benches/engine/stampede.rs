@@ -31,7 +31,7 @@ pub(crate) fn run() {
         exchange.push(runtime.block_on(async {
             let begun = clock::now();
             let source = vendor.builder().build();
-            tokio::spawn(async move { source.warm().await }).await.unwrap().unwrap();
+            tokio::spawn(async move { source.prefetch().await }).await.unwrap().unwrap();
             begun.elapsed().as_secs_f64() * 1e3
         }));
         let vendor = Vendor::new(3600, LATENCY);

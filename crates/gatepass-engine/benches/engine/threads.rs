@@ -22,7 +22,7 @@ pub(crate) fn run() {
     let (source, bound) = (vendor.builder().build(), Bound::new());
     let locked = Locked::new(&vendor, Duration::from_secs(3600));
     runtime.block_on(async {
-        source.warm().await.unwrap();
+        source.prefetch().await.unwrap();
         locked.token().await.unwrap();
     });
     let alone = || Builder::new_current_thread().build().unwrap();

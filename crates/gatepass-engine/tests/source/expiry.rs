@@ -14,7 +14,7 @@ use crate::{builder, poll, settle, source, text, vendor};
 async fn a_token_is_used_until_shortly_before_its_end() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     clock.advance(Duration::from_secs(3590));
     assert_eq!(text(source.token().await).unwrap(), "token-0");
     clock.advance(Duration::from_secs(1));
@@ -32,7 +32,7 @@ async fn a_token_counts_from_when_its_request_began() {
         Answer::token(&format!("token-{n}"), 30)
     });
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     // 21 s are left, of which the leeway is a tenth.
     clock.advance(Duration::from_millis(18_900));
     assert_eq!(text(source.token().await).unwrap(), "token-0");
@@ -78,7 +78,7 @@ async fn a_look_sees_what_a_caller_gets() {
     let look = || source.with_token(|token| token.expose_secret().to_owned());
     assert_eq!(look(), None);
     assert_eq!(http.count(), 0);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     assert_eq!(look().as_deref(), Some("token-0"));
     clock.advance(Duration::from_secs(3500));
     assert_eq!(look().as_deref(), Some("token-0"));
@@ -107,7 +107,7 @@ async fn a_wall_clock_that_is_set_is_seen_by_the_next_hit() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     let is_usable = || source.with_token(|_| ()).is_some();
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     assert!(is_usable() && is_usable());
     clock.jump_wall(3600);
     assert!(!is_usable() && source.peek().is_none());

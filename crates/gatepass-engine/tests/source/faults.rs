@@ -221,7 +221,7 @@ async fn a_provider_may_be_boxed_or_shared() {
     let http: Arc<dyn gatepass_core::HttpSend> = Arc::new(vendor(60));
     for builder in [TokenSource::builder(boxed), TokenSource::builder(shared)] {
         let source = builder.credential(credential()).http(http.clone()).build();
-        source.warm().await.unwrap();
+        source.prefetch().await.unwrap();
         assert_eq!(source.provider().id(), "example");
     }
 }

@@ -93,7 +93,7 @@ async fn nobody_waits_while_a_usable_token_is_held() {
     let down = || Answer::json(503, "");
     let http = FakeHttp::answering([Answer::token("token-0", 3600), down(), Answer::never()]);
     let source = source(&http, &TestClock::new());
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     let is_ready = || {
         let outcome = poll(&mut Box::pin(source.token()));
         matches!(outcome, std::task::Poll::Ready(Ok(token)) if token.expose_secret() == "token-0")

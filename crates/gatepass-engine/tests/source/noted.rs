@@ -30,7 +30,7 @@ async fn an_exchange_is_noted_once_and_what_a_store_answers_is_not() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     for _ in 0..3 {
-        builder(&http, &clock).store(store.clone()).build().warm().await.unwrap();
+        builder(&http, &clock).store(store.clone()).build().prefetch().await.unwrap();
     }
     let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
     assert_eq!(note.next_step(), NextStep::TokenStored);
@@ -63,7 +63,7 @@ async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
     ]);
     let store = store(&clock);
     let source = builder(&http, &clock).store(store.clone()).build();
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     source.refresh_now().await.unwrap_err();
     assert_eq!(decisions(&store).await, [NextStep::TokenStored, NextStep::PreviousTokenKept]);
 }
@@ -106,7 +106,7 @@ async fn what_must_stay_in_memory_is_noted_without_being_kept() {
     let http = FakeHttp::answering([Answer::token("token", 3600), down]);
     let store = store(&clock);
     let source = || builder(&http, &clock).store(store.clone()).persist(Some(false)).build();
-    source().warm().await.unwrap();
+    source().prefetch().await.unwrap();
     source().token().await.unwrap_err();
     assert_eq!(decisions(&store).await, [NextStep::TokenNotStored, NextStep::NotCached]);
     assert!(store.records(&ProfileKey::new("prod")).await.unwrap().is_empty());
@@ -118,7 +118,7 @@ async fn what_is_stored_is_told_without_an_exchange() {
     let store = store(&clock);
     let source = builder(&http, &clock).store(store.clone()).build();
     assert!(source.stored().await.unwrap().is_none());
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     let other = builder(&http, &clock).store(store.clone()).build();
     let secret = Credential::client("client", "another secret");
     let changed = builder(&http, &clock).credential(secret).store(store).build();

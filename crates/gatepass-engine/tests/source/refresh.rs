@@ -35,7 +35,7 @@ impl<P: Provider> Provider for Hinted<P> {
 async fn an_aging_token_is_served_at_once_while_one_refresh_brings_the_next() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     clock.advance(seconds(3500));
     assert_eq!(source.status().state, State::Aging);
     let http = {
@@ -59,7 +59,7 @@ async fn an_aging_token_is_served_at_once_while_one_refresh_brings_the_next() {
 async fn a_fresh_token_is_not_refreshed_and_neither_is_an_idle_one() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     clock.advance(seconds(2000));
     source.token().await.unwrap();
     settle().await;
@@ -77,7 +77,7 @@ async fn a_failing_refresh_is_invisible_until_the_token_ends() {
         _ => Answer::json(500, ""),
     });
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     clock.advance(seconds(3100));
     // Eight seconds of callers, each ten milliseconds.
     for _ in 0..800 {
@@ -100,7 +100,7 @@ async fn the_vendor_is_asked_again_when_the_token_ends_however_long_the_rest_was
         _ => Answer::token("token-1", 3600),
     });
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     clock.advance(seconds(86));
     assert_eq!(text(source.token().await).unwrap(), "token-0");
     settle().await;
@@ -118,7 +118,7 @@ async fn a_failure_is_invisible_to_who_waited_if_the_token_is_usable_again_by_th
     let http = FakeHttp::answering([Answer::token("token-0", 3600), Answer::json(500, "")]).held();
     http.release(0);
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     // Somebody sets the wall clock, and it is corrected while the vendor is asked.
     clock.jump_wall(4000);
     let mut waiter = Box::pin(source.token());
@@ -139,7 +139,7 @@ async fn a_vendor_known_to_give_the_same_token_is_asked_only_at_its_end() {
         .http(http.clone())
         .clock(clock.clone())
         .build();
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     for _ in 0..178 {
         clock.advance(seconds(10));
         source.token().await.unwrap();
@@ -159,7 +159,7 @@ async fn a_vendor_found_to_give_the_same_token_is_not_asked_again_before_its_end
     let left = end.clone();
     let http = FakeHttp::new(move |_| Answer::token("the-same", *left.lock().unwrap()));
     let source = source(&http, &clock);
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     for _ in 0..98 {
         clock.advance(seconds(10));
         *end.lock().unwrap() -= 10;
@@ -193,7 +193,7 @@ async fn short_lives_work_without_waits_and_with_at_most_two_requests_each() {
     for life in [60, 40, 5, 2] {
         let (http, clock) = (vendor(life), TestClock::new());
         let source = source(&http, &clock);
-        source.warm().await.unwrap();
+        source.prefetch().await.unwrap();
         let steps = life * 1000 * 10 / 20;
         for _ in 0..steps {
             clock.advance(Duration::from_millis(20));
@@ -211,7 +211,7 @@ async fn a_thousand_processes_spread_their_refreshes_over_a_fifth_of_the_life() 
     let mut due = Vec::new();
     for seed in 0..1000 {
         let source = builder(&vendor(3600), &clock).seed(seed).build();
-        source.warm().await.unwrap();
+        source.prefetch().await.unwrap();
         due.push(source.status().refresh_in.unwrap().as_secs());
     }
     due.sort_unstable();

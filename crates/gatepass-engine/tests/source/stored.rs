@@ -78,7 +78,7 @@ async fn a_failure_does_not_displace_a_token_that_still_works() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([Answer::token("token", 3600), Answer::json(503, "")]);
     let store = store(&clock);
-    sharing(&http, &clock, &store).warm().await.unwrap();
+    sharing(&http, &clock, &store).prefetch().await.unwrap();
     sharing(&http, &clock, &store).refresh_now().await.unwrap_err();
     assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token");
     assert_eq!(http.count(), 2);
@@ -117,7 +117,7 @@ async fn an_invalidated_token_does_not_come_back_from_the_store() {
 async fn a_stored_token_that_is_too_short_is_asked_for_anew() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
-    sharing(&http, &clock, &store).warm().await.unwrap();
+    sharing(&http, &clock, &store).prefetch().await.unwrap();
     clock.advance(Duration::from_secs(3000));
     let long = sharing(&http, &clock, &store).token_for(Duration::from_secs(1200)).await;
     assert_eq!(text(long).unwrap(), "token-1");
@@ -130,8 +130,8 @@ async fn a_refresh_takes_what_another_process_has_refreshed_already() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     let (one, other) = (sharing(&http, &clock, &store), sharing(&http, &clock, &store));
-    one.warm().await.unwrap();
-    other.warm().await.unwrap();
+    one.prefetch().await.unwrap();
+    other.prefetch().await.unwrap();
     clock.advance(Duration::from_secs(3300));
     one.token().await.unwrap();
     settle().await;
@@ -147,7 +147,7 @@ async fn tokens_that_must_stay_in_memory_do_not_reach_the_store() {
     let store = store(&clock);
     for _ in 0..2 {
         let kept = builder(&http, &clock).store(store.clone()).persist(Some(false)).build();
-        kept.warm().await.unwrap();
+        kept.prefetch().await.unwrap();
     }
     assert_eq!(http.count(), 2);
     assert_eq!(store.forget(&ProfileKey::new("prod")).await.unwrap(), 0);

@@ -47,7 +47,7 @@ async fn a_warm_source_refreshes_while_nobody_asks() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = builder(&http, &clock).keep_warm(true).build();
     assert_eq!(http.count(), 0, "building it asks nobody");
-    source.warm().await.unwrap();
+    source.prefetch().await.unwrap();
     clock.advance(Duration::from_secs(3300));
     tokio::time::sleep(Duration::from_secs(31)).await;
     settle().await;
@@ -80,7 +80,7 @@ fn a_warm_source_stays_warm_in_another_runtime() {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            source.warm().await.unwrap();
+            source.prefetch().await.unwrap();
             clock.advance(Duration::from_secs(3300));
             tokio::time::sleep(Duration::from_secs(31)).await;
             settle().await;

@@ -105,7 +105,7 @@ async fn a_hundred_refused_at_once_make_one_exchange() {
         for id in ["cisco", "huawei"] {
             sandbox.reset();
             let (source, url) = source(&sandbox, id);
-            source.warm().await.unwrap();
+            source.prefetch().await.unwrap();
             sandbox.revoke_all(id).unwrap();
             let calls: Vec<_> = (0..100)
                 .map(|_| {
@@ -133,7 +133,7 @@ async fn the_token_endpoint_never_gets_the_token() {
         for way in WAYS {
             sandbox.reset();
             let (source, _) = source(&sandbox, id);
-            source.warm().await.unwrap();
+            source.prefetch().await.unwrap();
             let path = sandbox.requests().pop().unwrap().path;
             let (base, steps) = (sandbox.base_url(id), path.trim_start_matches('/'));
             for url in [
