@@ -37,11 +37,11 @@
 //!
 //! | name | kind | labels | what |
 //! |-|-|-|-|
-//! | `gatepass_exchanges_total` | counter | provider, profile, outcome | flights that ended |
-//! | `gatepass_exchange_seconds` | histogram | provider, profile | from a flight's start to its end |
+//! | `gatepass_token_requests_total` | counter | provider, profile, outcome | flights that ended |
+//! | `gatepass_token_request_seconds` | histogram | provider, profile | from a flight's start to its end |
 //! | `gatepass_wait_seconds` | histogram | provider, profile | how long a caller waited for one |
-//! | `gatepass_flights` | gauge | provider, profile | flights under way |
-//! | `gatepass_rest_seconds` | histogram | provider, profile, outcome | cool-downs after failures |
+//! | `gatepass_in_flight_requests` | gauge | provider, profile | flights under way |
+//! | `gatepass_cooldown_seconds` | histogram | provider, profile, outcome | cool-downs after failures |
 //! | `gatepass_token_expiry_seconds` | gauge | provider, profile | the held token's end, in seconds since 1970 |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

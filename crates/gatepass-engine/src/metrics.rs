@@ -36,8 +36,7 @@ mod on {
     }
 
     pub(crate) fn flying(of: &Identity) -> Flying {
-        let gauge =
-            gauge!("gatepass_flights", "provider" => provider(of), "profile" => profile(of));
+        let gauge = gauge!("gatepass_in_flight_requests", "provider" => provider(of), "profile" => profile(of));
         gauge.increment(1.0);
         Flying { gauge }
     }
@@ -49,9 +48,9 @@ mod on {
     }
 
     pub(crate) fn exchanged(of: &Identity, outcome: &'static str, took: Duration) {
-        counter!("gatepass_exchanges_total", "provider" => provider(of), "profile" => profile(of), "outcome" => outcome)
+        counter!("gatepass_token_requests_total", "provider" => provider(of), "profile" => profile(of), "outcome" => outcome)
             .increment(1);
-        histogram!("gatepass_exchange_seconds", "provider" => provider(of), "profile" => profile(of))
+        histogram!("gatepass_token_request_seconds", "provider" => provider(of), "profile" => profile(of))
             .record(took);
     }
 
@@ -67,7 +66,7 @@ mod on {
     }
 
     pub(crate) fn rests(of: &Identity, kind: ErrorKind, length: Duration) {
-        histogram!("gatepass_rest_seconds", "provider" => provider(of), "profile" => profile(of), "outcome" => kind.code())
+        histogram!("gatepass_cooldown_seconds", "provider" => provider(of), "profile" => profile(of), "outcome" => kind.code())
             .record(length);
     }
 

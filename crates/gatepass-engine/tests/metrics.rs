@@ -48,18 +48,19 @@ fn exchanges_waits_rests_flights_and_expiry_are_measured() {
     assert_eq!(find_leak(&format!("{seen:?}"), &[secret, token]), None);
     let of = |name: &str| seen.get(name).unwrap_or_else(|| panic!("no {name} in {seen:?}"));
     let both = "provider=example,profile=prod";
-    let count = |outcome: &str| of(&format!("gatepass_exchanges_total[{both},outcome={outcome}]"));
+    let count =
+        |outcome: &str| of(&format!("gatepass_token_requests_total[{both},outcome={outcome}]"));
     assert_eq!(count("unavailable"), &DebugValue::Counter(1));
     assert_eq!(count("token"), &DebugValue::Counter(1));
-    assert_eq!(of(&format!("gatepass_flights[{both}]")), &DebugValue::Gauge(0.0.into()));
+    assert_eq!(of(&format!("gatepass_in_flight_requests[{both}]")), &DebugValue::Gauge(0.0.into()));
     let DebugValue::Gauge(end) = of(&format!("gatepass_token_expiry_seconds[{both}]")) else {
         panic!("not a gauge");
     };
     assert!(end.into_inner() > 1.8e9);
     let histograms = [
-        (format!("gatepass_exchange_seconds[{both}]"), 2),
+        (format!("gatepass_token_request_seconds[{both}]"), 2),
         (format!("gatepass_wait_seconds[{both}]"), 2),
-        (format!("gatepass_rest_seconds[{both},outcome=unavailable]"), 1),
+        (format!("gatepass_cooldown_seconds[{both},outcome=unavailable]"), 1),
     ];
     for (name, times) in histograms {
         assert!(matches!(of(&name), DebugValue::Histogram(all) if all.len() == times), "{name}");
