@@ -212,7 +212,7 @@ impl HttpClientBuilder {
 
     /// How long it may take until an answer's head is there, counted from the beginning; 10 s
     /// unless set.
-    pub fn answer_timeout(mut self, limit: Duration) -> Self {
+    pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.limits.answer = limit;
         self
     }

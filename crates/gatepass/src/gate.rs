@@ -113,7 +113,7 @@ impl Gate {
         if let Some(timeout) = options.timeout {
             http = http.timeout(timeout);
             if timeout > ANSWER {
-                http = http.answer_timeout(timeout).idle_timeout(timeout);
+                http = http.response_timeout(timeout).idle_timeout(timeout);
             }
         }
         if let Some(pem) = &options.ca_pem {

@@ -85,7 +85,7 @@ fn call(origin: &str) -> http::Request<Bytes> {
 /// A client that does not wait long for servers that never answer.
 fn brief() -> HttpClientBuilder {
     let limit = Duration::from_millis(150);
-    HttpClient::builder().connect_timeout(limit).answer_timeout(limit).idle_timeout(limit)
+    HttpClient::builder().connect_timeout(limit).response_timeout(limit).idle_timeout(limit)
 }
 
 pub(crate) fn everything(error: &Error) -> String {

@@ -243,7 +243,7 @@ pub(crate) fn tls_config(
 pub(crate) fn quick() -> HttpClientBuilder {
     HttpClient::builder()
         .connect_timeout(Duration::from_millis(400))
-        .answer_timeout(Duration::from_millis(400))
+        .response_timeout(Duration::from_millis(400))
         .idle_timeout(Duration::from_millis(400))
         .timeout(Duration::from_millis(1200))
 }

@@ -314,7 +314,7 @@ async fn f107_a_client_certificate_is_asked_for() {
 
 #[tokio::test]
 async fn f108_a_handshake_that_stalls_or_is_cut() {
-    let client = quick().no_proxy().answer_timeout(std::time::Duration::from_secs(5));
+    let client = quick().no_proxy().response_timeout(std::time::Duration::from_secs(5));
     let client = client.timeout(std::time::Duration::from_secs(5)).build().unwrap();
     let server = Server::raw_https(Peer::until_closed);
     let error = fail(&client, &server.origin()).await;
