@@ -5,10 +5,10 @@
 //!
 //! ```
 //! # use gatepass_engine::TokenSource;
-//! # use gatepass_testkit::{Answer, FakeHttp, example::Example};
+//! # use gatepass_testkit::{FakeResponse, FakeHttp, example::Example};
 //! # use gatepass_core::{Credential, Result};
 //! # async fn run() -> Result<()> {
-//! # let http = FakeHttp::answering([Answer::token("token-1", 3600)]);
+//! # let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
 //! let source = TokenSource::builder(Example::new())
 //!     .credential(Credential::client("app-1", "hunter2"))
 //!     .http(http)

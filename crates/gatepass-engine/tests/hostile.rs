@@ -14,7 +14,7 @@ use gatepass_core::{
 };
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use tokio::time::Instant;
 
 /// Runs a closure instead of an exchange, with the number of the exchange and the time.
@@ -57,7 +57,7 @@ fn token(text: &str, now: SystemTime) -> Result<Token> {
 
 /// A source whose vendor and provider are as they should be.
 fn good() -> TokenSource {
-    let http = FakeHttp::new(|n| Answer::token(&format!("good-{n}"), 3600));
+    let http = FakeHttp::new(|n| FakeResponse::token(&format!("good-{n}"), 3600));
     TokenSource::builder(Example::new())
         .credential(Credential::client("client", "the secret"))
         .http(http)
@@ -130,7 +130,7 @@ async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_stuck_sources_take_no_time_from_another() {
-    let http = FakeHttp::new(|_| Answer::never());
+    let http = FakeHttp::new(|_| FakeResponse::never());
     let stuck = || {
         let source = TokenSource::builder(Example::new())
             .credential(Credential::client("client", "the secret"))
@@ -189,7 +189,7 @@ async fn no_token_can_carry_another_line_into_a_header() {
         let body = format!("{{\"access_token\":\"{text}\",\"token_type\":\"Bearer\"}}");
         let source = TokenSource::builder(Example::new())
             .credential(Credential::client("client", "the secret"))
-            .http(FakeHttp::new(move |_| Answer::json(200, body.clone())))
+            .http(FakeHttp::new(move |_| FakeResponse::json(200, body.clone())))
             .build();
         let error = source.token().await.unwrap_err();
         let is_refused = matches!(error.kind(), ErrorKind::UnsafeToken | ErrorKind::Protocol);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gatepass_core::Credential;
 use gatepass_engine::{TokenPool, TokenSource};
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, FakeHttp, TestClock, canary, find_leak};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock, canary, find_leak};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
 #[test]
@@ -25,8 +25,10 @@ fn exchanges_waits_rests_flights_and_expiry_are_measured() {
             .unwrap();
         runtime.block_on(async {
             let clock = TestClock::new();
-            let http =
-                FakeHttp::answering([Answer::json(503, ""), Answer::token(&token_text, 3600)]);
+            let http = FakeHttp::answering([
+                FakeResponse::json(503, ""),
+                FakeResponse::token(&token_text, 3600),
+            ]);
             let source = TokenSource::builder(Example::new())
                 .credential(Credential::client("client", secret_text))
                 .http(http)
@@ -80,8 +82,8 @@ fn a_pools_keys_are_no_labels() {
             .unwrap();
         runtime.block_on(async {
             let http = FakeHttp::new(|n| match n % 2 {
-                0 => Answer::token("token-1", 3600),
-                _ => Answer::json(503, ""),
+                0 => FakeResponse::token("token-1", 3600),
+                _ => FakeResponse::json(503, ""),
             });
             let identify = |key: &str| {
                 let credential = Credential::client(key, "the secret");

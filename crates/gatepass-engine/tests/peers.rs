@@ -11,7 +11,7 @@ use std::time::Duration;
 use gatepass_core::{Clock, Credential, ErrorKind, Result, Token};
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use tokio::task::JoinSet;
 
 const LIFE: Duration = Duration::from_secs(3600);
@@ -42,20 +42,20 @@ fn all_have(outcomes: &[Result<Token>], text: &str) -> bool {
 }
 
 /// A source with `token-0`, whose vendor is asked again and answers `next`.
-async fn holding(next: Answer) -> (TokenSource, FakeHttp, TestClock) {
+async fn holding(next: FakeResponse) -> (TokenSource, FakeHttp, TestClock) {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([Answer::token("token-0", LIFE.as_secs()), next]);
+    let http = FakeHttp::answering([FakeResponse::token("token-0", LIFE.as_secs()), next]);
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
     (source, http, clock)
 }
 
-fn new() -> Answer {
-    Answer::token("token-1", LIFE.as_secs())
+fn new() -> FakeResponse {
+    FakeResponse::token("token-1", LIFE.as_secs())
 }
 
-fn down() -> Answer {
-    Answer::json(503, "")
+fn down() -> FakeResponse {
+    FakeResponse::json(503, "")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -113,7 +113,7 @@ async fn msal_5_an_expired_token_and_a_vendor_that_is_up_give_the_new_token() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 16)]
 async fn aws_two_hundred_tasks_on_sixteen_threads_load_each_token_once() {
     let clock = TestClock::new();
-    let http = FakeHttp::new(|n| Answer::token(&format!("token-{n}"), LIFE.as_secs()));
+    let http = FakeHttp::new(|n| FakeResponse::token(&format!("token-{n}"), LIFE.as_secs()));
     let source = source(&http, &clock);
     for round in 0..20 {
         let mut tasks = JoinSet::new();
@@ -136,7 +136,7 @@ async fn aws_two_hundred_tasks_on_sixteen_threads_load_each_token_once() {
 async fn aws_while_time_passes_nobody_has_a_token_that_had_ended_when_it_was_asked_for() {
     const SECONDS: u64 = 10 * 60;
     let clock = TestClock::new();
-    let http = FakeHttp::new(|n| Answer::token(&format!("token-{n}"), 60));
+    let http = FakeHttp::new(|n| FakeResponse::token(&format!("token-{n}"), 60));
     let source = source(&http, &clock);
     let (end, asks) = (clock.boot() + Duration::from_secs(SECONDS), Arc::new(AtomicUsize::new(0)));
     let mut tasks = JoinSet::new();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use gatepass_core::Credential;
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, Canary, FakeHttp, TestClock, canary, find_leak};
+use gatepass_testkit::{Canary, FakeHttp, FakeResponse, TestClock, canary, find_leak};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -38,8 +38,11 @@ async fn nothing_printed_or_traced_shows_a_secret() {
     let canaries = [canary("client_secret"), canary("token"), canary("fixed")];
     let [secret, token, fixed] = canaries.each_ref().map(Canary::text);
     let echo = format!("{{\"error\":\"invalid_client\",\"error_description\":\"{secret}\"}}");
-    let http =
-        FakeHttp::answering([Answer::json(401, echo), Answer::token(token, 60), Answer::never()]);
+    let http = FakeHttp::answering([
+        FakeResponse::json(401, echo),
+        FakeResponse::token(token, 60),
+        FakeResponse::never(),
+    ]);
     let credential = Credential::client("client", secret);
     let builder = TokenSource::builder(Example::new()).credential(credential).http(http.clone());
     let mut shown = format!("{builder:?} {builder:#?}");

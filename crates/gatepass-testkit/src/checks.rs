@@ -16,7 +16,7 @@ use gatepass_core::{
 use http::HeaderValue;
 
 use crate::profile::Profile;
-use crate::{Answer, Canary, FakeHttp, Fixture, TestClock, block_on, find_leak};
+use crate::{Canary, FakeHttp, FakeResponse, Fixture, TestClock, block_on, find_leak};
 
 pub use self::answers::{
     a_503_without_a_body_is_unavailable, a_redirect_is_an_error_and_not_followed,
@@ -159,8 +159,8 @@ fn exchanged(
     (http, outcome)
 }
 
-fn always(answer: &Fixture) -> impl FnMut(usize) -> Answer + Send + 'static {
-    let answer = Answer::from(answer.clone());
+fn always(answer: &Fixture) -> impl FnMut(usize) -> FakeResponse + Send + 'static {
+    let answer = FakeResponse::from(answer.clone());
     move |_| answer.clone()
 }
 

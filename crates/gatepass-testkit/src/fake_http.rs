@@ -13,8 +13,8 @@ use crate::Fixture;
 /// A sender that reaches nobody. Its clones are the same sender.
 ///
 /// ```
-/// # use gatepass_testkit::{Answer, FakeHttp};
-/// let http = FakeHttp::answering([Answer::token("token-1", 3600)]);
+/// # use gatepass_testkit::{FakeResponse, FakeHttp};
+/// let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
 /// assert_eq!(http.count(), 0);
 /// ```
 ///
@@ -24,7 +24,7 @@ use crate::Fixture;
 pub struct FakeHttp(Arc<Mutex<Inner>>);
 
 struct Inner {
-    script: Box<dyn FnMut(usize) -> Answer + Send>,
+    script: Box<dyn FnMut(usize) -> FakeResponse + Send>,
     is_held: bool,
     released: Vec<usize>,
     requests: Vec<Recorded>,
@@ -35,7 +35,7 @@ struct Inner {
 
 /// What [`FakeHttp`] answers.
 #[derive(Clone, Debug)]
-pub struct Answer(Kind);
+pub struct FakeResponse(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -44,7 +44,7 @@ enum Kind {
     Never,
 }
 
-impl Answer {
+impl FakeResponse {
     /// A token answer of RFC 6749 section 5.1; `expires_in` in seconds.
     pub fn token(token: &str, expires_in: u64) -> Self {
         let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{expires_in}");
@@ -67,7 +67,7 @@ impl Answer {
     }
 }
 
-impl From<Fixture> for Answer {
+impl From<Fixture> for FakeResponse {
     fn from(fixture: Fixture) -> Self {
         Self(Kind::Fixture(fixture))
     }
@@ -75,7 +75,7 @@ impl From<Fixture> for Answer {
 
 impl FakeHttp {
     /// Answers the request of number n (from 0) with what `script` says.
-    pub fn new(script: impl FnMut(usize) -> Answer + Send + 'static) -> Self {
+    pub fn new(script: impl FnMut(usize) -> FakeResponse + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             script: Box::new(script),
             is_held: false,
@@ -88,10 +88,10 @@ impl FakeHttp {
     }
 
     /// Gives these answers, one for each request; a request too many fails as `Internal`.
-    pub fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub fn answering(answers: impl IntoIterator<Item = FakeResponse>) -> Self {
         let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
         Self::new(move |_| {
-            let none = || Answer::fails(Error::internal("the fake has no answer left"));
+            let none = || FakeResponse::fails(Error::internal("the fake has no answer left"));
             answers.next().unwrap_or_else(none)
         })
     }
@@ -165,7 +165,7 @@ impl FakeHttp {
 #[async_trait]
 impl HttpSend for FakeHttp {
     async fn send(&self, request: Request) -> Result<Response> {
-        let (mut n, mut answer) = (0, Answer::never());
+        let (mut n, mut answer) = (0, FakeResponse::never());
         self.change(|inner| {
             n = inner.requests.len();
             answer = (inner.script)(n);
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn answers_come_in_the_order_of_release() {
-        let http = FakeHttp::new(|n| Answer::json(200 + n as u16, "{}")).held();
+        let http = FakeHttp::new(|n| FakeResponse::json(200 + n as u16, "{}")).held();
         let mut cx = Context::from_waker(Waker::noop());
         let (mut first, mut second) = (pin!(http.send(request())), pin!(http.send(request())));
         assert!(first.as_mut().poll(&mut cx).is_pending());

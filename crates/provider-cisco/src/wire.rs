@@ -99,7 +99,7 @@ mod tests {
     use gatepass_core::{
         BasicEncoding, Endpoint, ExchangeContext, LoginAttempt, Provider, RedirectUri, TokenRules,
     };
-    use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock, block_on};
+    use gatepass_testkit::{FakeHttp, FakeResponse, Fixture, TestClock, block_on};
     use proptest::prelude::*;
 
     use super::*;
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_redirect_of_the_old_service_names_the_new_one() {
         let moved = Fixture::json(302, "{}").with_header("location", "https://www.cisco.com/gone");
-        let (http, clock) = (FakeHttp::answering([Answer::from(moved)]), TestClock::new());
+        let (http, clock) = (FakeHttp::answering([FakeResponse::from(moved)]), TestClock::new());
         let token_rules = TokenRules::default();
         let cx = ExchangeContext::new(&http, &clock, &token_rules);
         let error = block_on(crate::Cisco::new().exchange(&app(), &cx)).unwrap_err();

@@ -19,7 +19,7 @@ use gatepass::{
 use gatepass_core::{ExchangeContext, LoginAttempt, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, Canary, FakeHttp, canary, find_leak};
+use gatepass_testkit::{Canary, FakeHttp, FakeResponse, canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, VENDORS, Vendors, workspace};
 
 /// What values printed, and which types they are of.
@@ -227,7 +227,7 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     printed.add(&TokenSource::fixed(text()));
     let own = text();
     let source = move || {
-        let http = FakeHttp::new(|_| Answer::token("token", 3600));
+        let http = FakeHttp::new(|_| FakeResponse::token("token", 3600));
         TokenSource::builder(Example::new())
             .credential(Credential::client("id", own.clone()))
             .http(http)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatepass_core::{Clock, ErrorKind};
 use gatepass_engine::State;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use proptest::prelude::*;
 
 use crate::{builder, poll, settle, source, text, vendor};
@@ -29,7 +29,7 @@ async fn a_token_counts_from_when_its_request_began() {
     let slow = clock.clone();
     let http = FakeHttp::new(move |n| {
         slow.advance(Duration::from_secs(9));
-        Answer::token(&format!("token-{n}"), 30)
+        FakeResponse::token(&format!("token-{n}"), 30)
     });
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
@@ -46,7 +46,7 @@ async fn a_token_that_comes_dead_is_asked_for_once_more() {
     let slow = clock.clone();
     let http = FakeHttp::new(move |n| {
         slow.advance(Duration::from_secs(5));
-        Answer::token(&format!("token-{n}"), [2, 3600, 2, 2][n])
+        FakeResponse::token(&format!("token-{n}"), [2, 3600, 2, 2][n])
     });
     let source = source(&http, &clock);
     assert_eq!(text(source.token().await).unwrap(), "token-1");
@@ -193,7 +193,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
             vendor.minted.push((clock.boot(), Duration::from_secs(life)));
             clock.jump_wall(std::mem::take(&mut vendor.jump));
             clock.advance(Duration::from_secs(std::mem::take(&mut vendor.delay)));
-            Answer::token(&format!("token-{n}"), life)
+            FakeResponse::token(&format!("token-{n}"), life)
         }
     });
     let source = builder(&http, &clock).build();

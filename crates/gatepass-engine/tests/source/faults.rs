@@ -10,7 +10,7 @@ use gatepass_core::{
 };
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use tokio::time::Instant;
 
 use crate::{builder, source, text, vendor};
@@ -73,7 +73,7 @@ async fn a_panic_is_an_error_for_all_and_the_source_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vendor_that_never_answers_is_given_up() {
-    let http = FakeHttp::answering([Answer::never(), Answer::token("token-1", 60)]);
+    let http = FakeHttp::answering([FakeResponse::never(), FakeResponse::token("token-1", 60)]);
     let source = source(&http, &TestClock::new());
     let begun = Instant::now();
     let error = source.token().await.unwrap_err();
@@ -151,13 +151,13 @@ async fn what_is_missing_is_a_config_error_at_the_first_token() {
 /// A source whose credential is a new one on each reading, as `secrets` has them, and the last
 /// from then on; and a vendor that accepts `good` alone.
 fn rotating(secrets: &'static [&'static str]) -> (TokenSource, FakeHttp, Arc<AtomicUsize>) {
-    let denied = || Answer::json(401, "{\"error\":\"invalid_client\"}");
+    let denied = || FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
     let reads = Arc::new(AtomicUsize::new(0));
     let http = FakeHttp::new({
         let reads = reads.clone();
         move |_| {
             let read = reads.load(Ordering::SeqCst).clamp(1, secrets.len());
-            if secrets[read - 1] == "good" { Answer::token("token-1", 60) } else { denied() }
+            if secrets[read - 1] == "good" { FakeResponse::token("token-1", 60) } else { denied() }
         }
     });
     let credential = credential_fn({

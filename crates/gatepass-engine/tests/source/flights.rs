@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepass_core::{ErrorKind, Result, Token};
 use gatepass_engine::State;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -65,8 +65,8 @@ async fn an_exchange_finishes_for_nobody_and_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_everybodys() {
-    let denied = Answer::json(401, "{\"error\":\"invalid_client\"}");
-    let http = FakeHttp::answering([denied, Answer::token("token-1", 60)]).held();
+    let denied = FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
+    let http = FakeHttp::answering([denied, FakeResponse::token("token-1", 60)]).held();
     let source = source(&http, &TestClock::new());
     let callers = ask(&source, 100);
     settle().await;
@@ -90,8 +90,9 @@ async fn a_failure_is_everybodys() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_while_a_usable_token_is_held() {
-    let down = || Answer::json(503, "");
-    let http = FakeHttp::answering([Answer::token("token-0", 3600), down(), Answer::never()]);
+    let down = || FakeResponse::json(503, "");
+    let http =
+        FakeHttp::answering([FakeResponse::token("token-0", 3600), down(), FakeResponse::never()]);
     let source = source(&http, &TestClock::new());
     source.prefetch().await.unwrap();
     let is_ready = || {
@@ -145,7 +146,7 @@ async fn somebody_who_needs_a_long_life_makes_one_exchange_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn sources_do_not_wait_for_each_other() {
-    let (stuck, well) = (FakeHttp::new(|_| Answer::never()), vendor(60));
+    let (stuck, well) = (FakeHttp::new(|_| FakeResponse::never()), vendor(60));
     let clock = TestClock::new();
     let (stuck_source, well_source) = (source(&stuck, &clock), source(&well, &clock));
     let stuck_callers = ask(&stuck_source, 10);

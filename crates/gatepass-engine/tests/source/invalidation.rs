@@ -2,7 +2,7 @@
 
 use gatepass_core::{ApiResponse, TokenVerdict};
 use gatepass_engine::State;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use http::{HeaderMap, StatusCode};
 
 use crate::{poll, settle, source, text, vendor};
@@ -29,7 +29,7 @@ async fn a_hundred_reports_make_one_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_report_of_an_older_token_does_nothing() {
-    let same = || Answer::token("the-same", 3600);
+    let same = || FakeResponse::token("the-same", 3600);
     let http = FakeHttp::answering([same(), same()]);
     let source = source(&http, &TestClock::new());
     let older = source.token().await.unwrap();
@@ -72,7 +72,7 @@ async fn a_token_invalidated_before_its_waiter_wakes_is_not_handed_out() {
 #[tokio::test(start_paused = true)]
 async fn a_request_from_before_the_invalidation_does_not_bring_the_token_back() {
     let texts = ["refused", "refused", "another"];
-    let http = FakeHttp::new(move |n| Answer::token(texts[n], 3600)).held();
+    let http = FakeHttp::new(move |n| FakeResponse::token(texts[n], 3600)).held();
     http.release(0);
     let source = source(&http, &TestClock::new());
     let refused = source.token().await.unwrap();
@@ -103,7 +103,7 @@ async fn a_request_from_before_the_invalidation_may_bring_another_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vendor_that_insists_on_a_refused_token_is_believed() {
-    let http = FakeHttp::new(|_| Answer::token("the-same", 3600));
+    let http = FakeHttp::new(|_| FakeResponse::token("the-same", 3600));
     let source = source(&http, &TestClock::new());
     let refused = source.token().await.unwrap();
     source.invalidate(&refused);

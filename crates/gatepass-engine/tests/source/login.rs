@@ -8,7 +8,7 @@ use gatepass_core::{
     RedirectUri, RefreshHints, Request, Response, Result, Token,
 };
 use gatepass_engine::{Login, MemoryStore, TokenSource};
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
 use super::{settle, text};
 
@@ -52,7 +52,7 @@ impl Place {
     fn new() -> Self {
         let clock = TestClock::new();
         let store = Arc::new(MemoryStore::new().with_clock(clock.clone()));
-        let http = FakeHttp::new(|_| Answer::token("never", 60));
+        let http = FakeHttp::new(|_| FakeResponse::token("never", 60));
         Self { http, clock, store }
     }
 
@@ -202,7 +202,7 @@ async fn a_closed_source_forgets_its_login() {
 
 #[tokio::test]
 async fn a_vendor_that_can_be_asked_needs_no_login() {
-    let (http, clock) = (FakeHttp::new(|_| Answer::token("t", 60)), TestClock::new());
+    let (http, clock) = (FakeHttp::new(|_| FakeResponse::token("t", 60)), TestClock::new());
     let error = super::source(&http, &clock).login().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(error.hint(), Some("ask for the token: gatepass token prod"));

@@ -21,11 +21,11 @@ use std::task::{Context, Poll, Waker};
 use gatepass_core::{Credential, Error, Result, Token};
 use gatepass_engine::{TokenSource, TokenSourceBuilder};
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
 /// A vendor whose tokens, `token-0` and on, live for so many seconds.
 fn vendor(life: u64) -> FakeHttp {
-    FakeHttp::new(move |n| Answer::token(&format!("token-{n}"), life))
+    FakeHttp::new(move |n| FakeResponse::token(&format!("token-{n}"), life))
 }
 
 fn builder(http: &FakeHttp, clock: &TestClock) -> TokenSourceBuilder {

@@ -8,7 +8,7 @@ use gatepass_core::{Clock, Credential, Error, Result, async_trait, credential_fn
 use gatepass_engine::{
     HistoryEntry, Lease, MemoryStore, NextStep, ProfileKey, Record, State, StoreKey, TokenStore,
 };
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
 use super::{builder, text, vendor};
 
@@ -21,8 +21,8 @@ async fn decisions(store: &MemoryStore) -> Vec<NextStep> {
     notes.iter().map(HistoryEntry::next_step).collect()
 }
 
-fn denied() -> Answer {
-    Answer::json(401, "{\"error\":\"invalid_client\",\"error_description\":\"the secret\"}")
+fn denied() -> FakeResponse {
+    FakeResponse::json(401, "{\"error\":\"invalid_client\",\"error_description\":\"the secret\"}")
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,8 +58,8 @@ async fn a_refusal_is_noted_with_the_vendors_words_and_without_the_secret_they_r
 async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([
-        Answer::token("token", 3600),
-        Answer::fails(Error::unavailable("down")),
+        FakeResponse::token("token", 3600),
+        FakeResponse::fails(Error::unavailable("down")),
     ]);
     let store = store(&clock);
     let source = builder(&http, &clock).store(store.clone()).build();
@@ -72,7 +72,7 @@ async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
 async fn a_throttled_exchange_is_noted_with_the_time_until_it_rests() {
     let clock = TestClock::new();
     let error = Error::throttled("wait").with_retry_after(Duration::from_secs(60));
-    let http = FakeHttp::new(move |_| Answer::fails(error.clone()));
+    let http = FakeHttp::new(move |_| FakeResponse::fails(error.clone()));
     let store = store(&clock);
     builder(&http, &clock).store(store.clone()).build().token().await.unwrap_err();
     let [NextStep::CooledDown(until)] = decisions(&store).await[..] else {
@@ -85,7 +85,7 @@ async fn a_throttled_exchange_is_noted_with_the_time_until_it_rests() {
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_changes_when_it_is_refused_is_two_notes_and_two_fingerprints() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([denied(), Answer::token("token", 3600)]);
+    let http = FakeHttp::answering([denied(), FakeResponse::token("token", 3600)]);
     let (store, reads) = (store(&clock), Arc::new(AtomicUsize::new(0)));
     let credential = credential_fn(move || {
         let number = reads.fetch_add(1, Ordering::SeqCst);
@@ -102,8 +102,8 @@ async fn a_credential_that_changes_when_it_is_refused_is_two_notes_and_two_finge
 #[tokio::test(start_paused = true)]
 async fn what_must_stay_in_memory_is_noted_without_being_kept() {
     let clock = TestClock::new();
-    let down = Answer::fails(Error::unavailable("down"));
-    let http = FakeHttp::answering([Answer::token("token", 3600), down]);
+    let down = FakeResponse::fails(Error::unavailable("down"));
+    let http = FakeHttp::answering([FakeResponse::token("token", 3600), down]);
     let store = store(&clock);
     let source = || builder(&http, &clock).store(store.clone()).persist(Some(false)).build();
     source().prefetch().await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatepass_core::{Credential, Provider, RefreshHints, Request, Response, Result, Token};
 use gatepass_engine::{State, TokenSource};
 use gatepass_testkit::example::Example;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
 use super::{builder, poll, settle, source, text, vendor};
 
@@ -73,8 +73,8 @@ async fn a_fresh_token_is_not_refreshed_and_neither_is_an_idle_one() {
 async fn a_failing_refresh_is_invisible_until_the_token_ends() {
     let clock = TestClock::new();
     let http = FakeHttp::new(|n| match n {
-        0 => Answer::token("token-0", 3600),
-        _ => Answer::json(500, ""),
+        0 => FakeResponse::token("token-0", 3600),
+        _ => FakeResponse::json(500, ""),
     });
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
@@ -95,9 +95,9 @@ async fn the_vendor_is_asked_again_when_the_token_ends_however_long_the_rest_was
     let clock = TestClock::new();
     // Not there, which rests for five minutes; there again before the token ends.
     let http = FakeHttp::new(|n| match n {
-        0 => Answer::token("token-0", 100),
-        1 => Answer::json(404, ""),
-        _ => Answer::token("token-1", 3600),
+        0 => FakeResponse::token("token-0", 100),
+        1 => FakeResponse::json(404, ""),
+        _ => FakeResponse::token("token-1", 3600),
     });
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
@@ -115,7 +115,9 @@ async fn the_vendor_is_asked_again_when_the_token_ends_however_long_the_rest_was
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_invisible_to_who_waited_if_the_token_is_usable_again_by_then() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([Answer::token("token-0", 3600), Answer::json(500, "")]).held();
+    let http =
+        FakeHttp::answering([FakeResponse::token("token-0", 3600), FakeResponse::json(500, "")])
+            .held();
     http.release(0);
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
@@ -157,7 +159,7 @@ async fn a_vendor_found_to_give_the_same_token_is_not_asked_again_before_its_end
     let clock = TestClock::new();
     let end = std::sync::Arc::new(std::sync::Mutex::new(1000u64));
     let left = end.clone();
-    let http = FakeHttp::new(move |_| Answer::token("the-same", *left.lock().unwrap()));
+    let http = FakeHttp::new(move |_| FakeResponse::token("the-same", *left.lock().unwrap()));
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
     for _ in 0..98 {
@@ -176,7 +178,7 @@ async fn a_token_that_is_given_until_its_end_and_comes_at_it_is_asked_for_once_m
     let http = FakeHttp::new(move |n| {
         // By the time the first comes, half a second of its one is left.
         later.advance(Duration::from_millis(if n == 0 { 500 } else { 0 }));
-        Answer::token(&format!("token-{n}"), if n == 0 { 1 } else { 1800 })
+        FakeResponse::token(&format!("token-{n}"), if n == 0 { 1 } else { 1800 })
     });
     let provider = Hinted(Example::new(), RefreshHints::new().same_token_until_end());
     let source = TokenSource::builder(provider)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gatepass_core::{Credential, Endpoint, ErrorKind, RefreshHints, Settings, credential_fn};
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::{self, Example};
-use gatepass_testkit::{Answer, FakeHttp, Fixture, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, Fixture, TestClock};
 
 use super::refresh::Hinted;
 use super::{builder, source, text, vendor};
@@ -16,12 +16,12 @@ fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
 }
 
-fn down() -> Answer {
-    Answer::json(503, "")
+fn down() -> FakeResponse {
+    FakeResponse::json(503, "")
 }
 
-fn denied() -> Answer {
-    Answer::json(401, "{\"error\":\"invalid_client\"}")
+fn denied() -> FakeResponse {
+    FakeResponse::json(401, "{\"error\":\"invalid_client\"}")
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +52,7 @@ async fn exchanges_of_a_vendor_that_is_down_thin_out() {
 #[tokio::test(start_paused = true)]
 async fn a_success_ends_the_back_off() {
     let clock = TestClock::new();
-    let http = FakeHttp::new(|n| if n == 5 { Answer::token("token", 60) } else { down() });
+    let http = FakeHttp::new(|n| if n == 5 { FakeResponse::token("token", 60) } else { down() });
     let source = source(&http, &clock);
     while source.token().await.is_err() {
         clock.advance(source.cooldown_remaining().unwrap());
@@ -66,7 +66,8 @@ async fn a_success_ends_the_back_off() {
 async fn a_throttling_vendor_is_asked_when_it_said_and_not_before() {
     let throttled = Fixture::json(429, "").with_header("retry-after", "7");
     let clock = TestClock::new();
-    let http = FakeHttp::answering([Answer::from(throttled), Answer::token("token", 60)]);
+    let http =
+        FakeHttp::answering([FakeResponse::from(throttled), FakeResponse::token("token", 60)]);
     let source = source(&http, &clock);
     for left in (1..=7).rev() {
         let error = source.token().await.unwrap_err();
@@ -82,7 +83,7 @@ async fn a_throttling_vendor_is_asked_when_it_said_and_not_before() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_credential_is_not_sent_again_until_it_changes() {
     let clock = TestClock::new();
-    let http = FakeHttp::new(|n| if n == 0 { denied() } else { Answer::token("token", 60) });
+    let http = FakeHttp::new(|n| if n == 0 { denied() } else { FakeResponse::token("token", 60) });
     let (version, reads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (now, read) = (version.clone(), reads.clone());
     let source = builder(&http, &clock)
@@ -108,7 +109,7 @@ async fn a_refused_credential_is_not_sent_again_until_it_changes() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_credential_is_sent_again_when_somebody_asks_for_that() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([denied(), denied(), Answer::token("token", 60)]);
+    let http = FakeHttp::answering([denied(), denied(), FakeResponse::token("token", 60)]);
     let source = source(&http, &clock);
     source.token().await.unwrap_err();
     source.token().await.unwrap_err();
@@ -121,7 +122,7 @@ async fn a_refused_credential_is_sent_again_when_somebody_asks_for_that() {
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_cannot_be_read_is_soon_read_again() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([Answer::token("token", 60)]);
+    let http = FakeHttp::answering([FakeResponse::token("token", 60)]);
     let reads = AtomicUsize::new(0);
     let source = builder(&http, &clock)
         .credential(credential_fn(move || {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatepass_core::{Credential, Error, ErrorKind};
 use gatepass_engine::{MemoryStore, ProfileKey, TokenSource, TokenStore};
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
 use super::{builder, settle, text, vendor};
 
@@ -45,8 +45,8 @@ async fn twenty_sources_with_one_store_make_one_exchange() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_everybodys_too_until_somebody_asks_for_another_exchange() {
     let clock = TestClock::new();
-    let denied = || Answer::json(401, "{\"error\":\"invalid_client\"}");
-    let http = FakeHttp::answering([denied(), Answer::token("token", 60)]);
+    let denied = || FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
+    let http = FakeHttp::answering([denied(), FakeResponse::token("token", 60)]);
     let store = store(&clock);
     for _ in 0..100 {
         let error = sharing(&http, &clock, &store).token().await.unwrap_err();
@@ -62,7 +62,7 @@ async fn a_refusal_is_everybodys_too_until_somebody_asks_for_another_exchange() 
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_shared_for_as_long_as_its_back_off() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([Answer::json(503, ""), Answer::token("token", 60)]);
+    let http = FakeHttp::answering([FakeResponse::json(503, ""), FakeResponse::token("token", 60)]);
     let store = store(&clock);
     for _ in 0..10 {
         let error = sharing(&http, &clock, &store).token().await.unwrap_err();
@@ -76,7 +76,8 @@ async fn an_outage_is_shared_for_as_long_as_its_back_off() {
 #[tokio::test(start_paused = true)]
 async fn a_failure_does_not_displace_a_token_that_still_works() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([Answer::token("token", 3600), Answer::json(503, "")]);
+    let http =
+        FakeHttp::answering([FakeResponse::token("token", 3600), FakeResponse::json(503, "")]);
     let store = store(&clock);
     sharing(&http, &clock, &store).prefetch().await.unwrap();
     sharing(&http, &clock, &store).refresh_now().await.unwrap_err();

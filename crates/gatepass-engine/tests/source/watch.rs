@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatepass_core::ErrorKind;
-use gatepass_testkit::{Answer, FakeHttp, TestClock};
+use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
 use super::{builder, poll, settle, source, vendor};
 
@@ -29,10 +29,10 @@ async fn a_watch_tells_of_a_failure_once_and_then_waits_until_it_is_worth_asking
     let clock = TestClock::new();
     let later = clock.clone();
     let http = FakeHttp::new(move |n| match n {
-        0 => Answer::json(503, ""),
+        0 => FakeResponse::json(503, ""),
         _ => {
             later.advance(Duration::ZERO);
-            Answer::token("token", 60)
+            FakeResponse::token("token", 60)
         }
     });
     let source = source(&http, &clock);

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use gatepass_core::{Credential, Endpoint, Error, Provider};
 use gatepass_engine::{TokenSource, TokenSourceBuilder};
 use gatepass_http::{SendWith, api_client_builder};
-use gatepass_testkit::{Answer, FakeHttp};
+use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::{Method, Request, Response};
 use reqwest::Client;
 
@@ -133,7 +133,7 @@ pub(crate) fn ours(failure: Failure) -> Error {
 
 /// A vendor that gives out token-0, token-1 and so on.
 pub(crate) fn vendor() -> FakeHttp {
-    FakeHttp::new(|n| Answer::token(&format!("token-{n}"), 3600))
+    FakeHttp::new(|n| FakeResponse::token(&format!("token-{n}"), 3600))
 }
 
 /// A source of this provider's tokens.

@@ -7,7 +7,7 @@ use gatepass_core::{
 };
 use gatepass_engine::TokenSource;
 use gatepass_http::SendWith;
-use gatepass_testkit::{Answer, FakeHttp};
+use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::{HeaderMap, HeaderValue, Uri};
 use provider_cloudneeti::Cloudneeti;
 
@@ -17,8 +17,9 @@ use crate::server::{Server, answer_all, ok};
 
 #[tokio::test]
 async fn no_log_error_or_debug_shows_a_canary() {
-    let token =
-        |n| Answer::json(200, format!(r#"{{"token":"{CANARY}-token-{n}","statusCode":200}}"#));
+    let token = |n| {
+        FakeResponse::json(200, format!(r#"{{"token":"{CANARY}-token-{n}","statusCode":200}}"#))
+    };
     let credential = || {
         Credential::new()
             .with_text("api_application_id", "app-1")

@@ -16,7 +16,8 @@ use crate::server::{Server, ok};
 fn two_headers(origin: &str) -> TokenSource {
     let base = Endpoint::parse(origin).unwrap();
     let cloudneeti = Cloudneeti::new("L").unwrap().base_url(base);
-    let token = gatepass_testkit::Answer::json(200, r#"{"token":"token-0","statusCode":200}"#);
+    let token =
+        gatepass_testkit::FakeResponse::json(200, r#"{"token":"token-0","statusCode":200}"#);
     let http = gatepass_testkit::FakeHttp::answering([token]);
     let credential = gatepass_core::Credential::new()
         .with_text("api_application_id", "app-1")

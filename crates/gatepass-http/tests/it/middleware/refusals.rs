@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gatepass_core::{Endpoint, ErrorKind};
-use gatepass_testkit::{Answer, FakeHttp};
+use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::StatusCode;
 use provider_celerdata::CelerData;
 use tokio::sync::mpsc;
@@ -103,8 +103,8 @@ async fn without_a_fresh_token_the_reason_is_the_answer() {
     for way in WAYS {
         let server = Server::plain(answer_all(refused.clone()));
         let vendor = FakeHttp::answering([
-            Answer::token("token-0", 3600),
-            Answer::json(401, r#"{"error":"invalid_client"}"#),
+            FakeResponse::token("token-0", 3600),
+            FakeResponse::json(401, r#"{"error":"invalid_client"}"#),
         ]);
         let source = source(&server.origin(), &vendor);
         let error = way.get(&client(), &source, &server.origin()).await.unwrap_err();
