@@ -15,7 +15,7 @@ use gatepass_core::{
 };
 use http::HeaderValue;
 
-use crate::profile::Profile;
+use crate::profile::SampleProfile;
 use crate::{Canary, FakeHttp, FakeResponse, Fixture, TestClock, block_on, find_leak};
 
 pub use self::answers::{
@@ -141,7 +141,7 @@ fn no_leak(info: &ProviderInfo, what: &str, text: &str, secrets: &[Canary]) {
     }
 }
 
-fn token_request(info: &ProviderInfo, profile: &Profile) -> Request {
+fn token_request(info: &ProviderInfo, profile: &SampleProfile) -> Request {
     let request = profile.provider(info).token_request(&profile.credential);
     request.unwrap_or_else(|error| panic!("{}: the example makes no request: {error:?}", info.id))
 }

@@ -5,13 +5,13 @@ use gatepass_core::{Credential, Endpoint, Field, FieldKind, Provider, ProviderIn
 use crate::{Canary, canary};
 
 /// A profile with the fields it must have, and secrets that can be recognised.
-pub(crate) struct Profile {
+pub(crate) struct SampleProfile {
     pub(crate) settings: Settings,
     pub(crate) credential: Credential,
     pub(crate) canaries: Vec<Canary>,
 }
 
-impl Profile {
+impl SampleProfile {
     pub(crate) fn of(info: &ProviderInfo) -> Self {
         let canaries: Vec<Canary> = info
             .fields

@@ -7,12 +7,12 @@ use gatepass_core::{Error, ErrorKind, Provider, ProviderInfo};
 
 use super::{exchanged, no_leak, read, token_canaries, token_fixtures};
 use crate::Fixture;
-use crate::profile::Profile;
+use crate::profile::SampleProfile;
 
 /// `token*.http` reads as a token, `denied*` as `Denied`, `throttled*` as `Throttled`, `garbage*`
 /// as `Protocol`, `config*`, `unavailable*` and `unsafe*` likewise; the first four are there.
 pub fn fixtures_read_as_their_names_say(info: &ProviderInfo, fixtures: &Path) {
-    let provider = Profile::of(info).provider(info);
+    let provider = SampleProfile::of(info).provider(info);
     let fixtures = Fixture::load_all(fixtures);
     for wanted in ["token", "denied", "throttled", "garbage"] {
         let is_there = fixtures.iter().any(|fixture| fixture.name().starts_with(wanted));
@@ -33,7 +33,7 @@ pub fn fixtures_read_as_their_names_say(info: &ProviderInfo, fixtures: &Path) {
 
 /// A 503 with nothing in it is `Unavailable`.
 pub fn a_503_without_a_body_is_unavailable(info: &ProviderInfo, _: &Path) {
-    let provider = Profile::of(info).provider(info);
+    let provider = SampleProfile::of(info).provider(info);
     let answer = Fixture::parse("503", b"HTTP/1.1 503 Service Unavailable\n\n");
     let error = error_of(info, &*provider, &answer);
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{}: {error:?}", info.id);
@@ -41,7 +41,7 @@ pub fn a_503_without_a_body_is_unavailable(info: &ProviderInfo, _: &Path) {
 
 /// A 200 with a web page in it is `Protocol`.
 pub fn a_web_page_is_no_token_answer(info: &ProviderInfo, _: &Path) {
-    let provider = Profile::of(info).provider(info);
+    let provider = SampleProfile::of(info).provider(info);
     let page = "<!doctype html><html><title>Sign in</title></html>";
     let answer = Fixture::json(200, page).with_header("content-type", "text/html");
     let error = error_of(info, &*provider, &answer);
@@ -50,7 +50,7 @@ pub fn a_web_page_is_no_token_answer(info: &ProviderInfo, _: &Path) {
 
 /// An empty 200 is an error.
 pub fn an_empty_answer_is_no_token(info: &ProviderInfo, _: &Path) {
-    let provider = Profile::of(info).provider(info);
+    let provider = SampleProfile::of(info).provider(info);
     for body in ["", " ", "\r\n"] {
         error_of(info, &*provider, &Fixture::json(200, body));
     }
@@ -58,7 +58,7 @@ pub fn an_empty_answer_is_no_token(info: &ProviderInfo, _: &Path) {
 
 /// No beginning of a token answer is a token.
 pub fn an_answer_that_is_cut_off_is_no_token(info: &ProviderInfo, fixtures: &Path) {
-    let provider = Profile::of(info).provider(info);
+    let provider = SampleProfile::of(info).provider(info);
     for fixture in token_fixtures(info, fixtures) {
         let whole = fixture.body().trim_ascii_end();
         for end in 0..whole.len() {
@@ -72,7 +72,7 @@ pub fn an_answer_that_is_cut_off_is_no_token(info: &ProviderInfo, fixtures: &Pat
 
 /// A JSON answer without a token, or with one that is none, is an error.
 pub fn an_answer_without_a_token_is_an_error(info: &ProviderInfo, _: &Path) {
-    let provider = Profile::of(info).provider(info);
+    let provider = SampleProfile::of(info).provider(info);
     for body in ["{}", "[]", "null", "0", "\"token\"", "{\"expires_in\":3600}", "{\"error\":\"x\"}"]
     {
         for status in [200, 201, 204, 400, 401, 403, 404, 429, 500, 503] {
@@ -83,7 +83,7 @@ pub fn an_answer_without_a_token_is_an_error(info: &ProviderInfo, _: &Path) {
 
 /// A redirect is an error; nothing is sent to where it leads.
 pub fn a_redirect_is_an_error_and_not_followed(info: &ProviderInfo, fixtures: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let provider = profile.provider_at_base_url(info);
     for token in token_fixtures(info, fixtures) {
         for status in [301, 302, 303, 307, 308] {
@@ -101,7 +101,7 @@ pub fn a_redirect_is_an_error_and_not_followed(info: &ProviderInfo, fixtures: &P
 /// fixtures, changed at random; the changes are the same each time.
 pub fn no_bytes_make_the_reader_panic(info: &ProviderInfo, fixtures: &Path) {
     const ROUNDS: usize = 4000;
-    let provider = Profile::of(info).provider(info);
+    let provider = SampleProfile::of(info).provider(info);
     let tokens = token_canaries(info, &*provider, fixtures);
     let fixtures = Fixture::load_all(fixtures);
     let mut random = Random(0x9E37_79B9_7F4A_7C15);

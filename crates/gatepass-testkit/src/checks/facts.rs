@@ -6,7 +6,7 @@ use std::path::Path;
 use gatepass_core::{ErrorKind, Field, FieldKind, ProviderInfo, Result, Settings};
 
 use super::{no_leak, printed};
-use crate::profile::{Profile, base_url, required, settings, variants};
+use crate::profile::{SampleProfile, base_url, required, settings, variants};
 use crate::{Canary, canary};
 
 /// The facts have an id, a title, a page, a line of help for each field, and nothing twice; the
@@ -60,7 +60,7 @@ pub fn info_is_complete(info: &ProviderInfo, _: &Path) {
         assert!(seen.insert(environment.name), "{id}: `{}` is there twice", environment.name);
         assert!(environment.url.starts_with("https://"), "{id}: an environment is not https");
     }
-    let says = Profile::of(info).provider(info).id();
+    let says = SampleProfile::of(info).provider(info).id();
     assert_eq!(says, id, "the provider's own `id` is not that of its facts: override it");
 }
 
@@ -83,7 +83,7 @@ pub fn the_example_profile_builds(info: &ProviderInfo, _: &Path) {
 /// A setting that no field names is `Config`, and the error names it.
 pub fn an_unknown_setting_is_refused_by_name(info: &ProviderInfo, _: &Path) {
     let value = canary("setting");
-    let settings = Profile::of(info).settings.with("no_such_setting", value.text());
+    let settings = SampleProfile::of(info).settings.with("no_such_setting", value.text());
     refused_by_name(info, info.provider(&settings), "no_such_setting", &[value]);
 }
 
@@ -98,7 +98,7 @@ pub fn a_missing_setting_is_refused_by_name(info: &ProviderInfo, _: &Path) {
 
 /// A credential without what it must have is `Config`, and the error names it.
 pub fn a_missing_secret_is_refused_by_name(info: &ProviderInfo, _: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let provider = profile.provider(info);
     for field in required(info) {
         let credential = profile.credential_without(info, field.name);
@@ -116,7 +116,7 @@ pub fn a_wrong_choice_is_refused_without_its_value(info: &ProviderInfo, _: &Path
     let choices = info.fields.iter().filter(is_choice).map(|field| field.name);
     for name in choices.chain(["environment"]) {
         let value = canary("choice");
-        let settings = Profile::of(info).settings.with(name, value.text());
+        let settings = SampleProfile::of(info).settings.with(name, value.text());
         refused_by_name(info, info.provider(&settings), name, &[value]);
     }
 }

@@ -7,11 +7,11 @@ use http::Method;
 
 use super::{exchanged, no_leak, text_of, token_request};
 use crate::Fixture;
-use crate::profile::{Profile, base_url, variants};
+use crate::profile::{SampleProfile, base_url, variants};
 
 /// Every request of an exchange is a POST to an address below the profile's `base_url`.
 pub fn requests_go_to_the_base_url_alone(info: &ProviderInfo, fixtures: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let provider = profile.provider_at_base_url(info);
     for fixture in Fixture::load_all(fixtures) {
         let (http, _) = exchanged(&*provider, &profile.credential, &fixture);
@@ -26,7 +26,7 @@ pub fn requests_go_to_the_base_url_alone(info: &ProviderInfo, fixtures: &Path) {
 
 /// Without a `base_url` the request is a POST by https.
 pub fn requests_go_by_https_where_nothing_else_is_said(info: &ProviderInfo, _: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let request = token_request(info, &profile);
     assert!(!request.endpoint().is_plain_http(), "{}: {request:?}", info.id);
     assert_eq!(request.method(), Method::POST, "{}: {request:?}", info.id);
@@ -34,7 +34,7 @@ pub fn requests_go_by_https_where_nothing_else_is_said(info: &ProviderInfo, _: &
 
 /// The address holds no secret, unless a profile asks for that.
 pub fn no_secret_is_in_the_url(info: &ProviderInfo, _: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let request = token_request(info, &profile);
     assert!(!request.has_secret_in_url(), "{}: a secret is in the URL", info.id);
     no_leak(info, "the URL", request.endpoint().as_str(), &profile.canaries);
@@ -42,7 +42,7 @@ pub fn no_secret_is_in_the_url(info: &ProviderInfo, _: &Path) {
 
 /// A header field that holds a secret is marked sensitive.
 pub fn headers_with_a_secret_are_sensitive(info: &ProviderInfo, _: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     for (what, [least, most]) in variants(info) {
         let Ok(provider) = info.provider(&least).or_else(|_| info.provider(&most)) else {
             continue;
@@ -58,7 +58,7 @@ pub fn headers_with_a_secret_are_sensitive(info: &ProviderInfo, _: &Path) {
 /// A login begins below the profile's `base_url`, with a fresh `state` and without a secret, and
 /// needs none; meanwhile the token cannot be asked for.
 pub fn a_login_begins_at_the_base_url_without_a_secret(info: &ProviderInfo, _: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let person = info.fields.iter().filter(|field| !field.is_secret());
     let person = person.fold(Credential::new(), |credential, field| {
         credential

@@ -10,13 +10,13 @@ use http::{HeaderMap, HeaderValue};
 use super::{
     exchanged, no_leak, printed, text_of, token_canaries, token_fixtures, token_of, token_request,
 };
-use crate::profile::Profile;
+use crate::profile::SampleProfile;
 use crate::{Canary, Fixture};
 
 /// `authorize` puts the token on an API request, in header fields marked sensitive, and leaves the
 /// others as they are.
 pub fn the_token_goes_into_sensitive_headers_alone(info: &ProviderInfo, fixtures: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let provider = profile.provider(info);
     for fixture in token_fixtures(info, fixtures) {
         let token = token_of(info, &*provider, &fixture);
@@ -47,7 +47,7 @@ pub fn the_token_goes_into_sensitive_headers_alone(info: &ProviderInfo, fixtures
 /// No `Debug` or `Display` of provider, settings, credential, request, answer, token or error
 /// shows a secret, nor does an error of a vendor that repeats what it was sent.
 pub fn nothing_printed_shows_a_secret(info: &ProviderInfo, fixtures: &Path) {
-    let profile = Profile::of(info);
+    let profile = SampleProfile::of(info);
     let provider = profile.provider(info);
     let tokens = token_canaries(info, &*provider, fixtures);
     let secrets = with(&profile.canaries, &tokens);
