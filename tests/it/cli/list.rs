@@ -105,7 +105,7 @@ fn each_failure_has_a_state_of_its_own() {
         (Reply::empty(429).with("retry-after", "60"), "throttled", "gatepass token cisco --wait"),
         (Reply::empty(429).with("retry-after", "3000"), "throttled", "gatepass why cisco"),
         (Reply::empty(503).with("retry-after", "60"), "unavailable", "gatepass token cisco --wait"),
-        (Reply::new(200, "text/html", "<p>no</p>"), "unusable answer", "gatepass why cisco"),
+        (Reply::new(200, "text/html", "<p>no</p>"), "unusable response", "gatepass why cisco"),
         (Reply::json(400, r#"{"error":"invalid_scope"}"#), "config error", "gatepass why cisco"),
     ] {
         let (_server, home, run) = after("cisco", reply, "");

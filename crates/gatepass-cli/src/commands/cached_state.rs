@@ -114,7 +114,7 @@ pub(super) fn state_of(kind: ErrorKind) -> &'static str {
         ErrorKind::LoginRequired => "login needed",
         ErrorKind::Throttled => "throttled",
         ErrorKind::Unavailable => "unavailable",
-        ErrorKind::Protocol | ErrorKind::UnsafeToken => "unusable answer",
+        ErrorKind::Protocol | ErrorKind::UnsafeToken => "unusable response",
         _ => "failed",
     }
 }
