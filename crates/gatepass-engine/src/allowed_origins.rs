@@ -13,7 +13,7 @@ use crate::TokenSource;
 #[async_trait]
 impl Authorize for TokenSource {
     fn check(&self, to: &Uri) -> Result<()> {
-        self.reach().check(to).map_err(|error| self.named(error))
+        self.allowed_origins().check(to).map_err(|error| self.named(error))
     }
 
     async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token> {
@@ -32,13 +32,13 @@ impl Authorize for TokenSource {
 
 /// Where a source's tokens may go.
 #[derive(Debug)]
-pub(crate) struct Reach {
+pub(crate) struct AllowedOrigins {
     origins: ApiOrigins,
     token_endpoint: OnceLock<Endpoint>,
 }
 
-impl Reach {
-    pub(crate) fn of(provider: &dyn Provider) -> Self {
+impl AllowedOrigins {
+    pub(crate) fn from_provider(provider: &dyn Provider) -> Self {
         Self { origins: ApiOrigins::from_provider(provider), token_endpoint: OnceLock::new() }
     }
 
@@ -47,12 +47,12 @@ impl Reach {
         Self { origins: ApiOrigins::loopback(), token_endpoint: OnceLock::new() }
     }
 
-    pub(crate) fn and(self, more: impl IntoIterator<Item = Endpoint>) -> Self {
+    pub(crate) fn with(self, more: impl IntoIterator<Item = Endpoint>) -> Self {
         Self { origins: self.origins.with(more), ..self }
     }
 
     /// Learns where the token endpoint is, which only a request with a credential tells.
-    pub(crate) fn learn(&self, provider: &dyn Provider, credential: &Credential) {
+    pub(crate) fn record_token_endpoint(&self, provider: &dyn Provider, credential: &Credential) {
         if self.token_endpoint.get().is_some() {
             return;
         }

@@ -43,12 +43,12 @@ impl Clock for SystemClock {
 
 /// What tells a source the time. The system is asked without a detour.
 #[derive(Clone, Debug)]
-pub(crate) enum Time {
+pub(crate) enum ClockHandle {
     System(SystemClock),
     Given(Arc<dyn Clock>),
 }
 
-impl Time {
+impl ClockHandle {
     #[inline(always)]
     pub(crate) fn coarse(&self) -> CoarseTime {
         match self {
@@ -58,7 +58,7 @@ impl Time {
     }
 }
 
-impl Deref for Time {
+impl Deref for ClockHandle {
     type Target = dyn Clock;
 
     fn deref(&self) -> &Self::Target {

@@ -13,26 +13,26 @@ use gatepass_core::{
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::allowed_origins::Reach;
+use crate::allowed_origins::AllowedOrigins;
 use crate::budget::Budget;
-use crate::clock::Time;
-use crate::cooldown::{Rest, is_refusal};
-use crate::freshness::Glance;
-use crate::login::Brought;
-use crate::policy::{Life, Moment, Phase};
+use crate::clock::ClockHandle;
+use crate::cooldown::{Cooldown, is_denied};
+use crate::freshness::FreshnessHint;
+use crate::login::PendingLogin;
+use crate::policy::{Moment, Phase, Validity};
 use crate::rt::sleep;
 use crate::store::{HistoryEntry, NextStep, TokenStore};
 
 /// Who asks whom, and how: everything an exchange needs.
 #[derive(Debug)]
-pub(crate) struct Identity {
+pub(crate) struct SourceConfig {
     pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) id: Cow<'static, str>,
-    pub(crate) reach: Reach,
+    pub(crate) provider_id: Cow<'static, str>,
+    pub(crate) allowed_origins: AllowedOrigins,
     pub(crate) name: Option<String>,
     pub(crate) credential: Option<Arc<dyn CredentialSource>>,
     pub(crate) http: Option<Arc<dyn HttpSend>>,
-    pub(crate) clock: Time,
+    pub(crate) clock: ClockHandle,
     pub(crate) token_rules: TokenRules,
     pub(crate) timeout: Duration,
     pub(crate) leeway: Option<Duration>,
@@ -40,32 +40,32 @@ pub(crate) struct Identity {
     pub(crate) store: Option<Arc<dyn TokenStore>>,
     /// Whether tokens may be kept in a store; unsaid, the vendor's hints decide.
     pub(crate) persist: Option<bool>,
-    pub(crate) brought: Brought,
+    pub(crate) pending_login: PendingLogin,
     /// Where chance begins; from the system unless a test says otherwise.
     pub(crate) seed: Option<u64>,
     /// One of a pool's, whose names are too many for labels.
     pub(crate) is_pooled: bool,
 }
 
-/// A token as it is held.
+/// A token as it is cached.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct CachedToken {
     pub(crate) token: Token,
-    pub(crate) life: Life,
-    pub(crate) glance: Glance,
+    pub(crate) validity: Validity,
+    pub(crate) freshness_hint: FreshnessHint,
     headers: Headers,
     /// Whether a store had it.
     pub(crate) is_stored: bool,
     /// Until when nobody need think of a refresh, in nanoseconds of the boot clock: one is under
     /// way, or the last one failed.
-    quiet_until: AtomicU64,
+    refresh_not_before: AtomicU64,
 }
 
 /// What a flight is to bring.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ask {
+pub(crate) struct ExchangeRequest {
     /// The rest after the failure before it, if it is one that only another credential ends.
-    pub(crate) rest: Option<Rest>,
+    pub(crate) rest: Option<Cooldown>,
     /// The vendor is to be asked, whatever a store has.
     pub(crate) is_fresh: bool,
     /// How long what a store has must live to do.
@@ -77,12 +77,12 @@ pub(crate) struct Ask {
     /// How many failures in a row were before it.
     pub(crate) failures: u32,
     /// From 0 to 1.
-    pub(crate) chance: f64,
+    pub(crate) jitter: f64,
 }
 
 /// Why there was no token.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct ExchangeFailure {
     pub(crate) error: Error,
     /// The credential that the vendor refused.
     pub(crate) refused: Option<Fingerprint>,
@@ -106,7 +106,7 @@ impl Fingerprint {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ExchangeFailure {
     fn from(error: Error) -> Self {
         Self { error, refused: None, rest: None }
     }
@@ -122,14 +122,14 @@ enum Headers {
     Failed,
 }
 
-impl Identity {
+impl SourceConfig {
     pub(crate) fn now(&self) -> Moment {
-        Moment::of(&*self.clock)
+        Moment::now(&*self.clock)
     }
 
     /// Names the provider and the profile.
     pub(crate) fn named(&self, error: Error) -> Error {
-        let error = error.with_provider(&self.id);
+        let error = error.with_provider(&self.provider_id);
         match &self.name {
             Some(name) => error.with_profile(name),
             None => error,
@@ -144,22 +144,25 @@ impl Identity {
     /// refusal too many locks accounts.
     pub(crate) async fn exchange(
         &self,
-        ask: &Ask,
+        request: &ExchangeRequest,
         begin: impl FnMut() + Send,
         notes: &mut Vec<HistoryEntry>,
-    ) -> Result<Held, Failure> {
+    ) -> Result<CachedToken, ExchangeFailure> {
         let credential = self.read_credential().await?;
         if self.provider.interactive().is_some() {
-            return self.take_login(credential, ask, notes).await;
+            return self.take_login(credential, request, notes).await;
         }
         let fingerprint = Fingerprint::of(&credential);
-        if let Some(rest) = &ask.rest
+        if let Some(rest) = &request.rest
             && rest.refused == Some(fingerprint)
         {
-            return Err(Failure { refused: Some(fingerprint), ..rest.error.clone().into() });
+            return Err(ExchangeFailure {
+                refused: Some(fingerprint),
+                ..rest.error.clone().into()
+            });
         }
         match self.store() {
-            Some(store) => self.exchange_through(&**store, credential, ask, begin, notes).await,
+            Some(store) => self.exchange_through(&**store, credential, request, begin, notes).await,
             None => self.exchange_with(credential, begin, notes).await,
         }
     }
@@ -170,15 +173,15 @@ impl Identity {
         credential: Credential,
         mut begin: impl FnMut() + Send,
         notes: &mut Vec<HistoryEntry>,
-    ) -> Result<Held, Failure> {
+    ) -> Result<CachedToken, ExchangeFailure> {
         let fingerprint = Fingerprint::of(&credential);
         self.wait_for_budget(&credential).await?;
         begin();
         let failed = |error: Error, fingerprint| {
-            let refused = is_refusal(&error).then_some(fingerprint);
-            Failure { refused, ..error.into() }
+            let refused = is_denied(&error).then_some(fingerprint);
+            ExchangeFailure { refused, ..error.into() }
         };
-        let refused = match self.ask_and_note(&credential, notes).await {
+        let refused = match self.request_and_record(&credential, notes).await {
             Err(error) if error.kind() == ErrorKind::Denied => error,
             outcome => return outcome.map_err(|error| failed(error, fingerprint)),
         };
@@ -186,10 +189,10 @@ impl Identity {
             Ok(changed) if Fingerprint::of(&changed) != fingerprint => changed,
             _ => return Err(failed(refused, fingerprint)),
         };
-        decide(notes, NextStep::Retried);
+        set_next_step(notes, NextStep::Retried);
         self.wait_for_budget(&changed).await?;
         begin();
-        self.ask_and_note(&changed, notes)
+        self.request_and_record(&changed, notes)
             .await
             .map_err(|error| failed(error, Fingerprint::of(&changed)))
     }
@@ -217,19 +220,19 @@ impl Identity {
         source.credential().await
     }
 
-    async fn ask_and_note(
+    async fn request_and_record(
         &self,
         credential: &Credential,
         notes: &mut Vec<HistoryEntry>,
-    ) -> Result<Held> {
+    ) -> Result<CachedToken> {
         let begun = self.now();
-        let outcome = self.ask(credential).await;
-        let noted = outcome.as_ref().map(|held| held.token.expires_at());
+        let outcome = self.request_token(credential).await;
+        let noted = outcome.as_ref().map(|cached| cached.token.expires_at());
         notes.extend(self.note(credential, begun, noted));
         outcome
     }
 
-    async fn ask(&self, credential: &Credential) -> Result<Held> {
+    async fn request_token(&self, credential: &Credential) -> Result<CachedToken> {
         let Some(http) = &self.http else {
             return Err(Error::config("the source has no HTTP client")
                 .with_hint("give the builder one: `.http(…)`"));
@@ -243,39 +246,65 @@ impl Identity {
             .await
             .and_then(|token| cx.validate(token, credential, self.provider.scope()))
             .map_err(|error| error.redacted(credential))?;
-        Ok(self.hold(token, credential, begun))
+        Ok(self.cache_token(token, credential, begun))
     }
 
-    pub(crate) fn hold(&self, token: Token, credential: &Credential, begun: Moment) -> Held {
+    pub(crate) fn cache_token(
+        &self,
+        token: Token,
+        credential: &Credential,
+        begun: Moment,
+    ) -> CachedToken {
         let (expires_at, lifetime) = (token.expires_at(), token.lifetime());
-        let life = Life::new(expires_at, lifetime, self.leeway, begun, self.now());
-        self.hold_for(life, token, credential, false)
+        let validity = Validity::new(expires_at, lifetime, self.leeway, begun, self.now());
+        self.cached(validity, token, credential, false)
     }
 
     /// Holds a token that a store has kept.
-    pub(crate) fn hold_stored(&self, token: Token, credential: &Credential) -> Held {
-        let life = Life::kept(token.expires_at(), token.lifetime(), self.leeway, self.now());
-        self.hold_for(life, token, credential, true)
+    pub(crate) fn cache_stored(&self, token: Token, credential: &Credential) -> CachedToken {
+        let validity =
+            Validity::from_stored(token.expires_at(), token.lifetime(), self.leeway, self.now());
+        self.cached(validity, token, credential, true)
     }
 
-    fn hold_for(&self, life: Life, token: Token, credential: &Credential, is_stored: bool) -> Held {
-        self.reach.learn(&*self.provider, credential);
+    fn cached(
+        &self,
+        validity: Validity,
+        token: Token,
+        credential: &Credential,
+        is_stored: bool,
+    ) -> CachedToken {
+        self.allowed_origins.record_token_endpoint(&*self.provider, credential);
         let mut headers = HeaderMap::new();
         let headers = match self.provider.authorize(credential, &token, &mut headers) {
             Err(_) => Headers::Failed,
             Ok(()) if is_bearer_alone(&headers, &token) => Headers::Bearer,
             Ok(()) => Headers::Others(Box::new(headers)),
         };
-        let glance = Glance::new(self.clock.coarse());
-        Held { token, life, glance, headers, is_stored, quiet_until: AtomicU64::new(0) }
+        let freshness_hint = FreshnessHint::new(self.clock.coarse());
+        CachedToken {
+            token,
+            validity,
+            freshness_hint,
+            headers,
+            is_stored,
+            refresh_not_before: AtomicU64::new(0),
+        }
     }
 }
 
-impl Held {
-    /// A token that was held before, for the sake of its next one.
-    pub(crate) fn again(token: Token, life: Life, now: CoarseTime) -> Self {
-        let (glance, headers) = (Glance::new(now), Headers::Failed);
-        Self { token, life, glance, headers, is_stored: false, quiet_until: AtomicU64::new(0) }
+impl CachedToken {
+    /// A token that was cached before, for the sake of its next one.
+    pub(crate) fn reuse(token: Token, validity: Validity, now: CoarseTime) -> Self {
+        let (freshness_hint, headers) = (FreshnessHint::new(now), Headers::Failed);
+        Self {
+            token,
+            validity,
+            freshness_hint,
+            headers,
+            is_stored: false,
+            refresh_not_before: AtomicU64::new(0),
+        }
     }
 
     /// Whether the token's own `Authorization` is all the vendor wants.
@@ -285,33 +314,36 @@ impl Held {
 
     /// Fresh, aging or expired, for somebody who needs the token for `min_remaining`.
     pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
-        self.life.phase(now, min_remaining)
+        self.validity.phase(now, min_remaining)
     }
 
     /// Whether it is time to think of a refresh (of an aging token).
     pub(crate) fn is_due(&self, boot: Duration) -> bool {
-        nanos(boot) >= self.quiet_until.load(Ordering::Relaxed)
+        nanos(boot) >= self.refresh_not_before.load(Ordering::Relaxed)
     }
 
     /// Lets nobody think of a refresh before `boot`.
-    pub(crate) fn be_quiet_until(&self, boot: Duration) {
-        self.quiet_until.store(nanos(boot), Ordering::Relaxed);
+    pub(crate) fn suppress_refresh_until(&self, boot: Duration) {
+        self.refresh_not_before.store(nanos(boot), Ordering::Relaxed);
     }
 
     /// The same token, with its refresh planned.
-    pub(crate) fn refreshed_ahead(self, hints: &RefreshHints, chance: f64, now: Moment) -> Self {
-        // What is gone of its life already is what the vendor took; a stored one is older.
+    pub(crate) fn with_refresh_ahead(self, hints: &RefreshHints, jitter: f64, now: Moment) -> Self {
+        // What is gone of its validity already is what the vendor took; a stored one is older.
         let took = match self.is_stored {
             true => Duration::ZERO,
-            false => self.token.lifetime().saturating_sub(self.life.left(now)),
+            false => self.token.lifetime().saturating_sub(self.validity.remaining(now)),
         };
-        let life = self.life.refreshed_ahead(hints, chance, now);
-        Self { life: life.leaving_time_for(took.mul_f64(1.5 + chance), hints, now), ..self }
+        let validity = self.validity.with_refresh_ahead(hints, jitter, now);
+        Self {
+            validity: validity.with_refresh_margin(took.mul_f64(1.5 + jitter), hints, now),
+            ..self
+        }
     }
 
     /// The same token, not to be refreshed before its end.
-    pub(crate) fn not_refreshed(self) -> Self {
-        Self { life: self.life.not_refreshed(), ..self }
+    pub(crate) fn without_refresh(self) -> Self {
+        Self { validity: self.validity.without_refresh(), ..self }
     }
 
     /// Puts every header the vendor wants on a request; false if that must be asked again.
@@ -328,7 +360,7 @@ impl Held {
 }
 
 /// Says what follows from the latest exchange.
-pub(crate) fn decide(notes: &mut Vec<HistoryEntry>, decision: NextStep) {
+pub(crate) fn set_next_step(notes: &mut Vec<HistoryEntry>, decision: NextStep) {
     if let Some(note) = notes.pop() {
         notes.push(note.with_next_step(decision));
     }

@@ -8,36 +8,36 @@ use gatepass_core::{
 };
 
 use crate::TokenSource;
-use crate::allowed_origins::Reach;
+use crate::allowed_origins::AllowedOrigins;
 use crate::cache::Cache;
 
 pub(crate) fn source(token: Secret) -> TokenSource {
-    let fixed = Fixed(token);
-    let builder = TokenSource::builder(fixed.clone()).credential(Credential::new()).http(Nowhere);
-    let mut identity = builder.into_identity();
-    identity.reach = Reach::loopback();
-    let now = identity.now();
-    match fixed.token(identity.clock.wall()) {
+    let fixed = FixedToken(token);
+    let builder = TokenSource::builder(fixed.clone()).credential(Credential::new()).http(NoHttp);
+    let mut config = builder.into_config();
+    config.allowed_origins = AllowedOrigins::loopback();
+    let now = config.now();
+    match fixed.token(config.clock.wall()) {
         Ok(token) => {
-            let held = identity.hold(token, &Credential::new(), now);
-            TokenSource::of(Cache::new(identity).holding(held))
+            let cached = config.cache_token(token, &Credential::new(), now);
+            TokenSource::of(Cache::new(config).with_cached(cached))
         }
         // Asking for it says what is wrong with it.
-        Err(_) => TokenSource::of(Cache::new(identity)),
+        Err(_) => TokenSource::of(Cache::new(config)),
     }
 }
 
 #[derive(Clone, Debug)]
-struct Fixed(Secret);
+struct FixedToken(Secret);
 
-impl Fixed {
+impl FixedToken {
     fn token(&self, now: SystemTime) -> Result<Token> {
         Token::builder(self.0.clone(), now).expires_in(MAX_LIFETIME.into()).build()
     }
 }
 
 #[async_trait]
-impl Provider for Fixed {
+impl Provider for FixedToken {
     fn token_request(&self, _: &Credential) -> Result<Request> {
         Err(Error::internal("a fixed token is not asked for"))
     }
@@ -53,10 +53,10 @@ impl Provider for Fixed {
 
 /// A sender that is never asked.
 #[derive(Debug)]
-struct Nowhere;
+struct NoHttp;
 
 #[async_trait]
-impl HttpSend for Nowhere {
+impl HttpSend for NoHttp {
     async fn send(&self, _: Request) -> Result<Response> {
         Err(Error::internal("a fixed token is not asked for"))
     }

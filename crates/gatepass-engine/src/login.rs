@@ -9,17 +9,17 @@ use gatepass_core::{
 };
 
 use crate::TokenSource;
-use crate::exchange::{Ask, Failure, Held, Identity};
+use crate::exchange::{CachedToken, ExchangeFailure, ExchangeRequest, SourceConfig};
 use crate::policy::{Moment, Phase};
 use crate::rt::{Mutex, timeout};
 use crate::store::{HistoryEntry, NextStep};
 
 /// What the last login of an identity has brought.
 #[derive(Debug, Default)]
-pub(crate) struct Brought(Mutex<Option<Arrived>>);
+pub(crate) struct PendingLogin(Mutex<Option<LoginToken>>);
 
 #[derive(Clone, Debug)]
-struct Arrived {
+struct LoginToken {
     token: Token,
     /// When the login began.
     begun: Moment,
@@ -27,18 +27,18 @@ struct Arrived {
     is_new: bool,
 }
 
-impl Brought {
-    fn put(&self, token: Token, begun: Moment) {
-        let arrived = Arrived { token, begun, is_new: true };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(arrived);
+impl PendingLogin {
+    fn set(&self, token: Token, begun: Moment) {
+        let login = LoginToken { token, begun, is_new: true };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
     }
 
     /// What there is, and marks it as taken.
-    fn take(&self) -> Option<Arrived> {
-        let mut arrived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = arrived.clone();
-        if let Some(arrived) = &mut *arrived {
-            arrived.is_new = false;
+    fn take(&self) -> Option<LoginToken> {
+        let mut login = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = login.clone();
+        if let Some(login) = &mut *login {
+            login.is_new = false;
         }
         taken
     }
@@ -48,35 +48,35 @@ impl Brought {
     }
 }
 
-impl Identity {
+impl SourceConfig {
     /// What a login has brought, to this process or through the store to another. Nobody is asked:
     /// only a person can bring the next one.
     pub(crate) async fn take_login(
         &self,
         credential: Credential,
-        ask: &Ask,
+        request: &ExchangeRequest,
         notes: &mut Vec<HistoryEntry>,
-    ) -> Result<Held, Failure> {
-        if let Some(Arrived { token, begun, is_new }) = self.brought.take()
-            && (is_new || !ask.is_fresh)
-            && !ask.refused.as_ref().is_some_and(|refused| refused.is_same_as(&token))
+    ) -> Result<CachedToken, ExchangeFailure> {
+        if let Some(LoginToken { token, begun, is_new }) = self.pending_login.take()
+            && (is_new || !request.is_fresh)
+            && !request.refused.as_ref().is_some_and(|refused| refused.is_same_as(&token))
         {
-            let held = self.hold(token, &credential, begun);
-            if held.phase(self.now(), ask.min_remaining) != Phase::Expired {
+            let cached = self.cache_token(token, &credential, begun);
+            if cached.phase(self.now(), request.min_remaining) != Phase::Expired {
                 if is_new {
-                    let note = self.note(&credential, begun, Ok(held.token.expires_at()));
+                    let note = self.note(&credential, begun, Ok(cached.token.expires_at()));
                     let decision = match self.store() {
-                        Some(store) => self.keep(&**store, &credential, &held).await,
+                        Some(store) => self.store_result(&**store, &credential, &cached).await,
                         None => NextStep::TokenNotStored,
                     };
                     notes.extend(note.map(|note| note.with_next_step(decision)));
                 }
-                return Ok(held);
+                return Ok(cached);
             }
         }
         if let Some(store) = self.store() {
             let key = self.store_key(&credential)?;
-            if let Some(found) = self.find(&**store, &key, &credential, ask).await {
+            if let Some(found) = self.load_usable(&**store, &key, &credential, request).await {
                 return found;
             }
         }
@@ -89,8 +89,8 @@ impl Identity {
     fn interactive(&self) -> Result<&dyn Interactive> {
         self.provider.interactive().ok_or_else(|| {
             Error::config("this profile needs no login").with_hint(match &self.name {
-                Some(name) => format!("ask for the token: gatepass token {name}"),
-                None => String::from("ask the source for its token"),
+                Some(name) => format!("request for the token: gatepass token {name}"),
+                None => String::from("request the source for its token"),
             })
         })
     }
@@ -134,16 +134,16 @@ pub struct Login {
 
 impl Login {
     pub(crate) async fn begin(source: TokenSource, random: [u8; 48]) -> Result<Self> {
-        let identity = &source.cache().identity;
-        let named = |error| identity.named(error);
-        let interactive = identity.interactive().map_err(named)?;
-        let credential = timeout(identity.timeout, identity.read_credential());
+        let config = &source.cache().config;
+        let named = |error| config.named(error);
+        let interactive = config.interactive().map_err(named)?;
+        let credential = timeout(config.timeout, config.read_credential());
         let credential = credential
             .await
-            .unwrap_or_else(|_| Err(crate::flight::too_late(identity.timeout)))
+            .unwrap_or_else(|_| Err(crate::flight::timed_out(config.timeout)))
             .map_err(named)?;
         let request = interactive.authorization_request(&credential).map_err(named)?;
-        let begun = identity.now();
+        let begun = config.now();
         let attempt = LoginAttempt::new(random);
         Ok(Self { source, credential, request, attempt, begun })
     }
@@ -176,33 +176,33 @@ impl Login {
     /// `UnsafeToken` for an answer of another login, `Denied`, `Config` or `Unavailable` for what
     /// the vendor refuses, `Protocol` for an address with no answer in it.
     pub async fn finish(self, address: &str) -> Result<Token> {
-        let identity = &self.source.cache().identity;
+        let config = &self.source.cache().config;
         let token = match self.read(address) {
             Ok(token) => token,
             Err(error) => {
-                let error = identity.provider.explain(&self.credential, error);
+                let error = config.provider.explain(&self.credential, error);
                 let error = error.redacted(&self.credential);
-                let note = identity.note(&self.credential, self.begun, Err(&error));
-                identity.keep_notes(note).await;
-                return Err(identity.named(error));
+                let note = config.note(&self.credential, self.begun, Err(&error));
+                config.append_history(note).await;
+                return Err(config.named(error));
             }
         };
-        identity.brought.put(token.clone(), self.begun);
+        config.pending_login.set(token.clone(), self.begun);
         match self.source.refresh_now().await {
             Ok(token) => Ok(token),
             // A flight that was under way has taken it.
-            Err(error) => match self.source.peek().filter(|held| held.is_same_as(&token)) {
-                Some(held) => Ok(held),
+            Err(error) => match self.source.peek().filter(|cached| cached.is_same_as(&token)) {
+                Some(cached) => Ok(cached),
                 None => Err(error),
             },
         }
     }
 
     fn read(&self, address: &str) -> Result<Token> {
-        let identity = &self.source.cache().identity;
+        let config = &self.source.cache().config;
         let answer = self.attempt.read(&self.request, address)?;
-        let token = identity.interactive()?.read_redirect(&answer, self.begun.wall())?;
-        identity.token_rules.validate(token, &self.credential, identity.provider.scope())
+        let token = config.interactive()?.read_redirect(&answer, self.begun.wall())?;
+        config.token_rules.validate(token, &self.credential, config.provider.scope())
     }
 }
 

@@ -4,18 +4,18 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::ErrorKind;
 
-use crate::exchange::Identity;
+use crate::exchange::SourceConfig;
 
 /// A flight under way; it counts as one until dropped.
 #[derive(Debug)]
-pub(crate) struct Flying {
+pub(crate) struct InFlightGauge {
     #[cfg(feature = "metrics")]
     gauge: ::metrics::Gauge,
 }
 
 /// A caller who waits for a flight; of no size where nobody measures.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitTimer {
     #[cfg(feature = "metrics")]
     since: Duration,
 }
@@ -27,50 +27,50 @@ mod on {
     use super::*;
 
     /// Nothing for a pool's: a recorder keeps each label for good.
-    fn profile(identity: &Identity) -> String {
-        identity.name.clone().filter(|_| !identity.is_pooled).unwrap_or_default()
+    fn profile(config: &SourceConfig) -> String {
+        config.name.clone().filter(|_| !config.is_pooled).unwrap_or_default()
     }
 
-    fn provider(identity: &Identity) -> String {
-        identity.id.clone().into_owned()
+    fn provider(config: &SourceConfig) -> String {
+        config.provider_id.clone().into_owned()
     }
 
-    pub(crate) fn flying(of: &Identity) -> Flying {
+    pub(crate) fn in_flight(of: &SourceConfig) -> InFlightGauge {
         let gauge = gauge!("gatepass_in_flight_requests", "provider" => provider(of), "profile" => profile(of));
         gauge.increment(1.0);
-        Flying { gauge }
+        InFlightGauge { gauge }
     }
 
-    impl Drop for Flying {
+    impl Drop for InFlightGauge {
         fn drop(&mut self) {
             self.gauge.decrement(1.0);
         }
     }
 
-    pub(crate) fn exchanged(of: &Identity, outcome: &'static str, took: Duration) {
+    pub(crate) fn record_exchange(of: &SourceConfig, outcome: &'static str, took: Duration) {
         counter!("gatepass_token_requests_total", "provider" => provider(of), "profile" => profile(of), "outcome" => outcome)
             .increment(1);
         histogram!("gatepass_token_request_seconds", "provider" => provider(of), "profile" => profile(of))
             .record(took);
     }
 
-    impl Waiting {
-        pub(crate) fn begin(of: &Identity) -> Self {
+    impl WaitTimer {
+        pub(crate) fn begin(of: &SourceConfig) -> Self {
             Self { since: of.clock.boot() }
         }
 
-        pub(crate) fn end(self, of: &Identity) {
+        pub(crate) fn end(self, of: &SourceConfig) {
             histogram!("gatepass_wait_seconds", "provider" => provider(of), "profile" => profile(of))
                 .record(of.clock.boot().saturating_sub(self.since));
         }
     }
 
-    pub(crate) fn rests(of: &Identity, kind: ErrorKind, length: Duration) {
+    pub(crate) fn record_cooldown(of: &SourceConfig, kind: ErrorKind, cooldown: Duration) {
         histogram!("gatepass_cooldown_seconds", "provider" => provider(of), "profile" => profile(of), "outcome" => kind.code())
-            .record(length);
+            .record(cooldown);
     }
 
-    pub(crate) fn holds(of: &Identity, expires_at: SystemTime) {
+    pub(crate) fn record_expiry(of: &SourceConfig, expires_at: SystemTime) {
         if of.is_pooled {
             return;
         }
@@ -84,32 +84,37 @@ mod on {
 mod off {
     use super::*;
 
-    pub(crate) fn flying(_: &Identity) -> Flying {
-        Flying {}
+    pub(crate) fn in_flight(_: &SourceConfig) -> InFlightGauge {
+        InFlightGauge {}
     }
 
-    pub(crate) fn exchanged(_: &Identity, _: &'static str, _: Duration) {}
+    pub(crate) fn record_exchange(_: &SourceConfig, _: &'static str, _: Duration) {}
 
-    impl Waiting {
-        pub(crate) fn begin(_: &Identity) -> Self {
+    impl WaitTimer {
+        pub(crate) fn begin(_: &SourceConfig) -> Self {
             Self {}
         }
 
-        pub(crate) fn end(self, _: &Identity) {}
+        pub(crate) fn end(self, _: &SourceConfig) {}
     }
 
-    pub(crate) fn rests(_: &Identity, _: ErrorKind, _: Duration) {}
+    pub(crate) fn record_cooldown(_: &SourceConfig, _: ErrorKind, _: Duration) {}
 
-    pub(crate) fn holds(_: &Identity, _: SystemTime) {}
+    pub(crate) fn record_expiry(_: &SourceConfig, _: SystemTime) {}
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) use off::{exchanged, flying, holds, rests};
+pub(crate) use off::{in_flight, record_cooldown, record_exchange, record_expiry};
 #[cfg(feature = "metrics")]
-pub(crate) use on::{exchanged, flying, holds, rests};
+pub(crate) use on::{in_flight, record_cooldown, record_exchange, record_expiry};
 
 /// The span that everything of one flight happens in, the provider's and the client's own events
 /// included.
-pub(crate) fn span(of: &Identity, flight: u64) -> tracing::Span {
-    tracing::debug_span!("flight", provider = &*of.id, profile = of.name.as_deref(), flight)
+pub(crate) fn span(of: &SourceConfig, flight: u64) -> tracing::Span {
+    tracing::debug_span!(
+        "flight",
+        provider = &*of.provider_id,
+        profile = of.name.as_deref(),
+        flight
+    )
 }

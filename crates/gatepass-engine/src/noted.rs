@@ -4,16 +4,16 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Credential, Error, Request, Result};
 
-use crate::exchange::Identity;
-use crate::policy::{Life, Moment};
+use crate::exchange::SourceConfig;
+use crate::policy::{Moment, Validity};
 use crate::rt::timeout;
 use crate::store::{HistoryEntry, ProfileKey, Record};
 use crate::{State, Status};
 
 /// How long a token waits for its notes at most, beyond the time that an exchange may take.
-pub(crate) const NOTING: Duration = Duration::from_secs(1);
+pub(crate) const HISTORY_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Identity {
+impl SourceConfig {
     /// A note of an exchange that has just ended, if there is a store for it: also where tokens
     /// are not kept, since it holds none.
     pub(crate) fn note(
@@ -23,8 +23,9 @@ impl Identity {
         outcome: Result<SystemTime, &Error>,
     ) -> Option<HistoryEntry> {
         self.store.as_ref()?;
-        let note = HistoryEntry::new(&self.id, begun.wall(), self.now().since(begun), outcome)
-            .with_credential(credential);
+        let note =
+            HistoryEntry::new(&self.provider_id, begun.wall(), self.now().since(begun), outcome)
+                .with_credential(credential);
         Some(match self.request(credential) {
             Ok(request) => note.with_origin(request.endpoint().origin()),
             Err(_) => note,
@@ -40,7 +41,7 @@ impl Identity {
     }
 
     /// Gives notes to the store. One that is slow or fails loses them, and stands in nobody's way.
-    pub(crate) async fn keep_notes(&self, notes: impl IntoIterator<Item = HistoryEntry>) {
+    pub(crate) async fn append_history(&self, notes: impl IntoIterator<Item = HistoryEntry>) {
         let Some(store) = &self.store else { return };
         let profile = ProfileKey::new(self.name.as_deref().unwrap_or_default());
         let keep = async {
@@ -50,7 +51,7 @@ impl Identity {
                 }
             }
         };
-        if timeout(NOTING, keep).await.is_err() {
+        if timeout(HISTORY_TIMEOUT, keep).await.is_err() {
             self.warn_of_store(&Error::internal("noting an exchange took too long"));
         }
     }
@@ -60,19 +61,16 @@ impl Identity {
         let (now, status) = (self.now(), Status::empty());
         match record {
             Record::Token(token) => {
-                let begun = now.at(token.issued_at());
+                let begun = now.at_wall(token.issued_at());
                 let (end, lifetime) = (token.expires_at(), token.lifetime());
-                let life = Life::new(end, lifetime, self.leeway, begun, begun).refreshed_ahead(
-                    &self.provider.hints(),
-                    0.5,
-                    begun,
-                );
+                let validity = Validity::new(end, lifetime, self.leeway, begun, begun)
+                    .with_refresh_ahead(&self.provider.hints(), 0.5, begun);
                 Status {
-                    state: State::of(life.phase(now, Duration::ZERO)),
+                    state: State::of(validity.phase(now, Duration::ZERO)),
                     expires_at: Some(end),
                     expiry: Some(token.expiry()),
                     is_stored: true,
-                    refresh_in: life.refresh_in(now),
+                    refresh_in: validity.refresh_in(now),
                     ..status
                 }
             }

@@ -7,20 +7,22 @@ use std::time::Duration;
 use gatepass_core::{Credential, Error, Result, Token};
 
 use crate::cooldown;
-use crate::exchange::{Ask, Failure, Fingerprint, Held, Identity, decide};
-use crate::flight::too_late;
+use crate::exchange::{
+    CachedToken, ExchangeFailure, ExchangeRequest, Fingerprint, SourceConfig, set_next_step,
+};
+use crate::flight::timed_out;
 use crate::policy::Phase;
 use crate::rt::timeout;
 use crate::store::{self, HistoryEntry, Lease, NextStep, Record, StoreKey, TokenStore};
 
 /// A refused credential is asked about again after this time, should nobody ask for it before:
 /// the vendor may have changed its mind.
-const REFUSED: Duration = store::FailureRecord::MAX_COOLDOWN;
+const DENIED_COOLDOWN: Duration = store::FailureRecord::MAX_COOLDOWN;
 
-impl Identity {
+impl SourceConfig {
     /// How long a flight may take: an exchange's time, and as long again where another process may
     /// be making one, which is waited for first.
-    pub(crate) fn limit(&self) -> Duration {
+    pub(crate) fn flight_timeout(&self) -> Duration {
         match self.store() {
             Some(_) => self.timeout.saturating_mul(2),
             None => self.timeout,
@@ -38,18 +40,18 @@ impl Identity {
         &self,
         store: &dyn TokenStore,
         credential: Credential,
-        ask: &Ask,
+        request: &ExchangeRequest,
         begin: impl FnMut() + Send,
         notes: &mut Vec<HistoryEntry>,
-    ) -> Result<Held, Failure> {
+    ) -> Result<CachedToken, ExchangeFailure> {
         let key = self.store_key(&credential)?;
-        if let Some(found) = self.find(store, &key, &credential, ask).await {
+        if let Some(found) = self.load_usable(store, &key, &credential, request).await {
             return found;
         }
         let lease = store.lease(&key, self.timeout).await;
         // Whoever had the lease may have brought it.
         if lease.is_ok()
-            && let Some(found) = self.find(store, &key, &credential, ask).await
+            && let Some(found) = self.load_usable(store, &key, &credential, request).await
         {
             return found;
         }
@@ -64,10 +66,10 @@ impl Identity {
         let exchange = self.exchange_with(credential, begin, notes);
         let mut outcome = match timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(too_late(self.timeout).into()),
+            Err(_) => Err(timed_out(self.timeout).into()),
         };
         if let Some(lease) = lease {
-            decide(notes, self.save(store, &key, &*lease, ask, &mut outcome).await);
+            set_next_step(notes, self.save(store, &key, &*lease, request, &mut outcome).await);
         }
         outcome
     }
@@ -79,35 +81,35 @@ impl Identity {
         let profile = self.name.as_deref().unwrap_or_default();
         // A provider's Debug shows its settings and no secret.
         let settings = format!("{:?} {:?}", self.provider, self.token_rules);
-        Ok(StoreKey::new(profile, &self.id, &request).and("provider", &settings))
+        Ok(StoreKey::new(profile, &self.provider_id, &request).and("provider", &settings))
     }
 
     /// What the store has that will do for this flight.
-    pub(crate) async fn find(
+    pub(crate) async fn load_usable(
         &self,
         store: &dyn TokenStore,
         key: &StoreKey,
         credential: &Credential,
-        ask: &Ask,
-    ) -> Option<Result<Held, Failure>> {
-        if ask.is_fresh {
+        request: &ExchangeRequest,
+    ) -> Option<Result<CachedToken, ExchangeFailure>> {
+        if request.is_fresh {
             return None;
         }
         match store.load(key).await {
             Ok(Some(Record::Token(token))) => {
                 let is_refused = |refused: &Token| refused.expose_secret() == token.expose_secret();
-                let is_older = ask.newer_than.is_some_and(|at| token.issued_at() <= at);
-                if is_older || ask.refused.as_ref().is_some_and(is_refused) {
+                let is_older = request.newer_than.is_some_and(|at| token.issued_at() <= at);
+                if is_older || request.refused.as_ref().is_some_and(is_refused) {
                     return None;
                 }
-                let held = self.hold_stored(token, credential);
-                let will_do = held.phase(self.now(), ask.min_remaining) != Phase::Expired;
-                will_do.then_some(Ok(held))
+                let cached = self.cache_stored(token, credential);
+                let will_do = cached.phase(self.now(), request.min_remaining) != Phase::Expired;
+                will_do.then_some(Ok(cached))
             }
             Ok(Some(Record::Failure(failure))) => {
                 let error = failure.error(self.clock.wall());
-                let refused = cooldown::is_refusal(&error).then(|| Fingerprint::of(credential));
-                Some(Err(Failure { refused, ..error.into() }))
+                let refused = cooldown::is_denied(&error).then(|| Fingerprint::of(credential));
+                Some(Err(ExchangeFailure { refused, ..error.into() }))
             }
             Ok(None) => None,
             Err(error) => {
@@ -118,17 +120,17 @@ impl Identity {
     }
 
     /// Keeps what a login has brought.
-    pub(crate) async fn keep(
+    pub(crate) async fn store_result(
         &self,
         store: &dyn TokenStore,
         credential: &Credential,
-        held: &Held,
+        cached: &CachedToken,
     ) -> NextStep {
         let keep = async {
             let Some(lease) = store.lease(&self.store_key(credential)?, self.timeout).await? else {
                 return Ok(false);
             };
-            lease.save(&Record::Token(held.token.clone())).await
+            lease.save(&Record::Token(cached.token.clone())).await
         };
         match keep.await {
             Ok(true) => NextStep::TokenStored,
@@ -145,7 +147,7 @@ impl Identity {
         let Some(store) = self.store() else { return Ok(None) };
         let credential = timeout(self.timeout, self.read_credential())
             .await
-            .unwrap_or_else(|_| Err(too_late(self.timeout)))?;
+            .unwrap_or_else(|_| Err(timed_out(self.timeout)))?;
         store.load(&self.store_key(&credential)?).await
     }
 
@@ -155,20 +157,25 @@ impl Identity {
         store: &dyn TokenStore,
         key: &StoreKey,
         lease: &dyn Lease,
-        ask: &Ask,
-        outcome: &mut Result<Held, Failure>,
+        request: &ExchangeRequest,
+        outcome: &mut Result<CachedToken, ExchangeFailure>,
     ) -> NextStep {
         let now = self.clock.wall();
         let record = match outcome {
-            Ok(held) => Record::Token(held.token.clone()),
+            Ok(cached) => Record::Token(cached.token.clone()),
             Err(failure) => {
                 // A token that still works is worth more than the news of a failure.
                 if matches!(store.load(key).await, Ok(Some(Record::Token(_)))) {
                     return NextStep::PreviousTokenKept;
                 }
                 let rest = match failure.refused {
-                    Some(_) => REFUSED,
-                    None => cooldown::length(&failure.error, ask.failures + 1, false, ask.chance),
+                    Some(_) => DENIED_COOLDOWN,
+                    None => cooldown::duration(
+                        &failure.error,
+                        request.failures + 1,
+                        false,
+                        request.jitter,
+                    ),
                 };
                 failure.rest = Some(rest);
                 Record::Failure(store::FailureRecord::new(&failure.error, now, now + rest))
@@ -182,7 +189,7 @@ impl Identity {
             (Record::Token(_), _) if is_kept => NextStep::TokenStored,
             (Record::Token(_), _) => NextStep::TokenNotStored,
             (Record::Failure(_), _) if !is_kept => NextStep::NotCached,
-            (Record::Failure(kept), Err(Failure { refused: Some(_), .. })) => {
+            (Record::Failure(kept), Err(ExchangeFailure { refused: Some(_), .. })) => {
                 NextStep::Denied(kept.until())
             }
             (Record::Failure(kept), _) => NextStep::CooledDown(kept.until()),
@@ -192,11 +199,11 @@ impl Identity {
     /// A store that fails costs an exchange, never a token.
     pub(crate) fn warn_of_store(&self, error: &Error) {
         let profile = self.name.as_deref();
-        tracing::warn!(provider = &*self.id, profile, %error, "the store is left out");
+        tracing::warn!(provider = &*self.provider_id, profile, %error, "the store is remaining out");
     }
 }
 
-/// Another process has held the lease for longer than an exchange may take.
+/// Another process has cached the lease for longer than an exchange may take.
 fn too_long(limit: Duration) -> Error {
     let seconds = limit.as_secs();
     Error::internal(format!("another process asks the vendor for {seconds} s (is one stopped?)"))

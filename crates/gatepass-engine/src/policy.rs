@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, RefreshHints};
 
-/// How early a token counts as expired, unless its life is short or the profile says otherwise.
-const LEEWAY: Duration = Duration::from_secs(10);
+/// How early a token counts as expired, unless its validity is short or the profile says otherwise.
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);
 
-/// A refresh begins when between 16 % and 37 % of a token's life are left, about a quarter on the
+/// A refresh begins when between 16 % and 37 % of a token's validity are left, about a quarter on the
 /// average: late enough to use the token, early enough for some tries, and so far apart that a
 /// thousand processes whose tokens end together do not refresh together.
-const EARLIEST: f64 = 0.37;
-const LATEST: f64 = 0.16;
+const MAX_REFRESH_FRACTION: f64 = 0.37;
+const MIN_REFRESH_FRACTION: f64 = 0.16;
 
 /// One moment on both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    pub(crate) fn of(clock: &dyn Clock) -> Self {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
         Self { wall: clock.wall(), boot: clock.boot() }
     }
 
@@ -30,7 +30,7 @@ impl Moment {
     }
 
     /// The moment at which the wall clock said this, as far as it can be known now.
-    pub(crate) fn at(self, wall: SystemTime) -> Self {
+    pub(crate) fn at_wall(self, wall: SystemTime) -> Self {
         let ago = self.wall.duration_since(wall).unwrap_or_default();
         Self { wall, boot: self.boot.saturating_sub(ago) }
     }
@@ -42,9 +42,9 @@ impl Moment {
 }
 
 /// When a token ends on each clock. The wall clock may be set and the boot clock means nothing to
-/// the vendor, so the earlier of the two counts, and a life only ever shrinks.
+/// the vendor, so the earlier of the two counts, and a validity only ever shrinks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
+pub(crate) struct Validity {
     wall_end: SystemTime,
     boot_end: Duration,
     leeway: Duration,
@@ -64,8 +64,8 @@ pub(crate) enum Phase {
     Expired,
 }
 
-impl Life {
-    /// The life of a token that ends at `expires_at`, lives for `lifetime`, was asked for at
+impl Validity {
+    /// The validity of a token that ends at `expires_at`, lives for `lifetime`, was asked for at
     /// `begun` (or soon after) and came in `now`.
     ///
     /// The leeway is the lesser of 10 s and a tenth of what is left; one that is `wanted` is at
@@ -81,45 +81,48 @@ impl Life {
         let by_wall = expires_at.duration_since(begun.wall).unwrap_or_default();
         let boot_end = begun.boot.saturating_add(lifetime.min(by_wall));
         let (leeway, refresh_at) = (Duration::ZERO, Duration::ZERO);
-        let life = Self { wall_end: expires_at, boot_end, leeway, refresh_at };
-        let left = life.left(now);
+        let validity = Self { wall_end: expires_at, boot_end, leeway, refresh_at };
+        let remaining = validity.remaining(now);
         let leeway = match wanted {
-            Some(wanted) => wanted.min(left / 2),
-            None => LEEWAY.min(left / 10),
+            Some(wanted) => wanted.min(remaining / 2),
+            None => DEFAULT_LEEWAY.min(remaining / 10),
         };
-        Self { leeway, ..life }
+        Self { leeway, ..validity }
     }
 
-    /// The life of a token that a store has kept: its leeway is that of its whole life, however
+    /// The validity of a token that a store has kept: its leeway is that of its whole validity, however
     /// little is left.
-    pub(crate) fn kept(
+    pub(crate) fn from_stored(
         expires_at: SystemTime,
         lifetime: Duration,
         wanted: Option<Duration>,
         now: Moment,
     ) -> Self {
-        let left = expires_at.duration_since(now.wall).unwrap_or_default().min(lifetime);
-        let life = Self::new(expires_at, left, wanted, now, now);
+        let remaining = expires_at.duration_since(now.wall).unwrap_or_default().min(lifetime);
+        let validity = Self::new(expires_at, remaining, wanted, now, now);
         let leeway = match wanted {
             Some(wanted) => wanted.min(lifetime / 2),
-            None => LEEWAY.min(lifetime / 10),
+            None => DEFAULT_LEEWAY.min(lifetime / 10),
         };
-        Self { leeway, ..life }
+        Self { leeway, ..validity }
     }
 
     /// Plans the refresh: `chance` is from 0 to 1, and `now` is when the token came.
     ///
     /// A vendor that gives the same token until it ends is not asked early.
-    pub(crate) fn refreshed_ahead(self, hints: &RefreshHints, chance: f64, now: Moment) -> Self {
+    pub(crate) fn with_refresh_ahead(self, hints: &RefreshHints, jitter: f64, now: Moment) -> Self {
         if hints.same_token_until_end {
             return self;
         }
-        let left = self.left(now);
-        let window = left.mul_f64(LATEST + (EARLIEST - LATEST) * chance.clamp(0.0, 1.0));
-        let window = window.max(hints.refresh_ahead_min.min(left / 2));
+        let remaining = self.remaining(now);
+        let window = remaining.mul_f64(
+            MIN_REFRESH_FRACTION
+                + (MAX_REFRESH_FRACTION - MIN_REFRESH_FRACTION) * jitter.clamp(0.0, 1.0),
+        );
+        let window = window.max(hints.refresh_ahead_min.min(remaining / 2));
         let window = hints.refresh_ahead_max.map_or(window, |most| window.min(most));
         // With a leeway that is longer there would be no time to refresh in.
-        Self { refresh_at: window.max(self.leeway.saturating_mul(5) / 4).min(left), ..self }
+        Self { refresh_at: window.max(self.leeway.saturating_mul(5) / 4).min(remaining), ..self }
     }
 
     /// What is kept of it beside the moment when the token ends: the end on the boot clock, the
@@ -128,7 +131,7 @@ impl Life {
         (self.boot_end, self.leeway, self.refresh_at)
     }
 
-    /// The life again, of what was kept of it.
+    /// The validity again, of what was kept of it.
     pub(crate) fn from_parts(
         wall_end: SystemTime,
         boot_end: Duration,
@@ -140,31 +143,34 @@ impl Life {
 
     /// Begins a planned refresh early enough for one that takes so long, within reason: a slow
     /// vendor's short-lived token would else end before the next one came.
-    pub(crate) fn leaving_time_for(
+    pub(crate) fn with_refresh_margin(
         self,
         exchange: Duration,
         hints: &RefreshHints,
         now: Moment,
     ) -> Self {
-        if !self.is_refreshed() {
+        if !self.has_refresh() {
             return self;
         }
-        let needed = self.leeway.saturating_add(exchange).min(self.left(now).mul_f64(EARLIEST));
+        let needed = self
+            .leeway
+            .saturating_add(exchange)
+            .min(self.remaining(now).mul_f64(MAX_REFRESH_FRACTION));
         let needed = hints.refresh_ahead_max.map_or(needed, |most| needed.min(most));
         Self { refresh_at: self.refresh_at.max(needed), ..self }
     }
 
-    /// The same life without a refresh: asking early has turned out to bring the same token.
-    pub(crate) fn not_refreshed(self) -> Self {
+    /// The same validity without a refresh: asking early has turned out to bring the same token.
+    pub(crate) fn without_refresh(self) -> Self {
         Self { refresh_at: Duration::ZERO, ..self }
     }
 
     /// Fresh, aging or expired, for somebody who needs the token for `min_remaining`.
     pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
-        let left = self.left(now);
-        if left.is_zero() || left < self.leeway.max(min_remaining) {
+        let remaining = self.remaining(now);
+        if remaining.is_zero() || remaining < self.leeway.max(min_remaining) {
             Phase::Expired
-        } else if left <= self.refresh_at {
+        } else if remaining <= self.refresh_at {
             Phase::Aging
         } else {
             Phase::Fresh
@@ -173,26 +179,26 @@ impl Life {
 
     /// How long until the refresh is due: zero while it is, and nothing if there is none.
     pub(crate) fn refresh_in(&self, now: Moment) -> Option<Duration> {
-        self.is_refreshed().then(|| self.left(now).saturating_sub(self.refresh_at))
+        self.has_refresh().then(|| self.remaining(now).saturating_sub(self.refresh_at))
     }
 
     /// Whether a refresh is planned.
-    pub(crate) fn is_refreshed(&self) -> bool {
+    pub(crate) fn has_refresh(&self) -> bool {
         !self.refresh_at.is_zero()
     }
 
     /// How long the token stays fresh: until its refresh is due or it is not handed out any more.
     pub(crate) fn fresh_for(&self, now: Moment) -> Duration {
-        self.left(now).saturating_sub(self.leeway.max(self.refresh_at))
+        self.remaining(now).saturating_sub(self.leeway.max(self.refresh_at))
     }
 
     /// How long the token may still be handed out.
     pub(crate) fn usable_for(&self, now: Moment) -> Duration {
-        self.left(now).saturating_sub(self.leeway)
+        self.remaining(now).saturating_sub(self.leeway)
     }
 
     /// What is left, by the more pessimistic clock.
-    pub(crate) fn left(&self, now: Moment) -> Duration {
+    pub(crate) fn remaining(&self, now: Moment) -> Duration {
         let by_wall = self.wall_end.duration_since(now.wall).unwrap_or_default();
         let by_boot = self.boot_end.saturating_sub(now.boot);
         by_wall.min(by_boot)
@@ -210,48 +216,55 @@ mod tests {
         Moment { wall, boot: Duration::from_secs(boot) }
     }
 
-    fn life(seconds: u64, wanted: Option<u64>) -> Life {
+    fn validity(seconds: u64, wanted: Option<u64>) -> Validity {
         let begun = at(1000 * DAY, 100);
         let lifetime = Duration::from_secs(seconds);
-        Life::new(begun.wall + lifetime, lifetime, wanted.map(Duration::from_secs), begun, begun)
+        Validity::new(
+            begun.wall + lifetime,
+            lifetime,
+            wanted.map(Duration::from_secs),
+            begun,
+            begun,
+        )
     }
 
-    impl Life {
+    impl Validity {
         fn serves(&self, now: Moment, min_remaining: Duration) -> bool {
             self.phase(now, min_remaining) != Phase::Expired
         }
     }
 
-    fn serves_until(life: &Life, seconds: u64) -> bool {
+    fn serves_until(validity: &Validity, seconds: u64) -> bool {
         let at = |s| at(1000 * DAY + s, 100 + s);
-        life.serves(at(seconds), Duration::ZERO) && !life.serves(at(seconds + 1), Duration::ZERO)
+        validity.serves(at(seconds), Duration::ZERO)
+            && !validity.serves(at(seconds + 1), Duration::ZERO)
     }
 
     #[test]
     fn the_leeway_is_ten_seconds_or_a_tenth() {
-        assert!(serves_until(&life(3600, None), 3590));
-        assert!(serves_until(&life(40, None), 36));
-        assert!(serves_until(&life(3600, Some(600)), 3000));
-        assert!(serves_until(&life(60, Some(600)), 30));
-        assert!(serves_until(&life(60, Some(0)), 59));
+        assert!(serves_until(&validity(3600, None), 3590));
+        assert!(serves_until(&validity(40, None), 36));
+        assert!(serves_until(&validity(3600, Some(600)), 3000));
+        assert!(serves_until(&validity(60, Some(600)), 30));
+        assert!(serves_until(&validity(60, Some(0)), 59));
     }
 
     #[test]
     fn the_more_pessimistic_clock_wins() {
-        let life = life(3600, None);
+        let validity = validity(3600, None);
         let zero = Duration::ZERO;
-        assert!(life.serves(at(1000 * DAY, 100), zero));
-        assert!(life.serves(at(900 * DAY, 3000), zero));
-        assert!(!life.serves(at(900 * DAY, 4000), zero));
-        assert!(!life.serves(at(1001 * DAY, 101), zero));
+        assert!(validity.serves(at(1000 * DAY, 100), zero));
+        assert!(validity.serves(at(900 * DAY, 3000), zero));
+        assert!(!validity.serves(at(900 * DAY, 4000), zero));
+        assert!(!validity.serves(at(1001 * DAY, 101), zero));
     }
 
     #[test]
     fn a_wanted_remainder_is_no_addition_to_the_leeway() {
-        let life = life(3600, None);
-        assert!(life.serves(at(1000 * DAY, 100), Duration::from_secs(3600)));
-        assert!(!life.serves(at(1000 * DAY + 1, 101), Duration::from_secs(3600)));
-        assert!(!life.serves(at(1000 * DAY + 3595, 3695), Duration::from_secs(1)));
+        let validity = validity(3600, None);
+        assert!(validity.serves(at(1000 * DAY, 100), Duration::from_secs(3600)));
+        assert!(!validity.serves(at(1000 * DAY + 1, 101), Duration::from_secs(3600)));
+        assert!(!validity.serves(at(1000 * DAY + 3595, 3695), Duration::from_secs(1)));
     }
 
     #[test]
@@ -259,19 +272,22 @@ mod tests {
         let (begun, year, hour) = (at(1000 * DAY, 100), 365 * DAY, Duration::from_secs(3600));
         let zero = Duration::ZERO;
         let later = at(1000 * DAY + year, 101);
-        let life = Life::new(later.wall + hour, hour, None, begun, later);
-        assert!(life.serves(later, zero));
-        assert!(!life.serves(at(1000 * DAY, 4000), zero));
+        let validity = Validity::new(later.wall + hour, hour, None, begun, later);
+        assert!(validity.serves(later, zero));
+        assert!(!validity.serves(at(1000 * DAY, 4000), zero));
         let earlier = at(1000 * DAY - year, 101);
-        assert!(!Life::new(earlier.wall + hour, hour, None, begun, earlier).serves(earlier, zero));
+        assert!(
+            !Validity::new(earlier.wall + hour, hour, None, begun, earlier).serves(earlier, zero)
+        );
     }
 
     #[test]
     fn refreshes_spread_over_a_fifth_of_the_life_and_leave_time_for_themselves() {
         let begun = at(1000 * DAY, 100);
-        let due = |seconds, wanted, chance| {
-            let life = life(seconds, wanted).refreshed_ahead(&RefreshHints::new(), chance, begun);
-            life.refresh_in(begun).unwrap().as_secs_f64() / seconds as f64
+        let due = |seconds, wanted, jitter| {
+            let validity =
+                validity(seconds, wanted).with_refresh_ahead(&RefreshHints::new(), jitter, begun);
+            validity.refresh_in(begun).unwrap().as_secs_f64() / seconds as f64
         };
         for seconds in [5, 40, 60, 3600, 24 * 3600] {
             let (first, last) = (due(seconds, None, 1.0), due(seconds, None, 0.0));
@@ -287,24 +303,24 @@ mod tests {
         let begun = at(1000 * DAY, 100);
         let hints = RefreshHints::new();
         let due = |took: u64| {
-            let life = life(10, None).refreshed_ahead(&hints, 0.0, begun);
-            let life = life.leaving_time_for(Duration::from_millis(took), &hints, begun);
-            life.refresh_in(begun).unwrap()
+            let validity = validity(10, None).with_refresh_ahead(&hints, 0.0, begun);
+            let validity = validity.with_refresh_margin(Duration::from_millis(took), &hints, begun);
+            validity.refresh_in(begun).unwrap()
         };
         // Of 10 s, the last is the leeway, and a refresh begins 1.6 s before the end at the latest.
         assert_eq!(due(0), Duration::from_millis(8400));
         assert_eq!(due(600), Duration::from_millis(8400));
         assert_eq!(due(1500), Duration::from_millis(7500));
         assert_eq!(due(9000), Duration::from_millis(6300));
-        let never = life(10, None).leaving_time_for(Duration::from_secs(5), &hints, begun);
-        assert!(!never.is_refreshed());
+        let never = validity(10, None).with_refresh_margin(Duration::from_secs(5), &hints, begun);
+        assert!(!never.has_refresh());
     }
 
     #[test]
     fn hints_bound_the_refresh() {
         let begun = at(1000 * DAY, 100);
         let due = |hints: RefreshHints| {
-            life(3600, None).refreshed_ahead(&hints, 0.5, begun).refresh_in(begun)
+            validity(3600, None).with_refresh_ahead(&hints, 0.5, begun).refresh_in(begun)
         };
         assert_eq!(due(RefreshHints::new().same_token_until_end()), None);
         let at_most = RefreshHints::new().refresh_ahead_at_most(Duration::from_secs(60));
@@ -316,13 +332,13 @@ mod tests {
     #[test]
     fn a_life_goes_from_fresh_through_aging_to_expired() {
         let begun = at(1000 * DAY, 100);
-        let life = life(3600, None).refreshed_ahead(&RefreshHints::new(), 0.5, begun);
-        let phase = |s| life.phase(at(1000 * DAY + s, 100 + s), Duration::ZERO);
+        let validity = validity(3600, None).with_refresh_ahead(&RefreshHints::new(), 0.5, begun);
+        let phase = |s| validity.phase(at(1000 * DAY + s, 100 + s), Duration::ZERO);
         assert_eq!([0, 2000].map(phase), [Phase::Fresh; 2]);
         assert_eq!([2900, 3589].map(phase), [Phase::Aging; 2]);
         assert_eq!([3591, 4000].map(phase), [Phase::Expired; 2]);
         assert_eq!(
-            life.not_refreshed().phase(at(1000 * DAY + 3500, 3600), Duration::ZERO),
+            validity.without_refresh().phase(at(1000 * DAY + 3500, 3600), Duration::ZERO),
             Phase::Fresh
         );
     }

@@ -177,10 +177,10 @@ impl TokenPool {
     ///
     /// Dropping the last clone does the same without waiting.
     pub async fn close(&self) {
-        let tickets = self.0.close();
+        let handles = self.0.close();
         let _ = timeout(CLOSING, async {
-            for mut ticket in tickets {
-                ticket.gone().await;
+            for mut handle in handles {
+                handle.finished().await;
             }
         })
         .await;

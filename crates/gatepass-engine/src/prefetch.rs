@@ -7,45 +7,45 @@ use std::time::Duration;
 use gatepass_core::{Result, Token};
 
 use crate::TokenSource;
-use crate::cache::{Cache, Want, WeakCache};
+use crate::cache::{Cache, TokenRequirement, WeakCache};
 use crate::rt::{AbortHandle, Handle, sleep, timeout, watch};
 
 /// The longest sleep: a machine that wakes from suspend is noticed after this time at the latest.
-const LONGEST: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// The shortest, where something is due that cannot be done at once.
-const SHORTEST: Duration = Duration::from_millis(50);
+const MIN_SLEEP: Duration = Duration::from_millis(50);
 
 /// Whether a task keeps a source warm; none does once its runtime has ended.
-pub(crate) type IsWarm = Arc<AtomicBool>;
+pub(crate) type PrefetchFlag = Arc<AtomicBool>;
 
 /// Starts the task that refreshes for as long as the source and the runtime live, if none does.
-pub(crate) fn start(cache: &Arc<Cache>, is_warm: &IsWarm) -> Option<AbortHandle> {
+pub(crate) fn start(cache: &Arc<Cache>, prefetching: &PrefetchFlag) -> Option<AbortHandle> {
     let runtime = Handle::try_current().ok()?;
-    if is_warm.swap(true, Ordering::SeqCst) {
+    if prefetching.swap(true, Ordering::SeqCst) {
         return None;
     }
-    let warming = Warming(is_warm.clone());
-    Some(runtime.spawn(keep_warm(Arc::downgrade(cache), warming)).abort_handle())
+    let prefetch_task = PrefetchGuard(prefetching.clone());
+    Some(runtime.spawn(keep_warm(Arc::downgrade(cache), prefetch_task)).abort_handle())
 }
 
 /// Says that nothing keeps the source warm once this ends, however it does.
-struct Warming(IsWarm);
+struct PrefetchGuard(PrefetchFlag);
 
-impl Drop for Warming {
+impl Drop for PrefetchGuard {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
     }
 }
 
-async fn keep_warm(cache: WeakCache, _warming: Warming) {
+async fn keep_warm(cache: WeakCache, _warming: PrefetchGuard) {
     while let Some(source) = cache.upgrade() {
         let due = source.due_in();
         if due.is_zero() && source.token(Duration::ZERO).is_none() {
             // Expired or invalidated: a flight brings the next, and its end is not waited for.
-            let _ = source.board(Want::Remaining(Duration::ZERO));
+            let _ = source.join_or_start(TokenRequirement::Remaining(Duration::ZERO));
         }
         drop(source);
-        sleep(due.clamp(SHORTEST, LONGEST)).await;
+        sleep(due.clamp(MIN_SLEEP, MAX_SLEEP)).await;
     }
 }
 
@@ -70,10 +70,10 @@ impl Watch {
     pub async fn next(&mut self) -> Result<Token> {
         loop {
             self.changes.mark_unchanged();
-            if let Some(left) =
+            if let Some(remaining) =
                 self.source.cooldown_remaining().filter(|_| self.source.peek().is_none())
             {
-                sleep(left).await;
+                sleep(remaining).await;
             }
             let token = self.source.token().await?;
             if !self.last.as_ref().is_some_and(|last| last.is_same_as(&token)) {
@@ -81,7 +81,7 @@ impl Watch {
                 return Ok(token);
             }
             drop(token);
-            let due = self.source.due_in().clamp(SHORTEST, LONGEST);
+            let due = self.source.due_in().clamp(MIN_SLEEP, MAX_SLEEP);
             // Whichever comes first: another token, or the time to ask for one.
             let _ = timeout(due, self.changes.changed()).await;
         }

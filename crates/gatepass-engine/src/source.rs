@@ -7,22 +7,22 @@ use std::time::Duration;
 use gatepass_core::{ApiResponse, Error, Provider, Result, Secret, Token, TokenVerdict};
 use http::HeaderMap;
 
-use crate::allowed_origins::Reach;
-use crate::cache::{Boarding, Cache, Want};
-use crate::flight::{Landed, too_late};
+use crate::allowed_origins::AllowedOrigins;
+use crate::cache::{Acquisition, Cache, TokenRequirement};
+use crate::flight::{FlightOutcome, timed_out};
 use crate::metrics;
 use crate::rt::timeout;
 use crate::store::Record;
 use crate::{Status, TokenSourceBuilder, Watch, fixed};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
-const FLIGHTS: u8 = 4;
+const MAX_FLIGHTS: u8 = 4;
 /// How long [`TokenSource::close`] waits for the flight's end.
-const CLOSING: Duration = Duration::from_millis(100);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Hands out one identity's token. Its clones are the same source.
 ///
-/// While a usable token is held, asking for it takes no lock and waits for nothing. A token is
+/// While a usable token is cached, asking for it takes no lock and waits for nothing. A token is
 /// usable until a little before its end (see [`TokenSourceBuilder::leeway`]), by the wall clock
 /// and by the boot clock. Otherwise one exchange is made, in a task of the source's own, for all
 /// who ask; its outcome, failure included, is theirs, and dropping any of them changes nothing for
@@ -51,7 +51,7 @@ impl TokenSource {
         Self(Arc::new(cache))
     }
 
-    /// A usable token: the held one, or what one exchange brings.
+    /// A usable token: the cached one, or what one exchange brings.
     ///
     /// Errors are of every [kind](gatepass_core::ErrorKind) and name provider and profile;
     /// `Unavailable` if the exchange takes longer than the source's timeout.
@@ -59,28 +59,28 @@ impl TokenSource {
         if let Some(token) = self.0.with_token(Token::clone) {
             return Ok(token);
         }
-        self.acquire(Want::Remaining(Duration::ZERO)).await
+        self.acquire(TokenRequirement::Remaining(Duration::ZERO)).await
     }
 
-    /// A token that is usable for `min_remaining` more, if the held one is or a single exchange
+    /// A token that is usable for `min_remaining` more, if the cached one is or a single exchange
     /// brings one; otherwise what that exchange brings. The caller checks.
     ///
     /// Errors as of [`token`](Self::token).
     pub async fn token_for(&self, min_remaining: Duration) -> Result<Token> {
         match self.0.token(min_remaining) {
             Some(token) => Ok(token),
-            None => self.acquire(Want::Remaining(min_remaining)).await,
+            None => self.acquire(TokenRequirement::Remaining(min_remaining)).await,
         }
     }
 
-    /// The token of an exchange that begins now. It replaces the held one; a failure does not.
+    /// The token of an exchange that begins now. It replaces the cached one; a failure does not.
     ///
     /// Errors as of [`token`](Self::token).
     pub async fn refresh_now(&self) -> Result<Token> {
-        self.acquire(Want::Flight(self.0.next_flight())).await
+        self.acquire(TokenRequirement::Flight(self.0.next_flight())).await
     }
 
-    /// Runs `look` on the held token, if it is usable, without a lock, an await, an allocation or
+    /// Runs `look` on the cached token, if it is usable, without a lock, an await, an allocation or
     /// a reference counted: the fastest way to a token, from any number of threads.
     ///
     /// A token that is due is refreshed in the background, as by [`token`](Self::token), which is
@@ -97,7 +97,7 @@ impl TokenSource {
         self.0.with_token(look)
     }
 
-    /// The held token, if it is usable. Makes no exchange.
+    /// The cached token, if it is usable. Makes no exchange.
     pub fn peek(&self) -> Option<Token> {
         self.0.peek(Duration::ZERO)
     }
@@ -115,21 +115,21 @@ impl TokenSource {
     ///
     /// `Config` where the credential lacks what a header needs, and whatever reading it brings.
     pub async fn authorize(&self, token: &Token, headers: &mut HeaderMap) -> Result<()> {
-        if self.0.if_held(token, |held| held.authorize(headers)) == Some(true) {
+        if self.0.if_current(token, |cached| cached.authorize(headers)) == Some(true) {
             return Ok(());
         }
-        let identity = &self.0.identity;
-        let credential = timeout(identity.timeout, identity.read_credential())
+        let config = &self.0.config;
+        let credential = timeout(config.timeout, config.read_credential())
             .await
-            .unwrap_or_else(|_| Err(too_late(identity.timeout)))
-            .map_err(|error| identity.named(error))?;
-        identity
+            .unwrap_or_else(|_| Err(timed_out(config.timeout)))
+            .map_err(|error| config.named(error))?;
+        config
             .provider
             .authorize(&credential, token, headers)
-            .map_err(|error| identity.named(error.redacted(&credential)))
+            .map_err(|error| config.named(error.redacted(&credential)))
     }
 
-    /// Forgets this token, if it is the held one: the next who asks gets another. A report of an
+    /// Forgets this token, if it is the cached one: the next who asks gets another. A report of an
     /// older token does nothing.
     pub fn invalidate(&self, token: &Token) {
         self.0.invalidate(token);
@@ -176,13 +176,13 @@ impl TokenSource {
     ///
     /// Whatever reading the credential brings, and `Internal` from a store that fails.
     pub async fn stored(&self) -> Result<Option<Record>> {
-        self.0.identity.stored().await.map_err(|error| self.named(error))
+        self.0.config.stored().await.map_err(|error| self.named(error))
     }
 
     /// The [`status`](Self::status) of a source like this one that has this record and nothing
     /// else: whether a stored token will do, and when a program that stays asks for the next one.
     pub fn status_of(&self, record: &Record) -> Status {
-        self.0.identity.status_of(record)
+        self.0.config.status_of(record)
     }
 
     /// Forgets the token and ends the exchange under way; from now on, whoever asks or waits gets
@@ -190,23 +190,23 @@ impl TokenSource {
     ///
     /// Dropping the last clone does the same without waiting.
     pub async fn close(&self) {
-        if let Some(mut ticket) = self.0.close() {
-            let _ = timeout(CLOSING, ticket.gone()).await;
+        if let Some(mut handle) = self.0.close() {
+            let _ = timeout(CLOSE_TIMEOUT, handle.finished()).await;
         }
     }
 
     /// The provider.
     pub fn provider(&self) -> &dyn Provider {
-        &*self.0.identity.provider
+        &*self.0.config.provider
     }
 
     /// The profile's name, if it was given one.
     pub fn name(&self) -> Option<&str> {
-        self.0.identity.name.as_deref()
+        self.0.config.name.as_deref()
     }
 
-    pub(crate) fn reach(&self) -> &Reach {
-        &self.0.identity.reach
+    pub(crate) fn allowed_origins(&self) -> &AllowedOrigins {
+        &self.0.config.allowed_origins
     }
 
     pub(crate) fn cache(&self) -> &Arc<Cache> {
@@ -214,38 +214,40 @@ impl TokenSource {
     }
 
     pub(crate) fn timeout(&self) -> Duration {
-        self.0.identity.timeout
+        self.0.config.timeout
     }
 
     pub(crate) fn named(&self, error: Error) -> Error {
-        self.0.identity.named(error)
+        self.0.config.named(error)
     }
 
     #[expect(clippy::manual_async_fn, reason = "an async fn would keep its arguments twice")]
-    fn acquire(&self, mut want: Want) -> impl Future<Output = Result<Token>> {
+    fn acquire(&self, mut want: TokenRequirement) -> impl Future<Output = Result<Token>> {
         async move {
             let mut flights = 0;
-            while flights < FLIGHTS {
+            while flights < MAX_FLIGHTS {
                 flights += 1;
-                let mut ticket = match self.0.board(want)? {
-                    Boarding::Held(token) => return Ok(token),
-                    Boarding::Flight(ticket) => ticket,
+                let mut handle = match self.0.join_or_start(want)? {
+                    Acquisition::Cached(token) => return Ok(token),
+                    Acquisition::InFlight(handle) => handle,
                 };
-                let waiting = metrics::Waiting::begin(&self.0.identity);
-                let landed = ticket.landing(self.0.identity.limit()).await;
-                waiting.end(&self.0.identity);
-                match Landed::of(landed) {
-                    Landed::Lost => {}
-                    Landed::Stuck => {
-                        self.0.end_flight(ticket.number, None);
-                        let error = || self.named(too_late(self.0.identity.timeout));
+                let waiting = metrics::WaitTimer::begin(&self.0.config);
+                let landed = handle.outcome(self.0.config.flight_timeout()).await;
+                waiting.end(&self.0.config);
+                match FlightOutcome::of(landed) {
+                    FlightOutcome::Aborted => {}
+                    FlightOutcome::TimedOut => {
+                        self.0.end_flight(handle.number, None);
+                        let error = || self.named(timed_out(self.0.config.timeout));
                         return self.usable_by_now(want).ok_or_else(error);
                     }
-                    Landed::Done(_) if want.is_later_than(ticket.number) => {}
-                    Landed::Done(Err(error)) => return self.usable_by_now(want).ok_or(error),
+                    FlightOutcome::Done(_) if want.is_later_than(handle.number) => {}
+                    FlightOutcome::Done(Err(error)) => {
+                        return self.usable_by_now(want).ok_or(error);
+                    }
                     // By now the token may have ended or been invalidated: the cache knows.
-                    Landed::Done(Ok(())) => {
-                        want = Want::Remaining(Duration::ZERO);
+                    FlightOutcome::Done(Ok(())) => {
+                        want = TokenRequirement::Remaining(Duration::ZERO);
                         if let Some(token) = self.0.with_token(Token::clone) {
                             return Ok(token);
                         }
@@ -256,12 +258,12 @@ impl TokenSource {
         }
     }
 
-    /// A held token that was of no use when somebody began to wait for another may be of use when
+    /// A cached token that was of no use when somebody began to wait for another may be of use when
     /// that fails: the wall clock, by which it had ended, has been set back.
-    fn usable_by_now(&self, want: Want) -> Option<Token> {
+    fn usable_by_now(&self, want: TokenRequirement) -> Option<Token> {
         match want {
-            Want::Remaining(min_remaining) => self.0.peek(min_remaining),
-            Want::Flight(_) => None,
+            TokenRequirement::Remaining(min_remaining) => self.0.peek(min_remaining),
+            TokenRequirement::Flight(_) => None,
         }
     }
 }
@@ -269,8 +271,8 @@ impl TokenSource {
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenSource")
-            .field("provider", &self.0.identity.id)
-            .field("name", &self.0.identity.name)
+            .field("provider", &self.0.config.provider_id)
+            .field("name", &self.0.config.name)
             .field("state", &self.status().state)
             .finish_non_exhaustive()
     }

@@ -12,7 +12,7 @@ use crate::policy::Phase;
 pub struct Status {
     /// What it holds.
     pub state: State,
-    /// When the held token ends, whether or not it is still usable.
+    /// When the cached token ends, whether or not it is still usable.
     pub expires_at: Option<SystemTime>,
     /// Where that moment comes from.
     pub expiry: Option<Expiry>,
@@ -20,7 +20,7 @@ pub struct Status {
     pub is_stored: bool,
     /// How long until the next one is asked for; none where asking early brings nothing.
     pub refresh_in: Option<Duration>,
-    /// What was odd about the held token's answer.
+    /// What was odd about the cached token's answer.
     pub warnings: Vec<String>,
     /// Whether an exchange is under way.
     pub is_exchanging: bool,

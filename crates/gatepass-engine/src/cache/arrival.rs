@@ -1,34 +1,34 @@
-//! Arrival: what a flight brings is held or not, and a failure rests.
+//! Arrival: what a flight brings is cached or not, and a failure rests.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::Token;
 
-use super::{Cache, Flights};
-use crate::cooldown::{self, Rest};
-use crate::exchange::{Failure, Held};
+use super::{Cache, CacheState};
+use crate::cooldown::{self, Cooldown};
+use crate::exchange::{CachedToken, ExchangeFailure};
 use crate::metrics;
 use crate::policy::{Moment, Phase};
 use crate::prefetch;
 
 /// What becomes of a token that a flight brings.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// It is held.
-    Taken,
+pub(crate) enum StoreOutcome {
+    /// It is cached.
+    Stored,
     /// Nobody waits for it any more.
-    TooLate,
+    Superseded,
     /// It had ended when it came.
-    Ended,
+    AlreadyExpired,
     /// It is the one that the vendor gives until its end, and that comes so soon.
-    Ending(Duration),
+    ExpiresSoon(Duration),
     /// It is the one that was invalidated while it was on its way.
-    Refused,
+    Invalidated,
 }
 
 /// A token that its vendor will give again is not worth having for less than this.
-const WORTH_HAVING: Duration = Duration::from_secs(1);
+const MIN_USEFUL_LIFETIME: Duration = Duration::from_secs(1);
 
 impl Cache {
     /// An exchange begins. The number says later which invalidations it has not seen.
@@ -40,50 +40,55 @@ impl Cache {
 
     /// Takes what a flight brings; `seen` is what [`begin_exchange`](Self::begin_exchange) said,
     /// and `again` whether the flight has asked again for this one.
-    pub(crate) fn take(
+    pub(crate) fn store_token(
         self: &Arc<Self>,
         flight: u64,
         seen: u64,
         again: bool,
-        held: Held,
-    ) -> Arrival {
+        cached: CachedToken,
+    ) -> StoreOutcome {
         let mut state = self.state();
         if state.is_closed || !state.is_current(flight) {
-            return Arrival::TooLate;
+            return StoreOutcome::Superseded;
         }
-        let now = Moment::of(&*self.clock);
-        if held.phase(now, Duration::ZERO) == Phase::Expired {
-            return Arrival::Ended;
+        let now = Moment::now(&*self.clock);
+        if cached.phase(now, Duration::ZERO) == Phase::Expired {
+            return StoreOutcome::AlreadyExpired;
         }
-        let text = held.token.expose_secret();
+        let text = cached.token.expose_secret();
         let is_same = |other: &Token| other.expose_secret() == text;
         if state.refusals != seen && state.refused.as_ref().is_some_and(is_same) {
-            return Arrival::Refused;
+            return StoreOutcome::Invalidated;
         }
-        let hints = self.identity.provider.hints();
+        let hints = self.config.provider.hints();
         let is_given_again = hints.same_token_until_end
-            || self.held.load().as_ref().is_some_and(|held| is_same(&held.token));
-        if is_given_again && !again && held.life.left(now) < WORTH_HAVING {
-            return Arrival::Ending(held.life.left(now));
+            || self.cached.load().as_ref().is_some_and(|cached| is_same(&cached.token));
+        if is_given_again && !again && cached.validity.remaining(now) < MIN_USEFUL_LIFETIME {
+            return StoreOutcome::ExpiresSoon(cached.validity.remaining(now));
         }
-        let held = if is_given_again {
-            held.not_refreshed()
+        let cached = if is_given_again {
+            cached.without_refresh()
         } else {
-            let chance = state.random.f64();
-            held.refreshed_ahead(&hints, chance, now)
+            let jitter = state.random.f64();
+            cached.with_refresh_ahead(&hints, jitter, now)
         };
-        metrics::holds(&self.identity, held.token.expires_at());
-        self.held.store(Some(Arc::new(held)));
-        if self.identity.keep_warm {
-            state.warming = prefetch::start(self, &self.is_warm).or_else(|| state.warming.take());
+        metrics::record_expiry(&self.config, cached.token.expires_at());
+        self.cached.store(Some(Arc::new(cached)));
+        if self.config.keep_warm {
+            state.prefetch_task =
+                prefetch::start(self, &self.prefetching).or_else(|| state.prefetch_task.take());
         }
         drop(state);
-        self.tell_watchers();
-        Arrival::Taken
+        self.notify_watchers();
+        StoreOutcome::Stored
     }
 
     /// A flight has ended, or (without an outcome) is given up. False if it had been before.
-    pub(crate) fn end_flight(&self, flight: u64, outcome: Option<Result<(), &Failure>>) -> bool {
+    pub(crate) fn end_flight(
+        &self,
+        flight: u64,
+        outcome: Option<Result<(), &ExchangeFailure>>,
+    ) -> bool {
         let mut state = self.state();
         if !state.is_current(flight) {
             return false;
@@ -91,13 +96,13 @@ impl Cache {
         let ended = state.current.take();
         state.refused = None;
         let given_up = outcome.is_none();
-        if let Some(held) = &*self.held.load() {
+        if let Some(cached) = &*self.cached.load() {
             // Also of a token that has just come: somebody may have met this flight there.
-            held.be_quiet_until(Duration::ZERO);
+            cached.suppress_refresh_until(Duration::ZERO);
         }
         match outcome {
             Some(Ok(())) => (state.rest, state.failures_in_a_row) = (None, 0),
-            Some(Err(failure)) => self.begin_rest(&mut state, failure),
+            Some(Err(failure)) => self.start_cooldown(&mut state, failure),
             // Whoever comes next may start another.
             None => {}
         }
@@ -108,30 +113,36 @@ impl Cache {
         true
     }
 
-    fn begin_rest(&self, state: &mut Flights, failure: &Failure) {
+    fn start_cooldown(&self, state: &mut CacheState, failure: &ExchangeFailure) {
         state.failures += 1;
         state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
-        let (now, held) = (Moment::of(&*self.clock), self.held.load());
-        let is_held =
-            held.as_ref().is_some_and(|held| held.phase(now, Duration::ZERO) != Phase::Expired);
-        let chance = state.random.f64();
+        let (now, cached) = (Moment::now(&*self.clock), self.cached.load());
+        let is_held = cached
+            .as_ref()
+            .is_some_and(|cached| cached.phase(now, Duration::ZERO) != Phase::Expired);
+        let jitter = state.random.f64();
         let length = match failure.rest {
             // Others look at it until then; a refusal ends when the credential changes.
             Some(rest) if failure.refused.is_none() => rest,
             _ => {
                 let length =
-                    cooldown::length(&failure.error, state.failures_in_a_row, is_held, chance);
-                let held = held.as_ref().filter(|_| is_held);
-                held.map_or(length, |held| {
-                    cooldown::until_end(&failure.error, length, held.life.usable_for(now))
+                    cooldown::duration(&failure.error, state.failures_in_a_row, is_held, jitter);
+                let cached = cached.as_ref().filter(|_| is_held);
+                cached.map_or(length, |cached| {
+                    cooldown::capped_at_expiry(
+                        &failure.error,
+                        length,
+                        cached.validity.usable_for(now),
+                    )
                 })
             }
         };
         let until = now.boot.saturating_add(length);
-        metrics::rests(&self.identity, failure.error.kind(), length);
-        if let Some(held) = &*held {
-            held.be_quiet_until(until);
+        metrics::record_cooldown(&self.config, failure.error.kind(), length);
+        if let Some(cached) = &*cached {
+            cached.suppress_refresh_until(until);
         }
-        state.rest = Some(Rest { error: failure.error.clone(), until, refused: failure.refused });
+        state.rest =
+            Some(Cooldown { error: failure.error.clone(), until, refused: failure.refused });
     }
 }

@@ -13,7 +13,7 @@ use super::TokenPool;
 use super::shard::Shard;
 use super::shared::{Counts, Identify, Shared};
 use super::timer::Timer;
-use crate::clock::Time;
+use crate::clock::ClockHandle;
 use crate::{SystemClock, TokenSourceBuilder};
 
 /// How many entries a part of a pool has, about; and how many parts there are at most.
@@ -27,7 +27,7 @@ const MOST: usize = 200_000_000;
 pub struct TokenPoolBuilder {
     identify: Box<Identify>,
     http: Option<Arc<dyn HttpSend>>,
-    clock: Time,
+    clock: ClockHandle,
     max_entries: usize,
     max_waiters: usize,
     max_exchanges: usize,
@@ -42,7 +42,7 @@ impl TokenPoolBuilder {
         Self {
             identify: Box::new(identify),
             http: None,
-            clock: Time::System(SystemClock::new()),
+            clock: ClockHandle::System(SystemClock::new()),
             max_entries: 1_000_000,
             max_waiters: 100_000,
             max_exchanges: 64,
@@ -59,7 +59,7 @@ impl TokenPoolBuilder {
 
     /// What tells the time; [`SystemClock`] unless said otherwise.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Time::Given(Arc::new(clock));
+        self.clock = ClockHandle::Given(Arc::new(clock));
         self
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gatepass_core::Token;
 
 use super::key::Key;
-use crate::policy::{Life, Moment, Phase};
+use crate::policy::{Moment, Phase, Validity};
 
 /// A 64th of a second: 32 bits of them wrap after two years, and no token lives for 30 days.
 const TICK: Duration = Duration::from_nanos(15_625_000);
@@ -60,7 +60,13 @@ pub(super) enum Due {
 const NEVER: u32 = 1;
 
 impl Entry {
-    pub(super) fn new(key: Key, token: Token, life: Life, is_bearer: bool, now: Moment) -> Self {
+    pub(super) fn new(
+        key: Key,
+        token: Token,
+        life: Validity,
+        is_bearer: bool,
+        now: Moment,
+    ) -> Self {
         let (boot_end, leeway, refresh_at) = life.parts();
         let eighths = leeway.as_millis().div_ceil(125);
         let refresh_at = refresh_at.as_nanos().div_ceil(TICK.as_nanos());
@@ -76,12 +82,12 @@ impl Entry {
     }
 
     /// The token's life, as far as it was kept; never longer than it was.
-    pub(super) fn life(&self, now: Moment) -> Life {
+    pub(super) fn life(&self, now: Moment) -> Validity {
         let left = u64::try_from(self.end.wrapping_sub(low(now.boot)).cast_signed());
         let boot_end = left.map_or(Duration::ZERO, |left| length(ticks(now.boot) + left));
         let leeway = Duration::from_millis(u64::from(self.leeway) * 125);
         let refresh_at = length(u64::from(self.refresh_at));
-        Life::from_parts(self.token.expires_at(), boot_end, leeway, refresh_at)
+        Validity::from_parts(self.token.expires_at(), boot_end, leeway, refresh_at)
     }
 
     pub(super) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
@@ -151,8 +157,8 @@ mod tests {
     }
 
     fn entry(life: Duration, leeway: Option<Duration>, now: Moment, wall: SystemTime) -> Entry {
-        let life_of = Life::new(wall + life, life, leeway, now, now);
-        let life_of = life_of.refreshed_ahead(&RefreshHints::new(), 0.5, now);
+        let life_of = Validity::new(wall + life, life, leeway, now, now);
+        let life_of = life_of.with_refresh_ahead(&RefreshHints::new(), 0.5, now);
         Entry::new(Key::new("key"), token(life, wall), life_of, true, now)
     }
 
@@ -168,21 +174,21 @@ mod tests {
         for wrap in [0, u64::from(u32::MAX) / 64 - 3700] {
             clock.advance(Duration::from_secs(wrap));
             for millis in [5000, 60_001, 3_600_000, 30 * 24 * 3_600_000] {
-                let (life, now) = (Duration::from_millis(millis), Moment::of(&clock));
-                let full = Life::new(clock.wall() + life, life, None, now, now);
-                let full = full.refreshed_ahead(&RefreshHints::new(), 0.5, now);
+                let (life, now) = (Duration::from_millis(millis), Moment::now(&clock));
+                let full = Validity::new(clock.wall() + life, life, None, now, now);
+                let full = full.with_refresh_ahead(&RefreshHints::new(), 0.5, now);
                 let kept = entry(life, None, now, clock.wall());
                 for _ in 0..100 {
-                    let now = Moment::of(&clock);
-                    let (a, b) = (full.left(now), kept.life(now).left(now));
+                    let now = Moment::now(&clock);
+                    let (a, b) = (full.remaining(now), kept.life(now).remaining(now));
                     assert!(b <= a && a - b <= TICK, "{a:?} {b:?}");
                     let (a, b) = (full.usable_for(now), kept.life(now).usable_for(now));
                     assert!(b <= a && a - b <= TICK + SECOND / 8, "{a:?} {b:?}");
                     clock.advance(life / 100);
                 }
-                assert_eq!(kept.phase(Moment::of(&clock), Duration::ZERO), Phase::Expired);
+                assert_eq!(kept.phase(Moment::now(&clock), Duration::ZERO), Phase::Expired);
                 clock.advance(Duration::from_secs(30 * 24 * 3600));
-                assert_eq!(kept.phase(Moment::of(&clock), Duration::ZERO), Phase::Expired);
+                assert_eq!(kept.phase(Moment::now(&clock), Duration::ZERO), Phase::Expired);
             }
         }
     }
@@ -191,42 +197,42 @@ mod tests {
     fn an_entry_is_refreshed_and_then_dropped() {
         let (clock, idle) = (TestClock::new(), Duration::from_secs(7200));
         let hour = Duration::from_secs(3600);
-        let mut entry = entry(hour, None, Moment::of(&clock), clock.wall());
-        let Due::In(wait) = entry.due(Moment::of(&clock), idle) else { panic!("nothing yet") };
+        let mut entry = entry(hour, None, Moment::now(&clock), clock.wall());
+        let Due::In(wait) = entry.due(Moment::now(&clock), idle) else { panic!("nothing yet") };
         clock.advance(length(wait));
-        assert_eq!(entry.due(Moment::of(&clock), idle), Due::Refresh);
+        assert_eq!(entry.due(Moment::now(&clock), idle), Due::Refresh);
         entry.be_quiet();
-        let Due::In(left) = entry.due(Moment::of(&clock), idle) else { panic!("quiet") };
+        let Due::In(left) = entry.due(Moment::now(&clock), idle) else { panic!("quiet") };
         assert!(length(left) > 500 * SECOND);
-        let later = Moment::of(&clock).boot + 100 * SECOND;
+        let later = Moment::now(&clock).boot + 100 * SECOND;
         entry.refresh_at(later);
-        let Due::In(wait) = entry.due(Moment::of(&clock), idle) else { panic!("resting") };
+        let Due::In(wait) = entry.due(Moment::now(&clock), idle) else { panic!("resting") };
         assert!(length(wait) >= 100 * SECOND && length(wait) < 101 * SECOND);
         clock.advance(100 * SECOND);
-        assert!(matches!(entry.due(Moment::of(&clock), idle), Due::In(1..=2)), "never sooner");
+        assert!(matches!(entry.due(Moment::now(&clock), idle), Due::In(1..=2)), "never sooner");
         entry.refresh_at(later + hour);
         clock.advance(2000 * SECOND);
-        assert_eq!(entry.due(Moment::of(&clock), idle), Due::Drop);
+        assert_eq!(entry.due(Moment::now(&clock), idle), Due::Drop);
     }
 
     #[test]
     fn an_idle_entry_is_dropped_and_a_used_one_is_not() {
         let (clock, idle) = (TestClock::new(), Duration::from_secs(600));
-        let entry = entry(Duration::from_secs(36_000), None, Moment::of(&clock), clock.wall());
+        let entry = entry(Duration::from_secs(36_000), None, Moment::now(&clock), clock.wall());
         clock.advance(599 * SECOND);
-        assert!(matches!(entry.due(Moment::of(&clock), idle), Due::In(60..70)));
-        entry.touch(Moment::of(&clock));
+        assert!(matches!(entry.due(Moment::now(&clock), idle), Due::In(60..70)));
+        entry.touch(Moment::now(&clock));
         clock.advance(599 * SECOND);
-        assert!(matches!(entry.due(Moment::of(&clock), idle), Due::In(_)));
+        assert!(matches!(entry.due(Moment::now(&clock), idle), Due::In(_)));
         clock.advance(SECOND);
-        assert_eq!(entry.due(Moment::of(&clock), idle), Due::Drop);
+        assert_eq!(entry.due(Moment::now(&clock), idle), Due::Drop);
     }
 
     #[test]
     fn a_leeway_of_more_than_two_hours_is_two_hours() {
         let (clock, day) = (TestClock::new(), Duration::from_secs(24 * 3600));
-        let entry = entry(day, Some(day / 4), Moment::of(&clock), clock.wall());
-        let usable = entry.life(Moment::of(&clock)).usable_for(Moment::of(&clock));
+        let entry = entry(day, Some(day / 4), Moment::now(&clock), clock.wall());
+        let usable = entry.life(Moment::now(&clock)).usable_for(Moment::now(&clock));
         assert!(
             usable > day - Duration::from_secs(8200) && usable < day - Duration::from_secs(7200)
         );

@@ -18,9 +18,9 @@ use super::shard::Shard;
 use super::shared::Shared;
 use crate::TokenSource;
 use crate::cache::Cache;
-use crate::exchange::{Held, Identity};
-use crate::flight::{Flight, Landed, Outcome, Ticket, too_late};
-use crate::policy::{Life, Moment, Phase};
+use crate::exchange::{CachedToken, SourceConfig};
+use crate::flight::{Flight, FlightHandle, FlightOutcome, OutcomeSender, timed_out};
+use crate::policy::{Moment, Phase, Validity};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
 const ROUNDS: usize = 4;
@@ -47,7 +47,7 @@ pub(super) struct Active {
 #[derive(Debug)]
 struct Brought {
     token: Token,
-    life: Life,
+    life: Validity,
     /// How many reports there had been by then.
     reports: u64,
 }
@@ -55,7 +55,7 @@ struct Brought {
 /// What somebody who asks gets.
 enum Asked {
     Held(Token),
-    Flight(Ticket, Duration, Arc<OnceLock<Brought>>),
+    Flight(FlightHandle, Duration, Arc<OnceLock<Brought>>),
 }
 
 /// What a refresh may begin with: a place among those that may refresh, and among all exchanges.
@@ -74,7 +74,7 @@ enum Errand {
 pub(super) struct Aging {
     pub(super) key: Box<str>,
     pub(super) token: Token,
-    pub(super) life: Life,
+    pub(super) life: Validity,
     pub(super) turn: Turn,
 }
 
@@ -83,20 +83,20 @@ impl Shared {
     pub(super) async fn acquire(self: &Arc<Self>, key: &str, mut min: Duration) -> Result<Token> {
         let _place = self.wait_here()?;
         for _ in 0..ROUNDS {
-            let (mut ticket, limit, brought) = match self.board(key, min)? {
+            let (mut handle, limit, brought) = match self.board(key, min)? {
                 Asked::Held(token) => return Ok(token),
-                Asked::Flight(ticket, limit, brought) => (ticket, limit, brought),
+                Asked::Flight(handle, limit, brought) => (handle, limit, brought),
             };
             // A while for a place among the exchanges, and then the exchange itself.
             let limit = limit.saturating_mul(2).saturating_add(SLACK);
-            let error = match Landed::of(ticket.landing(limit).await) {
-                Landed::Lost => continue,
-                Landed::Stuck => {
-                    self.abandon(key, ticket.number);
-                    too_late(limit).with_profile(key)
+            let error = match FlightOutcome::of(handle.outcome(limit).await) {
+                FlightOutcome::Aborted => continue,
+                FlightOutcome::TimedOut => {
+                    self.abandon(key, handle.number);
+                    timed_out(limit).with_profile(key)
                 }
-                Landed::Done(Err(error)) => error,
-                Landed::Done(Ok(())) => {
+                FlightOutcome::Done(Err(error)) => error,
+                FlightOutcome::Done(Ok(())) => {
                     min = Duration::ZERO;
                     let token = self.token(key, min);
                     match token.or_else(|| self.still_good(key, brought.get()?)) {
@@ -134,15 +134,15 @@ impl Shared {
             if let Some((token, life)) = &held {
                 let is_usable = |min| life.phase(now, min) != Phase::Expired;
                 // Where asking brings the same token, the caller gets it, short as it is.
-                if is_usable(min) || (!life.is_refreshed() && is_usable(Duration::ZERO)) {
+                if is_usable(min) || (!life.has_refresh() && is_usable(Duration::ZERO)) {
                     return Ok(Asked::Held(token.clone()));
                 }
             }
             if let Some(active) = flights.get_mut(key) {
                 active.used = ticks(now.boot);
                 if let Some(flight) = &active.flight {
-                    let (ticket, limit) = (flight.ticket(), active.source.timeout());
-                    return Ok(Asked::Flight(ticket, limit, active.brought.clone()));
+                    let (handle, limit) = (flight.subscribe(), active.source.timeout());
+                    return Ok(Asked::Flight(handle, limit, active.brought.clone()));
                 }
                 if let Some(error) = active.resting() {
                     return Err(error);
@@ -155,8 +155,8 @@ impl Shared {
             };
             let held = held.filter(|(_, life)| life.phase(now, Duration::ZERO) != Phase::Expired);
             let (limit, brought) = self.activate(&mut flights, key, identity, held, now)?;
-            let ticket = self.launch(flights, shard, key, Errand::Acquire(min))?;
-            return Ok(Asked::Flight(ticket, limit, brought));
+            let handle = self.launch(flights, shard, key, Errand::Acquire(min))?;
+            return Ok(Asked::Flight(handle, limit, brought));
         }
     }
 
@@ -166,13 +166,13 @@ impl Shared {
         self: &Arc<Self>,
         flights: &mut Flights,
         key: &str,
-        identity: Identity,
-        held: Option<(Token, Life)>,
+        identity: SourceConfig,
+        held: Option<(Token, Validity)>,
         now: Moment,
     ) -> Result<(Duration, Arc<OnceLock<Brought>>)> {
         let cache = Cache::new(identity);
         let cache = match flights.get(key) {
-            Some(before) => cache.resting_as(before.source.cache()),
+            Some(before) => cache.with_cooldown_of(before.source.cache()),
             None => {
                 self.make_room(flights)?;
                 self.timer.run(self);
@@ -219,7 +219,7 @@ impl Shared {
         shard: &Shard,
         key: &str,
         errand: Errand,
-    ) -> Result<Ticket> {
+    ) -> Result<FlightHandle> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(Error::internal("there is no tokio runtime to ask the vendor in")
                 .with_hint("ask for tokens inside a tokio runtime with time enabled")
@@ -227,7 +227,7 @@ impl Shared {
         };
         let number = self.counts.flights.fetch_add(1, Ordering::Relaxed) + 1;
         let (flight, outcome) = Flight::new(number);
-        let ticket = flight.ticket();
+        let handle = flight.subscribe();
         let Some(active) = flights.get_mut(key) else {
             return Err(Error::internal("a flight without an identity").with_profile(key));
         };
@@ -264,7 +264,7 @@ impl Shared {
             // It has landed already, or the key was forgotten.
             _ => task.abort(),
         }
-        Ok(ticket)
+        Ok(handle)
     }
 
     /// Keeps what a flight brought, unless it was given up.
@@ -278,7 +278,7 @@ impl Shared {
         self.counts.flying.fetch_sub(1, Ordering::Relaxed);
         let now = self.now();
         let brought = token.and_then(|token| {
-            source.cache().if_held(token, |held| (token, held.life, held.is_bearer()))
+            source.cache().if_current(token, |cached| (token, cached.validity, cached.is_bearer()))
         });
         match brought {
             Some((token, life, is_bearer)) => {
@@ -362,32 +362,32 @@ impl Shared {
     }
 
     /// Asks who this is. Not under a lock: the answer is made by others' code.
-    pub(super) fn identity(&self, key: &str) -> Result<Identity> {
+    pub(super) fn identity(&self, key: &str) -> Result<SourceConfig> {
         let builder = catch_unwind(AssertUnwindSafe(|| (self.identify)(key)))
             .unwrap_or_else(|_| Err(Error::internal("the pool's function of identities panicked")))
             .map_err(|error| error.with_profile(key))?;
-        let mut identity = builder.into_identity();
-        identity.clock = self.clock.clone();
-        identity.keep_warm = false;
-        identity.store = None;
-        identity.is_pooled = true;
-        if identity.http.is_none() {
-            identity.http.clone_from(&self.http);
+        let mut config = builder.into_config();
+        config.clock = self.clock.clone();
+        config.keep_warm = false;
+        config.store = None;
+        config.is_pooled = true;
+        if config.http.is_none() {
+            config.http.clone_from(&self.http);
         }
-        identity.name.get_or_insert_with(|| key.to_owned());
+        config.name.get_or_insert_with(|| key.to_owned());
         if let Some(chance) = &self.chance {
             let mut chance = chance.lock().unwrap_or_else(PoisonError::into_inner);
-            identity.seed = Some(chance.u64(..));
+            config.seed = Some(chance.u64(..));
         }
-        Ok(identity)
+        Ok(config)
     }
 }
 
 impl Active {
-    fn new(cache: Cache, held: Option<(Token, Life)>, now: Moment) -> Self {
-        let glance = cache.identity.clock.coarse();
+    fn new(cache: Cache, held: Option<(Token, Validity)>, now: Moment) -> Self {
+        let glance = cache.config.clock.coarse();
         let cache = match held {
-            Some((token, life)) => cache.holding(Held::again(token, life, glance)),
+            Some((token, life)) => cache.with_cached(CachedToken::reuse(token, life, glance)),
             None => cache,
         };
         let (source, used) = (TokenSource::of(cache), ticks(now.boot));
@@ -418,7 +418,7 @@ struct Landing {
 }
 
 impl Landing {
-    fn land(&self, source: &TokenSource, token: Result<Token>, outcome: &Outcome) {
+    fn land(&self, source: &TokenSource, token: Result<Token>, outcome: &OutcomeSender) {
         if let Some(shared) = self.shared.upgrade() {
             shared.land(&self.key, self.number, source, token.as_ref().ok());
         }

@@ -13,8 +13,8 @@ use super::entry::{Due, Entry, ticks};
 use super::shard::Shard;
 use super::timer::Timer;
 use crate::TokenSourceBuilder;
-use crate::clock::Time;
-use crate::flight::Ticket;
+use crate::clock::ClockHandle;
+use crate::flight::FlightHandle;
 use crate::policy::{Moment, Phase};
 
 /// Says who a key is.
@@ -23,7 +23,7 @@ pub(super) type Identify = dyn Fn(&str) -> Result<TokenSourceBuilder> + Send + S
 pub(super) struct Shared {
     pub(super) identify: Box<Identify>,
     pub(super) http: Option<Arc<dyn HttpSend>>,
-    pub(super) clock: Time,
+    pub(super) clock: ClockHandle,
     pub(super) max_entries: usize,
     pub(super) max_waiters: usize,
     pub(super) idle: Duration,
@@ -66,7 +66,7 @@ impl Drop for Place<'_> {
 
 impl Shared {
     pub(super) fn now(&self) -> Moment {
-        Moment::of(&*self.clock)
+        Moment::now(&*self.clock)
     }
 
     /// A key's hash and its shard. The map inside takes the lowest and the highest bits.
@@ -195,26 +195,26 @@ impl Shared {
     }
 
     /// Forgets everything, for good. What was under way ends when these are gone.
-    pub(super) fn close(&self) -> Vec<Ticket> {
+    pub(super) fn close(&self) -> Vec<FlightHandle> {
         self.is_closed.store(true, Ordering::SeqCst);
         self.timer.stop();
-        let mut tickets = Vec::new();
+        let mut handles = Vec::new();
         for shard in &self.shards {
             let mut flights = shard.flights();
             for (_, active) in std::mem::take(&mut *flights) {
                 if let Some(flight) = active.flight {
-                    tickets.push(flight.ticket());
+                    handles.push(flight.subscribe());
                     self.counts.flying.fetch_sub(1, Ordering::Relaxed);
                     flight.abort();
                 }
                 self.counts.active.fetch_sub(1, Ordering::Relaxed);
-                tickets.extend(active.source.cache().close());
+                handles.extend(active.source.cache().close());
             }
             let mut entries = shard.write();
             self.counts.entries.fetch_sub(entries.len(), Ordering::SeqCst);
             entries.clear();
         }
-        tickets
+        handles
     }
 
     pub(super) fn check_open(&self) -> Result<()> {
