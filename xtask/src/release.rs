@@ -150,7 +150,7 @@ impl Options {
             }
             return Ok(copy);
         }
-        let date = Timestamp::now().to_zoned(TimeZone::UTC).date().to_string();
+        let date = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date().to_string();
         if let Some(copy) = Copy::of_release(&folder, &plan.version, at, &date) {
             say::note("== copy: the commit of the run before is as good");
             return Ok(copy);
