@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use crate::{
-    answer::{Answer, Members},
-    book::Desk,
-    call::{Call, find},
     client::Client,
     faults::Target,
-    landing::{self, Landing},
     page::{self, Page},
+    redirect::{self, Landing},
+    response::{Answer, Members},
     session::Seat,
+    vendor_request::{Call, find},
+    vendor_state::Desk,
 };
 
 /// What one vendor knows of this grant.
@@ -90,7 +90,7 @@ impl<'a> Asked<'a> {
         let registered = client.get("redirect_uri");
         match call.query("redirect_uri").filter(|uri| !uri.is_empty()) {
             None => Err("The request has no redirect_uri.".into()),
-            Some(uri) if !landing::is_registered(registered, uri) => {
+            Some(uri) if !redirect::is_registered(registered, uri) => {
                 Err(format!("The redirect_uri {} is not the registered one.", shown(uri)).into())
             }
             Some(redirect_uri) => Ok(Self { call, client, redirect_uri, grant }),
@@ -167,7 +167,9 @@ impl<'a> Asked<'a> {
             .call
             .query
             .iter()
-            .map(|(name, value)| format!("{}={}", landing::encoded(name), landing::encoded(value)))
+            .map(|(name, value)| {
+                format!("{}={}", redirect::encoded(name), redirect::encoded(value))
+            })
             .collect();
         let here = format!("/{provider}{}?{}", self.call.path, query.join("&"));
         self.page().see_other(&here).with("set-cookie", cookie)

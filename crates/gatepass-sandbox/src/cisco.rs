@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::{
-    answer::{Answer, Members},
     authorize::{self, Asked, Grant},
-    book::Desk,
-    call::{Call, find},
     client::Client,
     random,
+    response::{Answer, Members},
     vendor::{Field, Vendor},
+    vendor_request::{Call, find},
+    vendor_state::Desk,
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     error::{Error, Result},
-    landing,
+    redirect,
     vendor::{self, Vendor},
 };
 
@@ -78,7 +78,7 @@ impl NewClient {
                     field.name, vendor.id
                 )));
             }
-            if field.name == "redirect_uri" && !landing::is_redirect_uri(&value) {
+            if field.name == "redirect_uri" && !redirect::is_redirect_uri(&value) {
                 let text = "redirect_uri must be an absolute URI without a fragment, for example \
                             http://127.0.0.1:0/callback";
                 return Err(Error::usage(text));

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::{
-    answer::Answer,
-    book::Desk,
-    call::Call,
     random,
+    response::Answer,
     vendor::{Field, Vendor},
+    vendor_request::Call,
+    vendor_state::Desk,
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {

@@ -4,11 +4,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use crate::{
-    answer::Answer,
-    book::{Desk, Look},
-    call::{Call, find},
     random,
+    response::Answer,
     vendor::{Field, Vendor},
+    vendor_request::{Call, find},
+    vendor_state::{Desk, Look},
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {

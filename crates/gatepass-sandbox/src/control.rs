@@ -12,7 +12,7 @@ use crate::{
     client::{Client, NewClient},
     error::{Error, Result},
     faults::{Fault, TABLE},
-    front::{App, own_answer, small_body},
+    router::{App, own_answer, small_body},
     state::State as Remembered,
     vendor,
 };

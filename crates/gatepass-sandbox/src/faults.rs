@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use crate::{
-    answer::Answer,
-    call::Call,
     clock::Time,
     error::{Error, Result},
+    response::Answer,
     vendor,
+    vendor_request::Call,
 };
 
 mod act;

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tower::Service as _;
 
 use crate::client::Client;
-use crate::front::{self, App};
+use crate::router::{self, App};
 use crate::state::Memory;
 use crate::{error::Error, error::Result, vendor};
 
@@ -38,7 +38,7 @@ impl Front {
             client
         });
         let memory = Memory::new(None, clients.into(), Vec::new())?;
-        let router = front::router(App { memory: Arc::new(memory), port: 8480 });
+        let router = router::router(App { memory: Arc::new(memory), port: 8480 });
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Error::usage(error.to_string()))?;
         Ok(Self { router, runtime })

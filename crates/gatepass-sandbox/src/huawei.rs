@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::{
-    answer::{Answer, Members},
     authorize::{self, Asked, Grant},
-    book::{Desk, Look},
-    call::{Call, find},
     client::Client,
     clock::Time,
     page, random,
+    response::{Answer, Members},
     vendor::{Field, Vendor},
+    vendor_request::{Call, find},
+    vendor_state::{Desk, Look},
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {

@@ -69,10 +69,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod answer;
 mod authorize;
-mod book;
-mod call;
 mod celerdata;
 mod cisco;
 mod client;
@@ -82,14 +79,15 @@ mod configapi;
 mod control;
 mod error;
 mod faults;
-mod front;
 #[cfg(feature = "__fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod huawei;
-mod landing;
 mod page;
 mod random;
+mod redirect;
+mod response;
+mod router;
 mod sandbox;
 mod server;
 mod session;
@@ -99,6 +97,8 @@ mod tests;
 #[cfg(feature = "tls")]
 mod tls;
 mod vendor;
+mod vendor_request;
+mod vendor_state;
 
 pub use client::{Client, NewClient};
 pub use error::{Error, ErrorKind, Result};

@@ -1,6 +1,6 @@
 //! The pages a person sees: log in, decide, or learn why not. No scripts, nothing from elsewhere.
 
-use crate::{answer::Answer, landing, random};
+use crate::{random, redirect, response::Answer};
 
 /// A page that leads back to a client.
 pub(crate) struct Page<'a> {
@@ -56,7 +56,7 @@ password <code>{PERSON}</code>.</p>
     /// Browsers hold redirects after a form to its policy too, so the client must be in it.
     fn form_action(&self) -> String {
         let usual = "'self' http://127.0.0.1:* http://localhost:*";
-        match landing::policy_source(self.redirect_uri) {
+        match redirect::policy_source(self.redirect_uri) {
             there if usual.split(' ').any(|known| known == there) => usual.to_owned(),
             there => format!("{usual} {there}"),
         }

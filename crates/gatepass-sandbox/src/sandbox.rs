@@ -13,7 +13,7 @@ use crate::{
     client::{Client, NewClient},
     error::{Error, ErrorKind, Result},
     faults::Fault,
-    front::{self, App},
+    router::{self, App},
     server::{self, Opening},
     state::{Entry, Memory, Snapshot},
     vendor,
@@ -257,7 +257,7 @@ impl SandboxBuilder {
         let address = listener.local_addr().map_err(failed)?;
         let scheme = if ca_pem.is_some() { "https" } else { "http" };
         let port = address.port();
-        let router = front::router(App { memory: Arc::clone(&memory), port });
+        let router = router::router(App { memory: Arc::clone(&memory), port });
         let (stop, stopped) = watch::channel(false);
         let server = tokio::spawn(server::run(listener, opening, router, stopped));
         let url = format!("{scheme}://{address}");

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tower::Service as _;
 
-use crate::answer::{End, Raw};
+use crate::response::{End, Raw};
 
 /// How a connection starts.
 #[derive(Clone)]

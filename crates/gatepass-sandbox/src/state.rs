@@ -9,13 +9,13 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    book::{Book, Desk},
-    call::Call,
     client::Client,
     clock::Clock,
     error::Result,
     faults::{Fault, Rack, Target},
     vendor,
+    vendor_request::Call,
+    vendor_state::{Book, Desk},
 };
 
 /// What happened so far, for one provider or for all.

@@ -1,12 +1,12 @@
 //! Vendor: what the sandbox knows of one vendor, and the list of all of them.
 
 use crate::{
-    answer::Answer,
-    book::Desk,
-    call::Call,
     celerdata, cisco, cloudneeti, configapi,
     error::{Error, Result},
     huawei,
+    response::Answer,
+    vendor_request::Call,
+    vendor_state::Desk,
 };
 
 /// Every vendor of the sandbox.

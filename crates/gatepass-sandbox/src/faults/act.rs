@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Act, Place, Scene};
-use crate::answer::{Answer, Delivery, Members, Raw};
+use crate::response::{Answer, Delivery, Members, Raw};
 
 pub(super) fn happen(act: &Act, scene: &Scene<'_>, honest: impl FnOnce() -> Answer) -> Answer {
     match act {

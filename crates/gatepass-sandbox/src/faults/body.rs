@@ -9,8 +9,8 @@ use super::{
     act::{bare, text, token_of, with_member},
 };
 use crate::{
-    answer::{Answer, Content, rendered},
     cisco, clock, random,
+    response::{Answer, Content, rendered},
 };
 
 pub(super) fn html(_: &Scene<'_>) -> Answer {

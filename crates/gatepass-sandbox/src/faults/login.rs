@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use super::{Scene, act::token_of};
 use crate::{
-    answer::{Answer, Content},
-    authorize,
-    landing::Landing,
-    page, random,
+    authorize, page, random,
+    redirect::Landing,
+    response::{Answer, Content},
 };
 
 pub(super) fn wrong_state(_: &Scene<'_>, mut answer: Answer) -> Answer {

@@ -1,7 +1,7 @@
 //! Faults no HTTP library writes: bytes that go to the socket by hand, and connections that end early.
 
 use super::{Scene, act::raw};
-use crate::answer::{Answer, Delivery, End, Raw};
+use crate::response::{Answer, Delivery, End, Raw};
 
 pub(super) fn huge_length(_: &Scene<'_>, answer: Answer) -> Answer {
     let first = [answer.head(Some(10_000_000_000)), answer.body()].concat();

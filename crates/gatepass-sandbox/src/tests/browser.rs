@@ -1,7 +1,7 @@
 //! A browser for the pages of a login: it keeps the cookie, fills in forms and reads addresses.
 
 use super::*;
-use crate::call::pairs;
+use crate::vendor_request::pairs;
 
 pub(super) struct Browser<'a> {
     pub(super) sandbox: &'a Sandbox,

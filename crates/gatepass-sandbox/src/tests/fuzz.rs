@@ -9,7 +9,7 @@ use tower::Service as _;
 
 use crate::{
     client::Client,
-    front::{self, App},
+    router::{self, App},
     state::Memory,
     vendor,
 };
@@ -17,7 +17,7 @@ use crate::{
 static ROUTER: LazyLock<Router> = LazyLock::new(|| {
     let clients = vendor::ALL.map(Client::made_up).into();
     let memory = Memory::new(None, clients, Vec::new()).unwrap();
-    front::router(App { memory: Arc::new(memory), port: 8480 })
+    router::router(App { memory: Arc::new(memory), port: 8480 })
 });
 
 const ROUTES: &[&str] = &[

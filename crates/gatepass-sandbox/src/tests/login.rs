@@ -8,7 +8,7 @@ use super::{
     browser::{Browser, cisco, landed, names, page, ticket},
     *,
 };
-use crate::{NewClient, call::find};
+use crate::{NewClient, vendor_request::find};
 
 #[tokio::test]
 async fn cisco_sends_back_a_token_its_api_accepts() {
@@ -360,7 +360,7 @@ async fn a_client_is_answered_where_it_registered_and_nowhere_else() {
         let made = control(&sandbox, "clients", &ask).await.json();
         assert_eq!(made["fields"]["redirect_uri"], registered);
         let asked = registered.replace(":0/", ":4321/");
-        let good = address.replace(to, &crate::landing::encoded(&asked));
+        let good = address.replace(to, &crate::redirect::encoded(&asked));
         let consent = browser.visit(&good).await;
         assert_eq!(consent.status, 200, "{}", consent.body);
         assert!(consent.header("content-security-policy").unwrap().contains(policy));

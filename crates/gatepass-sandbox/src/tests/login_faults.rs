@@ -4,7 +4,7 @@ use super::{
     browser::{Browser, cisco, landed, names, page},
     *,
 };
-use crate::call::find;
+use crate::vendor_request::find;
 
 /// What the client gets when the person allows while this fault waits.
 async fn allowed(fault: &str) -> (Sandbox, Reply) {
@@ -57,7 +57,7 @@ async fn the_answer_stands_in_the_query() {
     let query = |reply: &Reply| {
         let location = reply.header("location").unwrap().to_owned();
         assert!(!location.contains('#'));
-        crate::call::pairs(location.split_once('?').unwrap().1.as_bytes())
+        crate::vendor_request::pairs(location.split_once('?').unwrap().1.as_bytes())
     };
     let (_, token) = allowed("login-token-in-query").await;
     assert_eq!(names(&query(&token)), "access_token token_type expires_in state");

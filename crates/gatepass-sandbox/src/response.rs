@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 use serde_json::Value;
 
-use crate::landing::Landing;
+use crate::redirect::Landing;
 
 /// Members of a JSON object in the order they are written.
 pub(crate) type Members = Vec<(String, Value)>;

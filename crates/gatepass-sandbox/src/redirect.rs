@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::answer::Members;
+use crate::response::Members;
 
 /// An answer that travels in the address of a redirect (RFC 6749, section 4.2.2).
 pub(crate) struct Landing {

@@ -14,12 +14,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
 
 use crate::{
-    answer::{Answer, Delivery},
-    call::Call,
     clock, control,
     faults::Target,
+    response::{Answer, Delivery},
     state::Memory,
     vendor,
+    vendor_request::Call,
 };
 
 /// What every request needs: the memory, and where the sandbox listens.
