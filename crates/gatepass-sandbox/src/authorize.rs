@@ -7,7 +7,7 @@ use crate::{
     faults::Target,
     page::{self, Page},
     redirect::{self, Landing},
-    response::{Answer, Members},
+    response::{Members, SandboxResponse},
     session::Seat,
     vendor_request::{Call, find},
     vendor_state::Desk,
@@ -35,7 +35,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Answers both the visit and the forms of its pages, which post to the same address.
-pub(crate) fn answer(grant: &Grant, call: &Call, desk: &mut Desk<'_>) -> Answer {
+pub(crate) fn answer(grant: &Grant, call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     let asked = match Asked::read(grant, call, desk) {
         Ok(asked) => asked,
         Err(text) => return page::refused(grant.title, 400, &text),
@@ -60,13 +60,13 @@ pub(crate) fn answer(grant: &Grant, call: &Call, desk: &mut Desk<'_>) -> Answer 
 }
 
 /// Sends the browser back with an error (section 4.2.2.1). The request's redirect URI was checked.
-pub(crate) fn error(call: &Call, code: &str, description: &str) -> Answer {
+pub(crate) fn error(call: &Call, code: &str, description: &str) -> SandboxResponse {
     let members = vec![
         ("error".to_owned(), code.into()),
         ("error_description".to_owned(), description.into()),
     ];
     let to = call.query("redirect_uri").unwrap_or_default();
-    Answer::landing(Landing::new(to, with_state(members, call)))
+    SandboxResponse::landing(Landing::new(to, with_state(members, call)))
 }
 
 impl<'a> Asked<'a> {
@@ -134,7 +134,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Somebody comes by: to log in, to decide, or only to pass.
-    fn visit(&self, desk: &mut Desk<'_>) -> Answer {
+    fn visit(&self, desk: &mut Desk<'_>) -> SandboxResponse {
         let is_let_in = desk.book.consents.contains(&self.client.key());
         match desk.book.sessions.seat(self.cookie(), desk.now) {
             Seat::Live(_) if is_let_in => self.back(true, desk),
@@ -143,7 +143,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The page somebody has to answer before anything else.
-    fn ask(&self, message: Option<&str>, desk: &mut Desk<'_>) -> Answer {
+    fn ask(&self, message: Option<&str>, desk: &mut Desk<'_>) -> SandboxResponse {
         let key = self.client.key();
         match desk.book.sessions.seat(self.cookie(), desk.now) {
             Seat::Live(session) => {
@@ -155,7 +155,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn login(&self, form: &[(String, String)], desk: &mut Desk<'_>) -> Answer {
+    fn login(&self, form: &[(String, String)], desk: &mut Desk<'_>) -> SandboxResponse {
         let said = |name| find(form, name).unwrap_or_default();
         if said("username") != page::PERSON || said("password") != page::PERSON {
             return self.page().login(Some("This name and password do not belong together."));
@@ -175,7 +175,7 @@ impl<'a> Asked<'a> {
         self.page().see_other(&here).with("set-cookie", cookie)
     }
 
-    fn decide(&self, decision: &str, ticket: &str, desk: &mut Desk<'_>) -> Answer {
+    fn decide(&self, decision: &str, ticket: &str, desk: &mut Desk<'_>) -> SandboxResponse {
         let key = self.client.key();
         let is_good = match desk.book.sessions.seat(self.cookie(), desk.now) {
             Seat::Live(session) => session.redeem(ticket, &key),
@@ -187,18 +187,18 @@ impl<'a> Asked<'a> {
             (true, _) => self.ask(Some("Please allow or deny."), desk),
             (false, _) => {
                 let text = "That page was answered before, or is not ours. Please decide again.";
-                Answer { status: 403, ..self.ask(Some(text), desk) }
+                SandboxResponse { status: 403, ..self.ask(Some(text), desk) }
             }
         }
     }
 
     /// Back to the client, as the person decided and as a fault may have it.
-    fn back(&self, is_allowed: bool, desk: &mut Desk<'_>) -> Answer {
+    fn back(&self, is_allowed: bool, desk: &mut Desk<'_>) -> SandboxResponse {
         let fault = desk.faults.take(self.grant.provider, Target::Login);
         let name = fault.as_ref().map(|fault| fault.name());
         if fault.as_ref().is_some_and(|fault| fault.ends_session()) {
             desk.book.sessions.end(self.cookie(), desk.now);
-            return Answer { fault: name, ..self.ask(None, desk) };
+            return SandboxResponse { fault: name, ..self.ask(None, desk) };
         }
         let now = desk.now;
         let mut honest = || match is_allowed {
@@ -209,14 +209,14 @@ impl<'a> Asked<'a> {
             Some(fault) => fault.happen(self.call, self.grant.provider, now, honest),
             None => honest(),
         };
-        Answer { fault: name, ..answer }
+        SandboxResponse { fault: name, ..answer }
     }
 
-    fn allowed(&self, desk: &mut Desk<'_>) -> Answer {
+    fn allowed(&self, desk: &mut Desk<'_>) -> SandboxResponse {
         desk.book.consents.insert(self.client.key());
         let members = with_state((self.grant.hand_out)(self, desk), self.call);
-        let answer = Answer::landing(Landing::new(self.redirect_uri, members));
-        Answer { issued: true, ..answer }
+        let answer = SandboxResponse::landing(Landing::new(self.redirect_uri, members));
+        SandboxResponse { issued: true, ..answer }
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     random,
-    response::Answer,
+    response::SandboxResponse,
     vendor::{Field, Vendor},
     vendor_request::{Call, find},
     vendor_state::Desk,
@@ -21,7 +21,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["api", "1.0", "token"]) => token(call, desk),
         ("GET", ["api", "1.0", "clusters"]) => guarded(call, desk, || {
@@ -36,13 +36,13 @@ fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
             Some(_) => failed(404, 40_004, "cluster not found"),
             None => failed(401, 40_100, REFUSED),
         },
-        (_, ["api", "1.0", "token"]) => Answer::only("POST"),
-        (_, ["api", "1.0", "clusters", ..]) => Answer::only("GET"),
+        (_, ["api", "1.0", "token"]) => SandboxResponse::only("POST"),
+        (_, ["api", "1.0", "clusters", ..]) => SandboxResponse::only("GET"),
         _ => failed(404, 40_400, "not found"),
     }
 }
 
-fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     if let Some(wait) = desk.over_limit(PER_MINUTE) {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         return failed(429, 42_900, "too many requests").with("retry-after", seconds.to_string());
@@ -61,7 +61,7 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
     let token = random::marked(&mark, random::UPPER, 48);
     desk.issue(&token, &client, life, None);
     // Go writes the keys of a map in alphabetical order.
-    Answer::token([
+    SandboxResponse::token([
         ("access_token", token.into()),
         ("expires_in", life.as_secs().into()),
         ("refresh_token", random::marked(&mark, random::UPPER, 48).into()),
@@ -70,23 +70,23 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
     .with("content-type", GO_JSON)
 }
 
-fn guarded(call: &Call, desk: &Desk<'_>, data: impl Fn() -> Value) -> Answer {
+fn guarded(call: &Call, desk: &Desk<'_>, data: impl Fn() -> Value) -> SandboxResponse {
     match desk.live(call.bearer()) {
-        Some(_) => Answer::json(200, [("code", 20_000.into()), ("data", data())]),
+        Some(_) => SandboxResponse::json(200, [("code", 20_000.into()), ("data", data())]),
         None => failed(401, 40_100, REFUSED),
     }
 }
 
 /// The token endpoint's refusal; go-oauth2 answers 401 to nearly everything.
-fn refused(error: &str, description: &str) -> Answer {
-    Answer::oauth_error(401, error, description)
+fn refused(error: &str, description: &str) -> SandboxResponse {
+    SandboxResponse::oauth_error(401, error, description)
         .with("content-type", GO_JSON)
         .with("cache-control", "no-store")
         .with("pragma", "no-cache")
 }
 
-fn failed(status: u16, code: u32, message: &str) -> Answer {
-    Answer::json(status, [("code", code.into()), ("message", message.into())])
+fn failed(status: u16, code: u32, message: &str) -> SandboxResponse {
+    SandboxResponse::json(status, [("code", code.into()), ("message", message.into())])
 }
 
 const PER_MINUTE: usize = 600;

@@ -6,7 +6,7 @@ use crate::{
     authorize::{self, Asked, Grant},
     client::Client,
     random,
-    response::{Answer, Members},
+    response::{Members, SandboxResponse},
     vendor::{Field, Vendor},
     vendor_request::{Call, find},
     vendor_state::Desk,
@@ -33,21 +33,23 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["as", "token.oauth2"]) => ping_token(call, desk),
         ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(call, desk),
         ("GET" | "POST", ["as", "authorization.oauth2"]) => authorize::answer(&GRANT, call, desk),
         ("GET", ["hello"]) => hello(call, desk),
-        (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => Answer::only("POST"),
-        (_, ["as", "authorization.oauth2"]) => Answer::only("GET, POST"),
-        (_, ["hello"]) => Answer::only("GET"),
+        (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => {
+            SandboxResponse::only("POST")
+        }
+        (_, ["as", "authorization.oauth2"]) => SandboxResponse::only("GET, POST"),
+        (_, ["hello"]) => SandboxResponse::only("GET"),
         _ => mashery(404, "Not Found", "ERR_404_NOT_FOUND"),
     }
 }
 
 /// PingFederate: form body, Basic, or (frowned upon, and counted) the query.
-fn ping_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn ping_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     if call.has_other_body() {
         return ping_error(415, "invalid_request", "The content type must be a form.");
     }
@@ -69,7 +71,7 @@ fn ping_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
     let life = desk.life(&client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
     desk.issue(&token, &client, life, None);
-    Answer::token([
+    SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
         ("expires_in", life.as_secs().into()),
@@ -89,7 +91,7 @@ fn hand_out(asked: &Asked<'_>, desk: &mut Desk<'_>) -> Members {
 }
 
 /// Okta: form body or Basic; never the query.
-fn okta_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn okta_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     if call.has_other_body() {
         return okta_error(415, "invalid_request", "The content type must be a form.");
     }
@@ -130,7 +132,7 @@ fn okta_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
         json!({ "kid": format!("TWy_{}", random::text(random::MIXED, 39)), "alg": "RS256" });
     let token = random::jwt(&header, &claims, 256);
     desk.issue(&token, &client, life, None);
-    Answer::token([
+    SandboxResponse::token([
         ("token_type", "Bearer".into()),
         ("expires_in", life.as_secs().into()),
         ("access_token", token.into()),
@@ -146,18 +148,20 @@ fn okta_token(call: &Call, desk: &mut Desk<'_>) -> Answer {
     )
 }
 
-fn hello(call: &Call, desk: &Desk<'_>) -> Answer {
+fn hello(call: &Call, desk: &Desk<'_>) -> SandboxResponse {
     match desk.live(call.bearer()) {
-        Some(_) => Answer::json(200, [("helloResponse", json!({ "response": "Hello World!" }))])
-            .with("x-ratelimit-limit", "2000")
-            .with("x-mashery-message-id", random::guid()),
+        Some(_) => {
+            SandboxResponse::json(200, [("helloResponse", json!({ "response": "Hello World!" }))])
+                .with("x-ratelimit-limit", "2000")
+                .with("x-mashery-message-id", random::guid())
+        }
         None => mashery(403, "Not Authorized", "ERR_403_NOT_AUTHORIZED"),
     }
 }
 
 /// The gateway's way to say no: a heading, and the reason in a header.
-pub(crate) fn mashery(status: u16, text: &str, code: &str) -> Answer {
-    Answer::new(status, "text/xml", format!("<h1>{text}</h1>"))
+pub(crate) fn mashery(status: u16, text: &str, code: &str) -> SandboxResponse {
+    SandboxResponse::new(status, "text/xml", format!("<h1>{text}</h1>"))
         .with("x-mashery-error-code", code)
         .with("x-mashery-message-id", random::guid())
 }
@@ -168,12 +172,15 @@ fn pair(params: &[(String, String)]) -> Option<(String, String)> {
 }
 
 /// PingFederate writes the description first.
-fn ping_error(status: u16, error: &str, description: &str) -> Answer {
-    Answer::json(status, [("error_description", description.into()), ("error", error.into())])
+fn ping_error(status: u16, error: &str, description: &str) -> SandboxResponse {
+    SandboxResponse::json(
+        status,
+        [("error_description", description.into()), ("error", error.into())],
+    )
 }
 
-fn okta_error(status: u16, code: &str, summary: &str) -> Answer {
-    Answer::json(
+fn okta_error(status: u16, code: &str, summary: &str) -> SandboxResponse {
+    SandboxResponse::json(
         status,
         [
             ("errorCode", code.into()),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     random,
-    response::Answer,
+    response::SandboxResponse,
     vendor::{Field, Vendor},
     vendor_request::Call,
     vendor_state::Desk,
@@ -24,7 +24,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     let path = call.segments();
     let (is_old, path) = match path.as_slice() {
         ["api", rest @ ..] => (true, rest),
@@ -60,7 +60,13 @@ fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
     }
 }
 
-fn token(call: &Call, desk: &mut Desk<'_>, key: &str, license: &str, is_old: bool) -> Answer {
+fn token(
+    call: &Call,
+    desk: &mut Desk<'_>,
+    key: &str,
+    license: &str,
+    is_old: bool,
+) -> SandboxResponse {
     if call.media_type().as_deref() != Some("application/json") {
         return refused(415, "Unsupported Media Type");
     }
@@ -94,14 +100,14 @@ fn token(call: &Call, desk: &mut Desk<'_>, key: &str, license: &str, is_old: boo
     desk.issue(&token, &client, life, account);
     let (code, message) = (("statusCode", 200.into()), ("message", DONE.into()));
     if is_old {
-        Answer::token([("token", token.into()), code, message])
+        SandboxResponse::token([("token", token.into()), code, message])
     } else {
-        Answer::token([("result", json!({ "token": token })), code, message])
+        SandboxResponse::token([("result", json!({ "token": token })), code, message])
     }
 }
 
 /// The license token opens this one, an account's does not.
-fn license_accounts(call: &Call, desk: &Desk<'_>, license: &str) -> Answer {
+fn license_accounts(call: &Call, desk: &Desk<'_>, license: &str) -> SandboxResponse {
     let Some(held) = desk.live(call.bearer()) else {
         return refused(401, "Unauthorized");
     };
@@ -126,7 +132,7 @@ fn account_call(
     license: &str,
     account: &str,
     result: Value,
-) -> Answer {
+) -> SandboxResponse {
     let Some(held) = desk.live(call.bearer()) else {
         return refused(401, "Unauthorized");
     };
@@ -137,16 +143,19 @@ fn account_call(
     enveloped(result)
 }
 
-fn enveloped(result: Value) -> Answer {
-    Answer::json(200, [("result", result), ("statusCode", 200.into()), ("message", DONE.into())])
+fn enveloped(result: Value) -> SandboxResponse {
+    SandboxResponse::json(
+        200,
+        [("result", result), ("statusCode", 200.into()), ("message", DONE.into())],
+    )
 }
 
-fn refused(status: u16, message: &str) -> Answer {
-    Answer::json(status, [("statusCode", status.into()), ("message", message.into())])
+fn refused(status: u16, message: &str) -> SandboxResponse {
+    SandboxResponse::json(status, [("statusCode", status.into()), ("message", message.into())])
 }
 
-fn gateway_refusal(body: &str) -> Answer {
-    let mut answer = Answer::json_text(401, body).with("www-authenticate", GATEWAY);
+fn gateway_refusal(body: &str) -> SandboxResponse {
+    let mut answer = SandboxResponse::json_text(401, body).with("www-authenticate", GATEWAY);
     answer.reason = Some("Access Denied");
     answer
 }

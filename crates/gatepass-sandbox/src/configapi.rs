@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     random,
-    response::Answer,
+    response::SandboxResponse,
     vendor::{Field, Vendor},
     vendor_request::{Call, find},
     vendor_state::{Desk, Look},
@@ -23,22 +23,22 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["configapi", "v2" | "v3", "oauth", "token"]) => token(call, desk),
         ("GET", ["configapi", "v2", "phone", "user"]) => phone_users(call, desk),
         ("GET", ["configapi", "v2", "user", name]) => user(call, desk, name),
-        (_, ["configapi", "v2" | "v3", "oauth", "token"]) => Answer::only("POST"),
+        (_, ["configapi", "v2" | "v3", "oauth", "token"]) => SandboxResponse::only("POST"),
         (_, ["configapi", "v2", "phone", "user"] | ["configapi", "v2", "user", _]) => {
-            Answer::only("GET")
+            SandboxResponse::only("GET")
         }
-        _ => Answer::not_found(),
+        _ => SandboxResponse::not_found(),
     }
 }
 
-fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     if !call.is_form() {
-        return Answer::new(415, "text/plain", "Unsupported Media Type");
+        return SandboxResponse::new(415, "text/plain", "Unsupported Media Type");
     }
     let form = call.form();
     let said = |name: &str| find(&form, name).unwrap_or_default();
@@ -58,7 +58,7 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
     let life = desk.life(&client, 3_600);
     let token = random::marked(random::HEX_MARK, random::HEX_UPPER, 64);
     desk.issue(&token, &client, life, None);
-    Answer::token([
+    SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
         ("expires_in", life.as_secs().to_string().into()),
@@ -67,23 +67,23 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
 }
 
 /// One answer for a wrong parameter, a locked account and an inactive tenant.
-fn refused() -> Answer {
-    Answer::new(401, "text/plain", "Authentication failed")
+fn refused() -> SandboxResponse {
+    SandboxResponse::new(401, "text/plain", "Authentication failed")
 }
 
-fn phone_users(call: &Call, desk: &Desk<'_>) -> Answer {
+fn phone_users(call: &Call, desk: &Desk<'_>) -> SandboxResponse {
     let body = json!([{
         "extension": "1000", "loginId": "sandbox", "firstName": "Sandbox", "lastName": "User",
         "external": "16505555555", "voiceMail": true, "greeting": false,
     }]);
-    not_let_in(call, desk).unwrap_or_else(|| Answer::json_text(200, body.to_string()))
+    not_let_in(call, desk).unwrap_or_else(|| SandboxResponse::json_text(200, body.to_string()))
 }
 
-fn user(call: &Call, desk: &Desk<'_>, name: &str) -> Answer {
+fn user(call: &Call, desk: &Desk<'_>, name: &str) -> SandboxResponse {
     let name = percent_decode_str(name).decode_utf8_lossy();
     let found = desk.client(|one| one.get("client_id") == name);
     not_let_in(call, desk).unwrap_or_else(|| match found {
-        Some(client) => Answer::json(
+        Some(client) => SandboxResponse::json(
             200,
             [("loginId", client.get("client_id").into()), ("disabled", false.into())],
         ),
@@ -91,7 +91,7 @@ fn user(call: &Call, desk: &Desk<'_>, name: &str) -> Answer {
     })
 }
 
-fn not_let_in(call: &Call, desk: &Desk<'_>) -> Option<Answer> {
+fn not_let_in(call: &Call, desk: &Desk<'_>) -> Option<SandboxResponse> {
     match call.bearer().map(|token| desk.look(token)) {
         Some(Look::Live(_)) => None,
         Some(Look::Expired) => Some(failed(401, 2, "Access token expired")),
@@ -100,8 +100,8 @@ fn not_let_in(call: &Call, desk: &Desk<'_>) -> Option<Answer> {
     }
 }
 
-fn failed(status: u16, code: u32, message: &str) -> Answer {
-    Answer::json(status, [("errorCode", code.into()), ("errorMessage", message.into())])
+fn failed(status: u16, code: u32, message: &str) -> SandboxResponse {
+    SandboxResponse::json(status, [("errorCode", code.into()), ("errorMessage", message.into())])
 }
 
 /// Failed attempts after which the account is locked, even for the right secret.

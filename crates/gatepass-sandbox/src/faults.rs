@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 use crate::{
     clock::Time,
     error::{Error, Result},
-    response::Answer,
+    response::SandboxResponse,
     vendor,
     vendor_request::Call,
 };
@@ -283,9 +283,9 @@ pub(crate) struct Row {
 
 pub(crate) enum Act {
     /// The vendor is not asked at all.
-    Instead(fn(&Scene<'_>) -> Answer),
+    Instead(fn(&Scene<'_>) -> SandboxResponse),
     /// The vendor's own answer, changed.
-    After(fn(&Scene<'_>, Answer) -> Answer),
+    After(fn(&Scene<'_>, SandboxResponse) -> SandboxResponse),
     /// A status and nothing else.
     Status(u16),
     /// The vendor's own answer with another status.
@@ -328,8 +328,8 @@ impl Armed {
         call: &Call,
         provider: &'static str,
         now: Time,
-        honest: impl FnOnce() -> Answer,
-    ) -> Answer {
+        honest: impl FnOnce() -> SandboxResponse,
+    ) -> SandboxResponse {
         let scene = Scene { call, provider, now, params: &self.params };
         act::happen(&self.row.act, &scene, honest)
     }

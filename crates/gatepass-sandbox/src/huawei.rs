@@ -7,7 +7,7 @@ use crate::{
     client::Client,
     clock::Time,
     page, random,
-    response::{Answer, Members},
+    response::{Members, SandboxResponse},
     vendor::{Field, Vendor},
     vendor_request::{Call, find},
     vendor_state::{Desk, Look},
@@ -34,23 +34,23 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     match (call.method.as_str(), call.segments().as_slice()) {
         ("POST", ["api", "v2", "tenant", "token"]) => token(call, desk),
         ("GET" | "POST", ["api", "v1", "oauth2", "authorize"]) => {
             authorize::answer(&GRANT, call, desk)
         }
         ("GET", ["api", "v2", "tenant", "users"]) => users(call, desk),
-        (_, ["api", "v2", "tenant", "token"]) => Answer::only("POST"),
-        (_, ["api", "v1", "oauth2", "authorize"]) => Answer::only("GET, POST"),
-        (_, ["api", "v2", "tenant", "users"]) => Answer::only("GET"),
-        _ => Answer::not_found(),
+        (_, ["api", "v2", "tenant", "token"]) => SandboxResponse::only("POST"),
+        (_, ["api", "v1", "oauth2", "authorize"]) => SandboxResponse::only("GET, POST"),
+        (_, ["api", "v2", "tenant", "users"]) => SandboxResponse::only("GET"),
+        _ => SandboxResponse::not_found(),
     }
 }
 
-fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
+fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     if call.has_other_body() {
-        return Answer::oauth_error(415, "invalid_request", "Content type not supported");
+        return SandboxResponse::oauth_error(415, "invalid_request", "Content type not supported");
     }
     let form = call.form();
     let mut pairs = call.basic();
@@ -58,14 +58,18 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
         pairs.push((id.to_owned(), secret.to_owned()));
     }
     let Some(client) = desk.client_by_pair(&pairs) else {
-        return Answer::oauth_error(401, "invalid_client", "Bad client credentials");
+        return SandboxResponse::oauth_error(401, "invalid_client", "Bad client credentials");
     };
     match find(&form, "grant_type").or_else(|| call.query("grant_type")) {
         Some("client_credentials") => {}
         Some(_) => {
-            return Answer::oauth_error(400, "unsupported_grant_type", "Unsupported grant type");
+            return SandboxResponse::oauth_error(
+                400,
+                "unsupported_grant_type",
+                "Unsupported grant type",
+            );
         }
-        None => return Answer::oauth_error(400, "invalid_request", "Missing grant type"),
+        None => return SandboxResponse::oauth_error(400, "invalid_request", "Missing grant type"),
     }
     // `expires_in` is what is left, and an unexpired token is returned as it is.
     let (token, id_token, left) = match desk.held(&client) {
@@ -83,7 +87,7 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> Answer {
             (token, id_token, life)
         }
     };
-    Answer::token([
+    SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
         ("expires_in", left.as_secs().into()),
@@ -128,11 +132,11 @@ fn signed(claims: &Value) -> String {
     random::jwt(&header, claims, 256)
 }
 
-fn users(call: &Call, desk: &Desk<'_>) -> Answer {
+fn users(call: &Call, desk: &Desk<'_>) -> SandboxResponse {
     let Some(token) = call.bearer() else {
-        return Answer::oauth_error(401, "unauthorized_user", "User is not authorized");
+        return SandboxResponse::oauth_error(401, "unauthorized_user", "User is not authorized");
     };
-    let refused = |text: String| Answer::oauth_error(400, "invalid_token", &text);
+    let refused = |text: String| SandboxResponse::oauth_error(400, "invalid_token", &text);
     match desk.look(token) {
         Look::Expired => return refused(format!("Access token expired:{token}")),
         Look::Unknown => return refused(format!("Invalid access token: {token}")),
@@ -141,9 +145,9 @@ fn users(call: &Call, desk: &Desk<'_>) -> Answer {
     if let Some(missing) = ["org_id", "offset", "limit"].iter().find(|n| call.query(n).is_none()) {
         let text = format!("Parameter {missing} required.");
         let members = [("error_code", "USER.0002".into()), ("error_msg", text.into())];
-        return Answer::json(400, members);
+        return SandboxResponse::json(400, members);
     }
-    Answer::json(
+    SandboxResponse::json(
         200,
         [
             ("total", 1.into()),

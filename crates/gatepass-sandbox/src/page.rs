@@ -1,6 +1,6 @@
 //! The pages a person sees: log in, decide, or learn why not. No scripts, nothing from elsewhere.
 
-use crate::{random, redirect, response::Answer};
+use crate::{random, redirect, response::SandboxResponse};
 
 /// A page that leads back to a client.
 pub(crate) struct Page<'a> {
@@ -9,7 +9,7 @@ pub(crate) struct Page<'a> {
 }
 
 impl Page<'_> {
-    pub(crate) fn login(&self, message: Option<&str>) -> Answer {
+    pub(crate) fn login(&self, message: Option<&str>) -> SandboxResponse {
         let body = format!(
             r#"<h1>Log in to {vendor}</h1>
 <p>This is a sandbox on your own machine, not {vendor}. Log in as <code>{PERSON}</code> with the
@@ -28,7 +28,12 @@ password <code>{PERSON}</code>.</p>
         page(200, &format!("Log in to {}", self.vendor), &body, &self.form_action())
     }
 
-    pub(crate) fn consent(&self, client: &str, ticket: &str, message: Option<&str>) -> Answer {
+    pub(crate) fn consent(
+        &self,
+        client: &str,
+        ticket: &str,
+        message: Option<&str>,
+    ) -> SandboxResponse {
         let body = format!(
             r#"<h1>Let this client in?</h1>
 {message}<p>The client <code>{client}</code> asks {vendor} for a token in your name.</p>
@@ -49,7 +54,7 @@ password <code>{PERSON}</code>.</p>
     }
 
     /// The answer to a form, so that going back or reloading sends nothing twice.
-    pub(crate) fn see_other(&self, here: &str) -> Answer {
+    pub(crate) fn see_other(&self, here: &str) -> SandboxResponse {
         page(303, "Logged in", "", &self.form_action()).with("location", here)
     }
 
@@ -64,7 +69,7 @@ password <code>{PERSON}</code>.</p>
 }
 
 /// Nobody is sent anywhere.
-pub(crate) fn refused(vendor: &str, status: u16, text: &str) -> Answer {
+pub(crate) fn refused(vendor: &str, status: u16, text: &str) -> SandboxResponse {
     let body = format!(
         "<h1>{} cannot let you in</h1>\n{}<p>Nothing was sent to anybody. This is a sandbox on \
          your own machine.</p>",
@@ -75,12 +80,12 @@ pub(crate) fn refused(vendor: &str, status: u16, text: &str) -> Answer {
 }
 
 /// The end of the way.
-pub(crate) fn done() -> Answer {
+pub(crate) fn done() -> SandboxResponse {
     let body = "<h1>Done</h1>\n<p id=\"message\" role=\"status\">You may close this window.</p>";
     page(200, "Done", body, "'none'")
 }
 
-fn page(status: u16, title: &str, body: &str, form_action: &str) -> Answer {
+fn page(status: u16, title: &str, body: &str, form_action: &str) -> SandboxResponse {
     let nonce = random::text(random::MIXED, 22);
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; form-action {form_action}; \
@@ -94,7 +99,7 @@ fn page(status: u16, title: &str, body: &str, form_action: &str) -> Answer {
          <style nonce=\"{nonce}\">\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n\
          </body>\n</html>\n"
     );
-    Answer::new(status, "text/html; charset=utf-8", html)
+    SandboxResponse::new(status, "text/html; charset=utf-8", html)
         .with("cache-control", "no-store")
         .with("content-security-policy", policy)
         .with("referrer-policy", "same-origin")

@@ -1,4 +1,4 @@
-//! Answer: what a vendor says, kept open long enough for a fault to spoil it.
+//! SandboxResponse: what a vendor says, kept open long enough for a fault to spoil it.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::redirect::Landing;
 /// Members of a JSON object in the order they are written.
 pub(crate) type Members = Vec<(String, Value)>;
 
-pub(crate) struct Answer {
+pub(crate) struct SandboxResponse {
     pub(crate) status: u16,
     pub(crate) reason: Option<&'static str>,
     pub(crate) headers: Vec<(String, String)>,
@@ -64,7 +64,7 @@ pub(crate) enum End {
     Reset,
 }
 
-impl Answer {
+impl SandboxResponse {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self {
@@ -152,7 +152,7 @@ impl Answer {
         }
     }
 
-    /// [`Answer::members`], to change them.
+    /// [`SandboxResponse::members`], to change them.
     pub(crate) fn members_mut(&mut self) -> Option<&mut Members> {
         match &mut self.content {
             Content::Members(members) | Content::Landing(Landing { members, .. }) => Some(members),

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Uri, header, uri::Authority};
 use crate::{
     clock, control,
     faults::Target,
-    response::{Answer, Delivery},
+    response::{Delivery, SandboxResponse},
     state::Memory,
     vendor,
     vendor_request::Call,
@@ -43,12 +43,12 @@ pub(crate) fn router(app: App) -> Router {
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     if !is_ours(request.uri(), request.headers(), app.port) {
         let text = "the Host of a request to the sandbox is its loopback address and port";
-        return Answer::json(403, [("error", text.into())]).into_response();
+        return SandboxResponse::json(403, [("error", text.into())]).into_response();
     }
     let is_control = request.uri().path().starts_with("/_sandbox");
     if is_control && request.headers().contains_key(header::ORIGIN) {
         let text = "no web page may control the sandbox";
-        return Answer::json(403, [("error", text.into())]).into_response();
+        return SandboxResponse::json(403, [("error", text.into())]).into_response();
     }
     next.run(request).await
 }
@@ -77,7 +77,8 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
     let vendor = match vendor::named(prefix) {
         Ok(vendor) => vendor,
         Err(error) => {
-            return Answer::json(404, [("error", error.to_string().into())]).into_response();
+            return SandboxResponse::json(404, [("error", error.to_string().into())])
+                .into_response();
         }
     };
     let flight = Flight::begin(&app, vendor.id);
@@ -96,7 +97,7 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
         let mut desk = state.desk(vendor.id);
         let now = desk.now;
         let mut honest = || match is_too_large {
-            true => Answer::json(413, [("message", "request entity too large".into())]),
+            true => SandboxResponse::json(413, [("message", "request entity too large".into())]),
             false => (vendor.answer)(&call, &mut desk),
         };
         let answer = match &armed {
@@ -146,7 +147,7 @@ pub(crate) async fn small_body(body: Body) -> Option<Bytes> {
 
 /// A plain JSON answer of the sandbox itself.
 pub(crate) fn own_answer(status: u16, value: &serde_json::Value) -> Response {
-    let mut response = Answer::json_text(status, value.to_string()).into_response();
+    let mut response = SandboxResponse::json_text(status, value.to_string()).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -4,7 +4,7 @@ use crate::{
     celerdata, cisco, cloudneeti, configapi,
     error::{Error, Result},
     huawei,
-    response::Answer,
+    response::SandboxResponse,
     vendor_request::Call,
     vendor_state::Desk,
 };
@@ -20,7 +20,7 @@ pub(crate) struct Vendor {
     pub(crate) key: &'static [&'static str],
     /// The profiles of the ready config: name, and the fields it leaves out.
     pub(crate) profiles: &'static [(&'static str, &'static [&'static str])],
-    pub(crate) answer: fn(&Call, &mut Desk<'_>) -> Answer,
+    pub(crate) answer: fn(&Call, &mut Desk<'_>) -> SandboxResponse,
 }
 
 /// One field of a client.

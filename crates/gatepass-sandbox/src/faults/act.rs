@@ -3,9 +3,13 @@
 use serde_json::Value;
 
 use super::{Act, Place, Scene};
-use crate::response::{Answer, Delivery, Members, Raw};
+use crate::response::{Delivery, Members, Raw, SandboxResponse};
 
-pub(super) fn happen(act: &Act, scene: &Scene<'_>, honest: impl FnOnce() -> Answer) -> Answer {
+pub(super) fn happen(
+    act: &Act,
+    scene: &Scene<'_>,
+    honest: impl FnOnce() -> SandboxResponse,
+) -> SandboxResponse {
     match act {
         Act::Instead(make) => make(scene),
         Act::After(change) => change(scene, honest()),
@@ -23,7 +27,7 @@ pub(super) fn happen(act: &Act, scene: &Scene<'_>, honest: impl FnOnce() -> Answ
             raw(answer, [line.as_bytes(), b"\r\n", &head[rest + 1..], &body].concat())
         }
         Act::OAuthError(status, code) => {
-            Answer::oauth_error(*status, code, "refused by a fault of the sandbox")
+            SandboxResponse::oauth_error(*status, code, "refused by a fault of the sandbox")
         }
         Act::Redirect(code) => {
             let elsewhere = format!("/{}/elsewhere", scene.provider);
@@ -39,10 +43,10 @@ pub(super) fn happen(act: &Act, scene: &Scene<'_>, honest: impl FnOnce() -> Answ
 }
 
 /// A status with what the parameters say, and otherwise nothing.
-pub(super) fn bare(scene: &Scene<'_>, status: u16) -> Answer {
+pub(super) fn bare(scene: &Scene<'_>, status: u16) -> SandboxResponse {
     let body = scene.text("body").unwrap_or_default();
     let content_type = if body.starts_with('{') { "application/json" } else { "text/html" };
-    let answer = Answer::new(status, content_type, body);
+    let answer = SandboxResponse::new(status, content_type, body);
     match scene.text("retry_after") {
         Some(value) => answer.with("retry-after", value),
         None => answer,
@@ -50,7 +54,11 @@ pub(super) fn bare(scene: &Scene<'_>, status: u16) -> Answer {
 }
 
 /// Sets or removes a member, if this is a token answer.
-pub(super) fn with_member(mut answer: Answer, place: Place, value: Option<Value>) -> Answer {
+pub(super) fn with_member(
+    mut answer: SandboxResponse,
+    place: Place,
+    value: Option<Value>,
+) -> SandboxResponse {
     if answer.issued
         && let Some(members) = answer.members_mut()
     {
@@ -88,7 +96,7 @@ fn set(members: &mut Members, place: Place, value: Option<Value>) {
 }
 
 /// The token of a token answer.
-pub(super) fn token_of(answer: &Answer) -> String {
+pub(super) fn token_of(answer: &SandboxResponse) -> String {
     let Some(members) = answer.members() else { return String::new() };
     let place = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, v)| v);
     let token = place("access_token").or_else(|| place("token"));
@@ -97,13 +105,16 @@ pub(super) fn token_of(answer: &Answer) -> String {
 }
 
 /// These bytes to the socket, and then the end of the connection.
-pub(super) fn raw(mut answer: Answer, first: Vec<u8>) -> Answer {
+pub(super) fn raw(mut answer: SandboxResponse, first: Vec<u8>) -> SandboxResponse {
     answer.delivery = Delivery::Raw(Raw { first, ..Raw::default() });
     answer
 }
 
 /// Changes the body as text, if this is a token answer.
-pub(super) fn text(answer: Answer, change: impl FnOnce(String) -> String) -> Answer {
+pub(super) fn text(
+    answer: SandboxResponse,
+    change: impl FnOnce(String) -> String,
+) -> SandboxResponse {
     if !answer.issued {
         return answer;
     }
