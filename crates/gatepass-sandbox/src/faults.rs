@@ -222,9 +222,9 @@ impl fmt::Display for Target {
 
 /// The faults that are waiting for their requests, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Rack(Vec<Fault>);
+pub(crate) struct FaultQueue(Vec<Fault>);
 
-impl Rack {
+impl FaultQueue {
     pub(crate) fn add(&mut self, fault: Fault) {
         if fault.times != Some(0) {
             self.0.push(fault);

@@ -12,7 +12,7 @@ use crate::{
     client::Client,
     clock::Clock,
     error::Result,
-    faults::{Fault, Rack, Target},
+    faults::{Fault, FaultQueue, Target},
     vendor,
     vendor_request::Call,
     vendor_state::{Book, Desk},
@@ -99,7 +99,7 @@ pub(crate) struct Memory(Mutex<State>);
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) clock: Clock,
-    pub(crate) faults: Rack,
+    pub(crate) faults: FaultQueue,
     lifetime: Option<Duration>,
     books: BTreeMap<&'static str, Book>,
     log: VecDeque<Entry>,
@@ -117,7 +117,7 @@ impl Memory {
     ) -> Result<Self> {
         let mut state = State {
             clock: Clock::start(),
-            faults: Rack::default(),
+            faults: FaultQueue::default(),
             lifetime,
             books: BTreeMap::new(),
             log: VecDeque::new(),
@@ -147,7 +147,7 @@ impl State {
         self.clock.reset();
         self.log.clear();
         self.in_flight_max = self.in_flight;
-        self.faults = Rack::default();
+        self.faults = FaultQueue::default();
         for fault in self.first_faults.clone() {
             self.faults.add(fault);
         }

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     client::Client,
     clock::{FAR, Time},
-    faults::Rack,
+    faults::FaultQueue,
     session::Sessions,
     state::Counters,
 };
@@ -68,7 +68,7 @@ impl fmt::Debug for Book {
 /// One vendor at work: its book, the time, and how long tokens live.
 pub(crate) struct Desk<'a> {
     pub(crate) book: &'a mut Book,
-    pub(crate) faults: &'a mut Rack,
+    pub(crate) faults: &'a mut FaultQueue,
     pub(crate) now: Time,
     pub(crate) lifetime: Option<Duration>,
 }
