@@ -10,7 +10,7 @@ use crate::{
     response::{Members, SandboxResponse},
     session::Seat,
     vendor_request::{Call, find},
-    vendor_state::Desk,
+    vendor_state::VendorContext,
 };
 
 /// What one vendor knows of this grant.
@@ -23,7 +23,7 @@ pub(crate) struct Grant {
     /// What a client registers unless it is told otherwise.
     pub(crate) redirect_uri: &'static str,
     /// Makes the token, and says it in members.
-    pub(crate) hand_out: fn(&Asked<'_>, &mut Desk<'_>) -> Members,
+    pub(crate) hand_out: fn(&Asked<'_>, &mut VendorContext<'_>) -> Members,
 }
 
 /// What a known client asks for, to be answered where it registered.
@@ -35,15 +35,19 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Answers both the visit and the forms of its pages, which post to the same address.
-pub(crate) fn answer(grant: &Grant, call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
-    let asked = match Asked::read(grant, call, desk) {
+pub(crate) fn answer(
+    grant: &Grant,
+    call: &Call,
+    vendor: &mut VendorContext<'_>,
+) -> SandboxResponse {
+    let asked = match Asked::read(grant, call, vendor) {
         Ok(asked) => asked,
         Err(text) => return page::refused(grant.title, 400, &text),
     };
     if call.method != "POST" {
         return match asked.problem() {
             Some((code, text)) => error(call, code, text),
-            None => asked.visit(desk),
+            None => asked.visit(vendor),
         };
     }
     if !is_own_page(call) {
@@ -52,9 +56,9 @@ pub(crate) fn answer(grant: &Grant, call: &Call, desk: &mut Desk<'_>) -> Sandbox
     let form = call.form();
     match (asked.problem(), find(&form, "decision")) {
         (Some((code, text)), _) => error(call, code, text),
-        (None, None) => asked.login(&form, desk),
+        (None, None) => asked.login(&form, vendor),
         (None, Some(decision)) => {
-            asked.decide(decision, find(&form, "ticket").unwrap_or_default(), desk)
+            asked.decide(decision, find(&form, "ticket").unwrap_or_default(), vendor)
         }
     }
 }
@@ -71,7 +75,11 @@ pub(crate) fn error(call: &Call, code: &str, description: &str) -> SandboxRespon
 
 impl<'a> Asked<'a> {
     /// The request, or why nobody may be sent anywhere because of it.
-    fn read(grant: &'a Grant, call: &'a Call, desk: &Desk<'_>) -> Result<Self, Cow<'static, str>> {
+    fn read(
+        grant: &'a Grant,
+        call: &'a Call,
+        vendor: &VendorContext<'_>,
+    ) -> Result<Self, Cow<'static, str>> {
         if let Some(name) = PARAMETERS
             .into_iter()
             .find(|name| call.query.iter().filter(|(known, _)| known == name).count() > 1)
@@ -84,7 +92,7 @@ impl<'a> Asked<'a> {
         let Some(id) = call.query("client_id").filter(|id| !id.is_empty()) else {
             return Err("The request has no client_id.".into());
         };
-        let Some(client) = desk.client(|client| client.get("client_id") == id) else {
+        let Some(client) = vendor.client(|client| client.get("client_id") == id) else {
             return Err(format!("No client is called {}.", shown(id)).into());
         };
         let registered = client.get("redirect_uri");
@@ -134,18 +142,18 @@ impl<'a> Asked<'a> {
     }
 
     /// Somebody comes by: to log in, to decide, or only to pass.
-    fn visit(&self, desk: &mut Desk<'_>) -> SandboxResponse {
-        let is_let_in = desk.book.consents.contains(&self.client.key());
-        match desk.book.sessions.seat(self.cookie(), desk.now) {
-            Seat::Live(_) if is_let_in => self.back(true, desk),
-            Seat::Live(_) | Seat::Expired | Seat::Nobody => self.ask(None, desk),
+    fn visit(&self, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+        let is_let_in = vendor.state.consents.contains(&self.client.key());
+        match vendor.state.sessions.seat(self.cookie(), vendor.now) {
+            Seat::Live(_) if is_let_in => self.back(true, vendor),
+            Seat::Live(_) | Seat::Expired | Seat::Nobody => self.ask(None, vendor),
         }
     }
 
     /// The page somebody has to answer before anything else.
-    fn ask(&self, message: Option<&str>, desk: &mut Desk<'_>) -> SandboxResponse {
+    fn ask(&self, message: Option<&str>, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let key = self.client.key();
-        match desk.book.sessions.seat(self.cookie(), desk.now) {
+        match vendor.state.sessions.seat(self.cookie(), vendor.now) {
             Seat::Live(session) => {
                 let ticket = session.ticket(&key);
                 self.page().consent(self.client.get("client_id"), &ticket, message)
@@ -155,12 +163,12 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn login(&self, form: &[(String, String)], desk: &mut Desk<'_>) -> SandboxResponse {
+    fn login(&self, form: &[(String, String)], vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let said = |name| find(form, name).unwrap_or_default();
         if said("username") != page::PERSON || said("password") != page::PERSON {
             return self.page().login(Some("This name and password do not belong together."));
         }
-        let id = desk.book.sessions.begin(desk.now);
+        let id = vendor.state.sessions.begin(vendor.now);
         let provider = self.grant.provider;
         let cookie = format!("{COOKIE}={id}; Path=/{provider}; HttpOnly; SameSite=Lax");
         let query: Vec<String> = self
@@ -175,34 +183,39 @@ impl<'a> Asked<'a> {
         self.page().see_other(&here).with("set-cookie", cookie)
     }
 
-    fn decide(&self, decision: &str, ticket: &str, desk: &mut Desk<'_>) -> SandboxResponse {
+    fn decide(
+        &self,
+        decision: &str,
+        ticket: &str,
+        vendor: &mut VendorContext<'_>,
+    ) -> SandboxResponse {
         let key = self.client.key();
-        let is_good = match desk.book.sessions.seat(self.cookie(), desk.now) {
+        let is_good = match vendor.state.sessions.seat(self.cookie(), vendor.now) {
             Seat::Live(session) => session.redeem(ticket, &key),
-            Seat::Expired | Seat::Nobody => return self.ask(None, desk),
+            Seat::Expired | Seat::Nobody => return self.ask(None, vendor),
         };
         match (is_good, decision) {
-            (true, "allow") => self.back(true, desk),
-            (true, "deny") => self.back(false, desk),
-            (true, _) => self.ask(Some("Please allow or deny."), desk),
+            (true, "allow") => self.back(true, vendor),
+            (true, "deny") => self.back(false, vendor),
+            (true, _) => self.ask(Some("Please allow or deny."), vendor),
             (false, _) => {
                 let text = "That page was answered before, or is not ours. Please decide again.";
-                SandboxResponse { status: 403, ..self.ask(Some(text), desk) }
+                SandboxResponse { status: 403, ..self.ask(Some(text), vendor) }
             }
         }
     }
 
     /// Back to the client, as the person decided and as a fault may have it.
-    fn back(&self, is_allowed: bool, desk: &mut Desk<'_>) -> SandboxResponse {
-        let fault = desk.faults.take(self.grant.provider, Target::Login);
+    fn back(&self, is_allowed: bool, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+        let fault = vendor.faults.take(self.grant.provider, Target::Login);
         let name = fault.as_ref().map(|fault| fault.name());
         if fault.as_ref().is_some_and(|fault| fault.ends_session()) {
-            desk.book.sessions.end(self.cookie(), desk.now);
-            return SandboxResponse { fault: name, ..self.ask(None, desk) };
+            vendor.state.sessions.end(self.cookie(), vendor.now);
+            return SandboxResponse { fault: name, ..self.ask(None, vendor) };
         }
-        let now = desk.now;
+        let now = vendor.now;
         let mut honest = || match is_allowed {
-            true => self.allowed(desk),
+            true => self.allowed(vendor),
             false => error(self.call, "access_denied", "the person denied the request"),
         };
         let answer = match fault {
@@ -212,9 +225,9 @@ impl<'a> Asked<'a> {
         SandboxResponse { fault: name, ..answer }
     }
 
-    fn allowed(&self, desk: &mut Desk<'_>) -> SandboxResponse {
-        desk.book.consents.insert(self.client.key());
-        let members = with_state((self.grant.hand_out)(self, desk), self.call);
+    fn allowed(&self, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+        vendor.state.consents.insert(self.client.key());
+        let members = with_state((self.grant.hand_out)(self, vendor), self.call);
         let answer = SandboxResponse::landing(Landing::new(self.redirect_uri, members));
         SandboxResponse { issued: true, ..answer }
     }

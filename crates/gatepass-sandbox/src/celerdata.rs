@@ -7,7 +7,7 @@ use crate::{
     response::SandboxResponse,
     vendor::{Field, Vendor},
     vendor_request::{Call, find},
-    vendor_state::Desk,
+    vendor_state::VendorContext,
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {
@@ -21,18 +21,18 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
+fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["api", "1.0", "token"]) => token(call, desk),
-        ("GET", ["api", "1.0", "clusters"]) => guarded(call, desk, || {
+        ("POST", ["api", "1.0", "token"]) => token(call, vendor),
+        ("GET", ["api", "1.0", "clusters"]) => guarded(call, vendor, || {
             json!({ "clusters": [{
                 "cluster_id": CLUSTER, "cluster_name": "sandbox", "cluster_state": "Running",
             }] })
         }),
         ("GET", ["api", "1.0", "clusters", id, "state"]) if *id == CLUSTER => {
-            guarded(call, desk, || json!({ "abnormal_reason": "", "cluster_state": "Running" }))
+            guarded(call, vendor, || json!({ "abnormal_reason": "", "cluster_state": "Running" }))
         }
-        ("GET", ["api", "1.0", "clusters", _, "state"]) => match desk.live(call.bearer()) {
+        ("GET", ["api", "1.0", "clusters", _, "state"]) => match vendor.live(call.bearer()) {
             Some(_) => failed(404, 40_004, "cluster not found"),
             None => failed(401, 40_100, REFUSED),
         },
@@ -42,8 +42,8 @@ fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     }
 }
 
-fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
-    if let Some(wait) = desk.over_limit(PER_MINUTE) {
+fn token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    if let Some(wait) = vendor.over_limit(PER_MINUTE) {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         return failed(429, 42_900, "too many requests").with("retry-after", seconds.to_string());
     }
@@ -53,13 +53,13 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
         let text = "The authorization grant type is not supported by the authorization server";
         return refused("unsupported_grant_type", text);
     }
-    let Some(client) = desk.client_by_pair(&call.basic()) else {
+    let Some(client) = vendor.client_by_pair(&call.basic()) else {
         return refused("invalid_client", "Client authentication failed");
     };
-    let life = desk.life(&client, 3_600);
+    let life = vendor.life(&client, 3_600);
     let mark = random::MARK.to_uppercase();
     let token = random::marked(&mark, random::UPPER, 48);
-    desk.issue(&token, &client, life, None);
+    vendor.issue(&token, &client, life, None);
     // Go writes the keys of a map in alphabetical order.
     SandboxResponse::token([
         ("access_token", token.into()),
@@ -70,8 +70,8 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     .with("content-type", GO_JSON)
 }
 
-fn guarded(call: &Call, desk: &Desk<'_>, data: impl Fn() -> Value) -> SandboxResponse {
-    match desk.live(call.bearer()) {
+fn guarded(call: &Call, vendor: &VendorContext<'_>, data: impl Fn() -> Value) -> SandboxResponse {
+    match vendor.live(call.bearer()) {
         Some(_) => SandboxResponse::json(200, [("code", 20_000.into()), ("data", data())]),
         None => failed(401, 40_100, REFUSED),
     }

@@ -9,7 +9,7 @@ use crate::{
     response::{Members, SandboxResponse},
     vendor::{Field, Vendor},
     vendor_request::{Call, find},
-    vendor_state::Desk,
+    vendor_state::VendorContext,
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {
@@ -33,12 +33,12 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
+fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["as", "token.oauth2"]) => ping_token(call, desk),
-        ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(call, desk),
-        ("GET" | "POST", ["as", "authorization.oauth2"]) => authorize::answer(&GRANT, call, desk),
-        ("GET", ["hello"]) => hello(call, desk),
+        ("POST", ["as", "token.oauth2"]) => ping_token(call, vendor),
+        ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(call, vendor),
+        ("GET" | "POST", ["as", "authorization.oauth2"]) => authorize::answer(&GRANT, call, vendor),
+        ("GET", ["hello"]) => hello(call, vendor),
         (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => {
             SandboxResponse::only("POST")
         }
@@ -49,7 +49,7 @@ fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
 }
 
 /// PingFederate: form body, Basic, or (frowned upon, and counted) the query.
-fn ping_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
+fn ping_token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     if call.has_other_body() {
         return ping_error(415, "invalid_request", "The content type must be a form.");
     }
@@ -60,7 +60,7 @@ fn ping_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
         return ping_error(400, "invalid_request", "Multiple client credentials.");
     }
     let pairs: Vec<_> = call.basic().into_iter().chain(in_params).collect();
-    let Some(client) = desk.client_by_pair(&pairs) else {
+    let Some(client) = vendor.client_by_pair(&pairs) else {
         return ping_error(401, "invalid_client", "Invalid client or client credentials.");
     };
     match find(&params, "grant_type") {
@@ -68,9 +68,9 @@ fn ping_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
         Some(_) => return ping_error(400, "unsupported_grant_type", "unsupported grant_type"),
         None => return ping_error(400, "invalid_request", "grant_type is required"),
     }
-    let life = desk.life(&client, 3_599);
+    let life = vendor.life(&client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
-    desk.issue(&token, &client, life, None);
+    vendor.issue(&token, &client, life, None);
     SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
@@ -79,10 +79,10 @@ fn ping_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
 }
 
 /// PingFederate's answer in the fragment, which never has a refresh token.
-fn hand_out(asked: &Asked<'_>, desk: &mut Desk<'_>) -> Members {
-    let life = desk.life(&asked.client, 3_599);
+fn hand_out(asked: &Asked<'_>, vendor: &mut VendorContext<'_>) -> Members {
+    let life = vendor.life(&asked.client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
-    desk.issue(&token, &asked.client, life, None);
+    vendor.issue(&token, &asked.client, life, None);
     vec![
         ("access_token".to_owned(), token.into()),
         ("token_type".to_owned(), "Bearer".into()),
@@ -91,7 +91,7 @@ fn hand_out(asked: &Asked<'_>, desk: &mut Desk<'_>) -> Members {
 }
 
 /// Okta: form body or Basic; never the query.
-fn okta_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
+fn okta_token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     if call.has_other_body() {
         return okta_error(415, "invalid_request", "The content type must be a form.");
     }
@@ -103,9 +103,9 @@ fn okta_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
         return okta_error(400, "invalid_request", text);
     }
     let pairs: Vec<_> = call.basic().into_iter().chain(in_params).collect();
-    let Some(client) = desk.client_by_pair(&pairs) else {
+    let Some(client) = vendor.client_by_pair(&pairs) else {
         let is_known = |one: &Client| pairs.iter().any(|(id, _)| id == one.get("client_id"));
-        let text = match desk.client(is_known) {
+        let text = match vendor.client(is_known) {
             Some(_) => "The client secret supplied for a confidential client is invalid.",
             None => "Invalid value for 'client_id' parameter.",
         };
@@ -119,19 +119,19 @@ fn okta_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
         }
         None => return okta_error(400, "invalid_request", "grant_type is required."),
     }
-    let life = desk.life(&client, 3_600);
+    let life = vendor.life(&client, 3_600);
     let id = client.get("client_id");
     let claims = json!({
         "ver": 1, "jti": format!("AT.{}", random::text(random::MIXED, 43)),
         "iss": "https://id.cisco.com/oauth2/default", "aud": "api://default", "sandbox": true,
-        "iat": desk.now.as_secs(), "exp": (desk.now + life).as_secs(),
+        "iat": vendor.now.as_secs(), "exp": (vendor.now + life).as_secs(),
         "cid": id, "scp": ["customscope"], "access_level": 1, "sub": id,
         "full_name": "null null", "azp": id,
     });
     let header =
         json!({ "kid": format!("TWy_{}", random::text(random::MIXED, 39)), "alg": "RS256" });
     let token = random::jwt(&header, &claims, 256);
-    desk.issue(&token, &client, life, None);
+    vendor.issue(&token, &client, life, None);
     SandboxResponse::token([
         ("token_type", "Bearer".into()),
         ("expires_in", life.as_secs().into()),
@@ -140,7 +140,7 @@ fn okta_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     .with("cache-control", "max-age=0, no-cache, no-store")
     .with("x-rate-limit-limit", "60000")
     .with("x-rate-limit-remaining", "60000")
-    .with("x-rate-limit-reset", (desk.now.as_secs() + 31).to_string())
+    .with("x-rate-limit-reset", (vendor.now.as_secs() + 31).to_string())
     .with("x-okta-request-id", random::text(random::MIXED, 27))
     .with(
         "set-cookie",
@@ -148,8 +148,8 @@ fn okta_token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     )
 }
 
-fn hello(call: &Call, desk: &Desk<'_>) -> SandboxResponse {
-    match desk.live(call.bearer()) {
+fn hello(call: &Call, vendor: &VendorContext<'_>) -> SandboxResponse {
+    match vendor.live(call.bearer()) {
         Some(_) => {
             SandboxResponse::json(200, [("helloResponse", json!({ "response": "Hello World!" }))])
                 .with("x-ratelimit-limit", "2000")

@@ -7,7 +7,7 @@ use crate::{
     response::SandboxResponse,
     vendor::{Field, Vendor},
     vendor_request::Call,
-    vendor_state::Desk,
+    vendor_state::VendorContext,
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {
@@ -24,7 +24,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
+fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     let path = call.segments();
     let (is_old, path) = match path.as_slice() {
         ["api", rest @ ..] => (true, rest),
@@ -42,27 +42,27 @@ fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     }
     match (call.header(KEY_HEADER), path) {
         (None, _) => gateway_refusal(MISSING_KEY),
-        (Some(key), _) if desk.client(|one| one.get("subscription_key") == key).is_none() => {
+        (Some(key), _) if vendor.client(|one| one.get("subscription_key") == key).is_none() => {
             gateway_refusal(INVALID_KEY)
         }
-        (Some(key), ["authorize", _, license, _]) => token(call, desk, key, license, is_old),
+        (Some(key), ["authorize", _, license, _]) => token(call, vendor, key, license, is_old),
         (Some(_), [_, _, license, .., "rescan"]) => {
-            account_call(call, desk, license, path[4], json!({ "jobId": random::guid() }))
+            account_call(call, vendor, license, path[4], json!({ "jobId": random::guid() }))
         }
         (Some(_), [_, _, license, .., "summary"]) => account_call(
             call,
-            desk,
+            vendor,
             license,
             path[4],
             json!([{ "benchmark": "CSBP", "passed": 12, "failed": 3 }]),
         ),
-        (Some(_), path) => license_accounts(call, desk, path[2]),
+        (Some(_), path) => license_accounts(call, vendor, path[2]),
     }
 }
 
 fn token(
     call: &Call,
-    desk: &mut Desk<'_>,
+    vendor: &mut VendorContext<'_>,
     key: &str,
     license: &str,
     is_old: bool,
@@ -74,7 +74,7 @@ fn token(
         return refused(400, "The request body is not a JSON object");
     };
     let said = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-    let client = desk.client(|one| {
+    let client = vendor.client(|one| {
         one.get("license_id") == license
             && one.get("subscription_key") == key
             && one.get("api_application_id") == said("APIApplicationId")
@@ -87,17 +87,17 @@ fn token(
     if account.is_some_and(|account| account != client.get("account_id")) {
         return refused(403, "The account does not belong to this license");
     }
-    let life = desk.life(&client, LIFE);
+    let life = vendor.life(&client, LIFE);
     let mut claims = json!({
         "iss": "gatepass sandbox", "sandbox": true, "jti": random::guid(),
         "licenseId": license, "permissions": ["Account.Audit", "License.GetAPIAccess"],
-        "iat": desk.now.as_secs(), "exp": (desk.now + life).as_secs(),
+        "iat": vendor.now.as_secs(), "exp": (vendor.now + life).as_secs(),
     });
     if let Some(account) = account {
         claims["accountId"] = account.into();
     }
     let token = random::jwt(&json!({ "alg": "HS256", "typ": "JWT" }), &claims, 32);
-    desk.issue(&token, &client, life, account);
+    vendor.issue(&token, &client, life, account);
     let (code, message) = (("statusCode", 200.into()), ("message", DONE.into()));
     if is_old {
         SandboxResponse::token([("token", token.into()), code, message])
@@ -107,11 +107,11 @@ fn token(
 }
 
 /// The license token opens this one, an account's does not.
-fn license_accounts(call: &Call, desk: &Desk<'_>, license: &str) -> SandboxResponse {
-    let Some(held) = desk.live(call.bearer()) else {
+fn license_accounts(call: &Call, vendor: &VendorContext<'_>, license: &str) -> SandboxResponse {
+    let Some(held) = vendor.live(call.bearer()) else {
         return refused(401, "Unauthorized");
     };
-    let owner = desk.client(|one| one.key() == held.owner && one.get("license_id") == license);
+    let owner = vendor.client(|one| one.key() == held.owner && one.get("license_id") == license);
     let Some(owner) = owner.filter(|_| held.note.is_none()) else {
         return refused(403, "A token of this license is required");
     };
@@ -128,15 +128,15 @@ fn license_accounts(call: &Call, desk: &Desk<'_>, license: &str) -> SandboxRespo
 /// Only the token of this very account opens these.
 fn account_call(
     call: &Call,
-    desk: &Desk<'_>,
+    vendor: &VendorContext<'_>,
     license: &str,
     account: &str,
     result: Value,
 ) -> SandboxResponse {
-    let Some(held) = desk.live(call.bearer()) else {
+    let Some(held) = vendor.live(call.bearer()) else {
         return refused(401, "Unauthorized");
     };
-    let owner = desk.client(|one| one.key() == held.owner && one.get("license_id") == license);
+    let owner = vendor.client(|one| one.key() == held.owner && one.get("license_id") == license);
     if owner.is_none() || held.note.as_deref() != Some(account) {
         return refused(403, "A token of this account is required");
     }

@@ -10,7 +10,7 @@ use crate::{
     response::{Members, SandboxResponse},
     vendor::{Field, Vendor},
     vendor_request::{Call, find},
-    vendor_state::{Desk, Look},
+    vendor_state::{Look, VendorContext},
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {
@@ -34,13 +34,13 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
+fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["api", "v2", "tenant", "token"]) => token(call, desk),
+        ("POST", ["api", "v2", "tenant", "token"]) => token(call, vendor),
         ("GET" | "POST", ["api", "v1", "oauth2", "authorize"]) => {
-            authorize::answer(&GRANT, call, desk)
+            authorize::answer(&GRANT, call, vendor)
         }
-        ("GET", ["api", "v2", "tenant", "users"]) => users(call, desk),
+        ("GET", ["api", "v2", "tenant", "users"]) => users(call, vendor),
         (_, ["api", "v2", "tenant", "token"]) => SandboxResponse::only("POST"),
         (_, ["api", "v1", "oauth2", "authorize"]) => SandboxResponse::only("GET, POST"),
         (_, ["api", "v2", "tenant", "users"]) => SandboxResponse::only("GET"),
@@ -48,7 +48,7 @@ fn answer(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     }
 }
 
-fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
+fn token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     if call.has_other_body() {
         return SandboxResponse::oauth_error(415, "invalid_request", "Content type not supported");
     }
@@ -57,7 +57,7 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
     if let (Some(id), Some(secret)) = (find(&form, "client_id"), find(&form, "client_secret")) {
         pairs.push((id.to_owned(), secret.to_owned()));
     }
-    let Some(client) = desk.client_by_pair(&pairs) else {
+    let Some(client) = vendor.client_by_pair(&pairs) else {
         return SandboxResponse::oauth_error(401, "invalid_client", "Bad client credentials");
     };
     match find(&form, "grant_type").or_else(|| call.query("grant_type")) {
@@ -72,18 +72,18 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
         None => return SandboxResponse::oauth_error(400, "invalid_request", "Missing grant type"),
     }
     // `expires_in` is what is left, and an unexpired token is returned as it is.
-    let (token, id_token, left) = match desk.held(&client) {
+    let (token, id_token, left) = match vendor.held(&client) {
         Some((token, held)) => {
-            let left = held.until.saturating_sub(desk.now);
+            let left = held.until.saturating_sub(vendor.now);
             (token, held.note.unwrap_or_default(), left)
         }
         None => {
-            let life = desk.life(&client, 1_800);
+            let life = vendor.life(&client, 1_800);
             let token = random::marked_guid(random::HEX_MARK);
-            let claims = claims(&client, client.get("client_id"), desk.now, desk.now + life);
+            let claims = claims(&client, client.get("client_id"), vendor.now, vendor.now + life);
             let id_token = signed(&claims);
-            desk.issue(&id_token, &client, life, None);
-            desk.issue(&token, &client, life, Some(&id_token));
+            vendor.issue(&id_token, &client, life, None);
+            vendor.issue(&token, &client, life, Some(&id_token));
             (token, id_token, life)
         }
     };
@@ -97,23 +97,23 @@ fn token(call: &Call, desk: &mut Desk<'_>) -> SandboxResponse {
 }
 
 /// OneAccess's answer in the fragment. These tokens are new each time.
-fn hand_out(asked: &Asked<'_>, desk: &mut Desk<'_>) -> Members {
-    let life = desk.life(&asked.client, 7_199);
+fn hand_out(asked: &Asked<'_>, vendor: &mut VendorContext<'_>) -> Members {
+    let life = vendor.life(&asked.client, 7_199);
     let mut members = Members::new();
     if asked.wants("token") {
         let token = random::marked_guid(random::HEX_MARK);
-        desk.issue(&token, &asked.client, life, None);
+        vendor.issue(&token, &asked.client, life, None);
         members.push(("access_token".to_owned(), token.into()));
         members.push(("token_type".to_owned(), "Bearer".into()));
         members.push(("expires_in".to_owned(), life.as_secs().into()));
     }
     if asked.wants("id_token") {
-        let mut claims = claims(&asked.client, page::PERSON, desk.now, desk.now + life);
+        let mut claims = claims(&asked.client, page::PERSON, vendor.now, vendor.now + life);
         if let Some(nonce) = asked.call.query("nonce") {
             claims["nonce"] = nonce.into();
         }
         let id_token = signed(&claims);
-        desk.issue(&id_token, &asked.client, life, None);
+        vendor.issue(&id_token, &asked.client, life, None);
         members.push(("id_token".to_owned(), id_token.into()));
     }
     members
@@ -132,12 +132,12 @@ fn signed(claims: &Value) -> String {
     random::jwt(&header, claims, 256)
 }
 
-fn users(call: &Call, desk: &Desk<'_>) -> SandboxResponse {
+fn users(call: &Call, vendor: &VendorContext<'_>) -> SandboxResponse {
     let Some(token) = call.bearer() else {
         return SandboxResponse::oauth_error(401, "unauthorized_user", "User is not authorized");
     };
     let refused = |text: String| SandboxResponse::oauth_error(400, "invalid_token", &text);
-    match desk.look(token) {
+    match vendor.look(token) {
         Look::Expired => return refused(format!("Access token expired:{token}")),
         Look::Unknown => return refused(format!("Invalid access token: {token}")),
         Look::Live(_) => {}

@@ -94,11 +94,11 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
             Target::Login => None,
             target => state.faults.take(vendor.id, target),
         };
-        let mut desk = state.desk(vendor.id);
-        let now = desk.now;
+        let mut cx = state.vendor(vendor.id);
+        let now = cx.now;
         let mut honest = || match is_too_large {
             true => SandboxResponse::json(413, [("message", "request entity too large".into())]),
-            false => (vendor.answer)(&call, &mut desk),
+            false => (vendor.answer)(&call, &mut cx),
         };
         let answer = match &armed {
             Some(fault) => fault.happen(&call, vendor.id, now, honest),

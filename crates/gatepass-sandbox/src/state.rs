@@ -15,7 +15,7 @@ use crate::{
     faults::{Fault, FaultQueue, Target},
     vendor,
     vendor_request::Call,
-    vendor_state::{Book, Desk},
+    vendor_state::{VendorContext, VendorState},
 };
 
 /// What happened so far, for one provider or for all.
@@ -101,7 +101,7 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) faults: FaultQueue,
     lifetime: Option<Duration>,
-    books: BTreeMap<&'static str, Book>,
+    vendors: BTreeMap<&'static str, VendorState>,
     log: VecDeque<Entry>,
     in_flight: u64,
     in_flight_max: u64,
@@ -119,7 +119,7 @@ impl Memory {
             clock: Clock::start(),
             faults: FaultQueue::default(),
             lifetime,
-            books: BTreeMap::new(),
+            vendors: BTreeMap::new(),
             log: VecDeque::new(),
             in_flight: 0,
             in_flight_max: 0,
@@ -141,9 +141,10 @@ impl Memory {
 impl State {
     /// Back to how the sandbox started: its first clients and faults, and nothing else.
     pub(crate) fn reset(&mut self) {
-        let in_flight = |book: Option<&Book>| book.map_or(0, |book| book.counters.in_flight);
-        let running = vendor::ALL.map(|vendor| (vendor.id, in_flight(self.books.get(vendor.id))));
-        self.books = running.map(|(id, in_flight)| (id, Book::busy(in_flight))).into();
+        let in_flight =
+            |vendor: Option<&VendorState>| vendor.map_or(0, |vendor| vendor.counters.in_flight);
+        let running = vendor::ALL.map(|vendor| (vendor.id, in_flight(self.vendors.get(vendor.id))));
+        self.vendors = running.map(|(id, in_flight)| (id, VendorState::busy(in_flight))).into();
         self.clock.reset();
         self.log.clear();
         self.in_flight_max = self.in_flight;
@@ -158,13 +159,13 @@ impl State {
 
     /// Adds a client; one with the same key is replaced, which is how a secret rotates.
     pub(crate) fn add_client(&mut self, client: Client) {
-        let book = self.books.entry(client.vendor.id).or_default();
+        let vendor = self.vendors.entry(client.vendor.id).or_default();
         let key = client.key();
-        book.failures.remove(&key);
-        book.consents.remove(&key);
-        book.secrets.extend(client.secrets().filter(|s| s.len() >= 8).map(str::to_lowercase));
-        book.clients.retain(|known| known.key() != key);
-        book.clients.push(client);
+        vendor.failures.remove(&key);
+        vendor.consents.remove(&key);
+        vendor.secrets.extend(client.secrets().filter(|s| s.len() >= 8).map(str::to_lowercase));
+        vendor.clients.retain(|known| known.key() != key);
+        vendor.clients.push(client);
     }
 
     /// The clients the sandbox started with.
@@ -173,23 +174,23 @@ impl State {
     }
 
     /// Where a vendor answers from.
-    pub(crate) fn desk(&mut self, provider: &'static str) -> Desk<'_> {
+    pub(crate) fn vendor(&mut self, provider: &'static str) -> VendorContext<'_> {
         let now = self.clock.now();
-        let book = self.books.entry(provider).or_default();
-        Desk { book, faults: &mut self.faults, now, lifetime: self.lifetime }
+        let vendor = self.vendors.entry(provider).or_default();
+        VendorContext { state: vendor, faults: &mut self.faults, now, lifetime: self.lifetime }
     }
 
     pub(crate) fn begin(&mut self, provider: &'static str) {
         self.in_flight += 1;
         self.in_flight_max = self.in_flight_max.max(self.in_flight);
-        let counters = &mut self.books.entry(provider).or_default().counters;
+        let counters = &mut self.vendors.entry(provider).or_default().counters;
         counters.in_flight += 1;
         counters.in_flight_max = counters.in_flight_max.max(counters.in_flight);
     }
 
     pub(crate) fn end(&mut self, provider: &'static str) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let counters = &mut self.books.entry(provider).or_default().counters;
+        let counters = &mut self.vendors.entry(provider).or_default().counters;
         counters.in_flight = counters.in_flight.saturating_sub(1);
     }
 
@@ -225,8 +226,8 @@ impl State {
             fault,
             secret_in_url,
         };
-        let book = self.books.entry(provider).or_default();
-        let counters = &mut book.counters;
+        let vendor = self.vendors.entry(provider).or_default();
+        let counters = &mut vendor.counters;
         counters.requests += 1;
         let target = call.target();
         counters.token_requests += u64::from(target == Target::Token);
@@ -246,9 +247,9 @@ impl State {
     /// Does this text show a client's secret, or a token?
     fn is_secret(&self, text: &str) -> bool {
         let lower = text.to_lowercase();
-        self.books.values().any(|book| {
-            book.secrets.iter().any(|secret| lower.contains(secret.as_str()))
-                || text.split('/').any(|part| book.tokens.contains_key(part))
+        self.vendors.values().any(|vendor| {
+            vendor.secrets.iter().any(|secret| lower.contains(secret.as_str()))
+                || text.split('/').any(|part| vendor.tokens.contains_key(part))
         })
     }
 
@@ -260,8 +261,8 @@ impl State {
     pub(crate) fn revoke_all(&mut self, provider: &str) -> Result<usize> {
         let vendor = vendor::named(provider)?;
         let now = self.clock.now();
-        let book = self.books.entry(vendor.id).or_default();
-        let live = book.tokens.values_mut().filter(|token| !token.revoked && token.until > now);
+        let vendor = self.vendors.entry(vendor.id).or_default();
+        let live = vendor.tokens.values_mut().filter(|token| !token.revoked && token.until > now);
         Ok(live.map(|token| token.revoked = true).count())
     }
 
@@ -269,9 +270,9 @@ impl State {
         let now = self.clock.now();
         let mut total = Counters::default();
         let mut providers = BTreeMap::new();
-        for (id, book) in &self.books {
-            let mut one = book.counters;
-            let live = book.tokens.values().filter(|token| !token.revoked && token.until > now);
+        for (id, vendor) in &self.vendors {
+            let mut one = vendor.counters;
+            let live = vendor.tokens.values().filter(|token| !token.revoked && token.until > now);
             one.live_tokens = live.count() as u64;
             total.requests += one.requests;
             total.token_requests += one.token_requests;

@@ -6,7 +6,7 @@ use crate::{
     huawei,
     response::SandboxResponse,
     vendor_request::Call,
-    vendor_state::Desk,
+    vendor_state::VendorContext,
 };
 
 /// Every vendor of the sandbox.
@@ -20,7 +20,7 @@ pub(crate) struct Vendor {
     pub(crate) key: &'static [&'static str],
     /// The profiles of the ready config: name, and the fields it leaves out.
     pub(crate) profiles: &'static [(&'static str, &'static [&'static str])],
-    pub(crate) answer: fn(&Call, &mut Desk<'_>) -> SandboxResponse,
+    pub(crate) answer: fn(&Call, &mut VendorContext<'_>) -> SandboxResponse,
 }
 
 /// One field of a client.

@@ -1,4 +1,4 @@
-//! Book: one vendor's clients, tokens and counters, and the desk it answers from.
+//! VendorState: one vendor's clients, tokens and counters, and the desk it answers from.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -16,7 +16,7 @@ use crate::{
 
 /// What one vendor has on its books.
 #[derive(Default)]
-pub(crate) struct Book {
+pub(crate) struct VendorState {
     pub(crate) clients: Vec<Client>,
     /// Every secret any client had, in lower case.
     pub(crate) secrets: Vec<String>,
@@ -52,30 +52,30 @@ pub(crate) enum Look {
     Unknown,
 }
 
-impl Book {
+impl VendorState {
     pub(crate) fn busy(in_flight: u64) -> Self {
         let counters = Counters { in_flight, in_flight_max: in_flight, ..Counters::default() };
         Self { counters, ..Self::default() }
     }
 }
 
-impl fmt::Debug for Book {
+impl fmt::Debug for VendorState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Book").field("counters", &self.counters).finish_non_exhaustive()
+        f.debug_struct("VendorState").field("counters", &self.counters).finish_non_exhaustive()
     }
 }
 
 /// One vendor at work: its book, the time, and how long tokens live.
-pub(crate) struct Desk<'a> {
-    pub(crate) book: &'a mut Book,
+pub(crate) struct VendorContext<'a> {
+    pub(crate) state: &'a mut VendorState,
     pub(crate) faults: &'a mut FaultQueue,
     pub(crate) now: Time,
     pub(crate) lifetime: Option<Duration>,
 }
 
-impl Desk<'_> {
+impl VendorContext<'_> {
     pub(crate) fn client(&self, accept: impl Fn(&Client) -> bool) -> Option<Client> {
-        self.book.clients.iter().find(|client| accept(client)).cloned()
+        self.state.clients.iter().find(|client| accept(client)).cloned()
     }
 
     /// The client of one of these id and secret pairs.
@@ -100,10 +100,10 @@ impl Desk<'_> {
         life: Duration,
         note: Option<&str>,
     ) {
-        if self.book.order.len() >= TOKENS_KEPT
-            && let Some(oldest) = self.book.order.pop_front()
+        if self.state.order.len() >= TOKENS_KEPT
+            && let Some(oldest) = self.state.order.pop_front()
         {
-            self.book.tokens.remove(&oldest);
+            self.state.tokens.remove(&oldest);
         }
         let issued = Issued {
             owner: client.key(),
@@ -111,12 +111,12 @@ impl Desk<'_> {
             note: note.map(str::to_owned),
             revoked: false,
         };
-        self.book.order.push_back(token.to_owned());
-        self.book.tokens.insert(token.to_owned(), issued);
+        self.state.order.push_back(token.to_owned());
+        self.state.tokens.insert(token.to_owned(), issued);
     }
 
     pub(crate) fn look(&self, token: &str) -> Look {
-        match self.book.tokens.get(token) {
+        match self.state.tokens.get(token) {
             Some(issued) if issued.revoked => Look::Unknown,
             Some(issued) if issued.until <= self.now => Look::Expired,
             Some(issued) => Look::Live(issued.clone()),
@@ -135,8 +135,8 @@ impl Desk<'_> {
     pub(crate) fn held(&self, client: &Client) -> Option<(String, Issued)> {
         let key = client.key();
         let soon = self.now + Duration::from_secs(1);
-        let newest = self.book.order.iter().rev();
-        let mut held = newest.filter_map(|token| Some((token, self.book.tokens.get(token)?)));
+        let newest = self.state.order.iter().rev();
+        let mut held = newest.filter_map(|token| Some((token, self.state.tokens.get(token)?)));
         held.find(|(_, issued)| {
             issued.owner == key && issued.note.is_some() && !issued.revoked && issued.until >= soon
         })
@@ -146,22 +146,22 @@ impl Desk<'_> {
     /// Counts a request against a limit per minute; how long to wait if it is over.
     pub(crate) fn over_limit(&mut self, per_minute: usize) -> Option<Duration> {
         let minute = Duration::from_secs(60);
-        while self.book.recent.front().is_some_and(|at| *at + minute <= self.now) {
-            self.book.recent.pop_front();
+        while self.state.recent.front().is_some_and(|at| *at + minute <= self.now) {
+            self.state.recent.pop_front();
         }
-        if self.book.recent.len() >= per_minute {
-            return self.book.recent.front().map(|at| (*at + minute).saturating_sub(self.now));
+        if self.state.recent.len() >= per_minute {
+            return self.state.recent.front().map(|at| (*at + minute).saturating_sub(self.now));
         }
-        self.book.recent.push_back(self.now);
+        self.state.recent.push_back(self.now);
         None
     }
 
     pub(crate) fn failures(&self, client: &Client) -> u32 {
-        self.book.failures.get(&client.key()).copied().unwrap_or_default()
+        self.state.failures.get(&client.key()).copied().unwrap_or_default()
     }
 
     pub(crate) fn failed(&mut self, client: &Client) {
-        *self.book.failures.entry(client.key()).or_default() += 1;
+        *self.state.failures.entry(client.key()).or_default() += 1;
     }
 }
 
