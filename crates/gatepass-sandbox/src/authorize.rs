@@ -6,10 +6,10 @@ use crate::{
     client::Client,
     faults::Target,
     page::{self, Page},
-    redirect::{self, Landing},
+    redirect::{self, LoginRedirect},
     response::{Members, SandboxResponse},
-    session::Seat,
-    vendor_request::{Call, find},
+    session::SessionState,
+    vendor_request::{VendorRequest, find},
     vendor_state::VendorContext,
 };
 
@@ -23,12 +23,12 @@ pub(crate) struct Grant {
     /// What a client registers unless it is told otherwise.
     pub(crate) redirect_uri: &'static str,
     /// Makes the token, and says it in members.
-    pub(crate) hand_out: fn(&Asked<'_>, &mut VendorContext<'_>) -> Members,
+    pub(crate) hand_out: fn(&AuthorizationQuery<'_>, &mut VendorContext<'_>) -> Members,
 }
 
 /// What a known client asks for, to be answered where it registered.
-pub(crate) struct Asked<'a> {
-    pub(crate) call: &'a Call,
+pub(crate) struct AuthorizationQuery<'a> {
+    pub(crate) request: &'a VendorRequest,
     pub(crate) client: Client,
     pub(crate) redirect_uri: &'a str,
     grant: &'a Grant,
@@ -37,25 +37,25 @@ pub(crate) struct Asked<'a> {
 /// Answers both the visit and the forms of its pages, which post to the same address.
 pub(crate) fn answer(
     grant: &Grant,
-    call: &Call,
+    request: &VendorRequest,
     vendor: &mut VendorContext<'_>,
 ) -> SandboxResponse {
-    let asked = match Asked::read(grant, call, vendor) {
+    let asked = match AuthorizationQuery::read(grant, request, vendor) {
         Ok(asked) => asked,
         Err(text) => return page::refused(grant.title, 400, &text),
     };
-    if call.method != "POST" {
+    if request.method != "POST" {
         return match asked.problem() {
-            Some((code, text)) => error(call, code, text),
+            Some((code, text)) => error(request, code, text),
             None => asked.visit(vendor),
         };
     }
-    if !is_own_page(call) {
+    if !is_own_page(request) {
         return page::refused(grant.title, 403, "This form was sent by a page that is not ours.");
     }
-    let form = call.form();
+    let form = request.form();
     match (asked.problem(), find(&form, "decision")) {
-        (Some((code, text)), _) => error(call, code, text),
+        (Some((code, text)), _) => error(request, code, text),
         (None, None) => asked.login(&form, vendor),
         (None, Some(decision)) => {
             asked.decide(decision, find(&form, "ticket").unwrap_or_default(), vendor)
@@ -64,44 +64,44 @@ pub(crate) fn answer(
 }
 
 /// Sends the browser back with an error (section 4.2.2.1). The request's redirect URI was checked.
-pub(crate) fn error(call: &Call, code: &str, description: &str) -> SandboxResponse {
+pub(crate) fn error(request: &VendorRequest, code: &str, description: &str) -> SandboxResponse {
     let members = vec![
         ("error".to_owned(), code.into()),
         ("error_description".to_owned(), description.into()),
     ];
-    let to = call.query("redirect_uri").unwrap_or_default();
-    SandboxResponse::landing(Landing::new(to, with_state(members, call)))
+    let to = request.query("redirect_uri").unwrap_or_default();
+    SandboxResponse::landing(LoginRedirect::new(to, with_state(members, request)))
 }
 
-impl<'a> Asked<'a> {
+impl<'a> AuthorizationQuery<'a> {
     /// The request, or why nobody may be sent anywhere because of it.
     fn read(
         grant: &'a Grant,
-        call: &'a Call,
+        request: &'a VendorRequest,
         vendor: &VendorContext<'_>,
     ) -> Result<Self, Cow<'static, str>> {
         if let Some(name) = PARAMETERS
             .into_iter()
-            .find(|name| call.query.iter().filter(|(known, _)| known == name).count() > 1)
+            .find(|name| request.query.iter().filter(|(known, _)| known == name).count() > 1)
         {
             return Err(format!("The request has more than one {name}.").into());
         }
-        if call.query.iter().any(|(name, value)| name.len() + value.len() > LONGEST) {
+        if request.query.iter().any(|(name, value)| name.len() + value.len() > LONGEST) {
             return Err(format!("A parameter is longer than {LONGEST} bytes.").into());
         }
-        let Some(id) = call.query("client_id").filter(|id| !id.is_empty()) else {
+        let Some(id) = request.query("client_id").filter(|id| !id.is_empty()) else {
             return Err("The request has no client_id.".into());
         };
         let Some(client) = vendor.client(|client| client.get("client_id") == id) else {
             return Err(format!("No client is called {}.", shown(id)).into());
         };
         let registered = client.get("redirect_uri");
-        match call.query("redirect_uri").filter(|uri| !uri.is_empty()) {
+        match request.query("redirect_uri").filter(|uri| !uri.is_empty()) {
             None => Err("The request has no redirect_uri.".into()),
             Some(uri) if !redirect::is_registered(registered, uri) => {
                 Err(format!("The redirect_uri {} is not the registered one.", shown(uri)).into())
             }
-            Some(redirect_uri) => Ok(Self { call, client, redirect_uri, grant }),
+            Some(redirect_uri) => Ok(Self { request, client, redirect_uri, grant }),
         }
     }
 
@@ -125,7 +125,7 @@ impl<'a> Asked<'a> {
     }
 
     fn words(&self, name: &str) -> Vec<&'a str> {
-        self.call.query(name).unwrap_or_default().split_ascii_whitespace().collect()
+        self.request.query(name).unwrap_or_default().split_ascii_whitespace().collect()
     }
 
     /// Does it ask for this, among others?
@@ -134,7 +134,7 @@ impl<'a> Asked<'a> {
     }
 
     fn cookie(&self) -> Option<&'a str> {
-        self.call.cookie(COOKIE)
+        self.request.cookie(COOKIE)
     }
 
     fn page(&self) -> Page<'_> {
@@ -145,8 +145,10 @@ impl<'a> Asked<'a> {
     fn visit(&self, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let is_let_in = vendor.state.consents.contains(&self.client.key());
         match vendor.state.sessions.seat(self.cookie(), vendor.now) {
-            Seat::Live(_) if is_let_in => self.back(true, vendor),
-            Seat::Live(_) | Seat::Expired | Seat::Nobody => self.ask(None, vendor),
+            SessionState::Live(_) if is_let_in => self.back(true, vendor),
+            SessionState::Live(_) | SessionState::Expired | SessionState::Nobody => {
+                self.ask(None, vendor)
+            }
         }
     }
 
@@ -154,12 +156,12 @@ impl<'a> Asked<'a> {
     fn ask(&self, message: Option<&str>, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let key = self.client.key();
         match vendor.state.sessions.seat(self.cookie(), vendor.now) {
-            Seat::Live(session) => {
+            SessionState::Live(session) => {
                 let ticket = session.ticket(&key);
                 self.page().consent(self.client.get("client_id"), &ticket, message)
             }
-            Seat::Expired => self.page().login(Some(EXPIRED)),
-            Seat::Nobody => self.page().login(message),
+            SessionState::Expired => self.page().login(Some(EXPIRED)),
+            SessionState::Nobody => self.page().login(message),
         }
     }
 
@@ -172,14 +174,14 @@ impl<'a> Asked<'a> {
         let provider = self.grant.provider;
         let cookie = format!("{COOKIE}={id}; Path=/{provider}; HttpOnly; SameSite=Lax");
         let query: Vec<String> = self
-            .call
+            .request
             .query
             .iter()
             .map(|(name, value)| {
                 format!("{}={}", redirect::encoded(name), redirect::encoded(value))
             })
             .collect();
-        let here = format!("/{provider}{}?{}", self.call.path, query.join("&"));
+        let here = format!("/{provider}{}?{}", self.request.path, query.join("&"));
         self.page().see_other(&here).with("set-cookie", cookie)
     }
 
@@ -191,8 +193,8 @@ impl<'a> Asked<'a> {
     ) -> SandboxResponse {
         let key = self.client.key();
         let is_good = match vendor.state.sessions.seat(self.cookie(), vendor.now) {
-            Seat::Live(session) => session.redeem(ticket, &key),
-            Seat::Expired | Seat::Nobody => return self.ask(None, vendor),
+            SessionState::Live(session) => session.redeem(ticket, &key),
+            SessionState::Expired | SessionState::Nobody => return self.ask(None, vendor),
         };
         match (is_good, decision) {
             (true, "allow") => self.back(true, vendor),
@@ -216,10 +218,10 @@ impl<'a> Asked<'a> {
         let now = vendor.now;
         let mut honest = || match is_allowed {
             true => self.allowed(vendor),
-            false => error(self.call, "access_denied", "the person denied the request"),
+            false => error(self.request, "access_denied", "the person denied the request"),
         };
         let answer = match fault {
-            Some(fault) => fault.happen(self.call, self.grant.provider, now, honest),
+            Some(fault) => fault.happen(self.request, self.grant.provider, now, honest),
             None => honest(),
         };
         SandboxResponse { fault: name, ..answer }
@@ -227,24 +229,24 @@ impl<'a> Asked<'a> {
 
     fn allowed(&self, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         vendor.state.consents.insert(self.client.key());
-        let members = with_state((self.grant.hand_out)(self, vendor), self.call);
-        let answer = SandboxResponse::landing(Landing::new(self.redirect_uri, members));
+        let members = with_state((self.grant.hand_out)(self, vendor), self.request);
+        let answer = SandboxResponse::landing(LoginRedirect::new(self.redirect_uri, members));
         SandboxResponse { issued: true, ..answer }
     }
 }
 
-fn with_state(mut members: Members, call: &Call) -> Members {
-    if let Some(state) = call.query("state") {
+fn with_state(mut members: Members, request: &VendorRequest) -> Members {
+    if let Some(state) = request.query("state") {
         members.push(("state".to_owned(), state.into()));
     }
     members
 }
 
 /// Browsers say whose page sent a form; other clients say nothing.
-fn is_own_page(call: &Call) -> bool {
-    let Some(origin) = call.headers.get(http::header::ORIGIN) else { return true };
+fn is_own_page(request: &VendorRequest) -> bool {
+    let Some(origin) = request.headers.get(http::header::ORIGIN) else { return true };
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    origin.is_some_and(|(_, host)| call.header("host") == Some(host))
+    origin.is_some_and(|(_, host)| request.header("host") == Some(host))
 }
 
 /// What a page may repeat of a request: not much of it, and nothing that hides.

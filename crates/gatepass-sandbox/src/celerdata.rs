@@ -6,7 +6,7 @@ use crate::{
     random,
     response::SandboxResponse,
     vendor::{Field, Vendor},
-    vendor_request::{Call, find},
+    vendor_request::{VendorRequest, find},
     vendor_state::VendorContext,
 };
 
@@ -21,18 +21,20 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["api", "1.0", "token"]) => token(call, vendor),
-        ("GET", ["api", "1.0", "clusters"]) => guarded(call, vendor, || {
+fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    match (request.method.as_str(), request.segments().as_slice()) {
+        ("POST", ["api", "1.0", "token"]) => token(request, vendor),
+        ("GET", ["api", "1.0", "clusters"]) => guarded(request, vendor, || {
             json!({ "clusters": [{
                 "cluster_id": CLUSTER, "cluster_name": "sandbox", "cluster_state": "Running",
             }] })
         }),
-        ("GET", ["api", "1.0", "clusters", id, "state"]) if *id == CLUSTER => {
-            guarded(call, vendor, || json!({ "abnormal_reason": "", "cluster_state": "Running" }))
-        }
-        ("GET", ["api", "1.0", "clusters", _, "state"]) => match vendor.live(call.bearer()) {
+        ("GET", ["api", "1.0", "clusters", id, "state"]) if *id == CLUSTER => guarded(
+            request,
+            vendor,
+            || json!({ "abnormal_reason": "", "cluster_state": "Running" }),
+        ),
+        ("GET", ["api", "1.0", "clusters", _, "state"]) => match vendor.live(request.bearer()) {
             Some(_) => failed(404, 40_004, "cluster not found"),
             None => failed(401, 40_100, REFUSED),
         },
@@ -42,18 +44,18 @@ fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     }
 }
 
-fn token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     if let Some(wait) = vendor.over_limit(PER_MINUTE) {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         return failed(429, 42_900, "too many requests").with("retry-after", seconds.to_string());
     }
-    let form = call.form();
-    let grant = find(&form, "grant_type").or_else(|| call.query("grant_type"));
+    let form = request.form();
+    let grant = find(&form, "grant_type").or_else(|| request.query("grant_type"));
     if grant != Some("client_credentials") {
         let text = "The authorization grant type is not supported by the authorization server";
         return refused("unsupported_grant_type", text);
     }
-    let Some(client) = vendor.client_by_pair(&call.basic()) else {
+    let Some(client) = vendor.client_by_pair(&request.basic()) else {
         return refused("invalid_client", "Client authentication failed");
     };
     let life = vendor.life(&client, 3_600);
@@ -70,8 +72,12 @@ fn token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     .with("content-type", GO_JSON)
 }
 
-fn guarded(call: &Call, vendor: &VendorContext<'_>, data: impl Fn() -> Value) -> SandboxResponse {
-    match vendor.live(call.bearer()) {
+fn guarded(
+    request: &VendorRequest,
+    vendor: &VendorContext<'_>,
+    data: impl Fn() -> Value,
+) -> SandboxResponse {
+    match vendor.live(request.bearer()) {
         Some(_) => SandboxResponse::json(200, [("code", 20_000.into()), ("data", data())]),
         None => failed(401, 40_100, REFUSED),
     }

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::{
-    authorize::{self, Asked, Grant},
+    authorize::{self, AuthorizationQuery, Grant},
     client::Client,
     random,
     response::{Members, SandboxResponse},
     vendor::{Field, Vendor},
-    vendor_request::{Call, find},
+    vendor_request::{VendorRequest, find},
     vendor_state::VendorContext,
 };
 
@@ -33,12 +33,14 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["as", "token.oauth2"]) => ping_token(call, vendor),
-        ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(call, vendor),
-        ("GET" | "POST", ["as", "authorization.oauth2"]) => authorize::answer(&GRANT, call, vendor),
-        ("GET", ["hello"]) => hello(call, vendor),
+fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    match (request.method.as_str(), request.segments().as_slice()) {
+        ("POST", ["as", "token.oauth2"]) => ping_token(request, vendor),
+        ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(request, vendor),
+        ("GET" | "POST", ["as", "authorization.oauth2"]) => {
+            authorize::answer(&GRANT, request, vendor)
+        }
+        ("GET", ["hello"]) => hello(request, vendor),
         (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => {
             SandboxResponse::only("POST")
         }
@@ -49,17 +51,17 @@ fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
 }
 
 /// PingFederate: form body, Basic, or (frowned upon, and counted) the query.
-fn ping_token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    if call.has_other_body() {
+fn ping_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    if request.has_other_body() {
         return ping_error(415, "invalid_request", "The content type must be a form.");
     }
-    let mut params = call.form();
-    params.extend(call.query.iter().cloned());
+    let mut params = request.form();
+    params.extend(request.query.iter().cloned());
     let in_params = pair(&params);
-    if call.has_basic() && in_params.is_some() {
+    if request.has_basic() && in_params.is_some() {
         return ping_error(400, "invalid_request", "Multiple client credentials.");
     }
-    let pairs: Vec<_> = call.basic().into_iter().chain(in_params).collect();
+    let pairs: Vec<_> = request.basic().into_iter().chain(in_params).collect();
     let Some(client) = vendor.client_by_pair(&pairs) else {
         return ping_error(401, "invalid_client", "Invalid client or client credentials.");
     };
@@ -79,7 +81,7 @@ fn ping_token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
 }
 
 /// PingFederate's answer in the fragment, which never has a refresh token.
-fn hand_out(asked: &Asked<'_>, vendor: &mut VendorContext<'_>) -> Members {
+fn hand_out(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
     let life = vendor.life(&asked.client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
     vendor.issue(&token, &asked.client, life, None);
@@ -91,18 +93,18 @@ fn hand_out(asked: &Asked<'_>, vendor: &mut VendorContext<'_>) -> Members {
 }
 
 /// Okta: form body or Basic; never the query.
-fn okta_token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    if call.has_other_body() {
+fn okta_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    if request.has_other_body() {
         return okta_error(415, "invalid_request", "The content type must be a form.");
     }
-    let params = call.form();
+    let params = request.form();
     let in_params = pair(&params);
-    if call.has_basic() && in_params.is_some() {
+    if request.has_basic() && in_params.is_some() {
         let text = "Cannot supply multiple client credentials. Include credentials in either the \
                     header or in the POST body, but not both.";
         return okta_error(400, "invalid_request", text);
     }
-    let pairs: Vec<_> = call.basic().into_iter().chain(in_params).collect();
+    let pairs: Vec<_> = request.basic().into_iter().chain(in_params).collect();
     let Some(client) = vendor.client_by_pair(&pairs) else {
         let is_known = |one: &Client| pairs.iter().any(|(id, _)| id == one.get("client_id"));
         let text = match vendor.client(is_known) {
@@ -148,8 +150,8 @@ fn okta_token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     )
 }
 
-fn hello(call: &Call, vendor: &VendorContext<'_>) -> SandboxResponse {
-    match vendor.live(call.bearer()) {
+fn hello(request: &VendorRequest, vendor: &VendorContext<'_>) -> SandboxResponse {
+    match vendor.live(request.bearer()) {
         Some(_) => {
             SandboxResponse::json(200, [("helloResponse", json!({ "response": "Hello World!" }))])
                 .with("x-ratelimit-limit", "2000")

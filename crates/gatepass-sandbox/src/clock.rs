@@ -9,13 +9,13 @@ pub(crate) type Time = Duration;
 pub(crate) const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 #[derive(Debug)]
-pub(crate) struct Clock {
+pub(crate) struct SandboxClock {
     started: Time,
     since: Instant,
     advanced: Duration,
 }
 
-impl Clock {
+impl SandboxClock {
     #[expect(clippy::disallowed_methods, reason = "this is where the sandbox asks the time")]
     pub(crate) fn start() -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -6,7 +6,7 @@ use crate::{
     random,
     response::SandboxResponse,
     vendor::{Field, Vendor},
-    vendor_request::Call,
+    vendor_request::VendorRequest,
     vendor_state::VendorContext,
 };
 
@@ -24,8 +24,8 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    let path = call.segments();
+fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    let path = request.segments();
     let (is_old, path) = match path.as_slice() {
         ["api", rest @ ..] => (true, rest),
         rest => (false, rest),
@@ -37,40 +37,40 @@ fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         | ["audit", "license", _, "account", _, "benchmark", "CSBP", "summary"] => "GET",
         _ => return refused(404, "Resource not found"),
     };
-    if call.method.as_str() != wanted {
+    if request.method.as_str() != wanted {
         return refused(405, "Method Not Allowed").with("allow", wanted);
     }
-    match (call.header(KEY_HEADER), path) {
+    match (request.header(KEY_HEADER), path) {
         (None, _) => gateway_refusal(MISSING_KEY),
         (Some(key), _) if vendor.client(|one| one.get("subscription_key") == key).is_none() => {
             gateway_refusal(INVALID_KEY)
         }
-        (Some(key), ["authorize", _, license, _]) => token(call, vendor, key, license, is_old),
+        (Some(key), ["authorize", _, license, _]) => token(request, vendor, key, license, is_old),
         (Some(_), [_, _, license, .., "rescan"]) => {
-            account_call(call, vendor, license, path[4], json!({ "jobId": random::guid() }))
+            account_call(request, vendor, license, path[4], json!({ "jobId": random::guid() }))
         }
         (Some(_), [_, _, license, .., "summary"]) => account_call(
-            call,
+            request,
             vendor,
             license,
             path[4],
             json!([{ "benchmark": "CSBP", "passed": 12, "failed": 3 }]),
         ),
-        (Some(_), path) => license_accounts(call, vendor, path[2]),
+        (Some(_), path) => license_accounts(request, vendor, path[2]),
     }
 }
 
 fn token(
-    call: &Call,
+    request: &VendorRequest,
     vendor: &mut VendorContext<'_>,
     key: &str,
     license: &str,
     is_old: bool,
 ) -> SandboxResponse {
-    if call.media_type().as_deref() != Some("application/json") {
+    if request.media_type().as_deref() != Some("application/json") {
         return refused(415, "Unsupported Media Type");
     }
-    let Some(Value::Object(body)) = call.json() else {
+    let Some(Value::Object(body)) = request.json() else {
         return refused(400, "The request body is not a JSON object");
     };
     let said = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -83,7 +83,7 @@ fn token(
     let Some(client) = client else {
         return refused(401, "Invalid API application id or secret");
     };
-    let account = call.query("accountId");
+    let account = request.query("accountId");
     if account.is_some_and(|account| account != client.get("account_id")) {
         return refused(403, "The account does not belong to this license");
     }
@@ -107,8 +107,12 @@ fn token(
 }
 
 /// The license token opens this one, an account's does not.
-fn license_accounts(call: &Call, vendor: &VendorContext<'_>, license: &str) -> SandboxResponse {
-    let Some(held) = vendor.live(call.bearer()) else {
+fn license_accounts(
+    request: &VendorRequest,
+    vendor: &VendorContext<'_>,
+    license: &str,
+) -> SandboxResponse {
+    let Some(held) = vendor.live(request.bearer()) else {
         return refused(401, "Unauthorized");
     };
     let owner = vendor.client(|one| one.key() == held.owner && one.get("license_id") == license);
@@ -127,13 +131,13 @@ fn license_accounts(call: &Call, vendor: &VendorContext<'_>, license: &str) -> S
 
 /// Only the token of this very account opens these.
 fn account_call(
-    call: &Call,
+    request: &VendorRequest,
     vendor: &VendorContext<'_>,
     license: &str,
     account: &str,
     result: Value,
 ) -> SandboxResponse {
-    let Some(held) = vendor.live(call.bearer()) else {
+    let Some(held) = vendor.live(request.bearer()) else {
         return refused(401, "Unauthorized");
     };
     let owner = vendor.client(|one| one.key() == held.owner && one.get("license_id") == license);

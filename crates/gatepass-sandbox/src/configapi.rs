@@ -7,7 +7,7 @@ use crate::{
     random,
     response::SandboxResponse,
     vendor::{Field, Vendor},
-    vendor_request::{Call, find},
+    vendor_request::{VendorRequest, find},
     vendor_state::{Look, VendorContext},
 };
 
@@ -23,11 +23,11 @@ pub(crate) const VENDOR: Vendor = Vendor {
     answer,
 };
 
-fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["configapi", "v2" | "v3", "oauth", "token"]) => token(call, vendor),
-        ("GET", ["configapi", "v2", "phone", "user"]) => phone_users(call, vendor),
-        ("GET", ["configapi", "v2", "user", name]) => user(call, vendor, name),
+fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    match (request.method.as_str(), request.segments().as_slice()) {
+        ("POST", ["configapi", "v2" | "v3", "oauth", "token"]) => token(request, vendor),
+        ("GET", ["configapi", "v2", "phone", "user"]) => phone_users(request, vendor),
+        ("GET", ["configapi", "v2", "user", name]) => user(request, vendor, name),
         (_, ["configapi", "v2" | "v3", "oauth", "token"]) => SandboxResponse::only("POST"),
         (_, ["configapi", "v2", "phone", "user"] | ["configapi", "v2", "user", _]) => {
             SandboxResponse::only("GET")
@@ -36,11 +36,11 @@ fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     }
 }
 
-fn token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    if !call.is_form() {
+fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    if !request.is_form() {
         return SandboxResponse::new(415, "text/plain", "Unsupported Media Type");
     }
-    let form = call.form();
+    let form = request.form();
     let said = |name: &str| find(&form, name).unwrap_or_default();
     let Some(client) = vendor.client(|one| one.get("client_id") == said("client_id")) else {
         return refused();
@@ -71,18 +71,18 @@ fn refused() -> SandboxResponse {
     SandboxResponse::new(401, "text/plain", "Authentication failed")
 }
 
-fn phone_users(call: &Call, vendor: &VendorContext<'_>) -> SandboxResponse {
+fn phone_users(request: &VendorRequest, vendor: &VendorContext<'_>) -> SandboxResponse {
     let body = json!([{
         "extension": "1000", "loginId": "sandbox", "firstName": "Sandbox", "lastName": "User",
         "external": "16505555555", "voiceMail": true, "greeting": false,
     }]);
-    not_let_in(call, vendor).unwrap_or_else(|| SandboxResponse::json_text(200, body.to_string()))
+    not_let_in(request, vendor).unwrap_or_else(|| SandboxResponse::json_text(200, body.to_string()))
 }
 
-fn user(call: &Call, vendor: &VendorContext<'_>, name: &str) -> SandboxResponse {
+fn user(request: &VendorRequest, vendor: &VendorContext<'_>, name: &str) -> SandboxResponse {
     let name = percent_decode_str(name).decode_utf8_lossy();
     let found = vendor.client(|one| one.get("client_id") == name);
-    not_let_in(call, vendor).unwrap_or_else(|| match found {
+    not_let_in(request, vendor).unwrap_or_else(|| match found {
         Some(client) => SandboxResponse::json(
             200,
             [("loginId", client.get("client_id").into()), ("disabled", false.into())],
@@ -91,8 +91,8 @@ fn user(call: &Call, vendor: &VendorContext<'_>, name: &str) -> SandboxResponse 
     })
 }
 
-fn not_let_in(call: &Call, vendor: &VendorContext<'_>) -> Option<SandboxResponse> {
-    match call.bearer().map(|token| vendor.look(token)) {
+fn not_let_in(request: &VendorRequest, vendor: &VendorContext<'_>) -> Option<SandboxResponse> {
+    match request.bearer().map(|token| vendor.look(token)) {
         Some(Look::Live(_)) => None,
         Some(Look::Expired) => Some(failed(401, 2, "Access token expired")),
         Some(Look::Unknown) => Some(failed(401, 1, "Access token does not exist")),

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     response::SandboxResponse,
     vendor,
-    vendor_request::Call,
+    vendor_request::VendorRequest,
 };
 
 mod act;
@@ -269,7 +269,7 @@ pub(crate) struct Armed {
 
 /// What a fault may look at.
 pub(crate) struct Scene<'a> {
-    pub(crate) call: &'a Call,
+    pub(crate) call: &'a VendorRequest,
     pub(crate) provider: &'static str,
     pub(crate) now: Time,
     params: &'a BTreeMap<String, String>,
@@ -297,16 +297,16 @@ pub(crate) enum Act {
     /// Sent elsewhere, with this status.
     Redirect(u16),
     /// A member of the token answer, set to this JSON.
-    Member(Place, &'static str),
+    Member(ResponseField, &'static str),
     /// A member of the token answer, taken out.
-    Without(Place),
+    Without(ResponseField),
     /// The vendor's own answer to a person whose session has just ended.
     EndsSession,
 }
 
 /// A member of a token answer, wherever the vendor keeps it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ResponseField {
     Token,
     Expiry,
     Type,
@@ -325,7 +325,7 @@ impl Armed {
     /// What the client gets. `honest` asks the vendor, which some faults leave out.
     pub(crate) fn happen(
         &self,
-        call: &Call,
+        call: &VendorRequest,
         provider: &'static str,
         now: Time,
         honest: impl FnOnce() -> SandboxResponse,

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
-    authorize::{self, Asked, Grant},
+    authorize::{self, AuthorizationQuery, Grant},
     client::Client,
     clock::Time,
     page, random,
     response::{Members, SandboxResponse},
     vendor::{Field, Vendor},
-    vendor_request::{Call, find},
+    vendor_request::{VendorRequest, find},
     vendor_state::{Look, VendorContext},
 };
 
@@ -34,13 +34,13 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    match (call.method.as_str(), call.segments().as_slice()) {
-        ("POST", ["api", "v2", "tenant", "token"]) => token(call, vendor),
+fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    match (request.method.as_str(), request.segments().as_slice()) {
+        ("POST", ["api", "v2", "tenant", "token"]) => token(request, vendor),
         ("GET" | "POST", ["api", "v1", "oauth2", "authorize"]) => {
-            authorize::answer(&GRANT, call, vendor)
+            authorize::answer(&GRANT, request, vendor)
         }
-        ("GET", ["api", "v2", "tenant", "users"]) => users(call, vendor),
+        ("GET", ["api", "v2", "tenant", "users"]) => users(request, vendor),
         (_, ["api", "v2", "tenant", "token"]) => SandboxResponse::only("POST"),
         (_, ["api", "v1", "oauth2", "authorize"]) => SandboxResponse::only("GET, POST"),
         (_, ["api", "v2", "tenant", "users"]) => SandboxResponse::only("GET"),
@@ -48,19 +48,19 @@ fn answer(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     }
 }
 
-fn token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
-    if call.has_other_body() {
+fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+    if request.has_other_body() {
         return SandboxResponse::oauth_error(415, "invalid_request", "Content type not supported");
     }
-    let form = call.form();
-    let mut pairs = call.basic();
+    let form = request.form();
+    let mut pairs = request.basic();
     if let (Some(id), Some(secret)) = (find(&form, "client_id"), find(&form, "client_secret")) {
         pairs.push((id.to_owned(), secret.to_owned()));
     }
     let Some(client) = vendor.client_by_pair(&pairs) else {
         return SandboxResponse::oauth_error(401, "invalid_client", "Bad client credentials");
     };
-    match find(&form, "grant_type").or_else(|| call.query("grant_type")) {
+    match find(&form, "grant_type").or_else(|| request.query("grant_type")) {
         Some("client_credentials") => {}
         Some(_) => {
             return SandboxResponse::oauth_error(
@@ -97,7 +97,7 @@ fn token(call: &Call, vendor: &mut VendorContext<'_>) -> SandboxResponse {
 }
 
 /// OneAccess's answer in the fragment. These tokens are new each time.
-fn hand_out(asked: &Asked<'_>, vendor: &mut VendorContext<'_>) -> Members {
+fn hand_out(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
     let life = vendor.life(&asked.client, 7_199);
     let mut members = Members::new();
     if asked.wants("token") {
@@ -109,7 +109,7 @@ fn hand_out(asked: &Asked<'_>, vendor: &mut VendorContext<'_>) -> Members {
     }
     if asked.wants("id_token") {
         let mut claims = claims(&asked.client, page::PERSON, vendor.now, vendor.now + life);
-        if let Some(nonce) = asked.call.query("nonce") {
+        if let Some(nonce) = asked.request.query("nonce") {
             claims["nonce"] = nonce.into();
         }
         let id_token = signed(&claims);
@@ -132,8 +132,8 @@ fn signed(claims: &Value) -> String {
     random::jwt(&header, claims, 256)
 }
 
-fn users(call: &Call, vendor: &VendorContext<'_>) -> SandboxResponse {
-    let Some(token) = call.bearer() else {
+fn users(request: &VendorRequest, vendor: &VendorContext<'_>) -> SandboxResponse {
+    let Some(token) = request.bearer() else {
         return SandboxResponse::oauth_error(401, "unauthorized_user", "User is not authorized");
     };
     let refused = |text: String| SandboxResponse::oauth_error(400, "invalid_token", &text);
@@ -142,7 +142,8 @@ fn users(call: &Call, vendor: &VendorContext<'_>) -> SandboxResponse {
         Look::Unknown => return refused(format!("Invalid access token: {token}")),
         Look::Live(_) => {}
     }
-    if let Some(missing) = ["org_id", "offset", "limit"].iter().find(|n| call.query(n).is_none()) {
+    if let Some(missing) = ["org_id", "offset", "limit"].iter().find(|n| request.query(n).is_none())
+    {
         let text = format!("Parameter {missing} required.");
         let members = [("error_code", "USER.0002".into()), ("error_msg", text.into())];
         return SandboxResponse::json(400, members);

@@ -104,7 +104,7 @@ pub use client::{Client, NewClient};
 pub use error::{Error, ErrorKind, Result};
 pub use faults::{Fault, FaultInfo, Target};
 pub use sandbox::{Sandbox, SandboxBuilder};
-pub use state::{Counters, Entry, Snapshot};
+pub use state::{Counters, LogEntry, Snapshot};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,4 +1,4 @@
-//! Landing: where a browser is sent back to, and what the address carries.
+//! LoginRedirect: where a browser is sent back to, and what the address carries.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::response::Members;
 
 /// An answer that travels in the address of a redirect (RFC 6749, section 4.2.2).
-pub(crate) struct Landing {
+pub(crate) struct LoginRedirect {
     /// The client's redirect URI, checked.
     pub(crate) to: String,
     pub(crate) members: Members,
@@ -14,7 +14,7 @@ pub(crate) struct Landing {
     pub(crate) is_in_query: bool,
 }
 
-impl Landing {
+impl LoginRedirect {
     pub(crate) fn new(to: &str, members: Members) -> Self {
         Self { to: to.to_owned(), members, is_in_query: false }
     }
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn members_are_encoded_wherever_they_stand() {
         let members = || vec![("a b".to_owned(), "#&=é".into()), ("n".to_owned(), 5.into())];
-        let mut landing = Landing::new("http://localhost:1/cb?x=1", members());
+        let mut landing = LoginRedirect::new("http://localhost:1/cb?x=1", members());
         assert_eq!(landing.location(), "http://localhost:1/cb?x=1#a%20b=%23%26%3D%C3%A9&n=5");
         landing.is_in_query = true;
         assert_eq!(landing.location(), "http://localhost:1/cb?x=1&a%20b=%23%26%3D%C3%A9&n=5");

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use hyper::ext::ReasonPhrase;
 use serde_json::Value;
 
-use crate::redirect::Landing;
+use crate::redirect::LoginRedirect;
 
 /// Members of a JSON object in the order they are written.
 pub(crate) type Members = Vec<(String, Value)>;
@@ -29,7 +29,7 @@ pub(crate) enum Content {
     Members(Members),
     Bytes(Vec<u8>),
     /// No body; the members travel in the address the browser is sent to.
-    Landing(Landing),
+    LoginRedirect(LoginRedirect),
 }
 
 /// How the answer reaches the client.
@@ -100,12 +100,12 @@ impl SandboxResponse {
     }
 
     /// A browser sent on to `landing`, without a trace of it in caches or in `Referer`.
-    pub(crate) fn landing(landing: Landing) -> Self {
+    pub(crate) fn landing(landing: LoginRedirect) -> Self {
         let mut answer = Self::new(302, "text/html; charset=utf-8", "")
             .with("cache-control", "no-store")
             .with("pragma", "no-cache")
             .with("referrer-policy", "no-referrer");
-        answer.content = Content::Landing(landing);
+        answer.content = Content::LoginRedirect(landing);
         answer
     }
 
@@ -140,14 +140,16 @@ impl SandboxResponse {
         match &self.content {
             Content::Bytes(bytes) => bytes.clone(),
             Content::Members(members) => rendered(members).into_bytes(),
-            Content::Landing(_) => Vec::new(),
+            Content::LoginRedirect(_) => Vec::new(),
         }
     }
 
     /// What it says by name, wherever that stands.
     pub(crate) fn members(&self) -> Option<&Members> {
         match &self.content {
-            Content::Members(members) | Content::Landing(Landing { members, .. }) => Some(members),
+            Content::Members(members) | Content::LoginRedirect(LoginRedirect { members, .. }) => {
+                Some(members)
+            }
             Content::Bytes(_) => None,
         }
     }
@@ -155,7 +157,9 @@ impl SandboxResponse {
     /// [`SandboxResponse::members`], to change them.
     pub(crate) fn members_mut(&mut self) -> Option<&mut Members> {
         match &mut self.content {
-            Content::Members(members) | Content::Landing(Landing { members, .. }) => Some(members),
+            Content::Members(members) | Content::LoginRedirect(LoginRedirect { members, .. }) => {
+                Some(members)
+            }
             Content::Bytes(_) => None,
         }
     }
@@ -163,7 +167,7 @@ impl SandboxResponse {
     /// The address it sends to, if its content says so.
     fn location(&self) -> Option<String> {
         match &self.content {
-            Content::Landing(landing) => Some(landing.location()),
+            Content::LoginRedirect(landing) => Some(landing.location()),
             Content::Members(_) | Content::Bytes(_) => None,
         }
     }

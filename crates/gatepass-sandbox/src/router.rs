@@ -19,7 +19,7 @@ use crate::{
     response::{Delivery, SandboxResponse},
     state::Memory,
     vendor,
-    vendor_request::Call,
+    vendor_request::VendorRequest,
 };
 
 /// What every request needs: the memory, and where the sandbox listens.
@@ -81,11 +81,11 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
                 .into_response();
         }
     };
-    let flight = Flight::begin(&app, vendor.id);
+    let flight = RequestGuard::begin(&app, vendor.id);
     let read = to_bytes(body, LARGEST_BODY).await;
     let is_too_large = read.is_err();
     let body: Bytes = read.unwrap_or_default();
-    let call = Call::new(parts.method, &parts.uri, prefix, parts.headers, body);
+    let call = VendorRequest::new(parts.method, &parts.uri, prefix, parts.headers, body);
 
     let answer = {
         let mut state = app.memory.lock();
@@ -122,19 +122,19 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
 }
 
 /// One request being answered; gone when it was, or when its client left.
-struct Flight {
+struct RequestGuard {
     app: App,
     provider: &'static str,
 }
 
-impl Flight {
+impl RequestGuard {
     fn begin(app: &App, provider: &'static str) -> Self {
         app.memory.lock().begin(provider);
         Self { app: app.clone(), provider }
     }
 }
 
-impl Drop for Flight {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.app.memory.lock().end(self.provider);
     }

@@ -15,7 +15,7 @@ use crate::{
     faults::Fault,
     router::{self, App},
     server::{self, Opening},
-    state::{Entry, Memory, Snapshot},
+    state::{LogEntry, Memory, Snapshot},
     vendor,
 };
 
@@ -119,7 +119,7 @@ impl Sandbox {
     }
 
     /// The last 1,000 requests to the vendors, oldest first, without any value.
-    pub fn requests(&self) -> Vec<Entry> {
+    pub fn requests(&self) -> Vec<LogEntry> {
         self.memory.lock().log()
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Session {
 }
 
 /// What becomes of a cookie.
-pub(crate) enum Seat<'a> {
+pub(crate) enum SessionState<'a> {
     Live(&'a mut Session),
     Expired,
     Nobody,
@@ -34,17 +34,17 @@ impl Sessions {
         id
     }
 
-    pub(crate) fn seat(&mut self, id: Option<&str>, now: Time) -> Seat<'_> {
+    pub(crate) fn seat(&mut self, id: Option<&str>, now: Time) -> SessionState<'_> {
         match self.0.iter_mut().find(|session| Some(session.id.as_str()) == id) {
-            Some(session) if session.until > now => Seat::Live(session),
-            Some(_) => Seat::Expired,
-            None => Seat::Nobody,
+            Some(session) if session.until > now => SessionState::Live(session),
+            Some(_) => SessionState::Expired,
+            None => SessionState::Nobody,
         }
     }
 
     /// Ends a session before its time.
     pub(crate) fn end(&mut self, id: Option<&str>, now: Time) {
-        if let Seat::Live(session) = self.seat(id, now) {
+        if let SessionState::Live(session) = self.seat(id, now) {
             session.until = now;
         }
     }

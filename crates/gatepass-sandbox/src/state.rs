@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use crate::{
     client::Client,
-    clock::Clock,
+    clock::SandboxClock,
     error::Result,
     faults::{Fault, FaultQueue, Target},
     vendor,
-    vendor_request::Call,
+    vendor_request::VendorRequest,
     vendor_state::{VendorContext, VendorState},
 };
 
@@ -71,7 +71,7 @@ impl Snapshot {
 /// One request in the log: what was asked, without any value that could be a secret.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct LogEntry {
     /// When, in seconds since 1970 by the sandbox's clock.
     pub at: u64,
     /// The provider it went to.
@@ -98,11 +98,11 @@ pub(crate) struct Memory(Mutex<State>);
 
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) clock: Clock,
+    pub(crate) clock: SandboxClock,
     pub(crate) faults: FaultQueue,
     lifetime: Option<Duration>,
     vendors: BTreeMap<&'static str, VendorState>,
-    log: VecDeque<Entry>,
+    log: VecDeque<LogEntry>,
     in_flight: u64,
     in_flight_max: u64,
     first_clients: Vec<Client>,
@@ -116,7 +116,7 @@ impl Memory {
         faults: Vec<Fault>,
     ) -> Result<Self> {
         let mut state = State {
-            clock: Clock::start(),
+            clock: SandboxClock::start(),
             faults: FaultQueue::default(),
             lifetime,
             vendors: BTreeMap::new(),
@@ -198,7 +198,7 @@ impl State {
     pub(crate) fn record(
         &mut self,
         provider: &'static str,
-        call: &Call,
+        call: &VendorRequest,
         status: Option<u16>,
         issued: bool,
         fault: Option<&'static str>,
@@ -215,7 +215,7 @@ impl State {
             true => text.to_owned(),
             false => "[redacted]".to_owned(),
         };
-        let entry = Entry {
+        let entry = LogEntry {
             at,
             provider,
             method: clean(call.method.as_str()),
@@ -253,7 +253,7 @@ impl State {
         })
     }
 
-    pub(crate) fn log(&self) -> Vec<Entry> {
+    pub(crate) fn log(&self) -> Vec<LogEntry> {
         self.log.iter().cloned().collect()
     }
 

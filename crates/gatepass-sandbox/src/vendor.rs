@@ -5,7 +5,7 @@ use crate::{
     error::{Error, Result},
     huawei,
     response::SandboxResponse,
-    vendor_request::Call,
+    vendor_request::VendorRequest,
     vendor_state::VendorContext,
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct Vendor {
     pub(crate) key: &'static [&'static str],
     /// The profiles of the ready config: name, and the fields it leaves out.
     pub(crate) profiles: &'static [(&'static str, &'static [&'static str])],
-    pub(crate) answer: fn(&Call, &mut VendorContext<'_>) -> SandboxResponse,
+    pub(crate) answer: fn(&VendorRequest, &mut VendorContext<'_>) -> SandboxResponse,
 }
 
 /// One field of a client.

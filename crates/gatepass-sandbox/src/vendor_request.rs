@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::faults::Target;
 
-pub(crate) struct Call {
+pub(crate) struct VendorRequest {
     pub(crate) method: Method,
     /// The path after the provider's prefix, as sent.
     pub(crate) path: String,
@@ -17,7 +17,7 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-impl Call {
+impl VendorRequest {
     /// `prefix` is the provider's part of the path, without slashes.
     pub(crate) fn new(
         method: Method,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Act, Place, Scene};
+use super::{Act, ResponseField, Scene};
 use crate::response::{Delivery, Members, Raw, SandboxResponse};
 
 pub(super) fn happen(
@@ -56,7 +56,7 @@ pub(super) fn bare(scene: &Scene<'_>, status: u16) -> SandboxResponse {
 /// Sets or removes a member, if this is a token answer.
 pub(super) fn with_member(
     mut answer: SandboxResponse,
-    place: Place,
+    place: ResponseField,
     value: Option<Value>,
 ) -> SandboxResponse {
     if answer.issued
@@ -68,11 +68,11 @@ pub(super) fn with_member(
 }
 
 /// Finds the member where this vendor keeps it; a vendor that has none gets one.
-fn set(members: &mut Members, place: Place, value: Option<Value>) {
+fn set(members: &mut Members, place: ResponseField, value: Option<Value>) {
     let name = match place {
-        Place::Expiry => "expires_in",
-        Place::Type => "token_type",
-        Place::Token => {
+        ResponseField::Expiry => "expires_in",
+        ResponseField::Type => "token_type",
+        ResponseField::Token => {
             let nested = members.iter_mut().find(|(name, _)| name == "result");
             if let Some(Value::Object(result)) = nested.map(|(_, value)| value) {
                 match value {

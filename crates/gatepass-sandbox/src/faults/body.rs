@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Place, Scene,
+    ResponseField, Scene,
     act::{bare, text, token_of, with_member},
 };
 use crate::{
@@ -123,41 +123,41 @@ pub(super) fn retry_after_two(scene: &Scene<'_>) -> SandboxResponse {
 }
 
 pub(super) fn expires_short(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    with_member(answer, Place::Expiry, Some(scene.number("seconds", 2).into()))
+    with_member(answer, ResponseField::Expiry, Some(scene.number("seconds", 2).into()))
 }
 
 pub(super) fn expires_string(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
     let text = scene.text("value").unwrap_or("3599").to_owned();
-    with_member(answer, Place::Expiry, Some(text.into()))
+    with_member(answer, ResponseField::Expiry, Some(text.into()))
 }
 
 pub(super) fn expires_date(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    with_member(answer, Place::Expiry, Some((scene.now.as_secs() + 3_600).into()))
+    with_member(answer, ResponseField::Expiry, Some((scene.now.as_secs() + 3_600).into()))
 }
 
 pub(super) fn token_bearer_prefix(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
     let token = format!("Bearer {}", token_of(&answer));
-    with_member(answer, Place::Token, Some(token.into()))
+    with_member(answer, ResponseField::Token, Some(token.into()))
 }
 
 pub(super) fn token_non_ascii(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
     let token = format!("{}\u{e9}\u{fc}", token_of(&answer));
-    with_member(answer, Place::Token, Some(token.into()))
+    with_member(answer, ResponseField::Token, Some(token.into()))
 }
 
 pub(super) fn token_crlf(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
     let token = format!("{}\r\nX-Injected: 1", token_of(&answer));
-    with_member(answer, Place::Token, Some(token.into()))
+    with_member(answer, ResponseField::Token, Some(token.into()))
 }
 
 pub(super) fn token_huge(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
     let token = "A".repeat(scene.count("bytes", 20_000));
-    with_member(answer, Place::Token, Some(token.into()))
+    with_member(answer, ResponseField::Token, Some(token.into()))
 }
 
 pub(super) fn token_echoes_secret(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
     let secret = scene.call.secret().unwrap_or_default();
-    with_member(answer, Place::Token, Some(secret.into()))
+    with_member(answer, ResponseField::Token, Some(secret.into()))
 }
 
 pub(super) fn truncated(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Scene, act::token_of};
 use crate::{
     authorize, page, random,
-    redirect::Landing,
+    redirect::LoginRedirect,
     response::{Content, SandboxResponse},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn no_state(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxRes
 
 pub(super) fn empty_fragment(scene: &Scene<'_>) -> SandboxResponse {
     let to = scene.call.query("redirect_uri").unwrap_or_default();
-    SandboxResponse::landing(Landing::new(to, Vec::new()))
+    SandboxResponse::landing(LoginRedirect::new(to, Vec::new()))
 }
 
 pub(super) fn never(_: &Scene<'_>) -> SandboxResponse {
@@ -44,7 +44,7 @@ pub(super) fn error_in_query(scene: &Scene<'_>) -> SandboxResponse {
 }
 
 pub(super) fn in_query(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
-    if let Content::Landing(landing) = &mut answer.content {
+    if let Content::LoginRedirect(landing) = &mut answer.content {
         landing.is_in_query = true;
     }
     answer
