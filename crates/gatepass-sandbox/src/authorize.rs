@@ -58,7 +58,7 @@ pub(crate) fn answer(
         (Some((code, text)), _) => error(request, code, text),
         (None, None) => asked.login(&form, vendor),
         (None, Some(decision)) => {
-            asked.decide(decision, find(&form, "ticket").unwrap_or_default(), vendor)
+            asked.decide(decision, find(&form, "form_token").unwrap_or_default(), vendor)
         }
     }
 }
@@ -157,8 +157,8 @@ impl<'a> AuthorizationQuery<'a> {
         let key = self.client.key();
         match vendor.state.sessions.seat(self.cookie(), vendor.now) {
             SessionState::Live(session) => {
-                let ticket = session.ticket(&key);
-                self.page().consent(self.client.get("client_id"), &ticket, message)
+                let form_token = session.form_token(&key);
+                self.page().consent(self.client.get("client_id"), &form_token, message)
             }
             SessionState::Expired => self.page().login(Some(EXPIRED)),
             SessionState::Nobody => self.page().login(message),
@@ -188,12 +188,12 @@ impl<'a> AuthorizationQuery<'a> {
     fn decide(
         &self,
         decision: &str,
-        ticket: &str,
+        form_token: &str,
         vendor: &mut VendorContext<'_>,
     ) -> SandboxResponse {
         let key = self.client.key();
         let is_good = match vendor.state.sessions.seat(self.cookie(), vendor.now) {
-            SessionState::Live(session) => session.redeem(ticket, &key),
+            SessionState::Live(session) => session.redeem(form_token, &key),
             SessionState::Expired | SessionState::Nobody => return self.ask(None, vendor),
         };
         match (is_good, decision) {

@@ -31,7 +31,7 @@ password <code>{PERSON}</code>.</p>
     pub(crate) fn consent(
         &self,
         client: &str,
-        ticket: &str,
+        form_token: &str,
         message: Option<&str>,
     ) -> SandboxResponse {
         let body = format!(
@@ -39,7 +39,7 @@ password <code>{PERSON}</code>.</p>
 {message}<p>The client <code>{client}</code> asks {vendor} for a token in your name.</p>
 <p>The token goes to <code>{to}</code></p>
 <form method="post">
-<input type="hidden" name="ticket" value="{ticket}">
+<input type="hidden" name="form_token" value="{form_token}">
 <div class="choice"><button id="allow" name="decision" value="allow">Allow</button>
 <button id="deny" name="decision" value="deny" class="quiet">Deny</button></div>
 </form>
@@ -48,7 +48,7 @@ password <code>{PERSON}</code>.</p>
             client = escaped(client),
             vendor = escaped(self.vendor),
             to = escaped(self.redirect_uri),
-            ticket = escaped(ticket),
+            form_token = escaped(form_token),
         );
         page(200, &format!("{} asks for your consent", self.vendor), &body, &self.form_action())
     }

@@ -1,4 +1,4 @@
-//! Session: a person who logged in, and the one-time tickets of the pages they were shown.
+//! Session: a person who logged in, and the one-time form tokens of the pages they were shown.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -12,7 +12,7 @@ pub(crate) struct Session {
     id: String,
     until: Time,
     /// Each with what it was given for.
-    tickets: VecDeque<(String, String)>,
+    form_tokens: VecDeque<(String, String)>,
 }
 
 /// What becomes of a cookie.
@@ -29,7 +29,7 @@ impl Sessions {
             self.0.pop_front();
         }
         let id = random::text(random::MIXED, 32);
-        let session = Session { id: id.clone(), until: now + LIFE, tickets: VecDeque::new() };
+        let session = Session { id: id.clone(), until: now + LIFE, form_tokens: VecDeque::new() };
         self.0.push_back(session);
         id
     }
@@ -51,25 +51,25 @@ impl Sessions {
 }
 
 impl Session {
-    /// A ticket for one decision.
-    pub(crate) fn ticket(&mut self, purpose: &str) -> String {
-        if self.tickets.len() >= TICKETS_KEPT {
-            self.tickets.pop_front();
+    /// A form token for one decision.
+    pub(crate) fn form_token(&mut self, purpose: &str) -> String {
+        if self.form_tokens.len() >= MAX_FORM_TOKENS {
+            self.form_tokens.pop_front();
         }
-        let ticket = random::text(random::MIXED, 32);
-        self.tickets.push_back((ticket.clone(), purpose.to_owned()));
-        ticket
+        let form_token = random::text(random::MIXED, 32);
+        self.form_tokens.push_back((form_token.clone(), purpose.to_owned()));
+        form_token
     }
 
-    /// Takes a ticket back; it was good if it was given for this, and not used before.
-    pub(crate) fn redeem(&mut self, ticket: &str, purpose: &str) -> bool {
-        let is_it = |known: &(String, String)| known.0 == ticket && known.1 == purpose;
-        let at = self.tickets.iter().position(is_it);
-        at.and_then(|at| self.tickets.remove(at)).is_some()
+    /// Takes a form token back; it was good if it was given for this, and not used before.
+    pub(crate) fn redeem(&mut self, form_token: &str, purpose: &str) -> bool {
+        let is_it = |known: &(String, String)| known.0 == form_token && known.1 == purpose;
+        let at = self.form_tokens.iter().position(is_it);
+        at.and_then(|at| self.form_tokens.remove(at)).is_some()
     }
 }
 
 /// A quarter of an hour, as a careful vendor's.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 const SESSIONS_KEPT: usize = 1_000;
-const TICKETS_KEPT: usize = 16;
+const MAX_FORM_TOKENS: usize = 16;

@@ -40,13 +40,13 @@ impl<'a> Browser<'a> {
 
     /// Visits the page, and presses a button of its consent.
     pub(super) async fn decide(&mut self, page: &str, decision: &str) -> Reply {
-        let ticket = ticket(&self.visit(page).await);
-        self.post(page, &format!("ticket={ticket}&decision={decision}")).await
+        let form_token = form_token(&self.visit(page).await);
+        self.post(page, &format!("form_token={form_token}&decision={decision}")).await
     }
 }
 
-pub(super) fn ticket(consent: &Reply) -> String {
-    let (_, rest) = consent.body.split_once(r#"name="ticket" value=""#).unwrap();
+pub(super) fn form_token(consent: &Reply) -> String {
+    let (_, rest) = consent.body.split_once(r#"name="form_token" value=""#).unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 

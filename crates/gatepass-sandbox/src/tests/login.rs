@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
-    browser::{Browser, cisco, landed, names, page, ticket},
+    browser::{Browser, cisco, form_token, landed, names, page},
     *,
 };
 use crate::{NewClient, vendor_request::find};
@@ -166,10 +166,10 @@ async fn a_session_ends_after_a_quarter_of_an_hour() {
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
     sandbox.advance(Duration::from_secs(14 * 60));
-    let ticket = ticket(&browser.visit(&address).await);
+    let form_token = form_token(&browser.visit(&address).await);
     control(&sandbox, "time", &json!({"advance_seconds": 60})).await;
     let late = [
-        browser.post(&address, &format!("ticket={ticket}&decision=allow")).await,
+        browser.post(&address, &format!("form_token={form_token}&decision=allow")).await,
         browser.visit(&address).await,
     ];
     for late in late {
@@ -222,8 +222,8 @@ async fn a_decision_needs_the_session_and_the_ticket_of_its_page_once() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
-    let used = ticket(&browser.visit(&address).await);
-    let allow = |ticket: &str| format!("ticket={ticket}&decision=allow");
+    let used = form_token(&browser.visit(&address).await);
+    let allow = |form_token: &str| format!("form_token={form_token}&decision=allow");
 
     let nobody = Browser::new(&sandbox).post(&address, &allow(&used)).await;
     assert!(nobody.status == 200 && nobody.body.contains(r#"id="password""#));
@@ -238,7 +238,7 @@ async fn a_decision_needs_the_session_and_the_ticket_of_its_page_once() {
     for wrong in ["", "x"] {
         let refused = browser.post(&address, &allow(wrong)).await;
         assert_eq!(refused.status, 403);
-        assert!(refused.body.contains("Please decide again") && !ticket(&refused).is_empty());
+        assert!(refused.body.contains("Please decide again") && !form_token(&refused).is_empty());
     }
     sandbox.add_client(NewClient::new("cisco").field("client_id", "app-2")).unwrap();
     let id = sandbox.client("cisco").unwrap().field("client_id").unwrap().to_owned();
@@ -262,7 +262,7 @@ async fn nothing_from_the_request_becomes_part_of_a_page() {
         Browser::new(&sandbox).visit(&good).await,
         browser.visit(&good).await,
         browser.post(&good, &format!("username={evil}&password={evil}")).await,
-        browser.post(&good, &format!("ticket={evil}&decision={evil}")).await,
+        browser.post(&good, &format!("form_token={evil}&decision={evil}")).await,
         browser.visit(&good.replace("client_id=", &format!("client_id={evil}"))).await,
         browser.visit(&good.replace("client_id=", "client_id=x9%27%22%3E%3Cscript%3E%26&x=")).await,
         browser.visit(&good.replace("redirect_uri=", &format!("redirect_uri={evil}"))).await,
