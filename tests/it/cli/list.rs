@@ -233,5 +233,5 @@ fn a_store_that_cannot_be_used_is_said_and_the_profiles_are_listed_all_the_same(
     fs::set_permissions(home.path("state"), fs::Permissions::from_mode(0o777)).unwrap();
     let run = home.gatepass(["list"]).run();
     assert!(run.ok().contains("ready"), "{run:#?}");
-    assert!(run.stderr.contains("no tokens are kept"), "{run:#?}");
+    assert!(run.stderr.contains("tokens are not cached"), "{run:#?}");
 }

@@ -116,7 +116,7 @@ fn a_folder_that_is_not_ours_alone_is_not_used_and_the_token_comes_all_the_same(
     for n in 1..=2 {
         let run = home.gatepass(["token", "cisco"]).run();
         assert_eq!(run.ok(), format!("token-{n}\n"));
-        assert!(run.stderr.contains("no tokens are kept"), "{run:#?}");
+        assert!(run.stderr.contains("tokens are not cached"), "{run:#?}");
     }
     assert_eq!(server.requests().len(), 2);
     assert_eq!(fs::read_dir(home.path("state")).unwrap().count(), 0);
