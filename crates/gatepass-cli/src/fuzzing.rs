@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 pub use crate::callback::Connections;
 pub use crate::commands::inspect::told_claims;
 pub use crate::commands::profile::NewProfile;
-use crate::formats::{self, ApiVersion, Asked, Asker, HandOut};
+use crate::formats::{self, ApiVersion, CredentialHelper, FormatContext, HelperOperation};
 
 /// What a program asks: where its token goes, and how it is answered.
 #[derive(Debug)]
@@ -31,28 +31,29 @@ pub fn asked(
     input: &str,
     token: &Token,
 ) -> Option<Question> {
-    let asker = match program {
-        "git" => Asker::Git,
-        "docker" => Asker::Docker,
-        "bazel" => Asker::Bazel,
+    let helper = match program {
+        "git" => CredentialHelper::Git,
+        "docker" => CredentialHelper::Docker,
+        "bazel" => CredentialHelper::Bazel,
         _ => return None,
     };
-    Some(match asker.asked(operation, || Ok(Zeroizing::new(input.to_owned()))).ok()? {
-        Asked::Token(request) => {
-            let reply = request.reply(&HandOut::new("cisco", token, SystemTime::UNIX_EPOCH));
+    Some(match helper.read_operation(operation, || Ok(Zeroizing::new(input.to_owned()))).ok()? {
+        HelperOperation::Token(request) => {
+            let reply = request.reply(&FormatContext::new("cisco", token, SystemTime::UNIX_EPOCH));
             Question::Token(request.addresses, reply.to_string())
         }
-        Asked::Forget(refused) => Question::Forget(refused.map(|text| text.to_string())),
-        Asked::Told(answer) => Question::Told(answer),
+        HelperOperation::Forget(refused) => Question::Forget(refused.map(|text| text.to_string())),
+        HelperOperation::Respond(answer) => Question::Told(answer),
     })
 }
 
 /// A token in every format that needs no question, by the format's name.
 pub fn hand_outs(profile: &str, token: &Token) -> Vec<(&'static str, String)> {
-    let it = HandOut::new(profile, token, SystemTime::UNIX_EPOCH);
+    let it = FormatContext::new(profile, token, SystemTime::UNIX_EPOCH);
     let mut headers = HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, token.authorization().clone());
-    let kubernetes = ApiVersion::asked(None).map(|version| formats::kubernetes(&it, version));
+    let kubernetes =
+        ApiVersion::from_exec_info(None).map(|version| formats::kubernetes(&it, version));
     [
         ("raw", formats::raw(&it)),
         ("header", formats::header(&headers)),
@@ -71,7 +72,7 @@ pub fn hand_outs(profile: &str, token: &Token) -> Vec<(&'static str, String)> {
 
 /// Whether `KUBERNETES_EXEC_INFO` asks for something that is known.
 pub fn is_exec_info(text: &str) -> bool {
-    ApiVersion::asked(Some(text)).is_some()
+    ApiVersion::from_exec_info(Some(text)).is_some()
 }
 
 /// A JSON text as a terminal shows it.

@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 
 use crate::error::{CommandError, usage};
 use crate::formats::{
-    self, ApiVersion, Asked, Asker, EXEC_INFO, HandOut, LIMIT, NETRC_NOTE, NoToken, Request, Text,
+    self, ApiVersion, CredentialHelper, EXEC_INFO, FormatContext, HelperError, HelperOperation,
+    HelperRequest, MAX_REQUEST_BYTES, NETRC_NOTE, SecretString,
 };
 use crate::options::{COMMON_HEADING, Common, Format, WaitArgs, duration};
 use crate::output::{Output, rfc3339, unix_seconds};
@@ -51,9 +52,11 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
     let format = output.format(&Format::of_token())?;
-    let asker = Asker::of(format);
+    let asker = CredentialHelper::from_format(format);
     let asked = match (asker, &args.operation) {
-        (Some(asker), operation) => Some(asker.asked(operation.as_deref(), || input(asker))?),
+        (Some(asker), operation) => {
+            Some(asker.read_operation(operation.as_deref(), || input(asker))?)
+        }
         (None, Some(_)) => {
             return Err(usage(
                 "an argument too many",
@@ -68,13 +71,13 @@ pub(crate) async fn run(
     };
     let hand = Hand { args, common, output };
     match (asked, asker) {
-        (Some(Asked::Told(answer)), _) => output.result(answer)?,
-        (Some(Asked::Forget(refused)), _) => hand.forget(refused).await?,
-        (Some(Asked::Token(request)), Some(asker)) => match hand.answer(&request).await {
+        (Some(HelperOperation::Respond(answer)), _) => output.result(answer)?,
+        (Some(HelperOperation::Forget(refused)), _) => hand.forget(refused).await?,
+        (Some(HelperOperation::Token(request)), Some(asker)) => match hand.answer(&request).await {
             Ok(text) => output.result(&text)?,
             Err(why) => {
-                output.result(&asker.refusal(&why))?;
-                let (NoToken::Here(failure) | NoToken::AtAll(failure)) = why;
+                output.result(&asker.error_reply(&why))?;
+                let (HelperError::WrongAddress(failure) | HelperError::NoToken(failure)) = why;
                 return Err(failure);
             }
         },
@@ -102,9 +105,10 @@ impl Hand<'_> {
     }
 
     /// Answers a program: with a token, if that may go where the program wants to send it.
-    async fn answer(&self, request: &Request) -> Result<Text, NoToken> {
+    async fn answer(&self, request: &HelperRequest) -> Result<SecretString, HelperError> {
         let (profile, source) = self.open(&self.gate()?)?;
-        check(&source, &request.addresses).map_err(|error| NoToken::Here(error.into()))?;
+        check(&source, &request.addresses)
+            .map_err(|error| HelperError::WrongAddress(error.into()))?;
         let token = self.token(&source).await?;
         Ok(request.reply(&it(&profile, &token)))
     }
@@ -182,7 +186,7 @@ impl Hand<'_> {
     }
 
     /// Forgets a token that a server refused, unless another one has taken its place.
-    async fn forget(&self, refused: Option<Text>) -> Result<(), CommandError> {
+    async fn forget(&self, refused: Option<SecretString>) -> Result<(), CommandError> {
         let gate = open_gate(self.common)?;
         let Some(store) = open_store(&gate, self.output).map(Arc::new) else { return Ok(()) };
         let gate = gate.with_store(Arc::clone(&store));
@@ -215,7 +219,7 @@ fn format_arg() -> clap::Arg {
 /// The version of ExecCredential that is asked for.
 fn exec_version(gate: &Gate) -> Result<ApiVersion, CommandError> {
     let asked = gate.config().env().get(EXEC_INFO);
-    ApiVersion::asked(asked.as_deref()).ok_or_else(|| {
+    ApiVersion::from_exec_info(asked.as_deref()).ok_or_else(|| {
         usage(
             format!("{EXEC_INFO} asks for a version that is not known"),
             "in the kubeconfig's exec write apiVersion: client.authentication.k8s.io/v1",
@@ -223,8 +227,8 @@ fn exec_version(gate: &Gate) -> Result<ApiVersion, CommandError> {
     })
 }
 
-fn it<'a>(profile: &'a Profile, token: &'a Token) -> HandOut<'a> {
-    HandOut::new(&profile.name, token, SystemClock::new().wall())
+fn it<'a>(profile: &'a Profile, token: &'a Token) -> FormatContext<'a> {
+    FormatContext::new(&profile.name, token, SystemClock::new().wall())
 }
 
 /// Every header the vendor wants.
@@ -246,11 +250,11 @@ fn check(source: &TokenSource, addresses: &[String]) -> Result<(), Error> {
 }
 
 /// What the program writes to stdin: to an empty line, or to the end.
-fn input(asker: Asker) -> Result<Text, CommandError> {
-    let mut stdin = std::io::stdin().lock().take(LIMIT);
+fn input(asker: CredentialHelper) -> Result<SecretString, CommandError> {
+    let mut stdin = std::io::stdin().lock().take(MAX_REQUEST_BYTES);
     let mut text = Zeroizing::new(String::new());
     while stdin.read_line(&mut text).map_err(|error| unreadable(&error))? > 0 {
-        if asker == Asker::Git && text.ends_with("\n\n") {
+        if asker == CredentialHelper::Git && text.ends_with("\n\n") {
             break;
         }
     }

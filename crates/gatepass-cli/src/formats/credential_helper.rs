@@ -1,57 +1,59 @@
-//! Credential helpers: what git, docker and Bazel ask, and in whose words they are answered.
+//! Credential helpers: the protocols by which git, docker and Bazel call the command.
 
-use super::{HandOut, Text, bazel, docker, git};
+use super::context::{FormatContext, SecretString};
+use super::{bazel, docker, git};
 use crate::error::{CommandError, usage};
 use crate::options::Format;
 
-/// A program that runs the command whenever it needs a credential.
+/// A program that runs the command when it needs a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asker {
+pub(crate) enum CredentialHelper {
     Git,
     Docker,
     Bazel,
 }
 
-/// What it asks.
-pub(crate) enum Asked {
-    /// A token.
-    Token(Request),
-    /// To forget this token, which the server refused; where it does not say which, any.
-    Forget(Option<Text>),
-    /// What needs no token: this is the answer.
-    Told(&'static str),
+/// The operation that a program requests.
+pub(crate) enum HelperOperation {
+    /// Print a token.
+    Token(HelperRequest),
+    /// Forget the token that the server rejected, or any token if the program does not name it.
+    Forget(Option<SecretString>),
+    /// Print this text; no token is needed.
+    Respond(&'static str),
 }
 
-/// A question for a token.
-pub(crate) struct Request {
-    /// Where the token is going to be sent; more than one where the program leaves that open.
+/// A request for a token.
+pub(crate) struct HelperRequest {
+    /// The addresses that the token may be sent to. There are two if the program leaves the scheme
+    /// open.
     pub(crate) addresses: Vec<String>,
-    reply: Reply,
+    reply: ReplyFormat,
 }
 
-/// Why a program gets no token.
-pub(crate) enum NoToken {
-    /// It must not go there; another helper may have what is right for that place.
-    Here(CommandError),
-    /// There is none.
-    AtAll(CommandError),
+/// The reason why a program gets no token.
+pub(crate) enum HelperError {
+    /// The token must not be sent to this address; another helper may have a credential for it.
+    WrongAddress(CommandError),
+    /// No token could be acquired.
+    NoToken(CommandError),
 }
 
-impl From<CommandError> for NoToken {
-    fn from(failure: CommandError) -> Self {
-        Self::AtAll(failure)
+impl From<CommandError> for HelperError {
+    fn from(error: CommandError) -> Self {
+        Self::NoToken(error)
     }
 }
 
-enum Reply {
-    Git(git::Request),
+enum ReplyFormat {
+    Git(git::GitRequest),
     Docker(String),
     Bazel,
 }
 
-impl Asker {
-    /// The program that this format is for, if it is one that asks.
-    pub(crate) fn of(format: Format) -> Option<Self> {
+impl CredentialHelper {
+    /// Returns the program that a format is for, if the format is a helper protocol.
+    pub(crate) fn from_format(format: Format) -> Option<Self> {
         match format {
             Format::Git => Some(Self::Git),
             Format::Docker => Some(Self::Docker),
@@ -60,66 +62,69 @@ impl Asker {
         }
     }
 
-    /// Reads what it asks: an argument, and what `input` gives it.
-    pub(crate) fn asked(
+    /// Reads the operation from the program's argument and, if it needs one, from `input`.
+    pub(crate) fn read_operation(
         self,
         operation: Option<&str>,
-        input: impl FnOnce() -> Result<Text, CommandError>,
-    ) -> Result<Asked, CommandError> {
+        input: impl FnOnce() -> Result<SecretString, CommandError>,
+    ) -> Result<HelperOperation, CommandError> {
         match (self, operation) {
             (_, None) => Err(usage(
-                "this format answers a program that says what it wants",
-                format!("let it run gatepass: {}", self.wiring()),
+                "this format needs an operation, which the calling program adds",
+                format!("let the program run gatepass: {}", self.setup()),
             )),
-            (_, Some("get")) => self.request(&input()?).map(Asked::Token),
-            (Self::Git, Some("erase")) => Ok(Asked::Forget(git::Request::read(&input()?).refused)),
-            (Self::Git, Some("capability")) => Ok(Asked::Told(git::CAPABILITIES)),
-            (Self::Docker, Some("list")) => Ok(Asked::Told("{}\n")),
+            (_, Some("get")) => self.read_request(&input()?).map(HelperOperation::Token),
+            (Self::Git, Some("erase")) => {
+                Ok(HelperOperation::Forget(git::GitRequest::parse(&input()?).rejected_token))
+            }
+            (Self::Git, Some("capability")) => Ok(HelperOperation::Respond(git::CAPABILITIES)),
+            (Self::Docker, Some("list")) => Ok(HelperOperation::Respond("{}\n")),
             (Self::Docker, Some("version")) => {
-                Ok(Asked::Told(concat!("gatepass ", env!("CARGO_PKG_VERSION"), "\n")))
+                Ok(HelperOperation::Respond(concat!("gatepass ", env!("CARGO_PKG_VERSION"), "\n")))
             }
-            // What it wants kept we keep already; git wants unknown operations ignored.
+            // gatepass has its own store, and git expects unknown operations to be ignored.
             (Self::Git, Some(_)) | (Self::Docker, Some("store" | "erase")) => {
-                input().map(|_| Asked::Told(""))
+                input().map(|_| HelperOperation::Respond(""))
             }
-            _ => Err(usage("there is no such operation", self.wiring())),
+            _ => Err(usage("unknown operation of a credential helper", self.setup())),
         }
     }
 
-    fn request(self, input: &str) -> Result<Request, CommandError> {
+    fn read_request(self, input: &str) -> Result<HelperRequest, CommandError> {
         let (address, reply) = match self {
             Self::Git => {
-                let request = git::Request::read(input);
-                (request.address(), Reply::Git(request))
+                let request = git::GitRequest::parse(input);
+                (request.address(), ReplyFormat::Git(request))
             }
             Self::Docker => {
                 let server = input.trim().to_owned();
-                let is_some = !server.is_empty();
-                (is_some.then(|| server.clone()), Reply::Docker(server))
+                let address = (!server.is_empty()).then(|| server.clone());
+                (address, ReplyFormat::Docker(server))
             }
-            Self::Bazel => (bazel::address(input), Reply::Bazel),
+            Self::Bazel => (bazel::address(input), ReplyFormat::Bazel),
         };
         let address = address
-            .ok_or_else(|| usage("stdin does not say where the token goes", self.wiring()))?;
+            .ok_or_else(|| usage("stdin names no address to send the token to", self.setup()))?;
         let addresses = match address.contains("://") {
             true => vec![address],
-            // A registry: over https, or http for one that may be asked so.
+            // A registry name: docker uses https, or http for a registry that is configured so.
             false => ["https", "http"].map(|scheme| format!("{scheme}://{address}")).into(),
         };
-        Ok(Request { addresses, reply })
+        Ok(HelperRequest { addresses, reply })
     }
 
-    /// What stdout says where there is no token, in the program's words.
-    pub(crate) fn refusal(self, why: &NoToken) -> String {
-        match (self, why) {
-            (Self::Docker, NoToken::Here(_)) => String::from(docker::NOT_FOUND),
-            (Self::Docker, NoToken::AtAll(failure)) => format!("{}\n", failure.message()),
-            (Self::Git, NoToken::AtAll(_)) => String::from(git::QUIT),
+    /// Returns the text that tells the program on stdout that there is no token.
+    pub(crate) fn error_reply(self, error: &HelperError) -> String {
+        match (self, error) {
+            (Self::Docker, HelperError::WrongAddress(_)) => String::from(docker::NOT_FOUND),
+            (Self::Docker, HelperError::NoToken(error)) => format!("{}\n", error.message()),
+            (Self::Git, HelperError::NoToken(_)) => String::from(git::QUIT),
             _ => String::new(),
         }
     }
 
-    fn wiring(self) -> &'static str {
+    /// Returns how the program is set up to call gatepass.
+    fn setup(self) -> &'static str {
         match self {
             Self::Git => {
                 "git config credential.https://git.example.helper \
@@ -137,19 +142,19 @@ impl Asker {
     }
 }
 
-impl Request {
-    /// The token as the program reads it.
-    pub(crate) fn reply(&self, it: &HandOut<'_>) -> Text {
+impl HelperRequest {
+    /// Formats the token as the program reads it.
+    pub(crate) fn reply(&self, context: &FormatContext<'_>) -> SecretString {
         match &self.reply {
-            Reply::Git(request) => request.reply(it),
-            Reply::Docker(server) => docker::reply(it, server),
-            Reply::Bazel => bazel::reply(it),
+            ReplyFormat::Git(request) => request.reply(context),
+            ReplyFormat::Docker(server) => docker::reply(context, server),
+            ReplyFormat::Bazel => bazel::reply(context),
         }
     }
 }
 
-/// As much as a request has.
-pub(crate) const LIMIT: u64 = 64 * 1024;
+/// The largest request that is read.
+pub(crate) const MAX_REQUEST_BYTES: u64 = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -157,51 +162,60 @@ mod tests {
 
     use super::*;
 
-    fn asked(asker: Asker, operation: &str, input: &str) -> Result<Asked, CommandError> {
-        asker.asked(Some(operation), || Ok(Zeroizing::new(input.to_owned())))
+    const HELPERS: [CredentialHelper; 3] =
+        [CredentialHelper::Git, CredentialHelper::Docker, CredentialHelper::Bazel];
+
+    fn read(
+        helper: CredentialHelper,
+        operation: &str,
+        input: &str,
+    ) -> Result<HelperOperation, CommandError> {
+        helper.read_operation(Some(operation), || Ok(Zeroizing::new(input.to_owned())))
     }
 
-    fn addresses(asker: Asker, input: &str) -> Vec<String> {
-        match asked(asker, "get", input) {
-            Ok(Asked::Token(request)) => request.addresses,
-            _ => panic!("{asker:?} did not ask for a token"),
+    fn addresses(helper: CredentialHelper, input: &str) -> Vec<String> {
+        match read(helper, "get", input) {
+            Ok(HelperOperation::Token(request)) => request.addresses,
+            _ => panic!("{helper:?} did not request a token"),
         }
     }
 
     #[test]
-    fn each_says_where_the_token_goes() {
+    fn request_names_addresses() {
         let git = "protocol=https\nhost=git.example\npath=a/b\n";
-        assert_eq!(addresses(Asker::Git, git), ["https://git.example/"]);
+        assert_eq!(addresses(CredentialHelper::Git, git), ["https://git.example/"]);
         let uri = "{\"uri\":\"https://x.example/a\"}";
-        assert_eq!(addresses(Asker::Bazel, uri), ["https://x.example/a"]);
+        assert_eq!(addresses(CredentialHelper::Bazel, uri), ["https://x.example/a"]);
         let both = ["https://r.example:5000", "http://r.example:5000"];
-        assert_eq!(addresses(Asker::Docker, "r.example:5000\n"), both);
-        assert_eq!(addresses(Asker::Docker, "https://r.example/v1/"), ["https://r.example/v1/"]);
+        assert_eq!(addresses(CredentialHelper::Docker, "r.example:5000\n"), both);
+        let with_scheme = addresses(CredentialHelper::Docker, "https://r.example/v1/");
+        assert_eq!(with_scheme, ["https://r.example/v1/"]);
     }
 
     #[test]
-    fn who_does_not_say_where_gets_nothing() {
-        for asker in [Asker::Git, Asker::Docker, Asker::Bazel] {
-            assert!(asked(asker, "get", "\n").is_err(), "{asker:?}");
-            assert!(asker.asked(None, || unreachable!()).is_err(), "{asker:?}");
+    fn request_without_address_is_an_error() {
+        for helper in HELPERS {
+            assert!(read(helper, "get", "\n").is_err(), "{helper:?}");
+            assert!(helper.read_operation(None, || unreachable!()).is_err(), "{helper:?}");
         }
     }
 
     #[test]
-    fn other_operations_are_answered_without_a_token() {
-        let told = |asker, operation| match asked(asker, operation, "password=x\n") {
-            Ok(Asked::Told(answer)) => Some(answer),
+    fn other_operations_need_no_token() {
+        let response = |helper, operation| match read(helper, operation, "password=x\n") {
+            Ok(HelperOperation::Respond(text)) => Some(text),
             _ => None,
         };
-        assert_eq!(told(Asker::Git, "store"), Some(""));
-        assert_eq!(told(Asker::Git, "of-a-later-git"), Some(""));
-        assert_eq!(told(Asker::Git, "capability"), Some("version 0\ncapability authtype\n"));
-        assert_eq!(told(Asker::Git, "erase"), None);
-        assert_eq!(told(Asker::Docker, "store"), Some(""));
-        assert_eq!(told(Asker::Docker, "erase"), Some(""));
-        assert_eq!(told(Asker::Docker, "list"), Some("{}\n"));
-        assert!(told(Asker::Docker, "version").is_some());
-        assert_eq!(told(Asker::Docker, "other"), None);
-        assert_eq!(told(Asker::Bazel, "store"), None);
+        let (git, docker) = (CredentialHelper::Git, CredentialHelper::Docker);
+        assert_eq!(response(git, "store"), Some(""));
+        assert_eq!(response(git, "of-a-later-git"), Some(""));
+        assert_eq!(response(git, "capability"), Some("version 0\ncapability authtype\n"));
+        assert_eq!(response(git, "erase"), None);
+        assert_eq!(response(docker, "store"), Some(""));
+        assert_eq!(response(docker, "erase"), Some(""));
+        assert_eq!(response(docker, "list"), Some("{}\n"));
+        assert!(response(docker, "version").is_some());
+        assert_eq!(response(docker, "other"), None);
+        assert_eq!(response(CredentialHelper::Bazel, "store"), None);
     }
 }

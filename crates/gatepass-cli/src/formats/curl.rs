@@ -1,12 +1,12 @@
-//! Header fields for curl: `curl -H @-` and `curl -K -`.
+//! Headers for curl: `curl -H @-` and `curl -K -`.
 
 use http::HeaderMap;
 use zeroize::Zeroizing;
 
-use super::{Text, fields};
+use super::context::SecretString;
 
-/// A line for each header field, as `curl -H @-` reads them.
-pub(crate) fn header(headers: &HeaderMap) -> Text {
+/// Formats each header as a line, for `curl -H @-`.
+pub(crate) fn header(headers: &HeaderMap) -> SecretString {
     let mut lines = Zeroizing::new(String::new());
     for (name, value) in fields(headers) {
         lines.extend([name, ": ", value, "\n"]);
@@ -14,20 +14,28 @@ pub(crate) fn header(headers: &HeaderMap) -> Text {
     lines
 }
 
-/// A config of curl's, as `curl -K -` reads it.
-pub(crate) fn curl(headers: &HeaderMap) -> Text {
+/// Formats the headers as a curl config file, for `curl -K -`.
+pub(crate) fn curl(headers: &HeaderMap) -> SecretString {
     let mut lines = Zeroizing::new(String::new());
     for (name, value) in fields(headers) {
         lines.extend(["header = \"", name, ": "]);
-        for letter in value.chars() {
-            if matches!(letter, '"' | '\\') {
+        for character in value.chars() {
+            if matches!(character, '"' | '\\') {
                 lines.push('\\');
             }
-            lines.push(letter);
+            lines.push(character);
         }
         lines.push_str("\"\n");
     }
     lines
+}
+
+/// Returns names and values, with `Authorization` capitalized as users expect it.
+fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().map(|(name, value)| {
+        let name = if name == "authorization" { "Authorization" } else { name.as_str() };
+        (name, value.to_str().unwrap_or_default())
+    })
 }
 
 #[cfg(test)]
@@ -44,13 +52,13 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_a_line() {
+    fn each_header_is_a_line() {
         let expected = "Authorization: Bearer a\"b\\c\nocp-apim-subscription-key: key-1\n";
         assert_eq!(*header(&headers("a\"b\\c")), expected);
     }
 
     #[test]
-    fn a_config_quotes_what_ends_a_text_there() {
+    fn config_escapes_quotes_and_backslashes() {
         let expected = "header = \"Authorization: Bearer a\\\"b\\\\c$`'\"\n\
                         header = \"ocp-apim-subscription-key: key-1\"\n";
         assert_eq!(*curl(&headers("a\"b\\c$`'")), expected);

@@ -2,15 +2,15 @@
 
 use zeroize::Zeroizing;
 
-use super::{HandOut, Text, quoted};
+use super::context::{FormatContext, SecretString, json_string};
 
-/// What docker takes for "ask without a credential".
+/// The output that makes docker continue without a credential.
 pub(super) const NOT_FOUND: &str = "credentials not found in native keychain\n";
 
-/// The login for a registry. The user is any name but `<token>`, which would make docker trade
-/// the secret for another one first.
-pub(super) fn reply(it: &HandOut<'_>, server: &str) -> Text {
-    let (server, secret) = (quoted(server), quoted(it.secret));
+/// Formats the credential for a registry. The username must not be `<token>`: docker would then
+/// exchange the secret for another one first.
+pub(super) fn reply(context: &FormatContext<'_>, server: &str) -> SecretString {
+    let (server, secret) = (json_string(server), json_string(context.secret));
     Zeroizing::new(format!(
         "{{\"ServerURL\":{},\"Username\":\"{}\",\"Secret\":{}}}\n",
         *server,
@@ -21,13 +21,13 @@ pub(super) fn reply(it: &HandOut<'_>, server: &str) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::hand_out;
+    use super::super::context::tests::context;
     use super::*;
 
     #[test]
-    fn the_reply_names_the_server_as_it_was_asked_for() {
+    fn reply_repeats_the_server_of_the_request() {
         let expected = "{\"ServerURL\":\"r.example:5000\",\"Username\":\"x-token\",\
                         \"Secret\":\"a\\\"b\"}\n";
-        assert_eq!(*reply(&hand_out("a\"b"), "r.example:5000"), expected);
+        assert_eq!(*reply(&context("a\"b"), "r.example:5000"), expected);
     }
 }

@@ -1,24 +1,25 @@
-//! Assignments: one for `env`, and lines of a .env file.
+//! Assignments: one line for `env`, and the lines of a .env file.
 
 use zeroize::Zeroizing;
 
-use super::{HandOut, Text};
+use super::context::{FormatContext, SecretString};
 use crate::output::rfc3339;
 
-/// One assignment, as it is: for files whose readers know no quoting.
-pub(crate) fn env(it: &HandOut<'_>) -> Text {
-    Zeroizing::new(format!("GATEPASS_TOKEN={}\n", it.secret))
+/// Formats one unquoted assignment, for readers that do not support quoting.
+pub(crate) fn env(context: &FormatContext<'_>) -> SecretString {
+    Zeroizing::new(format!("GATEPASS_TOKEN={}\n", context.secret))
 }
 
-/// The token and its end as lines of a .env file.
-pub(crate) fn dotenv(it: &HandOut<'_>) -> Text {
-    let (secret, ends) = (value(it.secret), rfc3339(it.expires_at));
-    Zeroizing::new(format!("GATEPASS_TOKEN={}\nGATEPASS_TOKEN_EXPIRES_AT={ends}\n", *secret))
+/// Formats the token and its expiry as lines of a .env file.
+pub(crate) fn dotenv(context: &FormatContext<'_>) -> SecretString {
+    let (secret, expires) = (value(context.secret), rfc3339(context.expires_at));
+    Zeroizing::new(format!("GATEPASS_TOKEN={}\nGATEPASS_TOKEN_EXPIRES_AT={expires}\n", *secret))
 }
 
-/// A value bare where it can be, since `docker run --env-file` takes quotation marks as part of
-/// it; else in the quotation marks inside which every reader takes the most as it is.
-fn value(text: &str) -> Text {
+/// Quotes a value if necessary. Plain values stay unquoted, because `docker run --env-file` takes
+/// quotation marks as part of the value. Single quotation marks are preferred: readers differ most
+/// in what they replace between double ones.
+fn value(text: &str) -> SecretString {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(&byte);
     if text.bytes().all(is_plain) {
         return Zeroizing::new(text.to_owned());
@@ -27,11 +28,11 @@ fn value(text: &str) -> Text {
         return Zeroizing::new(format!("'{text}'"));
     }
     let mut value = Zeroizing::new(String::from("\""));
-    for letter in text.chars() {
-        match letter {
+    for character in text.chars() {
+        match character {
             '\n' => value.push_str("\\n"),
-            '"' | '\\' | '$' | '`' => value.extend(['\\', letter]),
-            _ => value.push(letter),
+            '"' | '\\' | '$' | '`' => value.extend(['\\', character]),
+            _ => value.push(character),
         }
     }
     value.push('"');
@@ -40,19 +41,19 @@ fn value(text: &str) -> Text {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::hand_out;
+    use super::super::context::tests::context;
     use super::*;
 
     #[test]
-    fn env_is_one_assignment_as_it_is() {
-        assert_eq!(*env(&hand_out("a'b")), "GATEPASS_TOKEN=a'b\n");
+    fn env_is_one_unquoted_assignment() {
+        assert_eq!(*env(&context("a'b")), "GATEPASS_TOKEN=a'b\n");
     }
 
     #[test]
-    fn a_token_of_plain_characters_stands_bare() {
+    fn plain_token_is_not_quoted() {
         let expected = "GATEPASS_TOKEN=eyJ.a-b_c~d+e/f==\n\
                         GATEPASS_TOKEN_EXPIRES_AT=2026-11-20T14:00:00Z\n";
-        assert_eq!(*dotenv(&hand_out("eyJ.a-b_c~d+e/f==")), expected);
+        assert_eq!(*dotenv(&context("eyJ.a-b_c~d+e/f==")), expected);
     }
 
     #[test]

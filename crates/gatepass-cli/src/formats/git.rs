@@ -4,35 +4,35 @@
 
 use zeroize::Zeroizing;
 
-use super::{HandOut, Text};
+use super::context::{FormatContext, SecretString};
 use crate::output::unix_seconds;
 
-/// What git says of the place it needs a credential for.
+/// The attributes of the server that git needs a credential for.
 #[derive(Default)]
-pub(super) struct Request {
+pub(super) struct GitRequest {
     protocol: String,
     host: String,
     username: Option<String>,
-    /// git 2.46 or later: it can send a token as a bearer.
-    takes_bearer: bool,
-    /// What the server refused.
-    pub(super) refused: Option<Text>,
+    /// git 2.46 or later can send a bearer token.
+    supports_bearer: bool,
+    /// The token that the server rejected.
+    pub(super) rejected_token: Option<SecretString>,
 }
 
-impl Request {
-    pub(super) fn read(text: &str) -> Self {
+impl GitRequest {
+    pub(super) fn parse(text: &str) -> Self {
         let mut request = Self::default();
         for (key, value) in text.lines().filter_map(|line| line.split_once('=')) {
             match key {
                 "protocol" => value.clone_into(&mut request.protocol),
                 "host" => value.clone_into(&mut request.host),
-                // git refuses an answer with a control character in it.
+                // git rejects a reply that contains a control character.
                 "username" if !value.contains(char::is_control) => {
                     request.username = Some(value.to_owned());
                 }
-                "capability[]" => request.takes_bearer |= value == "authtype",
+                "capability[]" => request.supports_bearer |= value == "authtype",
                 "password" | "credential" => {
-                    request.refused = Some(Zeroizing::new(value.to_owned()));
+                    request.rejected_token = Some(Zeroizing::new(value.to_owned()));
                 }
                 _ => {}
             }
@@ -40,90 +40,92 @@ impl Request {
         request
     }
 
-    /// Nothing where git names no host, or one that another reader could take for a longer
-    /// address: git decodes `%2f` in it.
+    /// Returns the server's address. Returns `None` if the host is missing or contains anything
+    /// that a URL parser could read as more than a host: git decodes `%2f` in it.
     pub(super) fn address(&self) -> Option<String> {
-        let is_plain = |text: &str, more: &[u8]| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+        let is_plain = |text: &str, extra: &[u8]| {
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
         };
-        let is_place = is_plain(&self.protocol, b"+") && is_plain(&self.host, b"-._:[]");
-        is_place.then(|| format!("{}://{}/", self.protocol, self.host))
+        let is_valid = is_plain(&self.protocol, b"+") && is_plain(&self.host, b"-._:[]");
+        is_valid.then(|| format!("{}://{}/", self.protocol, self.host))
     }
 
-    /// The token as a bearer, not to be kept by other helpers; for an older git as a password.
-    pub(super) fn reply(&self, it: &HandOut<'_>) -> Text {
-        let (secret, ends) = (it.secret, unix_seconds(it.use_until));
-        Zeroizing::new(if self.takes_bearer {
+    /// Formats a bearer token that other helpers must not store, or a password for an older git.
+    pub(super) fn reply(&self, context: &FormatContext<'_>) -> SecretString {
+        let (secret, expires) = (context.secret, unix_seconds(context.use_until));
+        Zeroizing::new(if self.supports_bearer {
             format!(
                 "capability[]=authtype\nauthtype=Bearer\ncredential={secret}\nephemeral=1\n\
-                 password_expiry_utc={ends}\n"
+                 password_expiry_utc={expires}\n"
             )
         } else {
             let username = self.username.as_deref().unwrap_or(USERNAME);
-            format!("username={username}\npassword={secret}\npassword_expiry_utc={ends}\n")
+            format!("username={username}\npassword={secret}\npassword_expiry_utc={expires}\n")
         })
     }
 }
 
-/// The user where a protocol wants one beside the token and nobody has said which.
+/// The username for protocols that require one, if the request has none.
 pub(super) const USERNAME: &str = "x-token";
 
-/// What this helper can do.
+/// The reply to `capability`.
 pub(super) const CAPABILITIES: &str = "version 0\ncapability authtype\n";
 
-/// Makes git give up rather than ask a person for a password that there is not.
+/// Makes git stop instead of asking the user for a password.
 pub(super) const QUIT: &str = "quit=1\n";
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::hand_out;
+    use super::super::context::tests::context;
     use super::*;
 
     #[test]
-    fn a_git_that_can_gets_a_bearer() {
-        let request = Request::read(
+    fn new_git_gets_a_bearer_token() {
+        let request = GitRequest::parse(
             "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=git.example:8443\n\
              wwwauth[]=Bearer realm=\"x=y\"\n",
         );
         assert_eq!(request.address().as_deref(), Some("https://git.example:8443/"));
         let expected = "capability[]=authtype\nauthtype=Bearer\ncredential=a'b\nephemeral=1\n\
                         password_expiry_utc=1795183190\n";
-        assert_eq!(*request.reply(&hand_out("a'b")), expected);
+        assert_eq!(*request.reply(&context("a'b")), expected);
     }
 
     #[test]
-    fn an_older_git_gets_a_password_for_the_user_it_names() {
+    fn older_git_gets_a_password_for_its_user() {
         let named =
             [("", "x-token"), ("username=ann=b\n", "ann=b"), ("username=a\rb\n", "x-token")];
-        for (more, username) in named {
-            let request = Request::read(&format!("protocol=https\nhost=git.example\n{more}"));
+        for (username_line, username) in named {
+            let request =
+                GitRequest::parse(&format!("protocol=https\nhost=git.example\n{username_line}"));
             let expected =
                 format!("username={username}\npassword=t\npassword_expiry_utc=1795183190\n");
-            assert_eq!(*request.reply(&hand_out("t")), expected);
+            assert_eq!(*request.reply(&context("t")), expected);
         }
     }
 
     #[test]
-    fn a_place_without_a_host_is_none() {
+    fn invalid_host_has_no_address() {
         for text in [
             "",
             "protocol=https\n",
             "protocol=cert\nhost=\npath=/x\n",
-            // https://good.example%2f@evil.example, as git passes it on.
+            // How git passes on https://good.example%2f@evil.example.
             "protocol=https\nhost=good.example/@evil.example\n",
             "protocol=https\nhost=me@good.example\n",
             "protocol=https\nhost=good.example?x\n",
             "protocol=https://good.example/\nhost=evil.example\n",
         ] {
-            assert_eq!(Request::read(text).address(), None, "{text}");
+            assert_eq!(GitRequest::parse(text).address(), None, "{text}");
         }
     }
 
     #[test]
-    fn what_was_refused_is_read_in_both_forms() {
+    fn rejected_token_is_read_in_both_forms() {
         for key in ["password", "credential"] {
-            let request = Request::read(&format!("{key}=a=b\n"));
-            assert_eq!(request.refused.unwrap().as_str(), "a=b");
+            let request = GitRequest::parse(&format!("{key}=a=b\n"));
+            assert_eq!(request.rejected_token.unwrap().as_str(), "a=b");
         }
     }
 }
