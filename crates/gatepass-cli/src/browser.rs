@@ -1,4 +1,8 @@
-//! Opens a web address in the user's browser, which inherits nothing it does not need.
+//! Opens a web address in the user's browser, with a filtered environment.
+//!
+//! The crate `open` has the table of the systems' launchers. Starting them is our part: the browser
+//! gets only the variables that it needs, so that no program of the desktop session inherits a
+//! secret from the command's environment, and `$BROWSER` is tried first.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -7,11 +11,11 @@ use std::thread;
 
 use crate::hardening::with_user_limits;
 
-/// Opens an http or https address in `$BROWSER`, or else by what the system has for it.
+/// Opens an http or https address with `$BROWSER`, or else with the system's launcher.
 ///
-/// The address is in the arguments of a process, which every user can read, so it must hold no
-/// secret. Nobody waits for the browser: that it started is all that `Ok` says, and where there is
-/// no screen an error comes at once. Say the address as well.
+/// The address becomes an argument of a process, which every user can read, so it must not contain
+/// a secret. `Ok` means that a program was started, not that it shows the page. Without a screen
+/// the function returns an error at once. Print the address as well.
 pub(crate) fn open(url: &str) -> io::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the browser gets a part of it")]
     open_in(url, std::env::vars_os().collect())
@@ -20,39 +24,48 @@ pub(crate) fn open(url: &str) -> io::Result<()> {
 fn open_in(url: &str, environment: Vec<(OsString, OsString)>) -> io::Result<()> {
     let is_web = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
     if !is_web || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let says = "only an http or https address opens in a browser";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, says));
+        let message = "only http and https addresses can be opened";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let environment: Vec<_> = environment.into_iter().filter(|(name, _)| is_needed(name)).collect();
-    for (program, arguments) in openers(url, &environment) {
-        let mut command = Command::new(program);
-        command.args(arguments).env_clear().envs(environment.iter().cloned());
+    for mut command in launchers(url, &environment) {
+        set_environment(&mut command, &environment);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // Ctrl-C ends the login, not a browser that it was the first to open.
+        // In a process group of its own, so that Ctrl-C ends the login and not the browser.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let Ok(mut child) = with_user_limits(|| command.spawn()) else { continue };
-        // An opener ends soon; a browser may outlive us, and then it is the system's.
+        // A launcher ends soon. A browser may outlive this process, and the system then reaps it.
         let _ = thread::Builder::new().spawn(move || child.wait());
         return Ok(());
     }
-    Err(io::Error::new(io::ErrorKind::NotFound, "no browser here, and none named by BROWSER"))
+    Err(io::Error::new(io::ErrorKind::NotFound, "found no browser, and BROWSER names none"))
 }
 
-/// Whether a browser or its opener needs this variable: to find programs, the screen, the session
-/// and the user's own profile. Credentials of any program live in others.
+/// Replaces the inherited environment. The variables that `open` sets on a command stay: it passes
+/// the address to PowerShell in one, so that no shell parses it.
+fn set_environment(command: &mut Command, environment: &[(OsString, OsString)]) {
+    let own: Vec<(OsString, OsString)> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
+    command.env_clear().envs(environment.iter().cloned()).envs(own);
+}
+
+/// Returns whether a browser or its launcher needs a variable to find programs, the screen, the
+/// session and the user's own files. Credentials of other programs are in other variables.
 fn is_needed(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
-    let listed = |known: &&str| match cfg!(windows) {
+    let is_name = |known: &&str| match cfg!(windows) {
         true => known.eq_ignore_ascii_case(name),
         false => **known == *name,
     };
-    NEEDED.iter().any(listed)
+    NEEDED.iter().any(is_name)
         || (!cfg!(windows) && (name.starts_with("XDG_") || name.starts_with("LC_")))
 }
 
-/// What to try, in turn: a program and its arguments.
-fn openers(url: &str, environment: &[(OsString, OsString)]) -> Vec<(String, Vec<String>)> {
+/// Returns the commands to try, in this order.
+fn launchers(url: &str, environment: &[(OsString, OsString)]) -> Vec<Command> {
     let value = |wanted: &str| {
         let found = environment.iter().find(|(name, _)| name == wanted);
         found.and_then(|(_, value)| value.to_str()).filter(|value| !value.is_empty())
@@ -60,43 +73,36 @@ fn openers(url: &str, environment: &[(OsString, OsString)]) -> Vec<(String, Vec<
     let has_screen = !cfg!(unix)
         || cfg!(target_os = "macos")
         || value("DISPLAY").or_else(|| value("WAYLAND_DISPLAY")).is_some();
-    let named = value("BROWSER").unwrap_or_default();
-    // A list, as xdg-open reads it; a drive's letter makes it a single one on Windows.
-    let named: Vec<&str> = match cfg!(windows) {
-        true => vec![named],
-        false => named.split(':').collect(),
+    let browser = value("BROWSER").unwrap_or_default();
+    // A list of commands, as xdg-open reads it. On Windows it is one command, because of the colon
+    // after a drive letter.
+    let browsers: Vec<&str> = match cfg!(windows) {
+        true => vec![browser],
+        false => browser.split(':').collect(),
     };
-    let own = SYSTEM.iter().filter(|(_, needs_screen)| has_screen || !needs_screen);
-    let all = named.into_iter().chain(own.map(|(command, _)| *command));
-    all.filter_map(|command| words(command, url)).collect()
-}
-
-/// A command as its words, with the address for `%s` or at the end. No shell ever reads it.
-fn words(command: &str, url: &str) -> Option<(String, Vec<String>)> {
-    let mut words = command.split_whitespace();
-    let program = words.next()?.to_owned();
-    let mut arguments: Vec<String> = words.map(|word| word.replace("%s", url)).collect();
-    if !command.contains("%s") {
-        arguments.push(url.to_owned());
+    let mut launchers: Vec<_> =
+        browsers.into_iter().filter_map(|browser| parse_command(browser, url)).collect();
+    // In the Windows subsystem for Linux, PowerShell opens Windows' browser without a screen here.
+    let is_usable = |launcher: &Command| has_screen || launcher.get_program() == "powershell.exe";
+    launchers.extend(open::commands(url).into_iter().filter(is_usable));
+    if has_screen && cfg!(not(any(target_os = "macos", windows))) {
+        // Debian's name for the default browser, on a system without xdg-utils.
+        launchers.extend(parse_command("x-www-browser", url));
     }
-    Some((program, arguments))
+    launchers
 }
 
-/// What opens an address, and whether it does so on a screen of this system.
-#[cfg(target_os = "macos")]
-const SYSTEM: &[(&str, bool)] = &[("/usr/bin/open", true)];
-#[cfg(windows)]
-const SYSTEM: &[(&str, bool)] = &[("rundll32.exe url.dll,FileProtocolHandler", true)];
-#[cfg(not(any(target_os = "macos", windows)))]
-const SYSTEM: &[(&str, bool)] = &[
-    ("xdg-open", true),
-    ("gio open", true),
-    ("gnome-open", true),
-    ("kde-open", true),
-    ("x-www-browser", true),
-    // Opens Windows' own browser from inside WSL.
-    ("wslview", false),
-];
+/// Splits a command at spaces, and puts the address where `%s` is, or at the end. No shell parses
+/// it.
+fn parse_command(command: &str, url: &str) -> Option<Command> {
+    let mut words = command.split_whitespace();
+    let mut parsed = Command::new(words.next()?);
+    parsed.args(words.map(|word| word.replace("%s", url)));
+    if !command.contains("%s") {
+        parsed.arg(url);
+    }
+    Some(parsed)
+}
 
 #[cfg(not(windows))]
 const NEEDED: &[&str] = &[
@@ -112,7 +118,7 @@ const NEEDED: &[&str] = &[
     "PATH",
     "TMPDIR",
     "USER",
-    // Editors that run here but show elsewhere name a helper as BROWSER, and it asks these.
+    // The helper that a remote editor sets as BROWSER reads this variable.
     "VSCODE_IPC_HOOK_CLI",
     "WAYLAND_DISPLAY",
     "WSL_DISTRO_NAME",
@@ -156,21 +162,21 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
-    /// What a script that stands for the browser wrote, once it has ended.
-    fn written_by(script: &str, folder: &Path, more: &[(&str, &str)]) -> String {
-        let (pipe, file) = (folder.join("pipe"), folder.join("script"));
+    /// Runs a script as the browser, and returns its output when it has ended.
+    fn output_of(script: &str, dir: &Path, variables: &[(&str, &str)]) -> String {
+        let (pipe, file) = (dir.join("pipe"), dir.join("script"));
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         fs::write(&file, script).unwrap();
         let browser = format!("sh {} {} %s", file.display(), pipe.display());
         let mut pairs = vec![("BROWSER", browser.as_str()), ("PATH", "/usr/bin:/bin")];
-        pairs.extend(more);
+        pairs.extend(variables);
         open_in(URL, environment(&pairs)).unwrap();
         fs::read_to_string(&pipe).unwrap()
     }
 
     #[test]
-    fn the_browser_inherits_what_it_needs_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
+    fn browser_inherits_needed_variables_only() {
+        let dir = tempfile::tempdir().unwrap();
         let secrets = [
             ("GATEPASS_CISCO_CLIENT_SECRET", "canary"),
             ("CISCO_SECRET", "canary"),
@@ -179,7 +185,7 @@ mod tests {
             ("XDG_CURRENT_DESKTOP", "GNOME"),
             ("LC_ALL", "C"),
         ];
-        let all = written_by("{ env; } > \"$1\"", folder.path(), &secrets);
+        let all = output_of("{ env; } > \"$1\"", dir.path(), &secrets);
         assert!(!all.contains("canary"), "{all}");
         for wanted in ["XDG_CURRENT_DESKTOP=GNOME", "LC_ALL=C", "BROWSER=sh "] {
             assert!(all.contains(wanted), "{wanted} in {all}");
@@ -188,13 +194,13 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_browser_has_no_open_file_of_ours_and_its_own_process_group() {
-        let folder = tempfile::tempdir().unwrap();
-        let ours = fs::File::create(folder.path().join("ours")).unwrap();
+    fn browser_inherits_no_files_and_has_own_process_group() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = fs::File::create(dir.path().join("ours")).unwrap();
         let script = "{ ls -l /proc/$$/fd; echo; ps -o pgid= -p $$ 2>/dev/null || cut -d' ' -f5 \
                       /proc/$$/stat; echo $$; } > \"$1\"";
-        let said = written_by(script, folder.path(), &[]);
-        let (files, ids) = said.split_once("\n\n").unwrap();
+        let output = output_of(script, dir.path(), &[]);
+        let (files, ids) = output.split_once("\n\n").unwrap();
         assert!(!files.contains("/ours"), "{files}");
         assert!(files.contains(" 0 -> /dev/null") && files.contains(" 2 -> /dev/null"), "{files}");
         let ids: Vec<&str> = ids.split_whitespace().collect();
@@ -203,18 +209,38 @@ mod tests {
     }
 
     #[test]
-    fn browser_is_a_list_of_commands_and_no_shell_reads_them() {
+    fn browser_variable_is_a_list_of_commands_without_a_shell() {
         let environment =
             environment(&[("BROWSER", "lynx -x;y '%s' $(id):firefox"), ("DISPLAY", ":0")]);
-        let all = openers(URL, &environment);
-        let first = ["-x;y", &format!("'{URL}'"), "$(id)"].map(str::to_owned).to_vec();
-        assert_eq!(all[0], ("lynx".to_owned(), first));
-        assert_eq!(all[1], ("firefox".to_owned(), vec![URL.to_owned()]));
-        assert!(all.len() > 2);
+        let launchers = launchers(URL, &environment);
+        let quoted = format!("'{URL}'");
+        assert_eq!(launchers[0].get_program(), "lynx");
+        assert!(launchers[0].get_args().eq(["-x;y", quoted.as_str(), "$(id)"]));
+        assert_eq!(launchers[1].get_program(), "firefox");
+        assert!(launchers[1].get_args().eq([URL]));
+        assert!(launchers.len() > 2);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn launchers_need_a_screen() {
+        let without_screen = launchers(URL, &environment(&[("PATH", "/bin")]));
+        assert!(without_screen.iter().all(|launcher| launcher.get_program() == "powershell.exe"));
+        let with_screen = launchers(URL, &environment(&[("WAYLAND_DISPLAY", "wayland-0")]));
+        assert!(with_screen.iter().any(|launcher| launcher.get_program() == "xdg-open"));
     }
 
     #[test]
-    fn a_missing_browser_is_an_error() {
+    fn launcher_keeps_its_own_variables_only() {
+        let mut command = Command::new("launcher");
+        command.env("OPEN_RS_TARGET", URL);
+        set_environment(&mut command, &environment(&[("HOME", "/home/user")]));
+        let names: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(names, ["HOME", "OPEN_RS_TARGET"]);
+    }
+
+    #[test]
+    fn missing_browser_is_an_error() {
         for pairs in [
             &[("PATH", "/nonexistent"), ("DISPLAY", ":0")][..],
             &[("PATH", "/nonexistent"), ("BROWSER", "no-such-browser --new")],
@@ -226,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn only_web_addresses_open() {
+    fn only_web_addresses_are_opened() {
         for bad in ["file:///etc/passwd", "--help", "javascript:1", "http:/x", "http://a b", ""] {
             let error = open_in(bad, environment(&[("BROWSER", "true")])).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{bad}");

@@ -99,7 +99,7 @@ impl Output {
     /// Asks a person for something on stderr, even if told to be quiet: it waits for them.
     pub(crate) fn ask(&self, text: &str) {
         let mut stderr = anstream::stderr().lock();
-        let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{}", fitted(text)).and_then(|()| stderr.flush());
     }
 
     /// Whether a program reads the result.
@@ -171,7 +171,7 @@ impl Output {
                 .with_writer(io::stderr)
                 .with_ansi(false)
                 .init(),
-            None => warnings::listen(),
+            None => warnings::install(),
         }
     }
 }

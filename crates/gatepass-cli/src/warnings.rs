@@ -1,79 +1,70 @@
-//! What the library warns of where nobody asked for its log: the first of it is told at the end.
-//! A disk that is full warns at each step, and one line says it all.
+//! Collects the first library warning when no log filter is set, and prints it when the command
+//! finishes.
+//!
+//! One warning is enough: a full disk, for example, causes a warning at each step of a command.
 
 use std::fmt::{Debug, Write};
 use std::sync::OnceLock;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry;
 
-/// Listens from now on, unless somebody else does.
-pub(crate) fn listen() {
-    // Whoever listens already tells more.
-    let _ = tracing::subscriber::set_global_default(Listener);
+/// Starts to collect warnings.
+pub(crate) fn install() {
+    // A program that links this command as a library may have a subscriber, which then has the
+    // warnings.
+    let _ = tracing::subscriber::set_global_default(registry().with(WarningLayer));
 }
 
-/// The first warning, if there was one.
+/// Returns the first warning, if the library logged one.
 pub(crate) fn first() -> Option<&'static str> {
     FIRST.get().map(String::as_str)
 }
 
 static FIRST: OnceLock<String> = OnceLock::new();
 
-struct Listener;
+struct WarningLayer;
 
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let is_ours = metadata.target().starts_with("gatepass");
-        is_ours && metadata.is_event() && *metadata.level() <= LevelFilter::WARN
+impl<S: Subscriber> Layer<S> for WarningLayer {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        let is_own = metadata.target().starts_with("gatepass");
+        is_own && metadata.is_event() && *metadata.level() <= LevelFilter::WARN
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(LevelFilter::WARN)
     }
 
-    fn event(&self, event: &Event<'_>) {
-        let mut words = Words::default();
-        event.record(&mut words);
-        let _ = FIRST.set(words.what + &words.why);
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = WarningFields::default();
+        event.record(&mut fields);
+        let _ = FIRST.set(fields.message + &fields.reason);
     }
-
-    // No span is enabled.
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
-/// An event's message and the reason it gives.
+/// An event's message and its reason.
 #[derive(Default)]
-struct Words {
-    what: String,
-    why: String,
+struct WarningFields {
+    message: String,
+    reason: String,
 }
 
-impl Visit for Words {
+impl Visit for WarningFields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Writing to a text does not fail.
+        // Writing to a string does not fail.
         let _ = match field.name() {
-            "message" => write!(self.what, "{value:?}"),
-            "error" => write!(self.why, ": {value:?}"),
+            "message" => write!(self.message, "{value:?}"),
+            "error" => write!(self.reason, ": {value:?}"),
             _ => Ok(()),
         };
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "why" {
-            self.why = format!(": {value}");
+            self.reason = format!(": {value}");
         }
     }
 }

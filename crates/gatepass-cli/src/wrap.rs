@@ -1,38 +1,27 @@
-//! Breaks lines at a terminal's width; what it has no width for stays as it is.
+//! Line wrapping for terminals.
 
-/// Every line longer than `width` broken between words, its rest indented below it. Colours take
-/// no room, and a word that is longer, such as an address to copy, stays whole.
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
+
+/// Wraps every line longer than `width` columns between words, and indents its rest. Escape
+/// sequences for colours take no columns. A longer word, such as a URL to copy, is not broken.
 pub(crate) fn wrap(text: &str, width: usize) -> String {
     let lines: Vec<String> = text.split('\n').map(|line| wrap_line(line, width)).collect();
     lines.join("\n")
 }
 
 fn wrap_line(line: &str, width: usize) -> String {
-    if columns(line) <= width {
+    // A short line keeps the space at its end, which `fill` would remove: a question ends with one.
+    if textwrap::core::display_width(line) <= width {
         return line.to_owned();
     }
-    let rest = line.trim_start_matches(' ');
-    let indent = line.len() - rest.len();
-    let (mut wrapped, mut column) = (" ".repeat(indent), indent);
-    for (at, word) in rest.split(' ').enumerate() {
-        let wide = columns(word);
-        if at > 0 && column + 1 + wide > width {
-            wrapped.push('\n');
-            wrapped.push_str(&" ".repeat(indent + 2));
-            column = indent + 2;
-        } else if at > 0 {
-            wrapped.push(' ');
-            column += 1;
-        }
-        wrapped.push_str(word);
-        column += wide;
-    }
-    wrapped
-}
-
-/// How many columns a text takes, its colours aside.
-fn columns(text: &str) -> usize {
-    anstream::adapter::strip_str(text).map(|part| part.chars().count()).sum()
+    let indent = " ".repeat(line.len() - line.trim_start_matches(' ').len() + 2);
+    let options = Options::new(width)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    textwrap::fill(line, options)
 }
 
 #[cfg(test)]
@@ -40,17 +29,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stay_whole_and_the_rest_stands_below() {
+    fn long_lines_break_between_words_and_are_indented() {
         assert_eq!(wrap("one two three four", 9), "one two\n  three\n  four");
         assert_eq!(wrap("  hint: one two\nthree", 11), "  hint: one\n    two\nthree");
         assert_eq!(wrap("https://vendor.example/long ok", 10), "https://vendor.example/long\n  ok");
         assert_eq!(wrap("just ten..", 10), "just ten..");
+        assert_eq!(wrap("question: ", 10), "question: ");
     }
 
     #[test]
-    fn colours_take_no_room() {
+    fn colours_take_no_columns() {
         let text = "\u{1b}[1mhint\u{1b}[0m: ab cd";
         assert_eq!(wrap(text, 11), text);
         assert_eq!(wrap(text, 10), "\u{1b}[1mhint\u{1b}[0m: ab\n  cd");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(wrap("名前 名前", 9), "名前 名前");
+        assert_eq!(wrap("名前 名前", 8), "名前\n  名前");
     }
 }
