@@ -1,5 +1,11 @@
-//! A file written beside its place: private from its first moment, put there as a whole, and swept
-//! by a later one where whoever wrote it was killed.
+//! Atomic file replacement: writes to a private temporary file and renames it. The next run removes
+//! the leftovers of a killed process.
+//!
+//! A process that is killed between writing and renaming leaves its temporary file behind, with
+//! secrets in it. Such a file must be told apart from one that another process is still writing.
+//! A process id in the name would not do: ids are reused, and a directory may be shared between
+//! machines or containers. So each temporary file is locked while it is written. A lock ends with
+//! its process, however that ends: a temporary file that can be locked is a leftover.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -9,43 +15,41 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use tempfile::NamedTempFile;
 
-/// A file of mode 0600 that nobody finds under its name yet. It goes when this is dropped.
-///
-/// It is locked for as long as it is written, and a lock ends with its process however that ends:
-/// one that can be locked was left behind.
+/// A complete file of mode 0600 under a temporary name. Dropping it removes the file.
 #[derive(Debug)]
-pub(crate) struct Beside(NamedTempFile);
+pub(crate) struct AtomicFile(NamedTempFile);
 
-impl Beside {
-    /// A file in this folder with this text, on the disk.
-    pub(crate) fn new(folder: &Path, text: &[u8]) -> io::Result<Self> {
-        let mut temp = locked(folder)?;
-        temp.write_all(text)?;
+impl AtomicFile {
+    /// Writes a temporary file in `dir` and flushes it to disk.
+    pub(crate) fn new(dir: &Path, contents: &[u8]) -> io::Result<Self> {
+        let mut temp = create_locked(dir)?;
+        temp.write_all(contents)?;
         temp.as_file().sync_all()?;
         Ok(Self(temp))
     }
 
-    /// Puts it there, whatever was there before.
-    pub(crate) fn put(self, path: &Path) -> io::Result<File> {
+    /// Renames the file to `path`, and replaces a file that exists there.
+    pub(crate) fn persist(self, path: &Path) -> io::Result<File> {
         self.0.persist(path).map_err(|error| error.error)
     }
 
-    /// Puts it there, where nothing is.
-    pub(crate) fn put_new(self, path: &Path) -> io::Result<File> {
+    /// Renames the file to `path`, or fails if a file exists there.
+    pub(crate) fn persist_new(self, path: &Path) -> io::Result<File> {
         self.0.persist_noclobber(path).map_err(|error| error.error)
     }
 }
 
-/// An empty file that is locked; another process may have swept it before it was.
-fn locked(folder: &Path) -> io::Result<NamedTempFile> {
+/// Creates an empty temporary file and locks it. Another process may remove it in between, and
+/// then the next one is tried.
+fn create_locked(dir: &Path) -> io::Result<NamedTempFile> {
     loop {
         let temp = tempfile::Builder::new()
-            .prefix(BEGIN)
-            .suffix(END)
-            .rand_bytes(RANDOM)
+            .prefix(PREFIX)
+            .suffix(SUFFIX)
+            .rand_bytes(RANDOM_CHARS)
             .permissions(Permissions::from_mode(0o600))
-            .tempfile_in(folder)?;
-        // Where the system has no locks nothing can be swept, either.
+            .tempfile_in(dir)?;
+        // On a file system without locks, `remove_stale` cannot lock the file either.
         let _ = flock(temp.as_file(), FlockOperation::LockExclusive);
         if temp.path().exists() {
             return Ok(temp);
@@ -53,45 +57,47 @@ fn locked(folder: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Removes what processes that were killed while they wrote have left in this folder.
-pub(crate) fn sweep(folder: &Path) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_our_name)) {
+/// Removes temporary files of killed processes from a directory.
+pub(crate) fn remove_stale(dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_temp_name)) {
         let path = entry.path();
-        if let Ok(Some(_locked)) = abandoned(&path) {
-            // One that cannot be removed is left to the next.
+        if let Ok(Some(_locked)) = lock_if_stale(&path) {
+            // If it cannot be removed now, the next run tries again.
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// The file at this path, locked, if it is one of ours and nobody writes it.
-fn abandoned(path: &Path) -> io::Result<Option<File>> {
+/// Locks the file at `path` if it is a leftover: a private file of this user that no process
+/// writes.
+fn lock_if_stale(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::empty())?);
     let meta = file.metadata()?;
-    let is_ours =
-        meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o7777 == 0o600;
-    if !(meta.is_file() && is_ours) {
+    let is_own = meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o7777 == 0o600;
+    if !(meta.is_file() && is_own) {
         return Ok(None);
     }
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-    // It may have been put in its place, or swept, before it was locked here.
-    let there = fs::symlink_metadata(path)?;
-    Ok(((there.dev(), there.ino()) == (meta.dev(), meta.ino())).then_some(file))
+    // Another process may have renamed or removed it between the open and the lock.
+    let current = fs::symlink_metadata(path)?;
+    let is_same = (current.dev(), current.ino()) == (meta.dev(), meta.ino());
+    Ok(is_same.then_some(file))
 }
 
-/// Nobody else gives a file such a name.
-fn is_our_name(name: &str) -> bool {
-    let random = name.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
-    random.is_some_and(|text| {
-        text.len() == RANDOM && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+/// Returns whether a name has the exact form of a temporary file's, so that no file with a name
+/// that a user chose is removed.
+fn is_temp_name(name: &str) -> bool {
+    let random = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    random.is_some_and(|random| {
+        random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
 }
 
-const BEGIN: &str = ".gatepass-";
-const END: &str = ".part";
-const RANDOM: usize = 16;
+const PREFIX: &str = ".gatepass-";
+const SUFFIX: &str = ".part";
+const RANDOM_CHARS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -100,29 +106,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_writes_while_others_sweep_loses_nothing() {
-        let folder = tempfile::tempdir().unwrap();
+    fn concurrent_cleanup_removes_no_file_being_written() {
+        let dir = tempfile::tempdir().unwrap();
         let write = |writer: usize| {
-            let path = folder.path().join(writer.to_string());
+            let path = dir.path().join(writer.to_string());
             for round in 0..50 {
-                sweep(folder.path());
-                let text = format!("{writer} {round}");
-                let beside = Beside::new(folder.path(), text.as_bytes()).unwrap();
-                sweep(folder.path());
-                beside.put(&path).unwrap();
-                assert_eq!(fs::read_to_string(&path).unwrap(), text);
+                remove_stale(dir.path());
+                let contents = format!("{writer} {round}");
+                let file = AtomicFile::new(dir.path(), contents.as_bytes()).unwrap();
+                remove_stale(dir.path());
+                file.persist(&path).unwrap();
+                assert_eq!(fs::read_to_string(&path).unwrap(), contents);
             }
         };
         let write = &write;
         thread::scope(|scope| (0..8).for_each(|writer| drop(scope.spawn(move || write(writer)))));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 8);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 8);
     }
 
     #[test]
-    fn a_name_that_somebody_may_have_chosen_is_not_ours() {
-        let folder = tempfile::tempdir().unwrap();
-        let beside = Beside::new(folder.path(), b"").unwrap();
-        assert!(is_our_name(beside.0.path().file_name().unwrap().to_str().unwrap()));
+    fn user_chosen_names_are_not_temporary_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = AtomicFile::new(dir.path(), b"").unwrap();
+        assert!(is_temp_name(file.0.path().file_name().unwrap().to_str().unwrap()));
         for name in [
             ".gatepass-backup",
             ".gatepass-backup.part",
@@ -130,7 +136,7 @@ mod tests {
             "a.gatepass-0123456789abcdef.part",
             ".gatepass-0123456789abcdef",
         ] {
-            assert!(!is_our_name(name), "{name}");
+            assert!(!is_temp_name(name), "{name}");
         }
     }
 }

@@ -12,7 +12,6 @@ mod remove;
 mod secret_refs;
 mod secrets;
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -159,9 +158,4 @@ fn config_path(common: &Common) -> Result<PathBuf, CommandError> {
     let named = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = common.config.clone().or(named).or_else(|| env.default_config_path());
     path.ok_or_else(|| usage("there is no folder for a config file", "name one: --config FILE"))
-}
-
-/// Whether a person can be asked.
-fn is_at_terminal() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
 }

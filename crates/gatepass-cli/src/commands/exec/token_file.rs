@@ -9,7 +9,7 @@ use gatepass::Token;
 use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
-use crate::atomic_file::{Beside, sweep};
+use crate::atomic_file::{AtomicFile, remove_stale};
 use crate::error::{CommandError, describe_io, usage};
 
 /// The longest token that is taken for one.
@@ -47,7 +47,7 @@ impl TokenFile {
         }
         let file = Self { folder: folder.to_owned(), path, written: None };
         file.check().map_err(|error| refused(&describe_io(&error)))?;
-        sweep(&file.folder);
+        remove_stale(&file.folder);
         Ok(file)
     }
 
@@ -60,7 +60,7 @@ impl TokenFile {
     pub(super) fn write(&mut self, token: &Token) -> io::Result<()> {
         self.check()?;
         let text = token.expose_secret().as_bytes();
-        let meta = Beside::new(&self.folder, text)?.put(&self.path)?.metadata()?;
+        let meta = AtomicFile::new(&self.folder, text)?.persist(&self.path)?.metadata()?;
         self.written = Some((meta.dev(), meta.ino()));
         Ok(())
     }

@@ -13,7 +13,7 @@ use super::config_file::{Place, Written};
 use super::edit::quoted;
 use super::prompts::{Answers, Given, ended};
 use super::secrets::{self, Homes};
-use super::{How, config_path, is_at_terminal};
+use super::{How, config_path};
 use crate::commands::forget;
 use crate::error::{CommandError, usage};
 use crate::next::naming;
@@ -100,7 +100,7 @@ impl Task<'_> {
         &self,
         registry: &Registry,
     ) -> Result<&'static ProviderInfo, CommandError> {
-        if !is_at_terminal() {
+        if !prompt::is_available() {
             return Err(usage(
                 "which vendor? there is no terminal to ask on",
                 format!("gatepass init VENDOR, one of: {}", registry.ids().join(", ")),
@@ -112,7 +112,8 @@ impl Task<'_> {
             output.ask(&format!("  {:<12} {}\n", info.id, info.title));
         }
         loop {
-            let answer = prompt::shown(output, "vendor: ").await?.ok_or_else(|| ended("vendor"))?;
+            let answer =
+                prompt::visible(output, "vendor: ").await?.ok_or_else(|| ended("vendor"))?;
             match registry.get(&answer) {
                 Ok(info) => return Ok(info),
                 Err(error) => {
@@ -130,7 +131,7 @@ impl Task<'_> {
         let given = Given {
             fields: how.fields.clone(),
             secrets: self.secrets()?,
-            at_terminal: is_at_terminal(),
+            at_terminal: prompt::is_available(),
             all: how.all,
             dry_run: how.dry_run,
         };
@@ -169,11 +170,11 @@ impl Task<'_> {
                 "choose another --name, or replace it: --force",
             )
         };
-        if !is_at_terminal() || self.how.dry_run {
+        if !prompt::is_available() || self.how.dry_run {
             return Err(exists());
         }
         let question = format!("There is a profile {name} already. Replace it?");
-        match prompt::is_agreed(self.output, &question).await? {
+        match prompt::confirm(self.output, &question).await? {
             true => Ok((name.clone(), true)),
             false => Err(exists()),
         }
@@ -255,7 +256,7 @@ impl Task<'_> {
              with `gatepass profile add {} --name {name} --force`",
             plan.info.id
         );
-        if !is_at_terminal() || plan.replaces {
+        if !prompt::is_available() || plan.replaces {
             return Ok(failure.and_hint(&kept));
         }
         let why = failure.message();
@@ -263,7 +264,7 @@ impl Task<'_> {
         let stop = signal::stop()?;
         let (keep, interrupted) = tokio::select! {
             biased;
-            answer = prompt::shown(self.output, "Keep the profile? [Y/n] ") => {
+            answer = prompt::visible(self.output, "Keep the profile? [Y/n] ") => {
                 (!matches!(answer?.as_deref(), Some("n" | "N" | "no")), false)
             }
             () = stop => (false, true),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use gatepass::{BoundSecret, Error};
 use serde_json::{Value, json};
 
-use super::{config_file, is_at_terminal};
+use super::config_file;
 use crate::error::{CommandError, usage};
 use crate::options::{Common, Format};
 use crate::output::Output;
@@ -58,13 +58,13 @@ async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), CommandEr
     if yes {
         return Ok(());
     }
-    if !is_at_terminal() {
+    if !prompt::is_available() {
         return Err(usage(
             "there is no terminal to ask on, and nothing is allowed",
             format!("if these addresses are right: gatepass profile allow {name} --yes"),
         ));
     }
-    match prompt::is_agreed(output, "Allow it?").await? {
+    match prompt::confirm(output, "Allow it?").await? {
         true => Ok(()),
         false => Err(usage(
             "nothing is allowed",

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
 use super::edit::Document;
-use crate::atomic_file::{Beside, sweep};
+use crate::atomic_file::{AtomicFile, remove_stale};
 use crate::error::{CommandError, internal, usage};
 use crate::quote::shell_argument;
 
@@ -131,7 +131,7 @@ impl Place {
         change: impl FnOnce(&Document) -> Result<Zeroizing<String>, CommandError>,
     ) -> Result<Written, CommandError> {
         let _lock = self.lock()?;
-        sweep(&self.folder);
+        remove_stale(&self.folder);
         let before = self.text()?;
         let was_open = fs::metadata(&self.path).is_ok_and(|meta| meta.mode() & 0o077 != 0);
         let after = change(&Document::new(before.clone().unwrap_or_default()))?;
@@ -149,8 +149,8 @@ impl Place {
         let done = files.into_iter().try_for_each(|(path, temp)| {
             let is_new = !path.exists();
             let kept = match may_replace {
-                true => temp.put(&path),
-                false => temp.put_new(&path),
+                true => temp.persist(&path),
+                false => temp.persist_new(&path),
             };
             match kept {
                 Ok(_) => new.extend(is_new.then_some(path)),
@@ -165,7 +165,7 @@ impl Place {
             Ok(())
         });
         let done = done.and_then(|()| {
-            config.put(&self.path).map_err(|error| failed(&error))?;
+            config.persist(&self.path).map_err(|error| failed(&error))?;
             // A rename that the disk forgets is a profile that never was, and no harm.
             let _ = File::open(&self.folder).and_then(|folder| folder.sync_all());
             Ok(())
@@ -183,8 +183,8 @@ impl Place {
     }
 
     /// A file that nobody sees under its name yet.
-    fn temp(&self, text: &str) -> io::Result<Beside> {
-        Beside::new(&self.folder, text.as_bytes())
+    fn temp(&self, text: &str) -> io::Result<AtomicFile> {
+        AtomicFile::new(&self.folder, text.as_bytes())
     }
 
     /// Held until it is dropped. It is the folder's own, so that nothing is left behind.
@@ -213,7 +213,7 @@ impl Written {
         let path = self.path();
         let undone = match &self.before {
             None => fs::remove_file(path),
-            Some(text) => self.place.temp(text).and_then(|temp| temp.put(path).map(drop)),
+            Some(text) => self.place.temp(text).and_then(|temp| temp.persist(path).map(drop)),
         };
         undone.map_err(|error| unwritable(path, &error))?;
         remove(&self.secrets);
@@ -228,8 +228,8 @@ impl Written {
 /// Puts a text in the place of a file's, whole or not at all.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    sweep(folder);
-    let replaced = Beside::new(folder, text.as_bytes()).and_then(|temp| temp.put(path));
+    remove_stale(folder);
+    let replaced = AtomicFile::new(folder, text.as_bytes()).and_then(|temp| temp.persist(path));
     replaced.map(drop).map_err(|error| unwritable(path, &error))
 }
 

@@ -231,7 +231,7 @@ async fn ask(
         None => format!("{} [none]: ", field.name),
     };
     loop {
-        let answer = prompt::shown(output, &question).await?.ok_or_else(|| ended(field.name))?;
+        let answer = prompt::visible(output, &question).await?.ok_or_else(|| ended(field.name))?;
         match (answer.as_str(), default) {
             ("", Some(default)) => return Ok(Some(default.to_owned())),
             ("", None) if !is_needed => return Ok(None),

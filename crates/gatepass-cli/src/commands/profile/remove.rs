@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::config_file::Place;
+use super::config_path;
 use super::edit::Document;
 use super::secret_refs::{Referred, files_of_variables};
-use super::{config_path, is_at_terminal};
 use crate::commands::forget;
 use crate::error::{CommandError, usage};
 use crate::options::{Common, Format};
@@ -86,7 +86,7 @@ impl Removal<'_> {
 
     async fn confirm(&self, yes: bool, output: &Output) -> Result<(), CommandError> {
         let name = self.name;
-        if yes || !is_at_terminal() {
+        if yes || !prompt::is_available() {
             output.status(self.shown().trim_end());
         } else {
             output.ask(&self.shown());
@@ -94,13 +94,13 @@ impl Removal<'_> {
         if yes {
             return Ok(());
         }
-        if !is_at_terminal() {
+        if !prompt::is_available() {
             return Err(usage(
                 "there is no terminal to ask on, and nothing is removed",
                 format!("if all of this may go: gatepass profile remove {name} --yes"),
             ));
         }
-        match prompt::is_agreed(output, "Remove it?").await? {
+        match prompt::confirm(output, "Remove it?").await? {
             true => Ok(()),
             false => Err(usage(
                 "nothing is removed",
