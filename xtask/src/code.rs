@@ -1,29 +1,59 @@
-//! Rust source without its comments and the insides of its literals, so that a rule sees code only.
+//! Rust source taken apart into code, comments and literals, so that a rule sees what it is about.
 
-/// `text` with every comment and literal blanked; lines and columns stay.
-pub(crate) fn code_only(text: &str) -> String {
-    let mut blank = Blank { rest: text, out: String::with_capacity(text.len()) };
-    while let Some(c) = blank.rest.chars().next() {
-        let after_word = blank.out.ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        if blank.rest.starts_with("//") {
-            let end = blank.rest.find('\n').unwrap_or(blank.rest.len());
-            blank.hide(end);
-        } else if blank.rest.starts_with("/*") {
-            blank.hide(block_comment(blank.rest));
-        } else if let Some(end) = raw_string(blank.rest).filter(|_| !after_word) {
-            blank.hide(end);
-        } else if c == '"' {
-            blank.hide(string(blank.rest));
-        } else if let Some(end) = character(blank.rest) {
-            blank.hide(end);
-        } else {
-            blank.keep(c);
-        }
-    }
-    blank.out
+use std::ops::Range;
+
+/// What a piece of source is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    Code,
+    Comment,
+    String,
+    Character,
 }
 
-/// The part of a file before its test module, which stands last by our ordering.
+/// The pieces of `text` in order, each with its place.
+pub(crate) fn pieces(text: &str) -> Vec<(Kind, Range<usize>)> {
+    let mut pieces: Vec<(Kind, Range<usize>)> = Vec::new();
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        let after_word = text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let (kind, length) = if rest.starts_with("//") {
+            (Kind::Comment, rest.find('\n').unwrap_or(rest.len()))
+        } else if rest.starts_with("/*") {
+            (Kind::Comment, block_comment(rest))
+        } else if let Some(length) = raw_string(rest).filter(|_| !after_word) {
+            (Kind::String, length)
+        } else if c == '"' {
+            (Kind::String, string(rest))
+        } else if let Some(length) = character(rest) {
+            (Kind::Character, length)
+        } else {
+            (Kind::Code, c.len_utf8())
+        };
+        match pieces.last_mut() {
+            Some((Kind::Code, range)) if kind == Kind::Code => range.end += length,
+            _ => pieces.push((kind, at..at + length)),
+        }
+        at += length;
+    }
+    pieces
+}
+
+/// `text` with every comment and literal blanked; offsets in bytes stay.
+pub(crate) fn code_only(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (kind, range) in pieces(text) {
+        let piece = &text[range];
+        match kind {
+            Kind::Code => out.push_str(piece),
+            _ => out.extend(piece.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' })),
+        }
+    }
+    out
+}
+
+/// The part of a file before its test module, which is the last item of the file.
 pub(crate) fn before_tests(text: &str) -> &str {
     text.find("#[cfg(test)]\nmod ").map_or(text, |start| &text[..start])
 }
@@ -45,24 +75,6 @@ pub(crate) fn attributes<'a>(code: &'a str, name: &str) -> Vec<(usize, &'a str)>
 /// The number of the line that holds the byte at `offset`.
 pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text[..offset].matches('\n').count() + 1
-}
-
-struct Blank<'a> {
-    rest: &'a str,
-    out: String,
-}
-
-impl Blank<'_> {
-    fn keep(&mut self, c: char) {
-        self.out.push(c);
-        self.rest = &self.rest[c.len_utf8()..];
-    }
-
-    fn hide(&mut self, bytes: usize) {
-        let (hidden, rest) = self.rest.split_at(bytes);
-        self.out.extend(hidden.chars().map(|c| if c == '\n' { c } else { ' ' }));
-        self.rest = rest;
-    }
 }
 
 fn block_comment(text: &str) -> usize {
@@ -106,7 +118,7 @@ fn raw_string(text: &str) -> Option<usize> {
     Some(text.len() - inside.len() + length)
 }
 
-/// The length of a character literal; a lifetime is none.
+/// The length of a character literal; `None` for a lifetime.
 fn character(text: &str) -> Option<usize> {
     let inside = text.strip_prefix('\'')?;
     let first = inside.chars().next()?;
@@ -134,10 +146,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_literals_are_blanked_and_lines_stay() {
+    fn code_only_blanks_comments_and_literals_and_keeps_lines() {
         let code =
             code_only("a(); // b\n/* c /* d */\n e */ f(\"g\\\"h\", 'i', '\\'', r#\"j\"k\"#);");
         assert_eq!(code.lines().count(), 3);
+        assert_eq!(code_only("f(\"…\")").len(), "f(\"…\")".len());
         for hidden in ["b", "c", "d", "e", "g", "h", "i", "j", "k"] {
             assert!(!code.contains(hidden), "{hidden} is left in {code}");
         }
@@ -145,12 +158,22 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_is_no_character() {
+    fn pieces_cover_the_text_in_order() {
+        let text = "let a = \"b\"; // c\n";
+        let found: Vec<_> = pieces(text).into_iter().map(|(kind, at)| (kind, &text[at])).collect();
+        let comment = (Kind::Comment, "// c");
+        let string = (Kind::String, "\"b\"");
+        let code = |text| (Kind::Code, text);
+        assert_eq!(found, [code("let a = "), string, code("; "), comment, code("\n")]);
+    }
+
+    #[test]
+    fn lifetime_is_not_a_character() {
         assert_eq!(code_only("fn f<'a>(x: &'a str)"), "fn f<'a>(x: &'a str)");
     }
 
     #[test]
-    fn attributes_are_found_over_several_lines() {
+    fn attributes_span_several_lines() {
         let code = "#![allow(x)]\n#[tracing::instrument(\n  skip_all,\n)]\nfn f() {}\n#[inline]";
         assert_eq!(
             attributes(code, "instrument"),
@@ -160,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_test_module_is_cut_off() {
+    fn before_tests_cuts_the_test_module() {
         assert_eq!(before_tests("fn a() {}\n#[cfg(test)]\nmod tests {}"), "fn a() {}\n");
     }
 }

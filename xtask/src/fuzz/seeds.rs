@@ -1,4 +1,4 @@
-//! What a target begins with: the recorded answers, the documented profiles, and a few of each sort.
+//! The first inputs of a target: recorded responses, documented profiles, and a few of each kind.
 
 use std::fs;
 

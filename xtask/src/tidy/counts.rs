@@ -65,7 +65,8 @@ fn calls(code: &str) -> usize {
         .count()
 }
 
-fn parse(text: &str) -> BTreeMap<String, usize> {
+/// Reads lines of a count and a path.
+pub(super) fn parse(text: &str) -> BTreeMap<String, usize> {
     text.lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| line.trim().split_once(' '))

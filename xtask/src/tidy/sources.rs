@@ -5,8 +5,22 @@ use super::tree::{File, Tree};
 use crate::code::{attributes, before_tests, line_of};
 
 /// Lines a file should not pass, and lines it must not pass.
-const BUDGET: usize = 500;
-const LIMIT: usize = 600;
+const BUDGET: usize = 450;
+const LIMIT: usize = 500;
+
+/// Characters of the line that describes a file; rustfmt does not wrap it.
+const WIDTH: usize = 100;
+
+/// Files with a longer first line.
+const WIDE: [&str; 7] = [
+    "crates/gatepass-engine/src/cache.rs",
+    "crates/gatepass-sandbox/src/celerdata.rs",
+    "crates/gatepass-sandbox/src/cisco.rs",
+    "crates/gatepass-sandbox/src/faults/body.rs",
+    "crates/gatepass-sandbox/src/faults/wire.rs",
+    "crates/gatepass/src/config/origins.rs",
+    "tests/it/profile/left.rs",
+];
 
 /// Files that may be longer than the limit, each with its reason.
 const LONG: &[(&str, &str)] = &[];
@@ -51,9 +65,17 @@ pub(super) fn near_the_limit(tree: &Tree) -> Vec<String> {
 }
 
 pub(super) fn first_line(tree: &Tree) -> Vec<Finding> {
+    let is_short = |file: &File| {
+        let line = file.text.lines().next().unwrap_or_default();
+        let is_long = line.chars().count() > WIDTH && !WIDE.contains(&file.path.as_str());
+        line.starts_with("//! ") && !is_long
+    };
     tree.rust()
-        .filter(|file| !file.text.starts_with("//! "))
-        .map(|file| Finding::at(&file.path, 1, "say in a `//!` line what the file is"))
+        .filter(|file| !is_short(file))
+        .map(|file| {
+            let text = format!("begin with a `//!` line of at most {WIDTH} characters");
+            Finding::at(&file.path, 1, text)
+        })
         .collect()
 }
 
@@ -140,15 +162,19 @@ mod tests {
     #[test]
     fn past_the_budget_is_a_note_and_past_the_limit_is_found() {
         let long = |lines| one("crates/a/src/b.rs", &"\n".repeat(lines));
-        assert!(file_length(&long(500)).is_empty() && near_the_limit(&long(500)).is_empty());
-        assert!(file_length(&long(600)).is_empty() && near_the_limit(&long(600)).len() == 1);
-        assert_eq!(file_length(&long(601)).len(), 1);
+        assert!(file_length(&long(450)).is_empty() && near_the_limit(&long(450)).is_empty());
+        assert!(file_length(&long(500)).is_empty() && near_the_limit(&long(500)).len() == 1);
+        assert_eq!(file_length(&long(501)).len(), 1);
     }
 
     #[test]
     fn a_file_without_a_first_sentence_is_found() {
         assert_eq!(first_line(&one("crates/a/src/b.rs", "use std::fmt;\n")).len(), 1);
-        assert_eq!(first_line(&one("crates/a/src/b.rs", "//! Says it.\n")), []);
+        assert_eq!(
+            first_line(&one("crates/a/src/b.rs", &format!("//! {}\n", "a".repeat(97)))).len(),
+            1
+        );
+        assert_eq!(first_line(&one("crates/a/src/b.rs", "//! The parts of a file.\n")), []);
     }
 
     #[test]
