@@ -19,12 +19,12 @@ fn decided(url: &str, decision: &str) -> String {
     let cookie = header(&login, "set-cookie");
     let cookie = cookie.split(';').next().unwrap();
     let consent = request(url, &format!("GET {} HTTP/1.1", target(url)), cookie, "");
-    let Some((_, ticket)) = consent.split_once("name=\"ticket\" value=\"") else {
+    let Some((_, form_token)) = consent.split_once("name=\"form_token\" value=\"") else {
         // Who has allowed once is not asked again.
         return header(&consent, "location");
     };
-    let ticket = ticket.split('"').next().unwrap();
-    header(&post(url, cookie, &format!("ticket={ticket}&decision={decision}")), "location")
+    let form_token = form_token.split('"').next().unwrap();
+    header(&post(url, cookie, &format!("form_token={form_token}&decision={decision}")), "location")
 }
 
 /// Does what the landing page does with the answer in its address, and gives what it is told.
