@@ -1,4 +1,4 @@
-//! The grant of a browser (RFC 6749, section 4.2): a person logs in, decides, and is sent back.
+//! The implicit grant (RFC 6749 section 4.2): login page, consent page and redirect to the client.
 
 use std::borrow::Cow;
 
@@ -13,20 +13,20 @@ use crate::{
     vendor_state::VendorContext,
 };
 
-/// What one vendor knows of this grant.
+/// A vendor's rules for the implicit grant.
 pub(crate) struct Grant {
     pub(crate) provider: &'static str,
     pub(crate) title: &'static str,
-    /// What may be asked for: words that belong together, in any order.
+    /// The accepted values of `response_type`; the words of one value may come in any order.
     pub(crate) response_types: &'static [&'static [&'static str]],
     pub(crate) scopes: &'static [&'static str],
-    /// What a client registers unless it is told otherwise.
+    /// The redirect URI of a client that registered none.
     pub(crate) redirect_uri: &'static str,
-    /// Makes the token, and says it in members.
+    /// Issues the token and returns the members of the redirect.
     pub(crate) hand_out: fn(&AuthorizationQuery<'_>, &mut VendorContext<'_>) -> Members,
 }
 
-/// What a known client asks for, to be answered where it registered.
+/// A valid authorization request of a known client and its registered redirect URI.
 pub(crate) struct AuthorizationQuery<'a> {
     pub(crate) request: &'a VendorRequest,
     pub(crate) client: Client,
@@ -34,8 +34,8 @@ pub(crate) struct AuthorizationQuery<'a> {
     grant: &'a Grant,
 }
 
-/// Answers both the visit and the forms of its pages, which post to the same address.
-pub(crate) fn answer(
+/// Serves the pages of the login. Their forms post to the same address.
+pub(crate) fn respond(
     grant: &Grant,
     request: &VendorRequest,
     vendor: &mut VendorContext<'_>,
@@ -51,7 +51,7 @@ pub(crate) fn answer(
         };
     }
     if !is_own_page(request) {
-        return page::refused(grant.title, 403, "This form was sent by a page that is not ours.");
+        return page::refused(grant.title, 403, "This form was sent by another site.");
     }
     let form = request.form();
     match (asked.problem(), find(&form, "decision")) {
@@ -63,7 +63,7 @@ pub(crate) fn answer(
     }
 }
 
-/// Sends the browser back with an error (section 4.2.2.1). The request's redirect URI was checked.
+/// Redirects the browser with an error (RFC 6749 section 4.2.2.1). The redirect URI was checked.
 pub(crate) fn error(request: &VendorRequest, code: &str, description: &str) -> SandboxResponse {
     let members = vec![
         ("error".to_owned(), code.into()),
@@ -74,7 +74,7 @@ pub(crate) fn error(request: &VendorRequest, code: &str, description: &str) -> S
 }
 
 impl<'a> AuthorizationQuery<'a> {
-    /// The request, or why nobody may be sent anywhere because of it.
+    /// Reads the request. An error is shown on a page, because the redirect URI is not trusted.
     fn read(
         grant: &'a Grant,
         request: &'a VendorRequest,
@@ -105,7 +105,7 @@ impl<'a> AuthorizationQuery<'a> {
         }
     }
 
-    /// What is wrong with it, for the client to hear.
+    /// Returns the error that the client receives in the redirect.
     fn problem(&self) -> Option<(&'static str, &'static str)> {
         let words = self.words("response_type");
         let is_known = |known: &&[&str]| {
@@ -119,7 +119,7 @@ impl<'a> AuthorizationQuery<'a> {
             return Some(("invalid_scope", "the scope is unknown"));
         }
         if words.contains(&"id_token") && !scopes.contains(&"openid") {
-            return Some(("invalid_scope", "an id_token needs the scope openid"));
+            return Some(("invalid_scope", "an id_token requires the scope openid"));
         }
         None
     }
@@ -128,7 +128,7 @@ impl<'a> AuthorizationQuery<'a> {
         self.request.query(name).unwrap_or_default().split_ascii_whitespace().collect()
     }
 
-    /// Does it ask for this, among others?
+    /// Returns whether `response_type` contains this word.
     pub(crate) fn wants(&self, response_type: &str) -> bool {
         self.words("response_type").contains(&response_type)
     }
@@ -141,7 +141,7 @@ impl<'a> AuthorizationQuery<'a> {
         Page { vendor: self.grant.title, redirect_uri: self.redirect_uri }
     }
 
-    /// Somebody comes by: to log in, to decide, or only to pass.
+    /// Handles a visit: shows the login page, the consent page, or redirects.
     fn visit(&self, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let is_let_in = vendor.state.consents.contains(&self.client.key());
         match vendor.state.sessions.seat(self.cookie(), vendor.now) {
@@ -152,7 +152,7 @@ impl<'a> AuthorizationQuery<'a> {
         }
     }
 
-    /// The page somebody has to answer before anything else.
+    /// Returns the page that the user has to complete first.
     fn ask(&self, message: Option<&str>, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let key = self.client.key();
         match vendor.state.sessions.seat(self.cookie(), vendor.now) {
@@ -168,7 +168,7 @@ impl<'a> AuthorizationQuery<'a> {
     fn login(&self, form: &[(String, String)], vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let said = |name| find(form, name).unwrap_or_default();
         if said("username") != page::PERSON || said("password") != page::PERSON {
-            return self.page().login(Some("This name and password do not belong together."));
+            return self.page().login(Some("The user name or password is wrong."));
         }
         let id = vendor.state.sessions.begin(vendor.now);
         let provider = self.grant.provider;
@@ -201,13 +201,13 @@ impl<'a> AuthorizationQuery<'a> {
             (true, "deny") => self.back(false, vendor),
             (true, _) => self.ask(Some("Please allow or deny."), vendor),
             (false, _) => {
-                let text = "That page was answered before, or is not ours. Please decide again.";
+                let text = "This page was submitted before, or is not from this sandbox. Please decide again.";
                 SandboxResponse { status: 403, ..self.ask(Some(text), vendor) }
             }
         }
     }
 
-    /// Back to the client, as the person decided and as a fault may have it.
+    /// Redirects to the client with the user's decision, changed by a fault if one is armed.
     fn back(&self, is_allowed: bool, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         let fault = vendor.faults.take(self.grant.provider, Target::Login);
         let name = fault.as_ref().map(|fault| fault.name());
@@ -218,20 +218,20 @@ impl<'a> AuthorizationQuery<'a> {
         let now = vendor.now;
         let mut honest = || match is_allowed {
             true => self.allowed(vendor),
-            false => error(self.request, "access_denied", "the person denied the request"),
+            false => error(self.request, "access_denied", "the user denied the request"),
         };
-        let answer = match fault {
+        let response = match fault {
             Some(fault) => fault.happen(self.request, self.grant.provider, now, honest),
             None => honest(),
         };
-        SandboxResponse { fault: name, ..answer }
+        SandboxResponse { fault: name, ..response }
     }
 
     fn allowed(&self, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         vendor.state.consents.insert(self.client.key());
         let members = with_state((self.grant.hand_out)(self, vendor), self.request);
-        let answer = SandboxResponse::landing(LoginRedirect::new(self.redirect_uri, members));
-        SandboxResponse { issued: true, ..answer }
+        let response = SandboxResponse::landing(LoginRedirect::new(self.redirect_uri, members));
+        SandboxResponse { issued: true, ..response }
     }
 }
 
@@ -242,20 +242,20 @@ fn with_state(mut members: Members, request: &VendorRequest) -> Members {
     members
 }
 
-/// Browsers say whose page sent a form; other clients say nothing.
+/// Browsers send the origin of a form in `Origin`; other clients do not.
 fn is_own_page(request: &VendorRequest) -> bool {
     let Some(origin) = request.headers.get(http::header::ORIGIN) else { return true };
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     origin.is_some_and(|(_, host)| request.header("host") == Some(host))
 }
 
-/// What a page may repeat of a request: not much of it, and nothing that hides.
+/// Returns the part of a request that a page may repeat: short and without control characters.
 fn shown(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_graphic() || c.is_alphanumeric() || c == ' ';
     text.chars().take(100).map(|c| if is_plain(c) { c } else { '\u{fffd}' }).collect()
 }
 
-/// Parameters that may stand once (RFC 6749, section 3.1).
+/// Parameters that must not be repeated (RFC 6749 section 3.1).
 const PARAMETERS: [&str; 6] =
     ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce"];
 const LONGEST: usize = 2_048;

@@ -1,4 +1,4 @@
-//! CelerData Cloud: a go-oauth2 token endpoint with a limit per minute, and an API that talks in envelopes.
+//! CelerData Cloud: a go-oauth2 token endpoint with a rate limit, and an API with JSON envelopes.
 
 use serde_json::{Value, json};
 
@@ -18,10 +18,10 @@ pub(crate) const VENDOR: Vendor = Vendor {
     ],
     key: &["client_id"],
     profiles: &[("celerdata", &[])],
-    answer,
+    respond,
 };
 
-fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     match (request.method.as_str(), request.segments().as_slice()) {
         ("POST", ["api", "1.0", "token"]) => token(request, vendor),
         ("GET", ["api", "1.0", "clusters"]) => guarded(request, vendor, || {
@@ -62,7 +62,7 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
     let mark = random::MARK.to_uppercase();
     let token = random::marked(&mark, random::UPPER, 48);
     vendor.issue(&token, &client, life, None);
-    // Go writes the keys of a map in alphabetical order.
+    // Go serializes the keys of a map in alphabetical order.
     SandboxResponse::token([
         ("access_token", token.into()),
         ("expires_in", life.as_secs().into()),
@@ -83,7 +83,7 @@ fn guarded(
     }
 }
 
-/// The token endpoint's refusal; go-oauth2 answers 401 to nearly everything.
+/// Returns the token endpoint's error response; go-oauth2 uses 401 for almost every error.
 fn refused(error: &str, description: &str) -> SandboxResponse {
     SandboxResponse::oauth_error(401, error, description)
         .with("content-type", GO_JSON)

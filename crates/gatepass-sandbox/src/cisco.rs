@@ -1,4 +1,5 @@
-//! Cisco: PingFederate (the old token service), Okta (today's), and a Mashery gateway before the API.
+//! Cisco: PingFederate (the old token service), Okta (the current one), and the Mashery gateway of
+//! the API.
 
 use serde_json::json;
 
@@ -21,7 +22,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     ],
     key: &["client_id"],
     profiles: &[("cisco", &[])],
-    answer,
+    respond,
 };
 
 const GRANT: Grant = Grant {
@@ -33,12 +34,12 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     match (request.method.as_str(), request.segments().as_slice()) {
         ("POST", ["as", "token.oauth2"]) => ping_token(request, vendor),
         ("POST", ["oauth2", "default", "v1", "token"]) => okta_token(request, vendor),
         ("GET" | "POST", ["as", "authorization.oauth2"]) => {
-            authorize::answer(&GRANT, request, vendor)
+            authorize::respond(&GRANT, request, vendor)
         }
         ("GET", ["hello"]) => hello(request, vendor),
         (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => {
@@ -50,7 +51,7 @@ fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxRes
     }
 }
 
-/// PingFederate: form body, Basic, or (frowned upon, and counted) the query.
+/// PingFederate: credentials in the form body, by Basic, or in the query (accepted and counted).
 fn ping_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     if request.has_other_body() {
         return ping_error(415, "invalid_request", "The content type must be a form.");
@@ -80,7 +81,7 @@ fn ping_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
     ])
 }
 
-/// PingFederate's answer in the fragment, which never has a refresh token.
+/// PingFederate's token response in the fragment; it never has a refresh token.
 fn hand_out(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
     let life = vendor.life(&asked.client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
@@ -92,7 +93,7 @@ fn hand_out(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> M
     ]
 }
 
-/// Okta: form body or Basic; never the query.
+/// Okta: credentials in the form body or by Basic, never in the query.
 fn okta_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     if request.has_other_body() {
         return okta_error(415, "invalid_request", "The content type must be a form.");
@@ -161,7 +162,7 @@ fn hello(request: &VendorRequest, vendor: &VendorContext<'_>) -> SandboxResponse
     }
 }
 
-/// The gateway's way to say no: a heading, and the reason in a header.
+/// The gateway's error response: an HTML heading, and the reason in a header.
 pub(crate) fn mashery(status: u16, text: &str, code: &str) -> SandboxResponse {
     SandboxResponse::new(status, "text/xml", format!("<h1>{text}</h1>"))
         .with("x-mashery-error-code", code)
@@ -173,7 +174,7 @@ fn pair(params: &[(String, String)]) -> Option<(String, String)> {
     Some((find(params, "client_id").unwrap_or_default().to_owned(), secret.to_owned()))
 }
 
-/// PingFederate writes the description first.
+/// PingFederate writes `error_description` before `error`.
 fn ping_error(status: u16, error: &str, description: &str) -> SandboxResponse {
     SandboxResponse::json(
         status,

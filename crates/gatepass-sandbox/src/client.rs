@@ -1,4 +1,4 @@
-//! Client: made-up fields that one vendor accepts.
+//! Simulated clients: generated credentials that one vendor accepts.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -12,8 +12,8 @@ use crate::{
 
 /// A client that a vendor of the sandbox accepts, with the fields of its config profile.
 ///
-/// `Debug` shows the names of the fields. Serializing shows the values: that is what a ready line
-/// or a config file needs.
+/// `Debug` shows the names of the fields. Serialization writes the values, which the ready line and
+/// the config file need.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) vendor: &'static Vendor,
@@ -21,7 +21,7 @@ pub struct Client {
     pub(crate) lifetime: Option<Duration>,
 }
 
-/// What a new client should have; everything not given is made up.
+/// The fields of a client to add; fields that are not set are generated.
 ///
 /// ```
 /// # fn main() -> Result<(), gatepass_sandbox::Error> {
@@ -38,26 +38,26 @@ pub struct NewClient {
 }
 
 impl NewClient {
-    /// A client of this provider, all of it made up.
+    /// Creates a client of this provider with generated fields.
     pub fn new(provider: impl Into<String>) -> Self {
         Self { provider: provider.into(), fields: BTreeMap::new(), lifetime: None }
     }
 
-    /// Sets a field, named as in the config.
+    /// Sets a field by its config key.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.insert(name.into(), value.into());
         self
     }
 
-    /// How long this client's tokens live.
+    /// Sets the lifetime of this client's tokens.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// [`NewClient::lifetime`] in seconds.
+    /// Sets [`NewClient::lifetime`] in seconds.
     #[must_use]
     pub fn lifetime_secs(self, seconds: u64) -> Self {
         self.lifetime(Duration::from_secs(seconds))
@@ -101,27 +101,27 @@ impl Client {
         Self { vendor, fields, lifetime: None }
     }
 
-    /// The id of the provider it belongs to.
+    /// Returns the id of the client's provider.
     pub fn provider(&self) -> &'static str {
         self.vendor.id
     }
 
-    /// One field by the name it has in the config.
+    /// Returns a field by its config key.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)
     }
 
-    /// Every field, by name.
+    /// Returns all fields by name.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.fields.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// A field every client of this vendor has.
+    /// Returns a field that every client of this vendor has.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.field(name).unwrap_or_default()
     }
 
-    /// Who this is, whatever its secrets are today.
+    /// Returns the client's identity, which does not depend on its current secrets.
     pub(crate) fn key(&self) -> String {
         let parts: Vec<&str> = self.vendor.key.iter().map(|name| self.get(name)).collect();
         parts.join("\n")
@@ -144,7 +144,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// An object of the fields, as in the config.
+/// Serializes the fields as an object with the config keys.
 impl Serialize for Client {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(&self.fields)

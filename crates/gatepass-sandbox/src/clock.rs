@@ -1,11 +1,11 @@
-//! Clock: the sandbox's only time. It runs with the machine's and can be put forward.
+//! The sandbox's clock. It follows the machine's clock and can be advanced.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Time since 1970, by the sandbox's clock.
+/// Time since 1970 by the sandbox's clock.
 pub(crate) type Time = Duration;
 
-/// A century: further than any test goes, and far from where arithmetic ends.
+/// A century: longer than any test needs, and far from overflow.
 pub(crate) const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 #[derive(Debug)]
@@ -16,7 +16,10 @@ pub(crate) struct SandboxClock {
 }
 
 impl SandboxClock {
-    #[expect(clippy::disallowed_methods, reason = "this is where the sandbox asks the time")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only place where the sandbox reads the time"
+    )]
     pub(crate) fn start() -> Self {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { started, since: Instant::now(), advanced: Duration::ZERO }

@@ -1,4 +1,4 @@
-//! Cloudneeti, today Zscaler CSPM: a token service behind Azure API Management.
+//! Cloudneeti (Zscaler CSPM): a token service behind Azure API Management.
 
 use serde_json::{Value, json};
 
@@ -21,10 +21,10 @@ pub(crate) const VENDOR: Vendor = Vendor {
     ],
     key: &["license_id", "api_application_id"],
     profiles: &[("cloudneeti", &["account_id"]), ("cloudneeti-account", &[])],
-    answer,
+    respond,
 };
 
-fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     let path = request.segments();
     let (is_old, path) = match path.as_slice() {
         ["api", rest @ ..] => (true, rest),
@@ -106,7 +106,7 @@ fn token(
     }
 }
 
-/// The license token opens this one, an account's does not.
+/// Requires a license token; an account token is rejected.
 fn license_accounts(
     request: &VendorRequest,
     vendor: &VendorContext<'_>,
@@ -129,7 +129,7 @@ fn license_accounts(
     }))
 }
 
-/// Only the token of this very account opens these.
+/// Requires the token of the account in the path.
 fn account_call(
     request: &VendorRequest,
     vendor: &VendorContext<'_>,
@@ -159,9 +159,9 @@ fn refused(status: u16, message: &str) -> SandboxResponse {
 }
 
 fn gateway_refusal(body: &str) -> SandboxResponse {
-    let mut answer = SandboxResponse::json_text(401, body).with("www-authenticate", GATEWAY);
-    answer.reason = Some("Access Denied");
-    answer
+    let mut response = SandboxResponse::json_text(401, body).with("www-authenticate", GATEWAY);
+    response.reason = Some("Access Denied");
+    response
 }
 
 const KEY_HEADER: &str = "ocp-apim-subscription-key";

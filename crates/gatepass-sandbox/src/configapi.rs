@@ -1,4 +1,4 @@
-//! Bright Pattern's Configuration API: numbers as text, and an account that locks.
+//! Bright Pattern's Configuration API: numbers as strings, and accounts that lock.
 
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -20,10 +20,10 @@ pub(crate) const VENDOR: Vendor = Vendor {
     ],
     key: &["client_id"],
     profiles: &[("configapi", &[])],
-    answer,
+    respond,
 };
 
-fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     match (request.method.as_str(), request.segments().as_slice()) {
         ("POST", ["configapi", "v2" | "v3", "oauth", "token"]) => token(request, vendor),
         ("GET", ["configapi", "v2", "phone", "user"]) => phone_users(request, vendor),
@@ -66,7 +66,7 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
     ])
 }
 
-/// One answer for a wrong parameter, a locked account and an inactive tenant.
+/// The error response for a wrong parameter, a locked account and an inactive tenant.
 fn refused() -> SandboxResponse {
     SandboxResponse::new(401, "text/plain", "Authentication failed")
 }
@@ -104,5 +104,5 @@ fn failed(status: u16, code: u32, message: &str) -> SandboxResponse {
     SandboxResponse::json(status, [("errorCode", code.into()), ("errorMessage", message.into())])
 }
 
-/// Failed attempts after which the account is locked, even for the right secret.
+/// Failed attempts after which the account is locked, also for the correct secret.
 const ATTEMPTS: u32 = 5;

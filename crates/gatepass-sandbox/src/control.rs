@@ -1,4 +1,4 @@
-//! The control API under `/_sandbox/`: JSON in, JSON out, for tests in any language.
+//! The control API under `/_sandbox/`: JSON over HTTP, for tests in any language.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::{
     client::{Client, NewClient},
     error::{Error, Result},
     faults::{Fault, TABLE},
-    router::{App, own_answer, small_body},
+    router::{App, own_response, small_body},
     state::State as Remembered,
     vendor,
 };
 
-pub(crate) async fn answer(
+pub(crate) async fn respond(
     State(app): State<App>,
     Path(what): Path<String>,
     request: Request,
 ) -> Response {
     let method = request.method().as_str().to_owned();
     let Some(body) = small_body(request.into_body()).await else {
-        return own_answer(413, &json!({ "error": "the request is too large" }));
+        return own_response(413, &json!({ "error": "the request is too large" }));
     };
     let mut state = app.memory.lock();
     let done = match (method.as_str(), what.as_str()) {
@@ -40,21 +40,24 @@ pub(crate) async fn answer(
             json!({ "reset": true })
         }),
         (_, known) if NAMES.contains(&known) => {
-            return own_answer(405, &json!({ "error": format!("{known} wants another method") }));
+            return own_response(
+                405,
+                &json!({ "error": format!("{known} does not allow this method") }),
+            );
         }
         (_, unknown) => {
             let error = Error::unknown("control", unknown, NAMES.iter().copied());
-            return own_answer(404, &json!({ "error": error.to_string() }));
+            return own_response(404, &json!({ "error": error.to_string() }));
         }
     };
     match done {
-        Ok(value) => own_answer(200, &value),
-        Err(error) => own_answer(400, &json!({ "error": error.to_string() })),
+        Ok(value) => own_response(200, &value),
+        Err(error) => own_response(400, &json!({ "error": error.to_string() })),
     }
 }
 
-/// `{"provider":"cisco","fields":{…},"ttl_seconds":60}`; every field but the provider may be left
-/// out, and without a provider every one gets a client.
+/// Handles `{"provider":"cisco","fields":{…},"ttl_seconds":60}`. All fields are optional; without
+/// `provider`, every provider gets a client.
 fn add_client(state: &mut Remembered, body: &[u8]) -> Result<Value> {
     let ask = Ask::read(body, &["provider", "fields", "ttl_seconds"])?;
     let lifetime = ask.whole("ttl_seconds")?.map(Duration::from_secs);
@@ -84,13 +87,13 @@ fn add_client(state: &mut Remembered, body: &[u8]) -> Result<Value> {
         Some(_) => return Err(Error::usage("fields must be an object")),
     }
     let client = new.build()?;
-    let answer = json!({ "provider": provider, "fields": client });
+    let response = json!({ "provider": provider, "fields": client });
     state.add_client(client);
-    Ok(answer)
+    Ok(response)
 }
 
-/// `{"provider":"cisco","fault":"status-503","times":3,"applies_to":"token"}` and the fault's own
-/// parameters beside them; or `{"clear":true}`.
+/// Handles `{"provider":"cisco","fault":"status-503","times":3,"applies_to":"token"}`, with the
+/// fault's own parameters as further members, and `{"clear":true}`.
 fn add_fault(state: &mut Remembered, body: &[u8]) -> Result<Value> {
     let own = ["provider", "fault", "times", "applies_to", "clear"];
     let params = || Fault::all().flat_map(|fault| fault.params.iter().copied());
@@ -168,7 +171,7 @@ fn revoke(state: &mut Remembered, body: &[u8]) -> Result<Value> {
     Ok(json!({ "revoked": revoked }))
 }
 
-/// The object somebody posted, with members that are all known.
+/// A posted object whose members are all known.
 struct Ask(Map<String, Value>);
 
 impl Ask {

@@ -1,26 +1,26 @@
-//! Error: what a sandbox can refuse, or fail at.
+//! The sandbox's error type.
 
 use std::fmt;
 
-/// What went wrong with a sandbox.
+/// An error of the sandbox.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
 }
 
-/// The result of asking a sandbox for something.
+/// `Result` with the sandbox's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a caller can do about an [`Error`].
+/// The kinds of [`Error`], by what the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was asked for does not exist or makes no sense; ask for something else.
+    /// The requested item does not exist or is not valid; change the call.
     Usage,
-    /// The address cannot be served: not loopback, or taken.
+    /// The address cannot be served: it is not loopback, or it is in use.
     Listen,
-    /// The certificate of this run could not be made.
+    /// The certificate of this run could not be generated.
     Tls,
 }
 
@@ -33,7 +33,7 @@ impl Error {
         Self::new(ErrorKind::Usage, message)
     }
 
-    /// The error for a name nobody knows, with the nearest one that exists.
+    /// Returns the error for an unknown name, with the nearest known one.
     pub(crate) fn unknown<'a>(
         what: &str,
         name: &str,
@@ -55,7 +55,7 @@ impl Error {
         })
     }
 
-    /// What can be done about it.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }

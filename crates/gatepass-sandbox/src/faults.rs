@@ -1,4 +1,4 @@
-//! Fault: a way for a vendor to misbehave, by name, for some requests or for all.
+//! Injected faults: named ways in which a vendor misbehaves, for some requests or for all.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
@@ -18,9 +18,9 @@ mod wire;
 
 pub(crate) use table::TABLE;
 
-/// A fault to inject: its name, where, how often.
+/// A fault to inject: its name, its target and how often it applies.
 ///
-/// As text it is `[provider:]name[*times][,param=value…]`, for example
+/// The text form is `[provider:]name[*times][,param=value…]`, for example
 /// `cisco:status-503*3,retry_after=7`.
 ///
 /// ```
@@ -47,30 +47,30 @@ pub struct Fault {
 pub enum Target {
     /// Requests to the token endpoint.
     Token,
-    /// Requests to the API behind it.
+    /// Requests to the API.
     Api,
-    /// Both of these.
+    /// Requests to the token endpoint and to the API.
     Both,
-    /// Answers that send a browser back to the client, after a person decided.
+    /// The redirect to the client after the user's decision.
     Login,
 }
 
-/// One line of the list of faults.
+/// The description of a fault.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FaultInfo {
-    /// The name to inject it by.
+    /// The fault's name.
     pub name: &'static str,
-    /// What happens, in one line.
+    /// A summary of one line.
     pub help: &'static str,
-    /// The requests it applies to unless told otherwise.
+    /// The default target.
     pub target: Target,
-    /// The parameters it takes.
+    /// The accepted parameters.
     pub params: &'static [&'static str],
 }
 
 impl Fault {
-    /// A fault by name, for every request it applies to until cleared.
+    /// Creates a fault by name; it applies to every matching request until it is cleared.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -81,21 +81,21 @@ impl Fault {
         }
     }
 
-    /// Only this provider.
+    /// Restricts the fault to one provider.
     #[must_use]
     pub fn provider(mut self, id: impl Into<String>) -> Self {
         self.provider = Some(id.into());
         self
     }
 
-    /// Only the next `times` requests.
+    /// Restricts the fault to the next `times` requests.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Which requests; by default what [`FaultInfo::target`] says.
+    /// Sets the target; the default is [`FaultInfo::target`].
     #[must_use]
     pub fn on(mut self, target: Target) -> Self {
         self.target = Some(target);
@@ -109,7 +109,7 @@ impl Fault {
         self
     }
 
-    /// Every fault there is.
+    /// Returns the descriptions of all faults.
     pub fn all() -> impl Iterator<Item = FaultInfo> {
         TABLE.iter().map(|row| row.info)
     }
@@ -121,7 +121,7 @@ impl Fault {
         })
     }
 
-    /// Does everything it names exist?
+    /// Checks that fault, provider and parameters are known.
     pub(crate) fn check(&self) -> Result<()> {
         let row = self.row()?;
         if let Some(id) = &self.provider {
@@ -220,7 +220,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// The faults that are waiting for their requests, oldest first.
+/// The armed faults, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct FaultQueue(Vec<Fault>);
 
@@ -231,7 +231,7 @@ impl FaultQueue {
         }
     }
 
-    /// Takes the fault for one request, and counts it down.
+    /// Returns the fault for one request and decrements its count.
     pub(crate) fn take(&mut self, provider: &str, asked: Target) -> Option<Armed> {
         let fits = |fault: &Fault| {
             let row = fault.row().ok()?;
@@ -255,19 +255,19 @@ impl FaultQueue {
         self.0.clear();
     }
 
-    /// The name, provider and remaining times of each.
+    /// Returns name, provider and remaining count of each fault.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<u32>)> {
         self.0.iter().map(|f| (f.name.as_str(), f.provider.as_deref(), f.times))
     }
 }
 
-/// A fault about to happen.
+/// A fault taken for one request.
 pub(crate) struct Armed {
     row: &'static Row,
     params: BTreeMap<String, String>,
 }
 
-/// What a fault may look at.
+/// The data available to a fault.
 pub(crate) struct Scene<'a> {
     pub(crate) call: &'a VendorRequest,
     pub(crate) provider: &'static str,
@@ -275,36 +275,36 @@ pub(crate) struct Scene<'a> {
     params: &'a BTreeMap<String, String>,
 }
 
-/// One fault: what is told about it, and what it does.
+/// A fault's description and its action.
 pub(crate) struct Row {
     info: FaultInfo,
     act: Act,
 }
 
 pub(crate) enum Act {
-    /// The vendor is not asked at all.
+    /// Replaces the vendor's response; the vendor is not called.
     Instead(fn(&Scene<'_>) -> SandboxResponse),
-    /// The vendor's own answer, changed.
+    /// Changes the vendor's response.
     After(fn(&Scene<'_>, SandboxResponse) -> SandboxResponse),
-    /// A status and nothing else.
+    /// Responds with a status only.
     Status(u16),
-    /// The vendor's own answer with another status.
+    /// Changes the status of the vendor's response.
     Relabelled(u16),
-    /// Another status line entirely, which no HTTP library would write.
+    /// Writes an invalid status line, which an HTTP library does not produce.
     StatusLine(&'static str),
-    /// An error in the form of RFC 6749.
+    /// Responds with an error of RFC 6749.
     OAuthError(u16, &'static str),
-    /// Sent elsewhere, with this status.
+    /// Redirects with this status.
     Redirect(u16),
-    /// A member of the token answer, set to this JSON.
+    /// Sets a member of the token response to this JSON.
     Member(ResponseField, &'static str),
-    /// A member of the token answer, taken out.
+    /// Removes a member of the token response.
     Without(ResponseField),
-    /// The vendor's own answer to a person whose session has just ended.
+    /// Ends the user's session before the vendor responds.
     EndsSession,
 }
 
-/// A member of a token answer, wherever the vendor keeps it.
+/// A member of a token response, independent of the vendor's field name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseField {
     Token,
@@ -317,12 +317,12 @@ impl Armed {
         self.row.info.name
     }
 
-    /// Does the person have to log in again?
+    /// Returns whether the fault ends the user's session.
     pub(crate) fn ends_session(&self) -> bool {
         matches!(self.row.act, Act::EndsSession)
     }
 
-    /// What the client gets. `honest` asks the vendor, which some faults leave out.
+    /// Returns the client's response. `honest` calls the vendor; some faults skip it.
     pub(crate) fn happen(
         &self,
         call: &VendorRequest,
@@ -344,7 +344,7 @@ impl Scene<'_> {
         self.text(name).and_then(|text| text.parse().ok()).unwrap_or(usual)
     }
 
-    /// A number of things that are made in memory, so not too many.
+    /// Returns a count of items that are built in memory, bounded.
     pub(crate) fn count(&self, name: &str, usual: usize) -> usize {
         let count = self.number(name, usual as u64);
         usize::try_from(count).unwrap_or(LARGEST).min(LARGEST)
@@ -355,7 +355,7 @@ impl Scene<'_> {
     }
 }
 
-/// The parameters that must be whole numbers.
+/// The parameters with integer values.
 const NUMBERS: &[&str] = &["seconds", "milliseconds", "bytes", "count"];
 
 const LARGEST: usize = 64 << 20;

@@ -1,4 +1,4 @@
-//! A door for fuzzing: the vendors without a socket.
+//! Entry points for fuzzing: the vendors without a socket.
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::router::{self, App};
 use crate::state::Memory;
 use crate::{error::Error, error::Result, vendor};
 
-/// A sandbox that is asked directly, one request at a time.
+/// A sandbox that is called directly, one request at a time.
 #[derive(Debug)]
 pub struct Front {
     router: Router,
@@ -24,10 +24,10 @@ pub struct Front {
 }
 
 impl Front {
-    /// The `Host` of its requests.
+    /// The expected `Host` of requests.
     pub const HOST: &str = "127.0.0.1:8480";
 
-    /// A sandbox whose clients have their fields' names as values, and `secret` as every secret.
+    /// Creates a sandbox whose clients use field names as values, and `secret` as every secret.
     pub fn new(secret: &str) -> Result<Self> {
         let clients = vendor::ALL.map(|vendor| {
             let mut client = Client::made_up(vendor);
@@ -44,17 +44,17 @@ impl Front {
         Ok(Self { router, runtime })
     }
 
-    /// The answer; `None` where a fault lets the client wait.
+    /// Returns the response; `None` if a fault never responds.
     pub fn ask(&self, request: http::Request<Bytes>) -> Option<http::Response<Bytes>> {
         let _runtime = self.runtime.enter();
-        let answer = async {
-            let Ok(answer) = self.router.clone().call(request.map(Body::from)).await;
-            let (parts, body) = answer.into_parts();
+        let response = async {
+            let Ok(response) = self.router.clone().call(request.map(Body::from)).await;
+            let (parts, body) = response.into_parts();
             let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
             http::Response::from_parts(parts, body)
         };
-        match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(answer) => Some(answer),
+        match pin!(response).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) => Some(response),
             Poll::Pending => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Huawei OneAccess: the same token until it ends, and refusals that quote the token.
+//! Huawei OneAccess: repeats a token until it expires, and quotes the token in error responses.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
     ],
     key: &["client_id"],
     profiles: &[("huawei", &[])],
-    answer,
+    respond,
 };
 
 const GRANT: Grant = Grant {
@@ -34,11 +34,11 @@ const GRANT: Grant = Grant {
     hand_out,
 };
 
-fn answer(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
+fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     match (request.method.as_str(), request.segments().as_slice()) {
         ("POST", ["api", "v2", "tenant", "token"]) => token(request, vendor),
         ("GET" | "POST", ["api", "v1", "oauth2", "authorize"]) => {
-            authorize::answer(&GRANT, request, vendor)
+            authorize::respond(&GRANT, request, vendor)
         }
         ("GET", ["api", "v2", "tenant", "users"]) => users(request, vendor),
         (_, ["api", "v2", "tenant", "token"]) => SandboxResponse::only("POST"),
@@ -71,7 +71,7 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
         }
         None => return SandboxResponse::oauth_error(400, "invalid_request", "Missing grant type"),
     }
-    // `expires_in` is what is left, and an unexpired token is returned as it is.
+    // `expires_in` is the remaining lifetime, and an unexpired token is returned again.
     let (token, id_token, left) = match vendor.held(&client) {
         Some((token, held)) => {
             let left = held.until.saturating_sub(vendor.now);
@@ -96,7 +96,7 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
     ])
 }
 
-/// OneAccess's answer in the fragment. These tokens are new each time.
+/// OneAccess's token response in the fragment; each login gets a new token.
 fn hand_out(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
     let life = vendor.life(&asked.client, 7_199);
     let mut members = Members::new();

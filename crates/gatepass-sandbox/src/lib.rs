@@ -1,6 +1,6 @@
 //! The vendors of gatepass on loopback, with their quirks and faults.
 //!
-//! Start a [`Sandbox`], point a client at its addresses, and see what it did:
+//! Start a [`Sandbox`], point a client at its addresses, and inspect its counters:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -9,18 +9,18 @@
 //!
 //! let sandbox = Sandbox::start().await?;
 //! sandbox.inject(Fault::new("status-503").provider("cisco").times(2))?;
-//! let base_url = sandbox.base_url("cisco"); // and /as/token.oauth2 behind it
-//! let client = sandbox.client("cisco"); // the made-up client it accepts
+//! let base_url = sandbox.base_url("cisco"); // the token endpoint is /as/token.oauth2 below it
+//! let client = sandbox.client("cisco"); // the generated client that it accepts
 //! assert_eq!(sandbox.state().provider("cisco").issued, 0);
 //! sandbox.shutdown().await;
 //! # Ok(()) }
 //! ```
 //!
 //! Each vendor is as strict as the real one: a wrong secret, a missing header or a wrong content
-//! type is refused with the vendor's own bytes, and its API accepts live tokens only. Everything is
-//! made up for the run, and every token carries a mark (`Sandbox`, `SANDBOX`, `5A4DB0C5`, or a claim
-//! `"sandbox": true`), so that nobody takes one for real. It listens on loopback only, and refuses
-//! requests whose `Host` is another.
+//! type is rejected with the vendor's own bytes, and its API accepts valid tokens only. All
+//! credentials are generated for the run, and every token carries a mark (`Sandbox`, `SANDBOX`,
+//! `5A4DB0C5`, or a claim `"sandbox": true`) that identifies it as a simulated one. The sandbox
+//! listens on loopback only and rejects requests with another `Host`.
 //!
 //! | vendor | token endpoints, after `/<provider>` | API that accepts its tokens |
 //! |-|-|-|
@@ -30,42 +30,42 @@
 //! | `configapi` | `POST /configapi/v2/oauth/token`, `…/v3/…` | `GET /configapi/v2/phone/user`, `…/user/{name}` |
 //! | `huawei` | `POST /api/v2/tenant/token` | `GET /api/v2/tenant/users?org_id=&offset=0&limit=10` |
 //!
-//! Two vendors have the browser's grant as well (RFC 6749, section 4.2): a login, a page that asks for
-//! consent, and the way back to the client with the token in the fragment.
+//! Two vendors also have the implicit grant (RFC 6749 section 4.2): a login page, a consent page, and
+//! the redirect to the client with the token in the fragment.
 //!
 //! | vendor | authorization pages, after `/<provider>` |
 //! |-|-|
 //! | `cisco` | `/as/authorization.oauth2?response_type=token&client_id=…&redirect_uri=…&state=…` |
 //! | `huawei` | `/api/v1/oauth2/authorize?response_type=id_token token&client_id=…&redirect_uri=…&scope=openid&state=…&nonce=…` |
 //!
-//! There is one person, `sandbox` with the password `sandbox`, whose session lasts 15 minutes and whose
-//! consent is remembered for each client. For automation the pages have the ids `username`,
-//! `password`, `login`, `allow`, `deny` and `message`. Without a `redirect_uri` of its own a client is
-//! answered at `http://127.0.0.1:0/My_ITK_Application/index.html` (`cisco`) or
-//! `http://127.0.0.1:0/callback` (`huawei`), where port 0 stands for any. Faults named `login-…` spoil
-//! the way back; others do so with `on=login`.
+//! The only user is `sandbox` with the password `sandbox`. A session lasts 15 minutes, and consent is
+//! remembered per client. For automation the pages have the ids `username`, `password`, `login`,
+//! `allow`, `deny` and `message`. The default `redirect_uri` of a client is
+//! `http://127.0.0.1:0/My_ITK_Application/index.html` (`cisco`) or `http://127.0.0.1:0/callback`
+//! (`huawei`), where port 0 means any port. Faults named `login-…` change the redirect; others do so
+//! with `on=login`.
 //!
-//! Time is the sandbox's own: [`Sandbox::advance`] ends tokens, sessions and rate limits, so no test
-//! sleeps.
+//! The sandbox has its own clock: [`Sandbox::advance`] ends tokens, sessions and rate limits, so tests
+//! do not sleep.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! |-|-|
-//! | `tls` | `SandboxBuilder::tls`: https on loopback, with a certificate made for the run |
+//! | `tls` | `SandboxBuilder::tls`: https on loopback, with a certificate generated for the run |
 //!
-//! # Control from outside
+//! # Control API
 //!
 //! JSON under `/_sandbox/`: `GET state`, `GET requests`, `GET faults`, `POST clients`
 //! (`{"provider":"cisco","fields":{…},"ttl_seconds":60}`), `POST faults`
 //! (`{"provider":"cisco","fault":"status-503","times":3}`, `{"clear":true}`), `POST time`
 //! (`{"advance_seconds":60}`), `POST revoke` (`{"provider":"cisco"}`), `POST reset`. An unknown name
-//! is a 400 that says the nearest known one.
+//! is a 400 that names the nearest known one.
 //!
-//! # What is not here
+//! # Limits
 //!
-//! The authorization code grant, and parameters of OpenID Connect beyond `nonce`; HTTP/2; faults of TLS
-//! itself, of DNS, and of connections that never open. Signatures of JWTs are random bytes.
+//! Not simulated: the authorization code grant, OpenID Connect parameters other than `nonce`, HTTP/2,
+//! and faults of TLS, DNS and connection setup. Signatures of JWTs are random bytes.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,8 +1,9 @@
-//! The pages a person sees: log in, decide, or learn why not. No scripts, nothing from elsewhere.
+//! The HTML pages of a login: login form, consent form, error page. They have no scripts and load
+//! no external resources.
 
 use crate::{random, redirect, response::SandboxResponse};
 
-/// A page that leads back to a client.
+/// A page whose form leads to a redirect to the client.
 pub(crate) struct Page<'a> {
     pub(crate) vendor: &'a str,
     pub(crate) redirect_uri: &'a str,
@@ -43,7 +44,7 @@ password <code>{PERSON}</code>.</p>
 <div class="choice"><button id="allow" name="decision" value="allow">Allow</button>
 <button id="deny" name="decision" value="deny" class="quiet">Deny</button></div>
 </form>
-<p class="note">Logged in as <code>{PERSON}</code>, in a sandbox on your own machine.</p>"#,
+<p class="note">Logged in as <code>{PERSON}</code> in a sandbox on this machine.</p>"#,
             message = alert(message),
             client = escaped(client),
             vendor = escaped(self.vendor),
@@ -53,12 +54,12 @@ password <code>{PERSON}</code>.</p>
         page(200, &format!("{} asks for your consent", self.vendor), &body, &self.form_action())
     }
 
-    /// The answer to a form, so that going back or reloading sends nothing twice.
+    /// Returns the response to a form: a redirect, so that back and reload do not submit it again.
     pub(crate) fn see_other(&self, here: &str) -> SandboxResponse {
         page(303, "Logged in", "", &self.form_action()).with("location", here)
     }
 
-    /// Browsers hold redirects after a form to its policy too, so the client must be in it.
+    /// Browsers apply `form-action` to the redirect after a form, so the policy has to name the client.
     fn form_action(&self) -> String {
         let usual = "'self' http://127.0.0.1:* http://localhost:*";
         match redirect::policy_source(self.redirect_uri) {
@@ -68,7 +69,7 @@ password <code>{PERSON}</code>.</p>
     }
 }
 
-/// Nobody is sent anywhere.
+/// Returns an error page without a redirect.
 pub(crate) fn refused(vendor: &str, status: u16, text: &str) -> SandboxResponse {
     let body = format!(
         "<h1>{} cannot let you in</h1>\n{}<p>Nothing was sent to anybody. This is a sandbox on \
@@ -76,10 +77,10 @@ pub(crate) fn refused(vendor: &str, status: u16, text: &str) -> SandboxResponse 
         escaped(vendor),
         alert(Some(text)),
     );
-    page(status, &format!("{vendor}: a wrong request"), &body, "'none'")
+    page(status, &format!("{vendor}: invalid request"), &body, "'none'")
 }
 
-/// The end of the way.
+/// Returns the page that ends a login.
 pub(crate) fn done() -> SandboxResponse {
     let body = "<h1>Done</h1>\n<p id=\"message\" role=\"status\">You may close this window.</p>";
     page(200, "Done", body, "'none'")
@@ -112,7 +113,7 @@ fn alert(message: Option<&str>) -> String {
     message.map(alert).unwrap_or_default()
 }
 
-/// Text as it may stand in a page, between tags or in quotes.
+/// Escapes text for HTML content and quoted attributes.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -128,7 +129,7 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// The one person there is: the name, and the password.
+/// The user name and the password of the only user.
 pub(crate) const PERSON: &str = "sandbox";
 
 const STYLE: &str = "\

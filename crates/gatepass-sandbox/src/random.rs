@@ -1,15 +1,15 @@
-//! Made-up identifiers, secrets and tokens in the shapes the vendors use.
+//! Generated identifiers, secrets and tokens in the vendors' formats.
 //!
-//! They protect nothing, so the standard library's randomly keyed hasher is random enough.
+//! They do not protect anything, so the standard library's randomly keyed hasher is sufficient.
 
 use std::hash::{BuildHasher, RandomState};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-/// What every made-up alphanumeric token starts with, so that nobody takes it for a real one.
+/// The prefix of every generated alphanumeric token: it marks the token as a simulated one.
 pub(crate) const MARK: &str = "Sandbox";
-/// The same for tokens made of hexadecimal digits.
+/// The prefix of tokens that consist of hexadecimal digits.
 pub(crate) const HEX_MARK: &str = "5A4DB0C5";
 
 pub(crate) const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -34,7 +34,7 @@ pub(crate) fn text(alphabet: &[u8], count: usize) -> String {
         .collect()
 }
 
-/// `mark`, then random characters, `count` in all.
+/// Returns `mark` followed by random characters, `count` characters in total.
 pub(crate) fn marked(mark: &str, alphabet: &[u8], count: usize) -> String {
     format!("{mark}{}", text(alphabet, count.saturating_sub(mark.len())))
 }
@@ -43,13 +43,13 @@ pub(crate) fn guid() -> String {
     marked_guid(&text(HEX, 8))
 }
 
-/// A GUID whose first group is `head`.
+/// Returns a GUID whose first group is `head`.
 pub(crate) fn marked_guid(head: &str) -> String {
     let (a, b, c, d) = (text(HEX, 4), text(HEX, 3), text(HEX, 3), text(HEX, 12));
     format!("{}-{a}-4{b}-a{c}-{d}", head.to_ascii_lowercase())
 }
 
-/// Something shaped like a signed JWT: real header and claims, and a signature nobody can check.
+/// Returns a JWT with real header and claims and random bytes as signature.
 pub(crate) fn jwt(header: &Value, claims: &Value, signature: usize) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode(bytes(signature)))
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn made_up_values_have_the_length_asked_for_and_differ() {
+    fn generated_values_have_the_requested_length() {
         for count in [0, 1, 7, 8, 9, 64] {
             assert_eq!(text(MIXED, count).len(), count);
         }

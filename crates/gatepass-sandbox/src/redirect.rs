@@ -1,16 +1,16 @@
-//! LoginRedirect: where a browser is sent back to, and what the address carries.
+//! The redirect at the end of a login: its address, the members in it, and redirect URI rules.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::response::Members;
 
-/// An answer that travels in the address of a redirect (RFC 6749, section 4.2.2).
+/// A token response in the address of a redirect (RFC 6749 section 4.2.2).
 pub(crate) struct LoginRedirect {
-    /// The client's redirect URI, checked.
+    /// The client's validated redirect URI.
     pub(crate) to: String,
     pub(crate) members: Members,
-    /// Behind `?` rather than `#`, where proxies and logs see it.
+    /// Whether the members are in the query, which proxies and logs see, instead of the fragment.
     pub(crate) is_in_query: bool,
 }
 
@@ -37,14 +37,13 @@ fn form<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-/// Text as it may stand in a query or a fragment.
+/// Percent-encodes text for a query or a fragment.
 pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// May a client that registered the one be answered at the other? They are the same to the letter;
-/// only where the registered one is on loopback with port 0 may the port be any (RFC 8252,
-/// section 7.3).
+/// Returns whether a redirect URI matches the registered one: byte for byte, except that a
+/// registered loopback URI with port 0 matches any port (RFC 8252 section 7.3).
 pub(crate) fn is_registered(registered: &str, asked: &str) -> bool {
     for host in LOOPBACK {
         if let Some(rest) = after(registered, host).and_then(|rest| rest.strip_prefix('0'))
@@ -66,7 +65,7 @@ fn is_port(text: &str) -> bool {
     is_number && text.parse::<u16>().is_ok()
 }
 
-/// Can it be registered: an absolute URI without a fragment, fit for a header?
+/// Returns whether a URI can be registered: absolute, without a fragment, valid in a header.
 pub(crate) fn is_redirect_uri(text: &str) -> bool {
     let is_clean = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"#'<>\\^`{|}".contains(&b));
     let Some((scheme, rest)) = text.split_once(':') else { return false };
@@ -82,8 +81,8 @@ pub(crate) fn is_redirect_uri(text: &str) -> bool {
         && (!is_web || rest.strip_prefix("//").is_some_and(|host| !host.starts_with(['/', '?'])))
 }
 
-/// What a content security policy calls the place this address is at. Policies have no word for an
-/// IPv6 address, so there it is the whole scheme.
+/// Returns the CSP source expression of an address. CSP has no syntax for IPv6 addresses, so these
+/// yield the scheme.
 pub(crate) fn policy_source(redirect_uri: &str) -> String {
     let (scheme, rest) = redirect_uri.split_once(':').unwrap_or_default();
     let authority = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?']).next());
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_port_of_a_loopback_redirect_varies_and_only_if_it_is_registered_as_any() {
+    fn loopback_redirect_with_port_zero_matches_any_port() {
         for (registered, asked) in [
             ("http://127.0.0.1:0/cb", "http://127.0.0.1:1/cb"),
             ("http://127.0.0.1:0/cb", "http://127.0.0.1:65535/cb"),
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_redirect_uri_is_not_registered() {
+    fn invalid_redirect_uris_are_rejected() {
         for good in ["http://127.0.0.1:0/cb", "https://app.example", "com.example.app:/cb"] {
             assert!(is_redirect_uri(good), "{good}");
         }
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_names_where_the_browser_goes() {
+    fn policy_source_names_the_redirect_origin() {
         assert_eq!(policy_source("http://127.0.0.1:80/cb"), "http://127.0.0.1:*");
         assert_eq!(policy_source("https://app.example/cb;x"), "https://app.example:*");
         assert_eq!(policy_source("http://[::1]:80/cb"), "http:");
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn members_are_encoded_wherever_they_stand() {
+    fn members_are_percent_encoded() {
         let members = || vec![("a b".to_owned(), "#&=é".into()), ("n".to_owned(), 5.into())];
         let mut landing = LoginRedirect::new("http://localhost:1/cb?x=1", members());
         assert_eq!(landing.location(), "http://localhost:1/cb?x=1#a%20b=%23%26%3D%C3%A9&n=5");

@@ -1,4 +1,4 @@
-//! SandboxResponse: what a vendor says, kept open long enough for a fault to spoil it.
+//! A vendor's response in a form that faults can change before it is sent.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::redirect::LoginRedirect;
 
-/// Members of a JSON object in the order they are written.
+/// Members of a JSON object in serialization order.
 pub(crate) type Members = Vec<(String, Value)>;
 
 pub(crate) struct SandboxResponse {
@@ -19,38 +19,38 @@ pub(crate) struct SandboxResponse {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) content: Content,
     pub(crate) delivery: Delivery,
-    /// Did it hand out a token?
+    /// Whether the response contains a new token.
     pub(crate) issued: bool,
-    /// The fault that changed it on the way, if the vendor asked for one itself.
+    /// The fault that the vendor's own code applied, if any.
     pub(crate) fault: Option<&'static str>,
 }
 
 pub(crate) enum Content {
     Members(Members),
     Bytes(Vec<u8>),
-    /// No body; the members travel in the address the browser is sent to.
+    /// No body; the members are in the address of a redirect.
     LoginRedirect(LoginRedirect),
 }
 
-/// How the answer reaches the client.
+/// How the response is delivered.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Delivery {
     #[default]
     Whole,
-    /// Whole, after a while.
+    /// Complete, after a delay.
     Late(Duration),
-    /// Never; the request stays open until the client gives up.
+    /// Never; the request stays open until the client disconnects.
     Never,
-    /// These bytes instead of an HTTP answer, and then the end of the connection.
+    /// Raw bytes instead of an HTTP response, then the connection ends.
     Raw(Raw),
 }
 
-/// Bytes that go to the socket as they are.
+/// Bytes that are written to the socket unchanged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Raw {
-    /// Written at once.
+    /// Bytes written at once.
     pub(crate) first: Vec<u8>,
-    /// Written a byte at a time, with `pause` before each.
+    /// Bytes written one at a time, with `pause` before each.
     pub(crate) rest: Vec<u8>,
     pub(crate) pause: Duration,
     pub(crate) end: End,
@@ -78,59 +78,59 @@ impl SandboxResponse {
         }
     }
 
-    /// A body whose bytes matter.
+    /// Creates a JSON response from text.
     pub(crate) fn json_text(status: u16, body: impl Into<String>) -> Self {
         Self::new(status, "application/json", body.into())
     }
 
-    /// A JSON object, its members in this order.
+    /// Creates a JSON object with its members in this order.
     pub(crate) fn json<const N: usize>(status: u16, members: [(&str, Value); N]) -> Self {
         let members = members.map(|(name, value)| (name.to_owned(), value)).into();
-        let mut answer = Self::json_text(status, "");
-        answer.content = Content::Members(members);
-        answer
+        let mut response = Self::json_text(status, "");
+        response.content = Content::Members(members);
+        response
     }
 
-    /// A token answer: never to be stored by anybody (RFC 6749, section 5.1).
+    /// Creates a token response, which must not be stored by caches (RFC 6749 section 5.1).
     pub(crate) fn token<const N: usize>(members: [(&str, Value); N]) -> Self {
-        let mut answer =
+        let mut response =
             Self::json(200, members).with("cache-control", "no-store").with("pragma", "no-cache");
-        answer.issued = true;
-        answer
+        response.issued = true;
+        response
     }
 
-    /// A browser sent on to `landing`, without a trace of it in caches or in `Referer`.
+    /// Creates a redirect that leaves no trace in caches or in `Referer`.
     pub(crate) fn landing(landing: LoginRedirect) -> Self {
-        let mut answer = Self::new(302, "text/html; charset=utf-8", "")
+        let mut response = Self::new(302, "text/html; charset=utf-8", "")
             .with("cache-control", "no-store")
             .with("pragma", "no-cache")
             .with("referrer-policy", "no-referrer");
-        answer.content = Content::LoginRedirect(landing);
-        answer
+        response.content = Content::LoginRedirect(landing);
+        response
     }
 
-    /// An error body in the form of RFC 6749, section 5.2.
+    /// Creates an error response of RFC 6749 section 5.2.
     pub(crate) fn oauth_error(status: u16, error: &str, description: &str) -> Self {
         Self::json(status, [("error", error.into()), ("error_description", description.into())])
     }
 
-    /// For a path this vendor does not have.
+    /// Creates the response for an unknown path.
     pub(crate) fn not_found() -> Self {
         Self::json(404, [("message", "not found".into())])
     }
 
-    /// For a path that wants another method.
+    /// Creates the response for a method that the path does not allow.
     pub(crate) fn only(method: &str) -> Self {
         Self::json(405, [("message", "method not allowed".into())]).with("allow", method)
     }
 
-    /// Sets a header, in place of one of that name.
+    /// Sets a header and replaces one of the same name.
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self.also(name, value)
     }
 
-    /// Adds a header, beside one of that name.
+    /// Adds a header and keeps one of the same name.
     pub(crate) fn also(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
@@ -144,7 +144,7 @@ impl SandboxResponse {
         }
     }
 
-    /// What it says by name, wherever that stands.
+    /// Returns the named members, from the body or the redirect.
     pub(crate) fn members(&self) -> Option<&Members> {
         match &self.content {
             Content::Members(members) | Content::LoginRedirect(LoginRedirect { members, .. }) => {
@@ -154,7 +154,7 @@ impl SandboxResponse {
         }
     }
 
-    /// [`SandboxResponse::members`], to change them.
+    /// Returns the named members for modification.
     pub(crate) fn members_mut(&mut self) -> Option<&mut Members> {
         match &mut self.content {
             Content::Members(members) | Content::LoginRedirect(LoginRedirect { members, .. }) => {
@@ -164,7 +164,7 @@ impl SandboxResponse {
         }
     }
 
-    /// The address it sends to, if its content says so.
+    /// Returns the address of a redirect.
     fn location(&self) -> Option<String> {
         match &self.content {
             Content::LoginRedirect(landing) => Some(landing.location()),
@@ -172,13 +172,13 @@ impl SandboxResponse {
         }
     }
 
-    /// The same answer with other bytes.
+    /// Replaces the body.
     pub(crate) fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.content = Content::Bytes(body.into());
         self
     }
 
-    /// Status line and headers as HTTP/1.1 writes them, for answers written by hand.
+    /// Returns status line and headers in HTTP/1.1 format, for raw responses.
     pub(crate) fn head(&self, length: Option<usize>) -> Vec<u8> {
         let status = StatusCode::from_u16(self.status).ok();
         let reason = status.and_then(|status| status.canonical_reason()).unwrap_or("Unknown");
@@ -196,7 +196,7 @@ impl SandboxResponse {
         head.into_bytes()
     }
 
-    /// The HTTP answer, whole. Raw bytes travel beside it, for the connection to write instead.
+    /// Converts into an HTTP response. Raw bytes are attached for the connection to write instead.
     pub(crate) fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(Bytes::from(self.body())));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
@@ -227,7 +227,7 @@ impl SandboxResponse {
     }
 }
 
-/// An object with its members in the given order; vendors differ in it, and a map would sort.
+/// Serializes an object in the given order, which differs between vendors; a map would sort it.
 pub(crate) fn rendered(members: &[(String, Value)]) -> String {
     let members: Vec<String> = members
         .iter()

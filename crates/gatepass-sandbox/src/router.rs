@@ -1,4 +1,4 @@
-//! The front door: from an HTTP request to a vendor's answer, counted and logged.
+//! Routes an HTTP request to a vendor, applies faults, counts and logs it.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -22,7 +22,7 @@ use crate::{
     vendor_request::VendorRequest,
 };
 
-/// What every request needs: the memory, and where the sandbox listens.
+/// The state that every request needs: the memory and the port of the sandbox.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) memory: Arc<Memory>,
@@ -31,23 +31,22 @@ pub(crate) struct App {
 
 pub(crate) fn router(app: App) -> Router {
     Router::new()
-        .route("/_sandbox/{what}", any(control::answer))
-        .fallback(answer)
+        .route("/_sandbox/{what}", any(control::respond))
+        .fallback(respond)
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
 }
 
-/// Lets in only requests that were meant for this sandbox. A page on the web that points its own
-/// name at loopback (DNS rebinding) says that name in `Host`; one that posts here says so in
-/// `Origin`.
+/// Rejects requests from web pages. A page that resolves its own name to loopback (DNS rebinding)
+/// sends that name in `Host`; a page that posts to the sandbox sends its `Origin`.
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     if !is_ours(request.uri(), request.headers(), app.port) {
-        let text = "the Host of a request to the sandbox is its loopback address and port";
+        let text = "the Host header must be the loopback address and port of the sandbox";
         return SandboxResponse::json(403, [("error", text.into())]).into_response();
     }
     let is_control = request.uri().path().starts_with("/_sandbox");
     if is_control && request.headers().contains_key(header::ORIGIN) {
-        let text = "no web page may control the sandbox";
+        let text = "web pages must not control the sandbox";
         return SandboxResponse::json(403, [("error", text.into())]).into_response();
     }
     next.run(request).await
@@ -71,7 +70,7 @@ fn is_loopback(authority: &Authority, port: u16) -> bool {
         && (is_bare || authority.port_u16() == Some(port))
 }
 
-async fn answer(State(app): State<App>, request: Request) -> Response {
+async fn respond(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let prefix = parts.uri.path().split('/').nth(1).unwrap_or_default();
     let vendor = match vendor::named(prefix) {
@@ -87,9 +86,9 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
     let body: Bytes = read.unwrap_or_default();
     let call = VendorRequest::new(parts.method, &parts.uri, prefix, parts.headers, body);
 
-    let answer = {
+    let response = {
         let mut state = app.memory.lock();
-        // Of a login, only the way back can be spoiled: whoever sends the browser there asks.
+        // Faults of a login apply to the final redirect only; the code that sends it takes them.
         let armed = match call.target() {
             Target::Login => None,
             target => state.faults.take(vendor.id, target),
@@ -98,30 +97,30 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
         let now = cx.now;
         let mut honest = || match is_too_large {
             true => SandboxResponse::json(413, [("message", "request entity too large".into())]),
-            false => (vendor.answer)(&call, &mut cx),
+            false => (vendor.respond)(&call, &mut cx),
         };
-        let answer = match &armed {
+        let response = match &armed {
             Some(fault) => fault.happen(&call, vendor.id, now, honest),
             None => honest(),
         };
-        let status = match answer.delivery {
+        let status = match response.delivery {
             Delivery::Never => None,
-            _ => Some(answer.status),
+            _ => Some(response.status),
         };
-        let fault = armed.as_ref().map(|fault| fault.name()).or(answer.fault);
-        state.record(vendor.id, &call, status, answer.issued, fault);
-        answer.with("date", clock::http_date(now))
+        let fault = armed.as_ref().map(|fault| fault.name()).or(response.fault);
+        state.record(vendor.id, &call, status, response.issued, fault);
+        response.with("date", clock::http_date(now))
     };
-    match answer.delivery {
+    match response.delivery {
         Delivery::Late(wait) => tokio::time::sleep(wait).await,
         Delivery::Never => std::future::pending().await,
         Delivery::Whole | Delivery::Raw(_) => {}
     }
     drop(flight);
-    answer.into_response()
+    response.into_response()
 }
 
-/// One request being answered; gone when it was, or when its client left.
+/// Counts a request as in flight until the response is sent or the client disconnects.
 struct RequestGuard {
     app: App,
     provider: &'static str,
@@ -140,13 +139,13 @@ impl Drop for RequestGuard {
     }
 }
 
-/// A body that control requests send; larger ones read as empty.
+/// Reads the body of a control request; `None` for a body over the limit.
 pub(crate) async fn small_body(body: Body) -> Option<Bytes> {
     to_bytes(body, LARGEST_BODY).await.ok()
 }
 
-/// A plain JSON answer of the sandbox itself.
-pub(crate) fn own_answer(status: u16, value: &serde_json::Value) -> Response {
+/// Returns a JSON response of the sandbox itself.
+pub(crate) fn own_response(status: u16, value: &serde_json::Value) -> Response {
     let mut response = SandboxResponse::json_text(status, value.to_string()).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

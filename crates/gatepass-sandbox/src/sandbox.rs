@@ -1,4 +1,4 @@
-//! Sandbox: a running set of vendors, and the builder that starts it.
+//! A running sandbox and its builder.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use crate::{
     vendor,
 };
 
-/// The five vendors on loopback, until dropped or shut down.
+/// The simulated vendors on loopback. They run until the value is dropped or shut down.
 pub struct Sandbox {
     memory: Arc<Memory>,
     url: String,
@@ -29,7 +29,7 @@ pub struct Sandbox {
     server: Option<JoinHandle<()>>,
 }
 
-/// How a [`Sandbox`] starts.
+/// Builder of a [`Sandbox`].
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is started"]
 pub struct SandboxBuilder {
@@ -42,14 +42,16 @@ pub struct SandboxBuilder {
 }
 
 impl Sandbox {
-    /// Starts on a free port of 127.0.0.1, with a made-up client for every vendor.
+    /// Starts on a free port of 127.0.0.1, with a generated client for every vendor.
     ///
-    /// [`Listen`](ErrorKind::Listen) if there is no port to be had.
+    /// # Errors
+    ///
+    /// [`Listen`](ErrorKind::Listen) if no port is free.
     pub async fn start() -> Result<Self> {
         Self::builder().start().await
     }
 
-    /// Starts with choices.
+    /// Returns a builder.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -61,37 +63,38 @@ impl Sandbox {
         }
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns the address, `http://127.0.0.1:PORT`, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The port it listens on.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What a profile of this provider has as its `base_url`.
+    /// Returns the `base_url` for a profile of this provider.
     pub fn base_url(&self, provider: &str) -> String {
         format!("{}/{provider}", self.url)
     }
 
-    /// The clients it started with, one for every provider, or more if the builder was told so.
+    /// Returns the initial clients: one for every provider, plus those of the builder.
     pub fn clients(&self) -> Vec<Client> {
         self.memory.lock().first_clients().to_vec()
     }
 
-    /// The first client of a provider.
+    /// Returns the first client of a provider.
     pub fn client(&self, provider: &str) -> Option<Client> {
         self.clients().into_iter().find(|client| client.provider() == provider)
     }
 
-    /// A config with a profile for every provider, and `cloudneeti-account` beside `cloudneeti`.
+    /// Returns a config with a profile for every provider, and `cloudneeti-account` for an account.
     ///
-    /// The secrets in it are made up, but literal: write it readable by its owner alone. With TLS
-    /// its profiles name `ca.pem` as their `ca_file`; write [`Sandbox::ca_pem`] there, beside it.
+    /// The secrets are generated, but literal: make the file readable by its owner only. With TLS the
+    /// profiles name `ca.pem` as `ca_file`; write [`Sandbox::ca_pem`] to that file in the same folder.
     pub fn config_toml(&self) -> String {
-        let mut text = "# Made-up clients of a gatepass sandbox; they end with it.\n".to_owned();
+        let mut text =
+            "# Generated clients of a gatepass sandbox, valid while it runs.\n".to_owned();
         for vendor in vendor::ALL {
             let Some(client) = self.client(vendor.id) else { continue };
             for (profile, left_out) in vendor.profiles {
@@ -108,22 +111,24 @@ impl Sandbox {
         text
     }
 
-    /// The CA of this run, in PEM, if it speaks TLS.
+    /// Returns the CA certificate of this run in PEM, if TLS is on.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// The counters, now.
+    /// Returns the current counters.
     pub fn state(&self) -> Snapshot {
         self.memory.lock().snapshot()
     }
 
-    /// The last 1,000 requests to the vendors, oldest first, without any value.
+    /// Returns the last 1,000 requests to the vendors, oldest first, without any values.
     pub fn requests(&self) -> Vec<LogEntry> {
         self.memory.lock().log()
     }
 
-    /// Lets a fault happen to the requests that come.
+    /// Arms a fault for the next requests.
+    ///
+    /// # Errors
     ///
     /// [`Usage`](ErrorKind::Usage) for an unknown fault, provider or parameter.
     pub fn inject(&self, fault: Fault) -> Result<()> {
@@ -132,24 +137,28 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Forgets every fault that is waiting.
+    /// Removes all armed faults.
     pub fn clear_faults(&self) {
         self.memory.lock().faults.clear();
     }
 
-    /// Puts the sandbox's clock forward: tokens end, and rate limits pass.
+    /// Advances the sandbox's clock: tokens expire and rate limits pass.
     pub fn advance(&self, by: Duration) {
         self.memory.lock().clock.advance(by);
     }
 
-    /// Revokes every live token of a provider and says how many there were.
+    /// Revokes all valid tokens of a provider and returns their number.
+    ///
+    /// # Errors
     ///
     /// [`Usage`](ErrorKind::Usage) for an unknown provider.
     pub fn revoke_all(&self, provider: &str) -> Result<usize> {
         self.memory.lock().revoke_all(provider)
     }
 
-    /// Adds a client. One with the same id replaces the old one, which is how a secret rotates.
+    /// Adds a client. A client with the same id is replaced, which rotates its secret.
+    ///
+    /// # Errors
     ///
     /// [`Usage`](ErrorKind::Usage) for an unknown provider or field.
     pub fn add_client(&self, client: NewClient) -> Result<Client> {
@@ -158,14 +167,14 @@ impl Sandbox {
         Ok(client)
     }
 
-    /// Back to how it started: no tokens, counters or added clients, and the clock as it was.
+    /// Restores the initial state: no tokens, counters or added clients, and the clock not advanced.
     pub fn reset(&self) {
         self.memory.lock().reset();
     }
 
-    /// Stops: no new connections, a moment for the running answers, then the end of the rest.
+    /// Stops the sandbox: closes the listener, gives running responses a moment, then ends the rest.
     pub async fn shutdown(mut self) {
-        // Nobody may be left to hear it.
+        // The receiver may have ended already.
         let _ = self.stop.send(true);
         if let Some(server) = self.server.take() {
             let _ = server.await;
@@ -188,46 +197,51 @@ impl fmt::Debug for Sandbox {
 }
 
 impl SandboxBuilder {
-    /// Listens here instead; anything but loopback is refused at the start.
+    /// Sets the address. Only loopback addresses are accepted at the start.
     pub fn listen(mut self, address: impl Into<SocketAddr>) -> Self {
         self.listen = address.into();
         self
     }
 
-    /// How long every token lives, instead of what each vendor is used to.
+    /// Sets the lifetime of all tokens, in place of each vendor's own.
     pub fn ttl(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Starts with this client; it takes the place of its provider's made-up one.
+    /// Adds a client, in place of its provider's generated one.
     pub fn client(mut self, client: NewClient) -> Self {
         self.clients.push(client);
         self
     }
 
-    /// Starts with this fault waiting.
+    /// Arms a fault from the start.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// Speaks https, with a certificate made for this run.
+    /// Serves https with a certificate generated for this run.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: bool) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Starts serving, on the Tokio runtime this is called from.
+    /// Starts the sandbox on the current Tokio runtime.
     ///
-    /// [`Listen`](ErrorKind::Listen) where it cannot listen, or the address is not loopback;
-    /// [`Usage`](ErrorKind::Usage) for a fault or client that is none.
+    /// # Errors
+    ///
+    /// [`Listen`](ErrorKind::Listen) if the address is in use or is not loopback,
+    /// [`Usage`](ErrorKind::Usage) for an unknown fault or client.
     pub async fn start(self) -> Result<Sandbox> {
         if !self.listen.ip().is_loopback() {
             return Err(Error::new(
                 ErrorKind::Listen,
-                format!("{} is not loopback, and the sandbox serves no other", self.listen.ip()),
+                format!(
+                    "{} is not a loopback address; the sandbox listens on loopback only",
+                    self.listen.ip()
+                ),
             ));
         }
         let mut clients = Vec::new();
@@ -265,7 +279,7 @@ impl SandboxBuilder {
     }
 }
 
-/// A basic string of TOML.
+/// Returns a TOML basic string.
 fn quoted(text: &str) -> String {
     let escaped: String = text
         .chars()

@@ -1,4 +1,4 @@
-//! The server: accepts connections on loopback, and breaks them the way a fault wants.
+//! The loopback server: accepts connections and applies faults that act on the connection.
 
 use std::{
     convert::Infallible,
@@ -24,7 +24,7 @@ use tower::Service as _;
 
 use crate::response::{End, Raw};
 
-/// How a connection starts.
+/// How a connection is opened: plain or TLS.
 #[derive(Clone)]
 pub(crate) enum Opening {
     Plain,
@@ -32,7 +32,7 @@ pub(crate) enum Opening {
     Tls(tokio_rustls::TlsAcceptor),
 }
 
-/// Serves until told to stop, then lets running answers finish for a moment.
+/// Serves until the stop signal, then gives running responses a moment to finish.
 pub(crate) async fn run(
     listener: TcpListener,
     opening: Opening,
@@ -48,7 +48,7 @@ pub(crate) async fn run(
                 Ok((tcp, _)) => {
                     connections.spawn(open(tcp, opening.clone(), router.clone(), stop.clone()));
                 }
-                // Out of descriptors, most likely; they come back when connections end.
+                // Most likely no file descriptors are left; ending connections release them.
                 Err(_) => sleep(Duration::from_millis(10)).await,
             },
         }
@@ -82,9 +82,9 @@ async fn serve<S: Socket>(socket: S, router: Router, mut stop: watch::Receiver<b
         service_fn(move |request: Request<Incoming>| -> Answering {
             let (mut router, by_hand) = (router.clone(), Arc::clone(&by_hand));
             Box::pin(async move {
-                let answered: Result<Response, Infallible> =
+                let handled: Result<Response, Infallible> =
                     router.call(request.map(Body::new)).await;
-                let Ok(mut response) = answered;
+                let Ok(mut response) = handled;
                 match response.extensions_mut().remove::<Raw>() {
                     Some(raw) => {
                         *by_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(raw);
@@ -117,7 +117,7 @@ async fn serve<S: Socket>(socket: S, router: Router, mut stop: watch::Receiver<b
     }
 }
 
-/// A client that has gone away is no failure here, so errors just end the connection.
+/// A client that disconnects is not a failure, so errors only end the connection.
 async fn write_by_hand<S: Socket>(socket: &mut S, raw: Raw) {
     if socket.write_all(&raw.first).await.is_err() {
         return;
@@ -139,13 +139,13 @@ async fn write_by_hand<S: Socket>(socket: &mut S, raw: Raw) {
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response, ByHand>> + Send>>;
 
-/// Tells the HTTP library to step aside: the answer is written by hand.
+/// Aborts the HTTP library's handling: the response is written as raw bytes.
 #[derive(Debug)]
 struct ByHand;
 
 impl fmt::Display for ByHand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("answered by hand")
+        f.write_str("raw response")
     }
 }
 

@@ -1,21 +1,21 @@
-//! Session: a person who logged in, and the one-time form tokens of the pages they were shown.
+//! Login sessions and the one-time form tokens of their pages.
 
 use std::{collections::VecDeque, time::Duration};
 
 use crate::{clock::Time, random};
 
-/// Everybody who logged in, oldest first; those whose time is up are remembered as such.
+/// All sessions, oldest first; expired ones are kept, so that they are recognized.
 #[derive(Default)]
 pub(crate) struct Sessions(VecDeque<Session>);
 
 pub(crate) struct Session {
     id: String,
     until: Time,
-    /// Each with what it was given for.
+    /// Form tokens, each with its purpose.
     form_tokens: VecDeque<(String, String)>,
 }
 
-/// What becomes of a cookie.
+/// The state of the session that a cookie names.
 pub(crate) enum SessionState<'a> {
     Live(&'a mut Session),
     Expired,
@@ -23,7 +23,7 @@ pub(crate) enum SessionState<'a> {
 }
 
 impl Sessions {
-    /// Somebody logged in: the new session's id, which is never one the browser brought along.
+    /// Starts a session and returns its id, which is always new and never taken from the browser.
     pub(crate) fn begin(&mut self, now: Time) -> String {
         if self.0.len() >= SESSIONS_KEPT {
             self.0.pop_front();
@@ -42,7 +42,7 @@ impl Sessions {
         }
     }
 
-    /// Ends a session before its time.
+    /// Ends a session early.
     pub(crate) fn end(&mut self, id: Option<&str>, now: Time) {
         if let SessionState::Live(session) = self.seat(id, now) {
             session.until = now;
@@ -51,7 +51,7 @@ impl Sessions {
 }
 
 impl Session {
-    /// A form token for one decision.
+    /// Returns a form token for one decision.
     pub(crate) fn form_token(&mut self, purpose: &str) -> String {
         if self.form_tokens.len() >= MAX_FORM_TOKENS {
             self.form_tokens.pop_front();
@@ -61,7 +61,7 @@ impl Session {
         form_token
     }
 
-    /// Takes a form token back; it was good if it was given for this, and not used before.
+    /// Consumes a form token; returns whether it was issued for this purpose and was not used before.
     pub(crate) fn redeem(&mut self, form_token: &str, purpose: &str) -> bool {
         let is_it = |known: &(String, String)| known.0 == form_token && known.1 == purpose;
         let at = self.form_tokens.iter().position(is_it);
@@ -69,7 +69,7 @@ impl Session {
     }
 }
 
-/// A quarter of an hour, as a careful vendor's.
+/// The lifetime of a session, 15 minutes.
 const LIFE: Duration = Duration::from_secs(15 * 60);
 const SESSIONS_KEPT: usize = 1_000;
 const MAX_FORM_TOKENS: usize = 16;

@@ -1,4 +1,4 @@
-//! What the sandbox remembers: a book for each vendor, the counters, and the log of requests.
+//! The state of the sandbox: a state for each vendor, the counters and the request log.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,81 +18,81 @@ use crate::{
     vendor_state::{VendorContext, VendorState},
 };
 
-/// What happened so far, for one provider or for all.
+/// Counters of one provider or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Requests, to token endpoints, to the APIs behind them and to the pages of a login.
+    /// All requests: to token endpoints, APIs and login pages.
     pub requests: u64,
     /// Requests to token endpoints.
     pub token_requests: u64,
     /// Requests to the APIs.
     pub api_requests: u64,
-    /// Answers that handed out a token, whichever way.
+    /// Responses with a new token, logins included.
     pub issued: u64,
-    /// Answers that sent a browser back with a token, after a login.
+    /// Redirects with a token after a login.
     pub logins: u64,
-    /// Requests the vendor itself refused: status 400 or above, without a fault.
+    /// Requests that the vendor rejected with status 400 or above, without a fault.
     pub refused: u64,
-    /// Requests answered, or not answered, by a fault.
+    /// Requests that a fault was applied to.
     pub faults: u64,
-    /// Requests being answered now.
+    /// Requests in flight.
     pub in_flight: u64,
-    /// The most requests that were being answered at once.
+    /// The highest number of requests in flight.
     pub in_flight_max: u64,
-    /// Requests whose URL showed a secret or a token.
+    /// Requests whose URL contained a secret or a token.
     pub secrets_in_url: u64,
-    /// Tokens an API would accept now.
+    /// Tokens that an API would accept now.
     pub live_tokens: u64,
 }
 
-/// The counters of a sandbox at one moment.
+/// The counters of a sandbox at one point in time.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The sandbox's clock, in seconds since 1970.
+    /// The time of the sandbox's clock, in seconds since 1970.
     pub now: u64,
-    /// How far the clock was put forward.
+    /// The seconds by which the clock was advanced.
     pub advanced_seconds: u64,
-    /// All providers together.
+    /// The sum over all providers.
     #[serde(flatten)]
     pub total: Counters,
-    /// Each provider, by its id.
+    /// The counters of each provider, by id.
     pub providers: BTreeMap<&'static str, Counters>,
 }
 
 impl Snapshot {
-    /// One provider's counters; all zero for a provider that does not exist.
+    /// Returns one provider's counters; all zero for an unknown provider.
     pub fn provider(&self, id: &str) -> Counters {
         self.providers.get(id).copied().unwrap_or_default()
     }
 }
 
-/// One request in the log: what was asked, without any value that could be a secret.
+/// A request in the log, without any value that could be a secret.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct LogEntry {
-    /// When, in seconds since 1970 by the sandbox's clock.
+    /// The time in seconds since 1970, by the sandbox's clock.
     pub at: u64,
-    /// The provider it went to.
+    /// The provider's id.
     pub provider: &'static str,
     /// The method.
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// The names in the query.
+    /// The names of the query parameters.
     pub query: Vec<String>,
     /// The names of the headers.
     pub headers: Vec<String>,
-    /// The status of the answer; none if there was no answer.
+    /// The status of the response; `None` without a response.
     pub status: Option<u16>,
-    /// The fault that answered.
+    /// The fault that was applied.
     pub fault: Option<&'static str>,
-    /// Did the URL show a secret or a token?
+    /// Whether the URL contained a secret or a token.
     pub secret_in_url: bool,
 }
 
-/// All the sandbox's memory, behind one short lock that is never held across an await.
+/// The sandbox's state behind one lock, which is never held across an await.
 #[derive(Debug)]
 pub(crate) struct Memory(Mutex<State>);
 
@@ -139,7 +139,7 @@ impl Memory {
 }
 
 impl State {
-    /// Back to how the sandbox started: its first clients and faults, and nothing else.
+    /// Restores the initial clients and faults and removes everything else.
     pub(crate) fn reset(&mut self) {
         let in_flight =
             |vendor: Option<&VendorState>| vendor.map_or(0, |vendor| vendor.counters.in_flight);
@@ -157,7 +157,7 @@ impl State {
         }
     }
 
-    /// Adds a client; one with the same key is replaced, which is how a secret rotates.
+    /// Adds a client; a client with the same key is replaced, which rotates its secret.
     pub(crate) fn add_client(&mut self, client: Client) {
         let vendor = self.vendors.entry(client.vendor.id).or_default();
         let key = client.key();
@@ -168,12 +168,12 @@ impl State {
         vendor.clients.push(client);
     }
 
-    /// The clients the sandbox started with.
+    /// Returns the initial clients.
     pub(crate) fn first_clients(&self) -> &[Client] {
         &self.first_clients
     }
 
-    /// Where a vendor answers from.
+    /// Returns the context in which a vendor handles a request.
     pub(crate) fn vendor(&mut self, provider: &'static str) -> VendorContext<'_> {
         let now = self.clock.now();
         let vendor = self.vendors.entry(provider).or_default();
@@ -194,7 +194,7 @@ impl State {
         counters.in_flight = counters.in_flight.saturating_sub(1);
     }
 
-    /// Counts and logs one answered request.
+    /// Counts and logs a request.
     pub(crate) fn record(
         &mut self,
         provider: &'static str,
@@ -244,7 +244,7 @@ impl State {
         self.log.push_back(entry);
     }
 
-    /// Does this text show a client's secret, or a token?
+    /// Returns whether the text contains a client's secret or a token.
     fn is_secret(&self, text: &str) -> bool {
         let lower = text.to_lowercase();
         self.vendors.values().any(|vendor| {
@@ -257,7 +257,7 @@ impl State {
         self.log.iter().cloned().collect()
     }
 
-    /// Revokes every live token of a provider and says how many there were.
+    /// Revokes all valid tokens of a provider and returns their number.
     pub(crate) fn revoke_all(&mut self, provider: &str) -> Result<usize> {
         let vendor = vendor::named(provider)?;
         let now = self.clock.now();

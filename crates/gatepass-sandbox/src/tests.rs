@@ -1,4 +1,4 @@
-//! The sandbox, asked over real connections.
+//! Tests of the sandbox over real connections.
 
 use serde_json::{Value, json};
 use tokio::{
@@ -16,7 +16,7 @@ mod login;
 mod login_faults;
 mod vendors;
 
-/// What came back, taken apart.
+/// A parsed response.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) head: String,
@@ -40,17 +40,17 @@ impl Reply {
     }
 }
 
-/// Everything the server writes to one connection that sent these bytes.
+/// Sends these bytes on one connection and returns everything the server writes.
 async fn exchanged(port: u16, request: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(request).await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(answer)
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await?;
+    Ok(response)
 }
 
-fn parsed(answer: &[u8]) -> Reply {
-    let text = String::from_utf8_lossy(answer);
+fn parsed(response: &[u8]) -> Reply {
+    let text = String::from_utf8_lossy(response);
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Reply { status, head: head.to_owned(), body: body.to_owned() }
@@ -89,7 +89,7 @@ async fn control(sandbox: &Sandbox, what: &str, body: &Value) -> Reply {
     send(sandbox, "POST", &format!("/_sandbox/{what}"), &[], &body.to_string()).await
 }
 
-/// A form with a client's id and secret.
+/// Returns a form with a client's id and secret.
 fn client_form(client: &Client) -> String {
     let mut form = format!(
         "grant_type=client_credentials&client_id={}&client_secret={}",

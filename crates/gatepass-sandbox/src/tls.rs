@@ -1,4 +1,4 @@
-//! A certificate for loopback, made for one run and signed by a CA made for the same run.
+//! TLS for loopback: a certificate and its CA, both generated for one run.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use tokio_rustls::{
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The acceptor, and the CA's certificate in PEM for clients to trust.
+/// Returns the acceptor and the CA certificate in PEM for clients to trust.
 pub(crate) fn make() -> Result<(TlsAcceptor, String)> {
-    let failed = |_| Error::new(ErrorKind::Tls, "could not make a certificate");
+    let failed = |_| Error::new(ErrorKind::Tls, "cannot generate a certificate");
     let ca_key = KeyPair::generate().map_err(failed)?;
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -32,7 +32,7 @@ pub(crate) fn make() -> Result<(TlsAcceptor, String)> {
     let key = KeyPair::generate().map_err(failed)?;
     let certificate = leaf.signed_by(&key, &issuer).map_err(failed)?;
 
-    let failed = |_| Error::new(ErrorKind::Tls, "could not set up TLS");
+    let failed = |_| Error::new(ErrorKind::Tls, "cannot set up TLS");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(failed)?

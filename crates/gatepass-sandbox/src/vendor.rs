@@ -1,4 +1,4 @@
-//! Vendor: what the sandbox knows of one vendor, and the list of all of them.
+//! The description of each simulated vendor, and the list of all vendors.
 
 use crate::{
     celerdata, cisco, cloudneeti, configapi,
@@ -9,21 +9,21 @@ use crate::{
     vendor_state::VendorContext,
 };
 
-/// Every vendor of the sandbox.
+/// All vendors of the sandbox.
 pub(crate) const ALL: [&Vendor; 5] =
     [&celerdata::VENDOR, &cisco::VENDOR, &cloudneeti::VENDOR, &configapi::VENDOR, &huawei::VENDOR];
 
 pub(crate) struct Vendor {
     pub(crate) id: &'static str,
     pub(crate) fields: &'static [Field],
-    /// The fields that say which client it is; a new client with the same ones replaces the old.
+    /// The fields that identify a client; a new client with the same values replaces the old one.
     pub(crate) key: &'static [&'static str],
-    /// The profiles of the ready config: name, and the fields it leaves out.
+    /// The profiles of the generated config: a name and the fields to leave out.
     pub(crate) profiles: &'static [(&'static str, &'static [&'static str])],
-    pub(crate) answer: fn(&VendorRequest, &mut VendorContext<'_>) -> SandboxResponse,
+    pub(crate) respond: fn(&VendorRequest, &mut VendorContext<'_>) -> SandboxResponse,
 }
 
-/// One field of a client.
+/// A field of a client.
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) secret: bool,

@@ -1,4 +1,4 @@
-//! Call: one request to a vendor, read once, in the terms vendors think in.
+//! A request to a vendor, parsed once: form, query, Basic pair, bearer token, cookies.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use crate::faults::Target;
 
 pub(crate) struct VendorRequest {
     pub(crate) method: Method,
-    /// The path after the provider's prefix, as sent.
+    /// The path after the provider's prefix, not decoded.
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
@@ -18,7 +18,7 @@ pub(crate) struct VendorRequest {
 }
 
 impl VendorRequest {
-    /// `prefix` is the provider's part of the path, without slashes.
+    /// Creates a request; `prefix` is the provider's part of the path, without slashes.
     pub(crate) fn new(
         method: Method,
         uri: &Uri,
@@ -32,12 +32,12 @@ impl VendorRequest {
         Self { method, path, query, headers, body }
     }
 
-    /// The path's parts after the provider's prefix: `/a/b` is `["a", "b"]`.
+    /// Returns the segments after the provider's prefix: `/a/b` is `["a", "b"]`.
     pub(crate) fn segments(&self) -> Vec<&str> {
         self.path.strip_prefix('/').unwrap_or(&self.path).split('/').collect()
     }
 
-    /// Is this for a token endpoint, for the pages of a login, or for the API behind them?
+    /// Returns whether the request is for a token endpoint, a login page or the API.
     pub(crate) fn target(&self) -> Target {
         let ends_with = |ends: [&str; 2]| ends.iter().any(|end| self.path.ends_with(end));
         if ends_with(["/token", "/token.oauth2"]) {
@@ -53,7 +53,7 @@ impl VendorRequest {
         find(&self.query, name)
     }
 
-    /// The media type, in lower case and without parameters.
+    /// Returns the media type, in lower case and without parameters.
     pub(crate) fn media_type(&self) -> Option<String> {
         let value = self.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
         Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
@@ -63,12 +63,12 @@ impl VendorRequest {
         self.media_type().as_deref() == Some("application/x-www-form-urlencoded")
     }
 
-    /// The body's fields; none if it does not say it is a form.
+    /// Returns the fields of a form body; empty for other content types.
     pub(crate) fn form(&self) -> Vec<(String, String)> {
         if self.is_form() { pairs(&self.body) } else { Vec::new() }
     }
 
-    /// A body that is there but is not a form.
+    /// Returns whether the body is neither empty nor a form.
     pub(crate) fn has_other_body(&self) -> bool {
         !self.body.is_empty() && !self.is_form()
     }
@@ -81,7 +81,7 @@ impl VendorRequest {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// A cookie's value.
+    /// Returns a cookie's value.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         let sent = self.headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
         let mut pairs = sent.flat_map(|line| line.split(';')).filter_map(|c| c.split_once('='));
@@ -96,7 +96,7 @@ impl VendorRequest {
         self.header("authorization").is_some_and(|value| scheme(value, "basic").is_some())
     }
 
-    /// The pairs that Basic authentication can mean: as sent, and form-decoded.
+    /// Returns the possible Basic pairs: as sent, and form-decoded.
     pub(crate) fn basic(&self) -> Vec<(String, String)> {
         let sent = self
             .header("authorization")
@@ -111,7 +111,7 @@ impl VendorRequest {
         if raw == decoded { vec![raw] } else { vec![raw, decoded] }
     }
 
-    /// The secret this request presents, wherever it stands.
+    /// Returns the secret of the request: from the form, the query, the JSON body or Basic.
     pub(crate) fn secret(&self) -> Option<String> {
         let form = self.form();
         find(&form, "client_secret")
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_reads_in_both_space_notations() {
+    fn form_accepts_both_space_encodings() {
         let read = pairs(b"a=1+2&b=%203&c&=&d=%zz");
         let text: Vec<_> = read.iter().map(|(k, v)| format!("{k}={v}")).collect();
         assert_eq!(text, ["a=1 2", "b= 3", "c=", "=", "d=%zz"]);

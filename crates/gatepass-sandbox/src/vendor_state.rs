@@ -1,4 +1,4 @@
-//! VendorState: one vendor's clients, tokens and counters, and the desk it answers from.
+//! One vendor's clients, tokens and counters, and the context in which it handles a request.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -14,38 +14,38 @@ use crate::{
     state::Counters,
 };
 
-/// What one vendor has on its books.
+/// The state of one vendor.
 #[derive(Default)]
 pub(crate) struct VendorState {
     pub(crate) clients: Vec<Client>,
-    /// Every secret any client had, in lower case.
+    /// All current and former client secrets, in lower case.
     pub(crate) secrets: Vec<String>,
     pub(crate) tokens: HashMap<String, Issued>,
-    /// Tokens in the order they were issued, so that the oldest is forgotten first.
+    /// Tokens in the order of issue; the oldest is removed first.
     order: VecDeque<String>,
     pub(crate) counters: Counters,
-    /// Token requests of the last minute.
+    /// The times of the token requests of the last minute.
     recent: VecDeque<Time>,
-    /// Failed attempts, by client.
+    /// Failed attempts by client key.
     pub(crate) failures: HashMap<String, u32>,
-    /// Who is logged in.
+    /// The login sessions.
     pub(crate) sessions: Sessions,
-    /// The clients the person let in, by key.
+    /// The keys of the clients that the user has allowed.
     pub(crate) consents: HashSet<String>,
 }
 
-/// A token that was handed out.
+/// An issued token.
 #[derive(Clone)]
 pub(crate) struct Issued {
-    /// The key of the client it belongs to.
+    /// The key of the client that received the token.
     pub(crate) owner: String,
     pub(crate) until: Time,
-    /// What else the vendor remembers of it: an account, or another token.
+    /// Vendor-specific data: an account, or a related token.
     pub(crate) note: Option<String>,
     pub(crate) revoked: bool,
 }
 
-/// What a vendor finds when it looks a token up.
+/// The result of looking up a token.
 pub(crate) enum Look {
     Live(Issued),
     Expired,
@@ -65,7 +65,7 @@ impl fmt::Debug for VendorState {
     }
 }
 
-/// One vendor at work: its book, the time, and how long tokens live.
+/// The context of one request: the vendor's state, the faults, the time and the token lifetime.
 pub(crate) struct VendorContext<'a> {
     pub(crate) state: &'a mut VendorState,
     pub(crate) faults: &'a mut FaultQueue,
@@ -78,7 +78,7 @@ impl VendorContext<'_> {
         self.state.clients.iter().find(|client| accept(client)).cloned()
     }
 
-    /// The client of one of these id and secret pairs.
+    /// Returns the client that matches one of these id and secret pairs.
     pub(crate) fn client_by_pair(&self, pairs: &[(String, String)]) -> Option<Client> {
         self.client(|client| {
             pairs.iter().any(|(id, secret)| {
@@ -87,7 +87,7 @@ impl VendorContext<'_> {
         })
     }
 
-    /// How long this client's next token lives.
+    /// Returns the lifetime of this client's next token.
     pub(crate) fn life(&self, client: &Client, usual: u64) -> Duration {
         let usual = Duration::from_secs(usual);
         client.lifetime.or(self.lifetime).unwrap_or(usual).min(FAR)
@@ -131,7 +131,7 @@ impl VendorContext<'_> {
         }
     }
 
-    /// The token this client was given before and that still has a second or more to live.
+    /// Returns the client's current token if it is valid for at least one more second.
     pub(crate) fn held(&self, client: &Client) -> Option<(String, Issued)> {
         let key = client.key();
         let soon = self.now + Duration::from_secs(1);
@@ -143,7 +143,7 @@ impl VendorContext<'_> {
         .map(|(token, issued)| (token.clone(), issued.clone()))
     }
 
-    /// Counts a request against a limit per minute; how long to wait if it is over.
+    /// Counts a request against a limit per minute; returns the wait if the limit is exceeded.
     pub(crate) fn over_limit(&mut self, per_minute: usize) -> Option<Duration> {
         let minute = Duration::from_secs(60);
         while self.state.recent.front().is_some_and(|at| *at + minute <= self.now) {

@@ -1,4 +1,4 @@
-//! How a fault happens: which part of the vendor's answer it replaces or changes.
+//! Applies a fault: replaces or changes a part of the vendor's response.
 
 use serde_json::Value;
 
@@ -15,16 +15,16 @@ pub(super) fn happen(
         Act::After(change) => change(scene, honest()),
         Act::Status(code) => bare(scene, *code),
         Act::Relabelled(code) => {
-            let mut answer = honest();
-            answer.status = *code;
-            answer
+            let mut response = honest();
+            response.status = *code;
+            response
         }
         Act::StatusLine(line) => {
-            let answer = honest();
-            let body = answer.body();
-            let head = answer.head(Some(body.len()));
+            let response = honest();
+            let body = response.body();
+            let head = response.head(Some(body.len()));
             let rest = head.iter().position(|byte| *byte == b'\n').unwrap_or_default();
-            raw(answer, [line.as_bytes(), b"\r\n", &head[rest + 1..], &body].concat())
+            raw(response, [line.as_bytes(), b"\r\n", &head[rest + 1..], &body].concat())
         }
         Act::OAuthError(status, code) => {
             SandboxResponse::oauth_error(*status, code, "refused by a fault of the sandbox")
@@ -42,32 +42,32 @@ pub(super) fn happen(
     }
 }
 
-/// A status with what the parameters say, and otherwise nothing.
+/// Returns a response with a status and the headers of the parameters.
 pub(super) fn bare(scene: &Scene<'_>, status: u16) -> SandboxResponse {
     let body = scene.text("body").unwrap_or_default();
     let content_type = if body.starts_with('{') { "application/json" } else { "text/html" };
-    let answer = SandboxResponse::new(status, content_type, body);
+    let response = SandboxResponse::new(status, content_type, body);
     match scene.text("retry_after") {
-        Some(value) => answer.with("retry-after", value),
-        None => answer,
+        Some(value) => response.with("retry-after", value),
+        None => response,
     }
 }
 
-/// Sets or removes a member, if this is a token answer.
+/// Sets or removes a member of a token response.
 pub(super) fn with_member(
-    mut answer: SandboxResponse,
+    mut response: SandboxResponse,
     place: ResponseField,
     value: Option<Value>,
 ) -> SandboxResponse {
-    if answer.issued
-        && let Some(members) = answer.members_mut()
+    if response.issued
+        && let Some(members) = response.members_mut()
     {
         set(members, place, value);
     }
-    answer
+    response
 }
 
-/// Finds the member where this vendor keeps it; a vendor that has none gets one.
+/// Returns the member under this vendor's name; a missing member is added.
 fn set(members: &mut Members, place: ResponseField, value: Option<Value>) {
     let name = match place {
         ResponseField::Expiry => "expires_in",
@@ -95,29 +95,29 @@ fn set(members: &mut Members, place: ResponseField, value: Option<Value>) {
     }
 }
 
-/// The token of a token answer.
-pub(super) fn token_of(answer: &SandboxResponse) -> String {
-    let Some(members) = answer.members() else { return String::new() };
+/// Returns the token of a token response.
+pub(super) fn token_of(response: &SandboxResponse) -> String {
+    let Some(members) = response.members() else { return String::new() };
     let place = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, v)| v);
     let token = place("access_token").or_else(|| place("token"));
     let token = token.or_else(|| place("result").and_then(|result| result.get("token")));
     token.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// These bytes to the socket, and then the end of the connection.
-pub(super) fn raw(mut answer: SandboxResponse, first: Vec<u8>) -> SandboxResponse {
-    answer.delivery = Delivery::Raw(Raw { first, ..Raw::default() });
-    answer
+/// Returns a response that writes raw bytes and ends the connection.
+pub(super) fn raw(mut response: SandboxResponse, first: Vec<u8>) -> SandboxResponse {
+    response.delivery = Delivery::Raw(Raw { first, ..Raw::default() });
+    response
 }
 
-/// Changes the body as text, if this is a token answer.
+/// Changes the body text of a token response.
 pub(super) fn text(
-    answer: SandboxResponse,
+    response: SandboxResponse,
     change: impl FnOnce(String) -> String,
 ) -> SandboxResponse {
-    if !answer.issued {
-        return answer;
+    if !response.issued {
+        return response;
     }
-    let body = String::from_utf8_lossy(&answer.body()).into_owned();
-    answer.with_body(change(body))
+    let body = String::from_utf8_lossy(&response.body()).into_owned();
+    response.with_body(change(body))
 }

@@ -1,4 +1,4 @@
-//! Faults an HTTP library can write: statuses, headers, and bodies that are not what they should be.
+//! Faults of statuses, headers and bodies, which an HTTP library can produce.
 
 use std::time::Duration;
 
@@ -49,14 +49,14 @@ pub(super) fn documented_error(scene: &Scene<'_>) -> SandboxResponse {
     SandboxResponse::json(400, [("error_code", code.into()), ("error_msg", message.into())])
 }
 
-pub(super) fn documented_errors(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let Content::Members(members) = &answer.content else { return answer };
+pub(super) fn documented_errors(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let Content::Members(members) = &response.content else { return response };
     let said = |name: &str| members.iter().find(|(known, _)| known == name).map(|m| m.1.clone());
     match (said("error"), said("error_description")) {
         (Some(code), Some(text)) => {
             SandboxResponse::json(400, [("error_code", code), ("error_msg", text)])
         }
-        _ => answer,
+        _ => response,
     }
 }
 
@@ -76,9 +76,9 @@ pub(super) fn over_rate(_: &Scene<'_>) -> SandboxResponse {
 }
 
 pub(super) fn over_rate_429(scene: &Scene<'_>) -> SandboxResponse {
-    let mut answer = over_rate(scene);
-    answer.status = 429;
-    answer
+    let mut response = over_rate(scene);
+    response.status = 429;
+    response
 }
 
 pub(super) fn over_qps(_: &Scene<'_>) -> SandboxResponse {
@@ -122,66 +122,66 @@ pub(super) fn retry_after_two(scene: &Scene<'_>) -> SandboxResponse {
     bare(scene, 429).with("retry-after", "3").also("retry-after", "9")
 }
 
-pub(super) fn expires_short(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    with_member(answer, ResponseField::Expiry, Some(scene.number("seconds", 2).into()))
+pub(super) fn expires_short(scene: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    with_member(response, ResponseField::Expiry, Some(scene.number("seconds", 2).into()))
 }
 
-pub(super) fn expires_string(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn expires_string(scene: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
     let text = scene.text("value").unwrap_or("3599").to_owned();
-    with_member(answer, ResponseField::Expiry, Some(text.into()))
+    with_member(response, ResponseField::Expiry, Some(text.into()))
 }
 
-pub(super) fn expires_date(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    with_member(answer, ResponseField::Expiry, Some((scene.now.as_secs() + 3_600).into()))
+pub(super) fn expires_date(scene: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    with_member(response, ResponseField::Expiry, Some((scene.now.as_secs() + 3_600).into()))
 }
 
-pub(super) fn token_bearer_prefix(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let token = format!("Bearer {}", token_of(&answer));
-    with_member(answer, ResponseField::Token, Some(token.into()))
+pub(super) fn token_bearer_prefix(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let token = format!("Bearer {}", token_of(&response));
+    with_member(response, ResponseField::Token, Some(token.into()))
 }
 
-pub(super) fn token_non_ascii(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let token = format!("{}\u{e9}\u{fc}", token_of(&answer));
-    with_member(answer, ResponseField::Token, Some(token.into()))
+pub(super) fn token_non_ascii(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let token = format!("{}\u{e9}\u{fc}", token_of(&response));
+    with_member(response, ResponseField::Token, Some(token.into()))
 }
 
-pub(super) fn token_crlf(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let token = format!("{}\r\nX-Injected: 1", token_of(&answer));
-    with_member(answer, ResponseField::Token, Some(token.into()))
+pub(super) fn token_crlf(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let token = format!("{}\r\nX-Injected: 1", token_of(&response));
+    with_member(response, ResponseField::Token, Some(token.into()))
 }
 
-pub(super) fn token_huge(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn token_huge(scene: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
     let token = "A".repeat(scene.count("bytes", 20_000));
-    with_member(answer, ResponseField::Token, Some(token.into()))
+    with_member(response, ResponseField::Token, Some(token.into()))
 }
 
-pub(super) fn token_echoes_secret(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn token_echoes_secret(scene: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
     let secret = scene.call.secret().unwrap_or_default();
-    with_member(answer, ResponseField::Token, Some(secret.into()))
+    with_member(response, ResponseField::Token, Some(secret.into()))
 }
 
-pub(super) fn truncated(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let mut body = answer.body();
+pub(super) fn truncated(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let mut body = response.body();
     body.truncate(body.len() / 2);
-    answer.with_body(body)
+    response.with_body(body)
 }
 
-pub(super) fn trailing_comma(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    text(answer, |body| format!("{},}}", opened(&body)))
+pub(super) fn trailing_comma(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    text(response, |body| format!("{},}}", opened(&body)))
 }
 
-pub(super) fn trailing_text(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    text(answer, |body| format!("{body}{{}}"))
+pub(super) fn trailing_text(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    text(response, |body| format!("{body}{{}}"))
 }
 
-pub(super) fn bom(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    text(answer, |body| format!("\u{feff}{body}"))
+pub(super) fn bom(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    text(response, |body| format!("\u{feff}{body}"))
 }
 
-pub(super) fn duplicate_key(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let member = format!("\"{}\"", token_of(&answer));
+pub(super) fn duplicate_key(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let member = format!("\"{}\"", token_of(&response));
     let other = random::marked(random::MARK, random::MIXED, 28);
-    text(answer, |body| match body.split_once(&member) {
+    text(response, |body| match body.split_once(&member) {
         Some((head, tail)) => {
             let name = if head.ends_with("\"access_token\":") { "access_token" } else { "token" };
             format!("{head}{member},\"{name}\":\"{other}\"{tail}")
@@ -190,80 +190,80 @@ pub(super) fn duplicate_key(_: &Scene<'_>, answer: SandboxResponse) -> SandboxRe
     })
 }
 
-pub(super) fn deep_json(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn deep_json(scene: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
     let depth = scene.count("count", 100_000);
-    text(answer, |body| {
+    text(response, |body| {
         format!("{},\"deep\":{}{}}}", opened(&body), "[".repeat(depth), "]".repeat(depth))
     })
 }
 
-pub(super) fn many_members(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
-    if answer.issued
-        && let Some(members) = answer.members_mut()
+pub(super) fn many_members(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
+    if response.issued
+        && let Some(members) = response.members_mut()
     {
         members.extend((0..10_000).map(|at| (format!("extra_{at}"), at.into())));
     }
-    answer
+    response
 }
 
-pub(super) fn upper_case_keys(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
-    if answer.issued
-        && let Some(members) = answer.members_mut()
+pub(super) fn upper_case_keys(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
+    if response.issued
+        && let Some(members) = response.members_mut()
     {
         for (name, _) in members {
             *name = name.to_uppercase();
         }
     }
-    answer
+    response
 }
 
-pub(super) fn form_encoded(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let form = format!("access_token={}&token_type=bearer&expires_in=3599", token_of(&answer));
-    answer.with("content-type", "application/x-www-form-urlencoded").with_body(form)
+pub(super) fn form_encoded(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let form = format!("access_token={}&token_type=bearer&expires_in=3599", token_of(&response));
+    response.with("content-type", "application/x-www-form-urlencoded").with_body(form)
 }
 
-pub(super) fn invalid_utf8(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let mut body = answer.body();
+pub(super) fn invalid_utf8(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let mut body = response.body();
     body.truncate(body.len().saturating_sub(1));
     body.extend(b",\"note\":\"\xff\xfe\"}");
-    answer.with_body(body)
+    response.with_body(body)
 }
 
-pub(super) fn utf_16(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    let body = String::from_utf8_lossy(&answer.body()).into_owned();
+pub(super) fn utf_16(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    let body = String::from_utf8_lossy(&response.body()).into_owned();
     let bytes: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    answer.with("content-type", "application/json; charset=utf-16le").with_body(bytes)
+    response.with("content-type", "application/json; charset=utf-16le").with_body(bytes)
 }
 
-pub(super) fn html_content_type(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    answer.with("content-type", "text/html")
+pub(super) fn html_content_type(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    response.with("content-type", "text/html")
 }
 
-pub(super) fn no_content_type(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
-    answer.headers.retain(|(name, _)| name != "content-type");
-    answer
+pub(super) fn no_content_type(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
+    response.headers.retain(|(name, _)| name != "content-type");
+    response
 }
 
-pub(super) fn big_body(scene: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn big_body(scene: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
     let padding = Value::from("x".repeat(scene.count("bytes", 1 << 20)));
     let padding = rendered(&[("padding".to_owned(), padding)]);
-    text(answer, |body| {
+    text(response, |body| {
         format!("{},{}", opened(&body), padding.strip_prefix('{').unwrap_or_default())
     })
 }
 
-pub(super) fn gzip(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn gzip(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
     let mut junk = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".to_vec();
     junk.extend(random::bytes(200));
-    answer.with("content-encoding", "gzip").with_body(junk)
+    response.with("content-encoding", "gzip").with_body(junk)
 }
 
-pub(super) fn cookies(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn cookies(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
     let cookie = |at| format!("c{at}={}; Path=/", random::text(random::HEX, 32));
-    (0..50).fold(answer, |answer, at| answer.also("set-cookie", cookie(at)))
+    (0..50).fold(response, |response, at| response.also("set-cookie", cookie(at)))
 }
 
-/// An object's text without its closing brace.
+/// Returns an object's text without its closing brace.
 fn opened(body: &str) -> &str {
     body.strip_suffix('}').unwrap_or(body)
 }

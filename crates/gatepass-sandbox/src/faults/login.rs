@@ -1,4 +1,4 @@
-//! Faults of the way back from a login: what the client finds in the address, or that nobody comes.
+//! Faults of a login's redirect: a changed address, or no redirect at all.
 
 use serde_json::Value;
 
@@ -9,20 +9,20 @@ use crate::{
     response::{Content, SandboxResponse},
 };
 
-pub(super) fn wrong_state(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn wrong_state(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
     let other = random::text(random::MIXED, 22);
-    if let Some(members) = answer.members_mut() {
+    if let Some(members) = response.members_mut() {
         members.retain(|(name, _)| name != "state");
         members.push(("state".to_owned(), other.into()));
     }
-    answer
+    response
 }
 
-pub(super) fn no_state(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
-    if let Some(members) = answer.members_mut() {
+pub(super) fn no_state(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
+    if let Some(members) = response.members_mut() {
         members.retain(|(name, _)| name != "state");
     }
-    answer
+    response
 }
 
 pub(super) fn empty_fragment(scene: &Scene<'_>) -> SandboxResponse {
@@ -39,44 +39,44 @@ pub(super) fn error(scene: &Scene<'_>) -> SandboxResponse {
 }
 
 pub(super) fn error_in_query(scene: &Scene<'_>) -> SandboxResponse {
-    let answer = authorize::error(scene.call, "access_denied", "a fault of the sandbox");
-    in_query(scene, answer)
+    let response = authorize::error(scene.call, "access_denied", "a fault of the sandbox");
+    in_query(scene, response)
 }
 
-pub(super) fn in_query(_: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
-    if let Content::LoginRedirect(landing) = &mut answer.content {
+pub(super) fn in_query(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
+    if let Content::LoginRedirect(landing) = &mut response.content {
         landing.is_in_query = true;
     }
-    answer
+    response
 }
 
-pub(super) fn refresh_token(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    with(answer, "refresh_token", random::marked(random::MARK, random::MIXED, 28).into())
+pub(super) fn refresh_token(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    with(response, "refresh_token", random::marked(random::MARK, random::MIXED, 28).into())
 }
 
-pub(super) fn twice(_: &Scene<'_>, answer: SandboxResponse) -> SandboxResponse {
-    if token_of(&answer).is_empty() {
-        return answer;
+pub(super) fn twice(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+    if token_of(&response).is_empty() {
+        return response;
     }
-    with(answer, "access_token", random::marked(random::MARK, random::MIXED, 28).into())
+    with(response, "access_token", random::marked(random::MARK, random::MIXED, 28).into())
 }
 
-pub(super) fn long(scene: &Scene<'_>, mut answer: SandboxResponse) -> SandboxResponse {
+pub(super) fn long(scene: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
     let bytes = scene.count("bytes", 64 << 10).min(1 << 20);
     for at in 0..bytes.div_ceil(PIECE) {
-        answer = with(answer, &format!("extra_{at}"), "x".repeat(PIECE).into());
+        response = with(response, &format!("extra_{at}"), "x".repeat(PIECE).into());
     }
-    answer
+    response
 }
 
-/// Adds a member to an answer that hands out a token.
-fn with(mut answer: SandboxResponse, name: &str, value: Value) -> SandboxResponse {
-    if answer.issued
-        && let Some(members) = answer.members_mut()
+/// Adds a member to a response with a token.
+fn with(mut response: SandboxResponse, name: &str, value: Value) -> SandboxResponse {
+    if response.issued
+        && let Some(members) = response.members_mut()
     {
         members.push((name.to_owned(), value));
     }
-    answer
+    response
 }
 
 const PIECE: usize = 1 << 10;

@@ -1,4 +1,4 @@
-//! A browser for the pages of a login: it keeps the cookie, fills in forms and reads addresses.
+//! A test browser for the login pages: keeps the cookie, submits forms and reads redirects.
 
 use super::*;
 use crate::vendor_request::pairs;
@@ -13,7 +13,7 @@ impl<'a> Browser<'a> {
         Self { sandbox, cookie: String::new() }
     }
 
-    /// One that logged in at this page's vendor.
+    /// Returns a browser that is logged in at the page's vendor.
     pub(super) async fn logged_in(sandbox: &'a Sandbox, page: &str) -> Self {
         let mut browser = Self::new(sandbox);
         let entered = browser.post(page, "username=sandbox&password=sandbox").await;
@@ -38,7 +38,7 @@ impl<'a> Browser<'a> {
         reply
     }
 
-    /// Visits the page, and presses a button of its consent.
+    /// Opens the page and submits its consent form.
     pub(super) async fn decide(&mut self, page: &str, decision: &str) -> Reply {
         let form_token = form_token(&self.visit(page).await);
         self.post(page, &format!("form_token={form_token}&decision={decision}")).await
@@ -50,12 +50,12 @@ pub(super) fn form_token(consent: &Reply) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-/// Cisco's page, for its first client, with a state.
+/// Returns Cisco's authorization page for its first client, with a state.
 pub(super) fn cisco(sandbox: &Sandbox) -> String {
     page(sandbox, "cisco", "response_type=token&state=state-1")
 }
 
-/// The page of a vendor, for its first client.
+/// Returns a vendor's authorization page for its first client.
 pub(super) fn page(sandbox: &Sandbox, provider: &str, query: &str) -> String {
     let client = sandbox.client(provider).unwrap();
     let id = client.field("client_id").unwrap();
@@ -67,7 +67,7 @@ pub(super) fn page(sandbox: &Sandbox, provider: &str, query: &str) -> String {
     format!("/{provider}/{path}?client_id={id}&redirect_uri={back}&{}", query.replace(' ', "%20"))
 }
 
-/// What came back to the client: the address, and the members behind `#`.
+/// Returns the redirect's address and the members of its fragment.
 pub(super) fn landed(reply: &Reply) -> (String, Vec<(String, String)>) {
     assert_eq!(reply.status, 302, "{}", reply.body);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
@@ -76,7 +76,7 @@ pub(super) fn landed(reply: &Reply) -> (String, Vec<(String, String)>) {
     (to.to_owned(), pairs(fragment.as_bytes()))
 }
 
-/// The names of the members, in order.
+/// Returns the names of the members in order.
 pub(super) fn names(members: &[(String, String)]) -> String {
     members.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! What the faults do to answers and connections.
+//! Tests of faults in responses and connections.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ async fn raw_token_answer(fault: &str) -> std::io::Result<Vec<u8>> {
     exchanged(sandbox.port(), request.as_bytes()).await
 }
 
-async fn token_answer(fault: &str) -> Reply {
+async fn token_response(fault: &str) -> Reply {
     parsed(&raw_token_answer(fault).await.unwrap())
 }
 
 #[tokio::test]
-async fn members_are_spoiled_as_named() {
+async fn faults_change_the_named_members() {
     for (fault, expected) in [
         ("expires-zero", r#""expires_in":0}"#),
         ("expires-negative", r#""expires_in":-1}"#),
@@ -36,14 +36,14 @@ async fn members_are_spoiled_as_named() {
         ("trailing-text", "}{}"),
         ("duplicate-key", r#"","access_token":"Sandbox"#),
     ] {
-        let answer = token_answer(fault).await;
-        assert_eq!(answer.status, 200, "{fault}");
-        assert!(answer.body.contains(expected), "{fault}: {}", answer.body);
+        let response = token_response(fault).await;
+        assert_eq!(response.status, 200, "{fault}");
+        assert!(response.body.contains(expected), "{fault}: {}", response.body);
     }
 }
 
 #[tokio::test]
-async fn cloudneetis_nested_token_is_spoiled_too() {
+async fn faults_change_the_nested_cloudneeti_token() {
     let sandbox = Sandbox::builder().fault("token-empty".parse().unwrap()).start().await.unwrap();
     let client = sandbox.client("cloudneeti").unwrap();
     let field = |name| client.field(name).unwrap();
@@ -56,18 +56,18 @@ async fn cloudneetis_nested_token_is_spoiled_too() {
         "APIApplicationId": field("api_application_id"),
         "Secret": field("api_application_secret"),
     });
-    let answer = send(&sandbox, "POST", &path, &headers, &body.to_string()).await;
-    assert!(answer.body.starts_with(r#"{"result":{"token":""},"#), "{}", answer.body);
+    let response = send(&sandbox, "POST", &path, &headers, &body.to_string()).await;
+    assert!(response.body.starts_with(r#"{"result":{"token":""},"#), "{}", response.body);
 }
 
 #[tokio::test]
-async fn every_fault_that_ends_does_so() {
+async fn faults_end_their_connections() {
     for fault in Fault::all().filter(|fault| fault.name != "hang") {
         let text = match fault.params.contains(&"milliseconds") {
             true => format!("{},milliseconds=0", fault.name),
             false => fault.name.to_owned(),
         };
-        // A reset is an end as well.
+        // A reset ends the connection as well.
         let _ = raw_token_answer(&text).await;
     }
 }
@@ -81,33 +81,34 @@ async fn connections_break_as_named() {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{fault}");
     }
     for fault in ["short-body", "long-body", "huge-length"] {
-        let answer = token_answer(fault).await;
-        let length: usize = answer.header("content-length").unwrap().parse().unwrap();
-        assert_ne!(length, answer.body.len(), "{fault}");
+        let response = token_response(fault).await;
+        let length: usize = response.header("content-length").unwrap().parse().unwrap();
+        assert_ne!(length, response.body.len(), "{fault}");
     }
-    let slow = token_answer("slow-head,milliseconds=0").await;
+    let slow = token_response("slow-head,milliseconds=0").await;
     assert_eq!(slow.token().len(), 28);
     let odd = raw_token_answer("status-099").await.unwrap();
     assert!(odd.starts_with(b"HTTP/1.1 099 Odd\r\n"));
     let flood = raw_token_answer("informational,count=3").await.unwrap();
     assert!(flood.starts_with(b"HTTP/1.1 103 Early Hints\r\n"));
-    let many = token_answer("many-headers,count=200").await;
+    let many = token_response("many-headers,count=200").await;
     assert_eq!(many.head.matches("x-filler-").count(), 200);
-    let big = token_answer("big-body,bytes=300000").await;
+    let big = token_response("big-body,bytes=300000").await;
     assert!(big.body.len() > 300_000 && big.token().len() == 28);
 }
 
 #[tokio::test]
-async fn a_redirect_goes_where_it_is_told() {
+async fn redirect_uses_the_target_parameter() {
     for status in [301, 302, 303, 307, 308] {
-        let answer = token_answer(&format!("redirect-{status},target=https://evil.example/")).await;
-        assert_eq!(answer.status, status);
-        assert_eq!(answer.header("location"), Some("https://evil.example/"));
+        let response =
+            token_response(&format!("redirect-{status},target=https://evil.example/")).await;
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("location"), Some("https://evil.example/"));
     }
 }
 
 #[tokio::test]
-async fn a_hanging_answer_is_in_flight_and_ends_with_the_sandbox() {
+async fn hanging_response_ends_with_the_sandbox() {
     let sandbox = Sandbox::builder().fault(Fault::new("hang")).start().await.unwrap();
     let request = request(sandbox.port(), "POST", "/cisco/as/token.oauth2", &[], "");
     let hanging = tokio::spawn({
@@ -119,7 +120,7 @@ async fn a_hanging_answer_is_in_flight_and_ends_with_the_sandbox() {
     }
     assert_eq!(sandbox.requests()[0].status, None);
     sandbox.shutdown().await;
-    assert!(hanging.await.unwrap().is_ok_and(|answer| answer.is_empty()));
+    assert!(hanging.await.unwrap().is_ok_and(|response| response.is_empty()));
 }
 
 #[tokio::test]
@@ -138,7 +139,7 @@ async fn dropping_it_stops_it() {
 
 #[cfg(feature = "tls")]
 #[tokio::test]
-async fn tls_is_trusted_through_the_ca_of_the_run() {
+async fn tls_certificate_is_signed_by_the_ca() {
     use std::sync::Arc;
     use tokio_rustls::rustls::{
         ClientConfig, RootCertStore,
@@ -164,7 +165,7 @@ async fn tls_is_trusted_through_the_ca_of_the_run() {
     let mut stream = connector.connect(name, tcp).await.unwrap();
     let text = request(sandbox.port(), "GET", "/_sandbox/state", &[], "");
     stream.write_all(text.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    assert_eq!(parsed(&answer).status, 200);
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    assert_eq!(parsed(&response).status, 200);
 }

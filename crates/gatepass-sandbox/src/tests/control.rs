@@ -1,4 +1,4 @@
-//! Control, counters and the log.
+//! Tests of the control API, the counters and the log.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -7,11 +7,14 @@ use super::*;
 #[tokio::test]
 async fn only_loopback_is_served() {
     let refused = Sandbox::builder().listen(([0, 0, 0, 0], 0)).start().await.unwrap_err();
-    assert_eq!(refused.to_string(), "0.0.0.0 is not loopback, and the sandbox serves no other");
+    assert_eq!(
+        refused.to_string(),
+        "0.0.0.0 is not a loopback address; the sandbox listens on loopback only"
+    );
 }
 
 #[tokio::test]
-async fn a_foreign_host_or_a_web_page_is_turned_away() {
+async fn foreign_host_and_origin_are_rejected() {
     let sandbox = Sandbox::start().await.unwrap();
     let port = sandbox.port();
     for host in
@@ -19,22 +22,22 @@ async fn a_foreign_host_or_a_web_page_is_turned_away() {
     {
         let text =
             format!("GET /_sandbox/state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        let answer = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
-        assert_eq!(answer.status, 403, "{host}");
+        let response = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
+        assert_eq!(response.status, 403, "{host}");
     }
     for host in [format!("localhost:{port}"), format!("[::1]:{port}"), format!("127.0.0.9:{port}")]
     {
         let text =
             format!("GET /_sandbox/state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        let answer = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
-        assert_eq!(answer.status, 200, "{host}");
+        let response = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
+        assert_eq!(response.status, 200, "{host}");
     }
     let origin = [("origin", "https://evil.example")];
     assert_eq!(send(&sandbox, "POST", "/_sandbox/reset", &origin, "").await.status, 403);
 }
 
 #[tokio::test]
-async fn the_state_counts_what_happened() {
+async fn state_counts_requests() {
     let sandbox = Sandbox::start().await.unwrap();
     let token = cisco_token(&sandbox).await.token();
     get(&sandbox, "/cisco/hello", &token).await;
@@ -59,7 +62,7 @@ async fn the_state_counts_what_happened() {
 }
 
 #[tokio::test]
-async fn the_log_has_names_and_no_values() {
+async fn log_has_names_and_no_values() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = sandbox.client("cisco").unwrap();
     let secret = client.field("client_secret").unwrap();
@@ -89,14 +92,14 @@ async fn clients_can_be_added_and_rotated() {
         format!("grant_type=client_credentials&client_id={id}&client_secret={secret}")
     };
     assert_eq!(post_form(&sandbox, "/cisco/as/token.oauth2", &form(&old)).await.status, 401);
-    let answer = post_form(&sandbox, "/cisco/as/token.oauth2", &form(&new)).await;
-    assert_eq!(answer.json()["expires_in"], 60);
+    let response = post_form(&sandbox, "/cisco/as/token.oauth2", &form(&new)).await;
+    assert_eq!(response.json()["expires_in"], 60);
     let all = control(&sandbox, "clients", &json!({})).await.json();
     assert_eq!(all["clients"].as_object().unwrap().len(), 5);
 }
 
 #[tokio::test]
-async fn unknown_names_get_the_nearest_one() {
+async fn unknown_name_error_suggests_the_nearest() {
     let sandbox = Sandbox::start().await.unwrap();
     for (what, ask, said) in [
         ("clients", json!({"provider": "cizco"}), "no provider cizco; did you mean cisco?"),
@@ -107,14 +110,14 @@ async fn unknown_names_get_the_nearest_one() {
         ("time", json!({"advance_second": 3}), "did you mean advance_seconds?"),
         ("time", json!({"advance_seconds": -3}), "must be a whole number"),
     ] {
-        let answer = control(&sandbox, what, &ask).await;
-        assert_eq!(answer.status, 400);
-        assert!(answer.json()["error"].as_str().unwrap().contains(said), "{}", answer.body);
+        let response = control(&sandbox, what, &ask).await;
+        assert_eq!(response.status, 400);
+        assert!(response.json()["error"].as_str().unwrap().contains(said), "{}", response.body);
     }
 }
 
 #[tokio::test]
-async fn a_fault_happens_as_often_as_asked() {
+async fn fault_applies_the_requested_number_of_times() {
     let sandbox = Sandbox::start().await.unwrap();
     let ask = json!({"provider": "cisco", "fault": "status-503", "times": 2, "retry_after": 9});
     assert_eq!(control(&sandbox, "faults", &ask).await.status, 200);
@@ -136,7 +139,7 @@ async fn a_fault_happens_as_often_as_asked() {
 }
 
 #[tokio::test]
-async fn reset_goes_back_to_the_start() {
+async fn reset_restores_the_initial_state() {
     let fault = Fault::new("html").provider("cisco").times(1);
     let sandbox =
         Sandbox::builder().fault(fault).ttl(Duration::from_secs(5)).start().await.unwrap();
@@ -151,7 +154,7 @@ async fn reset_goes_back_to_the_start() {
 }
 
 #[tokio::test]
-async fn the_config_has_a_profile_for_every_provider() {
+async fn config_has_a_profile_for_every_provider() {
     let sandbox = Sandbox::start().await.unwrap();
     let config = sandbox.config_toml();
     let profiles: BTreeSet<_> = config.lines().filter(|line| line.starts_with('[')).collect();

@@ -1,4 +1,4 @@
-//! No request, however odd, gets anything but an HTTP answer.
+//! Property test: every request gets an HTTP response.
 
 use std::sync::{Arc, LazyLock};
 
@@ -97,7 +97,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_request_gets_an_http_answer(request in any_request()) {
+    fn any_request_gets_an_http_response(request in any_request()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         if let Some(request) = request {
             let response = runtime.block_on(ROUTER.clone().call(request)).unwrap();

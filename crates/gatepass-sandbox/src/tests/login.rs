@@ -1,4 +1,4 @@
-//! The way of a browser: login, consent, and back to the client.
+//! Tests of a browser's login: login page, consent page and redirect.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::{NewClient, vendor_request::find};
 
 #[tokio::test]
-async fn cisco_sends_back_a_token_its_api_accepts() {
+async fn cisco_login_returns_a_valid_token() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
@@ -29,7 +29,7 @@ async fn cisco_sends_back_a_token_its_api_accepts() {
 }
 
 #[tokio::test]
-async fn huawei_sends_back_what_was_asked_for() {
+async fn huawei_login_returns_the_requested_tokens() {
     let sandbox = Sandbox::start().await.unwrap();
     let ask = |types| {
         page(&sandbox, "huawei", &format!("response_type={types}&scope=openid&state=s&nonce=n-1"))
@@ -59,14 +59,14 @@ async fn huawei_sends_back_what_was_asked_for() {
         let (_, members) = landed(&browser.visit(&ask(types)).await);
         assert_eq!(names(&members), expected, "{types}");
     }
-    // The token endpoint does not hand out what was given to the person.
+    // The token endpoint does not return the token of the login.
     let form = client_form(&client);
     let other = post_form(&sandbox, "/huawei/api/v2/tenant/token", &form).await;
     assert_ne!(Some(other.token().as_str()), find(&members, "access_token"));
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_an_address_that_is_not_registered() {
+async fn unregistered_redirect_uri_gets_an_error_page() {
     let sandbox = Sandbox::start().await.unwrap();
     let good = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &good).await;
@@ -100,7 +100,7 @@ async fn nobody_is_sent_to_an_address_that_is_not_registered() {
 }
 
 #[tokio::test]
-async fn a_wrong_request_is_told_to_the_client() {
+async fn invalid_request_is_reported_to_the_client() {
     let sandbox = Sandbox::start().await.unwrap();
     for (provider, query, code) in [
         ("cisco", "state=s", "unsupported_response_type"),
@@ -127,7 +127,7 @@ async fn a_wrong_request_is_told_to_the_client() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_refused_on_the_page_and_locks_nobody_out() {
+async fn wrong_password_does_not_lock_the_user() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::new(&sandbox);
@@ -161,7 +161,7 @@ async fn a_wrong_password_is_refused_on_the_page_and_locks_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_a_quarter_of_an_hour() {
+async fn session_ends_after_fifteen_minutes() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
@@ -181,7 +181,7 @@ async fn a_session_ends_after_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
-async fn a_denial_is_told_to_the_client_and_asked_again() {
+async fn denial_is_reported_and_not_remembered() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
@@ -203,7 +203,7 @@ async fn consent_is_remembered_for_one_client_until_the_reset() {
     let (_, first) = landed(&browser.decide(&address, "allow").await);
     let (_, second) = landed(&browser.visit(&address).await);
     assert_ne!(find(&first, "access_token"), find(&second, "access_token"));
-    // Without a session it is no use, and another client is asked about.
+    // Consent does not apply without a session, nor to another client.
     let nobody = Browser::new(&sandbox).visit(&address).await;
     assert!(nobody.body.contains(r#"id="password""#));
     sandbox.add_client(NewClient::new("cisco").field("client_id", "app-2")).unwrap();
@@ -218,7 +218,7 @@ async fn consent_is_remembered_for_one_client_until_the_reset() {
 }
 
 #[tokio::test]
-async fn a_decision_needs_the_session_and_the_ticket_of_its_page_once() {
+async fn decision_needs_session_and_unused_form_token() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
@@ -252,7 +252,7 @@ async fn a_decision_needs_the_session_and_the_ticket_of_its_page_once() {
 }
 
 #[tokio::test]
-async fn nothing_from_the_request_becomes_part_of_a_page() {
+async fn request_values_are_escaped_in_pages() {
     let sandbox = Sandbox::start().await.unwrap();
     let evil = "x9%22%3E%3Cscript%3Ex9%27%3C%2Fscript%3E%26";
     let good = cisco(&sandbox).replace("state-1", evil);
@@ -285,13 +285,13 @@ async fn nothing_from_the_request_becomes_part_of_a_page() {
     assert!(pages[5].body.contains("<code>x9&#39;&quot;&gt;&lt;script&gt;&amp;</code>"));
     let (_, members) = landed(&browser.decide(&good, "allow").await);
     assert_eq!(find(&members, "state"), Some("x9\"><script>x9'</script>&"));
-    // What a page repeats of a request is short.
+    // A page repeats only a short part of a request.
     let long = good.replace("client_id=", &format!("client_id={}", "a".repeat(1_900)));
     assert!(!browser.visit(&long).await.body.contains(&"a".repeat(101)));
 }
 
 #[tokio::test]
-async fn a_browser_may_follow_the_answer_to_a_form() {
+async fn form_response_is_a_redirect() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let policy = |reply: Reply| reply.header("content-security-policy").unwrap().to_owned();
@@ -302,7 +302,7 @@ async fn a_browser_may_follow_the_answer_to_a_form() {
 }
 
 #[tokio::test]
-async fn logins_are_counted_apart_and_logged_without_values() {
+async fn logins_are_counted_and_logged_without_values() {
     let sandbox = Sandbox::builder().ttl(Duration::from_secs(60)).start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
@@ -328,7 +328,7 @@ async fn logins_are_counted_apart_and_logged_without_values() {
 }
 
 #[tokio::test]
-async fn without_a_state_there_is_none_in_the_answer() {
+async fn response_has_a_state_only_if_requested() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = page(&sandbox, "cisco", "response_type=token");
     let mut browser = Browser::logged_in(&sandbox, &address).await;
@@ -337,7 +337,7 @@ async fn without_a_state_there_is_none_in_the_answer() {
 }
 
 #[tokio::test]
-async fn a_client_is_answered_where_it_registered_and_nowhere_else() {
+async fn redirect_goes_only_to_the_registered_uri() {
     let sandbox = Sandbox::start().await.unwrap();
     let config = sandbox.config_toml();
     for line in [
@@ -375,7 +375,7 @@ async fn a_client_is_answered_where_it_registered_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_client_that_registers_anew_is_asked_about_anew() {
+async fn new_registration_resets_consent() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;

@@ -1,4 +1,4 @@
-//! What the faults do to the way back from a login, and to nothing else.
+//! Tests of faults that apply to a login's redirect only.
 
 use super::{
     browser::{Browser, cisco, landed, names, page},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::vendor_request::find;
 
-/// What the client gets when the person allows while this fault waits.
+/// Returns the redirect after consent while this fault is armed.
 async fn allowed(fault: &str) -> (Sandbox, Reply) {
     let sandbox = Sandbox::builder().fault(fault.parse().unwrap()).start().await.unwrap();
     let address = cisco(&sandbox);
@@ -15,7 +15,7 @@ async fn allowed(fault: &str) -> (Sandbox, Reply) {
 }
 
 #[tokio::test]
-async fn the_fragment_is_spoiled_as_named() {
+async fn login_faults_change_the_fragment() {
     for (fault, expected) in [
         ("login-no-state", "access_token token_type expires_in"),
         ("login-wrong-state", "access_token token_type expires_in state"),
@@ -53,7 +53,7 @@ async fn the_fragment_is_spoiled_as_named() {
 }
 
 #[tokio::test]
-async fn the_answer_stands_in_the_query() {
+async fn token_in_query_fault_uses_the_query() {
     let query = |reply: &Reply| {
         let location = reply.header("location").unwrap().to_owned();
         assert!(!location.contains('#'));
@@ -67,7 +67,7 @@ async fn the_answer_stands_in_the_query() {
 }
 
 #[tokio::test]
-async fn a_long_fragment_is_as_long_as_asked() {
+async fn long_fragment_has_the_requested_length() {
     let (_, reply) = allowed("login-long").await;
     let (_, members) = landed(&reply);
     assert!(find(&members, "state").is_some());
@@ -79,7 +79,7 @@ async fn a_long_fragment_is_as_long_as_asked() {
 }
 
 #[tokio::test]
-async fn somebody_who_is_told_done_is_sent_nowhere() {
+async fn login_done_fault_sends_no_redirect() {
     let (sandbox, reply) = allowed("login-never").await;
     assert_eq!((reply.status, reply.header("location")), (200, None));
     assert!(reply.body.contains("<h1>Done</h1>"), "{}", reply.body);
@@ -87,7 +87,7 @@ async fn somebody_who_is_told_done_is_sent_nowhere() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_before_the_decision_asks_for_a_login_again() {
+async fn session_end_before_decision_requires_login() {
     let (sandbox, reply) = allowed("login-expired-session*1").await;
     assert!(reply.body.contains("Your session has expired"), "{}", reply.body);
     assert_eq!(sandbox.state().total.issued, 0);
@@ -98,7 +98,7 @@ async fn a_session_that_ends_before_the_decision_asks_for_a_login_again() {
 }
 
 #[tokio::test]
-async fn faults_of_a_login_wait_for_the_way_back_and_others_leave_it_alone() {
+async fn login_faults_apply_to_the_redirect_only() {
     let sandbox = Sandbox::start().await.unwrap();
     for fault in ["status-503*1", "status-503*1,on=both", "huawei:login-error", "login-no-state*1"]
     {

@@ -1,4 +1,4 @@
-//! Each vendor's own bytes.
+//! Tests of each vendor's exact responses.
 
 use std::time::Duration;
 
@@ -34,17 +34,17 @@ async fn cloudneeti(sandbox: &Sandbox, path: &str, query: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn cisco_old_answers_like_pingfederate() {
+async fn cisco_cloudsso_responds_like_pingfederate() {
     let sandbox = Sandbox::start().await.unwrap();
-    let answer = cisco_token(&sandbox).await;
-    let token = answer.token();
+    let response = cisco_token(&sandbox).await;
+    let token = response.token();
     assert_eq!(token.len(), 28);
     assert_eq!(
-        answer.body,
+        response.body,
         format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":3599}}"#)
     );
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert_eq!(answer.header("pragma"), Some("no-cache"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("pragma"), Some("no-cache"));
 
     let wrong = "grant_type=client_credentials&client_id=a&client_secret=b";
     let refused = post_form(&sandbox, "/cisco/as/token.oauth2", wrong).await;
@@ -64,15 +64,15 @@ async fn cisco_new_answers_like_okta() {
         ("authorization", &*basic(&id, &secret)),
         ("content-type", "application/x-www-form-urlencoded;charset=UTF-8"),
     ];
-    let answer = send(&sandbox, "POST", path, &headers, "grant_type=client_credentials").await;
-    let token = answer.token();
+    let response = send(&sandbox, "POST", path, &headers, "grant_type=client_credentials").await;
+    let token = response.token();
     assert_eq!(
-        answer.body,
+        response.body,
         format!(r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"{token}"}}"#)
     );
     assert!((820..920).contains(&token.len()), "{}", token.len());
-    assert_eq!(answer.header("x-rate-limit-limit"), Some("60000"));
-    assert_eq!(answer.header("cache-control"), Some("max-age=0, no-cache, no-store"));
+    assert_eq!(response.header("x-rate-limit-limit"), Some("60000"));
+    assert_eq!(response.header("cache-control"), Some("max-age=0, no-cache, no-store"));
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(claims["sandbox"], true);
@@ -109,7 +109,7 @@ async fn cisco_accepts_a_secret_in_the_query_and_counts_it() {
 }
 
 #[tokio::test]
-async fn cisco_says_hello_to_live_tokens_only() {
+async fn cisco_api_accepts_valid_tokens_only() {
     let sandbox = Sandbox::start().await.unwrap();
     let token = cisco_token(&sandbox).await.token();
     let hello = get(&sandbox, "/cisco/hello", &token).await;
@@ -122,7 +122,7 @@ async fn cisco_says_hello_to_live_tokens_only() {
 }
 
 #[tokio::test]
-async fn cloudneeti_answers_flat_at_the_old_path_and_nested_at_the_new() {
+async fn cloudneeti_token_is_flat_or_nested_by_path() {
     let sandbox = Sandbox::start().await.unwrap();
     let old = cloudneeti(&sandbox, "/api", "").await;
     let token = old.token();
@@ -141,7 +141,7 @@ async fn cloudneeti_answers_flat_at_the_old_path_and_nested_at_the_new() {
 }
 
 #[tokio::test]
-async fn cloudneetis_gateway_wants_its_key_on_every_request() {
+async fn cloudneeti_gateway_requires_its_key() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = sandbox.client("cloudneeti").unwrap();
     let license = client.field("license_id").unwrap();
@@ -164,7 +164,7 @@ async fn cloudneetis_gateway_wants_its_key_on_every_request() {
 }
 
 #[tokio::test]
-async fn cloudneetis_two_kinds_of_token_open_different_doors() {
+async fn cloudneeti_token_kinds_have_separate_apis() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = sandbox.client("cloudneeti").unwrap();
     let field = |name| client.field(name).unwrap();
@@ -189,22 +189,22 @@ async fn cloudneetis_two_kinds_of_token_open_different_doors() {
 }
 
 #[tokio::test]
-async fn celerdata_answers_like_go_oauth2() {
+async fn celerdata_responds_like_go_oauth2() {
     let sandbox = Sandbox::start().await.unwrap();
     let (id, secret) = pair(&sandbox, "celerdata");
     let path = "/celerdata/api/1.0/token?grant_type=client_credentials";
     let good = basic(&id, &secret);
-    let answer = send(&sandbox, "POST", path, &[("authorization", &good)], "").await;
-    let json = answer.json();
-    let (token, refresh) = (answer.token(), json["refresh_token"].as_str().unwrap());
+    let response = send(&sandbox, "POST", path, &[("authorization", &good)], "").await;
+    let json = response.json();
+    let (token, refresh) = (response.token(), json["refresh_token"].as_str().unwrap());
     assert_eq!((token.len(), refresh.len()), (48, 48));
     assert_eq!(
-        answer.body,
+        response.body,
         format!(
             r#"{{"access_token":"{token}","expires_in":3600,"refresh_token":"{refresh}","token_type":"Bearer"}}"#
         )
     );
-    assert_eq!(answer.header("content-type"), Some("application/json;charset=UTF-8"));
+    assert_eq!(response.header("content-type"), Some("application/json;charset=UTF-8"));
     let wrong = basic(&id, "wrong");
     let refused = send(&sandbox, "POST", path, &[("authorization", &wrong)], "").await;
     assert_eq!(refused.status, 401);
@@ -234,8 +234,8 @@ async fn celerdata_reads_basic_in_both_encodings() {
     let path = "/celerdata/api/1.0/token?grant_type=client_credentials";
     for secret in ["p+q%2", "p%2Bq%252"] {
         let header = basic("a", secret);
-        let answer = send(&sandbox, "POST", path, &[("authorization", &header)], "").await;
-        assert_eq!(answer.status, 200, "{secret}");
+        let response = send(&sandbox, "POST", path, &[("authorization", &header)], "").await;
+        assert_eq!(response.status, 200, "{secret}");
     }
 }
 
@@ -255,7 +255,7 @@ async fn celerdata_allows_six_hundred_requests_in_any_minute() {
 }
 
 #[tokio::test]
-async fn huawei_gives_the_same_token_until_it_ends() {
+async fn huawei_repeats_the_token_until_it_expires() {
     let sandbox = Sandbox::start().await.unwrap();
     let form = client_form(&sandbox.client("huawei").unwrap());
     let path = "/huawei/api/v2/tenant/token";
@@ -302,16 +302,16 @@ async fn huawei_gives_the_same_token_until_it_ends() {
 }
 
 #[tokio::test]
-async fn configapi_writes_the_lifetime_as_text_and_echoes_the_scope() {
+async fn configapi_writes_the_lifetime_as_string() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = sandbox.client("configapi").unwrap();
     let scope = client.field("scope").unwrap();
     for version in ["v2", "v3"] {
         let path = format!("/configapi/configapi/{version}/oauth/token");
-        let answer = post_form(&sandbox, &path, &client_form(&client)).await;
-        let token = answer.token();
+        let response = post_form(&sandbox, &path, &client_form(&client)).await;
+        let token = response.token();
         assert_eq!(
-            answer.body,
+            response.body,
             format!(
                 r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":"3600","scope":"{scope}"}}"#
             )
