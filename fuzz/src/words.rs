@@ -57,7 +57,7 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
     assert_eq!(whole.secret_sources(), changed.secret_sources());
     assert_eq!(whole.api_origins(), changed.api_origins());
     if !set.iter().any(|(key, _)| key == "environment") {
-        let api = |profile: &Profile| Some(profile.provider().ok()?.api()?.origin().to_owned());
+        let api = |profile: &Profile| Some(profile.provider().ok()?.api(None)?.origin().to_owned());
         assert_eq!(api(&whole), api(&changed), "the token goes elsewhere");
     }
 }

@@ -1,6 +1,7 @@
 //! Opens what a command works with: the config's profiles, the token store, one profile.
 
-use gatepass::{Config, FileStore, Gate, Profile, Registry};
+use bytes::Bytes;
+use gatepass::{ApiRequest, Config, FileStore, Gate, Profile, Registry, Token, TokenSource};
 
 use crate::error::CommandError;
 use crate::options::Common;
@@ -58,4 +59,20 @@ pub(crate) fn open_profile(
             .warn(&format!("{name}: allow_plain_http sends the secret and the token unencrypted"));
     }
     Ok(profile)
+}
+
+/// Puts a token on an API request, with everything else that the vendor's API requires.
+pub(crate) async fn authorize(
+    source: &TokenSource,
+    token: &Token,
+    request: &mut http::Request<Bytes>,
+) -> gatepass::Result<()> {
+    let mut uri = std::mem::take(request.uri_mut());
+    let mut authorized = ApiRequest::new(&mut uri, request.headers_mut());
+    let outcome = match source.authorize(token, &mut authorized).await {
+        Ok(()) => authorized.check_no_client_certificate(),
+        Err(error) => Err(error),
+    };
+    *request.uri_mut() = uri;
+    outcome
 }

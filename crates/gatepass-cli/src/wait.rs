@@ -93,6 +93,10 @@ mod tests {
     struct Failing(Error, Arc<Mutex<u32>>);
 
     impl Provider for Failing {
+        fn id(&self) -> &str {
+            "failing"
+        }
+
         fn token_request(&self, _: &Credential) -> Result<Request> {
             Ok(Request::post(Endpoint::parse("https://vendor.example")?))
         }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use http::{HeaderMap, Uri};
+use http::Uri;
 
 use crate::endpoint::{is_host_and_port, origin_of};
-use crate::{ApiResponse, Endpoint, Error, Provider, Result, Token, TokenVerdict};
+use crate::{ApiRequest, ApiResponse, Endpoint, Error, Provider, Result, Token, TokenVerdict};
 
 /// Puts tokens on API requests and hears which of them an API refuses. The engine's token source is
 /// one; middleware needs no more of it than this.
@@ -22,7 +22,7 @@ pub trait Authorize: fmt::Debug + Send + Sync {
     ///
     /// An error of [`check`](Self::check), which comes before a token is acquired, and whatever
     /// acquiring one brings.
-    async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token>;
+    async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Token>;
 
     /// Whether this answer refuses the token. [`TokenVerdict::Rejected`] forgets exactly that token, so that
     /// the next request gets another; for [`TokenVerdict::NeedsBody`], ask again with the body.
@@ -52,7 +52,7 @@ impl ApiOrigins {
 
     /// The origin of this provider's API, if it is known.
     pub fn from_provider(provider: &dyn Provider) -> Self {
-        Self::new(provider.api())
+        Self::new(provider.api(None))
     }
 
     /// Every port of this machine, for tokens that are made up.

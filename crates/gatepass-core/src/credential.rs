@@ -24,6 +24,8 @@ use crate::{Error, Result, Secret};
 pub struct Credential {
     texts: BTreeMap<Cow<'static, str>, String>,
     secrets: BTreeMap<Cow<'static, str>, Secret>,
+    /// The value of every secret that is missing.
+    placeholder: Option<Secret>,
 }
 
 impl Credential {
@@ -57,6 +59,13 @@ impl Credential {
         self
     }
 
+    /// Returns the texts of this credential and, in place of every secret, a placeholder. It serves
+    /// to find out where requests go without reading a secret.
+    pub fn with_placeholder_secrets(&self) -> Self {
+        let placeholder = Some(Secret::from("placeholder"));
+        Self { texts: self.texts.clone(), secrets: BTreeMap::new(), placeholder }
+    }
+
     /// The text of that name; an error of kind `Config` when there is none.
     pub fn text(&self, name: &str) -> Result<&str> {
         self.optional_text(name).ok_or_else(|| missing(name))
@@ -69,7 +78,7 @@ impl Credential {
 
     /// The secret of that name; an error of kind `Config` when there is none.
     pub fn secret(&self, name: &str) -> Result<&Secret> {
-        self.optional_secret(name).ok_or_else(|| missing(name))
+        self.optional_secret(name).or(self.placeholder.as_ref()).ok_or_else(|| missing(name))
     }
 
     /// The secret of that name, if there is one.

@@ -123,6 +123,12 @@ impl Endpoint {
         Self { text, origin: self.origin }
     }
 
+    /// Returns the address without its query, which may contain a secret.
+    pub fn without_query(&self) -> Self {
+        let text = self.text.split('?').next().unwrap_or_default().to_owned();
+        Self { text, origin: self.origin }
+    }
+
     /// The whole address. It may hold a query, and a query may hold a secret: do not print it.
     pub fn as_str(&self) -> &str {
         &self.text

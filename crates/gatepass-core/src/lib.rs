@@ -13,6 +13,10 @@
 //! struct Acme { endpoint: Endpoint }
 //!
 //! impl Provider for Acme {
+//!     fn id(&self) -> &str {
+//!         "acme"
+//!     }
+//!
 //!     fn token_request(&self, credential: &Credential) -> Result<Request> {
 //!         let secret = credential.secret("client_secret")?.expose_secret();
 //!         Ok(Request::post(self.endpoint.join("/v1/token")?)
@@ -25,11 +29,15 @@
 //! # fn main() {}
 //! ```
 
+mod api;
 mod authorize;
+mod cache_key;
 mod clock;
 mod credential;
+mod digest;
 mod endpoint;
 mod error;
+mod exchange;
 mod http;
 mod info;
 mod json;
@@ -47,18 +55,21 @@ pub mod oauth2;
 
 pub use async_trait::async_trait;
 
+pub use crate::api::{ApiRequest, ApiResponse, TokenVerdict};
 pub use crate::authorize::{ApiOrigins, Authorize};
+pub use crate::cache_key::CacheKey;
 pub use crate::clock::{Clock, CoarseTime};
 pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
 pub use crate::endpoint::{Endpoint, percent_encode};
 pub use crate::error::{Error, ErrorKind, Result, Retry};
+pub use crate::exchange::ExchangeContext;
 pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
     retry_after,
 };
 pub use crate::info::{EnvironmentInfo, Field, FieldKind, ProviderInfo, RefreshHints};
 pub use crate::login::{AuthorizationRequest, Interactive, LoginAttempt};
-pub use crate::provider::{ApiResponse, ExchangeContext, Provider, TokenVerdict};
+pub use crate::provider::Provider;
 pub use crate::redirect_uri::RedirectUri;
 pub use crate::register::Registration;
 pub use crate::secret::Secret;
@@ -72,6 +83,8 @@ pub use crate::token::{
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;
+
+    pub use crate::digest::{Digest, digest};
 }
 
 #[cfg(doctest)]

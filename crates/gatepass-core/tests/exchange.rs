@@ -25,6 +25,10 @@ struct Vendor {
 const VENDOR: Vendor = Vendor { status: 200, headers: &[], body: TOKEN, is_secret_in_url: false };
 
 impl Provider for Vendor {
+    fn id(&self) -> &str {
+        "vendor"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         let request = Request::post(Endpoint::parse("https://vendor.example.com/token")?);
         let pair = ("client_secret", credential.secret("client_secret")?.expose_secret());
@@ -67,7 +71,7 @@ fn ask(vendor: &Vendor) -> Result<Token> {
     let (credential, token_rules) =
         (Credential::client("app-1", "purple-cow"), TokenRules::default());
     let cx = ExchangeContext::new(vendor, &Y2K, &token_rules);
-    let mut exchange = pin!(vendor.exchange(&credential, &cx));
+    let mut exchange = pin!(cx.run(vendor, &credential));
     match exchange.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => unreachable!("it waits"),

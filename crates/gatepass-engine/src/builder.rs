@@ -26,7 +26,7 @@ pub struct TokenSourceBuilder {
 impl TokenSourceBuilder {
     pub(crate) fn new(provider: impl Provider + 'static) -> Self {
         let config = SourceConfig {
-            provider_id: provider.id(),
+            provider_id: provider.id().to_owned().into(),
             allowed_origins: AllowedOrigins::from_provider(&provider),
             provider: Arc::new(provider),
             name: None,

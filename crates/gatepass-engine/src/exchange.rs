@@ -7,11 +7,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    CoarseTime, Credential, CredentialSource, Error, ErrorKind, ExchangeContext, HttpSend,
-    Provider, RefreshHints, Result, Token, TokenRules,
+    ApiRequest, CoarseTime, Credential, CredentialSource, Error, ErrorKind, ExchangeContext,
+    HttpSend, Provider, RefreshHints, Result, Token, TokenRules,
 };
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Uri};
 
 use crate::allowed_origins::AllowedOrigins;
 use crate::budget::Budget;
@@ -118,8 +118,19 @@ enum Headers {
     /// The token's own `Authorization` and nothing else.
     Bearer,
     Others(Box<HeaderMap>),
-    /// It failed: whoever asks for headers asks it again and gets the reason.
-    Failed,
+    /// They depend on the request, or could not be made: the provider is called each time, and an
+    /// error is the caller's.
+    PerRequest,
+}
+
+impl Headers {
+    fn of(headers: HeaderMap, token: &Token) -> Self {
+        if headers.len() == 1 && headers.get(AUTHORIZATION) == Some(token.authorization()) {
+            Self::Bearer
+        } else {
+            Self::Others(Box::new(headers))
+        }
+    }
 }
 
 impl SourceConfig {
@@ -201,8 +212,9 @@ impl SourceConfig {
     /// the time an exchange may take.
     async fn wait_for_budget(&self, credential: &Credential) -> Result<()> {
         let Some(limit) = self.provider.hints().requests_per_minute else { return Ok(()) };
-        let request = self.provider.token_request(credential)?;
-        let budget = Budget::of(request.endpoint().origin(), limit);
+        let endpoints = self.provider.endpoints(credential)?;
+        let Some(endpoint) = endpoints.first() else { return Ok(()) };
+        let budget = Budget::of(endpoint.origin(), limit);
         while let Err(wait) = budget.take(self.clock.boot()) {
             if wait > self.timeout {
                 return Err(budget.exhausted(wait));
@@ -239,13 +251,7 @@ impl SourceConfig {
         };
         let cx = ExchangeContext::new(&**http, &*self.clock, &self.token_rules);
         let begun = self.now();
-        // A provider with an `exchange` of its own may have left out the last steps.
-        let token = self
-            .provider
-            .exchange(credential, &cx)
-            .await
-            .and_then(|token| cx.validate(token, credential, self.provider.scope()))
-            .map_err(|error| error.redacted(credential))?;
+        let token = cx.run(&*self.provider, credential).await?;
         Ok(self.cache_token(token, credential, begun))
     }
 
@@ -274,12 +280,13 @@ impl SourceConfig {
         credential: &Credential,
         is_stored: bool,
     ) -> CachedToken {
-        self.allowed_origins.record_token_endpoint(&*self.provider, credential);
-        let mut headers = HeaderMap::new();
-        let headers = match self.provider.authorize(credential, &token, &mut headers) {
-            Err(_) => Headers::Failed,
-            Ok(()) if is_bearer_alone(&headers, &token) => Headers::Bearer,
-            Ok(()) => Headers::Others(Box::new(headers)),
+        self.allowed_origins.record_token_endpoints(&*self.provider, credential);
+        let (mut uri, mut headers) = (Uri::default(), HeaderMap::new());
+        let mut request = ApiRequest::new(&mut uri, &mut headers);
+        let outcome = self.provider.authorize(credential, &token, &mut request);
+        let headers = match outcome {
+            Ok(()) if request.has_only_fixed_headers() => Headers::of(headers, &token),
+            _ => Headers::PerRequest,
         };
         let freshness_hint = FreshnessHint::new(self.clock.coarse());
         CachedToken {
@@ -296,7 +303,7 @@ impl SourceConfig {
 impl CachedToken {
     /// A token that was cached before, for the sake of its next one.
     pub(crate) fn reuse(token: Token, validity: Validity, now: CoarseTime) -> Self {
-        let (freshness_hint, headers) = (FreshnessHint::new(now), Headers::Failed);
+        let (freshness_hint, headers) = (FreshnessHint::new(now), Headers::PerRequest);
         Self {
             token,
             validity,
@@ -346,14 +353,18 @@ impl CachedToken {
         Self { validity: self.validity.without_refresh(), ..self }
     }
 
-    /// Puts every header the vendor wants on a request; false if that must be asked again.
-    pub(crate) fn authorize(&self, headers: &mut HeaderMap) -> bool {
+    /// Puts the token on a request; false if the provider must be called for it.
+    pub(crate) fn authorize(&self, request: &mut ApiRequest<'_>) -> bool {
         match &self.headers {
             Headers::Bearer => {
-                headers.insert(AUTHORIZATION, self.token.authorization().clone());
+                request.set_header(AUTHORIZATION, self.token.authorization().clone());
             }
-            Headers::Others(others) => headers.extend((**others).clone()),
-            Headers::Failed => return false,
+            Headers::Others(others) => {
+                for (name, value) in &**others {
+                    request.set_header(name.clone(), value.clone());
+                }
+            }
+            Headers::PerRequest => return false,
         }
         true
     }
@@ -364,10 +375,6 @@ pub(crate) fn set_next_step(notes: &mut Vec<HistoryEntry>, decision: NextStep) {
     if let Some(note) = notes.pop() {
         notes.push(note.with_next_step(decision));
     }
-}
-
-fn is_bearer_alone(headers: &HeaderMap, token: &Token) -> bool {
-    headers.len() == 1 && headers.get(AUTHORIZATION) == Some(token.authorization())
 }
 
 fn nanos(boot: Duration) -> u64 {

@@ -38,6 +38,10 @@ impl FixedToken {
 
 #[async_trait]
 impl Provider for FixedToken {
+    fn id(&self) -> &str {
+        "fixed"
+    }
+
     fn token_request(&self, _: &Credential) -> Result<Request> {
         Err(Error::internal("a fixed token is not asked for"))
     }

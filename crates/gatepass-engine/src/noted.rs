@@ -26,9 +26,10 @@ impl SourceConfig {
         let note =
             HistoryEntry::new(&self.provider_id, begun.wall(), self.now().since(begun), outcome)
                 .with_credential(credential);
-        Some(match self.request(credential) {
-            Ok(request) => note.with_origin(request.endpoint().origin()),
-            Err(_) => note,
+        let endpoints = self.provider.endpoints(credential).unwrap_or_default();
+        Some(match endpoints.first() {
+            Some(endpoint) => note.with_origin(endpoint.origin()),
+            None => note,
         })
     }
 

@@ -134,15 +134,11 @@ impl TokenPool {
     /// Errors as of [`token`](Self::token).
     pub async fn headers(&self, key: &str) -> Result<HeaderMap> {
         let token = self.token(key).await?;
-        let mut headers = HeaderMap::new();
         let is_bearer = |entry: &Entry| entry.is_bearer && entry.token.is_same_as(&token);
         if self.0.with_token(key, Duration::ZERO, is_bearer) == Some(true) {
-            headers.insert(AUTHORIZATION, token.authorization().clone());
-        } else {
-            let source = TokenSource::of(Cache::new(self.0.identity(key)?));
-            source.authorize(&token, &mut headers).await?;
+            return Ok(HeaderMap::from_iter([(AUTHORIZATION, token.authorization().clone())]));
         }
-        Ok(headers)
+        TokenSource::of(Cache::new(self.0.identity(key)?)).headers_for(&token).await
     }
 
     /// Forgets this token, if it is the key's held one: the next who asks gets another. A report

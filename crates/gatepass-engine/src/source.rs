@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepass_core::{ApiResponse, Error, Provider, Result, Secret, Token, TokenVerdict};
-use http::HeaderMap;
+use gatepass_core::{
+    ApiRequest, ApiResponse, Error, Provider, Result, Secret, Token, TokenVerdict,
+};
+use http::{HeaderMap, Uri};
 
 use crate::allowed_origins::AllowedOrigins;
 use crate::cache::{Acquisition, Cache, TokenRequirement};
@@ -106,16 +108,32 @@ impl TokenSource {
     ///
     /// Errors as of [`token`](Self::token).
     pub async fn headers(&self) -> Result<HeaderMap> {
-        let mut headers = HeaderMap::new();
-        self.authorize(&self.token().await?, &mut headers).await?;
+        self.headers_for(&self.token().await?).await
+    }
+
+    /// Every header the vendor wants on an API request with this token of the source.
+    ///
+    /// Errors as of [`authorize`](Self::authorize); `Config` where headers are not enough, because
+    /// the vendor's API wants a parameter in the query, a client certificate, or a header that
+    /// depends on the request.
+    pub async fn headers_for(&self, token: &Token) -> Result<HeaderMap> {
+        let (mut uri, mut headers) = (Uri::default(), HeaderMap::new());
+        let mut request = ApiRequest::new(&mut uri, &mut headers);
+        self.authorize(token, &mut request).await?;
+        if !request.has_only_fixed_headers() {
+            return Err(self.named(
+                Error::config("header fields alone do not authorize a request to this API")
+                    .with_hint("send the request with SendWith or a middleware of gatepass"),
+            ));
+        }
         Ok(headers)
     }
 
-    /// Puts a token of this source on an API request: every header the vendor wants.
+    /// Puts a token of this source on an API request, with everything else the vendor wants.
     ///
     /// `Config` where the credential lacks what a header needs, and whatever reading it brings.
-    pub async fn authorize(&self, token: &Token, headers: &mut HeaderMap) -> Result<()> {
-        if self.0.if_current(token, |cached| cached.authorize(headers)) == Some(true) {
+    pub async fn authorize(&self, token: &Token, request: &mut ApiRequest<'_>) -> Result<()> {
+        if self.0.if_current(token, |cached| cached.authorize(request)) == Some(true) {
             return Ok(());
         }
         let config = &self.0.config;
@@ -125,7 +143,7 @@ impl TokenSource {
             .map_err(|error| config.named(error))?;
         config
             .provider
-            .authorize(&credential, token, headers)
+            .authorize(&credential, token, request)
             .map_err(|error| config.named(error.redacted(&credential)))
     }
 

@@ -8,7 +8,6 @@
 //! 3. [`load`](TokenStore::load) again: the one who had it may have brought the token.
 //! 4. the exchange, and [`Lease::save`].
 
-mod digest;
 mod failure_record;
 mod history;
 mod key;

@@ -28,6 +28,10 @@ impl<F> fmt::Debug for Hostile<F> {
 
 #[async_trait]
 impl<F: Fn(usize, SystemTime) -> Result<Token> + Send + Sync> Provider for Hostile<F> {
+    fn id(&self) -> &str {
+        "hostile"
+    }
+
     fn token_request(&self, _: &Credential) -> Result<Request> {
         Err(Error::internal("not asked"))
     }

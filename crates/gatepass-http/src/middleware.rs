@@ -1,7 +1,7 @@
 //! Middleware: a token on a request, and one fresh one where the API refuses it; the same for all.
 
 use bytes::Bytes;
-use gatepass_core::{ApiResponse, Authorize, Error, Result, Token, TokenVerdict};
+use gatepass_core::{ApiRequest, ApiResponse, Authorize, Error, Result, Token, TokenVerdict};
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, PROXY_AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode, Uri};
 
@@ -15,6 +15,9 @@ pub(crate) trait Transport: Send {
     fn target(request: &Self::Request) -> Result<Uri>;
 
     fn headers(request: &mut Self::Request) -> &mut HeaderMap;
+
+    /// Changes the request's address: the provider has added to its query.
+    fn set_target(request: &mut Self::Request, to: &Uri) -> Result<()>;
 
     /// The same request once more, if its body can be sent twice.
     fn spare(&self, request: &Self::Request) -> Option<Self::Request>;
@@ -95,18 +98,20 @@ impl Authorized {
     }
 }
 
-/// Puts every header the vendor wants on the request, in place of the caller's.
+/// Puts the token on the request, with everything else the vendor wants, in place of the caller's.
 async fn authorize<T: Transport, A: Authorize + ?Sized>(
     source: &A,
     to: &Uri,
     request: &mut T::Request,
 ) -> Result<Authorized> {
-    let mut headers = HeaderMap::new();
-    let token = source.authorize_request(to, &mut headers).await?;
-    // A client's Debug prints what is not marked.
-    headers.values_mut().for_each(|value| value.set_sensitive(true));
-    let clinging = headers.keys().find(|name| !LET_GO.contains(name)).cloned();
-    T::headers(request).extend(headers);
+    let mut uri = to.clone();
+    let mut authorized = ApiRequest::new(&mut uri, T::headers(request));
+    let token = source.authorize_request(&mut authorized).await?;
+    authorized.check_no_client_certificate()?;
+    let clinging = authorized.header_names().iter().find(|name| !LET_GO.contains(name)).cloned();
+    if uri != *to {
+        T::set_target(request, &uri)?;
+    }
     Ok(Authorized { token, to: to.clone(), clinging })
 }
 

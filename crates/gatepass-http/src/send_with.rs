@@ -68,6 +68,10 @@ impl Transport for Client {
         request.headers_mut()
     }
 
+    fn set_target(request: &mut Request, to: &Uri) -> Result<()> {
+        set_target(request, to)
+    }
+
     fn spare(&self, request: &Request) -> Option<Request> {
         request.try_clone()
     }
@@ -98,6 +102,12 @@ impl Transport for Client {
 pub(crate) fn target(request: &Request) -> Result<Uri> {
     let uri = request.url().as_str().parse();
     uri.map_err(|_| Error::config("the address is not a URL like https://host/path"))
+}
+
+pub(crate) fn set_target(request: &mut Request, to: &Uri) -> Result<()> {
+    let url = reqwest::Url::parse(&to.to_string());
+    *request.url_mut() = url.map_err(|_| Error::internal("a changed query is not valid"))?;
+    Ok(())
 }
 
 pub(crate) fn landed(answer: &Response) -> Option<Uri> {

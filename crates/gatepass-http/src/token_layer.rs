@@ -124,6 +124,11 @@ where
         request.headers_mut()
     }
 
+    fn set_target(request: &mut Request<B>, to: &Uri) -> Result<()> {
+        *request.uri_mut() = to.clone();
+        Ok(())
+    }
+
     fn spare(&self, request: &Request<B>) -> Option<Request<B>> {
         let mut spare = Request::new((self.replay)(request.body())?);
         *spare.method_mut() = request.method().clone();

@@ -9,7 +9,7 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
 use crate::middleware::{self, Transport};
-use crate::send_with::{landed, looked_at, target};
+use crate::send_with::{landed, looked_at, set_target, target};
 
 /// Middleware that sends every request with a token of one source, as
 /// [`SendWith`](crate::SendWith) does. What is ours among its errors is a [`gatepass_core::Error`]
@@ -65,6 +65,10 @@ impl Transport for Chain<'_> {
 
     fn headers(request: &mut Request) -> &mut HeaderMap {
         request.headers_mut()
+    }
+
+    fn set_target(request: &mut Request, to: &Uri) -> Result<(), Error> {
+        set_target(request, to)
     }
 
     fn spare(&self, request: &Request) -> Option<Request> {

@@ -1,6 +1,7 @@
 //! The checks: what is asked of every provider. Each panics, naming the provider, if it fails.
 
 mod answers;
+mod cache_key;
 mod facts;
 mod requests;
 mod secrets;
@@ -24,15 +25,16 @@ pub use self::answers::{
     an_answer_without_a_token_is_an_error, an_empty_answer_is_no_token,
     fixtures_read_as_their_names_say, no_bytes_make_the_reader_panic,
 };
+pub use self::cache_key::cache_keys_cover_credential_and_settings;
 pub use self::facts::{
     a_missing_secret_is_refused_by_name, a_missing_setting_is_refused_by_name,
     a_wrong_choice_is_refused_without_its_value, an_unknown_setting_is_refused_by_name,
     info_is_complete, the_example_profile_builds,
 };
 pub use self::requests::{
-    a_login_begins_at_the_base_url_without_a_secret, headers_with_a_secret_are_sensitive,
-    no_secret_is_in_the_url, requests_go_by_https_where_nothing_else_is_said,
-    requests_go_to_the_base_url_alone,
+    a_login_begins_at_the_base_url_without_a_secret, endpoints_are_known_without_a_secret,
+    headers_with_a_secret_are_sensitive, no_secret_is_in_the_url,
+    requests_go_by_https_where_nothing_else_is_said, requests_go_to_the_base_url_alone,
 };
 pub use self::secrets::{
     nothing_printed_shows_a_secret, the_token_goes_into_sensitive_headers_alone,
@@ -57,6 +59,8 @@ macro_rules! __for_each_check {
                 requests_go_by_https_where_nothing_else_is_said
                 no_secret_is_in_the_url
                 headers_with_a_secret_are_sensitive
+                endpoints_are_known_without_a_secret
+                cache_keys_cover_credential_and_settings
                 a_login_begins_at_the_base_url_without_a_secret
                 fixtures_read_as_their_names_say
                 a_503_without_a_body_is_unavailable
@@ -155,7 +159,7 @@ fn exchanged(
     let (http, clock) = (FakeHttp::new(always(answer)), TestClock::new());
     let token_rules = TokenRules::default();
     let cx = ExchangeContext::new(&http, &clock, &token_rules);
-    let outcome = block_on(provider.exchange(credential, &cx));
+    let outcome = block_on(cx.run(provider, credential));
     (http, outcome)
 }
 

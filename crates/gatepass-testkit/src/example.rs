@@ -43,6 +43,10 @@ impl Default for Example {
 }
 
 impl Provider for Example {
+    fn id(&self) -> &str {
+        "example"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         let request = Request::post(self.endpoint.clone());
         let grant = ("grant_type", "client_credentials");

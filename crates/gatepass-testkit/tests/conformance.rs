@@ -7,12 +7,12 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    Credential, Endpoint, Error, ErrorKind, Field, Provider, ProviderInfo, Request, Response,
-    Result, Secret, Settings, Token, async_trait, oauth2,
+    ApiRequest, CacheKey, Credential, Endpoint, Error, ErrorKind, Field, Provider, ProviderInfo,
+    Request, Response, Result, Secret, Settings, Token, async_trait, oauth2,
 };
 use gatepass_testkit::checks;
 use gatepass_testkit::example::{self, Example};
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 
 gatepass_testkit::conformance!(gatepass_testkit::example::INFO, "fixtures");
 
@@ -33,9 +33,12 @@ const FLAWS: &[(ProviderInfo, &str)] = &[
     (flawed::<PLAIN>(), "requests_go_by_https_where_nothing_else_is_said"),
     (flawed::<SECRET_PATH>(), "no_secret_is_in_the_url"),
     (flawed::<SECRET_QUERY>(), "no_secret_is_in_the_url"),
-    (flawed::<OPEN_HEADER>(), "the_token_goes_into_sensitive_headers_alone"),
+    (flawed::<TOKEN_IN_QUERY>(), "the_token_goes_into_sensitive_headers_alone"),
     (flawed::<NO_HEADER>(), "the_token_goes_into_sensitive_headers_alone"),
-    (flawed::<CLEARS_HEADERS>(), "the_token_goes_into_sensitive_headers_alone"),
+    (flawed::<OVERWRITES_HEADER>(), "the_token_goes_into_sensitive_headers_alone"),
+    (flawed::<OTHER_ENDPOINT>(), "endpoints_are_known_without_a_secret"),
+    (flawed::<ONE_KEY>(), "cache_keys_cover_credential_and_settings"),
+    (flawed::<READS_BY_SETTING>().fields(WITH_CHOICE), "cache_keys_cover_credential_and_settings"),
     (flawed::<DENIES_ALL>(), "fixtures_read_as_their_names_say"),
     (flawed::<DENIES_ALL>(), "a_503_without_a_body_is_unavailable"),
     (flawed::<DENIES_ALL>(), "a_web_page_is_no_token_answer"),
@@ -91,9 +94,9 @@ const GETS: u8 = 6;
 const PLAIN: u8 = 7;
 const SECRET_PATH: u8 = 8;
 const SECRET_QUERY: u8 = 9;
-const OPEN_HEADER: u8 = 10;
+const TOKEN_IN_QUERY: u8 = 10;
 const NO_HEADER: u8 = 11;
-const CLEARS_HEADERS: u8 = 12;
+const OVERWRITES_HEADER: u8 = 12;
 const DENIES_ALL: u8 = 13;
 const BELIEVES_ALL: u8 = 14;
 const FOLLOWS: u8 = 15;
@@ -101,8 +104,17 @@ const SLICES: u8 = 16;
 const QUOTES_ANSWER: u8 = 17;
 const SHOWN: u8 = 18;
 const ECHOES: u8 = 19;
+const OTHER_ENDPOINT: u8 = 20;
+const ONE_KEY: u8 = 21;
+const READS_BY_SETTING: u8 = 22;
 
 const FIELDS: &[Field] = &[Field::text("client_id", "a"), Field::secret("client_secret", "b")];
+
+const WITH_CHOICE: &[Field] = &[
+    Field::text("client_id", "a"),
+    Field::secret("client_secret", "b"),
+    Field::choice("use", &["own", "fixed"], "c"),
+];
 
 const fn flawed<const FLAW: u8>() -> ProviderInfo {
     ProviderInfo::new("flawed", "Flawed").docs("https://vendor.example.com").fields(FIELDS).build(
@@ -110,7 +122,8 @@ const fn flawed<const FLAW: u8>() -> ProviderInfo {
             if FLAW == REFUSES_EXAMPLE {
                 return Err(Error::config("no example is good enough"));
             }
-            Ok(Box::new(Flawed::<FLAW> { endpoint: endpoint::<FLAW>(settings)? }))
+            let is_fixed = settings.optional_text("use") == Some("fixed");
+            Ok(Box::new(Flawed::<FLAW> { endpoint: endpoint::<FLAW>(settings)?, is_fixed }))
         },
     )
 }
@@ -128,6 +141,7 @@ fn endpoint<const FLAW: u8>(settings: &Settings) -> Result<Endpoint> {
 /// Does everything right but one thing.
 struct Flawed<const FLAW: u8> {
     endpoint: Endpoint,
+    is_fixed: bool,
 }
 
 impl<const FLAW: u8> fmt::Debug for Flawed<FLAW> {
@@ -138,8 +152,8 @@ impl<const FLAW: u8> fmt::Debug for Flawed<FLAW> {
 
 #[async_trait]
 impl<const FLAW: u8> Provider for Flawed<FLAW> {
-    fn id(&self) -> std::borrow::Cow<'static, str> {
-        if FLAW == OTHER_ID { "other".into() } else { "flawed".into() }
+    fn id(&self) -> &str {
+        if FLAW == OTHER_ID { "other" } else { "flawed" }
     }
 
     fn token_request(&self, credential: &Credential) -> Result<Request> {
@@ -166,6 +180,7 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
         let text = String::from_utf8_lossy(response.body()).into_owned();
         match FLAW {
             DENIES_ALL => Err(Error::denied("no")),
+            READS_BY_SETTING if self.is_fixed => Token::builder("fixed".into(), sent).build(),
             BELIEVES_ALL => Token::builder("believed".into(), sent).build(),
             SLICES => {
                 let start = text.find(":").unwrap_or_default();
@@ -179,15 +194,35 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
         }
     }
 
-    fn authorize(&self, _: &Credential, token: &Token, headers: &mut HeaderMap) -> Result<()> {
-        let mut value = token.authorization().clone();
-        value.set_sensitive(FLAW != OPEN_HEADER);
-        if FLAW == CLEARS_HEADERS {
-            headers.clear();
+    fn endpoints(&self, credential: &Credential) -> Result<Vec<Endpoint>> {
+        let secret =
+            credential.optional_secret("client_secret").unwrap_or(&Secret::from("x")).clone();
+        let endpoint = match FLAW {
+            OTHER_ENDPOINT => self.endpoint.join("/v2")?,
+            SECRET_PATH => self.endpoint.join(&format!("/{}", secret.expose_secret()))?,
+            _ => self.endpoint.clone(),
+        };
+        Ok(vec![endpoint])
+    }
+
+    fn cache_key(&self, credential: &Credential) -> Result<CacheKey> {
+        match FLAW {
+            ONE_KEY => Ok(CacheKey::from_parts([])),
+            _ => CacheKey::from_provider(self, credential),
         }
-        if FLAW != NO_HEADER {
-            headers.insert(HeaderName::from_static("x-token"), value);
+    }
+
+    fn authorize(&self, _: &Credential, token: &Token, request: &mut ApiRequest<'_>) -> Result<()> {
+        if FLAW == TOKEN_IN_QUERY {
+            request.add_query([("token", token.expose_secret())])?;
         }
+        let value = token.authorization().clone();
+        let name = HeaderName::from_static(match FLAW {
+            NO_HEADER => return Ok(()),
+            OVERWRITES_HEADER => "x-kept",
+            _ => "x-token",
+        });
+        request.set_header(name, value);
         Ok(())
     }
 
@@ -209,8 +244,7 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
             }
             outcome => outcome?,
         };
-        let token = self.read_token(&response, sent).map_err(|e| e.redacted(credential))?;
-        cx.validate(token, credential, None)
+        self.read_token(&response, sent)
     }
 }
 

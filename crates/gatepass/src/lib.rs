@@ -75,12 +75,12 @@ pub use provider_configapi as configapi;
 pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
-    ApiOrigins, ApiResponse, AuthorizationRequest, Authorize, BasicEncoding, Clock, CoarseTime,
-    Credential, CredentialFn, CredentialSource, Endpoint, EnvironmentInfo, Error, ErrorKind,
-    ExchangeContext, Expiry, Field, FieldKind, HttpSend, Interactive, Provider, ProviderInfo,
-    RedirectUri, RefreshHints, Registration, Request, Response, Result, Retry, Secret, Settings,
-    Token, TokenBuilder, TokenCharset, TokenRules, TokenVerdict, async_trait, credential_fn,
-    oauth2, register, retry_after,
+    ApiOrigins, ApiRequest, ApiResponse, AuthorizationRequest, Authorize, BasicEncoding, Clock,
+    CoarseTime, Credential, CredentialFn, CredentialSource, Endpoint, EnvironmentInfo, Error,
+    ErrorKind, ExchangeContext, Expiry, Field, FieldKind, HttpSend, Interactive, Provider,
+    ProviderInfo, RedirectUri, RefreshHints, Registration, Request, Response, Result, Retry,
+    Secret, Settings, Token, TokenBuilder, TokenCharset, TokenRules, TokenVerdict, async_trait,
+    credential_fn, oauth2, register, retry_after,
 };
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;

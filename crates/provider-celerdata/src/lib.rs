@@ -77,6 +77,10 @@ impl CelerData {
 }
 
 impl Provider for CelerData {
+    fn id(&self) -> &str {
+        "celerdata"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         wire::request(&self.settings, credential)
     }
@@ -101,7 +105,7 @@ impl Provider for CelerData {
         self.settings.scope()
     }
 
-    fn api(&self) -> Option<Endpoint> {
+    fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
         self.settings.api().ok()
     }
 

@@ -107,6 +107,10 @@ impl Cisco {
 }
 
 impl Provider for Cisco {
+    fn id(&self) -> &str {
+        "cisco"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         wire::request(&self.settings, credential)
     }
@@ -134,7 +138,7 @@ impl Provider for Cisco {
         }
     }
 
-    fn api(&self) -> Option<Endpoint> {
+    fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
         self.settings.api().ok()
     }
 

@@ -26,10 +26,9 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    Credential, Endpoint, Error, Field, Provider, ProviderInfo, RefreshHints, Request, Response,
-    Result, Token, register,
+    ApiRequest, Credential, Endpoint, Error, Field, Provider, ProviderInfo, RefreshHints, Request,
+    Response, Result, Token, register,
 };
-use http::HeaderMap;
 
 pub use crate::settings::Environment;
 use crate::settings::Settings;
@@ -97,6 +96,10 @@ impl Cloudneeti {
 }
 
 impl Provider for Cloudneeti {
+    fn id(&self) -> &str {
+        "cloudneeti"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         wire::request(&self.settings, credential)
     }
@@ -109,9 +112,9 @@ impl Provider for Cloudneeti {
         &self,
         credential: &Credential,
         token: &Token,
-        headers: &mut HeaderMap,
+        request: &mut ApiRequest<'_>,
     ) -> Result<()> {
-        wire::authorize(credential, token, headers)
+        wire::authorize(credential, token, request)
     }
 
     fn explain(&self, _: &Credential, error: Error) -> Error {
@@ -122,7 +125,7 @@ impl Provider for Cloudneeti {
         RefreshHints::new().memory_only()
     }
 
-    fn api(&self) -> Option<Endpoint> {
+    fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
         self.settings.api().ok()
     }
 

@@ -3,10 +3,11 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    Credential, Error, ErrorKind, Request, Response, Result, Token, oauth2, percent_encode,
+    ApiRequest, Credential, Error, ErrorKind, Request, Response, Result, Token, oauth2,
+    percent_encode,
 };
+use http::HeaderName;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
 
 use crate::settings::Settings;
 
@@ -46,11 +47,11 @@ pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
 pub(crate) fn authorize(
     credential: &Credential,
     token: &Token,
-    headers: &mut HeaderMap,
+    request: &mut ApiRequest<'_>,
 ) -> Result<()> {
     let key = credential.secret("subscription_key")?.to_header(&KEY_HEADER)?;
-    headers.insert(AUTHORIZATION, token.authorization().clone());
-    headers.insert(KEY_HEADER, key);
+    request.set_header(AUTHORIZATION, token.authorization().clone());
+    request.set_header(KEY_HEADER, key);
     Ok(())
 }
 
@@ -220,13 +221,13 @@ mod tests {
     #[test]
     fn an_api_request_carries_both_headers_marked_sensitive() {
         let token = read(200, r#"{"token":"t-1"}"#).unwrap();
-        let mut headers = HeaderMap::new();
-        authorize(&application(), &token, &mut headers).unwrap();
+        let (mut uri, mut headers) = (http::Uri::default(), http::HeaderMap::new());
+        let mut request = ApiRequest::new(&mut uri, &mut headers);
+        authorize(&application(), &token, &mut request).unwrap();
+        assert!(authorize(&Credential::new(), &token, &mut request).is_err());
         assert_eq!(headers[AUTHORIZATION], "Bearer t-1");
         assert_eq!(headers[KEY_HEADER], "CNRY0key0canary0");
         assert!(headers.values().all(http::HeaderValue::is_sensitive));
-        let no_key = Credential::new();
-        assert!(authorize(&no_key, &token, &mut headers).is_err());
     }
 
     proptest! {

@@ -78,6 +78,10 @@ impl ConfigApi {
 }
 
 impl Provider for ConfigApi {
+    fn id(&self) -> &str {
+        "configapi"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         wire::request(&self.settings, credential)
     }
@@ -94,7 +98,7 @@ impl Provider for ConfigApi {
         Some(&self.settings.scope)
     }
 
-    fn api(&self) -> Option<Endpoint> {
+    fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
         Some(self.settings.base.clone())
     }
 

@@ -21,7 +21,7 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, Field,
+    ApiResponse, AuthorizationRequest, BasicEncoding, CacheKey, Credential, Endpoint, Error, Field,
     Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response, Result,
     Token, TokenVerdict, oauth2, register,
 };
@@ -108,12 +108,24 @@ impl Huawei {
 }
 
 impl Provider for Huawei {
+    fn id(&self) -> &str {
+        "huawei"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         wire::request(&self.settings, credential)
     }
 
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
         wire::token(&self.settings, response, sent)
+    }
+
+    fn cache_key(&self, credential: &Credential) -> Result<CacheKey> {
+        let use_token = match self.settings.use_token {
+            UseToken::AccessToken => "access_token",
+            UseToken::IdToken => "id_token",
+        };
+        Ok(CacheKey::from_provider(self, credential)?.with("use_token", use_token.as_bytes()))
     }
 
     fn token_verdict(&self, answer: &ApiResponse<'_>) -> TokenVerdict {
@@ -132,7 +144,7 @@ impl Provider for Huawei {
         RefreshHints::new().same_token_until_end()
     }
 
-    fn api(&self) -> Option<Endpoint> {
+    fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
         Some(self.settings.base.clone())
     }
 

@@ -18,7 +18,7 @@ use self::response::Answer;
 use crate::error::{CommandError, describe_io, usage};
 use crate::options::{Common, Format, WaitArgs, duration};
 use crate::output::Output;
-use crate::session::{open_gate_with_store, open_profile};
+use crate::session::{authorize, open_gate_with_store, open_profile};
 use crate::wait::with_retries;
 
 #[derive(Debug, clap::Args)]
@@ -222,7 +222,7 @@ impl Call<'_> {
         *request.method_mut() = self.request.method.clone();
         *request.headers_mut() = self.request.headers.clone();
         // Last, so that no header of the user's stands where the token belongs.
-        self.source.authorize(token, request.headers_mut()).await?;
+        authorize(self.source, token, &mut request).await?;
         let (parts, body) = self.http.call(request, None).await?.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::protocol(

@@ -18,6 +18,7 @@ use super::sandbox::sandbox_error;
 use crate::error::CommandError;
 use crate::options::Format;
 use crate::output::{Output, format_duration};
+use crate::session::authorize;
 
 /// What one vendor gave.
 struct Row {
@@ -158,7 +159,7 @@ async fn exchange(gate: &Gate, profile: &Profile) -> Result<Got, Error> {
     let mut request = http::Request::new(bytes::Bytes::new());
     *request.uri_mut() = target.to_uri()?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    source.authorize(&token, request.headers_mut()).await?;
+    authorize(&source, &token, &mut request).await?;
     let (parts, mut body) = gate.http(profile)?.call(request, None).await?.into_parts();
     while body.chunk().await?.is_some() {}
     if !parts.status.is_success() {

@@ -233,9 +233,7 @@ fn it<'a>(profile: &'a Profile, token: &'a Token) -> FormatContext<'a> {
 
 /// Every header the vendor wants.
 async fn headers(source: &TokenSource, token: &Token) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::new();
-    source.authorize(token, &mut headers).await?;
-    Ok(headers)
+    source.headers_for(token).await
 }
 
 /// Whether the token may go to one of these addresses; the first's error if not.

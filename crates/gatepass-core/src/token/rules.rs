@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::compact::Life;
 use super::text::is_b64token;
 use super::{Expiry, MAX_LIFETIME, Token};
-use crate::{Credential, Error, Result, redact};
+use crate::{CacheKey, Credential, Error, Result, redact};
 
 /// Which characters a token may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,21 @@ impl TokenRules {
     pub fn with_lifetime(mut self, lifetime: Option<Duration>) -> Self {
         self.lifetime = lifetime;
         self
+    }
+
+    /// Adds these rules to a cache key: a token that other rules accepted must not be reused.
+    pub fn add_to_key(&self, key: CacheKey) -> CacheKey {
+        let charset: &[u8] = match self.charset {
+            TokenCharset::B64Token => b"b64token",
+            TokenCharset::VisibleAscii => b"vschar-no-space",
+        };
+        let key = key
+            .with("token_charset", charset)
+            .with("require_scope", if self.require_scope { b"true" } else { b"false" });
+        match self.lifetime {
+            Some(lifetime) => key.with("lifetime", &lifetime.as_nanos().to_be_bytes()),
+            None => key,
+        }
     }
 
     /// Checks a token before it is used: its characters; that it is not the credential itself, in
@@ -164,6 +179,23 @@ mod tests {
         // More than the secret is a token of its own.
         assert_eq!(kind("v1.made-up-secret-1.of-a-vendor"), None);
         assert_eq!(kind(&hex.repeat(9)), None);
+    }
+
+    #[test]
+    fn every_rule_changes_the_cache_key() {
+        let rules = TokenRules::default;
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let keys = [
+            rules(),
+            rules().with_charset(TokenCharset::VisibleAscii),
+            rules().with_required_scope(true),
+            rules().with_lifetime(seconds(60)),
+            rules().with_lifetime(seconds(61)),
+        ]
+        .map(|rules| rules.add_to_key(CacheKey::from_parts([])));
+        for (at, one) in keys.iter().enumerate() {
+            assert!(keys.iter().skip(at + 1).all(|other| other != one), "{at}");
+        }
     }
 
     #[test]

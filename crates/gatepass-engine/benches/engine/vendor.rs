@@ -102,6 +102,10 @@ struct Early {
 }
 
 impl Provider for Early {
+    fn id(&self) -> &str {
+        "early"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         self.example.token_request(credential)
     }

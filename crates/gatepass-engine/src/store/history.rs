@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use gatepass_core::__private::digest;
 use gatepass_core::{Credential, Error};
 use zeroize::Zeroizing;
 
 use super::FailureRecord;
-use super::digest::digest;
 
 /// What came of asking the vendor once: when, with what outcome, and what follows from it.
 ///

@@ -5,7 +5,7 @@ use std::fmt;
 use gatepass_core::Request;
 use zeroize::Zeroizing;
 
-use super::digest::{Digest, digest};
+use gatepass_core::__private::{Digest, digest};
 
 /// A profile: what [`TokenStore::forget`](crate::TokenStore::forget) forgets.
 #[derive(Clone, PartialEq, Eq, Hash)]

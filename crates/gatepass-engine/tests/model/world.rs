@@ -69,6 +69,10 @@ impl Wake for Woken {
 struct Known(Example, RefreshHints);
 
 impl Provider for Known {
+    fn id(&self) -> &str {
+        "known"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         self.0.token_request(credential)
     }

@@ -26,6 +26,10 @@ impl<F> std::fmt::Debug for Hostile<F> {
 
 #[async_trait]
 impl<F: Fn(SystemTime) -> Result<Token> + Send + Sync> Provider for Hostile<F> {
+    fn id(&self) -> &str {
+        "hostile"
+    }
+
     fn token_request(&self, _: &Credential) -> Result<Request> {
         Err(Error::internal("not asked"))
     }

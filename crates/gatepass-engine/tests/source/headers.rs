@@ -1,9 +1,11 @@
 //! What goes onto a request, and the source that always has its token.
 
-use gatepass_core::{Credential, Error, Provider, Request, Response, Result, Token, async_trait};
+use gatepass_core::{
+    ApiRequest, Credential, Error, Provider, Request, Response, Result, Token, async_trait,
+};
 use gatepass_engine::TokenSource;
 use gatepass_testkit::example::Example;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::vendor;
 
@@ -13,6 +15,10 @@ struct TwoHeaders(Example);
 
 #[async_trait]
 impl Provider for TwoHeaders {
+    fn id(&self) -> &str {
+        "twoheaders"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         self.0.token_request(credential)
     }
@@ -21,10 +27,16 @@ impl Provider for TwoHeaders {
         self.0.read_token(response, sent)
     }
 
-    fn authorize(&self, from: &Credential, token: &Token, headers: &mut HeaderMap) -> Result<()> {
+    fn authorize(
+        &self,
+        from: &Credential,
+        token: &Token,
+        request: &mut ApiRequest<'_>,
+    ) -> Result<()> {
         let key = from.secret("key").map_err(|_| Error::config("`key` is missing"))?;
-        headers.insert("x-key", key.to_header(&http::HeaderName::from_static("x-key"))?);
-        headers.insert(http::header::AUTHORIZATION, token.authorization().clone());
+        let name = http::HeaderName::from_static("x-key");
+        request.set_header(name.clone(), key.to_header(&name)?);
+        request.set_header(http::header::AUTHORIZATION, token.authorization().clone());
         Ok(())
     }
 }
@@ -38,11 +50,11 @@ async fn headers_are_all_that_the_vendor_wants() {
         .build();
     let older = source.token().await.unwrap();
     source.refresh_now().await.unwrap();
-    let mut headers = HeaderMap::new();
+    let (mut uri, mut headers) = (Uri::default(), HeaderMap::new());
     headers.insert("x-key", HeaderValue::from_static("somebody else's"));
     headers.insert("accept", HeaderValue::from_static("text/plain"));
     for (token, wanted) in [(older, "Bearer token-0"), (source.peek().unwrap(), "Bearer token-1")] {
-        source.authorize(&token, &mut headers).await.unwrap();
+        source.authorize(&token, &mut ApiRequest::new(&mut uri, &mut headers)).await.unwrap();
         assert_eq!(
             (headers.len(), &headers["authorization"]),
             (3, &HeaderValue::from_static(wanted))

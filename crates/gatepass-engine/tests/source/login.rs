@@ -17,6 +17,10 @@ use super::{settle, text};
 struct ByRedirect;
 
 impl Provider for ByRedirect {
+    fn id(&self) -> &str {
+        "byredirect"
+    }
+
     fn token_request(&self, _: &Credential) -> Result<Request> {
         Err(Error::login_required("login needed"))
     }

@@ -18,6 +18,10 @@ fn seconds(s: u64) -> Duration {
 pub(crate) struct Hinted<P = Example>(pub(crate) P, pub(crate) RefreshHints);
 
 impl<P: Provider> Provider for Hinted<P> {
+    fn id(&self) -> &str {
+        "hinted"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         self.0.token_request(credential)
     }

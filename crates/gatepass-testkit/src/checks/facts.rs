@@ -60,8 +60,8 @@ pub fn info_is_complete(info: &ProviderInfo, _: &Path) {
         assert!(seen.insert(environment.name), "{id}: `{}` is there twice", environment.name);
         assert!(environment.url.starts_with("https://"), "{id}: an environment is not https");
     }
-    let says = SampleProfile::of(info).provider(info).id();
-    assert_eq!(says, id, "the provider's own `id` is not that of its facts: override it");
+    let provider = SampleProfile::of(info).provider(info);
+    assert_eq!(provider.id(), id, "the provider's own `id` is not that of its facts: override it");
 }
 
 /// A profile with made-up values builds, with each choice and environment in turn.

@@ -55,6 +55,28 @@ pub fn headers_with_a_secret_are_sensitive(info: &ProviderInfo, _: &Path) {
     }
 }
 
+/// The endpoints are known without a secret, and the token request goes to one of them.
+pub fn endpoints_are_known_without_a_secret(info: &ProviderInfo, _: &Path) {
+    let (id, profile) = (info.id, SampleProfile::of(info));
+    let provider = profile.provider_at_base_url(info);
+    let texts = profile.credential.texts();
+    let no_secret = texts.fold(Credential::new(), |credential, (name, text)| {
+        credential.with_text(name.to_owned(), text)
+    });
+    let endpoints = provider
+        .endpoints(&no_secret)
+        .unwrap_or_else(|error| panic!("{id}: no endpoints without a secret: {error:?}"));
+    let below = format!("{}/", base_url().as_str());
+    for endpoint in &endpoints {
+        assert!(endpoint.as_str().starts_with(&below), "{id}: goes elsewhere: {endpoint}");
+    }
+    if let Ok(request) = provider.token_request(&profile.credential) {
+        let uri = request.endpoint().to_uri();
+        let is_known = uri.is_ok_and(|uri| endpoints.iter().any(|one| one.matches(&uri)));
+        assert!(is_known, "{id}: the token request does not go to one of the endpoints");
+    }
+}
+
 /// A login begins below the profile's `base_url`, with a fresh `state` and without a secret, and
 /// needs none; meanwhile the token cannot be asked for.
 pub fn a_login_begins_at_the_base_url_without_a_secret(info: &ProviderInfo, _: &Path) {

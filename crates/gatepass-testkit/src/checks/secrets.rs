@@ -4,8 +4,8 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatepass_core::ProviderInfo;
-use http::{HeaderMap, HeaderValue};
+use gatepass_core::{ApiRequest, ProviderInfo};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use super::{
     exchanged, no_leak, printed, text_of, token_canaries, token_fixtures, token_of, token_request,
@@ -21,9 +21,13 @@ pub fn the_token_goes_into_sensitive_headers_alone(info: &ProviderInfo, fixtures
     for fixture in token_fixtures(info, fixtures) {
         let token = token_of(info, &*provider, &fixture);
         let secrets = with(&profile.canaries, &[Canary::of("token", token.expose_secret())]);
-        let mut headers = HeaderMap::new();
+        let (mut uri, mut headers) =
+            (Uri::from_static("https://api.example.com/x"), HeaderMap::new());
         headers.insert("x-kept", HeaderValue::from_static("kept"));
-        let outcome = provider.authorize(&profile.credential, &token, &mut headers);
+        let mut request = ApiRequest::new(&mut uri, &mut headers);
+        let outcome = provider.authorize(&profile.credential, &token, &mut request);
+        no_leak(info, "the request's Debug", &format!("{request:?}"), &secrets);
+        no_leak(info, "the request's address", &uri.to_string(), &secrets);
         assert!(outcome.is_ok(), "{}: authorize fails: {outcome:?}", info.id);
         assert!(
             headers.get("x-kept").is_some_and(|kept| kept == "kept"),

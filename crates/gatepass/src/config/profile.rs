@@ -100,7 +100,7 @@ impl Profile {
     /// [`api_origins`](Self::api_origins).
     pub fn api_endpoint(&self, provider: &dyn Provider, url_or_path: &str) -> Result<Endpoint> {
         let named = |error: Error| error.with_provider(self.info.id).with_profile(&self.name);
-        let api = self.options.api_url.clone().or_else(|| provider.api());
+        let api = self.options.api_url.clone().or_else(|| provider.api(None));
         if url_or_path.starts_with('/') {
             let api = api.ok_or_else(|| {
                 named(

@@ -34,6 +34,10 @@ impl Acme {
 }
 
 impl Provider for Acme {
+    fn id(&self) -> &str {
+        "acme"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         Request::post(self.endpoint.clone()).json([
             ("key", credential.text("client_id")?),

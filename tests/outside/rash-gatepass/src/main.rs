@@ -33,6 +33,10 @@ impl Rash {
 }
 
 impl Provider for Rash {
+    fn id(&self) -> &str {
+        "rash"
+    }
+
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         let secret = credential.secret("client_secret")?.expose_secret();
         match self.when.as_str() {

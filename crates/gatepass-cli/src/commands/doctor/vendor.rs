@@ -13,6 +13,7 @@ use super::network::LIMIT;
 use super::report::{Report, ms};
 use crate::error::CommandError;
 use crate::output::format_duration;
+use crate::session::authorize;
 
 /// A token, by way of the store: a credential that was refused is not sent again.
 pub(super) async fn ask(
@@ -95,7 +96,7 @@ async fn probe(
     *request.uri_mut() = target.to_uri()?;
     source.check(request.uri())?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    source.authorize(token, request.headers_mut()).await?;
+    authorize(source, token, &mut request).await?;
     let (head, mut body) = http.call(request, None).await?.into_parts();
     let (status, provider) = (head.status, source.provider());
     let mut refusal = provider.token_verdict(&ApiResponse::new(status, &head.headers));

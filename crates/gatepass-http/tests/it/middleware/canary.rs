@@ -3,12 +3,13 @@
 use std::error::Error as StdError;
 
 use gatepass_core::{
-    ApiResponse, Authorize, Credential, Endpoint, Result, Token, TokenVerdict, async_trait,
+    ApiRequest, ApiResponse, Authorize, Credential, Endpoint, Result, Token, TokenVerdict,
+    async_trait,
 };
 use gatepass_engine::TokenSource;
 use gatepass_http::SendWith;
 use gatepass_testkit::{FakeHttp, FakeResponse};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri};
 use provider_cloudneeti::Cloudneeti;
 
 use super::{WAYS, builder, client, get};
@@ -94,9 +95,10 @@ impl Authorize for Careless {
         self.0.check(to)
     }
 
-    async fn authorize_request(&self, to: &Uri, headers: &mut HeaderMap) -> Result<Token> {
-        headers.insert("x-key", HeaderValue::from_static("CNRY7f3a-key"));
-        self.0.authorize_request(to, headers).await
+    async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Token> {
+        let key = HeaderValue::from_static("CNRY7f3a-key");
+        request.set_header(HeaderName::from_static("x-key"), key);
+        self.0.authorize_request(request).await
     }
 
     fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {

@@ -41,7 +41,7 @@ pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
             }
         });
     let probe = provider.probe(&credential).unwrap().unwrap();
-    let url = provider.api().unwrap().join(&probe).unwrap().as_str().to_owned();
+    let url = provider.api(None).unwrap().join(&probe).unwrap().as_str().to_owned();
     let source = TokenSource::builder(provider)
         .credential(credential)
         .http(HttpClient::builder().no_proxy().build().unwrap())

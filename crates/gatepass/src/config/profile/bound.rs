@@ -73,26 +73,23 @@ impl fmt::Debug for BoundSecret {
 }
 
 impl Profile {
-    /// Where the profile asks for tokens, or where its people log in. No secret is read for it.
+    /// Returns the token endpoint, or the authorization endpoint of a login. No secret is read.
     ///
     /// `Config` for a setting that the provider refuses.
     pub fn token_endpoint(&self) -> Result<Endpoint> {
-        let mut credential = Credential::new();
-        for field in self.info.fields {
-            let text = self.settings.optional_text(field.name).or(field.default);
-            credential = match text {
-                _ if field.is_secret() => credential.with_secret(field.name, "none"),
-                Some(text) => credential.with_text(field.name, text),
-                None => continue,
-            };
-        }
-        let provider = self.provider()?;
-        match provider.interactive() {
-            Some(login) => {
-                Ok(login.authorization_request(&credential)?.to_request().endpoint().clone())
-            }
-            None => Ok(provider.token_request(&credential)?.endpoint().clone()),
-        }
+        let endpoint = self.endpoints()?.into_iter().next();
+        endpoint.ok_or_else(|| Error::internal("the provider has no token endpoint"))
+    }
+
+    /// Returns every address that the credential goes to.
+    fn endpoints(&self) -> Result<Vec<Endpoint>> {
+        let fields = self.info.fields.iter().filter(|field| !field.is_secret());
+        let texts = fields.filter_map(|field| {
+            Some((field.name, self.settings.optional_text(field.name).or(field.default)?))
+        });
+        let credential = texts
+            .fold(Credential::new(), |credential, (name, text)| credential.with_text(name, text));
+        self.provider()?.endpoints(&credential)
     }
 
     /// The origins that the profile's secrets and tokens go to: scheme, host and port of its token
@@ -150,8 +147,8 @@ impl Profile {
     }
 
     fn all_origins(&self) -> Result<Origins> {
-        let api = self.provider()?.api();
+        let api = self.provider()?.api(None);
         let others = api.into_iter().chain(self.api_origins());
-        Ok(Origins::new([self.token_endpoint()?].into_iter().chain(others)))
+        Ok(Origins::new(self.endpoints()?.into_iter().chain(others)))
     }
 }

@@ -1,15 +1,15 @@
-//! Digests of what holds a secret, of which nothing stays behind.
+//! Digests of data that contains a secret, without leaving the secret in memory.
 
 use blake3::Hasher;
 use zeroize::{Zeroize, Zeroizing};
 
-pub(super) type Digest = [u8; 32];
+/// A digest of 256 bits.
+pub type Digest = [u8; 32];
 
-/// No two different lists have the same digest in a context: each part's length goes before it.
-pub(super) fn digest<'a>(
-    context: &str,
-    parts: impl IntoIterator<Item = &'a [u8]>,
-) -> Zeroizing<Digest> {
+/// Returns the digest of a list of parts in a context (BLAKE3's key derivation).
+///
+/// Each part is preceded by its length, so that two different lists never have the same input.
+pub fn digest<'a>(context: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Zeroizing<Digest> {
     let digest = hash(context, parts);
     clear_stack();
     digest
@@ -24,14 +24,14 @@ fn hash<'a>(context: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Zeroizi
     }
     let mut hash = hasher.finalize();
     let digest = Zeroizing::new(*hash.as_bytes());
-    // They have seen the secret.
+    // Both have processed the secret.
     hash.zeroize();
     hasher.zeroize();
     digest
 }
 
-/// Overwrites the part of the stack that [`hash`] has used: its blocks pass through functions of
-/// blake3's own, which clear nothing. Built without optimisation they need more than 32 KiB.
+/// Overwrites the part of the stack that [`hash`] has used: blake3's own functions copy its blocks
+/// and clear nothing. Without optimisation they need more than 32 KiB.
 #[inline(never)]
 fn clear_stack() {
     let mut space = [0_u64; 8192];
