@@ -1,23 +1,27 @@
 //! `cargo xtask ci`: everything CI runs, in the same order.
 
+use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
-use crate::{api, readme, rustdoc, say, test, tidy, tools, workspace};
+use crate::{api, packages, readme, rustdoc, say, test, tidy, tools, workspace};
 
 const HELP: &str = "\
-cargo xtask ci [--list] [--only STEP] [--from STEP]
+cargo xtask ci [--list] [--only STEP] [--from STEP] [--install] [--allow-missing]
 
-  --list       shows every step and its command
-  --only STEP  runs one step, and its parts: `clippy` runs `clippy:cisco` too
-  --from STEP  goes on from a step";
+  --list           shows every step and its command
+  --only STEP      runs one step, and its parts: `clippy` runs `clippy:gatepass:cisco` too
+  --from STEP      starts at a step
+  --install        installs missing Debian packages of xtask/packages.txt, with sudo if needed
+  --allow-missing  runs without them; tests that need one fail and name it";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    steps::main("ci", words, HELP, all)
+    steps::main("ci", words, HELP, all, Some(packages::ensure))
 }
 
 /// All steps, for a caller that runs everything.
 pub(crate) fn run() -> Result<()> {
+    packages::ensure(&Args::default())?;
     steps::run_all("ci", &all()?)
 }
 

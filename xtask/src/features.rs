@@ -17,7 +17,7 @@ what one feature adds must not need another one, nor break it.
   --from STEP  goes on from a step";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    steps::main("features", words, HELP, steps)
+    steps::main("features", words, HELP, steps, None)
 }
 
 /// All steps, for a release.

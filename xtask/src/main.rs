@@ -14,6 +14,7 @@ mod fuzz;
 mod generated;
 mod licences;
 mod new_provider;
+mod packages;
 mod parts;
 mod readme;
 mod release;
@@ -50,6 +51,7 @@ fn dispatch(words: &[String]) -> Result<()> {
     match command.as_str() {
         "ci" => ci::main(rest),
         "test" => test::main(rest),
+        "packages" => packages::main(rest),
         "tidy" => tidy::main(rest),
         "api" => api::main(rest),
         "features" => features::main(rest),
@@ -74,6 +76,7 @@ cargo xtask <command>
 
   ci                 everything CI runs, in its order; stops at the first failure
   test               all tests: unit, integration, documentation, features, examples
+  packages           the programs that the tests run; --install installs the missing ones
   tidy               the rules about files and manifests that no other tool checks
   api                the public API of every published crate, against xtask/api
   features           each feature alone and every two together, in both crates that have some

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
-use crate::say;
+use crate::{packages, say};
 
 /// One thing to do, and the name to ask for it by.
 #[derive(Debug)]
@@ -105,8 +105,11 @@ pub(crate) fn main(
     words: &[String],
     help: &str,
     steps: fn() -> Result<Vec<Step>>,
+    prepare: Option<fn(&Args) -> Result<()>>,
 ) -> Result<()> {
-    let args = Args::read(words, &["--list"], &["--only", "--from"], help)?.no_names(help)?;
+    let mut flags = vec!["--list"];
+    flags.extend(prepare.iter().flat_map(|_| packages::FLAGS));
+    let args = Args::read(words, &flags, &["--only", "--from"], help)?.no_names(help)?;
     if args.has("--help") {
         say::line(help);
         return Ok(());
@@ -116,7 +119,12 @@ pub(crate) fn main(
         list(&steps);
         return Ok(());
     }
-    run_all(task, &select(steps, args.option("--only"), args.option("--from"))?)
+    let selected = select(steps, args.option("--only"), args.option("--from"))?;
+    let runs_tests = selected.iter().any(|step| step.name.starts_with("test"));
+    if let Some(prepare) = prepare.filter(|_| runs_tests) {
+        prepare(&args)?;
+    }
+    run_all(task, &selected)
 }
 
 /// Shows the names and commands of `steps`.

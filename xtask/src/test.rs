@@ -1,20 +1,29 @@
-//! `cargo xtask test`: all tests, with what they need set up before.
+//! `cargo xtask test`: all tests, after a check that the programs they run are installed.
 
 use crate::failure::Result;
 use crate::steps::{self, Step};
-use crate::workspace;
+use crate::{packages, workspace};
 
 const HELP: &str = "\
-cargo xtask test [--list] [--only STEP] [--from STEP]
+cargo xtask test [--list] [--only STEP] [--from STEP] [--install] [--allow-missing]
 
-  --list       shows every step and its command
-  --only STEP  runs one step, and its parts: `test:registry` runs all feature sets
-  --from STEP  goes on from a step
+Before the first step it checks the programs that the tests run (xtask/packages.txt), and installs
+the missing ones for root or with CI=true.
 
-The last line adds up what all steps reported.";
+  --list           shows every step and its command
+  --only STEP      runs one step, and its parts: `test:registry` runs all feature sets
+  --from STEP      starts at a step
+  --install        installs missing Debian packages, with sudo if needed
+  --allow-missing  runs without them; tests that need one fail and name it
+
+The last line adds up the results of all steps.";
 
 pub(crate) fn main(words: &[String]) -> Result<()> {
-    steps::main("test", words, HELP, || Ok(steps(&workspace::provider_ids()?)))
+    steps::main("test", words, HELP, all, Some(packages::ensure))
+}
+
+fn all() -> Result<Vec<Step>> {
+    Ok(steps(&workspace::provider_ids()?))
 }
 
 /// The steps, for `cargo xtask ci` too.
