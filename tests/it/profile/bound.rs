@@ -123,8 +123,8 @@ fn a_person_sees_both_addresses_and_is_asked() {
     edit(&home, &server.url(), &other.url());
     for (answer, code) in [("", 2), ("n", 2), ("y", 0)] {
         let mut terminal = home.gatepass(["profile", "allow", "cisco"]).at_terminal();
-        terminal.wait_for(&format!("is kept for   {}", server.url()));
-        terminal.wait_for(&format!("would go to   {}", other.url()));
+        terminal.wait_for(&format!("bound to: {}", server.url()));
+        terminal.wait_for(&format!("will add: {}", other.url()));
         terminal.wait_for("Allow it? [y/N] ");
         terminal.line(answer);
         let (ended, screen) = terminal.finish();

@@ -56,7 +56,10 @@ fn where_no_keyring_answers_a_file_takes_the_secret_unless_the_keyring_was_wante
         let command = if reached { session.reached_by(command) } else { command };
         let run = command.stdin("secret").run();
         assert_eq!(run.ok(), "");
-        assert!(run.stderr.contains("goes into a file that only you can read"), "{run:#?}");
+        assert!(
+            run.stderr.contains("storing the secret in a file that only you can read"),
+            "{run:#?}"
+        );
         assert!(home.path(format!("config/gatepass/{name}.client_secret")).exists());
     }
 }

@@ -22,15 +22,15 @@ fn a_person_is_asked_for_what_the_vendor_needs_and_the_secret_is_not_shown() {
     terminal.line("abc");
     terminal.wait_for("grant [client_credentials]: ");
     terminal.line("nonsense");
-    terminal.wait_for("not taken: it is one of: client_credentials, implicit");
+    terminal.wait_for("invalid value: it is one of: client_credentials, implicit");
     terminal.line("");
-    terminal.wait_for("what you type is not shown");
+    terminal.wait_for("the input is hidden");
     terminal.wait_until_hidden();
     let arguments = fs::read_to_string(format!("/proc/{}/cmdline", terminal.id())).unwrap();
     terminal.line(secret.text());
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
-    assert!(screen.contains("the vendor gave a token for"), "{screen}");
+    assert!(screen.contains("the vendor issued a token, valid for"), "{screen}");
     assert!(!screen.contains("client_auth"), "asked for what it may do without: {screen}");
     for text in [&screen, &arguments] {
         assert_eq!(find_leak(text, std::slice::from_ref(&secret)), None);
@@ -52,7 +52,7 @@ fn a_login_is_asked_for_its_address_and_not_for_a_secret() {
     terminal.line("implicit");
     terminal.wait_for("redirect_uri: ");
     terminal.line("no address");
-    terminal.wait_for("not taken");
+    terminal.wait_for("invalid value");
     terminal.line("http://localhost:0/back");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
@@ -70,7 +70,7 @@ fn with_all_it_asks_for_what_the_profile_may_do_without() {
     for (question, answer) in [
         ("base_url [none]: ", ""),
         ("client_id: the id", "abc"),
-        ("what you type is not shown", "secret"),
+        ("the input is hidden", "secret"),
         ("basic_encoding [raw]: ", "form"),
         ("grant_type_in [query]: ", ""),
         ("scope [none]: ", ""),

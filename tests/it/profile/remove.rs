@@ -83,7 +83,7 @@ fn a_person_is_asked_and_only_a_yes_removes_it() {
     let home = with_cisco(&server);
     for (answer, code) in [("", 2), ("n", 2), ("y", 0)] {
         let mut terminal = remove(&home, &["cisco"]).at_terminal();
-        terminal.wait_for("goes:");
+        terminal.wait_for("will remove:");
         terminal.wait_for("cisco.client_secret");
         terminal.wait_for("Remove it? [y/N] ");
         assert!(config(&home).contains("[profiles.cisco]"));
@@ -115,7 +115,7 @@ fn a_profile_that_was_changed_meanwhile_stays_and_what_else_was_written_is_kept(
         if code == 0 {
             assert_eq!(config(&home), MINE.replace(from, to));
         } else {
-            assert!(screen.contains("was changed meanwhile"), "{screen}");
+            assert!(screen.contains("another process has changed profile cisco"), "{screen}");
             assert_eq!(config(&home), changed);
         }
         let is_there = home.path("config/gatepass/cisco.client_secret").exists();
@@ -183,7 +183,7 @@ fn in_the_keyring_the_entry_goes_with_its_origins_unless_another_profile_has_it(
     home.write(CONFIG, &format!("{}\n{text}", config(&home)));
     // Without a keyring to ask, it is not known whose the entry is.
     let alone = remove(&home, &["lab"]).run();
-    assert!(alone.failed(2).contains("stays:  client_secret: the keyring's"), "{alone:#?}");
+    assert!(alone.failed(2).contains("will keep: client_secret: the keyring's"), "{alone:#?}");
     for (name, stays) in [("lab", false), ("lake", true)] {
         let account = format!("{name}/client_secret");
         assert_eq!(entries(&account), (true, true), "{name}");
@@ -219,7 +219,7 @@ fn what_is_no_profile_of_the_file_is_refused_by_its_name() {
     let inline = "profiles = { a = { client_id = \"x\" }, b = {} }\n";
     home.write(CONFIG, inline);
     let run = remove(&home, &["a", "--yes"]).run();
-    assert!(run.failed(2).contains("take its lines out by hand"), "{run:#?}");
+    assert!(run.failed(2).contains("remove its lines by hand"), "{run:#?}");
     assert_eq!(config(&home), inline);
 }
 

@@ -103,7 +103,7 @@ fn what_a_config_said_before_stands_byte_for_byte_before_the_new_section() {
     fs::set_permissions(home.path(CONFIG), fs::Permissions::from_mode(0o644)).unwrap();
     let run = add(&home, &[]).stdin("secret").run();
     run.ok();
-    assert!(run.stderr.contains("warning: others could read"), "{run:#?}");
+    assert!(run.stderr.contains("warning: other users could read"), "{run:#?}");
     let after = fs::read_to_string(home.path(CONFIG)).unwrap();
     let added = after.strip_prefix(before).unwrap();
     assert!(added.starts_with("\n\n[profiles.cisco-2]\n"), "{added}");
@@ -151,7 +151,7 @@ fn a_file_that_is_there_is_not_taken_for_a_secrets_place() {
     let home = Home::new();
     home.write("config/gatepass/cisco.client_secret", "mine");
     let run = add(&home, &[]).stdin("secret").run();
-    assert!(run.failed(2).contains("there is a file"), "{run:#?}");
+    assert!(run.failed(2).contains("already exists"), "{run:#?}");
     assert_eq!(files(&home, "config/gatepass"), ["cisco.client_secret"]);
     let file = fs::read_to_string(home.path("config/gatepass/cisco.client_secret")).unwrap();
     assert_eq!(file, "mine");
@@ -233,7 +233,7 @@ fn a_config_that_is_not_ours_to_write_is_left_alone() {
     let home = Home::with_config("");
     fs::set_permissions(home.path("config/gatepass"), fs::Permissions::from_mode(0o777)).unwrap();
     let run = add(&home, &[]).stdin("secret").run();
-    assert!(run.failed(2).contains("others may replace files"), "{run:#?}");
+    assert!(run.failed(2).contains("other users may replace files"), "{run:#?}");
 }
 
 #[test]

@@ -143,7 +143,10 @@ async fn wrong_password_does_not_lock_the_user() {
         for _ in 0..6 {
             let refused = browser.post(&address, wrong).await;
             assert_eq!((refused.status, refused.header("set-cookie")), (200, None));
-            assert!(refused.body.contains(r#"id="message" role="alert">The user name or password"#), "{wrong}");
+            assert!(
+                refused.body.contains(r#"id="message" role="alert">The user name or password"#),
+                "{wrong}"
+            );
         }
     }
     let entered = browser.post(&address, "username=sandbox&password=sandbox").await;

@@ -1,4 +1,4 @@
-//! `gatepass profile allow`: secrets that gatepass has stored may go to further addresses.
+//! `gatepass profile allow`: binds a profile's stored secrets to its current addresses as well.
 
 use std::process::ExitCode;
 
@@ -26,8 +26,8 @@ pub(super) async fn run(
     if !bound.is_empty() {
         bound.iter().for_each(|secret| show(secret, output));
         confirm(name, yes, output).await?;
-        let widened = bound.clone();
-        let written = tokio::task::spawn_blocking(move || widened.iter().try_for_each(widen));
+        let secrets = bound.clone();
+        let written = tokio::task::spawn_blocking(move || secrets.iter().try_for_each(bind));
         written.await.unwrap_or_else(|_| Err(Error::internal("writing failed").into()))?;
     }
     match format {
@@ -36,7 +36,8 @@ pub(super) async fn run(
             output.json(&json!({"profile": name, "allowed": secrets}))?;
         }
         _ if bound.is_empty() => output.status(&format!(
-            "gatepass: {name}: nothing to allow: no stored secret of it is kept for other addresses"
+            "gatepass: {name}: nothing to allow: every stored secret may be sent to the profile's \
+             addresses"
         )),
         _ => output.status(&format!("gatepass: {name}: allowed")),
     }
@@ -44,13 +45,12 @@ pub(super) async fn run(
 }
 
 fn show(secret: &BoundSecret, output: &Output) {
-    let (field, source) = (secret.field(), secret.source());
-    output.ask(&format!("{field}: {source}\n"));
+    output.ask(&format!("{}: {}\n", secret.field(), secret.source()));
     for origin in secret.origins() {
-        output.ask(&format!("  is kept for   {origin}\n"));
+        output.ask(&format!("  bound to: {origin}\n"));
     }
     for origin in secret.missing() {
-        output.ask(&format!("  would go to   {origin}\n"));
+        output.ask(&format!("  will add: {origin}\n"));
     }
 }
 
@@ -60,21 +60,21 @@ async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), CommandEr
     }
     if !prompt::is_available() {
         return Err(usage(
-            "there is no terminal to ask on, and nothing is allowed",
+            "cannot ask without a terminal, so no address was allowed",
             format!("if these addresses are right: gatepass profile allow {name} --yes"),
         ));
     }
     match prompt::confirm(output, "Allow it?").await? {
         true => Ok(()),
         false => Err(usage(
-            "nothing is allowed",
-            "put the addresses in the profile back, if somebody has changed them",
+            "no address was allowed",
+            "if the profile was changed by mistake, restore its addresses",
         )),
     }
 }
 
-/// Writes the origins with the new ones behind the old.
-fn widen(secret: &BoundSecret) -> Result<(), CommandError> {
+/// Stores the secret's origins with the missing ones added.
+fn bind(secret: &BoundSecret) -> Result<(), CommandError> {
     let text = [secret.origins(), secret.missing()].concat().join("\n");
     if let Some(path) = secret.file() {
         return config_file::replace(&path, &format!("{text}\n"));

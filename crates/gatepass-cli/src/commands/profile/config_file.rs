@@ -1,5 +1,9 @@
-//! Where a profile is written: the config file and the files of its secrets, each whole or not at
-//! all, and readable by their owner alone from the first moment.
+//! Writes the config file and the secret files beside it.
+//!
+//! A change is complete or absent: all files are written under temporary names and flushed before
+//! the first one is renamed, and the config, which refers to the others, is renamed last. A secret
+//! file is readable by its owner alone from the moment it exists. Changes by several processes are
+//! serialized by a lock on the directory itself, so that no lock file is left behind.
 
 use std::borrow::Cow;
 use std::fs::{self, DirBuilder, File};
@@ -7,246 +11,261 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use gatepass::Config;
+use gatepass::{Config, Env};
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
-use super::edit::Document;
+use super::edit::ConfigText;
 use crate::atomic_file::{AtomicFile, remove_stale};
 use crate::error::{CommandError, internal, usage};
+use crate::options::Common;
 use crate::quote::shell_argument;
 
-/// A config file that may be written, or may come to be.
+/// A config file that may be written, whether it exists or not.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct ConfigFile {
     path: PathBuf,
-    folder: PathBuf,
+    dir: PathBuf,
 }
 
-/// A file of one secret or of its origins, by its name beside the config.
+/// A file beside the config that contains one secret, or the origins of one.
 pub(super) struct SecretFile<'a> {
     pub(super) name: Cow<'a, str>,
-    pub(super) text: &'a str,
+    pub(super) contents: &'a str,
 }
 
-/// What was written, to be taken back if somebody changes their mind.
-pub(super) struct Written {
-    place: Place,
+/// A change that was written, and what is needed to undo it.
+pub(super) struct WrittenChange {
+    file: ConfigFile,
     before: Option<Zeroizing<String>>,
     after: Zeroizing<String>,
-    secrets: Vec<PathBuf>,
-    folder_is_new: bool,
-    /// Whether the file could be read by others before.
-    pub(super) was_open: bool,
+    new_secrets: Vec<PathBuf>,
+    is_dir_new: bool,
+    /// Whether other users could read the config before the change.
+    pub(super) was_readable_by_others: bool,
 }
 
-impl Place {
-    /// `Config` for what is there and is not ours to write.
+impl ConfigFile {
+    /// Selects the file that the other commands read: `--config`, `GATEPASS_CONFIG`, or the user's
+    /// own.
+    pub(super) fn find(common: &Common) -> Result<Self, CommandError> {
+        let env = Env::process();
+        let variable =
+            env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let path = common.config.clone().or(variable).or_else(|| env.default_config_path());
+        Self::at(path.ok_or_else(|| {
+            usage("there is no directory for a config file", "name a file: --config FILE")
+        })?)
+    }
+
+    /// Checks that the file at `path` may be written. Returns an error of the kind `Config` if it
+    /// is a link, belongs to another user, or is in a directory that others can write to.
     pub(super) fn at(path: PathBuf) -> Result<Self, CommandError> {
-        let shown = path.display();
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_symlink() => {
                 let target = fs::canonicalize(&path).unwrap_or_default();
                 return Err(usage(
-                    format!("the config file {shown} is a link"),
-                    format!("write where it leads to: --config {}", shell_argument(&target)),
+                    format!("the config file {} is a link", path.display()),
+                    format!("name its target: --config {}", shell_argument(&target)),
                 ));
             }
-            Ok(meta) if meta.is_file() && meta.uid() != us() => {
+            Ok(meta) if meta.is_file() && meta.uid() != current_uid() => {
                 return Err(usage(
-                    format!("the config file {shown} belongs to another user"),
-                    "name one of your own: --config FILE",
+                    format!("the config file {} belongs to another user", path.display()),
+                    "name a file of your own: --config FILE",
                 ));
             }
-            // All that the other commands ask of it.
+            // Makes the checks of the other commands.
             Ok(_) => drop(Config::load(&path)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unwritable(&path, &error)),
+            Err(error) => return Err(cannot_write(&path, &error)),
         }
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder.to_owned(),
+        let dir = match path.parent() {
+            Some(dir) if dir != Path::new("") => dir.to_owned(),
             _ => PathBuf::from("."),
         };
-        if let Ok(meta) = fs::metadata(&folder)
+        if let Ok(meta) = fs::metadata(&dir)
             && meta.mode() & 0o022 != 0
             && meta.mode() & 0o1000 == 0
         {
             return Err(usage(
-                format!("others may replace files in {}", folder.display()),
+                format!("other users may replace files in {}", dir.display()),
                 format!(
-                    "the config decides where secrets go: chmod go-w {}",
-                    shell_argument(&folder)
+                    "the config decides where secrets are sent: chmod go-w {}",
+                    shell_argument(&dir)
                 ),
             ));
         }
-        Ok(Self { path, folder })
+        Ok(Self { path, dir })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where a secret of its own would be.
-    pub(super) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    /// Returns the path of a file beside the config.
+    pub(super) fn sibling(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
-    /// What stands in it.
-    pub(super) fn document(&self) -> Result<Document, CommandError> {
-        Ok(Document::new(self.text()?.unwrap_or_default()))
+    /// Reads the file; a missing file is empty.
+    pub(super) fn read(&self) -> Result<ConfigText, CommandError> {
+        Ok(ConfigText::new(self.read_text()?.unwrap_or_default()))
     }
 
-    fn text(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
+    fn read_text(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
         match fs::read_to_string(&self.path) {
             Ok(text) => Ok(Some(Zeroizing::new(text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(unwritable(&self.path, &error)),
+            Err(error) => Err(cannot_write(&self.path, &error)),
         }
     }
 
-    /// Writes the secrets and then what `change` makes of the file. Nobody else writes at the same
-    /// time, and until all is written nothing can be seen of it.
+    /// Writes the secret files, and then the text that `change` makes of the config. The lock is
+    /// held while `change` runs.
     pub(super) fn write(
         &self,
         secrets: &[SecretFile<'_>],
         may_replace: bool,
-        change: impl FnOnce(&Document) -> Result<Zeroizing<String>, CommandError>,
-    ) -> Result<Written, CommandError> {
-        let folder_is_new = !self.folder.exists();
-        let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(0o700).create(&self.folder);
-        made.map_err(|error| unwritable(&self.folder, &error))?;
+        change: impl FnOnce(&ConfigText) -> Result<Zeroizing<String>, CommandError>,
+    ) -> Result<WrittenChange, CommandError> {
+        let is_dir_new = !self.dir.exists();
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
+        created.map_err(|error| cannot_write(&self.dir, &error))?;
         let written = self.write_locked(secrets, may_replace, change);
-        if written.is_err() && folder_is_new {
-            // Only an empty one goes.
-            let _ = fs::remove_dir(&self.folder);
+        if written.is_err() && is_dir_new {
+            // Fails if another process has put a file there.
+            let _ = fs::remove_dir(&self.dir);
         }
-        Ok(Written { folder_is_new, ..written? })
+        Ok(WrittenChange { is_dir_new, ..written? })
     }
 
     fn write_locked(
         &self,
         secrets: &[SecretFile<'_>],
         may_replace: bool,
-        change: impl FnOnce(&Document) -> Result<Zeroizing<String>, CommandError>,
-    ) -> Result<Written, CommandError> {
+        change: impl FnOnce(&ConfigText) -> Result<Zeroizing<String>, CommandError>,
+    ) -> Result<WrittenChange, CommandError> {
         let _lock = self.lock()?;
-        remove_stale(&self.folder);
-        let before = self.text()?;
-        let was_open = fs::metadata(&self.path).is_ok_and(|meta| meta.mode() & 0o077 != 0);
-        let after = change(&Document::new(before.clone().unwrap_or_default()))?;
-        let failed = |error: &io::Error| unwritable(&self.path, error);
-        let config = self.temp(&after).map_err(|error| failed(&error))?;
+        remove_stale(&self.dir);
+        let before = self.read_text()?;
+        let was_readable_by_others =
+            fs::metadata(&self.path).is_ok_and(|meta| meta.mode() & 0o077 != 0);
+        let after = change(&ConfigText::new(before.clone().unwrap_or_default()))?;
+        let config = self.temp_file(&after).map_err(|error| cannot_write(&self.path, &error))?;
         let mut files = Vec::new();
         for secret in secrets {
-            let path = self.beside(&secret.name);
-            let text = Zeroizing::new(format!("{}\n", secret.text));
-            let temp = self.temp(&text).map_err(|error| unwritable(&path, &error))?;
+            let path = self.sibling(&secret.name);
+            let contents = Zeroizing::new(format!("{}\n", secret.contents));
+            let temp = self.temp_file(&contents).map_err(|error| cannot_write(&path, &error))?;
             files.push((path, temp));
         }
-        // All of it is on the disk: none is replaced that another could not be written beside.
-        let mut new = Vec::new();
-        let done = files.into_iter().try_for_each(|(path, temp)| {
+        // Everything is on disk now. Renaming needs no space, so a full disk cannot stop it halfway.
+        let mut new_secrets = Vec::new();
+        let renamed = files.into_iter().try_for_each(|(path, temp)| {
             let is_new = !path.exists();
-            let kept = match may_replace {
+            let persisted = match may_replace {
                 true => temp.persist(&path),
                 false => temp.persist_new(&path),
             };
-            match kept {
-                Ok(_) => new.extend(is_new.then_some(path)),
+            match persisted {
+                Ok(_) => new_secrets.extend(is_new.then_some(path)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(usage(
-                        format!("there is a file {} already", path.display()),
-                        "take it away, choose another --name, or replace it: --force",
+                        format!("the file {} already exists", path.display()),
+                        "remove it, choose another --name, or replace it: --force",
                     ));
                 }
-                Err(error) => return Err(unwritable(&path, &error)),
+                Err(error) => return Err(cannot_write(&path, &error)),
             }
             Ok(())
         });
-        let done = done.and_then(|()| {
-            config.persist(&self.path).map_err(|error| failed(&error))?;
-            // A rename that the disk forgets is a profile that never was, and no harm.
-            let _ = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        let renamed = renamed.and_then(|()| {
+            config.persist(&self.path).map_err(|error| cannot_write(&self.path, &error))?;
+            // Best effort: if a crash undoes the rename, the profile is missing, not damaged.
+            let _ = File::open(&self.dir).and_then(|dir| dir.sync_all());
             Ok(())
         });
-        match done {
-            Ok(()) => {
-                let (place, secrets) = (self.clone(), new);
-                Ok(Written { place, before, after, secrets, folder_is_new: false, was_open })
-            }
-            Err(failure) => {
-                remove(&new);
-                Err(failure)
+        match renamed {
+            Ok(()) => Ok(WrittenChange {
+                file: self.clone(),
+                before,
+                after,
+                new_secrets,
+                is_dir_new: false,
+                was_readable_by_others,
+            }),
+            Err(error) => {
+                remove_files(&new_secrets);
+                Err(error)
             }
         }
     }
 
-    /// A file that nobody sees under its name yet.
-    fn temp(&self, text: &str) -> io::Result<AtomicFile> {
-        AtomicFile::new(&self.folder, text.as_bytes())
+    fn temp_file(&self, contents: &str) -> io::Result<AtomicFile> {
+        AtomicFile::new(&self.dir, contents.as_bytes())
     }
 
-    /// Held until it is dropped. It is the folder's own, so that nothing is left behind.
+    /// Locks the directory until the returned handle is dropped.
     fn lock(&self) -> Result<File, CommandError> {
-        let folder = File::open(&self.folder).map_err(|error| unwritable(&self.folder, &error))?;
-        flock(&folder, FlockOperation::LockExclusive)
-            .map_err(|error| internal("cannot lock the config's folder", &error.into()))?;
-        Ok(folder)
+        let dir = File::open(&self.dir).map_err(|error| cannot_write(&self.dir, &error))?;
+        flock(&dir, FlockOperation::LockExclusive)
+            .map_err(|error| internal("cannot lock the config's directory", &error.into()))?;
+        Ok(dir)
     }
 }
 
-impl Written {
+impl WrittenChange {
     pub(super) fn path(&self) -> &Path {
-        self.place.path()
+        self.file.path()
     }
 
-    /// Takes it back, unless somebody has changed the file since.
+    /// Restores the previous files, or returns an error if the config has changed since.
     pub(super) fn undo(self) -> Result<(), CommandError> {
-        let lock = self.place.lock()?;
-        if self.place.text()?.as_deref() != Some(&*self.after) {
+        let lock = self.file.lock()?;
+        if self.file.read_text()?.as_deref() != Some(&*self.after) {
             return Err(usage(
-                format!("{} was changed meanwhile", self.path().display()),
-                "take the profile out by hand",
+                format!("{} was changed by another process", self.path().display()),
+                "remove the profile by hand",
             ));
         }
         let path = self.path();
         let undone = match &self.before {
             None => fs::remove_file(path),
-            Some(text) => self.place.temp(text).and_then(|temp| temp.persist(path).map(drop)),
+            Some(text) => self.file.temp_file(text).and_then(|temp| temp.persist(path).map(drop)),
         };
-        undone.map_err(|error| unwritable(path, &error))?;
-        remove(&self.secrets);
+        undone.map_err(|error| cannot_write(path, &error))?;
+        remove_files(&self.new_secrets);
         drop(lock);
-        if self.folder_is_new {
-            let _ = fs::remove_dir(&self.place.folder);
+        if self.is_dir_new {
+            let _ = fs::remove_dir(&self.file.dir);
         }
         Ok(())
     }
 }
 
-/// Puts a text in the place of a file's, whole or not at all.
-pub(super) fn replace(path: &Path, text: &str) -> Result<(), CommandError> {
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    remove_stale(folder);
-    let replaced = AtomicFile::new(folder, text.as_bytes()).and_then(|temp| temp.persist(path));
-    replaced.map(drop).map_err(|error| unwritable(path, &error))
+/// Replaces the contents of a file atomically.
+pub(super) fn replace(path: &Path, contents: &str) -> Result<(), CommandError> {
+    let dir = path.parent().unwrap_or_else(|| Path::new(""));
+    remove_stale(dir);
+    let replaced = AtomicFile::new(dir, contents.as_bytes()).and_then(|temp| temp.persist(path));
+    replaced.map(drop).map_err(|error| cannot_write(path, &error))
 }
 
-fn remove(paths: &[PathBuf]) {
+fn remove_files(paths: &[PathBuf]) {
     for path in paths {
-        // What is gone already is as it should be.
+        // A file that is already gone is not an error.
         let _ = fs::remove_file(path);
     }
 }
 
-fn us() -> u32 {
+fn current_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> CommandError {
+fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
     usage(
         format!("{} cannot be written: {}", path.display(), error.kind()),
-        "name another place: --config FILE",
+        "name another file: --config FILE",
     )
 }

@@ -1,103 +1,106 @@
-//! What a profile says: given by options and standard input, or asked for on the terminal.
+//! The values of a new profile: from options and standard input, or asked for on the terminal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatepass::{COMMON_FIELDS, Endpoint, Field, FieldKind, ProviderInfo, RedirectUri, Settings};
 use zeroize::Zeroizing;
 
-use super::edit::{joined, key, quoted};
+use super::edit::{concat, toml_key, toml_string};
 use crate::error::{CommandError, usage};
 use crate::output::Output;
 use crate::prompt;
 
-/// What is known before anybody is asked.
-pub(super) struct Given {
+/// What the command line and standard input specify, and what may be asked for.
+pub(super) struct ProfileInput {
     pub(super) fields: Vec<(String, String)>,
     pub(super) secrets: BTreeMap<String, Zeroizing<String>>,
-    /// Whether somebody can be asked.
+    /// Whether the user can be asked.
     pub(super) at_terminal: bool,
-    /// Whether to ask for what a profile may do without.
+    /// Whether to ask for optional fields as well.
     pub(super) all: bool,
-    /// Whether it goes without secrets: nothing is written.
+    /// Whether secrets may be missing, because the profile is not written.
     pub(super) dry_run: bool,
 }
 
-/// What the profile says, in the order of its lines.
-pub(super) struct Answers {
-    texts: Vec<(&'static Field, String)>,
+/// The values of a profile, in the order of its lines.
+pub(super) struct ProfileValues {
+    settings: Vec<(&'static Field, String)>,
     pub(super) secrets: Vec<(&'static Field, Zeroizing<String>)>,
 }
 
-impl Answers {
-    /// `Config` that names every option that is missing, where nobody can be asked.
+impl ProfileValues {
+    /// Collects a value for every field that the profile needs. Without a terminal, missing fields
+    /// are an error of the kind `Config` that names an option for each.
     pub(super) async fn collect(
         info: &'static ProviderInfo,
-        given: &Given,
+        input: &ProfileInput,
         output: &Output,
     ) -> Result<Self, CommandError> {
-        check_names(info, given)?;
-        let mut answers = Self { texts: Vec::new(), secrets: Vec::new() };
+        check_names(info, input)?;
+        let mut values = Self { settings: Vec::new(), secrets: Vec::new() };
         let mut missing = Vec::new();
         for field in fields(info) {
-            let settings = answers.settings();
+            let settings = values.settings();
             if !applies(info, field, &settings) {
-                if given.text(field.name).is_some() || given.secrets.contains_key(field.name) {
-                    return Err(means_nothing(field));
+                if input.field(field.name).is_some() || input.secrets.contains_key(field.name) {
+                    return Err(unused_field(field));
                 }
                 continue;
             }
-            let is_needed = info.requires(field, &settings) && !answers.replaces(field);
-            let is_asked = given.at_terminal && (is_needed || answers.turns_on(info, field));
-            let is_asked = is_asked || (given.at_terminal && given.all && is_of(info, field));
+            let is_needed = info.requires(field, &settings) && !values.makes_unnecessary(field);
+            let is_asked = is_needed
+                || values.decides_others(info, field)
+                || (input.all && is_of_provider(info, field));
+            let is_asked = input.at_terminal && is_asked;
             if field.is_secret() {
-                match given.secrets.get(field.name) {
-                    Some(secret) => answers.secrets.push((field, secret.clone())),
-                    None if given.dry_run => answers.secrets.push((field, Zeroizing::default())),
+                match input.secrets.get(field.name) {
+                    Some(secret) => values.secrets.push((field, secret.clone())),
+                    None if input.dry_run => values.secrets.push((field, Zeroizing::default())),
                     None if is_asked => {
-                        let secret = ask_hidden(field, output).await?;
-                        answers.secrets.push((field, secret));
+                        let secret = ask_secret(field, output).await?;
+                        values.secrets.push((field, secret));
                     }
                     None if is_needed => missing.push(field),
                     None => {}
                 }
-            } else if let Some(text) = given.text(field.name) {
-                check(info, field, text).map_err(|why| {
+            } else if let Some(text) = input.field(field.name) {
+                check(info, field, text).map_err(|reason| {
                     usage(
-                        format!("--field {}: {why}", field.name),
+                        format!("--field {}: {reason}", field.name),
                         format!("{}: {}", field.name, field.help),
                     )
                 })?;
-                answers.texts.push((field, text.to_owned()));
+                values.settings.push((field, text.to_owned()));
             } else if is_asked {
                 let text = ask(info, field, is_needed, output).await?;
-                answers.texts.extend(text.map(|text| (field, text)));
+                values.settings.extend(text.map(|text| (field, text)));
             } else if is_needed {
                 missing.push(field);
             }
         }
         match missing.as_slice() {
-            [] => Ok(answers),
-            missing => Err(not_given(info, missing)),
+            [] => Ok(values),
+            missing => Err(missing_fields(info, missing)),
         }
     }
 
     fn settings(&self) -> Settings {
-        self.texts
+        self.settings
             .iter()
             .fold(Settings::new(), |all, (field, text)| all.with(field.name, text.as_str()))
     }
 
     fn has(&self, name: &str) -> bool {
-        self.texts.iter().any(|(field, _)| field.name == name)
+        self.settings.iter().any(|(field, _)| field.name == name)
     }
 
-    /// Whether another answer makes this one unnecessary.
-    fn replaces(&self, field: &Field) -> bool {
+    /// Returns whether the value of another field makes this field unnecessary.
+    fn makes_unnecessary(&self, field: &Field) -> bool {
         field.unless.is_some_and(|other| self.has(other))
     }
 
-    /// Whether the rest depends on it: which other fields there are, or which of a vendor's services.
-    fn turns_on(&self, info: &ProviderInfo, field: &Field) -> bool {
+    /// Returns whether other fields depend on this one, or the choice of the vendor's service.
+    fn decides_others(&self, info: &ProviderInfo, field: &Field) -> bool {
         match field.name {
             "environment" => info.environments.len() > 1 && !self.has("base_url"),
             name => info
@@ -107,53 +110,57 @@ impl Answers {
         }
     }
 
-    /// The profile as a section of the config, each key under its line of help. `secret` writes
-    /// where a secret is to be found.
+    /// Writes the profile as a section of the config, with each field's help above its key.
+    /// `secret` returns the value to write for a secret.
     pub(super) fn section(
         &self,
         name: &str,
         info: &'static ProviderInfo,
         secret: impl Fn(&Field, &str) -> Zeroizing<String>,
     ) -> Zeroizing<String> {
-        let header =
-            format!("[profiles.{}]\n# {}\nprovider = \"{}\"\n", key(name), info.title, info.id);
+        let header = format!(
+            "[profiles.{}]\n# {}\nprovider = \"{}\"\n",
+            toml_key(name),
+            info.title,
+            info.id
+        );
         let mut pieces = vec![Zeroizing::new(header)];
-        let mut line = |field: &Field, value: Zeroizing<String>| {
+        let mut push_line = |field: &Field, value: Zeroizing<String>| {
             pieces.push(Zeroizing::new(format!("# {}\n{} = ", field.help, field.name)));
             pieces.extend([value, Zeroizing::new(String::from("\n"))]);
         };
         for field in fields(info) {
-            let text = self.texts.iter().find(|(it, _)| it.name == field.name);
-            if let Some((_, text)) = text {
-                line(field, value(field, text));
+            if let Some((_, text)) = self.settings.iter().find(|(set, _)| set.name == field.name) {
+                push_line(field, toml_value(field, text));
             }
-            let found = self.secrets.iter().find(|(it, _)| it.name == field.name);
-            if let Some((_, text)) = found {
-                line(field, secret(field, text));
+            if let Some((_, text)) = self.secrets.iter().find(|(set, _)| set.name == field.name) {
+                push_line(field, secret(field, text));
             }
         }
-        joined(&pieces.iter().map(|piece| piece.as_str()).collect::<Vec<_>>())
+        concat(&pieces.iter().map(|piece| piece.as_str()).collect::<Vec<_>>())
     }
 }
 
-impl Given {
-    fn text(&self, name: &str) -> Option<&str> {
+impl ProfileInput {
+    fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, text)| text.as_str())
     }
 }
 
-/// Every field in the order of a profile's lines: what decides over others comes first.
+/// Returns all fields in the order of a profile's lines. Fields that decide others come first.
 fn fields(info: &'static ProviderInfo) -> impl Iterator<Item = &'static Field> {
     const FIRST: [&str; 2] = ["base_url", "environment"];
-    let first = FIRST.iter().filter_map(|name| COMMON_FIELDS.iter().find(|it| it.name == *name));
+    let common = |name: &&str| COMMON_FIELDS.iter().find(|field| field.name == *name);
+    let first = FIRST.iter().filter_map(common);
     let rest = COMMON_FIELDS
         .iter()
         .filter(|field| field.name != "provider" && !FIRST.contains(&field.name));
     first.chain(info.fields).chain(rest)
 }
 
-/// Whether the provider itself has this field: the rest is for those who look for it.
-fn is_of(info: &ProviderInfo, field: &Field) -> bool {
+/// Returns whether a field is the provider's own. The common fields are not asked for, apart from
+/// the address.
+fn is_of_provider(info: &ProviderInfo, field: &Field) -> bool {
     match field.name {
         "environment" => !info.environments.is_empty(),
         "base_url" => true,
@@ -162,11 +169,11 @@ fn is_of(info: &ProviderInfo, field: &Field) -> bool {
 }
 
 fn applies(info: &ProviderInfo, field: &Field, settings: &Settings) -> bool {
-    let chosen = |other| {
+    let value_of = |other| {
         let default = || info.field(other).and_then(|other| other.default);
         settings.optional_text(other).or_else(default)
     };
-    field.only_with.is_none_or(|(other, value)| chosen(other) == Some(value))
+    field.only_with.is_none_or(|(other, value)| value_of(other) == Some(value))
         && (field.name != "environment" || !info.environments.is_empty())
 }
 
@@ -175,16 +182,16 @@ fn choices(info: &ProviderInfo, field: &Field) -> Option<Vec<&'static str>> {
         FieldKind::Choice(choices) => Some(choices.to_vec()),
         FieldKind::Flag => Some(vec!["true", "false"]),
         _ if field.name == "environment" => {
-            Some(info.environments.iter().map(|one| one.name).collect())
+            Some(info.environments.iter().map(|environment| environment.name).collect())
         }
         _ => None,
     }
 }
 
-/// What is wrong with an answer, as far as one alone can tell. The value is not repeated.
+/// Checks a value on its own. The error does not repeat the value.
 fn check(info: &ProviderInfo, field: &Field, text: &str) -> Result<(), String> {
     if text.chars().any(char::is_control) {
-        return Err(String::from("it has a control character in it"));
+        return Err(String::from("it contains a control character"));
     }
     if text.is_empty() && field.required {
         return Err(String::from("it is empty"));
@@ -197,7 +204,7 @@ fn check(info: &ProviderInfo, field: &Field, text: &str) -> Result<(), String> {
     }
     let checked = match field.kind {
         FieldKind::RedirectUri => RedirectUri::parse(text).map(drop),
-        // Whether plain http is allowed is for the whole profile to say.
+        // Whether plain http is allowed depends on other fields.
         FieldKind::Address if text.starts_with("http://") => Ok(()),
         FieldKind::Address if text.contains("://") || info.field(field.name).is_none() => {
             Endpoint::parse(text).map(drop)
@@ -208,6 +215,7 @@ fn check(info: &ProviderInfo, field: &Field, text: &str) -> Result<(), String> {
     checked.map_err(|error| error.message().to_owned())
 }
 
+/// Asks for a value until it is valid. An empty reply selects the default.
 async fn ask(
     info: &ProviderInfo,
     field: &Field,
@@ -231,47 +239,50 @@ async fn ask(
         None => format!("{} [none]: ", field.name),
     };
     loop {
-        let answer = prompt::visible(output, &question).await?.ok_or_else(|| ended(field.name))?;
-        match (answer.as_str(), default) {
+        let reply =
+            prompt::visible(output, &question).await?.ok_or_else(|| input_ended(field.name))?;
+        match (reply.as_str(), default) {
             ("", Some(default)) => return Ok(Some(default.to_owned())),
             ("", None) if !is_needed => return Ok(None),
             (text, _) => match check(info, field, text) {
-                Ok(()) => return Ok(Some(answer)),
-                Err(why) => output.ask(&format!("  not taken: {why}\n")),
+                Ok(()) => return Ok(Some(reply)),
+                Err(reason) => output.ask(&format!("  invalid value: {reason}\n")),
             },
         }
     }
 }
 
-async fn ask_hidden(field: &Field, output: &Output) -> Result<Zeroizing<String>, CommandError> {
-    output.ask(&format!("\n{}: {} (what you type is not shown)\n", field.name, field.help));
+async fn ask_secret(field: &Field, output: &Output) -> Result<Zeroizing<String>, CommandError> {
+    output.ask(&format!("\n{}: {} (the input is hidden)\n", field.name, field.help));
     prompt::hidden(output, &format!("{}: ", field.name)).await
 }
 
-/// The input ended where an answer was awaited.
-pub(super) fn ended(name: &str) -> CommandError {
-    usage(format!("{name}: nothing was entered"), "nothing was written; begin again")
+/// Returns the error for an input that ends where a reply is expected.
+pub(super) fn input_ended(name: &str) -> CommandError {
+    usage(format!("{name}: nothing was entered"), "nothing was written; run the command again")
 }
 
-fn check_names(info: &'static ProviderInfo, given: &Given) -> Result<(), CommandError> {
+fn check_names(info: &'static ProviderInfo, input: &ProfileInput) -> Result<(), CommandError> {
+    let names = |is_secret: bool| {
+        let fields = info.fields.iter().filter(move |field| field.is_secret() == is_secret);
+        fields.map(|field| field.name).collect::<Vec<_>>()
+    };
     let mut seen = BTreeSet::new();
-    for (name, _) in &given.fields {
+    for (name, _) in &input.fields {
         let field = fields(info).find(|field| field.name == name).ok_or_else(|| {
-            let known: Vec<_> =
-                info.fields.iter().filter(|it| !it.is_secret()).map(|it| it.name).collect();
             usage(
                 format!("--field: {} has no such key", info.id),
                 format!(
-                    "it has {}, and what `gatepass providers` lists for every profile",
-                    known.join(", ")
+                    "it has {}, and the common keys that `gatepass providers` lists",
+                    names(false).join(", ")
                 ),
             )
         })?;
         if field.is_secret() {
             return Err(usage(
-                format!("--field {}: a secret cannot be given on the command line", field.name),
+                format!("--field {}: a secret is not accepted on the command line", field.name),
                 format!(
-                    "arguments are visible to every user of this machine: --secret-stdin {}",
+                    "every user of this machine can read arguments: --secret-stdin {}",
                     field.name
                 ),
             ));
@@ -280,32 +291,31 @@ fn check_names(info: &'static ProviderInfo, given: &Given) -> Result<(), Command
             return Err(usage(format!("--field {} is given twice", field.name), "give it once"));
         }
     }
-    let secrets: Vec<_> =
-        info.fields.iter().filter(|it| it.is_secret()).map(|it| it.name).collect();
-    match given.secrets.keys().all(|name| secrets.contains(&name.as_str())) {
+    let secrets = names(true);
+    match input.secrets.keys().all(|name| secrets.contains(&name.as_str())) {
         true => Ok(()),
-        // What stands there instead of a name may be the secret itself.
+        // Do not repeat the name: the user may have typed the secret there.
         false => Err(usage(
-            format!("{} has no secret of that name", info.id),
+            format!("{} has no secret with this name", info.id),
             format!("it has: {}", secrets.join(", ")),
         )),
     }
 }
 
-fn means_nothing(field: &Field) -> CommandError {
+fn unused_field(field: &Field) -> CommandError {
     let (other, value) = field.only_with.unwrap_or((field.name, "…"));
     let hint = match field.name {
         "environment" => String::from("this vendor has one address: leave it out"),
-        _ => format!("--field {other}={value}, or leave it out"),
+        _ => format!("set --field {other}={value}, or leave it out"),
     };
-    usage(format!("{} means nothing in this profile", field.name), hint)
+    usage(format!("{} has no effect in this profile", field.name), hint)
 }
 
-fn not_given(info: &ProviderInfo, missing: &[&Field]) -> CommandError {
+fn missing_fields(info: &ProviderInfo, missing: &[&Field]) -> CommandError {
     let names: Vec<_> = missing.iter().map(|field| field.name).collect();
     let secrets: Vec<_> = missing.iter().filter(|field| field.is_secret()).collect();
-    let texts = missing.iter().filter(|field| !field.is_secret());
-    let mut options: Vec<_> = texts.map(|field| format!("--field {}=…", field.name)).collect();
+    let settings = missing.iter().filter(|field| !field.is_secret());
+    let mut options: Vec<_> = settings.map(|field| format!("--field {}=…", field.name)).collect();
     options.extend(match secrets.as_slice() {
         [] => None,
         [one] => Some(format!("--secret-stdin {}", one.name)),
@@ -320,20 +330,21 @@ fn not_given(info: &ProviderInfo, missing: &[&Field]) -> CommandError {
     )
 }
 
-/// A value as TOML writes it.
-fn value(field: &Field, text: &str) -> Zeroizing<String> {
+/// Returns a value as TOML writes it.
+fn toml_value(field: &Field, text: &str) -> Zeroizing<String> {
     match field.kind {
         FieldKind::Flag => Zeroizing::new(text.to_owned()),
         FieldKind::Addresses => {
-            let all = text.split([' ', ',']).filter(|one| !one.is_empty());
-            let all: Vec<_> = all.map(|one| quoted(one).to_string()).collect();
+            let all = text.split([' ', ',']).filter(|address| !address.is_empty());
+            let all: Vec<_> = all.map(|address| toml_string(address).to_string()).collect();
             Zeroizing::new(format!("[{}]", all.join(", ")))
         }
         FieldKind::Path => {
-            // Relative to where the command runs, not to where the config will be.
+            // The config reads a path relative to its own directory, the user gave one relative to
+            // the current directory.
             let path = std::path::absolute(text).map(|path| path.display().to_string());
-            quoted(path.as_deref().unwrap_or(text))
+            toml_string(path.as_deref().unwrap_or(text))
         }
-        _ => quoted(text),
+        _ => toml_string(text),
     }
 }

@@ -1,4 +1,10 @@
-//! `gatepass profile remove`: a profile goes, and with it what gatepass keeps for it alone.
+//! `gatepass profile remove`: removes a profile and what gatepass stores for it alone.
+//!
+//! The user sees what will be removed and confirms it. Between the question and the reply another
+//! process may change the config, so the references are read again under the lock, and the command
+//! stops if they differ. The config is written first and the secrets are deleted last: if the
+//! command is killed in between, a secret without a profile is left, not a profile without its
+//! secret.
 
 use std::process::ExitCode;
 
@@ -6,10 +12,9 @@ use gatepass::{Error, Gate};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::config_file::Place;
-use super::config_path;
-use super::edit::Document;
-use super::secret_refs::{Referred, files_of_variables};
+use super::config_file::ConfigFile;
+use super::edit::ConfigText;
+use super::secret_refs::{SecretRef, files_of_variables};
 use crate::commands::forget;
 use crate::error::{CommandError, usage};
 use crate::options::{Common, Format};
@@ -25,45 +30,46 @@ pub(super) async fn run(
 ) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let gate = open_gate(common)?;
-    let place = Place::at(config_path(common)?)?;
-    let document = place.document()?;
-    if !document.names()?.iter().any(|it| it == name) {
+    let file = ConfigFile::find(common)?;
+    let config = file.read()?;
+    if !config.profile_names()?.iter().any(|profile| profile == name) {
         return Err(not_in_file(&gate, name));
     }
     let variables = gate.config().variables(gate.registry());
     let variables = files_of_variables(gate.config().env(), variables);
-    let found = |document: &Document| -> Result<(Zeroizing<String>, Vec<Referred>), CommandError> {
-        let secrets = Referred::all(document, &place, name, &variables)?;
-        Ok((document.written(name)?, secrets))
+    let read = |config: &ConfigText| -> Result<(Zeroizing<String>, Vec<SecretRef>), CommandError> {
+        let secrets = SecretRef::all(config, &file, name, &variables)?;
+        Ok((config.profile_lines(name)?, secrets))
     };
-    let shown = found(&document)?;
-    // What cannot be taken out is told before anybody is asked.
-    document.without_profile(name)?;
-    let secrets = shown.1.clone();
-    let asked = tokio::task::spawn_blocking(move || {
-        secrets.into_iter().map(Referred::ask_keyring).collect::<Vec<_>>()
+    let before = read(&config)?;
+    // If the profile cannot be cut out of the file, fail before asking.
+    config.without_profile(name)?;
+    let secrets = before.1.clone();
+    let checked = tokio::task::spawn_blocking(move || {
+        secrets.into_iter().map(SecretRef::check_keyring).collect::<Vec<_>>()
     });
-    let secrets = asked.await.map_err(|_| Error::internal("looking for secrets failed"))?;
+    let secrets = checked.await.map_err(|_| Error::internal("looking for secrets failed"))?;
 
-    let removal = Removal { name, place: &place, secrets };
+    let removal = Removal { name, file: &file, secrets };
     removal.confirm(yes, output).await?;
-    let written = place.write(&[], false, |document| match found(document) {
-        Ok(now) if now == shown => document.without_profile(name),
+    let written = file.write(&[], false, |config| match read(config) {
+        Ok(now) if now == before => config.without_profile(name),
         _ => Err(usage(
-            format!("profile {name} was changed meanwhile, and nothing is removed"),
-            format!("look at what goes now: gatepass profile remove {name}"),
+            format!("another process has changed profile {name}; nothing was removed"),
+            format!("see what would be removed now: gatepass profile remove {name}"),
         )),
     })?;
-    if written.was_open {
+    if written.was_readable_by_others {
         let path = written.path().display();
-        output.warn(&format!("others could read {path}: now you alone can"));
+        output.warn(&format!("other users could read {path}: now only you can"));
     }
     let forgotten = forget::all_of(&gate, name, output).await;
-    let going: Vec<_> = removal.going().cloned().collect();
-    let deleted = tokio::task::spawn_blocking(move || going.iter().try_for_each(Referred::delete));
+    let removed: Vec<_> = removal.removed_secrets().cloned().collect();
+    let deleted =
+        tokio::task::spawn_blocking(move || removed.iter().try_for_each(SecretRef::delete));
     deleted.await.map_err(|_| Error::internal("deleting secrets failed"))??;
-    let (tokens, exchanges) = forgotten.map_err(|failure| {
-        failure.and_hint(&format!("the profile is removed; its tokens: `gatepass forget {name}`"))
+    let (tokens, exchanges) = forgotten.map_err(|error| {
+        error.and_hint(&format!("the profile is removed; its tokens: `gatepass forget {name}`"))
     })?;
     match format {
         Format::Json => output.json(&removal.report(tokens, exchanges))?,
@@ -72,53 +78,53 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is to go, as far as a person sees it.
+/// A removal as the user confirms it.
 struct Removal<'a> {
     name: &'a str,
-    place: &'a Place,
-    secrets: Vec<Referred>,
+    file: &'a ConfigFile,
+    secrets: Vec<SecretRef>,
 }
 
 impl Removal<'_> {
-    fn going(&self) -> impl Iterator<Item = &Referred> {
-        self.secrets.iter().filter(|secret| secret.stays.is_none())
+    fn removed_secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.secrets.iter().filter(|secret| secret.keep_reason.is_none())
     }
 
     async fn confirm(&self, yes: bool, output: &Output) -> Result<(), CommandError> {
         let name = self.name;
         if yes || !prompt::is_available() {
-            output.status(self.shown().trim_end());
+            output.status(self.describe().trim_end());
         } else {
-            output.ask(&self.shown());
+            output.ask(&self.describe());
         }
         if yes {
             return Ok(());
         }
         if !prompt::is_available() {
             return Err(usage(
-                "there is no terminal to ask on, and nothing is removed",
-                format!("if all of this may go: gatepass profile remove {name} --yes"),
+                "cannot ask without a terminal, so nothing was removed",
+                format!("to remove all of this: gatepass profile remove {name} --yes"),
             ));
         }
         match prompt::confirm(output, "Remove it?").await? {
             true => Ok(()),
             false => Err(usage(
-                "nothing is removed",
-                format!("its token alone is forgotten with: gatepass forget {name}"),
+                "nothing was removed",
+                format!("to remove only its cached tokens: gatepass forget {name}"),
             )),
         }
     }
 
-    fn shown(&self) -> String {
-        let (name, path) = (self.name, self.place.path().display());
+    fn describe(&self) -> String {
+        let (name, path) = (self.name, self.file.path().display());
         let mut text =
-            format!("goes:   profile {name} of {path}, its tokens and what is noted of them\n");
-        for secret in self.going() {
-            text += &format!("goes:   {}: {}\n", secret.field, secret.shown());
+            format!("will remove: profile {name} ({path}), its cached tokens and history\n");
+        for secret in self.removed_secrets() {
+            text += &format!("will remove: {}: {}\n", secret.field, secret.describe());
         }
         for secret in &self.secrets {
-            if let Some(why) = &secret.stays {
-                text += &format!("stays:  {}: {}: {why}\n", secret.field, secret.shown());
+            if let Some(reason) = &secret.keep_reason {
+                text += &format!("will keep: {}: {}: {reason}\n", secret.field, secret.describe());
             }
         }
         text
@@ -128,14 +134,14 @@ impl Removal<'_> {
         let secrets = self.secrets.iter().map(|secret| {
             json!({
                 "field": secret.field,
-                "secret": secret.shown(),
-                "removed": secret.stays.is_none(),
-                "why": secret.stays,
+                "secret": secret.describe(),
+                "removed": secret.keep_reason.is_none(),
+                "why": secret.keep_reason,
             })
         });
         json!({
             "profile": self.name,
-            "config": self.place.path().display().to_string(),
+            "config": self.file.path().display().to_string(),
             "secrets": secrets.collect::<Vec<_>>(),
             "forgotten": tokens,
             "exchanges": exchanges,
@@ -143,17 +149,13 @@ impl Removal<'_> {
     }
 }
 
-/// Why a profile that the config file does not have cannot be taken out of it.
+/// Returns the reason why a profile that is not in the config file cannot be removed from it.
 fn not_in_file(gate: &Gate, name: &str) -> CommandError {
-    let is_listed = || gate.config().names(gate.registry()).iter().any(|it| it == name);
+    let is_listed = || gate.config().names(gate.registry()).iter().any(|profile| profile == name);
     match gate.profile(name, &[]) {
-        Err(error) if !is_listed() => match error.hint() {
-            // Nobody who removes one is told to write it.
-            Some(hint) if hint.starts_with("write ") => {
-                error.with_hint("`gatepass list` lists the profiles").into()
-            }
-            _ => error.into(),
-        },
+        Err(error) if !is_listed() => {
+            CommandError::from(error).and_hint("`gatepass list` lists the profiles")
+        }
         _ => usage(
             format!("profile {name} comes from the environment, not from the config file"),
             "unset its variables: GATEPASS_…",

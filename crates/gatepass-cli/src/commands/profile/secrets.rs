@@ -1,4 +1,5 @@
-//! Where a new profile's secrets go, and how they come in: never by an argument.
+//! Where a new profile's secrets are stored, and how they are read from standard input. A secret is
+//! never read from an argument.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -9,14 +10,14 @@ use gatepass::{BoundSecret, Field};
 use gatepass::{Error, Secret, keyring};
 use zeroize::Zeroizing;
 
-use super::config_file::{Place, SecretFile};
-use super::edit::{Document, quoted};
+use super::config_file::{ConfigFile, SecretFile};
+use super::edit::{ConfigText, toml_string};
 use crate::error::{CommandError, usage};
 use crate::output::Output;
 
-/// What `--secrets` takes.
+/// The values of `--secrets`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Keep {
+pub(super) enum SecretStorage {
     /// The keyring of this machine
     Keyring,
     /// A file for each, beside the config, that only you can read
@@ -25,36 +26,36 @@ pub(super) enum Keep {
     Config,
 }
 
-/// Where each secret goes.
-pub(super) enum Homes {
-    /// Entries by the field's name, each with whether it is new.
+/// Where each secret of a profile is stored.
+pub(super) enum SecretTargets {
+    /// Keyring entries by field name, each with whether it is new.
     Keyring(BTreeMap<&'static str, (String, bool)>),
-    /// Files by the field's name.
+    /// File names by field name.
     File(BTreeMap<&'static str, String>),
     Config,
 }
 
-impl Homes {
-    /// The keyring unless something else is wanted or none answers.
+impl SecretTargets {
+    /// Chooses the storage that the user asked for, or the keyring, or files if it cannot be used.
     pub(super) async fn choose(
-        keep: Option<Keep>,
+        storage: Option<SecretStorage>,
         profile: &str,
         fields: &[&'static Field],
-        document: &Document,
+        config: &ConfigText,
         output: &Output,
     ) -> Result<Self, CommandError> {
         let files = || Self::files_of(profile, fields);
-        match keep {
-            Some(Keep::Config) => Ok(Self::Config),
-            Some(Keep::File) => Ok(files()),
+        match storage {
+            Some(SecretStorage::Config) => Ok(Self::Config),
+            Some(SecretStorage::File) => Ok(files()),
             None if fields.is_empty() => Ok(files()),
-            keep => match entries(profile, fields, document).await {
+            storage => match free_entries(profile, fields, config).await {
                 Ok(entries) => Ok(Self::Keyring(entries)),
-                Err(failure) if keep.is_none() => {
-                    say_file(&failure, output);
+                Err(error) if storage.is_none() => {
+                    print_fallback(&error, output);
                     Ok(files())
                 }
-                Err(failure) => Err(failure),
+                Err(error) => Err(error),
             },
         }
     }
@@ -64,11 +65,11 @@ impl Homes {
         Self::File(fields.iter().map(name).collect())
     }
 
-    /// Writes the keyring's entries. A keyring that turns out to be locked only now is as good as
-    /// none, unless it was asked for.
-    pub(super) fn store_or_files(
+    /// Writes the keyring entries. If that fails, for example because the keyring is locked, the
+    /// secrets go to files, unless the user asked for the keyring.
+    pub(super) fn store_or_use_files(
         self,
-        keep: Option<Keep>,
+        storage: Option<SecretStorage>,
         profile: &str,
         secrets: &[(&'static Field, Zeroizing<String>)],
         origins: &str,
@@ -76,34 +77,34 @@ impl Homes {
     ) -> Result<Self, CommandError> {
         match self.store(secrets, origins) {
             Ok(()) => Ok(self),
-            Err(failure) if keep.is_none() => {
-                say_file(&failure, output);
+            Err(error) if storage.is_none() => {
+                print_fallback(&error, output);
                 let fields: Vec<_> = secrets.iter().map(|(field, _)| *field).collect();
                 Ok(Self::files_of(profile, &fields))
             }
-            Err(failure) => Err(failure),
+            Err(error) => Err(error),
         }
     }
 
-    /// A secret as the config refers to it.
-    pub(super) fn reference(&self, field: &Field, secret: &str) -> Zeroizing<String> {
-        let to = |kind: &str, name: &str| {
-            Zeroizing::new(format!("{{ {kind} = {} }}", quoted(name).as_str()))
+    /// Returns the value that the config has for a secret: a reference, or the secret itself.
+    pub(super) fn config_value(&self, field: &Field, secret: &str) -> Zeroizing<String> {
+        let reference = |kind: &str, name: &str| {
+            Zeroizing::new(format!("{{ {kind} = {} }}", toml_string(name).as_str()))
         };
         match self {
             Self::Keyring(entries) => match entries.get(field.name) {
-                Some((entry, _)) => to("keyring", entry),
-                None => to("keyring", field.name),
+                Some((entry, _)) => reference("keyring", entry),
+                None => reference("keyring", field.name),
             },
             Self::File(names) => {
-                to("file", names.get(field.name).map_or(field.name, String::as_str))
+                reference("file", names.get(field.name).map_or(field.name, String::as_str))
             }
-            Self::Config => quoted(secret),
+            Self::Config => toml_string(secret),
         }
     }
 
-    /// Where it is, in words.
-    pub(super) fn shown(&self, field: &Field, place: &Place) -> String {
+    /// Describes where a secret is stored.
+    pub(super) fn describe(&self, field: &Field, config: &ConfigFile) -> String {
         match self {
             Self::Keyring(entries) => {
                 let entry = entries.get(field.name).map_or("", |(entry, _)| entry);
@@ -111,36 +112,38 @@ impl Homes {
             }
             Self::File(names) => {
                 let name = names.get(field.name).map_or("", String::as_str);
-                place.beside(name).display().to_string()
+                config.sibling(name).display().to_string()
             }
-            Self::Config => place.path().display().to_string(),
+            Self::Config => config.path().display().to_string(),
         }
     }
 
-    /// Whether gatepass can hold each secret to its origins: not where it stands among them.
+    /// Returns whether the secrets are bound to their origins. A secret in the config cannot be:
+    /// its addresses are in the same file.
     pub(super) fn are_bound(&self) -> bool {
         !matches!(self, Self::Config)
     }
 
-    /// The files to write: before each secret the origins that it may go to.
+    /// Returns the files to write. The origins of a secret precede it, so that it is never stored
+    /// unbound.
     pub(super) fn files<'a>(
         &'a self,
         secrets: &'a [(&'static Field, Zeroizing<String>)],
         origins: &'a str,
     ) -> Vec<SecretFile<'a>> {
         let Self::File(names) = self else { return Vec::new() };
-        let files = |(field, text): &'a (&'static Field, Zeroizing<String>)| {
+        let files = |(field, secret): &'a (&'static Field, Zeroizing<String>)| {
             let name = names.get(field.name)?;
-            let of_origins = format!("{name}{}", BoundSecret::SUFFIX);
+            let origins_name = format!("{name}{}", BoundSecret::SUFFIX);
             Some([
-                SecretFile { name: of_origins.into(), text: origins },
-                SecretFile { name: name.into(), text },
+                SecretFile { name: origins_name.into(), contents: origins },
+                SecretFile { name: name.into(), contents: secret },
             ])
         };
         secrets.iter().filter_map(files).flatten().collect()
     }
 
-    /// Writes the keyring's entries; all of them or none that is new.
+    /// Writes the keyring entries. If one fails, deletes the new ones.
     #[cfg(feature = "keyring")]
     fn store(
         &self,
@@ -148,15 +151,15 @@ impl Homes {
         origins: &str,
     ) -> Result<(), CommandError> {
         let Self::Keyring(entries) = self else { return Ok(()) };
-        let stored = secrets.iter().try_for_each(|(field, text)| match entries.get(field.name) {
+        let stored = secrets.iter().try_for_each(|(field, secret)| match entries.get(field.name) {
             Some((entry, _)) => {
-                keyring::store(&of_origins(entry), &Secret::from(origins))?;
-                keyring::store(entry, &Secret::from(text.as_str()))
+                keyring::store(&origins_entry(entry), &Secret::from(origins))?;
+                keyring::store(entry, &Secret::from(secret.as_str()))
             }
-            None => Err(Error::internal("a secret without a place")),
+            None => Err(Error::internal("a secret has no keyring entry")),
         });
         stored.map_err(|error| {
-            self.take_back();
+            self.undo();
             error.into()
         })
     }
@@ -170,46 +173,49 @@ impl Homes {
         Ok(())
     }
 
-    /// Deletes the keyring's entries that were not there before.
-    pub(super) fn take_back(&self) {
+    /// Deletes the keyring entries that are new.
+    pub(super) fn undo(&self) {
         #[cfg(feature = "keyring")]
         if let Self::Keyring(entries) = self {
             for (entry, _) in entries.values().filter(|(_, is_new)| *is_new) {
-                // One that was not written is not there to delete.
+                // Deleting an entry that was not written fails, and that is fine.
                 let _ = keyring::delete(entry);
-                let _ = keyring::delete(&of_origins(entry));
+                let _ = keyring::delete(&origins_entry(entry));
             }
         }
     }
 }
 
 #[cfg(feature = "keyring")]
-fn of_origins(entry: &str) -> String {
+fn origins_entry(entry: &str) -> String {
     format!("{entry}{}", BoundSecret::SUFFIX)
 }
 
-fn say_file(failure: &CommandError, output: &Output) {
-    let why = failure.message();
-    output.status(&format!("gatepass: {why}: the secret goes into a file that only you can read"));
+fn print_fallback(error: &CommandError, output: &Output) {
+    output.status(&format!(
+        "gatepass: {}: storing the secret in a file that only you can read",
+        error.message()
+    ));
 }
 
-/// An entry for each secret that is nobody else's: another config may have a profile of that name.
+/// Chooses a keyring entry for each secret. An entry that exists and that the config does not refer
+/// to belongs to a profile with this name in another config.
 #[cfg(feature = "keyring")]
-async fn entries(
+async fn free_entries(
     profile: &str,
     fields: &[&'static Field],
-    document: &Document,
+    config: &ConfigText,
 ) -> Result<BTreeMap<&'static str, (String, bool)>, CommandError> {
     let mut entries = BTreeMap::new();
     for field in fields {
         let mut n = 1;
         let entry = loop {
-            let of = if n == 1 { profile.to_owned() } else { format!("{profile}-{n}") };
-            let entry = format!("gatepass/{of}/{}", field.name);
-            let asked = entry.clone();
-            let found = tokio::task::spawn_blocking(move || keyring::find(&asked)).await;
+            let owner = if n == 1 { profile.to_owned() } else { format!("{profile}-{n}") };
+            let entry = format!("gatepass/{owner}/{}", field.name);
+            let name = entry.clone();
+            let found = tokio::task::spawn_blocking(move || keyring::find(&name)).await;
             let found = found.unwrap_or_else(|_| Err(Error::internal("the keyring failed")))?;
-            if found.is_none() || document.mentions(&entry) {
+            if found.is_none() || config.contains_string(&entry) {
                 break (entry, found.is_none());
             }
             n += 1;
@@ -220,59 +226,63 @@ async fn entries(
 }
 
 #[cfg(not(feature = "keyring"))]
-async fn entries(
+async fn free_entries(
     _: &str,
     _: &[&'static Field],
-    _: &Document,
+    _: &ConfigText,
 ) -> Result<BTreeMap<&'static str, (String, bool)>, CommandError> {
-    Err(usage("this build has no keyring", "use --secrets file"))
+    Err(usage("this build has no keyring support", "use --secrets file"))
 }
 
-/// The longest input that is read, in bytes.
-const LONGEST: u64 = 64 * 1024;
+/// The longest standard input, in bytes.
+const MAX_INPUT_BYTES: u64 = 64 * 1024;
 
-/// One secret: all of standard input, without one newline at its end.
-pub(super) fn one(field: &str) -> Result<BTreeMap<String, Zeroizing<String>>, CommandError> {
-    let text = input()?;
+/// Reads one secret: all of standard input, without a newline at its end.
+pub(super) fn read_one(field: &str) -> Result<BTreeMap<String, Zeroizing<String>>, CommandError> {
+    let text = read_stdin()?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
-        return Err(nothing());
+        return Err(no_secret());
     }
     Ok(BTreeMap::from([(field.to_owned(), Zeroizing::new(text.to_owned()))]))
 }
 
-/// A secret on each line of standard input: `KEY=VALUE`.
-pub(super) fn many() -> Result<BTreeMap<String, Zeroizing<String>>, CommandError> {
-    let text = input()?;
+/// Reads a secret from each line of standard input: `FIELD=VALUE`.
+pub(super) fn read_many() -> Result<BTreeMap<String, Zeroizing<String>>, CommandError> {
+    let text = read_stdin()?;
     let mut secrets = BTreeMap::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
         match line.split_once('=') {
-            Some((key, value)) if !key.is_empty() && !value.is_empty() => {
-                secrets.insert(key.to_owned(), Zeroizing::new(value.to_owned()))
+            Some((field, value)) if !field.is_empty() && !value.is_empty() => {
+                secrets.insert(field.to_owned(), Zeroizing::new(value.to_owned()))
             }
-            _ => return Err(usage("standard input has a line that is not KEY=VALUE", HOW)),
+            _ => {
+                return Err(usage("standard input has a line that is not FIELD=VALUE", STDIN_HINT));
+            }
         };
     }
-    if secrets.is_empty() { Err(nothing()) } else { Ok(secrets) }
+    if secrets.is_empty() { Err(no_secret()) } else { Ok(secrets) }
 }
 
-fn input() -> Result<Zeroizing<String>, CommandError> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
-    let read = io::stdin().lock().take(LONGEST + 1).read_to_end(&mut bytes);
-    read.map_err(|error| usage(format!("standard input cannot be read: {}", error.kind()), HOW))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(usage("standard input is longer than 64 KiB", HOW));
+fn read_stdin() -> Result<Zeroizing<String>, CommandError> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_INPUT_BYTES as usize + 1));
+    let read = io::stdin().lock().take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| {
+        usage(format!("standard input cannot be read: {}", error.kind()), STDIN_HINT)
+    })?;
+    if bytes.len() as u64 > MAX_INPUT_BYTES {
+        return Err(usage("standard input is longer than 64 KiB", STDIN_HINT));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(usage("standard input is not UTF-8", HOW)),
+        Err(_) => Err(usage("standard input is not UTF-8", STDIN_HINT)),
     }
 }
 
-fn nothing() -> CommandError {
-    usage("standard input has no secret", HOW)
+fn no_secret() -> CommandError {
+    usage("standard input contains no secret", STDIN_HINT)
 }
 
-const HOW: &str =
-    "--secret-stdin FIELD reads one secret, --secrets-stdin a line FIELD=VALUE for each";
+const STDIN_HINT: &str = "--secret-stdin FIELD reads one secret, --secrets-stdin reads a line \
+                          FIELD=VALUE for each";
