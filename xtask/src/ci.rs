@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
-use crate::{api, packages, readme, rustdoc, say, test, tidy, tools, workspace};
+use crate::{api, mutants, packages, readme, rustdoc, say, test, tidy, tools, workspace};
 
 const HELP: &str = "\
 cargo xtask ci [--list] [--only STEP] [--from STEP] [--install] [--allow-missing]
@@ -57,6 +57,7 @@ fn steps(providers: &[String]) -> Vec<Step> {
     steps.push(Step::task("api", "cargo xtask api --check", api::check));
     steps.push(Step::task("rust-version", "cargo xtask ci --only rust-version", rust_version));
     steps.push(Step::task("deny", "cargo xtask ci --only deny", deny));
+    steps.push(Step::task("mutants", "cargo xtask mutants --check", mutants::check));
     steps.push(Step::task("tidy", "cargo xtask tidy", tidy::run));
     steps.push(Step::task("readme", "cargo xtask readme --check", readme::check));
     steps.push(Step::task("release", "cargo xtask ci --only release", release));

@@ -13,6 +13,7 @@ mod features;
 mod fuzz;
 mod generated;
 mod licences;
+mod mutants;
 mod new_provider;
 mod packages;
 mod parts;
@@ -56,6 +57,7 @@ fn dispatch(words: &[String]) -> Result<()> {
         "api" => api::main(rest),
         "features" => features::main(rest),
         "fuzz" => fuzz::main(rest),
+        "mutants" => mutants::main(rest),
         "readme" => readme::main(rest),
         "new-provider" => new_provider::main(rest),
         "release" => release::main(rest),
@@ -81,6 +83,7 @@ cargo xtask <command>
   api                the public API of every published crate, against xtask/api
   features           each feature alone and every two together, in both crates that have some
   fuzz               every reader of what comes from outside, given any bytes
+  mutants            seeded defects, each of which must make its tests fail; --check only applies
   readme             rewrites the generated parts of README.md; --check only compares
   new-provider <id>  the files of another provider, and every line that names it
   advisories         what is known to be wrong with what we depend on

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::args::Args;
 use crate::failure::{Failure, Result};
 use crate::run::Run;
-use crate::{ci, features, say, workspace};
+use crate::{ci, features, mutants, say, workspace};
 
 mod archive;
 mod binary;
@@ -180,6 +180,7 @@ impl Options {
         if !self.skip_ci {
             ci::run()?;
             features::run()?;
+            mutants::run()?;
         }
         say::note("== packages: each crate is built from its own package");
         in_copy(packages.package(), copy).run()?;

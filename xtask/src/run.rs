@@ -5,9 +5,10 @@ use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::failure::{Failure, Result};
-use crate::{say, workspace};
+use crate::{say, steps, workspace};
 
 /// A program to run: its words, and what it finds in its environment besides.
 #[derive(Clone, Debug)]
@@ -94,6 +95,28 @@ impl Run {
     pub(crate) fn succeeds(&self) -> bool {
         let status = self.command().stdout(Stdio::null()).stderr(Stdio::null()).status();
         status.is_ok_and(|status| status.success())
+    }
+
+    /// Runs it and shows nothing: does it succeed? One that takes longer than `limit` is stopped,
+    /// with every process it has started, and counts as failed.
+    pub(crate) fn succeeds_within(&self, limit: Duration) -> Result<bool> {
+        let mut command = self.clone().apart().command();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| self.not_started(&error))?;
+        let start = steps::now();
+        while start.elapsed() < limit {
+            if let Some(status) = child.try_wait().map_err(|error| self.not_started(&error))? {
+                return Ok(status.success());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Self::new(&format!("kill -KILL -- -{}", child.id())).succeeds();
+        let _ = child.wait();
+        Ok(false)
     }
 
     /// Runs it, passing on every line of its standard output, which `see` reads too.
@@ -186,6 +209,13 @@ mod tests {
         let told = Run::new("env").env("CARGO_PKG_AUTHORS", "somebody").output().unwrap();
         let ours = |line: &&str| line.starts_with("CARGO_PKG_") || line.starts_with("CARGO_MAN");
         assert_eq!(told.lines().filter(ours).collect::<Vec<_>>(), ["CARGO_PKG_AUTHORS=somebody"]);
+    }
+
+    #[test]
+    fn program_that_takes_too_long_is_stopped() {
+        let moment = Duration::from_millis(300);
+        assert!(Run::new("true").succeeds_within(moment).unwrap());
+        assert!(!Run::new("sleep 30").succeeds_within(moment).unwrap());
     }
 
     #[test]
