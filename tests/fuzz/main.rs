@@ -40,7 +40,7 @@ fn fixtures() -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_was_found_once_stays_mended() {
+fn fixed_fuzz_findings_stay_fixed() {
     let folder = gatepass_tests::workspace().join("fuzz/regressions");
     let mut known = BTreeSet::new();
     for (name, run) in TARGETS {
@@ -55,7 +55,7 @@ fn what_was_found_once_stays_mended() {
 }
 
 #[test]
-fn every_reader_stands_every_recorded_answer_whole_cut_and_flipped() {
+fn readers_survive_damaged_recorded_responses() {
     for file in fixtures() {
         let whole = fs::read(&file).unwrap();
         let from = file.display().to_string();
@@ -78,7 +78,7 @@ fn every_reader_stands_every_recorded_answer_whole_cut_and_flipped() {
 }
 
 #[test]
-fn every_target_has_an_entry_for_the_fuzzer() {
+fn each_target_has_a_fuzz_entry() {
     let manifest = fs::read_to_string(gatepass_tests::workspace().join("fuzz/Cargo.toml")).unwrap();
     let entries: BTreeSet<&str> = manifest
         .split("[[bin]]")

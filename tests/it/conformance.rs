@@ -5,7 +5,7 @@ use gatepass_testkit::conform;
 use gatepass_tests::workspace;
 
 #[test]
-fn every_registered_provider_conforms_with_its_fixtures() {
+fn registered_providers_pass_the_conformance_suite() {
     let registry = Registry::linked().unwrap();
     assert!(registry.ids().len() >= 5);
     for info in registry.iter() {

@@ -45,7 +45,7 @@ fn assert_form(request: &Received, wanted: &[(&str, &str)]) {
 }
 
 #[test]
-fn every_token_request_is_a_bounded_post_that_says_who_asks() {
+fn token_request_is_a_post_with_user_agent() {
     for vendor in &gatepass_tests::VENDORS {
         let request = sent(vendor, "");
         assert_eq!((request.method.as_str(), request.path()), ("POST", vendor.token_path));
@@ -59,7 +59,7 @@ fn every_token_request_is_a_bounded_post_that_says_who_asks() {
 }
 
 #[test]
-fn a_base_url_may_carry_a_path_that_the_vendors_own_follows() {
+fn base_url_path_precedes_the_vendors_path() {
     for vendor in &gatepass_tests::VENDORS {
         for below in ["/behind/a-proxy", "/behind/a-proxy/"] {
             let request = sent_below(vendor, below, "");
@@ -69,7 +69,7 @@ fn a_base_url_may_carry_a_path_that_the_vendors_own_follows() {
 }
 
 #[test]
-fn cisco_gets_id_and_secret_in_a_form() {
+fn cisco_sends_id_and_secret_in_a_form() {
     let request = sent(vendor("cisco"), "");
     assert_eq!(request.target, "/as/token.oauth2");
     assert_eq!(request.header("authorization"), None);
@@ -85,7 +85,7 @@ fn cisco_gets_id_and_secret_in_a_form() {
 }
 
 #[test]
-fn ciscos_environment_chooses_the_path_even_with_a_base_url() {
+fn cisco_environment_sets_the_path_with_base_url() {
     assert_eq!(sent(vendor("cisco"), "environment = \"cloudsso\"").target, "/as/token.oauth2");
     let okta = sent(vendor("cisco"), "environment = \"id\"");
     assert_eq!(okta.target, "/oauth2/default/v1/token");
@@ -93,7 +93,7 @@ fn ciscos_environment_chooses_the_path_even_with_a_base_url() {
 }
 
 #[test]
-fn cisco_by_basic_has_the_secret_in_the_header_alone() {
+fn cisco_basic_sends_the_secret_in_the_header_only() {
     let request = sent(vendor("cisco"), "client_auth = \"basic\"");
     let wanted = basic("app-1:client_secret-of-the-tests");
     assert_eq!(request.header("authorization"), Some(wanted.as_str()));
@@ -101,7 +101,7 @@ fn cisco_by_basic_has_the_secret_in_the_header_alone() {
 }
 
 #[test]
-fn cisco_by_query_sends_postmans_form_and_an_empty_body() {
+fn cisco_query_sends_an_empty_body() {
     let request = sent(vendor("cisco"), "client_auth = \"query\"");
     let wanted = [
         ("grant_type", "client_credentials"),
@@ -113,7 +113,7 @@ fn cisco_by_query_sends_postmans_form_and_an_empty_body() {
 }
 
 #[test]
-fn cloudneeti_gets_json_and_the_gateways_key() {
+fn cloudneeti_sends_json_and_the_subscription_key() {
     let request = sent(vendor("cloudneeti"), "");
     assert_eq!(request.target, "/api/authorize/license/license-1/token");
     assert_eq!(request.header("ocp-apim-subscription-key"), Some("subscription_key-of-the-tests"));
@@ -124,14 +124,14 @@ fn cloudneeti_gets_json_and_the_gateways_key() {
 }
 
 #[test]
-fn an_account_id_asks_cloudneeti_for_the_accounts_token() {
+fn cloudneeti_account_id_requests_an_account_token() {
     let request = sent(vendor("cloudneeti"), "account_id = \"account 1\"");
     assert_eq!(request.path(), "/api/authorize/license/license-1/token");
     assert!(is(&request.query(), &[("accountId", "account 1")]), "{request:#?}");
 }
 
 #[test]
-fn cloudneetis_path_prefix_may_be_another_or_none() {
+fn cloudneeti_path_prefix_is_configurable() {
     let path = |more: &str| sent(vendor("cloudneeti"), more).target;
     assert_eq!(path("path_prefix = \"\""), "/authorize/license/license-1/token");
     assert_eq!(path("path_prefix = \"/api\""), "/api/authorize/license/license-1/token");
@@ -140,7 +140,7 @@ fn cloudneetis_path_prefix_may_be_another_or_none() {
 }
 
 #[test]
-fn an_id_in_a_path_is_encoded() {
+fn ids_in_paths_are_encoded() {
     let config = "[profiles.cloudneeti]\nbase_url = \"BASE\"\nlicense_id = \"a/b?c\"\n\
                   api_application_id = \"q\\\"\"\napi_application_secret = \"s\\\"\\\\\"\n\
                   subscription_key = \"k\"\n";
@@ -150,7 +150,7 @@ fn an_id_in_a_path_is_encoded() {
 }
 
 #[test]
-fn celerdata_gets_basic_and_the_grant_type_in_the_query() {
+fn celerdata_sends_basic_and_grant_type_in_query() {
     let request = sent(vendor("celerdata"), "");
     assert_eq!(request.target, "/api/1.0/token?grant_type=client_credentials");
     let wanted = basic("app-1:client_secret-of-the-tests");
@@ -159,7 +159,7 @@ fn celerdata_gets_basic_and_the_grant_type_in_the_query() {
 }
 
 #[test]
-fn celerdatas_grant_type_in_the_body_brings_a_scope_along() {
+fn celerdata_grant_type_in_body_sends_a_scope() {
     let more = "grant_type_in = \"body\"\nscope = \"all-apis\"";
     let request = sent(vendor("celerdata"), more);
     assert_eq!(request.target, "/api/1.0/token");
@@ -169,7 +169,7 @@ fn celerdatas_grant_type_in_the_body_brings_a_scope_along() {
 }
 
 #[test]
-fn huawei_gets_id_and_secret_in_a_form_or_by_basic() {
+fn huawei_sends_id_and_secret_by_form_or_basic() {
     let request = sent(vendor("huawei"), "");
     assert_eq!(request.target, "/api/v2/tenant/token");
     assert_eq!(request.header("authorization"), None);
@@ -188,7 +188,7 @@ fn huawei_gets_id_and_secret_in_a_form_or_by_basic() {
 }
 
 #[test]
-fn huaweis_id_token_is_handed_out_where_the_profile_wants_it() {
+fn huawei_use_token_returns_the_id_token() {
     let vendor = vendor("huawei");
     let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
     let home = Home::with_config(&vendor.profile(&server.url(), "use_token = \"id_token\""));
@@ -196,7 +196,7 @@ fn huaweis_id_token_is_handed_out_where_the_profile_wants_it() {
 }
 
 #[test]
-fn configapi_gets_a_form_with_the_hosts_name_as_scope() {
+fn configapi_scope_defaults_to_the_host_name() {
     let form = |scope| {
         [
             ("grant_type", "client_credentials"),
@@ -216,7 +216,7 @@ fn configapi_gets_a_form_with_the_hosts_name_as_scope() {
 }
 
 #[test]
-fn configapis_scope_is_the_hosts_name_alone() {
+fn configapi_scope_has_no_port() {
     for (host, scope) in [
         ("acme.brightpattern.com:8443", "acme.brightpattern.com"),
         ("https://acme.brightpattern.com:8443", "acme.brightpattern.com"),
@@ -236,7 +236,7 @@ fn configapis_scope_is_the_hosts_name_alone() {
 }
 
 #[test]
-fn a_host_of_configapi_needs_no_base_url() {
+fn configapi_host_needs_no_base_url() {
     let vendor = vendor("configapi");
     let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
     let config = format!(
@@ -262,7 +262,7 @@ fn odd(provider: &str, more: &str) -> String {
 }
 
 #[test]
-fn basic_encoding_raw_joins_the_pair_and_form_encodes_each() {
+fn basic_encoding_is_raw_or_form() {
     let (id, secret) = ODD;
     let (raw, form) = (basic(&format!("{id}:{secret}")), basic(ODD_ENCODED));
     let by_basic = "client_auth = \"basic\"";
@@ -281,7 +281,7 @@ fn basic_encoding_raw_joins_the_pair_and_form_encodes_each() {
 }
 
 #[test]
-fn special_characters_reach_the_vendor_as_they_are() {
+fn special_characters_reach_the_vendor_unchanged() {
     let (id, secret) = ODD;
     for (provider, more) in [
         ("cisco", ""),
@@ -299,7 +299,7 @@ fn special_characters_reach_the_vendor_as_they_are() {
 }
 
 #[test]
-fn a_raw_basic_id_with_a_colon_is_refused_before_anything_is_sent() {
+fn raw_basic_id_with_colon_is_rejected() {
     let server = Server::answering([Reply::empty(500)]);
     let config = format!(
         "[profiles.celerdata]\nbase_url = \"{}\"\nclient_id = \"a:b\"\nclient_secret = \"c\"\n",

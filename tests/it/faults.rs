@@ -54,7 +54,7 @@ fn complaint(vendor: &Vendor, fault: &Fault) -> Option<String> {
 }
 
 #[test]
-fn every_fault_of_every_vendor_has_its_exit_code_one_sentence_and_a_hint() {
+fn each_fault_has_exit_code_sentence_and_hint() {
     let complaints: Vec<String> = std::thread::scope(|scope| {
         let of = |vendor: &'static Vendor| {
             let faults = FAULTS.iter().filter(|fault| (fault.of)(vendor));
@@ -71,7 +71,7 @@ fn every_fault_of_every_vendor_has_its_exit_code_one_sentence_and_a_hint() {
 }
 
 #[test]
-fn an_odd_answer_with_a_good_token_is_a_success() {
+fn unusual_response_with_a_good_token_succeeds() {
     for odd in ODD_TOKENS {
         for vendor in VENDORS.iter().filter(|vendor| (odd.of)(vendor)) {
             let server = Server::answering([(odd.reply)(vendor)]);

@@ -39,7 +39,7 @@ fn walk(folder: &Path, deep: bool, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_command_of_the_manual_runs_and_prints_what_is_shown() {
+fn manual_commands_print_the_shown_output() {
     let pages: Vec<Page> = pages().into_iter().filter(Page::has_commands).collect();
     assert!(pages.iter().any(|page| page.path == "docs/start/shell.md"));
     let failures = thread::scope(|scope| {
@@ -51,7 +51,7 @@ fn every_command_of_the_manual_runs_and_prints_what_is_shown() {
 }
 
 #[test]
-fn a_command_that_is_not_run_is_counted_with_its_reason() {
+fn skipped_manual_commands_have_a_reason() {
     let mut counted = BTreeMap::<(String, String), u32>::new();
     for page in pages() {
         for reason in page.blocks.iter().filter_map(|block| block.not_run()) {
@@ -66,7 +66,7 @@ fn a_command_that_is_not_run_is_counted_with_its_reason() {
 }
 
 #[test]
-fn every_profile_of_the_manual_is_read() {
+fn manual_profiles_are_valid() {
     let registry = Registry::linked().unwrap();
     let mut count = 0;
     for page in pages() {
@@ -85,7 +85,7 @@ fn every_profile_of_the_manual_is_read() {
 }
 
 #[test]
-fn the_reference_has_a_row_for_every_key_of_every_profile() {
+fn config_reference_lists_all_keys() {
     let path = gatepass_tests::workspace().join("docs/config.md");
     let text = fs::read_to_string(path).unwrap();
     let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")).collect();
@@ -99,7 +99,7 @@ fn the_reference_has_a_row_for_every_key_of_every_profile() {
 }
 
 #[test]
-fn the_index_leads_to_every_page_of_the_manual() {
+fn manual_index_links_all_pages() {
     let pages = pages();
     let index = fs::read_to_string(gatepass_tests::workspace().join("docs/README.md")).unwrap();
     for page in pages.iter().filter_map(|page| page.path.strip_prefix("docs/")) {
@@ -110,7 +110,7 @@ fn the_index_leads_to_every_page_of_the_manual() {
 
 /// What `it/outside.rs` builds and tests.
 #[test]
-fn the_page_about_a_provider_shows_the_strangers_provider_to_the_letter() {
+fn provider_page_shows_the_outside_provider() {
     let pages = pages();
     let page = pages.iter().find(|page| page.path == "docs/start/provider.md").unwrap();
     let outside = gatepass_tests::workspace().join("tests/outside");
@@ -139,7 +139,7 @@ fn the_page_about_a_provider_shows_the_strangers_provider_to_the_letter() {
 }
 
 #[test]
-fn every_page_with_rust_in_it_is_a_documentation_test() {
+fn rust_pages_are_documentation_tests() {
     const OWN: &str = "include_str!(\"../README.md\")";
     for page in pages().iter().filter(|page| page.blocks.iter().any(|block| block.is_rust())) {
         // A crate's own front page is tested by the crate.

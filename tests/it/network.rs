@@ -3,7 +3,7 @@
 use gatepass_tests::{Home, Reply, Server, vendor};
 
 #[test]
-fn plain_http_never_goes_through_a_proxy() {
+fn plain_http_bypasses_the_proxy() {
     let vendor = vendor("cisco");
     let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
     let proxy = Server::answering([Reply::empty(502)]);
@@ -17,7 +17,7 @@ fn plain_http_never_goes_through_a_proxy() {
 }
 
 #[test]
-fn https_goes_through_a_proxy_by_connect_and_its_password_is_not_shown() {
+fn https_uses_connect_and_hides_the_proxy_password() {
     let vendor = vendor("cisco");
     let proxy = Server::answering([Reply::empty(407)]);
     let address = proxy.url().replace("http://", "http://me:unsaid-word@");
@@ -37,7 +37,7 @@ fn https_goes_through_a_proxy_by_connect_and_its_password_is_not_shown() {
 }
 
 #[test]
-fn no_proxy_names_who_is_asked_directly() {
+fn no_proxy_hosts_are_contacted_directly() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let proxy = Server::answering([Reply::empty(502)]);
     let home = Home::with_config(&vendor("cisco").profile(&format!("https://{free}"), ""));
@@ -48,7 +48,7 @@ fn no_proxy_names_who_is_asked_directly() {
 }
 
 #[test]
-fn a_server_without_tls_sees_no_secret_behind_https() {
+fn plain_server_receives_no_secret_over_https() {
     let server = Server::answering([Reply::raw("HTTP/1.1 400 Bad Request\r\n\r\n")]);
     let address = server.url().replace("http://", "https://");
     let home = Home::with_config(&vendor("cisco").profile(&address, ""));

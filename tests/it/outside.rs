@@ -26,7 +26,7 @@ fn command() -> &'static PathBuf {
 }
 
 #[test]
-fn a_strangers_provider_passes_the_conformance_suite() {
+fn outside_provider_passes_the_conformance_suite() {
     let tested = outside().test("provider-acme");
     let report = String::from_utf8_lossy(&tested.stdout).into_owned();
     assert!(tested.status.success(), "{report}{}", String::from_utf8_lossy(&tested.stderr));
@@ -36,7 +36,7 @@ fn a_strangers_provider_passes_the_conformance_suite() {
 }
 
 #[test]
-fn a_command_that_names_it_lists_it_among_ours() {
+fn outside_command_lists_the_outside_provider() {
     let run = Home::new().program(command(), ["providers", "--format", "json"]).run();
     let providers = run.json();
     let ids: Vec<&str> =
@@ -46,7 +46,7 @@ fn a_command_that_names_it_lists_it_among_ours() {
 }
 
 #[test]
-fn its_profile_gets_a_token_with_every_rule_of_ours() {
+fn outside_provider_follows_all_token_rules() {
     let server = Server::answering([
         Reply::json(200, r#"{"data":{"jwt":"token-1","ttl":"900"}}"#),
         Reply::json(401, r#"{"error":"invalid_client","error_description":"unsaid-secret"}"#),
@@ -72,7 +72,7 @@ fn its_profile_gets_a_token_with_every_rule_of_ours() {
 }
 
 #[test]
-fn ours_without_it_says_how_a_stranger_is_linked() {
+fn command_explains_how_to_link_a_provider() {
     let home = Home::with_config("[profiles.acme]\nclient_id = \"me\"\n");
     let run = home.gatepass(["token", "acme"]).run();
     assert!(run.failed(2).contains("celerdata, cisco, cloudneeti, configapi, huawei"), "{run:#?}");

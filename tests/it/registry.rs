@@ -7,13 +7,13 @@ use gatepass::Registry;
 use gatepass_tests::{Home, VENDORS, Workspace};
 
 #[test]
-fn all_five_are_linked_into_this_program() {
+fn all_five_providers_are_linked() {
     let ids = Registry::linked().unwrap().ids();
     assert_eq!(ids, VENDORS.map(|vendor| vendor.id));
 }
 
 #[test]
-fn the_command_lists_every_provider_folder() {
+fn command_lists_all_provider_crates() {
     let run = Home::new().gatepass(["providers", "--format", "json"]).run();
     let providers = run.json();
     let listed: Vec<String> = providers
@@ -75,7 +75,7 @@ fn ids(features: &[&str], more: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn each_feature_alone_links_its_provider_none_links_none_and_all_link_all() {
+fn features_link_exactly_their_providers() {
     let all = VENDORS.map(|vendor| vendor.id);
     assert_eq!(ids(&[], &[]), [""; 0]);
     for id in all {
@@ -91,7 +91,7 @@ fn each_feature_alone_links_its_provider_none_links_none_and_all_link_all() {
 }
 
 #[test]
-fn a_command_of_one_vendor_says_which_feature_would_add_another() {
+fn error_names_the_missing_feature() {
     let built =
         programs().build("some-vendors", &["--no-default-features", "--features", "celerdata"]);
     let command =

@@ -28,7 +28,7 @@ fn is(answer: &str, status: u16, part: &str) {
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 
 #[test]
-fn cisco_refuses_a_wrong_secret_in_pingfederates_words() {
+fn sandbox_cisco_denies_like_pingfederate() {
     let vendors = Vendors::start();
     let id = field(&vendors, "cisco", "client_id");
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret=wrong");
@@ -42,7 +42,7 @@ fn cisco_refuses_a_wrong_secret_in_pingfederates_words() {
 }
 
 #[test]
-fn cloudneetis_gateway_wants_its_key_before_anything_else() {
+fn sandbox_cloudneeti_checks_the_key_first() {
     let vendors = Vendors::start();
     let license = field(&vendors, "cloudneeti", "license_id");
     let target = format!("/cloudneeti/api/authorize/license/{license}/token");
@@ -57,7 +57,7 @@ fn cloudneetis_gateway_wants_its_key_before_anything_else() {
 }
 
 #[test]
-fn celerdata_reads_raw_and_encoded_basic_and_refuses_the_rest() {
+fn sandbox_celerdata_reads_both_basic_encodings() {
     let vendors = Vendors::start();
     let (id, secret) =
         (field(&vendors, "celerdata", "client_id"), field(&vendors, "celerdata", "client_secret"));
@@ -77,7 +77,7 @@ fn celerdata_reads_raw_and_encoded_basic_and_refuses_the_rest() {
 }
 
 #[test]
-fn huawei_gives_the_same_token_and_echoes_a_dead_one() {
+fn sandbox_huawei_repeats_and_echoes_tokens() {
     let vendors = Vendors::start();
     let (id, secret) =
         (field(&vendors, "huawei", "client_id"), field(&vendors, "huawei", "client_secret"));
@@ -98,7 +98,7 @@ fn huawei_gives_the_same_token_and_echoes_a_dead_one() {
 }
 
 #[test]
-fn configapi_answers_every_wrong_parameter_alike_and_locks_the_account() {
+fn sandbox_configapi_locks_the_account() {
     let vendors = Vendors::start();
     let of = |name| field(&vendors, "configapi", name);
     let (id, secret, scope) = (of("client_id"), of("client_secret"), of("scope"));
@@ -118,7 +118,7 @@ fn configapi_answers_every_wrong_parameter_alike_and_locks_the_account() {
 }
 
 #[test]
-fn a_request_for_another_host_is_turned_away() {
+fn sandbox_rejects_another_host() {
     let vendors = Vendors::start();
     let answer = vendors
         .raw("GET /_sandbox/state HTTP/1.1\r\nHost: evil.example.com\r\nConnection: close\r\n\r\n");

@@ -137,7 +137,7 @@ fn arguments(id: u32) -> String {
 }
 
 #[test]
-fn a_leak_would_be_found_in_every_channel() {
+fn leak_detector_finds_leaks_in_each_channel() {
     let home = Home::new();
     let secret = canary("secret");
     let is_found = |text: &str| find_leak(text, std::slice::from_ref(&secret)).is_some();
@@ -162,7 +162,7 @@ fn a_leak_would_be_found_in_every_channel() {
 }
 
 #[test]
-fn the_command_does_log_when_it_is_told_to() {
+fn command_logs_when_enabled() {
     let stage = Stage::new(gatepass_tests::vendor("cisco"));
     for run in stage.run(&["token", "cisco"]) {
         assert!(run.stderr.contains("127.0.0.1"), "nothing was logged: {run:#?}");

@@ -21,7 +21,7 @@ mod story;
 use story::Story;
 
 #[test]
-fn ctrl_c_while_building_leaves_everything_as_it_was() {
+fn ctrl_c_while_building_changes_nothing() {
     let story = Story::told();
     assert_eq!(story.interrupted_build.changed, "");
     assert_eq!(story.interrupted_build.head, story.begun.head);
@@ -30,7 +30,7 @@ fn ctrl_c_while_building_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn a_dry_run_writes_below_target_alone_and_says_what_would_follow() {
+fn dry_run_writes_to_target_only() {
     let story = Story::told();
     assert_eq!(story.dry.changed, "");
     assert_eq!((&story.dry.head, &story.dry.tags), (&story.begun.head, &story.begun.tags));
@@ -50,7 +50,7 @@ fn a_dry_run_writes_below_target_alone_and_says_what_would_follow() {
 }
 
 #[test]
-fn an_interrupted_release_is_finished_by_the_same_words() {
+fn interrupted_release_is_resumed_by_the_same_command() {
     let story = Story::told();
     // Somebody pressed Ctrl-C when the second crate was out.
     let published = &story.interrupted.published;
@@ -69,7 +69,7 @@ fn an_interrupted_release_is_finished_by_the_same_words() {
 }
 
 #[test]
-fn the_release_is_one_commit_with_an_annotated_tag() {
+fn release_is_one_commit_with_tag() {
     let story = Story::told();
     let (version, before) = (&story.version, &story.before);
     assert_eq!(story.git("rev-parse HEAD^"), story.begun.head);
@@ -96,33 +96,33 @@ fn the_release_is_one_commit_with_an_annotated_tag() {
 }
 
 #[test]
-fn a_project_with_one_provider_is_built_from_the_registry_and_gets_a_token() {
+fn project_from_registry_gets_a_token() {
     let story = Story::told();
     project::gets_a_token(story);
 }
 
 #[test]
-fn the_command_is_installed_from_the_registry() {
+fn command_installs_from_the_registry() {
     let story = Story::told();
     project::installs_the_command(story);
 }
 
 #[test]
-fn the_files_have_the_sums_that_stand_beside_them() {
+fn files_match_their_checksums() {
     files::are_summed(Story::told());
 }
 
 #[test]
-fn the_archive_holds_the_command_with_all_that_belongs_to_it() {
+fn archive_contains_command_and_documents() {
     files::archive(Story::told());
 }
 
 #[test]
-fn the_debian_package_installs_and_runs() {
+fn debian_package_installs_and_runs() {
     files::debian(Story::told());
 }
 
 #[test]
-fn nothing_that_is_downloaded_names_a_folder_of_this_machine() {
+fn downloads_contain_no_build_paths() {
     files::name_no_folder(Story::told());
 }

@@ -31,7 +31,7 @@ pub(super) fn api_requests(server: &Server, vendor: &Vendor) -> Vec<Received> {
 }
 
 #[test]
-fn a_path_is_joined_to_the_vendors_api_and_every_header_is_put_on() {
+fn call_joins_the_path_and_adds_all_headers() {
     for vendor in &VENDORS {
         let server =
             server(gatepass_tests::vendor(vendor.id), |_, _| Reply::json(200, "{\"a\": 1}"));
@@ -51,7 +51,7 @@ fn a_path_is_joined_to_the_vendors_api_and_every_header_is_put_on() {
 }
 
 #[test]
-fn a_whole_address_at_the_api_is_called_with_its_query() {
+fn call_accepts_a_full_url_with_query() {
     let vendor = vendor("cisco");
     let server = server(vendor, |_, _| Reply::json(200, "{}"));
     let url = format!("{}/security/advisories?a=1%202&b=c", server.url());
@@ -60,7 +60,7 @@ fn a_whole_address_at_the_api_is_called_with_its_query() {
 }
 
 #[test]
-fn method_headers_and_body_are_the_users() {
+fn call_sends_the_users_method_headers_and_body() {
     let vendor = vendor("celerdata");
     let server = server(vendor, |_, _| Reply::json(200, "{}"));
     let home = home(vendor, &server, "");
@@ -87,7 +87,7 @@ fn method_headers_and_body_are_the_users() {
 }
 
 #[test]
-fn no_header_of_the_users_stands_where_the_token_belongs() {
+fn call_rejects_a_user_header_for_the_token() {
     let vendor = vendor("cloudneeti");
     let server = server(vendor, |_, _| Reply::json(200, "{}"));
     let args = [
@@ -106,7 +106,7 @@ fn no_header_of_the_users_stands_where_the_token_belongs() {
 }
 
 #[test]
-fn include_prints_status_and_headers_before_the_body() {
+fn include_prints_status_and_headers_first() {
     let vendor = vendor("cisco");
     let server = server(vendor, |_, _| Reply::json(404, "nothing\n").with("x-trace", "7"));
     let run = home(vendor, &server, "").gatepass(["call", "cisco", "/x", "--include"]).run();
@@ -117,7 +117,7 @@ fn include_prints_status_and_headers_before_the_body() {
 }
 
 #[test]
-fn any_answer_is_a_success_unless_fail_asks_for_an_exit_code() {
+fn response_status_sets_the_exit_code_only_with_fail() {
     let vendor = vendor("celerdata");
     for (status, code) in
         [(200, 0), (204, 0), (302, 0), (400, 6), (401, 3), (403, 3), (404, 6), (429, 5), (500, 6)]
@@ -136,7 +136,7 @@ fn any_answer_is_a_success_unless_fail_asks_for_an_exit_code() {
 }
 
 #[test]
-fn fail_says_in_json_when_a_throttled_request_may_come_again() {
+fn fail_reports_retry_at_in_json() {
     let vendor = vendor("celerdata");
     let server =
         server(vendor, |_, _| Reply::new(429, "text/plain", "slow").with("retry-after", "30"));
@@ -163,7 +163,7 @@ fn refusal(id: &str) -> Reply {
 }
 
 #[test]
-fn a_refused_token_is_replaced_once_and_the_request_repeated_once() {
+fn rejected_token_is_replaced_and_request_repeated_once() {
     for one in &VENDORS {
         let vendor = vendor(one.id);
         let api = server(vendor, |_, request| match request.header("authorization") {
@@ -181,7 +181,7 @@ fn a_refused_token_is_replaced_once_and_the_request_repeated_once() {
 }
 
 #[test]
-fn a_second_refusal_is_the_apis_own_answer() {
+fn second_rejection_is_returned_as_the_response() {
     for one in &VENDORS {
         let vendor = vendor(one.id);
         let api = server(vendor, |_, _| refusal(vendor.id));
@@ -194,7 +194,7 @@ fn a_second_refusal_is_the_apis_own_answer() {
 }
 
 #[test]
-fn a_refused_request_is_not_a_refused_token() {
+fn rejected_request_does_not_reject_the_token() {
     for (id, reply) in [
         (
             "cisco",
@@ -217,7 +217,7 @@ fn a_refused_request_is_not_a_refused_token() {
 }
 
 #[test]
-fn the_token_does_not_go_to_an_origin_that_is_not_the_vendors() {
+fn token_is_sent_to_the_vendors_origin_only() {
     let vendor = vendor("cisco");
     let (ours, other) =
         (server(vendor, |_, _| Reply::empty(200)), Server::answering([Reply::empty(200)]));
@@ -238,7 +238,7 @@ fn the_token_does_not_go_to_an_origin_that_is_not_the_vendors() {
 }
 
 #[test]
-fn api_origins_and_api_url_say_where_else_the_token_may_go() {
+fn api_origins_and_api_url_allow_further_origins() {
     let vendor = vendor("cisco");
     let (tokens, api) =
         (server(vendor, |_, _| Reply::empty(404)), Server::answering([Reply::json(200, "{}")]));
@@ -254,7 +254,7 @@ fn api_origins_and_api_url_say_where_else_the_token_may_go() {
 }
 
 #[test]
-fn an_apis_redirect_is_shown_and_not_followed() {
+fn api_redirect_is_shown_and_not_followed() {
     let vendor = vendor("celerdata");
     let other = Server::answering([Reply::empty(200)]);
     let url = other.url();
@@ -267,7 +267,7 @@ fn an_apis_redirect_is_shown_and_not_followed() {
 }
 
 #[test]
-fn a_change_of_protocol_is_no_answer() {
+fn protocol_switch_is_an_error() {
     let vendor = vendor("cisco");
     let head = "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
     let api = server(vendor, move |_, _| Reply::raw(head));
@@ -276,7 +276,7 @@ fn a_change_of_protocol_is_no_answer() {
 }
 
 #[test]
-fn a_long_answer_arrives_whole() {
+fn long_response_is_complete() {
     let vendor = vendor("celerdata");
     let long = "0123456789abcde\n".repeat(64 * 1024);
     let sent = long.clone();
@@ -286,7 +286,7 @@ fn a_long_answer_arrives_whole() {
 }
 
 #[test]
-fn a_mistake_in_the_request_is_found_before_anything_is_sent() {
+fn invalid_request_is_reported_before_it_is_sent() {
     let vendor = vendor("celerdata");
     let api = server(vendor, |_, _| Reply::empty(200));
     let home = home(vendor, &api, "");

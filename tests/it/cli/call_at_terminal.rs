@@ -17,7 +17,7 @@ fn api(reply: Reply) -> (Server, Home) {
 const JSON: &str = r#"{"b":[1.50,{}],"a":"x"}"#;
 
 #[test]
-fn a_terminal_gets_json_indented_and_coloured_and_a_pipe_gets_the_bytes() {
+fn json_is_formatted_on_a_terminal_only() {
     let (_server, home) = api(Reply::json(200, JSON));
     assert_eq!(home.gatepass(["call", "celerdata", "/x"]).run().ok(), JSON);
     let call = || home.gatepass(["call", "celerdata", "/x"]);
@@ -30,14 +30,14 @@ fn a_terminal_gets_json_indented_and_coloured_and_a_pipe_gets_the_bytes() {
 }
 
 #[test]
-fn what_only_looks_like_json_is_shown_as_it_is() {
+fn invalid_json_is_shown_unchanged() {
     let (_server, home) = api(Reply::new(200, "application/json", "{not json\n"));
     let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
     assert_eq!((code, screen.as_str()), (Some(0), "{not json\r\n"));
 }
 
 #[test]
-fn json_too_long_to_be_read_is_shown_as_it_comes_and_whole() {
+fn very_long_json_is_shown_unchanged() {
     let long = format!("[{}1]", "1234567,".repeat(200 * 1024));
     let (_server, home) = api(Reply::json(200, long.clone()));
     let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
@@ -46,7 +46,7 @@ fn json_too_long_to_be_read_is_shown_as_it_comes_and_whole() {
 }
 
 #[test]
-fn no_bytes_that_a_terminal_obeys_reach_it_and_a_pipe_gets_them() {
+fn control_characters_are_escaped_on_a_terminal_only() {
     // Some obey U+009B as they obey ESC and a bracket.
     for body in ["\u{1b}[31mred", "PNG\u{0}\u{1a}", "\u{9b}31mred", "{\"a\": \"\u{9b}31mred"] {
         let (_server, home) = api(Reply::new(200, "image/png", body));
@@ -59,7 +59,7 @@ fn no_bytes_that_a_terminal_obeys_reach_it_and_a_pipe_gets_them() {
 }
 
 #[test]
-fn a_character_that_comes_in_two_pieces_is_one() {
+fn split_utf8_character_is_shown_whole() {
     let pieces = |first: &[u8], second: &[u8]| {
         let mut bytes = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
         for piece in [first, second] {
@@ -82,7 +82,7 @@ fn a_character_that_comes_in_two_pieces_is_one() {
 }
 
 #[test]
-fn a_head_at_a_terminal_is_shown_without_what_it_obeys() {
+fn response_head_is_escaped_on_a_terminal() {
     let head = "HTTP/1.1 200 OK\r\nx-red: a\u{9b}31mb\r\ncontent-length: 0\r\n\r\n";
     for args in [["call", "celerdata", "/x", "-i"], ["call", "celerdata", "HEAD", "/x"]] {
         let (_server, home) = api(Reply::raw(head));
@@ -94,7 +94,7 @@ fn a_head_at_a_terminal_is_shown_without_what_it_obeys() {
 }
 
 #[test]
-fn ctrl_c_ends_a_call_that_hangs() {
+fn ctrl_c_ends_a_hanging_call() {
     let (server, home) = api(Reply::silence());
     let mut terminal = home.gatepass(["call", "celerdata", "/x"]).at_terminal();
     server.arrival();
@@ -109,7 +109,7 @@ fn last(server: &Server) -> Received {
 }
 
 #[test]
-fn the_method_is_taken_as_curl_takes_it_too() {
+fn method_option_works_as_in_curl() {
     let (server, home) = api(Reply::json(200, "{}"));
     for args in [
         ["-X", "DELETE", "/x"].as_slice(),
@@ -127,7 +127,7 @@ fn the_method_is_taken_as_curl_takes_it_too() {
 }
 
 #[test]
-fn a_body_is_json_or_a_form_by_how_it_begins() {
+fn body_content_type_follows_its_first_character() {
     let (server, home) = api(Reply::json(200, "{}"));
     for (body, kind) in [
         ("{\"a\": 1}", "application/json"),
@@ -153,7 +153,7 @@ fn head_prints_the_head() {
 }
 
 #[test]
-fn an_api_that_does_not_answer_in_time_is_left() {
+fn call_times_out() {
     let (server, home) = api(Reply::silence());
     let args = ["call", "celerdata", "/x", "--timeout", "300ms", "--format", "json"];
     let started = std::time::Instant::now();

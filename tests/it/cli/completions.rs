@@ -42,7 +42,7 @@ fn shell<'home>(home: &'home Home, shell: &str, args: &[&str]) -> Terminal<'home
 }
 
 #[test]
-fn real_shells_complete_what_is_typed_without_a_secret_or_an_exchange() {
+fn completion_reads_no_secret_and_sends_no_request() {
     let server = Server::answering([Reply::empty(500)]);
     for (name, args, load) in [
         ("bash", ["--norc", "--noprofile", "-i"].as_slice(), "source <(gatepass completions bash)"),
@@ -80,7 +80,7 @@ fn real_shells_complete_what_is_typed_without_a_secret_or_an_exchange() {
 }
 
 #[test]
-fn zsh_completes_at_the_first_tab_when_the_script_is_in_a_folder_of_fpath() {
+fn zsh_completes_from_an_fpath_folder() {
     let server = Server::answering([Reply::empty(500)]);
     let home = home(&server);
     home.write("zfunc/_gatepass", home.gatepass(["completions", "zsh"]).run().ok());
@@ -103,7 +103,7 @@ fn told(home: &Home, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn every_command_that_takes_a_profile_completes_it() {
+fn commands_complete_profile_names() {
     let home = home(&Server::answering([Reply::empty(500)]));
     let mut completed = 0;
     for command in commands() {
@@ -122,7 +122,7 @@ fn every_command_that_takes_a_profile_completes_it() {
 }
 
 #[test]
-fn the_file_that_config_names_is_the_one_that_is_read() {
+fn completion_reads_the_file_of_the_config_option() {
     let home = home(&Server::answering([Reply::empty(500)]));
     let other = home.write("other.toml", "[profiles.elsewhere]\nprovider = \"cisco\"\n");
     let other = other.to_str().unwrap();
@@ -133,14 +133,14 @@ fn the_file_that_config_names_is_the_one_that_is_read() {
 }
 
 #[test]
-fn nothing_is_said_of_a_config_that_cannot_be_read() {
+fn completion_ignores_an_unreadable_config() {
     let home = Home::with_config("[profiles.cisco\nclient_secret = \"oops\"");
     assert_eq!(told(&home, &["token", "c"]), Vec::<String>::new());
     assert!(told(&home, &["tok"]).contains(&String::from("token")));
 }
 
 #[test]
-fn faults_are_completed_with_and_without_their_vendor() {
+fn completion_lists_faults_with_and_without_vendor() {
     let home = Home::new();
     let begin = told(&home, &["sandbox", "--fault", ""]);
     assert!(VENDORS.iter().all(|one| begin.contains(&format!("{}:", one.id))), "{begin:?}");
@@ -149,7 +149,7 @@ fn faults_are_completed_with_and_without_their_vendor() {
 }
 
 #[test]
-fn every_shell_has_a_script() {
+fn each_shell_has_a_completion_script() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let run = Home::new().gatepass(["completions", shell]).run();
         assert!(run.ok().contains("_GATEPASS_COMPLETE"), "{run:#?}");

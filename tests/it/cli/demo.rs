@@ -6,7 +6,7 @@ use std::fs;
 use gatepass_tests::{Home, VENDORS};
 
 #[test]
-fn the_demo_shows_a_token_and_an_api_answer_of_every_vendor() {
+fn demo_shows_each_vendors_token_and_api_response() {
     let home = Home::new();
     let run = home.gatepass(["demo"]).run();
     let table = run.ok();
@@ -20,7 +20,7 @@ fn the_demo_shows_a_token_and_an_api_answer_of_every_vendor() {
 }
 
 #[test]
-fn the_demos_json_has_a_row_for_each_token() {
+fn demo_json_has_a_row_per_token() {
     let rows = Home::new().gatepass(["demo", "--format", "json"]).run().json();
     let rows = rows.as_array().unwrap();
     assert_eq!(rows.len(), VENDORS.len() + 1);
@@ -33,7 +33,7 @@ fn the_demos_json_has_a_row_for_each_token() {
 }
 
 #[test]
-fn the_demo_needs_neither_home_nor_config_and_ignores_a_proxy() {
+fn demo_needs_no_home_config_or_proxy() {
     let run = Home::new()
         .gatepass(["demo"])
         .env("GATEPASS_CONFIG", "no-such-file.toml")

@@ -67,7 +67,7 @@ fn home_of(server: &Server) -> Home {
 }
 
 #[test]
-fn every_vendor_of_the_sandbox_is_well_and_the_second_time_from_the_store() {
+fn doctor_passes_for_each_vendor_and_uses_the_store() {
     let vendors = Vendors::start();
     let home = vendors.home();
     let (states, steps) = found(&json(&home, &[]), 0);
@@ -94,7 +94,7 @@ fn every_vendor_of_the_sandbox_is_well_and_the_second_time_from_the_store() {
 }
 
 #[test]
-fn people_see_marks_and_hints_and_colours_on_a_terminal_alone() {
+fn doctor_shows_marks_and_colours_on_a_terminal_only() {
     let home = Home::with_config(&vendor("cisco").profile("http://127.0.0.1:1", ""));
     let run = home.gatepass(["doctor"]).run();
     assert_eq!(run.code, Some(6), "{run:#?}");
@@ -109,7 +109,7 @@ fn people_see_marks_and_hints_and_colours_on_a_terminal_alone() {
 }
 
 #[test]
-fn without_a_config_it_says_where_one_belongs_and_reads_variables() {
+fn doctor_without_config_names_its_path() {
     let home = Home::new();
     let (states, step) = failure(&json(&home, &[]), 2, "config", "gatepass/config.toml");
     assert_eq!(states, ["config failed", "state ok", "profile skipped"]);
@@ -126,7 +126,7 @@ fn without_a_config_it_says_where_one_belongs_and_reads_variables() {
 }
 
 #[test]
-fn a_config_that_cannot_be_used_is_told_and_the_folder_still_looked_at() {
+fn doctor_reports_a_bad_config_and_checks_the_folder() {
     let home = Home::new();
     let good = vendor("cisco").profile("http://127.0.0.1:1", "");
     let cases = [
@@ -143,7 +143,7 @@ fn a_config_that_cannot_be_used_is_told_and_the_folder_still_looked_at() {
 }
 
 #[test]
-fn a_folder_for_tokens_that_is_none_is_told_and_the_rest_goes_on() {
+fn doctor_reports_a_bad_state_folder_and_continues() {
     let server = cisco(Reply::empty(200), Reply::empty(404));
     let home = home_of(&server);
     let file = home.write("a-file", "");
@@ -156,7 +156,7 @@ fn a_folder_for_tokens_that_is_none_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
-fn one_broken_profile_does_not_hide_the_next_and_the_first_failure_gives_the_code() {
+fn doctor_checks_all_profiles_and_exits_with_first_failure() {
     let server = cisco(Reply::empty(200), Reply::empty(404));
     let config = format!(
         "[profiles.a]\nprovider = \"cizco\"\n{}",
@@ -176,7 +176,7 @@ fn one_broken_profile_does_not_hide_the_next_and_the_first_failure_gives_the_cod
 }
 
 #[test]
-fn each_secret_that_is_missing_is_told_and_the_way_is_tried_all_the_same() {
+fn doctor_reports_missing_secrets_and_checks_the_network() {
     let server = cisco(Reply::empty(200), Reply::empty(404));
     for (reference, text) in [
         ("{ env = \"UNSET_SECRET\" }", "UNSET_SECRET"),
@@ -194,7 +194,7 @@ fn each_secret_that_is_missing_is_told_and_the_way_is_tried_all_the_same() {
 }
 
 #[test]
-fn a_name_without_address_and_a_port_without_server_are_told_apart() {
+fn doctor_distinguishes_dns_and_connection_failures() {
     let of = |url: &str| Home::with_config(&vendor("cisco").profile(url, ""));
     let home = of("https://no-such-host.invalid");
     let (states, _) = failure(&json(&home, &[]), 6, "dns", "name not found");
@@ -204,7 +204,7 @@ fn a_name_without_address_and_a_port_without_server_are_told_apart() {
 }
 
 #[test]
-fn a_black_hole_ends_within_its_seconds() {
+fn doctor_times_out_on_a_black_hole() {
     let hole = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", hole.local_addr().unwrap());
     let home = Home::with_config(&vendor("cisco").profile(&url, ""));
@@ -213,7 +213,7 @@ fn a_black_hole_ends_within_its_seconds() {
 }
 
 #[test]
-fn a_certificate_of_an_unknown_authority_is_told_and_the_profiles_own_is_trusted() {
+fn doctor_reports_an_unknown_ca_and_trusts_ca_file() {
     let home = Home::new();
     let run = home.gatepass(["sandbox", "--listen", "127.0.0.1:0", "--tls", "--format", "json"]);
     let sandbox = run.spawn();
@@ -235,7 +235,7 @@ fn a_certificate_of_an_unknown_authority_is_told_and_the_profiles_own_is_trusted
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_looked_at_instead_and_its_password_not_shown() {
+fn doctor_checks_the_proxy_and_hides_its_password() {
     let proxy = Server::answering([Reply::empty(407)]);
     let address = proxy.url().replace("http://", "http://me:unsaid-word@");
     let home = Home::with_config(&vendor("cisco").profile("https://vendor.invalid", ""));
@@ -251,7 +251,7 @@ fn a_proxy_of_the_environment_is_looked_at_instead_and_its_password_not_shown() 
 }
 
 #[test]
-fn a_wrong_clock_is_told_by_its_size() {
+fn doctor_reports_clock_skew() {
     for (seconds, state, exit) in [(10, "ok", 0), (150, "warning", 0), (7200, "failed", 2)] {
         for now in [
             SystemTime::now() + Duration::from_secs(seconds),
@@ -269,7 +269,7 @@ fn a_wrong_clock_is_told_by_its_size() {
 }
 
 #[test]
-fn a_refused_credential_is_sent_once_however_often_one_looks() {
+fn doctor_sends_a_denied_credential_once() {
     let vendor = vendor("configapi");
     let refused = Reply::json(401, r#"{"error":"invalid_client"}"#);
     let server = Server::answering([refused]);
@@ -287,7 +287,7 @@ fn a_refused_credential_is_sent_once_however_often_one_looks() {
 }
 
 #[test]
-fn what_a_vendor_answers_wrongly_is_told() {
+fn doctor_reports_an_invalid_token_response() {
     let html = "<!doctype html><title>Welcome</title>";
     for (reply, exit, text) in [
         (Reply::new(200, "text/html", html), 6, ""),
@@ -300,7 +300,7 @@ fn what_a_vendor_answers_wrongly_is_told() {
 }
 
 #[test]
-fn an_api_that_refuses_is_told_by_its_answer() {
+fn doctor_reports_an_api_rejection() {
     let throttled = |after: &str| Reply::empty(429).with("retry-after", after);
     for (reply, exit, text) in [
         (Reply::empty(401), 3, "refuses the token"),
@@ -323,7 +323,7 @@ fn an_api_that_refuses_is_told_by_its_answer() {
 }
 
 #[test]
-fn a_grant_with_a_login_says_so_with_the_command() {
+fn doctor_names_the_login_command() {
     let vendors = Vendors::start();
     let home = vendors.home();
     let run = json(&home, &["cisco", "--set", "grant=implicit"]);
@@ -334,7 +334,7 @@ fn a_grant_with_a_login_says_so_with_the_command() {
 }
 
 #[test]
-fn nothing_it_prints_or_logs_shows_a_secret() {
+fn doctor_shows_no_secret() {
     for vendor in &VENDORS {
         let (secret, token) = (canary("secret"), canary("token"));
         let answer = vendor.token_answer(token.text());

@@ -26,7 +26,7 @@ fn by_shell<'home>(home: &'home Home, script: &str) -> Gatepass<'home> {
 }
 
 #[test]
-fn the_exit_code_is_the_programs_own() {
+fn exec_returns_the_programs_exit_code() {
     let (_server, home) = stage("token-of-the-program");
     for options in [[].as_slice(), &["--file", "token"]] {
         for code in [0, 1, 2, 3, 125, 255] {
@@ -38,7 +38,7 @@ fn the_exit_code_is_the_programs_own() {
 }
 
 #[test]
-fn a_program_that_a_signal_ends_counts_128_more() {
+fn program_ended_by_signal_exits_with_128_plus_signal() {
     let (_server, home) = stage("token-of-the-program");
     for options in ["", "--file token"] {
         for (signal, code) in [("TERM", 143), ("KILL", 137), ("USR1", 138)] {
@@ -50,7 +50,7 @@ fn a_program_that_a_signal_ends_counts_128_more() {
 }
 
 #[test]
-fn what_cannot_be_run_is_126_and_what_is_not_there_127() {
+fn exec_exits_126_or_127_without_a_program() {
     let (_server, home) = stage("token-of-the-program");
     let text = home.write("work/text", "no program");
     for options in [[].as_slice(), &["--file", "token"]] {
@@ -71,7 +71,7 @@ fn what_cannot_be_run_is_126_and_what_is_not_there_127() {
 }
 
 #[test]
-fn every_failure_before_the_program_is_125() {
+fn failure_before_the_program_exits_125() {
     let answer = "{\"error\": \"invalid_client\"}";
     let server = Server::answering([Reply::json(401, answer)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
@@ -95,7 +95,7 @@ fn every_failure_before_the_program_is_125() {
 }
 
 #[test]
-fn a_token_that_lives_too_short_is_not_handed_to_the_program() {
+fn exec_rejects_a_token_below_min_ttl() {
     let (_server, home) = stage("token-of-the-program");
     for options in [["--min-ttl", "2h"].as_slice(), &["--min-ttl", "2h", "--file", "token"]] {
         let json = [options, &["--format", "json"]].concat();
@@ -107,7 +107,7 @@ fn a_token_that_lives_too_short_is_not_handed_to_the_program() {
 }
 
 #[test]
-fn the_token_is_in_the_variable_asked_for_and_in_no_other() {
+fn exec_sets_only_the_requested_variable() {
     let token = canary("token");
     let (_server, home) = stage(token.text());
     for (options, names) in [
@@ -130,7 +130,7 @@ fn the_token_is_in_the_variable_asked_for_and_in_no_other() {
 }
 
 #[test]
-fn no_secret_of_any_profile_reaches_the_program_and_all_else_does() {
+fn exec_removes_secret_variables_only() {
     let secrets: Vec<Canary> =
         ["asked for", "another's", "by variable", "of the file"].map(canary).into();
     let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
@@ -162,7 +162,7 @@ fn no_secret_of_any_profile_reaches_the_program_and_all_else_does() {
 }
 
 #[test]
-fn no_argument_of_any_process_holds_the_token() {
+fn token_is_in_no_process_argument() {
     let token = canary("token");
     let (_server, home) = stage(token.text());
     let show = "tr '\\0' ' ' < /proc/$$/cmdline; tr '\\0' ' ' < /proc/$PPID/cmdline; :";
@@ -174,7 +174,7 @@ fn no_argument_of_any_process_holds_the_token() {
 }
 
 #[test]
-fn all_behind_the_dashes_is_the_programs() {
+fn arguments_after_dashes_belong_to_the_program() {
     let (_server, home) = stage("token-of-the-program");
     let words = ["--help", "--format", "json", "--", "-v", "", "two words", "*", "$HOME"];
     for options in [[].as_slice(), &["--file", "token"]] {
@@ -185,7 +185,7 @@ fn all_behind_the_dashes_is_the_programs() {
 }
 
 #[test]
-fn standard_input_and_output_are_the_programs() {
+fn program_inherits_standard_streams() {
     let (_server, home) = stage("token-of-the-program");
     for options in [[].as_slice(), &["--file", "token"]] {
         let run = exec(&home, options, &["sh", "-c", "tr a-z A-Z; echo aside >&2"]).stdin("abc");
@@ -195,7 +195,7 @@ fn standard_input_and_output_are_the_programs() {
 }
 
 #[test]
-fn without_a_file_the_program_takes_the_place_of_gatepass() {
+fn exec_replaces_the_process_without_file() {
     let (_server, home) = stage("token-of-the-program");
     let running = exec(&home, &[], &["sh", "-c", "echo $$"]).spawn();
     let id = running.id();
@@ -203,7 +203,7 @@ fn without_a_file_the_program_takes_the_place_of_gatepass() {
 }
 
 #[test]
-fn a_vendor_that_is_down_is_waited_for() {
+fn exec_waits_for_an_unavailable_vendor() {
     let answer = Reply::json(200, vendor("cisco").token_answer("token-at-last"));
     let server = Server::answering([Reply::empty(503), answer]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));

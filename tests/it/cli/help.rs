@@ -12,7 +12,7 @@ pub(crate) fn commands() -> Vec<String> {
 }
 
 #[test]
-fn every_help_is_as_it_was_read_and_approved() {
+fn help_matches_the_reviewed_snapshots() {
     let home = Home::new();
     insta::assert_snapshot!("gatepass", home.gatepass(["--help"]).run().ok());
     for command in commands() {
@@ -24,7 +24,7 @@ fn every_help_is_as_it_was_read_and_approved() {
 }
 
 #[test]
-fn every_command_shows_examples_of_itself() {
+fn each_command_help_has_examples() {
     let home = Home::new();
     for command in commands() {
         let help = home.gatepass([command.as_str(), "--help"]).run();
@@ -34,7 +34,7 @@ fn every_command_shows_examples_of_itself() {
 }
 
 #[test]
-fn help_is_as_wide_as_the_terminal() {
+fn help_wraps_at_the_terminal_width() {
     let home = Home::new();
     for command in commands() {
         let (code, screen) = home.gatepass([command.as_str(), "--help"]).at_terminal().finish();
@@ -49,7 +49,7 @@ fn help_is_as_wide_as_the_terminal() {
 }
 
 #[test]
-fn a_message_is_as_wide_as_the_terminal_and_one_line_in_a_pipe() {
+fn messages_wrap_on_a_terminal_only() {
     let home = Home::new();
     let args = ["token", "cisco"];
     let piped = home.gatepass(args).run();
@@ -67,7 +67,7 @@ fn a_message_is_as_wide_as_the_terminal_and_one_line_in_a_pipe() {
 }
 
 #[test]
-fn the_log_is_shown_at_a_terminal_even_to_whoever_wants_it_quiet() {
+fn quiet_does_not_hide_the_log() {
     let demo = Home::new().gatepass(["-vv", "--quiet", "demo"]).at_terminal().finish();
     assert_eq!(demo.0, Some(0));
     assert!(demo.1.contains("DEBUG") && !demo.1.contains("a fault in the program"), "{demo:?}");

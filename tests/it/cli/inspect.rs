@@ -21,7 +21,7 @@ fn told(home: &Home, args: &[&str]) -> String {
 }
 
 #[test]
-fn a_kept_token_is_told_without_an_exchange_and_without_itself() {
+fn inspect_describes_a_cached_token_offline() {
     let (server, home) = huawei();
     home.gatepass(["token", "huawei"]).run().ok();
     assert_snapshot!(told(&home, &["inspect", "huawei"]), @"
@@ -58,7 +58,7 @@ fn a_kept_token_is_told_without_an_exchange_and_without_itself() {
 }
 
 #[test]
-fn without_a_token_it_says_which_command_gets_one_and_asks_nobody() {
+fn inspect_without_a_token_names_the_command() {
     let (server, home) = huawei();
     assert_snapshot!(told(&home, &["inspect", "huawei"]), @"
     profile        huawei (Huawei OneAccess), from HOME/config/gatepass/config.toml
@@ -76,7 +76,7 @@ fn without_a_token_it_says_which_command_gets_one_and_asks_nobody() {
 }
 
 #[test]
-fn fresh_asks_the_vendor_and_tells_of_what_came() {
+fn inspect_fresh_sends_a_token_request() {
     let (server, home) = huawei();
     let json = || home.gatepass(["inspect", "huawei", "--fresh", "--format", "json"]).run().json();
     assert_eq!(json()["source"], "vendor");
@@ -85,7 +85,7 @@ fn fresh_asks_the_vendor_and_tells_of_what_came() {
 }
 
 #[test]
-fn a_vendor_whose_tokens_stay_in_memory_is_told_as_one() {
+fn inspect_reports_memory_only_tokens() {
     let answer = vendor("cloudneeti").token_answer(TOKEN);
     let server = Server::answering([Reply::json(200, answer)]);
     let home = Home::with_config(&vendor("cloudneeti").profile(&server.url(), ""));
@@ -99,7 +99,7 @@ fn a_vendor_whose_tokens_stay_in_memory_is_told_as_one() {
 }
 
 #[test]
-fn a_kept_failure_is_told_with_what_to_do_next() {
+fn inspect_reports_a_stored_failure() {
     let server = Server::answering([Reply::json(401, r#"{"error":"invalid_client"}"#)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     home.gatepass(["token", "cisco"]).run().failed(3);
@@ -113,7 +113,7 @@ fn a_kept_failure_is_told_with_what_to_do_next() {
 }
 
 #[test]
-fn the_claims_of_a_jwt_are_decoded_and_said_to_be_unverified() {
+fn inspect_shows_unverified_jwt_claims() {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 

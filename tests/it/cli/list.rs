@@ -31,7 +31,7 @@ fn token(life: u64) -> Reply {
 }
 
 #[test]
-fn a_profile_that_nobody_has_asked_for_is_ready() {
+fn unused_profile_is_ready() {
     let home = Home::with_config(&vendor("cisco").profile("http://127.0.0.1:9", ""));
     let row = row(&home);
     let mut names: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
@@ -64,7 +64,7 @@ fn a_profile_that_nobody_has_asked_for_is_ready() {
 }
 
 #[test]
-fn a_kept_token_is_good_and_the_vendor_is_not_asked_for_a_list() {
+fn list_shows_cached_tokens_offline() {
     let (server, home, run) = after("cisco", token(3600), "");
     run.ok();
     let row = row(&home);
@@ -82,7 +82,7 @@ fn a_kept_token_is_good_and_the_vendor_is_not_asked_for_a_list() {
 }
 
 #[test]
-fn a_refused_profile_is_told_why_and_another_secret_makes_it_ready() {
+fn denied_profile_is_ready_after_a_new_secret() {
     let denied = Reply::json(401, r#"{"error":"invalid_client"}"#);
     let (server, home, run) = after("cisco", denied, "");
     run.failed(3);
@@ -100,7 +100,7 @@ fn a_refused_profile_is_told_why_and_another_secret_makes_it_ready() {
 }
 
 #[test]
-fn each_failure_has_a_state_of_its_own() {
+fn list_shows_a_state_per_failure() {
     for (reply, state, next) in [
         (Reply::empty(429).with("retry-after", "60"), "throttled", "gatepass token cisco --wait"),
         (Reply::empty(429).with("retry-after", "3000"), "throttled", "gatepass why cisco"),
@@ -118,7 +118,7 @@ fn each_failure_has_a_state_of_its_own() {
 }
 
 #[test]
-fn a_token_goes_from_good_through_aging_to_none() {
+fn list_follows_a_token_through_its_lifetime() {
     // Half of its life is leeway, and a refresh is due when five eighths are left.
     let (_server, home, run) = after("cisco", token(6), "leeway = \"3s\"");
     run.ok();
@@ -133,7 +133,7 @@ fn a_token_goes_from_good_through_aging_to_none() {
 }
 
 #[test]
-fn a_profile_that_needs_a_person_says_so() {
+fn list_shows_login_required() {
     let more = "grant = \"implicit\"\nredirect_uri = \"http://127.0.0.1:0/callback\"";
     let home = Home::with_config(&format!("[profiles.cisco]\nclient_id = \"app-1\"\n{more}\n"));
     let row = row(&home);
@@ -144,7 +144,7 @@ fn a_profile_that_needs_a_person_says_so() {
 }
 
 #[test]
-fn no_command_and_no_standard_input_is_read_for_a_list() {
+fn list_runs_no_command_and_reads_no_stdin() {
     let server = Server::answering([token(3600)]);
     let home = Home::new();
     let program = home.write_as("secret.sh", "#!/bin/sh\necho x >> ran\necho secret\n", 0o700);
@@ -164,7 +164,7 @@ fn no_command_and_no_standard_input_is_read_for_a_list() {
 }
 
 #[test]
-fn list_tells_each_profile_and_what_is_wrong_with_it() {
+fn list_shows_each_profile_and_its_error() {
     let config = vendor("cisco").profile("http://127.0.0.1:9", "")
         + "[profiles.broken]\nprovider = \"huawei\"\nclient_id = \"x\"\n"
         + "[profiles.unset]\nprovider = \"celerdata\"\nclient_id = \"x\"\n"
@@ -200,7 +200,7 @@ fn list_tells_each_profile_and_what_is_wrong_with_it() {
 }
 
 #[test]
-fn list_without_any_profile_says_how_to_make_one() {
+fn list_without_profiles_names_init() {
     let run = Home::new().gatepass(["list"]).run();
     assert_eq!(run.ok(), "");
     assert!(run.stderr.contains("`gatepass init`") && run.stderr.contains("GATEPASS_"), "{run:#?}");
@@ -211,7 +211,7 @@ fn list_without_any_profile_says_how_to_make_one() {
 }
 
 #[test]
-fn a_terminal_gets_colours_and_lines_of_its_width_and_a_pipe_neither() {
+fn list_is_formatted_on_a_terminal_only() {
     let denied = Reply::json(401, r#"{"error":"invalid_client"}"#);
     let (_server, home, _) = after("cisco", denied, "");
     let piped = home.gatepass(["list"]).run();
@@ -228,7 +228,7 @@ fn a_terminal_gets_colours_and_lines_of_its_width_and_a_pipe_neither() {
 }
 
 #[test]
-fn a_store_that_cannot_be_used_is_said_and_the_profiles_are_listed_all_the_same() {
+fn list_works_without_a_usable_store() {
     let (_server, home, _) = after("cisco", token(3600), "");
     fs::set_permissions(home.path("state"), fs::Permissions::from_mode(0o777)).unwrap();
     let run = home.gatepass(["list"]).run();

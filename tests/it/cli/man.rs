@@ -8,7 +8,7 @@ use gatepass_tests::Home;
 use super::help::commands;
 
 #[test]
-fn there_is_a_page_for_every_command_and_a_reader_takes_each() {
+fn each_command_has_a_valid_man_page() {
     let home = Home::new();
     let dir = home.path("work/man1");
     fs::create_dir(&dir).unwrap();
@@ -36,7 +36,7 @@ fn there_is_a_page_for_every_command_and_a_reader_takes_each() {
 }
 
 #[test]
-fn without_a_folder_the_first_page_goes_to_stdout() {
+fn man_without_dir_prints_the_main_page() {
     let home = Home::new();
     home.gatepass(["man", "--dir", "."]).run().ok();
     let page = fs::read_to_string(home.path("work/gatepass.1")).unwrap();
@@ -45,7 +45,7 @@ fn without_a_folder_the_first_page_goes_to_stdout() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_made_and_one_that_cannot_be_is_named() {
+fn man_creates_its_folder_or_names_it() {
     let home = Home::new();
     home.gatepass(["man", "--dir", "share/man1"]).run().ok();
     assert!(home.path("work/share/man1/gatepass-token.1").exists());

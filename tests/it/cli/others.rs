@@ -4,7 +4,7 @@ use gatepass_tests::{Home, VENDORS, vendor};
 use serde_json::Value;
 
 #[test]
-fn providers_tells_every_field_of_every_provider() {
+fn providers_lists_all_fields() {
     let run = Home::new().gatepass(["providers"]).run();
     for vendor in &VENDORS {
         assert!(run.ok().contains(vendor.id), "{run:#?}");
@@ -18,7 +18,7 @@ fn providers_tells_every_field_of_every_provider() {
 }
 
 #[test]
-fn providers_as_json_is_an_array_with_the_contracts_members() {
+fn providers_json_has_the_contract_members() {
     let providers = Home::new().gatepass(["providers", "--format", "json"]).run().json();
     let providers = providers.as_array().unwrap();
     assert!(

@@ -22,7 +22,7 @@ fn config(ready: &Value) -> PathBuf {
 }
 
 #[test]
-fn one_line_of_json_says_where_it_is_and_whom_it_knows() {
+fn sandbox_prints_one_ready_line_of_json() {
     let home = Home::new();
     let (sandbox, ready) = started(&home, &[]);
     let names: Vec<&String> = ready.as_object().unwrap().keys().collect();
@@ -42,7 +42,7 @@ fn one_line_of_json_says_where_it_is_and_whom_it_knows() {
 }
 
 #[test]
-fn its_config_serves_another_process() {
+fn sandbox_config_works_in_another_process() {
     let (home, other) = (Home::new(), Home::new());
     let (_sandbox, ready) = started(&home, &[]);
     for profile in VENDORS.iter().map(|vendor| vendor.id).chain(["cloudneeti-account"]) {
@@ -54,7 +54,7 @@ fn its_config_serves_another_process() {
 }
 
 #[test]
-fn a_signal_ends_it_with_success_and_its_folder_goes() {
+fn signal_ends_the_sandbox_and_removes_its_folder() {
     for end in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
         let home = Home::new();
         let (sandbox, ready) = started(&home, &[]);
@@ -68,7 +68,7 @@ fn a_signal_ends_it_with_success_and_its_folder_goes() {
 }
 
 #[test]
-fn nohup_keeps_it_when_its_terminal_goes_away() {
+fn sandbox_survives_hangup_under_nohup() {
     let home = Home::new();
     let gatepass = gatepass_binary().to_str().unwrap();
     let args = [gatepass, "sandbox", "--listen", "127.0.0.1:0", "--format", "json"];
@@ -87,7 +87,7 @@ fn nohup_keeps_it_when_its_terminal_goes_away() {
 }
 
 #[test]
-fn only_loopback_is_listened_on() {
+fn sandbox_listens_on_loopback_only() {
     for listen in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let run = Home::new().gatepass(["sandbox", "--listen", listen]).run();
         assert!(run.failed(2).contains("loopback"), "{run:#?}");
@@ -95,7 +95,7 @@ fn only_loopback_is_listened_on() {
 }
 
 #[test]
-fn a_folder_whose_name_is_no_text_stops_nothing() {
+fn sandbox_starts_in_a_non_utf8_folder() {
     let home = Home::new();
     let odd = home.path(OsStr::from_bytes(b"tmp/\xff"));
     fs::create_dir(&odd).unwrap();
@@ -109,7 +109,7 @@ fn a_folder_whose_name_is_no_text_stops_nothing() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn sandbox_reports_a_port_in_use() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();
     let run = Home::new().gatepass(["sandbox", "--listen", &listen]).run();
@@ -117,7 +117,7 @@ fn a_port_that_is_taken_is_told() {
 }
 
 #[test]
-fn tokens_live_as_long_as_asked() {
+fn ttl_option_sets_the_token_lifetime() {
     let home = Home::new();
     let (_sandbox, ready) = started(&home, &["--ttl", "90s"]);
     let args = ["token", "cisco", "--format", "json"];
@@ -126,7 +126,7 @@ fn tokens_live_as_long_as_asked() {
 }
 
 #[test]
-fn a_fault_waits_for_its_vendor_as_often_as_asked() {
+fn fault_option_applies_per_vendor_and_count() {
     let home = Home::new();
     let (_sandbox, ready) = started(&home, &["--fault", "cisco:status-503*2"]);
     let token = |profile| {
@@ -139,14 +139,14 @@ fn a_fault_waits_for_its_vendor_as_often_as_asked() {
 }
 
 #[test]
-fn an_unknown_fault_is_answered_with_those_there_are() {
+fn unknown_fault_error_lists_the_faults() {
     let run = Home::new().gatepass(["sandbox", "--fault", "status-53"]).run();
     let told = run.failed(2);
     assert!(told.contains("status-503") && told.contains("html"), "{told}");
 }
 
 #[test]
-fn tls_brings_a_ca_that_the_config_names() {
+fn tls_config_names_the_ca_file() {
     let home = Home::new();
     let (_sandbox, ready) = started(&home, &["--tls"]);
     assert!(ready["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));

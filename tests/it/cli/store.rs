@@ -16,7 +16,7 @@ fn source(run: &Run) -> String {
 }
 
 #[test]
-fn twenty_commands_at_once_make_one_exchange() {
+fn twenty_parallel_commands_send_one_token_request() {
     let (server, home) = vendor("cisco").counting("");
     for run in at_once(&home, 20) {
         assert_eq!(run.ok(), "token-1\n");
@@ -25,7 +25,7 @@ fn twenty_commands_at_once_make_one_exchange() {
 }
 
 #[test]
-fn a_hundred_commands_ask_a_refusing_vendor_once_and_all_exit_3() {
+fn hundred_denied_commands_send_one_token_request() {
     let server = Server::new(|_, _| Reply::json(401, r#"{"error":"invalid_client"}"#));
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     for run in at_once(&home, 100) {
@@ -35,7 +35,7 @@ fn a_hundred_commands_ask_a_refusing_vendor_once_and_all_exit_3() {
 }
 
 #[test]
-fn the_second_command_takes_the_first_ones_token_and_says_so() {
+fn second_command_uses_the_stored_token() {
     let (server, home) = vendor("cisco").counting("");
     let json = || home.gatepass(["token", "cisco", "--format", "json"]).run();
     let (first, second) = (json(), json());
@@ -46,7 +46,7 @@ fn the_second_command_takes_the_first_ones_token_and_says_so() {
 }
 
 #[test]
-fn fresh_replaces_what_is_kept_and_its_failure_does_not() {
+fn fresh_replaces_the_stored_token_only_on_success() {
     let answer = vendor("cisco").token_answer("token-1");
     let next = vendor("cisco").token_answer("token-2");
     let replies = [Reply::json(200, answer), Reply::empty(403), Reply::json(200, next)];
@@ -64,7 +64,7 @@ fn fresh_replaces_what_is_kept_and_its_failure_does_not() {
 }
 
 #[test]
-fn a_refusal_holds_until_the_secret_changes_or_somebody_asks() {
+fn denial_is_cached_until_secret_changes_or_fresh() {
     let answer = vendor("cisco").token_answer("token");
     let denied = || Reply::json(401, r#"{"error":"invalid_client"}"#);
     let server = Server::answering([denied(), Reply::json(200, answer)]);
@@ -85,7 +85,7 @@ fn a_refusal_holds_until_the_secret_changes_or_somebody_asks() {
 }
 
 #[test]
-fn forget_forgets_one_profile_whatever_its_secret_was() {
+fn forget_removes_one_profile_under_any_secret() {
     let (server, home) = vendor("cisco").counting("");
     home.gatepass(["token", "cisco"]).run().ok();
     let forgotten = home.gatepass(["forget", "cisco", "--format", "json"]).run().json();
@@ -97,7 +97,7 @@ fn forget_forgets_one_profile_whatever_its_secret_was() {
 }
 
 #[test]
-fn a_vendor_that_wants_its_tokens_in_memory_has_them_there() {
+fn memory_only_tokens_are_not_stored() {
     let vendor = vendor("cloudneeti");
     let server = Server::new(move |_, _| Reply::json(200, vendor.token_answer("token-1")));
     for (more, exchanges) in [("", 2), ("persist = true", 3)] {
@@ -110,7 +110,7 @@ fn a_vendor_that_wants_its_tokens_in_memory_has_them_there() {
 }
 
 #[test]
-fn a_folder_that_is_not_ours_alone_is_not_used_and_the_token_comes_all_the_same() {
+fn shared_state_folder_is_not_used() {
     let (server, home) = vendor("cisco").counting("");
     fs::set_permissions(home.path("state"), fs::Permissions::from_mode(0o777)).unwrap();
     for n in 1..=2 {
@@ -123,7 +123,7 @@ fn a_folder_that_is_not_ours_alone_is_not_used_and_the_token_comes_all_the_same(
 }
 
 #[test]
-fn without_a_home_tokens_are_kept_nowhere_and_that_is_said_once() {
+fn missing_state_folder_warns_once() {
     let (_server, home) = vendor("cisco").counting("");
     let config = home.path("config/gatepass/config.toml");
     let nowhere = home.gatepass(["token", "cisco"]).config(&config);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 #[test]
-fn every_vendors_token_stands_alone_on_stdout_in_one_line() {
+fn token_is_the_only_line_on_stdout() {
     let vendors = Vendors::start();
     let home = vendors.home();
     for vendor in &VENDORS {
@@ -21,7 +21,7 @@ fn every_vendors_token_stands_alone_on_stdout_in_one_line() {
 }
 
 #[test]
-fn json_has_exactly_the_contracts_fields() {
+fn token_json_has_the_contract_fields() {
     let vendors = Vendors::start();
     let home = vendors.home();
     for vendor in &VENDORS {
@@ -59,7 +59,7 @@ fn json_has_exactly_the_contracts_fields() {
 }
 
 #[test]
-fn header_is_every_header_the_vendor_wants() {
+fn header_format_prints_all_headers() {
     for one in &VENDORS {
         let (_server, home) = vendor(one.id).counting("");
         let run = home.gatepass(["token", one.id, "--format", "header"]).run();
@@ -78,7 +78,7 @@ fn header_is_every_header_the_vendor_wants() {
 }
 
 #[test]
-fn the_format_may_stand_before_the_command() {
+fn format_option_is_accepted_before_the_command() {
     let (_server, home) = vendor("cisco").counting("");
     let run = home.gatepass(["--format", "env", "token", "cisco"]).run();
     assert_eq!(run.ok(), "GATEPASS_TOKEN=token-1\n");
@@ -94,7 +94,7 @@ fn env_is_one_assignment() {
 }
 
 #[test]
-fn a_format_that_token_does_not_have_is_a_mistake_of_usage() {
+fn unknown_format_is_a_usage_error() {
     let (server, home) = vendor("cisco").counting("");
     for format in ["text", "yaml"] {
         let run = home.gatepass(["token", "cisco", "--format", format]).run();
@@ -104,7 +104,7 @@ fn a_format_that_token_does_not_have_is_a_mistake_of_usage() {
 }
 
 #[test]
-fn a_life_that_nobody_states_is_assumed_and_said_to_be() {
+fn missing_lifetime_is_marked_as_assumed() {
     let answer = r#"{"access_token":"token-1","token_type":"Bearer"}"#;
     let server = Server::answering([Reply::json(200, answer)]);
     let config = |more| vendor("cisco").profile(&server.url(), more);
@@ -125,7 +125,7 @@ fn a_life_that_nobody_states_is_assumed_and_said_to_be() {
 }
 
 #[test]
-fn a_secret_in_the_url_is_warned_about_every_time() {
+fn secret_in_url_warns_each_time() {
     let (_server, home) = vendor("cisco").counting("client_auth = \"query\"");
     for _ in 0..2 {
         let run = home.gatepass(["token", "cisco", "--fresh"]).run();
@@ -135,7 +135,7 @@ fn a_secret_in_the_url_is_warned_about_every_time() {
 }
 
 #[test]
-fn too_short_a_token_leaves_stdout_empty_and_exits_8() {
+fn token_below_min_ttl_exits_8() {
     let (server, home) = vendor("cisco").counting("");
     let run = home.gatepass(["token", "cisco", "--min-ttl", "2h", "--format", "json"]).run();
     let error = run.error(8);
@@ -149,7 +149,7 @@ fn too_short_a_token_leaves_stdout_empty_and_exits_8() {
 }
 
 #[test]
-fn fresh_makes_one_exchange() {
+fn fresh_sends_one_token_request() {
     let (server, home) = vendor("cisco").counting("");
     assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), "token-1\n");
     assert_eq!(server.requests().len(), 1);
@@ -160,7 +160,7 @@ fn fresh_makes_one_exchange() {
 }
 
 #[test]
-fn the_retry_time_of_an_error_is_a_moment_in_utc() {
+fn retry_at_is_in_utc() {
     let reply = Reply::empty(429).with("retry-after", "3600");
     let server = Server::answering([reply]);
     let home = Home::with_config(&vendor("celerdata").profile(&server.url(), ""));
@@ -171,7 +171,7 @@ fn the_retry_time_of_an_error_is_a_moment_in_utc() {
 }
 
 #[test]
-fn a_vendor_that_throttles_and_names_no_time_is_not_asked_before_the_time_that_is_told() {
+fn retry_at_without_retry_after_is_kept() {
     let server = Server::answering([Reply::empty(429)]);
     let home = Home::with_config(&vendor("celerdata").profile(&server.url(), ""));
     let told = || {
@@ -208,7 +208,7 @@ const FIELDS: [&str; 10] = [
 ];
 
 #[test]
-fn a_failure_as_json_is_one_object_even_after_a_warning() {
+fn json_error_is_one_object() {
     let refuse = |_: usize, _: &_| Reply::json(401, r#"{"error":"invalid_client"}"#);
     let server = Server::new(refuse);
     // Not loopback by its address, and still this machine.

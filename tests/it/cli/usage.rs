@@ -18,7 +18,7 @@ const COMMANDS: [&str; 11] = [
 ];
 
 #[test]
-fn help_of_every_command_is_a_success_and_shows_how_it_is_used() {
+fn help_of_each_command_shows_its_usage() {
     let home = Home::new();
     let help = home.gatepass(["--help"]).run();
     for command in COMMANDS {
@@ -39,7 +39,7 @@ fn help_of_every_command_is_a_success_and_shows_how_it_is_used() {
 }
 
 #[test]
-fn only_tokens_help_lists_the_formats_that_token_alone_has() {
+fn only_token_help_lists_its_formats() {
     let home = Home::new();
     for command in COMMANDS {
         let help = home.gatepass([command, "--help"]).run();
@@ -55,7 +55,7 @@ fn only_tokens_help_lists_the_formats_that_token_alone_has() {
 }
 
 #[test]
-fn no_example_of_the_help_has_a_secret_in_an_argument() {
+fn help_examples_have_no_secret_arguments() {
     let home = Home::new();
     for command in COMMANDS {
         let help = home.gatepass([command, "--help"]).run();
@@ -66,13 +66,13 @@ fn no_example_of_the_help_has_a_secret_in_an_argument() {
 }
 
 #[test]
-fn nothing_typed_is_answered_with_help_and_no_success() {
+fn missing_command_prints_help_and_fails() {
     let run = Home::new().gatepass([]).run();
     assert!(run.failed(2).contains("Usage: gatepass"), "{run:#?}");
 }
 
 #[test]
-fn what_is_not_understood_is_a_mistake_of_usage() {
+fn invalid_arguments_are_usage_errors() {
     let home = Home::new();
     for args in [
         ["tokn", "cisco"].as_slice(),
@@ -100,7 +100,7 @@ fn what_is_not_understood_is_a_mistake_of_usage() {
 }
 
 #[test]
-fn what_is_missing_leads_to_the_help_of_its_command() {
+fn missing_arguments_name_the_help() {
     let home = Home::new();
     for (args, help) in [
         (["--quiet", "completions"].as_slice(), "see gatepass completions --help"),
@@ -118,7 +118,7 @@ fn what_is_missing_leads_to_the_help_of_its_command() {
 }
 
 #[test]
-fn the_command_to_run_next_has_the_config_that_was_named() {
+fn hints_repeat_the_config_option() {
     let home = Home::new();
     let path = home.write("c.toml", &vendor("cisco").profile("http://127.0.0.1:9", ""));
     let option = format!(" --config {}", path.display());
@@ -135,14 +135,14 @@ fn the_command_to_run_next_has_the_config_that_was_named() {
 }
 
 #[test]
-fn a_near_name_is_suggested() {
+fn similar_name_is_suggested() {
     let home = Home::new();
     assert!(home.gatepass(["tokn", "x"]).run().failed(2).contains("token"));
     assert!(home.gatepass(["token", "x", "--min-tl", "1m"]).run().failed(2).contains("--min-ttl"));
 }
 
 #[test]
-fn a_secret_in_an_argument_is_refused_and_not_repeated() {
+fn secret_argument_is_rejected_and_not_repeated() {
     let secret = canary("argument");
     let (text, home) = (secret.text(), Home::new());
     let glued = [
@@ -181,7 +181,7 @@ fn a_secret_in_an_argument_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn set_takes_no_secret_and_no_address_and_repeats_neither() {
+fn set_rejects_secrets_and_urls() {
     let secret = canary("set");
     let server = Server::answering([Reply::empty(500)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
@@ -217,7 +217,7 @@ fn stage(token: &Canary) -> (Server, Home) {
 }
 
 #[test]
-fn a_closed_stdout_is_no_panic_and_moves_nothing_to_stderr() {
+fn closed_stdout_does_not_panic() {
     let (_server, home) = stage(&canary("token"));
     for args in WRITE {
         let run = home.gatepass(args.iter().copied()).run_with_closed_stdout();
@@ -226,7 +226,7 @@ fn a_closed_stdout_is_no_panic_and_moves_nothing_to_stderr() {
 }
 
 #[test]
-fn a_full_disk_behind_stdout_is_told_and_the_token_is_not() {
+fn full_disk_on_stdout_is_reported_without_the_token() {
     let token = canary("token");
     let (_server, home) = stage(&token);
     let shell = ["-c", "exec \"$0\" \"$@\" > /dev/full", gatepass_binary().to_str().unwrap()];
@@ -239,7 +239,7 @@ fn a_full_disk_behind_stdout_is_told_and_the_token_is_not() {
 }
 
 #[test]
-fn an_argument_that_is_no_text_is_told_as_such() {
+fn non_utf8_argument_is_a_usage_error() {
     let home = Home::new();
     let gatepass = gatepass_binary().to_str().unwrap();
     let shell = ["-c", "exec \"$0\" token \"$(printf 'a\\377')\"", gatepass];

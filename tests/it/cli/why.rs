@@ -38,7 +38,7 @@ fn journal(home: &Home) -> PathBuf {
 }
 
 #[test]
-fn each_exchange_is_told_in_plain_words_the_latest_first() {
+fn why_lists_token_requests_latest_first() {
     let throttled = Reply::empty(429).with("retry-after", "600");
     let (_server, home) = home([good(), throttled, denied()]);
     home.gatepass(["token", "cisco"]).run().ok();
@@ -62,7 +62,7 @@ fn each_exchange_is_told_in_plain_words_the_latest_first() {
 }
 
 #[test]
-fn a_refusal_is_told_with_its_words_and_a_changed_secret_with_another_fingerprint() {
+fn why_shows_denial_and_changed_fingerprint() {
     let (server, home) = home([denied(), good()]);
     for _ in 0..3 {
         home.gatepass(["token", "cisco"]).run().failed(3);
@@ -135,7 +135,7 @@ fn json_has_stable_names() {
 }
 
 #[test]
-fn an_error_that_the_vendor_did_not_give_now_leads_here() {
+fn cached_error_points_to_why() {
     let (_server, home) = home([denied()]);
     let hint = |run: &Run| run.error(3)["hint"].as_str().unwrap().to_owned();
     let token = || home.gatepass(["token", "cisco", "--format", "json"]).run();
@@ -144,7 +144,7 @@ fn an_error_that_the_vendor_did_not_give_now_leads_here() {
 }
 
 #[test]
-fn twenty_commands_at_once_leave_a_whole_journal() {
+fn parallel_commands_keep_the_history_intact() {
     // Tokens that stay in memory: nothing but the journal keeps these processes apart.
     let answer = vendor("cloudneeti").token_answer("token-1");
     let server = Server::answering([Reply::json(200, answer)]);
@@ -163,7 +163,7 @@ fn twenty_commands_at_once_leave_a_whole_journal() {
 }
 
 #[test]
-fn a_journal_ends_after_32_exchanges() {
+fn history_keeps_32_entries() {
     let (server, home) = home([good()]);
     for _ in 0..35 {
         home.gatepass(["token", "cisco", "--fresh"]).run().ok();
@@ -174,7 +174,7 @@ fn a_journal_ends_after_32_exchanges() {
 }
 
 #[test]
-fn no_secret_and_no_token_is_in_a_journal() {
+fn history_file_has_no_secret_or_token() {
     for vendor in &VENDORS {
         let (token, refresh) = (canary("token"), canary("refresh"));
         let answer = vendor.token_answer(token.text()).replace("REFRESH-7Q", refresh.text());
@@ -204,7 +204,7 @@ fn no_secret_and_no_token_is_in_a_journal() {
 }
 
 #[test]
-fn a_damaged_journal_is_said_and_stands_in_no_tokens_way() {
+fn damaged_history_is_reported_and_does_not_block_tokens() {
     let (_server, home) = home([good()]);
     home.gatepass(["token", "cisco"]).run().ok();
     for garbage in [b"garbage".to_vec(), Vec::new(), vec![0; 100_000]] {
@@ -220,7 +220,7 @@ fn a_damaged_journal_is_said_and_stands_in_no_tokens_way() {
 }
 
 #[test]
-fn forget_forgets_the_exchanges_too_and_says_so() {
+fn forget_removes_the_history() {
     let (_server, home) = home([good()]);
     home.gatepass(["token", "cisco"]).run().ok();
     let forget = home.gatepass(["forget", "cisco"]).run();
@@ -232,7 +232,7 @@ fn forget_forgets_the_exchanges_too_and_says_so() {
 }
 
 #[test]
-fn a_profile_that_is_gone_can_still_be_asked_about_and_an_unknown_one_not() {
+fn why_works_for_a_removed_profile() {
     let (_server, home) = home([denied()]);
     home.gatepass(["token", "cisco"]).run().failed(3);
     home.write("config/gatepass/config.toml", "");
@@ -242,7 +242,7 @@ fn a_profile_that_is_gone_can_still_be_asked_about_and_an_unknown_one_not() {
 }
 
 #[test]
-fn without_a_store_it_says_that_nothing_is_noted() {
+fn why_reports_a_missing_store() {
     let (_server, home) = home([good()]);
     let why = || {
         let config = home.path("config/gatepass/config.toml");

@@ -20,7 +20,7 @@ fn field(request: &Received, name: &str) -> String {
 }
 
 #[test]
-fn a_profile_named_as_its_provider_needs_its_fields_alone() {
+fn profile_named_after_its_provider_needs_fields_only() {
     let server = server();
     let home = Home::new();
     let secret = home.write("secret", "from a file\n");
@@ -39,7 +39,7 @@ fn a_profile_named_as_its_provider_needs_its_fields_alone() {
 }
 
 #[test]
-fn every_provider_can_be_a_profile_of_the_environment() {
+fn environment_can_define_each_provider() {
     let server = server();
     for vendor in &VENDORS {
         let home = Home::new();
@@ -58,7 +58,7 @@ fn every_provider_can_be_a_profile_of_the_environment() {
 }
 
 #[test]
-fn a_hyphen_and_a_dot_become_underscores_and_provider_says_which_vendor() {
+fn profile_names_map_to_variable_names() {
     let server = server();
     for name in ["cisco-prod.eu", "Cisco.Prod-EU", "cisco_prod_eu"] {
         let home = Home::new();
@@ -80,7 +80,7 @@ fn a_hyphen_and_a_dot_become_underscores_and_provider_says_which_vendor() {
 }
 
 #[test]
-fn a_profile_of_the_file_is_never_changed_by_the_environment() {
+fn environment_does_not_change_file_profiles() {
     let server = server();
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     let whole = [
@@ -99,7 +99,7 @@ fn a_profile_of_the_file_is_never_changed_by_the_environment() {
 }
 
 #[test]
-fn a_file_with_other_profiles_leaves_the_environments_alone() {
+fn environment_profiles_work_beside_a_file() {
     let server = server();
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     let run = variables(
@@ -115,7 +115,7 @@ fn a_file_with_other_profiles_leaves_the_environments_alone() {
 }
 
 #[test]
-fn every_kind_of_field_can_come_from_a_variable() {
+fn variables_can_set_each_field_kind() {
     let server = server();
     let home = Home::new();
     let run = variables(
@@ -137,7 +137,7 @@ fn every_kind_of_field_can_come_from_a_variable() {
 }
 
 #[test]
-fn a_missing_variable_is_named_with_its_file() {
+fn missing_variable_error_names_the_file() {
     let home = Home::new();
     for (set, missing) in [("CLIENT_ID", "CLIENT_SECRET"), ("CLIENT_SECRET", "CLIENT_ID")] {
         let command = home.gatepass(["token", "cisco"]);
@@ -153,7 +153,7 @@ fn a_missing_variable_is_named_with_its_file() {
 }
 
 #[test]
-fn a_variable_that_is_wrong_is_named_and_its_value_is_not_shown() {
+fn invalid_variable_error_hides_the_value() {
     let home = Home::new();
     let good = [("GATEPASS_CISCO_CLIENT_ID", "abc"), ("GATEPASS_CISCO_CLIENT_SECRET", "unsaid-1")];
     for (name, value) in [
@@ -174,7 +174,7 @@ fn a_variable_that_is_wrong_is_named_and_its_value_is_not_shown() {
 }
 
 #[test]
-fn an_empty_secret_is_no_secret() {
+fn empty_secret_is_rejected() {
     let home = Home::new();
     let empty = home.write("empty", "\n");
     for (name, value) in [

@@ -17,7 +17,7 @@ fn line(home: &Home) -> usize {
 }
 
 #[test]
-fn no_text_of_any_vendor_becomes_a_header_or_a_path_of_its_own() {
+fn field_values_cannot_inject_headers_or_paths() {
     for vendor in &VENDORS {
         let answer = vendor.token_answer("token-1");
         let server = Server::answering([Reply::json(200, answer)]);
@@ -59,7 +59,7 @@ fn no_text_of_any_vendor_becomes_a_header_or_a_path_of_its_own() {
 }
 
 #[test]
-fn no_address_that_could_mislead_is_connected_to() {
+fn misleading_urls_are_rejected() {
     let vendor = gatepass_tests::vendor("cisco");
     let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
     let port = server.url().rsplit(':').next().unwrap().to_owned();

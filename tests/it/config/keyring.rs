@@ -8,7 +8,7 @@ use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Gatepass, Home, Keyring, Reply, Run, Server, vendor};
 
 #[test]
-fn a_token_is_asked_for_with_the_secret_of_the_keyring() {
+fn keyring_secret_is_used() {
     let home = Home::new();
     let session = Keyring::start(&home);
     for (name, service, account, secret, wanted) in [
@@ -30,7 +30,7 @@ fn a_token_is_asked_for_with_the_secret_of_the_keyring() {
 }
 
 #[test]
-fn the_librarys_entries_are_the_desktops() {
+fn keyring_entries_match_the_desktop_tools() {
     let home = Home::new();
     let session = Keyring::start(&home);
     let test = std::env::current_exe().unwrap();
@@ -88,7 +88,7 @@ fn child() {
 }
 
 #[test]
-fn a_missing_entry_is_named_with_the_command_that_writes_it() {
+fn missing_keyring_entry_names_the_command() {
     let home = Home::new();
     let session = Keyring::start(&home);
     session.write("gatepass", "other", b"not this");
@@ -103,7 +103,7 @@ fn a_missing_entry_is_named_with_the_command_that_writes_it() {
 }
 
 #[test]
-fn an_entry_that_is_no_secret_is_refused() {
+fn invalid_keyring_entry_is_rejected() {
     let home = Home::new();
     let session = Keyring::start(&home);
     for (secret, wanted) in
@@ -117,7 +117,7 @@ fn an_entry_that_is_no_secret_is_refused() {
 }
 
 #[test]
-fn a_locked_keyring_is_said_to_be_locked() {
+fn locked_keyring_is_reported() {
     let home = Home::new();
     let session = Keyring::start(&home);
     session.write("gatepass", "cisco", b"unsaid");
@@ -127,7 +127,7 @@ fn a_locked_keyring_is_said_to_be_locked() {
 }
 
 #[test]
-fn without_a_session_or_a_service_it_is_said_what_is_needed() {
+fn missing_keyring_service_names_the_requirement() {
     let home = Home::new();
     let session = Keyring::without_service(&home);
     let nowhere = format!("unix:path={}", home.path("tmp/no-such-socket").display());
@@ -144,7 +144,7 @@ fn without_a_session_or_a_service_it_is_said_what_is_needed() {
 }
 
 #[test]
-fn nobody_asks_the_keyring_for_a_profile_that_names_none() {
+fn keyring_is_read_only_when_referenced() {
     let home = Home::new();
     let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
     let config = vendor("cisco").profile(&server.url(), "")
@@ -163,7 +163,7 @@ fn nobody_asks_the_keyring_for_a_profile_that_names_none() {
 }
 
 #[test]
-fn nothing_of_the_keyring_is_shown_at_its_loudest() {
+fn keyring_secrets_are_not_logged() {
     let home = Home::new();
     let session = Keyring::start(&home);
     let secret = canary("secret");

@@ -107,7 +107,7 @@ fn an_unknown_key() {
 }
 
 #[test]
-fn an_unknown_environment_or_choice() {
+fn unknown_environment_or_choice() {
     assert_snapshot!(told("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `environment` has an unknown value
       hint: cisco has: cloudsso, id
@@ -195,7 +195,7 @@ fn a_wrong_type() {
 }
 
 #[test]
-fn an_address_that_could_mislead() {
+fn misleading_url() {
     let base = |url: &str| told(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
     assert_snapshot!(base("https://me:unsaid-secret@vendor.example.com"), @r"
     gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not hold a user name or password
@@ -228,7 +228,7 @@ fn an_address_that_could_mislead() {
 }
 
 #[test]
-fn a_file_that_is_not_a_config() {
+fn not_a_config_file() {
     let of = |config: &str| told_of(config, "cisco", &[]);
     assert_snapshot!(of("[profiles.cisco]\nclient_secret = unsaid-secret-of-the-tests\n"), @r#"
     gatepass: c.toml:2: not valid TOML: string values must be quoted, expected literal string
@@ -261,7 +261,7 @@ fn a_file_that_is_not_a_config() {
 }
 
 #[test]
-fn what_set_does_not_take() {
+fn invalid_set_arguments() {
     let config = format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\n");
     let set = |set: &str| told_of(&config, "cisco", &["--set", set]);
     assert_snapshot!(set("client_secret=unsaid-secret-of-the-tests"), @r"
@@ -283,7 +283,7 @@ fn what_set_does_not_take() {
 }
 
 #[test]
-fn a_mistake_in_one_profile_is_no_other_profiles() {
+fn error_in_one_profile_does_not_affect_others() {
     let home = Home::new();
     let config = "[profiles.bad]\nprovider = \"cisco\"\nclient_id = \"a\"\nclient_secret = { evn = \"X\" }\n\
                   [profiles.cisco]\nclient_id = \"a\"\nclient_secret = { env = \"SET\" }\n";

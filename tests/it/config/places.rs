@@ -22,7 +22,7 @@ fn server() -> (Server, impl Fn(&str) -> String) {
 }
 
 #[test]
-fn the_option_wins_over_the_variable_and_that_over_the_users_folder() {
+fn config_option_overrides_variable_and_user_folder() {
     let (_server, config) = server();
     let home = Home::with_config(&config("folder"));
     let (option, variable) = (
@@ -38,7 +38,7 @@ fn the_option_wins_over_the_variable_and_that_over_the_users_folder() {
 }
 
 #[test]
-fn without_an_xdg_folder_it_is_the_one_in_home() {
+fn config_folder_defaults_to_home() {
     let (_server, config) = server();
     let home = Home::new();
     home.write(".config/gatepass/config.toml", &config("home"));
@@ -49,7 +49,7 @@ fn without_an_xdg_folder_it_is_the_one_in_home() {
 }
 
 #[test]
-fn nothing_in_the_current_folder_is_read() {
+fn current_folder_is_not_read() {
     let (server, config) = server();
     let home = Home::new();
     for name in [
@@ -72,7 +72,7 @@ fn nothing_in_the_current_folder_is_read() {
 }
 
 #[test]
-fn a_named_file_that_is_not_there_is_an_error_and_no_other_is_read() {
+fn missing_named_config_is_an_error() {
     let (server, config) = server();
     let home = Home::with_config(&config("folder"));
     let missing = home.path("missing.toml");
@@ -84,7 +84,7 @@ fn a_named_file_that_is_not_there_is_an_error_and_no_other_is_read() {
 }
 
 #[test]
-fn a_config_that_is_no_file_is_refused_at_once() {
+fn config_must_be_a_regular_file() {
     let home = Home::new();
     let pipe = home.path("pipe");
     home.program("mkfifo".as_ref(), [pipe.to_str().unwrap()]).run().ok();
@@ -95,7 +95,7 @@ fn a_config_that_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn a_config_that_others_may_write_is_refused() {
+fn config_writable_by_others_is_rejected() {
     let (server, config) = server();
     let home = Home::new();
     for mode in [0o620, 0o602, 0o666, 0o777] {
@@ -107,7 +107,7 @@ fn a_config_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_literal_secret_is_for_a_file_that_its_owner_alone_can_read() {
+fn literal_secret_requires_a_private_file() {
     let (server, config) = server();
     let home = Home::new();
     for mode in [0o640, 0o604, 0o644, 0o610] {
@@ -126,7 +126,7 @@ fn a_literal_secret_is_for_a_file_that_its_owner_alone_can_read() {
 }
 
 #[test]
-fn a_config_of_references_and_what_it_refers_to_may_be_readable_by_others() {
+fn config_with_references_may_be_readable() {
     let (server, _) = server();
     let home = Home::new();
     home.write_as("secret.txt", "s\n", 0o644);
@@ -137,7 +137,7 @@ fn a_config_of_references_and_what_it_refers_to_may_be_readable_by_others() {
 }
 
 #[test]
-fn a_config_may_be_a_symlink_and_its_paths_begin_where_the_link_is() {
+fn config_symlink_paths_are_relative_to_the_link() {
     let (server, _) = server();
     let home = Home::new();
     let config =

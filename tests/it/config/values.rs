@@ -32,13 +32,13 @@ fn sent(home: &Home, secret: &str, more: impl Fn(Gatepass<'_>) -> Gatepass<'_>) 
 }
 
 #[test]
-fn a_variable_is_taken_as_it_is() {
+fn variable_secret_is_used_unchanged() {
     let secret = sent(&Home::new(), "{ env = \"S\" }", |command| command.env("S", " a b\n"));
     assert_eq!(secret, " a b\n");
 }
 
 #[test]
-fn one_trailing_newline_of_a_file_is_dropped() {
+fn file_secret_loses_one_trailing_newline() {
     let home = Home::new();
     for (text, wanted) in [
         ("s", "s"),
@@ -54,7 +54,7 @@ fn one_trailing_newline_of_a_file_is_dropped() {
 }
 
 #[test]
-fn a_files_path_is_absolute_or_begins_at_the_config() {
+fn file_path_is_relative_to_the_config() {
     let home = Home::new();
     let path = home.write("below/secret", "s");
     home.write("work/below/secret", "of the current folder");
@@ -64,7 +64,7 @@ fn a_files_path_is_absolute_or_begins_at_the_config() {
 }
 
 #[test]
-fn a_commands_output_is_taken_without_a_shell() {
+fn secret_command_runs_without_a_shell() {
     let home = Home::new();
     let printf = "{ command = [\"printf\", \"%s\\\\n\", \"$HOME; a b\"] }";
     assert_eq!(sent(&home, printf, |command| command), "$HOME; a b");
@@ -73,7 +73,7 @@ fn a_commands_output_is_taken_without_a_shell() {
 }
 
 #[test]
-fn a_systemd_credential_is_found_by_its_name() {
+fn systemd_credential_is_read_by_name() {
     let home = Home::new();
     home.write("credentials/cisco", "from systemd\n");
     let folder = home.path("credentials");
@@ -84,13 +84,13 @@ fn a_systemd_credential_is_found_by_its_name() {
 }
 
 #[test]
-fn standard_input_is_read_where_the_profile_says_so() {
+fn stdin_secret_is_read() {
     let secret = sent(&Home::new(), "{ stdin = true }", |command| command.stdin("from stdin\n"));
     assert_eq!(secret, "from stdin");
 }
 
 #[test]
-fn a_command_may_take_longer_than_the_vendor() {
+fn secret_command_has_its_own_timeout() {
     let home = Home::new();
     home.write_as("ask.sh", "#!/bin/sh\nsleep 1\necho from-a-slow-one\n", 0o700);
     let secret = |_: &str| "{ command = [\"./ask.sh\"] }".to_owned();
@@ -108,7 +108,7 @@ fn a_command_may_take_longer_than_the_vendor() {
 }
 
 #[test]
-fn a_pipe_may_take_longer_than_the_vendor() {
+fn secret_pipe_has_its_own_timeout() {
     let home = Home::new();
     let pipe = home.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -128,7 +128,7 @@ fn a_pipe_may_take_longer_than_the_vendor() {
 }
 
 #[test]
-fn a_text_may_be_a_reference_too() {
+fn text_field_accepts_a_reference() {
     let server = server();
     let home = Home::new();
     home.write("id", "id-of-a-file\n");
@@ -142,7 +142,7 @@ fn a_text_may_be_a_reference_too() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_read_makes_no_request() {
+fn unreadable_secret_sends_no_request() {
     let home = Home::new();
     home.write("empty", "\n");
     home.write("odd", "\u{0}");
@@ -186,7 +186,7 @@ fn a_secret_that_cannot_be_read_makes_no_request() {
 }
 
 #[test]
-fn set_changes_a_text_for_one_call() {
+fn set_overrides_a_setting_for_one_run() {
     let server = server();
     let home =
         Home::with_config(&vendor("cisco").profile(&server.url(), "client_auth = \"basic\""));
@@ -203,7 +203,7 @@ fn set_changes_a_text_for_one_call() {
 }
 
 #[test]
-fn a_private_ca_and_plain_http_are_the_profiles_choice() {
+fn profile_sets_ca_file_and_plain_http() {
     let home = Home::new();
     let config = |more: &str| {
         home.write(

@@ -19,7 +19,7 @@ fn failing(home: &Home, call: &str, error: &str) -> Run {
 }
 
 #[test]
-fn a_disk_that_fails_costs_a_warning_and_no_token() {
+fn disk_failure_warns_and_returns_the_token() {
     let (server, home) = vendor("cisco").counting("");
     assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-1\n");
     let (mut exchanges, mut kept) = (1, String::from("token-1\n"));
@@ -49,7 +49,7 @@ fn a_disk_that_fails_costs_a_warning_and_no_token() {
 }
 
 #[test]
-fn where_no_file_may_grow_a_token_comes_with_every_command() {
+fn file_size_limit_does_not_block_tokens() {
     let (server, home) = vendor("cisco").counting("");
     let binary = gatepass_binary().to_str().unwrap();
     let script = format!("trap '' XFSZ; ulimit -f 0; exec {binary} token cisco");

@@ -26,7 +26,7 @@ impl Chance {
 }
 
 #[test]
-fn eight_commands_that_are_killed_at_random_lose_no_newer_token_to_an_older_one() {
+fn killed_commands_keep_the_newest_token() {
     let (server, home) = vendor("cisco").counting("");
     // The newest token that a command has printed, which had kept it by then.
     let newest = AtomicUsize::new(0);

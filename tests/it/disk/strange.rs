@@ -43,7 +43,7 @@ fn is_let_be(name: &str, put: Put) {
 }
 
 #[test]
-fn what_is_not_ours_in_a_records_place_is_let_be() {
+fn foreign_file_in_place_of_a_record_is_kept() {
     let all: [(&str, Put); 5] = [
         ("a pipe", |path, _| {
             assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -72,7 +72,7 @@ fn what_is_not_ours_in_a_records_place_is_let_be() {
 }
 
 #[test]
-fn a_record_of_ours_that_cannot_be_used_is_missing_and_then_replaced() {
+fn unusable_record_is_a_miss_and_replaced() {
     let all: [(&str, Put); 6] = [
         ("empty", |path, _| fs::write(path, "").unwrap()),
         ("of other bytes", |path, _| fs::write(path, [7; 300]).unwrap()),

@@ -29,7 +29,7 @@ fn outcomes(
 const TEMPORARY: Result<(), (ErrorKind, Retry)> = Err((ErrorKind::Unavailable, Retry::Later));
 
 #[test]
-fn an_answer_that_ends_after_any_byte_is_an_outage_and_whole_it_is_a_token() {
+fn truncated_response_is_unavailable() {
     let answer = with_fields("200 OK", "", GOOD).into_bytes();
     let length = answer.len();
     let cut = move |n: usize| vec![Step::Request, Step::send(&answer[..n]), Step::Finish];
@@ -41,7 +41,7 @@ fn an_answer_that_ends_after_any_byte_is_an_outage_and_whole_it_is_a_token() {
 }
 
 #[test]
-fn an_answer_that_is_reset_after_any_byte_is_an_outage() {
+fn reset_response_is_unavailable() {
     let answer = with_fields("200 OK", "", GOOD).into_bytes();
     let length = answer.len();
     let cut = move |n: usize| vec![Step::Request, Step::send(&answer[..n]), Step::Reset];
@@ -51,7 +51,7 @@ fn an_answer_that_is_reset_after_any_byte_is_an_outage() {
 }
 
 #[test]
-fn a_request_that_is_reset_after_any_of_its_first_bytes_is_an_outage() {
+fn reset_request_is_unavailable() {
     for (n, outcome) in outcomes(200, |n| vec![Step::Read(n), Step::Reset]).into_iter().enumerate()
     {
         assert_eq!(outcome, TEMPORARY, "after {n} bytes");
@@ -59,7 +59,7 @@ fn a_request_that_is_reset_after_any_of_its_first_bytes_is_an_outage() {
 }
 
 #[test]
-fn the_command_takes_a_break_after_any_byte_as_the_library_does() {
+fn command_treats_truncation_like_the_library() {
     let answer = with_fields("200 OK", "", GOOD).into_bytes();
     for n in (0..answer.len()).step_by(17) {
         let part = answer[..n].to_vec();

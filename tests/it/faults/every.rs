@@ -160,7 +160,7 @@ fn try_row(row: &'static Row) -> Result<Told, String> {
 }
 
 #[test]
-fn every_row_is_taken_as_it_says_by_the_library_and_by_the_command() {
+fn library_and_command_handle_each_fault_row() {
     // Not within the time of the first row.
     gatepass_binary();
     let (rows, next) = (rows::all(), AtomicUsize::new(0));
@@ -190,7 +190,7 @@ fn every_row_is_taken_as_it_says_by_the_library_and_by_the_command() {
 }
 
 #[test]
-fn a_command_that_needs_more_memory_than_a_row_may_would_fail() {
+fn memory_limit_of_a_row_is_enforced() {
     let copy = |size: &str| {
         let size = format!("bs={size}");
         let args = ["if=/dev/zero", "of=/dev/null", "count=1", &size];

@@ -12,7 +12,7 @@ fn fill(address: &SocketAddr) -> Vec<TcpStream> {
 }
 
 #[test]
-fn a_server_that_takes_no_connection_is_given_up_in_time() {
+fn unresponsive_server_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let waiting = fill(&address);
@@ -29,7 +29,7 @@ fn a_server_that_takes_no_connection_is_given_up_in_time() {
 }
 
 #[test]
-fn without_file_handles_there_is_an_error_and_no_panic() {
+fn exhausted_file_descriptors_are_an_error() {
     let vendor = vendor("cisco");
     let answer = Reply::json(200, vendor.token_answer("token-1"));
     let server = Server::answering([answer]);
@@ -47,7 +47,7 @@ fn without_file_handles_there_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn a_scope_that_is_narrower_than_asked_is_a_warning_or_refused() {
+fn narrower_scope_warns_or_fails() {
     let vendor = vendor("configapi");
     let answer = vendor.token_answer("token-1").replace("acme.brightpattern.com", "elsewhere");
     let server = Server::answering([Reply::json(200, answer)]);

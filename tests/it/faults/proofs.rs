@@ -35,22 +35,22 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F14", Fault("400 invalid_client")),
     ("F18", Fault("Huawei's documented refusal")),
     ("F29", Test(ANSWERS, "retry_after_is_read_in_every_form")),
-    ("F34", Test("tests/it/faults/tries.rs", "an_outage_that_lasts_is_asked_four_times")),
+    ("F34", Test("tests/it/faults/tries.rs", "lasting_outage_is_tried_four_times")),
     ("F41", Test("crates/gatepass-engine/tests/source/refresh.rs", "short_lives_work_without_waits_and_with_at_most_two_requests_each")),
     ("F47", Test(ANSWERS, "a_jwts_exp_only_shortens")),
-    ("F63", Test("tests/it/faults/machine.rs", "a_scope_that_is_narrower_than_asked_is_a_warning_or_refused")),
+    ("F63", Test("tests/it/faults/machine.rs", "narrower_scope_warns_or_fails")),
     ("F65", Test("crates/gatepass-engine/tests/source/refresh.rs", "a_vendor_found_to_give_the_same_token_is_not_asked_again_before_its_end")),
     ("F67", Odd("a comma too many")),
     ("F77", Test(HTTP, "f77_an_endless_body_is_cut")),
-    ("F85", Test("tests/it/faults/redirects.rs", "no_redirect_reaches_a_second_server")),
-    ("F88", Test("tests/it/faults/redirects.rs", "a_refresh_header_is_ignored")),
+    ("F85", Test("tests/it/faults/redirects.rs", "redirect_does_not_reach_another_server")),
+    ("F88", Test("tests/it/faults/redirects.rs", "refresh_header_is_ignored")),
     ("F89", Test(HTTP, "f89_f90_a_name_that_is_not_found_or_never_resolved")),
     ("F90", Test(HTTP, "f89_f90_a_name_that_is_not_found_or_never_resolved")),
     ("F91", NotYet("addresses that a name leads to are not looked at: there is no deny_private")),
     ("F92", Test(HTTP, "f92_nobody_listens")),
-    ("F93", Test("tests/it/faults/machine.rs", "a_server_that_takes_no_connection_is_given_up_in_time")),
-    ("F97", Test("tests/it/faults/each_byte.rs", "an_answer_that_is_reset_after_any_byte_is_an_outage")),
-    ("F98", Test("tests/it/faults/each_byte.rs", "a_request_that_is_reset_after_any_of_its_first_bytes_is_an_outage")),
+    ("F93", Test("tests/it/faults/machine.rs", "unresponsive_server_times_out")),
+    ("F97", Test("tests/it/faults/each_byte.rs", "reset_response_is_unavailable")),
+    ("F98", Test("tests/it/faults/each_byte.rs", "reset_request_is_unavailable")),
     ("F99", Test(HTTP, "f94_no_answer")),
     ("F100", Test(HTTP, "f100_a_connection_closed_meanwhile_is_replaced_at_once")),
     ("F101", Test(TLS, "http_2_is_not_offered")),
@@ -65,18 +65,18 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F114", Test("crates/gatepass-engine/tests/source/stored.rs", "a_store_that_fails_costs_an_exchange_and_no_token")),
     ("F115", Test(DAMAGE, "cut_anywhere_or_longer_it_is_missing")),
     ("F115", Test(DAMAGE, "a_link_a_pipe_or_a_folder_in_its_place_is_let_be")),
-    ("F116", Test("tests/it/faults/machine.rs", "without_file_handles_there_is_an_error_and_no_panic")),
+    ("F116", Test("tests/it/faults/machine.rs", "exhausted_file_descriptors_are_an_error")),
     ("F117", NotYet("entropy is there from the first system call on where gatepass runs")),
     ("F118", Test("crates/gatepass-engine/tests/source/flights.rs", "a_dropped_leader_costs_nobody")),
     ("F119", NotYet("there is no Redis store")),
-    ("F120", Test("tests/it/login/faults.rs", "every_fault_of_the_way_back_has_an_exit_code_and_a_sentence")),
-    ("F120", Test("tests/it/login/attacks.rs", "an_answer_counts_once_and_for_its_own_login_only")),
-    ("F120", Test("tests/it/login/endings.rs", "a_port_that_is_taken_is_said_with_the_way_around_it")),
-    ("F120", Test("tests/it/login/opener.rs", "without_a_browser_the_printed_address_is_enough")),
+    ("F120", Test("tests/it/login/faults.rs", "redirect_faults_have_exit_code_and_sentence")),
+    ("F120", Test("tests/it/login/attacks.rs", "response_counts_once_for_its_own_login")),
+    ("F120", Test("tests/it/login/endings.rs", "port_in_use_error_names_the_alternative")),
+    ("F120", Test("tests/it/login/opener.rs", "printed_address_works_without_a_browser")),
 ];
 
 #[test]
-fn every_fault_has_a_row_or_a_test_or_a_reason_why_not() {
+fn each_fault_has_a_row_test_or_reason() {
     let wanted: BTreeSet<String> =
         (1..=120).map(|n| format!("F{n}")).chain(["F16a".into()]).collect();
     let rows = rows::all().into_iter().map(|row| row.id);
@@ -103,7 +103,7 @@ fn every_proof_is_there() {
 }
 
 #[test]
-fn no_two_rows_are_told_alike() {
+fn fault_rows_have_distinct_messages() {
     let told: BTreeSet<&str> = rows::all().into_iter().map(|row| row.what).collect();
     assert_eq!(told.len(), rows::all().len());
 }

@@ -3,7 +3,7 @@
 use gatepass_tests::{Home, Reply, Server, VENDORS};
 
 #[test]
-fn no_redirect_reaches_a_second_server() {
+fn redirect_does_not_reach_another_server() {
     let second = Server::answering([Reply::empty(200)]);
     for vendor in &VENDORS {
         for status in [301, 302, 303, 307, 308] {
@@ -24,7 +24,7 @@ fn no_redirect_reaches_a_second_server() {
 }
 
 #[test]
-fn no_redirect_within_the_server_is_followed_either() {
+fn redirect_within_the_server_is_not_followed() {
     let vendor = gatepass_tests::vendor("cisco");
     for (target, code) in [
         ("/elsewhere", "protocol"),
@@ -47,7 +47,7 @@ fn no_redirect_within_the_server_is_followed_either() {
 }
 
 #[test]
-fn a_refresh_header_is_ignored() {
+fn refresh_header_is_ignored() {
     let second = Server::answering([Reply::empty(200)]);
     let vendor = gatepass_tests::vendor("cisco");
     let reply = Reply::json(200, vendor.token_answer("token-1"));

@@ -20,7 +20,7 @@ fn good(vendor: &Vendor) -> Reply {
 }
 
 #[test]
-fn a_refusal_is_asked_for_once_however_long_the_wait() {
+fn denial_is_not_retried() {
     for vendor in &VENDORS {
         for status in [401, 403] {
             let (run, requests) = tries(vendor, vec![Reply::empty(status)], &["--wait", "60s"]);
@@ -31,14 +31,14 @@ fn a_refusal_is_asked_for_once_however_long_the_wait() {
 }
 
 #[test]
-fn a_mistake_in_the_config_is_told_by_the_vendor_once() {
+fn config_error_is_not_retried() {
     let (run, requests) = tries(vendor("cisco"), vec![Reply::empty(404)], &[]);
     run.failed(2);
     assert_eq!(requests, 1);
 }
 
 #[test]
-fn an_outage_that_ends_is_waited_for() {
+fn outage_is_retried_until_it_ends() {
     for vendor in &VENDORS {
         let (run, requests) = tries(vendor, vec![Reply::empty(503), good(vendor)], &[]);
         assert_eq!((run.ok(), requests), ("token-1\n", 2), "{}", vendor.id);
@@ -48,14 +48,14 @@ fn an_outage_that_ends_is_waited_for() {
 }
 
 #[test]
-fn an_outage_that_lasts_is_asked_four_times() {
+fn lasting_outage_is_tried_four_times() {
     let (run, requests) = tries(vendor("cisco"), vec![Reply::empty(500)], &[]);
     assert!(run.failed(6).contains("vendor fault (500)"), "{run:#?}");
     assert_eq!(requests, 4);
 }
 
 #[test]
-fn without_a_wait_everything_is_asked_once() {
+fn zero_wait_sends_one_request() {
     for reply in [Reply::empty(503), Reply::empty(429), Reply::close(), Reply::json(200, "")] {
         let (run, requests) = tries(vendor("cisco"), vec![reply], &["--wait", "0s"]);
         assert!(matches!(run.code, Some(5 | 6)), "{run:#?}");
@@ -64,7 +64,7 @@ fn without_a_wait_everything_is_asked_once() {
 }
 
 #[test]
-fn the_vendors_own_time_is_kept() {
+fn retry_after_is_respected() {
     let vendor = vendor("celerdata");
     for status in [429, 503] {
         let replies = vec![Reply::empty(status).with("retry-after", "1"), good(vendor)];
@@ -76,7 +76,7 @@ fn the_vendors_own_time_is_kept() {
 }
 
 #[test]
-fn a_time_beyond_the_wait_is_told_at_once() {
+fn retry_after_beyond_wait_fails_at_once() {
     let vendor = vendor("celerdata");
     for (status, code) in [(429, 5), (503, 6)] {
         let reply = Reply::empty(status).with("retry-after", "3600");
@@ -89,7 +89,7 @@ fn a_time_beyond_the_wait_is_told_at_once() {
 }
 
 #[test]
-fn a_program_reads_one_object_on_stderr_however_often_it_was_tried() {
+fn retries_print_one_json_error() {
     let vendor = vendor("celerdata");
     let again = Reply::empty(429).with("retry-after", "1");
     let (text, _) = tries(vendor, vec![again.clone(), Reply::empty(401)], &[]);
@@ -101,7 +101,7 @@ fn a_program_reads_one_object_on_stderr_however_often_it_was_tried() {
 }
 
 #[test]
-fn an_unreadable_answer_is_asked_for_once_more() {
+fn unreadable_response_is_retried_once() {
     let vendor = vendor("cisco");
     let (run, requests) = tries(vendor, vec![Reply::json(200, "<"), good(vendor)], &[]);
     assert_eq!((run.ok(), requests), ("token-1\n", 2));
@@ -111,7 +111,7 @@ fn an_unreadable_answer_is_asked_for_once_more() {
 }
 
 #[test]
-fn a_dangerous_token_is_not_asked_for_again() {
+fn unsafe_token_is_not_retried() {
     let vendor = vendor("cisco");
     let answer = vendor.token_answer(r"token-1\r\nX-Evil: 1");
     let (run, requests) = tries(vendor, vec![Reply::json(200, answer)], &[]);
@@ -120,7 +120,7 @@ fn a_dangerous_token_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_left_after_the_timeout() {
+fn silent_server_times_out() {
     let (server, home) = faulty(vendor("huawei"), Reply::silence());
     let begun = Instant::now();
     let args = ["token", "huawei", "--wait", "0s", "--set", "timeout=300ms"];
@@ -131,7 +131,7 @@ fn a_server_that_says_nothing_is_left_after_the_timeout() {
 }
 
 #[test]
-fn nobody_there_is_told_with_the_address() {
+fn refused_connection_error_names_the_address() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = Home::with_config(&vendor("cisco").profile(&format!("http://{free}"), ""));
     let run = home.gatepass(["token", "cisco", "--wait", "0s"]).run();
@@ -139,7 +139,7 @@ fn nobody_there_is_told_with_the_address() {
 }
 
 #[test]
-fn list_and_inspect_and_call_take_a_fault_as_token_does() {
+fn list_inspect_and_call_report_faults_like_token() {
     let (server, home) = faulty(vendor("cisco"), Reply::empty(401));
     home.gatepass(["list"]).run().ok();
     home.gatepass(["inspect", "cisco"]).run().ok();

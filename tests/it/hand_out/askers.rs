@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Place;
 
 #[test]
-fn bazel_gets_a_header_for_an_address_of_the_vendors() {
+fn bazel_receives_a_header_for_the_vendors_url() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     let question = format!("{{\"uri\": \"{}/x?y=z\"}}", place.server.url());
     let answer = ask(&place, "bazel", "get").stdin(question).run().json();
@@ -17,7 +17,7 @@ fn bazel_gets_a_header_for_an_address_of_the_vendors() {
 }
 
 #[test]
-fn no_token_goes_to_another_place() {
+fn credential_helpers_reject_other_hosts() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     let not_found = "credentials not found in native keychain\n";
     for (format, question, told) in [
@@ -38,7 +38,7 @@ fn no_token_goes_to_another_place() {
 }
 
 #[test]
-fn storing_and_listing_need_no_token() {
+fn store_and_list_operations_need_no_token() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     for (format, operation, told) in [
         ("git", "store", ""),
@@ -54,7 +54,7 @@ fn storing_and_listing_need_no_token() {
 }
 
 #[test]
-fn only_the_token_that_was_refused_is_forgotten() {
+fn erase_forgets_only_the_rejected_token() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     let token = || place.program("gatepass", ["token", "cisco"]).run().ok().to_owned();
     let erase = |more: &str| {
@@ -73,7 +73,7 @@ fn only_the_token_that_was_refused_is_forgotten() {
 }
 
 #[test]
-fn a_failure_keeps_its_exit_code_and_is_told_as_each_reads_it() {
+fn helper_failures_keep_exit_code_and_format() {
     let server = Server::answering([Reply::json(401, "{\"error\":\"invalid_client\"}")]);
     let place = Place::new("cisco", |_| Reply::empty(404));
     place.home.write("config/gatepass/config.toml", &vendor("cisco").profile(&server.url(), ""));
@@ -91,7 +91,7 @@ fn a_failure_keeps_its_exit_code_and_is_told_as_each_reads_it() {
 }
 
 #[test]
-fn a_helper_run_by_hand_says_how_it_is_meant() {
+fn helper_run_by_hand_prints_its_usage() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     for (format, wiring) in [
         ("git", "git config credential."),
@@ -106,7 +106,7 @@ fn a_helper_run_by_hand_says_how_it_is_meant() {
 }
 
 #[test]
-fn a_version_that_kubernetes_does_not_know_is_refused_before_any_request() {
+fn unknown_kubernetes_api_version_is_rejected() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     let kubernetes = || place.program("gatepass", ["token", "cisco", "--format", "kubernetes"]);
     let v1alpha1 = "{\"apiVersion\":\"client.authentication.k8s.io/v1alpha1\"}";

@@ -5,7 +5,7 @@ use gatepass_tests::Reply;
 use super::{HOSTILE, Place};
 
 #[test]
-fn curl_sends_every_header_the_vendor_wants() {
+fn curl_sends_all_headers() {
     for (format, option) in [("header", "-H @-"), ("curl", "-K -")] {
         let place = Place::hostile("cloudneeti", |_| Reply::json(200, "{\"an\":\"answer\"}"));
         let script =

@@ -7,7 +7,7 @@ use gatepass_tests::{Gatepass, Received, Reply};
 use super::Place;
 
 #[test]
-fn skopeo_logs_in_to_the_registry_with_the_token() {
+fn skopeo_logs_in_with_the_token() {
     let place = Place::new("cisco", registry);
     let run = skopeo(&place).run();
     assert_eq!(run.json()["Tags"], serde_json::json!(["1.0"]));
@@ -17,7 +17,7 @@ fn skopeo_logs_in_to_the_registry_with_the_token() {
 }
 
 #[test]
-fn skopeo_shows_why_there_is_no_token() {
+fn skopeo_shows_the_error() {
     let place = Place::new("cisco", registry);
     let run = skopeo(&place).env("GATEPASS_CONFIG", "/no/such/file").run();
     assert_ne!(run.code, Some(0), "{run:#?}");

@@ -7,7 +7,7 @@ use gatepass_tests::{Gatepass, Received, Reply};
 use super::Place;
 
 #[test]
-fn git_sends_the_token_as_it_can() {
+fn git_sends_the_token() {
     let place = Place::new("cisco", |request| repository(request, "token-1"));
     let run = ls_remote(&place).run();
     assert!(run.ok().ends_with("\trefs/heads/main\n"), "{run:#?}");
@@ -22,7 +22,7 @@ fn git_sends_the_token_as_it_can() {
 }
 
 #[test]
-fn a_token_that_the_server_refuses_is_forgotten() {
+fn git_rejection_forgets_the_token() {
     let place = Place::new("cisco", |request| repository(request, "token-2"));
     let run = ls_remote(&place).run();
     assert_eq!(run.code, Some(128), "{run:#?}");
@@ -31,7 +31,7 @@ fn a_token_that_the_server_refuses_is_forgotten() {
 }
 
 #[test]
-fn a_git_that_does_not_say_that_it_can_gets_a_password() {
+fn older_git_receives_a_password() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     let question = format!("protocol=http\nhost={}\n\n", place.host());
     let run = git(&place).args(["credential", "fill"]).stdin(question).run();
@@ -41,7 +41,7 @@ fn a_git_that_does_not_say_that_it_can_gets_a_password() {
 }
 
 #[test]
-fn git_asks_nobody_for_a_password_when_the_vendor_gives_no_token() {
+fn git_does_not_prompt_after_a_failure() {
     let place = Place::new("cisco", |request| repository(request, "token-1"));
     let run = ls_remote(&place).env("GATEPASS_CONFIG", "/no/such/file").run();
     assert!(run.failed(128).contains("told us to quit"), "{run:#?}");

@@ -5,7 +5,7 @@ use gatepass_tests::{Reply, Run, python};
 use super::{HOSTILE, Place};
 
 #[test]
-fn the_kubernetes_client_sends_the_token_of_its_exec_plug_in() {
+fn kubernetes_client_sends_the_token() {
     for version in ["v1", "v1beta1"] {
         let place = Place::new("cisco", |_| {
             let names = "{\"kind\":\"NamespaceList\",\"apiVersion\":\"v1\",\"items\":[]}";
@@ -36,7 +36,7 @@ fn the_kubernetes_client_sends_the_token_of_its_exec_plug_in() {
 }
 
 #[test]
-fn botocore_sends_the_token_as_its_session_token() {
+fn botocore_sends_the_session_token() {
     let place = Place::hostile("cisco", |_| {
         Reply::new(200, "application/xml", "<ListAllMyBucketsResult></ListAllMyBucketsResult>")
     });
@@ -61,7 +61,7 @@ fn botocore_sends_the_token_as_its_session_token() {
 }
 
 #[test]
-fn a_reader_of_env_files_reads_the_very_token() {
+fn dotenv_reader_reads_the_exact_token() {
     for token in ["eyJ.a-b_c~d+e/f==", "a\"b$c`d#e"] {
         let place = Place::giving("cisco", move || token.to_owned(), |_| Reply::empty(404));
         let run = script(

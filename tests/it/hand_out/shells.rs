@@ -5,7 +5,7 @@ use gatepass_tests::{Reply, Run};
 use super::{HOSTILE, Place};
 
 #[test]
-fn each_shell_exports_the_very_token_and_its_end() {
+fn shells_export_token_and_expiry() {
     for (shell, script) in [
         ("sh", "eval \"$(gatepass token cisco --format sh)\""),
         ("bash", "eval \"$(gatepass token cisco --format sh)\""),
@@ -22,7 +22,7 @@ fn each_shell_exports_the_very_token_and_its_end() {
 }
 
 #[test]
-fn powershell_reads_single_quotation_marks() {
+fn powershell_reads_single_quotes() {
     let place = place();
     let run = place.program("gatepass", ["token", "cisco", "--format", "powershell"]).run();
     let quoted = HOSTILE.replace('\'', "''");
@@ -31,7 +31,7 @@ fn powershell_reads_single_quotation_marks() {
 }
 
 #[test]
-fn the_note_about_netrc_asks_nobody_for_a_token() {
+fn netrc_note_needs_no_token() {
     let place = place();
     let run = place.program("gatepass", ["token", "cisco", "--format", "netrc-note"]).run();
     assert!(run.ok().contains("never as Bearer"), "{run:#?}");

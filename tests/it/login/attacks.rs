@@ -7,7 +7,7 @@ use super::person::{allowed, deliver};
 use super::{Stage, allow, ended, parameter};
 
 #[test]
-fn a_foreign_page_in_the_same_browser_changes_nothing() {
+fn foreign_page_cannot_affect_a_login() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let mut login = stage.login(&[]);
@@ -59,7 +59,7 @@ fn a_foreign_page_in_the_same_browser_changes_nothing() {
 }
 
 #[test]
-fn only_the_landing_page_itself_delivers() {
+fn only_the_callback_page_can_deliver() {
     let stage = Stage::new();
     let login = stage.login(&[]);
     let (port, landing) = (login.port(), login.landing());
@@ -144,7 +144,7 @@ fn only_the_landing_page_itself_delivers() {
 }
 
 #[test]
-fn an_answer_counts_once_and_for_its_own_login_only() {
+fn response_counts_once_for_its_own_login() {
     let stage = Stage::new();
     let first = stage.login(&[]);
     let answer = allowed(&first.url);
@@ -165,7 +165,7 @@ fn an_answer_counts_once_and_for_its_own_login_only() {
 }
 
 #[test]
-fn who_knocks_without_end_is_told_of_once() {
+fn repeated_foreign_requests_warn_once() {
     let stage = Stage::new();
     let login = stage.login(&[]);
     for _ in 0..50 {

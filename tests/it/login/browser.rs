@@ -33,7 +33,7 @@ fn token(run: &Run) -> Canary {
 }
 
 #[test]
-fn a_login_leaves_the_token_with_gatepass_and_nowhere_in_the_page() {
+fn login_leaves_no_token_in_the_page() {
     let stage = Stage::new();
     let mut chrome = Chrome::start();
     let login = stage.home.gatepass(["login", "cisco", "--no-browser", "-vv"]);
@@ -89,7 +89,7 @@ fn a_login_leaves_the_token_with_gatepass_and_nowhere_in_the_page() {
 }
 
 #[test]
-fn a_private_window_keeps_nothing_at_all() {
+fn private_window_keeps_nothing() {
     let stage = Stage::new();
     let mut chrome = Chrome::private();
     let login = stage.login(&[]);
@@ -103,7 +103,7 @@ fn a_private_window_keeps_nothing_at_all() {
 }
 
 #[test]
-fn who_denies_gets_exit_code_3_and_no_token() {
+fn denied_login_exits_3() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let login = stage.login(&[]);
@@ -119,7 +119,7 @@ fn who_denies_gets_exit_code_3_and_no_token() {
 }
 
 #[test]
-fn a_login_bears_with_a_person_who_goes_back_and_opens_things_twice() {
+fn login_tolerates_back_and_repeated_visits() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let mut login = stage.login(&[]);
@@ -160,7 +160,7 @@ fn a_login_bears_with_a_person_who_goes_back_and_opens_things_twice() {
 }
 
 #[test]
-fn huaweis_login_brings_its_token_too() {
+fn huawei_login_returns_a_token() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let login = Login::begin(stage.home.gatepass(["login", "huawei", "--no-browser"]));
@@ -174,7 +174,7 @@ fn huaweis_login_brings_its_token_too() {
 }
 
 #[test]
-fn localhost_is_answered_at_whichever_of_its_addresses_the_browser_takes() {
+fn localhost_callback_listens_on_both_addresses() {
     let stage = Stage::new();
     let place = "http://localhost:0/cb?from=vendor";
     let client = NewClient::new("cisco").field("redirect_uri", place);
@@ -202,7 +202,7 @@ fn localhost_is_answered_at_whichever_of_its_addresses_the_browser_takes() {
 }
 
 #[test]
-fn without_scripts_the_page_says_so_and_keeps_the_answer_for_when_they_are_allowed() {
+fn page_without_scripts_keeps_the_response() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let login = stage.login(&[]);
@@ -224,7 +224,7 @@ fn without_scripts_the_page_says_so_and_keeps_the_answer_for_when_they_are_allow
 }
 
 #[test]
-fn a_page_that_nobody_waits_for_says_that_the_login_is_over() {
+fn late_page_reports_the_end_of_the_login() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let login = stage.login(&[]);
@@ -242,7 +242,7 @@ fn a_page_that_nobody_waits_for_says_that_the_login_is_over() {
 }
 
 #[test]
-fn nothing_on_a_page_breaks_the_pages_own_rules() {
+fn pages_satisfy_their_own_csp() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let login = stage.login(&[]);
@@ -261,7 +261,7 @@ fn nothing_on_a_page_breaks_the_pages_own_rules() {
 
 /// With `GATEPASS_SCREENSHOTS` the pages can be looked at in that folder.
 #[test]
-fn the_page_follows_the_colours_that_a_person_asks_for() {
+fn page_follows_the_colour_scheme() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let folder = std::env::var_os("GATEPASS_SCREENSHOTS")

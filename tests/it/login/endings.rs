@@ -10,7 +10,7 @@ use super::person::{allowed, deliver};
 use super::{Login, Stage, is_closed, profiles};
 
 #[test]
-fn a_login_that_nobody_answers_ends_by_itself() {
+fn unfinished_login_times_out() {
     let stage = Stage::new();
     let login = stage.login(&["--wait", "1s"]);
     assert!(!is_closed(login.port()));
@@ -26,7 +26,7 @@ fn a_login_that_nobody_answers_ends_by_itself() {
 }
 
 #[test]
-fn ctrl_c_closes_the_port_at_once_and_leaves_nothing_behind() {
+fn ctrl_c_closes_the_callback_port() {
     let stage = Stage::new();
     for interrupt in [true, false] {
         let login = stage.login(&[]);
@@ -59,7 +59,7 @@ fn ctrl_c_closes_the_port_at_once_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_with_the_way_around_it() {
+fn port_in_use_error_names_the_alternative() {
     let stage = Stage::new();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -77,7 +77,7 @@ fn a_port_that_is_taken_is_said_with_the_way_around_it() {
 }
 
 #[test]
-fn a_token_is_handed_out_until_it_ends_and_then_the_login_is_named() {
+fn login_token_is_used_until_it_expires() {
     let stage = Stage::new();
     let run = stage.token();
     assert!(run.failed(4).contains("gatepass login cisco"), "{run:#?}");
@@ -106,7 +106,7 @@ fn a_token_is_handed_out_until_it_ends_and_then_the_login_is_named() {
 }
 
 #[test]
-fn the_sandboxs_own_profiles_log_in_once_they_are_set_to() {
+fn sandbox_profiles_can_log_in() {
     let stage = Stage::new();
     let home = stage.vendors.home();
     for vendor in ["cisco", "huawei"] {
@@ -128,7 +128,7 @@ fn the_sandboxs_own_profiles_log_in_once_they_are_set_to() {
 }
 
 #[test]
-fn what_the_profile_forbids_opens_no_port() {
+fn forbidden_login_opens_no_port() {
     let stage = Stage::new();
     for (more, expected) in [
         ("allow_implicit = false\n", "allow_implicit"),
@@ -157,7 +157,7 @@ fn what_the_profile_forbids_opens_no_port() {
 }
 
 #[test]
-fn every_login_warns_of_what_the_implicit_grant_cannot_do() {
+fn login_warns_about_the_implicit_grant() {
     let stage = Stage::new();
     let login = stage.login(&[]);
     assert!(deliver(&allowed(&login.url)).contains("\"good\""));

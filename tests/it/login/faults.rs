@@ -32,7 +32,7 @@ const UNANSWERED: [(&str, &str, &str); 3] = [
 ];
 
 #[test]
-fn every_fault_of_the_way_back_has_an_exit_code_and_a_sentence() {
+fn redirect_faults_have_exit_code_and_sentence() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let first = stage.login(&[]);
@@ -94,7 +94,7 @@ impl Stage {
 }
 
 #[test]
-fn the_table_has_every_fault_of_a_login() {
+fn table_covers_all_login_faults() {
     let mut known: Vec<&str> = TABLE.iter().map(|row| row.0).collect();
     known.extend(UNANSWERED.map(|row| row.0));
     known.sort_unstable();

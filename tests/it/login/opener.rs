@@ -20,7 +20,7 @@ mv arguments given
 ";
 
 #[test]
-fn the_browser_gets_an_address_that_works_once_and_nothing_else() {
+fn browser_receives_a_single_use_address() {
     let stage = Stage::new();
     let browser = stage.home.write_as("browser/open", BROWSER, 0o700);
     let secret = canary("secret");
@@ -65,7 +65,7 @@ fn the_browser_gets_an_address_that_works_once_and_nothing_else() {
 }
 
 #[test]
-fn without_a_browser_the_printed_address_is_enough() {
+fn printed_address_works_without_a_browser() {
     let stage = Stage::new();
     let login = stage.home.gatepass(["login", "cisco"]).env("BROWSER", "/nonexistent/browser");
     let mut login = Login::begin(login.env("PATH", "/nonexistent"));
@@ -77,7 +77,7 @@ fn without_a_browser_the_printed_address_is_enough() {
 }
 
 #[test]
-fn no_browser_is_opened_if_none_is_wanted() {
+fn no_browser_option_opens_no_browser() {
     let stage = Stage::new();
     let browser = stage.home.write_as("browser/open", BROWSER, 0o700);
     for way in ["--no-browser", "--paste"] {

@@ -15,7 +15,7 @@ fn asked(terminal: &mut Terminal<'_>) -> String {
 }
 
 #[test]
-fn a_pasted_address_logs_in_and_is_not_shown() {
+fn pasted_address_logs_in_and_is_hidden() {
     let stage = Stage::new();
     for ending in ["", " ", "&more=words"] {
         stage.home.forget_all();
@@ -35,7 +35,7 @@ fn a_pasted_address_logs_in_and_is_not_shown() {
 }
 
 #[test]
-fn an_address_is_read_from_a_pipe_too() {
+fn address_is_read_from_a_pipe() {
     let stage = Stage::new();
     let run = stage.home.gatepass(["login", "cisco", "--paste"]).stdin("\n").run();
     assert!(run.failed(2).contains("nothing was entered"), "{run:#?}");
@@ -44,7 +44,7 @@ fn an_address_is_read_from_a_pipe_too() {
 }
 
 #[test]
-fn a_wrong_address_is_named_as_what_it_is() {
+fn wrong_pasted_address_is_explained() {
     let stage = Stage::new();
     let earlier = {
         let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
@@ -86,7 +86,7 @@ fn a_wrong_address_is_named_as_what_it_is() {
 }
 
 #[test]
-fn ctrl_c_and_its_like_give_the_terminal_back_as_it_was() {
+fn signals_restore_the_terminal() {
     let stage = Stage::new();
     let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap();
     let script = "trap : INT QUIT; \"$0\" login cisco --paste; echo \"ended with $?\"; stty -a";

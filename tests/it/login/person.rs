@@ -82,7 +82,7 @@ fn header(answer: &str, wanted: &str) -> String {
 }
 
 #[test]
-fn the_vendors_answer_carries_the_state_of_the_request() {
+fn response_carries_the_state() {
     let vendors = gatepass_tests::Vendors::start();
     let client = vendors.sandbox.client("cisco").unwrap();
     let id = client.fields().find(|(name, _)| *name == "client_id").unwrap().1;

@@ -6,7 +6,7 @@ use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Chrome, Home, Reply, Scheme, Server};
 
 #[test]
-fn a_leak_would_be_found_in_every_place_of_the_browser() {
+fn leak_detector_finds_leaks_in_the_browser() {
     const PAGE: &str = "<title>one</title><p id=shown>here</p><input id=name>
         <style>@media (prefers-color-scheme: dark) { body { background: black } }</style>
         <button id=go onclick='document.title = document.querySelector(\"#name\").value'>go</button>";
@@ -53,7 +53,7 @@ fn a_leak_would_be_found_in_every_place_of_the_browser() {
 }
 
 #[test]
-fn what_is_typed_shows_on_the_terminal_unless_it_is_hidden() {
+fn hidden_input_is_not_echoed() {
     let home = Home::new();
     let script = "stty size; read -r shown; stty -echo; read -r hidden; stty echo; \
                   echo \"got $hidden\" | tr a-z A-Z; exit 3";
@@ -74,7 +74,7 @@ fn what_is_typed_shows_on_the_terminal_unless_it_is_hidden() {
 }
 
 #[test]
-fn a_browser_leaves_nothing_behind_even_if_its_test_fails() {
+fn browser_is_removed_after_a_failed_test() {
     let chrome = Chrome::start();
     let (folder, browser) = (chrome.profile(), chrome.process());
     assert!(folder.exists() && fs::exists(format!("/proc/{browser}")).unwrap());

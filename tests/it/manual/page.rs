@@ -110,7 +110,7 @@ impl Block {
 }
 
 #[test]
-fn a_block_is_told_from_what_it_prints_and_from_what_is_not_run() {
+fn parser_separates_commands_output_and_skipped() {
     let text = "a\n```sh\none\n```\n\n```text\n1\n```\n```text\n2\n```\n<!-- sh\nhidden\n-->\n\
                 ````sh (not run: no vendor)\n```\n````\n```bash\ntwo\n```\nb\n```text\n3\n```\n";
     let page = Page::new(String::from("a.md"), text);

@@ -108,7 +108,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const MARK: &str = "\u{1}block ";
 
 #[test]
-fn an_ellipsis_stands_for_a_part_of_a_line_or_for_lines_and_nothing_else_does() {
+fn ellipsis_matches_text_or_lines() {
     assert!(is_like("a 1 b\nx\ny\nz\n", "a … b\n…\nz\n"));
     assert!(is_like("a\n", "a\n…\n") && is_like("a 1", "a…") && is_like("a", "a"));
     assert!(!is_like("a\nb\n", "a\n") && !is_like("a", "a\nb") && !is_like("ab", "a"));

@@ -37,7 +37,7 @@ fn edit(home: &Home, from: &str, to: &str) {
 }
 
 #[test]
-fn where_the_address_was_changed_no_command_connects_and_each_says_what_to_do() {
+fn changed_address_blocks_all_commands() {
     let (server, other) = (cisco(), cisco());
     let home = in_a_file(&server);
     assert_eq!(mode(home.path(ORIGINS)), 0o600);
@@ -96,7 +96,7 @@ fn where_the_address_was_changed_no_command_connects_and_each_says_what_to_do() 
 }
 
 #[test]
-fn what_is_allowed_once_is_allowed_from_then_on_and_so_is_what_was_before() {
+fn allowed_addresses_stay_allowed() {
     let (server, other) = (cisco(), cisco());
     let home = in_a_file(&server);
     let allow = |more: &[&str]| {
@@ -117,7 +117,7 @@ fn what_is_allowed_once_is_allowed_from_then_on_and_so_is_what_was_before() {
 }
 
 #[test]
-fn a_person_sees_both_addresses_and_is_asked() {
+fn allow_prompt_shows_both_addresses() {
     let (server, other) = (cisco(), cisco());
     let home = in_a_file(&server);
     edit(&home, &server.url(), &other.url());
@@ -134,7 +134,7 @@ fn a_person_sees_both_addresses_and_is_asked() {
 }
 
 #[test]
-fn no_other_way_to_the_secret_leads_around_its_origins() {
+fn bound_secret_cannot_be_used_by_another_profile() {
     let (server, other) = (cisco(), cisco());
     let home = in_a_file(&server);
     let secret = home.path(SECRET);
@@ -168,7 +168,7 @@ fn no_other_way_to_the_secret_leads_around_its_origins() {
 }
 
 #[test]
-fn a_further_api_is_another_address_also_for_a_token_that_is_kept() {
+fn new_api_address_needs_permission_for_cached_tokens() {
     let (server, other) = (cisco(), cisco());
     let home = in_a_file(&server);
     home.gatepass(["token", "cisco"]).run().ok();
@@ -184,7 +184,7 @@ fn a_further_api_is_another_address_also_for_a_token_that_is_kept() {
 }
 
 #[test]
-fn every_secret_of_a_profile_is_bound_and_an_environment_is_an_address() {
+fn all_secrets_are_bound_to_their_environment() {
     let answer = vendor("cloudneeti").token_answer("token-1");
     let server = Server::answering([Reply::json(200, answer)]);
     let home = Home::new();
@@ -220,7 +220,7 @@ fn every_secret_of_a_profile_is_bound_and_an_environment_is_an_address() {
 }
 
 #[test]
-fn origins_that_are_damaged_or_not_ours_allow_nothing() {
+fn damaged_origins_allow_no_address() {
     let server = cisco();
     let home = in_a_file(&server);
     let asked = server.connections();
@@ -258,7 +258,7 @@ fn origins_that_are_damaged_or_not_ours_allow_nothing() {
 }
 
 #[test]
-fn written_anew_a_secret_is_kept_for_the_new_address_alone() {
+fn rewritten_secret_is_bound_to_the_new_address() {
     let (server, other) = (cisco(), cisco());
     let home = in_a_file(&server);
     stored(&home, &other, &["--secrets=file", "--force"]).ok();
@@ -269,7 +269,7 @@ fn written_anew_a_secret_is_kept_for_the_new_address_alone() {
 }
 
 #[test]
-fn in_the_keyring_the_origins_are_an_entry_that_no_config_can_change() {
+fn keyring_origins_cannot_be_changed_by_config() {
     let (server, other, home) = (cisco(), cisco(), Home::new());
     let session = Keyring::start(&home);
     session.reached_by(init(&home, &server, &[])).stdin("hunter2").run().ok();

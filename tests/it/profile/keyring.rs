@@ -8,7 +8,7 @@ use gatepass_tests::{Gatepass, Home, Keyring, Reply, Server};
 use super::{CONFIG, assert_only_in, cisco, files};
 
 #[test]
-fn a_secret_goes_into_the_keyring_where_one_answers() {
+fn secret_is_stored_in_the_keyring_if_available() {
     let (server, secret, home) = (cisco(), canary("secret"), Home::new());
     let session = Keyring::start(&home);
     let run = session.reached_by(init(&home, &server, &["-vv"])).stdin(secret.text()).run();
@@ -23,7 +23,7 @@ fn a_secret_goes_into_the_keyring_where_one_answers() {
 }
 
 #[test]
-fn a_profile_of_another_config_keeps_its_entry() {
+fn profile_of_another_config_keeps_its_entry() {
     let (server, home) = (cisco(), Home::new());
     let session = Keyring::start(&home);
     let of = |text: &str, more: &[&str]| {
@@ -43,7 +43,7 @@ fn a_profile_of_another_config_keeps_its_entry() {
 }
 
 #[test]
-fn where_no_keyring_answers_a_file_takes_the_secret_unless_the_keyring_was_wanted() {
+fn secret_falls_back_to_a_file_without_keyring() {
     let (server, home) = (cisco(), Home::new());
     let session = Keyring::start(&home);
     session.lock();
@@ -65,7 +65,7 @@ fn where_no_keyring_answers_a_file_takes_the_secret_unless_the_keyring_was_wante
 }
 
 #[test]
-fn an_entry_goes_when_the_profile_is_not_kept() {
+fn entry_is_removed_with_a_discarded_profile() {
     let server = Server::new(|_, _| Reply::json(401, "{\"error\":\"invalid_client\"}"));
     let home = Home::new();
     let session = Keyring::start(&home);

@@ -34,7 +34,7 @@ fn name(letter: &str) -> String {
 }
 
 #[test]
-fn what_a_killed_add_has_left_goes_with_the_next_one_and_nothing_else_does() {
+fn next_add_removes_leftovers_of_killed_add() {
     let (home, secret) = (Home::new(), canary("secret"));
     killed(&home, add(&home, "lab").stdin(secret.text()));
     let text = |name| fs::read_to_string(home.path("config/gatepass").join(name)).unwrap();
@@ -76,7 +76,7 @@ fn what_a_killed_add_has_left_goes_with_the_next_one_and_nothing_else_does() {
 }
 
 #[test]
-fn what_a_killed_exec_has_left_beside_its_file_goes_with_the_next_one() {
+fn next_exec_removes_leftovers_of_killed_exec() {
     let server = cisco();
     let home = Home::new();
     let config = gatepass_tests::vendor("cisco").profile(&server.url(), "");

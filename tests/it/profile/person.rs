@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{CONFIG, assert_only_in, cisco, files};
 
 #[test]
-fn a_person_is_asked_for_what_the_vendor_needs_and_the_secret_is_not_shown() {
+fn init_prompts_for_fields_and_hides_the_secret() {
     let (server, secret, home) = (cisco(), canary("secret"), Home::new());
     let base_url = format!("base_url={}", server.url());
     let words = ["init", "--secrets", "file", "--field", &base_url];
@@ -41,7 +41,7 @@ fn a_person_is_asked_for_what_the_vendor_needs_and_the_secret_is_not_shown() {
 }
 
 #[test]
-fn a_login_is_asked_for_its_address_and_not_for_a_secret() {
+fn init_of_a_login_asks_for_no_secret() {
     let home = Home::new();
     let mut terminal = home.gatepass(["init", "cisco"]).at_terminal();
     terminal.wait_for("environment [cloudsso]: ");
@@ -63,7 +63,7 @@ fn a_login_is_asked_for_its_address_and_not_for_a_secret() {
 }
 
 #[test]
-fn with_all_it_asks_for_what_the_profile_may_do_without() {
+fn init_all_asks_for_optional_fields() {
     let home = Home::new();
     let words = ["init", "celerdata", "--all", "--no-test", "--secrets", "file"];
     let mut terminal = home.gatepass(words).at_terminal();
@@ -90,7 +90,7 @@ fn with_all_it_asks_for_what_the_profile_may_do_without() {
 }
 
 #[test]
-fn ctrl_c_at_any_question_leaves_nothing_behind_and_the_terminal_as_it_was() {
+fn ctrl_c_during_init_leaves_nothing_behind() {
     type Step = fn(&mut Terminal<'_>);
     let steps: [Step; 4] = [
         |terminal| drop(terminal.wait_for("vendor: ")),
@@ -127,7 +127,7 @@ fn ctrl_c_at_any_question_leaves_nothing_behind_and_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_profile_whose_test_failed_is_kept_or_not_as_the_person_says() {
+fn failed_test_asks_whether_to_keep_the_profile() {
     type Answer = fn(&mut Terminal<'_>);
     let answers: [(Answer, i32, bool); 4] = [
         (|terminal| terminal.line(""), 3, true),
@@ -165,7 +165,7 @@ fn a_profile_whose_test_failed_is_kept_or_not_as_the_person_says() {
 }
 
 #[test]
-fn a_person_is_asked_before_a_profile_is_replaced() {
+fn replacing_a_profile_asks_first() {
     for (answer, code) in [("", 2), ("y", 0)] {
         let home = Home::with_config("[profiles.lab]\nprovider = \"celerdata\"\n");
         let words = ["init", "celerdata", "--name=lab", "--no-test", "--secrets=file"];

@@ -33,7 +33,7 @@ fn with_cisco(server: &Server) -> Home {
 }
 
 #[test]
-fn a_profile_goes_with_its_secret_and_its_tokens_and_every_other_byte_stays() {
+fn remove_deletes_secret_and_tokens_only() {
     let (server, secret, home) = (cisco(), canary("secret"), Home::with_config(MINE));
     add(&home, &server, &["--secrets=file"]).stdin(secret.text()).run().ok();
     assert!(config(&home).contains("[profiles.cisco]"));
@@ -58,7 +58,7 @@ fn a_profile_goes_with_its_secret_and_its_tokens_and_every_other_byte_stays() {
 }
 
 #[test]
-fn without_a_terminal_it_says_what_would_go_and_how_to_say_yes() {
+fn remove_without_terminal_names_the_option() {
     let home = with_cisco(&cisco());
     let (before, names) = (config(&home), files(&home, "config/gatepass"));
     let path = home.path(CONFIG).display().to_string();
@@ -78,7 +78,7 @@ fn without_a_terminal_it_says_what_would_go_and_how_to_say_yes() {
 }
 
 #[test]
-fn a_person_is_asked_and_only_a_yes_removes_it() {
+fn remove_asks_for_confirmation() {
     let server = cisco();
     let home = with_cisco(&server);
     for (answer, code) in [("", 2), ("n", 2), ("y", 0)] {
@@ -96,7 +96,7 @@ fn a_person_is_asked_and_only_a_yes_removes_it() {
 }
 
 #[test]
-fn a_profile_that_was_changed_meanwhile_stays_and_what_else_was_written_is_kept() {
+fn remove_aborts_if_profile_changed_concurrently() {
     let change: [(&str, &str, i32); 3] = [
         ("client_id = \"abc\"", "client_id = \"abcd\"", 2),
         ("client_id = 'x'\n", "client_id = 'x'\nclient_secret.file = 'cisco.client_secret'\n", 2),
@@ -124,7 +124,7 @@ fn a_profile_that_was_changed_meanwhile_stays_and_what_else_was_written_is_kept(
 }
 
 #[test]
-fn a_secret_stays_that_another_refers_to_or_that_gatepass_did_not_store() {
+fn remove_keeps_shared_and_foreign_secrets() {
     type Change = fn(&Home);
     let changes: [(&str, Change); 5] = [
         ("profile other refers to it, too", |home| {
@@ -168,7 +168,7 @@ fn a_secret_stays_that_another_refers_to_or_that_gatepass_did_not_store() {
 }
 
 #[test]
-fn in_the_keyring_the_entry_goes_with_its_origins_unless_another_profile_has_it() {
+fn remove_deletes_unshared_keyring_entry_and_origins() {
     let (server, home) = (cisco(), Home::new());
     let session = Keyring::start(&home);
     let entries = |account: &str| {
@@ -198,7 +198,7 @@ fn in_the_keyring_the_entry_goes_with_its_origins_unless_another_profile_has_it(
 }
 
 #[test]
-fn what_is_no_profile_of_the_file_is_refused_by_its_name() {
+fn remove_rejects_an_unknown_profile() {
     let home = Home::with_config(MINE);
     for (name, wanted) in [
         ("othr", "did you mean `other`?"),
@@ -224,7 +224,7 @@ fn what_is_no_profile_of_the_file_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_profile_with_mistakes_goes_as_well() {
+fn remove_works_for_an_invalid_profile() {
     let torn = "\n# torn\n[profiles.torn]\nprovider = \"nobody\"\nno_key = 7\nclient_secret = { fil = 1 }\n";
     let home = Home::with_config(&format!("{MINE}{torn}"));
     remove(&home, &["torn", "--yes"]).run().ok();
@@ -232,7 +232,7 @@ fn a_profile_with_mistakes_goes_as_well() {
 }
 
 #[test]
-fn ten_at_once_remove_ten_profiles() {
+fn ten_parallel_removes_remove_ten_profiles() {
     let (server, home) = (cisco(), Home::with_config(MINE));
     let names: Vec<_> = (0..10).map(|n| format!("lab-{n}")).collect();
     for name in &names {

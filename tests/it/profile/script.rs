@@ -9,7 +9,7 @@ use gatepass_tests::{Home, Reply, Server, Trace, VENDORS, Vendors};
 use super::{CONFIG, assert_only_in, cisco, files, mode};
 
 #[test]
-fn a_profile_of_every_vendor_is_written_tried_and_gives_tokens() {
+fn add_writes_and_tests_each_vendors_profile() {
     let vendors = Vendors::start();
     let home = Home::new();
     for vendor in &VENDORS {
@@ -42,7 +42,7 @@ fn a_profile_of_every_vendor_is_written_tried_and_gives_tokens() {
 }
 
 #[test]
-fn a_secret_is_in_its_file_alone() {
+fn secret_is_only_in_its_file() {
     let (server, secret, home) = (cisco(), canary("secret"), Home::new());
     let base_url = format!("base_url={}", server.url());
     let words = ["init", "cisco", "-vv", "--secrets=file", "--field=client_id=abc"];
@@ -64,7 +64,7 @@ fn a_secret_is_in_its_file_alone() {
 }
 
 #[test]
-fn only_if_it_is_told_to_it_writes_a_secret_into_the_config() {
+fn secret_in_config_needs_an_option() {
     let (secret, home) = ("a \"b\\ä", Home::new());
     let server = cisco();
     let base_url = format!("base_url={}", server.url());
@@ -77,7 +77,7 @@ fn only_if_it_is_told_to_it_writes_a_secret_into_the_config() {
 }
 
 #[test]
-fn whatever_the_umask_its_owner_alone_can_read_what_was_written() {
+fn written_files_are_private_under_any_umask() {
     let home = Home::new();
     let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap().to_owned();
     let script = format!(
@@ -96,7 +96,7 @@ fn whatever_the_umask_its_owner_alone_can_read_what_was_written() {
 }
 
 #[test]
-fn what_a_config_said_before_stands_byte_for_byte_before_the_new_section() {
+fn add_keeps_the_existing_config_bytes() {
     let before =
         "# mine\r\n\n[profiles.cisco]   # here\nclient_id = 'x'\nclient_secret.env = \"S\"\n# end";
     let home = Home::with_config(before);
@@ -112,7 +112,7 @@ fn what_a_config_said_before_stands_byte_for_byte_before_the_new_section() {
 }
 
 #[test]
-fn a_profile_is_replaced_only_if_somebody_says_so() {
+fn replacing_a_profile_needs_an_option() {
     let before = "# one\n[profiles.lab]\nprovider = \"cisco\"\n# two\n\n[profiles.z]\n# three\n";
     let home = Home::with_config(before);
     let told = add(&home, &["--name", "lab"]).stdin("secret").run();
@@ -130,7 +130,7 @@ fn a_profile_is_replaced_only_if_somebody_says_so() {
 }
 
 #[test]
-fn where_the_disk_is_full_a_secret_keeps_its_addresses_and_the_config_its_secret() {
+fn full_disk_keeps_config_secret_and_origins() {
     for when in 1..=3 {
         let home = Home::new();
         add(&home, &[]).stdin("secret").run().ok();
@@ -147,7 +147,7 @@ fn where_the_disk_is_full_a_secret_keeps_its_addresses_and_the_config_its_secret
 }
 
 #[test]
-fn a_file_that_is_there_is_not_taken_for_a_secrets_place() {
+fn existing_file_is_not_used_for_a_secret() {
     let home = Home::new();
     home.write("config/gatepass/cisco.client_secret", "mine");
     let run = add(&home, &[]).stdin("secret").run();
@@ -158,7 +158,7 @@ fn a_file_that_is_there_is_not_taken_for_a_secrets_place() {
 }
 
 #[test]
-fn a_missing_answer_is_named_with_its_option_and_nothing_is_written() {
+fn missing_field_names_its_option() {
     let home = Home::new();
     for (words, wanted) in [
         (["init"].as_slice(), "gatepass init VENDOR, one of: celerdata"),
@@ -199,7 +199,7 @@ fn a_missing_answer_is_named_with_its_option_and_nothing_is_written() {
 }
 
 #[test]
-fn a_dry_run_shows_the_section_and_writes_nothing() {
+fn dry_run_writes_nothing() {
     let home = Home::new();
     let words = ["init", "cisco", "--dry-run", "--field", "client_id=abc", "--secrets"];
     let file = home.gatepass(words.into_iter().chain(["file"])).run();
@@ -217,7 +217,7 @@ fn a_dry_run_shows_the_section_and_writes_nothing() {
 }
 
 #[test]
-fn a_config_that_is_not_ours_to_write_is_left_alone() {
+fn foreign_config_is_not_written() {
     let home = Home::new();
     let target = home.write("work/elsewhere.toml", "# elsewhere\n");
     symlink(&target, home.path(CONFIG)).unwrap();
@@ -237,7 +237,7 @@ fn a_config_that_is_not_ours_to_write_is_left_alone() {
 }
 
 #[test]
-fn a_test_that_fails_has_its_own_exit_code_and_keeps_the_profile() {
+fn failed_test_keeps_profile_and_exit_code() {
     for (reply, code) in [
         (Reply::json(401, "{\"error\":\"invalid_client\"}"), 3),
         (Reply::empty(503), 6),
@@ -266,7 +266,7 @@ fn a_test_that_fails_has_its_own_exit_code_and_keeps_the_profile() {
 }
 
 #[test]
-fn ten_at_once_write_ten_profiles() {
+fn ten_parallel_adds_write_ten_profiles() {
     let home = Home::new();
     let names: Vec<_> = (0..10).map(|n| format!("lab-{n}")).collect();
     let all: Vec<_> =

@@ -20,7 +20,7 @@ fn for_each_vendor(job: impl Fn(&'static Vendor) + Sync) {
 }
 
 #[test]
-fn no_fault_makes_the_command_show_a_secret() {
+fn faults_do_not_expose_a_secret() {
     for_each_vendor(|vendor| {
         let captured: String = FAULTS
             .iter()
@@ -64,7 +64,7 @@ fn echo(request: &Received) -> Vec<String> {
 }
 
 #[test]
-fn what_a_vendor_echoes_of_the_request_is_redacted() {
+fn echoed_request_is_redacted() {
     let members: [fn(&str) -> serde_json::Value; 5] = [
         |text| serde_json::json!({"error": "invalid_client", "error_description": text}),
         |text| serde_json::json!({"errorCode": "invalid_client", "errorSummary": text}),
@@ -102,7 +102,7 @@ fn what_a_vendor_echoes_of_the_request_is_redacted() {
 }
 
 #[test]
-fn the_secret_as_an_error_code_is_not_shown() {
+fn secret_as_error_code_is_redacted() {
     for_each_vendor(|vendor| {
         for status in [200, 400, 401, 403] {
             let stage = Stage::answering(vendor, "", move |stage, _| {
@@ -115,7 +115,7 @@ fn the_secret_as_an_error_code_is_not_shown() {
 }
 
 #[test]
-fn a_token_in_the_wrong_place_is_not_shown() {
+fn token_in_an_error_is_redacted() {
     let odd: &[fn(&str, &str) -> String] = &[
         |answer, token| answer.replace(&format!("\"{token}\""), &format!("[\"{token}\"]")),
         |answer, token| answer.replace(&format!("\"{token}\""), &format!("{{\"t\":\"{token}\"}}")),
@@ -150,7 +150,7 @@ fn a_token_in_the_wrong_place_is_not_shown() {
 }
 
 #[test]
-fn a_member_of_the_answer_shows_no_token_whatever_its_type() {
+fn token_in_any_member_type_is_redacted() {
     let values = ["null", "5", "true", "\"TOKEN\"", "[\"TOKEN\"]", "{\"a\":\"TOKEN\"}"];
     for_each_vendor(|vendor| {
         for member in members(vendor) {
@@ -196,7 +196,7 @@ fn object(answer: &str) -> serde_json::Map<String, serde_json::Value> {
 }
 
 #[test]
-fn a_secret_of_words_is_redacted_though_it_looks_like_prose() {
+fn secret_of_words_is_redacted() {
     let words = "open sesame my dear friend";
     let secret = [Canary::of("words", words)];
     for_each_vendor(|vendor| {
@@ -216,7 +216,7 @@ fn a_secret_of_words_is_redacted_though_it_looks_like_prose() {
 }
 
 #[test]
-fn a_location_with_a_secret_is_not_shown() {
+fn location_with_secret_is_not_shown() {
     for_each_vendor(|vendor| {
         let stage = Stage::answering(vendor, "", |stage, _| {
             let secret = &stage.secret;

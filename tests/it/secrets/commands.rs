@@ -9,7 +9,7 @@ use gatepass_tests::{Home, Reply, VENDORS, Vendors, vendor};
 use super::{Stage, arguments, loud};
 
 #[test]
-fn only_token_shows_a_token_and_only_on_stdout() {
+fn only_token_prints_a_token_to_stdout() {
     for one in &VENDORS {
         let stage = Stage::new(vendor(one.id));
         for format in FORMATS {
@@ -30,7 +30,7 @@ fn only_token_shows_a_token_and_only_on_stdout() {
 }
 
 #[test]
-fn a_credential_helper_is_told_the_token_alone() {
+fn credential_helper_prints_the_token_only() {
     for one in &VENDORS {
         let stage = Stage::new(vendor(one.id));
         let url = stage.server.url();
@@ -57,7 +57,7 @@ fn a_credential_helper_is_told_the_token_alone() {
 }
 
 #[test]
-fn no_other_command_shows_anything() {
+fn other_commands_print_no_token() {
     for one in &VENDORS {
         let stage = Stage::new(vendor(one.id));
         for args in [
@@ -80,7 +80,7 @@ fn no_other_command_shows_anything() {
 }
 
 #[test]
-fn a_token_that_an_api_refuses_is_not_shown() {
+fn rejected_token_is_not_shown() {
     for one in &VENDORS {
         let vendor = vendor(one.id);
         let stage = Stage::answering(vendor, "", move |stage, request| match request.path() {
@@ -95,7 +95,7 @@ fn a_token_that_an_api_refuses_is_not_shown() {
 }
 
 #[test]
-fn wherever_a_secret_is_kept_it_is_not_shown() {
+fn secrets_of_all_sources_are_not_shown() {
     let vendor = vendor("cisco");
     let stage = Stage::new(vendor);
     let secret = stage.secrets[0].text();
@@ -122,7 +122,7 @@ fn wherever_a_secret_is_kept_it_is_not_shown() {
 }
 
 #[test]
-fn a_secret_in_the_query_is_not_shown() {
+fn secret_in_query_is_not_shown() {
     for reply in [
         None,
         Some(Reply::empty(401)),
@@ -154,7 +154,7 @@ fn a_secret_in_the_query_is_not_shown() {
 }
 
 #[test]
-fn no_secret_is_in_a_url_unless_the_profile_says_so() {
+fn urls_have_no_secret_by_default() {
     let vendors = Vendors::start();
     let home = vendors.home();
     for vendor in &VENDORS {
@@ -167,7 +167,7 @@ fn no_secret_is_in_a_url_unless_the_profile_says_so() {
 }
 
 #[test]
-fn the_sandboxs_secrets_are_in_its_config_and_its_json_alone() {
+fn sandbox_prints_secrets_in_config_and_json_only() {
     let home = Home::new();
     let sandbox = loud(home.gatepass(["sandbox", "--listen", "127.0.0.1:0", "-v"])).spawn();
     let mut printed = sandbox.line();
@@ -194,7 +194,7 @@ fn the_sandboxs_secrets_are_in_its_config_and_its_json_alone() {
 }
 
 #[test]
-fn the_demo_shows_none_of_its_tokens() {
+fn demo_shows_no_token() {
     for args in [["demo", "-vv"], ["demo", "--format=json"]] {
         let run = loud(Home::new().gatepass(args)).run();
         run.ok();
@@ -206,7 +206,7 @@ fn the_demo_shows_none_of_its_tokens() {
 }
 
 #[test]
-fn the_arguments_of_a_running_command_hold_no_secret() {
+fn running_command_has_no_secret_argument() {
     for one in &VENDORS {
         let stage = Stage::answering(vendor(one.id), "", |_, _| Reply::silence());
         let running = stage.home.gatepass(["token", one.id, "--wait", "0s"]).spawn();
@@ -219,7 +219,7 @@ fn the_arguments_of_a_running_command_hold_no_secret() {
 }
 
 #[test]
-fn a_fault_of_the_sandbox_that_echoes_the_secret_is_redacted() {
+fn echo_faults_of_the_sandbox_are_redacted() {
     let vendors = Vendors::start();
     let home = vendors.home();
     for one in &VENDORS {

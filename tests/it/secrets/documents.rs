@@ -9,7 +9,7 @@ use super::files_below;
 use crate::cli::help::commands;
 
 #[test]
-fn no_document_and_no_help_shows_a_secret_on_a_command_line() {
+fn documents_show_no_secret_argument() {
     let mut read = 0;
     for path in files_below(workspace()) {
         let below = path.strip_prefix(workspace()).unwrap().to_str().unwrap();
@@ -75,7 +75,7 @@ fn shown(line: &str) -> Option<&str> {
 const SECRETS: [&str; 6] = ["_secret", "password", "_token", "_key", "passphrase", "bearer"];
 
 #[test]
-fn a_secret_on_a_command_line_would_be_found() {
+fn document_check_finds_a_secret_argument() {
     for line in [
         "gatepass token cisco --set client_secret=abc",
         "gatepass init cisco --client-secret abc",

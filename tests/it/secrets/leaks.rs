@@ -55,7 +55,7 @@ fn fault(row: &str, number: usize, tests: &BTreeSet<String>) -> Option<String> {
 }
 
 #[test]
-fn every_channel_has_a_test_that_exists_or_a_reason() {
+fn leak_channels_name_existing_tests() {
     let tests = tests_of_the_workspace();
     let table = fs::read_to_string(workspace().join("docs/leaks.md")).unwrap();
     let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| L")).collect();
@@ -71,7 +71,7 @@ fn every_channel_has_a_test_that_exists_or_a_reason() {
 }
 
 #[test]
-fn every_promise_of_security_is_held_by_a_test_that_exists() {
+fn security_promises_name_existing_tests() {
     let tests = tests_of_the_workspace();
     let page = fs::read_to_string(workspace().join("SECURITY.md")).unwrap();
     let rows = page.lines().skip_while(|line| !line.starts_with("| from |")).skip(2);

@@ -69,7 +69,7 @@ fn is_cleared(running: &Running<'_>, secret: &Canary) -> bool {
 }
 
 #[test]
-fn a_secret_on_its_way_to_the_vendor_is_found() {
+fn memory_scan_finds_a_secret_in_use() {
     let stage = Stage::new(|_, _| Reply::silence());
     let running = stage.home.gatepass(["token", "cisco", "--wait", "0s"]).spawn();
     stage.server.arrival();
@@ -78,7 +78,7 @@ fn a_secret_on_its_way_to_the_vendor_is_found() {
 }
 
 #[test]
-fn a_secret_that_was_sent_is_gone_while_its_token_is_used() {
+fn sent_secret_is_removed_from_memory() {
     let token = canary("token");
     let reply = answer(&token, 3600);
     let stage = Stage::new(move |n, _| if n == 0 { reply.clone() } else { Reply::silence() });
@@ -91,7 +91,7 @@ fn a_secret_that_was_sent_is_gone_while_its_token_is_used() {
 }
 
 #[test]
-fn at_rest_there_is_one_token_and_neither_a_secret_nor_an_earlier_token() {
+fn idle_memory_has_one_token_and_no_secret() {
     let tokens = [canary("first"), canary("second")];
     let replies = [answer(&tokens[0], 2), answer(&tokens[1], 3600)];
     let stage = Stage::new(move |n, _| replies[n.min(1)].clone());
@@ -112,7 +112,7 @@ fn at_rest_there_is_one_token_and_neither_a_secret_nor_an_earlier_token() {
 }
 
 #[test]
-fn a_failed_exchange_leaves_no_secret() {
+fn failed_token_request_leaves_no_secret() {
     let token = canary("token");
     let reply = answer(&token, 2);
     let refusal = Reply::json(401, "{\"error\": \"invalid_client\"}");
@@ -124,7 +124,7 @@ fn a_failed_exchange_leaves_no_secret() {
 }
 
 #[test]
-fn a_login_that_waits_for_a_person_has_the_secret_once() {
+fn waiting_login_holds_the_secret_once() {
     let stage = Stage::new(|_, _| Reply::empty(404));
     let path = stage.home.path("config/gatepass/config.toml");
     let config = fs::read_to_string(&path).unwrap()

@@ -209,7 +209,7 @@ fn each_option(command: &Command) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_option_of_any_command_makes_it_show_a_secret() {
+fn options_do_not_expose_a_secret() {
     let mut all = Vec::new();
     commands(&Home::new(), &[], &mut all);
     let succeeded: BTreeMap<String, BTreeSet<String>> = thread::scope(|scope| {

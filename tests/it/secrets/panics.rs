@@ -17,7 +17,7 @@ fn command() -> &'static PathBuf {
 }
 
 #[test]
-fn the_words_of_a_panic_are_not_repeated() {
+fn panic_message_is_not_repeated() {
     let (id, secret, token) = (canary("id"), canary("secret"), canary("token"));
     let reply = format!("{{\"access_token\":\"{}\"}}", token.text());
     let server = Server::answering([Reply::json(200, reply)]);

@@ -16,7 +16,7 @@ fn stage(reply: Reply) -> (Server, Home) {
 }
 
 #[test]
-fn no_other_program_of_the_same_user_reads_its_environment_or_its_memory() {
+fn other_processes_cannot_read_memory_or_environment() {
     let secret = canary("secret");
     let (server, home) = stage(Reply::silence());
     let binary = home.give_to_nobody();
@@ -40,7 +40,7 @@ fn no_other_program_of_the_same_user_reads_its_environment_or_its_memory() {
 }
 
 #[test]
-fn no_crash_leaves_a_core_dump() {
+fn crash_leaves_no_core_dump() {
     let secret = canary("secret");
     let (server, home) = stage(Reply::silence());
     let crash = |program: &str, raised: bool| {
@@ -76,7 +76,7 @@ fn no_crash_leaves_a_core_dump() {
 }
 
 #[test]
-fn the_program_of_exec_has_the_users_own_limit_of_core_dumps() {
+fn exec_restores_the_core_dump_limit() {
     let token = vendor("cisco").token_answer("token-of-the-program");
     let (_server, home) = stage(Reply::json(200, token));
     for options in ["", "--file token"] {
@@ -93,7 +93,7 @@ fn the_program_of_exec_has_the_users_own_limit_of_core_dumps() {
 }
 
 #[test]
-fn a_program_that_gatepass_starts_has_its_standard_streams_open_and_nothing_else() {
+fn child_inherits_only_standard_streams() {
     let token = vendor("cisco").token_answer("token-of-the-program");
     let server = Server::new(move |_, _| Reply::json(200, token.clone()));
     let home = Home::new();

@@ -8,7 +8,7 @@ use gatepass_tests::{Ca, Certificate, Home, Server, Step, VENDORS, vendor};
 use super::Stage;
 
 #[test]
-fn a_request_says_which_gatepass_asks_and_nothing_of_who_or_where() {
+fn user_agent_has_the_version_only() {
     const AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
     for one in &VENDORS {
         let stage = Stage::new(vendor(one.id));
@@ -60,7 +60,7 @@ const TRACES: [&str; 8] = [
 ];
 
 #[test]
-fn a_whole_handshake_leaves_no_key_log() {
+fn handshake_writes_no_key_log() {
     let vendor = vendor("cisco");
     let ca = Ca::new();
     let body = vendor.token_answer("token-1");

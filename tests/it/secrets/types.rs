@@ -46,9 +46,9 @@ impl Printed {
 }
 
 #[test]
-fn the_debug_of_no_public_type_shows_a_secret() {
+fn debug_of_public_types_hides_secrets() {
     let mut types = of_every_vendor();
-    types.extend(of_what_a_program_makes());
+    types.extend(types_that_callers_construct());
     let (public, plain) = public_types();
     assert!(public.contains("gatepass_core::Secret") && plain.contains("gatepass_core::ErrorKind"));
     let forgotten: Vec<_> =
@@ -119,7 +119,7 @@ fn of_every_vendor() -> BTreeSet<String> {
 }
 
 /// The types that a program makes by itself, with a secret wherever one can be put.
-fn of_what_a_program_makes() -> BTreeSet<String> {
+fn types_that_callers_construct() -> BTreeSet<String> {
     let secret = canary("secret");
     let text = || secret.text().to_owned();
     let mut printed = Printed::default();
@@ -354,7 +354,7 @@ macro_rules! shows_itself {
 }
 
 #[test]
-fn a_secret_type_has_no_way_out_but_expose_secret() {
+fn secret_types_expose_only_by_expose_secret() {
     // Each is found where it is.
     let text = shows_itself!(String);
     assert!(text.iter().filter(|(name, _)| *name != "LowerHex").all(|(_, has)| *has), "{text:?}");

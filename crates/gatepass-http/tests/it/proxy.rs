@@ -89,7 +89,7 @@ async fn child() {
 }
 
 #[test]
-fn plain_http_never_goes_through_a_proxy() {
+fn plain_http_bypasses_the_proxy() {
     let server = Server::answering(ok("{}"));
     let proxy = Server::answering(ok("from the proxy"));
     let url = proxy.origin();

@@ -34,7 +34,7 @@ fn number(text: &str) -> Option<usize> {
 }
 
 #[test]
-fn the_program_finds_the_token_there_without_a_newline() {
+fn token_file_has_no_newline() {
     let (_server, home) = stage("token-of-the-program");
     let script = "cd /; echo \"$GATEPASS_TOKEN_FILE\"; cat \"$GATEPASS_TOKEN_FILE\"";
     let run = exec(&home, &["--file", "../work/token"], &["sh", "-c", script]).run();
@@ -45,7 +45,7 @@ fn the_program_finds_the_token_there_without_a_newline() {
 }
 
 #[test]
-fn it_is_private_whatever_the_umask() {
+fn token_file_is_private_under_any_umask() {
     let (_server, home) = stage("token-of-the-program");
     for umask in ["000", "022", "077"] {
         let script = format!(
@@ -57,7 +57,7 @@ fn it_is_private_whatever_the_umask() {
 }
 
 #[test]
-fn a_reader_sees_each_token_in_its_time_and_never_half_of_one() {
+fn token_file_is_replaced_atomically() {
     let (server, home) = renewing(1);
     let script = "echo ready; while :; do sleep 0.05; done";
     let running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
@@ -84,7 +84,7 @@ fn a_reader_sees_each_token_in_its_time_and_never_half_of_one() {
 }
 
 #[test]
-fn a_refresh_that_fails_is_warned_of_once_and_the_program_goes_on() {
+fn failed_refresh_warns_once_and_program_continues() {
     let server = Server::new(|n, _| match n {
         0 | 4 => answer(n, 2),
         _ => Reply::empty(503),
@@ -110,7 +110,7 @@ fn a_refresh_that_fails_is_warned_of_once_and_the_program_goes_on() {
 }
 
 #[test]
-fn what_gatepass_could_not_have_written_is_left_alone() {
+fn foreign_file_is_not_replaced() {
     let (server, home) = stage("token-of-the-program");
     let key = "-----BEGIN KEY-----\nof somebody\n-----END KEY-----\n";
     home.write("work/key", key);
@@ -138,7 +138,7 @@ fn what_gatepass_could_not_have_written_is_left_alone() {
 }
 
 #[test]
-fn an_empty_file_and_what_an_earlier_run_left_are_replaced() {
+fn empty_and_leftover_files_are_replaced() {
     let (_server, home) = stage("token-of-the-program");
     for left in ["", "token-of-an-earlier-run"] {
         home.write("work/token", left);
@@ -149,7 +149,7 @@ fn an_empty_file_and_what_an_earlier_run_left_are_replaced() {
 }
 
 #[test]
-fn a_folder_where_everybody_may_replace_it_is_refused() {
+fn world_writable_folder_is_rejected() {
     let (_server, home) = stage("token-of-the-program");
     fs::create_dir(home.path("work/open")).unwrap();
     let mode = |mode| fs::set_permissions(home.path("work/open"), Permissions::from_mode(mode));
@@ -164,7 +164,7 @@ fn a_folder_where_everybody_may_replace_it_is_refused() {
 }
 
 #[test]
-fn what_the_program_puts_in_its_place_stays() {
+fn file_replaced_by_the_program_is_kept() {
     let (_server, home) = stage("token-of-the-program");
     let script = "echo mine > new; mv new token";
     exec(&home, &["--file", "token"], &["sh", "-c", script]).run().ok();

@@ -13,7 +13,7 @@ echo ready
 while :; do sleep 60 > /dev/null 2>&1 & wait; kill $!; done";
 
 #[test]
-fn a_signal_to_gatepass_is_passed_on_once() {
+fn signal_is_forwarded_once() {
     let (_server, home) = stage("token-of-the-program");
     let running = exec(&home, &["--file", "token"], &["sh", "-c", TELLS]).spawn();
     assert_eq!(running.line(), "ready\n");
@@ -35,7 +35,7 @@ fn a_signal_to_gatepass_is_passed_on_once() {
 }
 
 #[test]
-fn gatepass_stays_for_as_long_as_the_program_does() {
+fn gatepass_ends_with_the_program() {
     let (_server, home) = stage("token-of-the-program");
     let script = "trap 'echo not yet' TERM; echo ready; until [ -e end ]; do sleep 0.05; done";
     let running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
@@ -49,7 +49,7 @@ fn gatepass_stays_for_as_long_as_the_program_does() {
 }
 
 #[test]
-fn what_is_ignored_stays_ignored() {
+fn ignored_signals_stay_ignored() {
     let (_server, home) = stage("token-of-the-program");
     for options in ["", "--file token"] {
         let script = format!(
@@ -85,7 +85,7 @@ fn ctrl_c_reaches_the_program_once() {
 }
 
 #[test]
-fn ctrl_c_ends_both_and_leaves_no_file() {
+fn ctrl_c_ends_both_and_removes_the_file() {
     let (_server, home) = stage("token-of-the-program");
     let mut terminal = exec(&home, &["--file", "token"], &["cat"]).at_terminal();
     terminal.line("ready");
@@ -98,7 +98,7 @@ fn ctrl_c_ends_both_and_leaves_no_file() {
 }
 
 #[test]
-fn ctrl_z_stops_it_and_fg_goes_on() {
+fn ctrl_z_stops_and_fg_continues() {
     let (_server, home) = stage("token-of-the-program");
     for options in ["", "--file token"] {
         stop_and_go(&home, options);

@@ -84,7 +84,7 @@ fn assert_private(trace: &Trace, home: &Home, least: usize) {
 }
 
 #[test]
-fn every_file_is_its_owners_alone_from_the_moment_it_is_made() {
+fn files_are_private_from_creation() {
     let stage = Stage::new("");
     for (name, args, least) in [
         ("token", ["token", "cisco"].as_slice(), 3),
@@ -156,7 +156,7 @@ const ADDS: [(&str, &[&str]); 3] = [
 ];
 
 #[test]
-fn a_file_that_is_made_for_others_too_would_be_found() {
+fn file_check_finds_a_shared_file() {
     let home = Home::new();
     let trace = Trace::at(home.path("trace"));
     let script = "umask 0; echo > a; mkdir b; mv a b/c; chmod 644 b/c";
@@ -190,7 +190,7 @@ const CHANGES: [&str; 12] = [
 ];
 
 #[test]
-fn whenever_it_is_killed_it_leaves_nothing_that_others_can_read() {
+fn killed_command_leaves_only_private_files() {
     thread::scope(|scope| {
         for (name, args) in ADDS {
             scope.spawn(move || killed_at_each_change(name, args));

@@ -40,7 +40,7 @@ fn looked_up(trace: &Trace) -> (Vec<String>, String) {
 }
 
 #[test]
-fn only_the_vendors_host_is_looked_up_and_no_name_has_a_secret() {
+fn only_the_vendors_host_is_resolved() {
     for one in &VENDORS {
         let (home, secret) = (Home::new(), canary("secret"));
         // A name that no resolver has (RFC 6761 section 6.4).
@@ -63,7 +63,7 @@ fn only_the_vendors_host_is_looked_up_and_no_name_has_a_secret() {
 }
 
 #[test]
-fn who_has_an_address_is_not_looked_up() {
+fn addresses_are_not_resolved() {
     let stage = Stage::new("");
     for args in [["token", "cisco"].as_slice(), &["call", "cisco", "/hello"], &["list"]] {
         let trace = stage.trace(args[0]);
@@ -76,7 +76,7 @@ fn who_has_an_address_is_not_looked_up() {
 }
 
 #[test]
-fn a_name_with_a_secret_in_it_would_be_found() {
+fn dns_check_finds_a_secret() {
     let (home, secret) = (Home::new(), canary("secret"));
     let trace = Trace::at(home.path("trace"));
     let name = format!("{}.vendor.invalid", secret.text());

@@ -18,7 +18,7 @@ fn assert_tight(trace: &Trace, program: &str, canaries: &[Canary]) {
 }
 
 #[test]
-fn no_program_that_a_command_starts_has_a_secret_in_its_arguments() {
+fn child_arguments_have_no_secret() {
     let stage = Stage::new("");
     let canaries = stage.canaries();
     for (name, args, program) in [
@@ -48,7 +48,7 @@ fn no_program_that_a_command_starts_has_a_secret_in_its_arguments() {
 }
 
 #[test]
-fn no_program_of_a_login_has_a_secret_in_its_arguments() {
+fn login_child_arguments_have_no_secret() {
     let stage = Stage::new(IMPLICIT);
     let browser = stage.home.write_as("browser", "#!/bin/sh\nexit 0\n", 0o700);
     let trace = stage.trace("browser");
@@ -73,7 +73,7 @@ fn no_program_of_a_login_has_a_secret_in_its_arguments() {
 }
 
 #[test]
-fn a_secret_in_the_arguments_of_any_child_would_be_found() {
+fn argument_check_finds_a_secret() {
     let (home, secret) = (Home::new(), gatepass_testkit::canary("secret"));
     let trace = Trace::at(home.path("trace"));
     let script = "sh -c 'sh -c \"exec true $SECRET\"'";
