@@ -1,4 +1,4 @@
-//! Builds the real command, and whatever else a test needs cargo for.
+//! Builds the real command and other packages that a test needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,22 +7,22 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The folder that these tests were built into: `target`, unless somebody chose another.
+/// Returns the target folder of these tests: `target`, unless configured otherwise.
 pub fn target() -> PathBuf {
     // target/<profile>/deps/<this test>
     std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
-/// The cargo that runs these tests, for another build into the same [`target`].
+/// Returns the cargo that runs these tests, for another build into the same [`target`].
 pub fn cargo(command: &str) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg(command).env("CARGO_TARGET_DIR", target()).env("CARGO_TERM_COLOR", "never");
-    // What cargo says of this package: build scripts that look at it would run anew each time.
+    // Cargo's variables about this package: build scripts that read them would run again each time.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
@@ -32,31 +32,31 @@ pub fn cargo(command: &str) -> Command {
     cargo
 }
 
-/// The `gatepass` command, built once for all tests, in the profile of these tests.
+/// Returns the `gatepass` command, built once for all tests in the profile of these tests.
 pub fn gatepass_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let mut build = cargo("build");
         build.current_dir(workspace()).args(["--package", "gatepass-cli", "--bin", "gatepass"]);
         let built = executable(build.args(["--profile", &profile()]), "gatepass");
-        // A name of its own: another build may replace the other one while tests run.
+        // A separate name, because another build may replace the original while tests run.
         let (folder, id) = (target().join("tests"), std::process::id());
         let (ours, made) = (folder.join("gatepass"), folder.join(format!("gatepass.{id}")));
         fs::create_dir_all(&folder).unwrap();
         fs::hard_link(built, &made).unwrap();
         fs::rename(&made, &ours).unwrap();
-        // Where both are names of one file already, renaming leaves both.
+        // If both names are links to the same file, rename keeps both.
         let _ = fs::remove_file(&made);
         ours
     })
 }
 
-/// The only executable of another package of this workspace, built.
+/// Builds another package of this workspace and returns its only executable.
 pub fn built(package: &str) -> PathBuf {
     executable(cargo("build").current_dir(workspace()).args(["--package", package]), package)
 }
 
-/// Runs a `cargo build` and gives the path of the executable it made.
+/// Runs `cargo build` and returns the path of the executable.
 pub(crate) fn executable(build: &mut Command, name: &str) -> PathBuf {
     let built = build.args(["--message-format", "json-render-diagnostics"]).output().unwrap();
     let errors = String::from_utf8_lossy(&built.stderr);
@@ -70,7 +70,7 @@ pub(crate) fn executable(build: &mut Command, name: &str) -> PathBuf {
     path.unwrap_or_else(|| panic!("{build:?} made no executable {name}"))
 }
 
-/// The profile that these tests were built with.
+/// Returns the cargo profile of these tests.
 fn profile() -> String {
     let folder = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
     match folder.file_name().unwrap().to_str().unwrap() {

@@ -1,4 +1,4 @@
-//! Chrome: a real browser without a window, driven over WebDriver.
+//! A headless Chromium, driven over WebDriver.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,8 +17,8 @@ use ureq::http::Response;
 
 use crate::process::lines;
 
-/// A browser with a profile of its own, until dropped. It finds nobody but this machine, under its
-/// own names and under all of `*.example`.
+/// A browser with its own profile, which is removed on drop. It resolves only names of this machine
+/// and `*.example`.
 #[derive(Debug)]
 pub struct Chrome {
     folder: TempDir,
@@ -26,7 +26,7 @@ pub struct Chrome {
     client: Agent,
     session: String,
     browser: Option<Pid>,
-    /// Kept, so that the driver can go on writing.
+    /// Kept open, so that the driver can continue to write.
     log: Receiver<String>,
 }
 
@@ -34,7 +34,7 @@ pub struct Chrome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tab(String);
 
-/// The colours that a person asks of every page.
+/// The preferred colour scheme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scheme {
@@ -45,12 +45,12 @@ pub enum Scheme {
 }
 
 impl Chrome {
-    /// Starts one that shows an empty page.
+    /// Starts a browser with an empty page.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same in a private window, whose profile is to keep nothing of it.
+    /// Starts a browser with a private window, which must not write to the profile.
     pub fn private() -> Self {
         Self::start_with(&["--incognito"])
     }
@@ -75,7 +75,7 @@ impl Chrome {
             .timeout_global(Some(PATIENCE * 3))
             .build()
             .into();
-        // From here on the driver dies with its owner.
+        // From here on the driver is killed with its owner.
         let mut chrome =
             Self { folder, driver, client, session: String::new(), browser: None, log };
         chrome.session = format!("http://127.0.0.1:{}/session", chrome.port());
@@ -87,7 +87,7 @@ impl Chrome {
         chrome
     }
 
-    /// Where the driver listens.
+    /// Returns the driver's address.
     fn port(&self) -> u16 {
         let until = Instant::now() + PATIENCE;
         while let Ok(line) = self.log.recv_timeout(until.saturating_duration_since(Instant::now()))
@@ -108,66 +108,66 @@ impl Chrome {
         let wait = u64::try_from(PATIENCE.as_millis()).unwrap();
         json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
-            // What is looked for may come a little later.
+            // The element may appear a little later.
             "timeouts": { "implicit": wait, "pageLoad": wait, "script": wait },
             "goog:chromeOptions": { "args": args },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         } } })
     }
 
-    /// The folder with all that it keeps.
+    /// Returns the folder of the browser's profile.
     pub fn profile(&self) -> PathBuf {
         self.folder.path().join("profile")
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn process(&self) -> i32 {
         self.browser.unwrap().as_raw_nonzero().get()
     }
 
-    /// Goes to an address and waits until the page has loaded.
+    /// Opens an address and waits until the page has loaded.
     #[track_caller]
     pub fn open(&self, url: &str) {
         self.try_open(url).unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// The same, where there may be nobody.
+    /// Opens an address where the server may have stopped.
     pub fn try_open(&self, url: &str) -> Result<(), String> {
         self.post("/url", &json!({ "url": url })).map(drop)
     }
 
-    /// The address it shows.
+    /// Returns the current address.
     #[track_caller]
     pub fn url(&self) -> String {
         text(self.must(self.get("/url")))
     }
 
-    /// The page's title.
+    /// Returns the page's title.
     #[track_caller]
     pub fn title(&self) -> String {
         text(self.must(self.get("/title")))
     }
 
-    /// The page as it stands now, in HTML.
+    /// Returns the page's current HTML.
     #[track_caller]
     pub fn source(&self) -> String {
         text(self.must(self.get("/source")))
     }
 
-    /// What a person reads in the first element that `css` selects, once there is one.
+    /// Returns the visible text of the first element that `css` selects; waits for the element.
     #[track_caller]
     pub fn text(&self, css: &str) -> String {
         text(self.must(self.get(&format!("/element/{}/text", self.find(css)))))
     }
 
-    /// Clicks the first element that `css` selects, once there is one.
+    /// Clicks the first element that `css` selects; waits for the element.
     #[track_caller]
     pub fn click(&self, css: &str) {
         let path = format!("/element/{}/click", self.find(css));
         self.must(self.post(&path, &json!({})));
     }
 
-    /// Types into the first element that `css` selects, once there is one.
+    /// Types into the first element that `css` selects; waits for the element.
     #[track_caller]
     pub fn type_into(&self, css: &str, words: &str) {
         let path = format!("/element/{}/value", self.find(css));
@@ -181,45 +181,44 @@ impl Chrome {
         text(found.as_object().unwrap().values().next().unwrap().clone())
     }
 
-    /// Runs the body of a function in the page, and gives what it returns, or what the promise
-    /// that it returns becomes.
+    /// Runs a function body in the page and returns its result; a promise is awaited.
     #[track_caller]
     pub fn run(&self, script: &str) -> Value {
         self.must(self.post("/execute/sync", &json!({ "script": script, "args": [] })))
     }
 
-    /// Goes back, as the button does.
+    /// Goes back in the history.
     #[track_caller]
     pub fn back(&self) {
         self.must(self.post("/back", &json!({})));
     }
 
-    /// Loads the page again, as the button does.
+    /// Reloads the page.
     #[track_caller]
     pub fn reload(&self) {
         self.must(self.post("/refresh", &json!({})));
     }
 
-    /// The tab that all other methods speak of.
+    /// Returns the current tab, to which all other methods apply.
     #[track_caller]
     pub fn tab(&self) -> Tab {
         Tab(text(self.must(self.get("/window"))))
     }
 
-    /// Opens an empty tab; [`Self::switch_to`] goes there.
+    /// Opens an empty tab; [`Self::switch_to`] selects it.
     #[track_caller]
     pub fn new_tab(&self) -> Tab {
         let opened = self.must(self.post("/window/new", &json!({ "type": "tab" })));
         Tab(text(opened["handle"].clone()))
     }
 
-    /// Goes to a tab.
+    /// Selects a tab.
     #[track_caller]
     pub fn switch_to(&self, tab: &Tab) {
         self.must(self.post("/window", &json!({ "handle": tab.0 })));
     }
 
-    /// Waits until `condition` holds of it.
+    /// Waits until `condition` holds for the browser.
     #[track_caller]
     pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let until = Instant::now() + PATIENCE;
@@ -229,7 +228,7 @@ impl Chrome {
         }
     }
 
-    /// The addresses of this tab's history, the oldest first.
+    /// Returns the addresses of this tab's history, oldest first.
     #[track_caller]
     pub fn history(&self) -> Vec<String> {
         let history = self.devtools("Page.getNavigationHistory", &json!({}));
@@ -237,14 +236,13 @@ impl Chrome {
         entries.map(|entry| text(entry["url"].clone())).collect()
     }
 
-    /// What pages wrote to the console, and what the browser wrote there of them, since the last
-    /// call.
+    /// Returns the console messages of pages and browser since the last call.
     #[track_caller]
     pub fn console(&self) -> Vec<String> {
         self.entries("browser")
     }
 
-    /// What its developer tools saw of the network and of pages since the last call, in JSON.
+    /// Returns the network and page events of the developer tools since the last call, in JSON.
     #[track_caller]
     pub fn events(&self) -> Vec<String> {
         self.entries("performance")
@@ -256,7 +254,7 @@ impl Chrome {
         entries.as_array().unwrap().iter().map(|entry| text(entry["message"].clone())).collect()
     }
 
-    /// Takes a picture of what a person with these colours sees.
+    /// Takes a screenshot with this colour scheme.
     #[track_caller]
     pub fn screenshot(&self, path: &Path, scheme: Scheme) {
         let value = if scheme == Scheme::Dark { "dark" } else { "light" };
@@ -266,18 +264,18 @@ impl Chrome {
         fs::write(path, STANDARD.decode(picture).unwrap()).unwrap();
     }
 
-    /// A command of the browser's developer tools.
+    /// Sends a command of the developer tools protocol.
     #[track_caller]
     pub fn devtools(&self, command: &str, params: &Value) -> Value {
         let body = json!({ "cmd": command, "params": params });
         self.must(self.post("/goog/cdp/execute", &body))
     }
 
-    /// Closes it. What it keeps is there until it is dropped.
+    /// Closes the browser. The profile folder remains until the value is dropped.
     pub fn quit(&mut self) {
         if let Some(browser) = self.browser.take() {
             let quit = self.client.delete(&self.session).call();
-            // Asked to quit it has ended; otherwise nobody else ends it.
+            // After a quit command the process has ended; otherwise it is killed here.
             if quit.is_err() {
                 let _ = kill_process(browser, Signal::KILL);
             }
@@ -308,7 +306,7 @@ impl Drop for Chrome {
     }
 }
 
-/// The answer's value, or the driver's first line about what went wrong.
+/// Returns the response's value, or the first line of the driver's error.
 fn outcome(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, String> {
     let mut answer = answer.map_err(|error| format!("no answer of chromedriver: {error}"))?;
     let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
@@ -327,10 +325,10 @@ fn text(value: Value) -> String {
     text
 }
 
-/// How long anything may take in a browser.
+/// The time limit of each browser operation.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is said when there is no browser.
+/// The message of a missing browser.
 const PACKAGES: &str = "these tests need a browser and its driver, which are Debian's packages \
                         chromium and chromium-driver";
 

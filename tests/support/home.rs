@@ -1,4 +1,4 @@
-//! Home: a user's folders, empty but for what a test puts there.
+//! A temporary home folder that contains only the files of a test.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write;
@@ -9,12 +9,12 @@ use tempfile::TempDir;
 
 use crate::process::{Gatepass, NOBODY};
 
-/// A user's home, gone when dropped.
+/// A user's home folder, removed on drop.
 #[derive(Debug)]
 pub struct Home(TempDir);
 
 impl Home {
-    /// A home with nothing in it.
+    /// Creates an empty home.
     pub fn new() -> Self {
         let home = Self(tempfile::Builder::new().prefix("gatepass-tests-").tempdir().unwrap());
         for folder in ["config/gatepass", "state", "tmp", "work"] {
@@ -23,19 +23,19 @@ impl Home {
         home
     }
 
-    /// A home whose config file, readable by its owner alone, is found without being named.
+    /// Creates a home with a private config file at the default path.
     pub fn with_config(text: &str) -> Self {
         let home = Self::new();
         home.write(CONFIG, text);
         home
     }
 
-    /// A path below the home.
+    /// Returns a path below the home.
     pub fn path(&self, below: impl AsRef<Path>) -> PathBuf {
         self.0.path().join(below)
     }
 
-    /// Writes a file that its owner alone can read.
+    /// Writes a file that only its owner can read.
     pub fn write(&self, path: &str, text: &str) -> PathBuf {
         self.write_as(path, text, 0o600)
     }
@@ -56,15 +56,15 @@ impl Home {
         path
     }
 
-    /// As if no command had run yet: no token and no failure is kept.
+    /// Removes all stored tokens and failures.
     pub fn forget_all(&self) {
         fs::remove_dir_all(self.path("state")).unwrap();
         fs::create_dir(self.path("state")).unwrap();
         fs::set_permissions(self.path("state"), Permissions::from_mode(0o700)).unwrap();
     }
 
-    /// Makes it `nobody`'s, if the tests are root's, with a copy of the command in it: nobody
-    /// else's folders are open to that user. Gives the copy.
+    /// Gives the home to the user `nobody` if the tests run as root, and returns a copy of the command
+    /// in it, because that user has no access to other folders.
     pub fn give_to_nobody(&self) -> PathBuf {
         let copy = self.path("gatepass");
         fs::copy(crate::gatepass_binary(), &copy).unwrap();
@@ -74,12 +74,12 @@ impl Home {
         copy
     }
 
-    /// The command as this home's user runs it.
+    /// Returns the command with this home.
     pub fn gatepass<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Gatepass<'_> {
         Gatepass::new(crate::gatepass_binary(), self).args(args)
     }
 
-    /// Another program as this home's user runs it.
+    /// Returns another program with this home.
     pub fn program<'a>(
         &self,
         program: &Path,
@@ -102,5 +102,5 @@ impl Default for Home {
     }
 }
 
-/// Where the config is found without being named.
+/// The default path of the config.
 const CONFIG: &str = "config/gatepass/config.toml";

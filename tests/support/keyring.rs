@@ -1,11 +1,11 @@
-//! Keyring: a D-Bus session of a test's own with GNOME Keyring in it, unlocked.
+//! A private D-Bus session with an unlocked GNOME Keyring.
 
 use std::path::Path;
 
 use crate::home::Home;
 use crate::process::{Gatepass, Running};
 
-/// A session that ends, keyring included, when it is dropped.
+/// A session that ends with its keyring on drop.
 #[derive(Debug)]
 pub struct Keyring<'home> {
     home: &'home Home,
@@ -14,13 +14,13 @@ pub struct Keyring<'home> {
 }
 
 impl<'home> Keyring<'home> {
-    /// A keyring without entries.
+    /// Starts a session with an empty keyring.
     pub fn start(home: &'home Home) -> Self {
         home.write("services/org.freedesktop.secrets.service", SERVICE);
         Self::without_service(home)
     }
 
-    /// A session in which nothing keeps secrets.
+    /// Starts a session without a keyring.
     pub fn without_service(home: &'home Home) -> Self {
         let bus = BUS
             .replace("SOCKETS", home.path("tmp").to_str().unwrap())
@@ -32,12 +32,12 @@ impl<'home> Keyring<'home> {
         Self { home, bus, _daemon: daemon }
     }
 
-    /// Lets a command reach it.
+    /// Connects a command to the session.
     pub fn reached_by<'a>(&self, command: Gatepass<'a>) -> Gatepass<'a> {
         command.env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
     }
 
-    /// Another program that reaches it.
+    /// Returns another program connected to the session.
     pub fn program<'a>(
         &self,
         program: &str,
@@ -46,20 +46,20 @@ impl<'home> Keyring<'home> {
         self.reached_by(of_desktop(self.home, program, args))
     }
 
-    /// Writes an entry with the desktop's own command.
+    /// Writes an entry with `secret-tool`.
     pub fn write(&self, service: &str, account: &str, secret: &[u8]) {
         let words = ["store", "--label=a test", "service", service, "username", account];
         self.program("secret-tool", words).stdin(secret).run().ok();
     }
 
-    /// What the desktop's own command finds.
+    /// Looks up an entry with `secret-tool`.
     pub fn find(&self, service: &str, account: &str) -> Option<String> {
         let words = ["lookup", "service", service, "username", account];
         let run = self.program("secret-tool", words).run();
         (run.code == Some(0)).then_some(run.stdout)
     }
 
-    /// Locks it. There is no screen to ask for the password on.
+    /// Locks the keyring. No display is available for a password prompt.
     pub fn lock(&self) {
         let words = [
             "--session",
@@ -82,8 +82,7 @@ fn of_desktop<'home, 'a>(
     program.env("XDG_DATA_HOME", home.path("data")).env("XDG_RUNTIME_DIR", home.path("tmp"))
 }
 
-/// A bus that starts what a test puts into a folder: no other keyring, and nothing that would ask
-/// for this one's password.
+/// A bus that starts only the services of a test's folder: no other keyring and no password prompt.
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -98,8 +97,8 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus C
 </busconfig>
 "#;
 
-/// The keyring, started by the bus at the first message to it, which waits until it is there. It
-/// ends with the bus.
+/// The keyring service. The bus starts it at the first message, delays the message until then, and
+/// ends it.
 const SERVICE: &str = "[D-BUS Service]
 Name=org.freedesktop.secrets
 Exec=/bin/sh -c 'echo -n password | exec gnome-keyring-daemon --foreground --unlock --components=secrets'

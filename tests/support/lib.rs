@@ -1,5 +1,5 @@
-//! What only these tests need: the real command, a browser, a keyring and a terminal for it,
-//! scripted servers, a sandbox, nested builds.
+//! Test support: the real command, a browser, a keyring, a terminal, scripted servers, a sandbox and
+//! nested builds.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! The manual's Rust: every page that has some is a documentation test here.
+//! Documentation tests of the manual's pages with Rust code.
 
 macro_rules! pages {
     ($($name:ident: $path:literal)*) => {

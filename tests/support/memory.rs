@@ -1,14 +1,14 @@
-//! Memory: what stands in another process, as a debugger would read it.
+//! Reads the memory of another process, as a debugger does.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-/// Every readable text of at least 12 characters that a stopped process can have written, one a
-/// line. What only the kernel or the program's file put there is left out.
+/// Returns the printable strings of at least 12 characters in the writable memory of a stopped
+/// process, one per line. Read-only mappings are left out.
 ///
 /// # Panics
 ///
-/// Where this process may not read that one, since a test that saw nothing would prove nothing.
+/// Panics if the memory cannot be read, because the test would not prove anything then.
 #[track_caller]
 pub(crate) fn texts(id: u32) -> String {
     let memory = File::open(format!("/proc/{id}/mem")).unwrap_or_else(|error| {
@@ -21,7 +21,7 @@ pub(crate) fn texts(id: u32) -> String {
     let (mut found, mut read) = (String::new(), 0);
     for (start, end) in maps.lines().filter_map(writable) {
         let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
-        // A guard page has an address and no content.
+        // Guard pages have an address but no content.
         if memory.read_exact_at(&mut bytes, start).is_ok() {
             read += bytes.len();
             add_texts(&bytes, &mut found);
@@ -31,7 +31,7 @@ pub(crate) fn texts(id: u32) -> String {
     found
 }
 
-/// The addresses of a line of `/proc/PID/maps`, if the process can write there.
+/// Returns the address range of a line of `/proc/PID/maps` if the mapping is writable.
 fn writable(line: &str) -> Option<(u64, u64)> {
     let mut words = line.split_whitespace();
     let (start, end) = words.next()?.split_once('-')?;

@@ -1,4 +1,4 @@
-//! Gatepass: the command with a clean environment, all it prints captured, and a time limit.
+//! Runs the command with a clean environment, captured output and a time limit.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
@@ -17,7 +17,7 @@ use crate::signals;
 use crate::terminal::Terminal;
 use crate::trace::Trace;
 
-/// A command that is about to run in a home. It sees of the environment only what a test gives it.
+/// A command to run in a home. Its environment contains only the variables that a test sets.
 #[derive(Debug)]
 #[must_use]
 pub struct Gatepass<'home> {
@@ -48,32 +48,32 @@ impl<'home> Gatepass<'home> {
         self
     }
 
-    /// Names the config file.
+    /// Sets the config file.
     pub fn config(mut self, path: &Path) -> Self {
         self.command.arg("--config").arg(path);
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Takes a variable away.
+    /// Removes an environment variable.
     pub fn without_env(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
     }
 
-    /// Sets what it reads from standard input; nothing else is there.
+    /// Sets the content of standard input; the default is empty.
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = text.into();
         self
     }
 
-    /// Runs it as somebody without rights: as `nobody`, if the tests are root's. The home must be
-    /// [given away](Home::give_to_nobody) before.
+    /// Runs as the unprivileged user `nobody` if the tests run as root. The home must be
+    /// [given to that user](Home::give_to_nobody) before.
     pub fn as_nobody(mut self) -> Self {
         if getuid().is_root() {
             self.command.uid(NOBODY).gid(NOBODY);
@@ -81,35 +81,35 @@ impl<'home> Gatepass<'home> {
         self
     }
 
-    /// Runs it under strace, with these options of strace's.
+    /// Runs under strace with these options.
     pub fn traced(mut self, trace: &Trace, options: &[&str]) -> Self {
         self.command = trace.of(&self.command, options);
         self
     }
 
-    /// Gives it more time, or less, than a minute.
+    /// Sets the time limit; the default is a minute.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the command and waits for its end.
     pub fn run(self) -> Run {
         self.spawn().finish()
     }
 
-    /// Starts it.
+    /// Starts the command.
     pub fn spawn(mut self) -> Running<'home> {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.start()
     }
 
-    /// Starts it at a terminal, which is its standard input, output and error.
+    /// Starts the command with a terminal as standard input, output and error.
     pub fn at_terminal(self) -> Terminal<'home> {
         Terminal::new(self.command, self.limit)
     }
 
-    /// Runs it to its end with a stdout that nobody reads any more.
+    /// Runs the command with a closed stdout.
     pub fn run_with_closed_stdout(mut self) -> Run {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -122,36 +122,36 @@ impl<'home> Gatepass<'home> {
         feed(child.stdin.take().unwrap(), self.stdin);
         let stdout = child.stdout.take().map_or_else(|| lines(std::io::empty()), lines);
         let stderr = lines(child.stderr.take().unwrap());
-        // From here on the child dies with its owner.
+        // From here on the child is killed with its owner.
         let (said, until) = (String::new(), Instant::now() + self.limit);
         Running { child, home: PhantomData, stdout, stderr, said, until }
     }
 }
 
-/// A command that runs. Dropping it kills it.
+/// A running command. Drop kills it.
 #[derive(Debug)]
 pub struct Running<'home> {
     child: Child,
     home: PhantomData<&'home Home>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
-    /// What has been read of stderr.
+    /// The stderr output so far.
     said: String,
     until: Instant,
 }
 
 impl Running<'_> {
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The next line of its stdout, newline included.
+    /// Returns the next line of stdout, newline included.
     pub fn line(&self) -> String {
         self.stdout.recv_timeout(self.left()).unwrap_or_else(|_| panic!("no line of stdout came"))
     }
 
-    /// Waits for a line of stderr that has `text` in it, and gives it without the newline.
+    /// Waits for a line of stderr that contains `text` and returns it without the newline.
     #[track_caller]
     pub fn says(&mut self, text: &str) -> String {
         loop {
@@ -164,24 +164,24 @@ impl Running<'_> {
         }
     }
 
-    /// Interrupts it, as Ctrl-C does.
+    /// Sends SIGINT, as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal(Signal::INT);
     }
 
-    /// Asks it to end, as a supervisor does.
+    /// Sends SIGTERM, as a supervisor does.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// What stands in its memory, as its texts: see `memory.rs`. It
-    /// stands still meanwhile, since reading takes longer than what it does.
+    /// Returns the strings in the process's memory, see `memory.rs`. The process is stopped during the
+    /// read.
     #[track_caller]
     pub fn memory(&self) -> String {
         let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
@@ -193,7 +193,7 @@ impl Running<'_> {
         texts
     }
 
-    /// How it ended: by a signal, and whether that left a core dump.
+    /// Returns the signal that ended the process and whether it left a core dump.
     pub fn ended(mut self) -> ExitStatus {
         all(&self.stdout, self.until);
         all(&self.stderr, self.until);
@@ -201,7 +201,7 @@ impl Running<'_> {
         self.child.wait().unwrap()
     }
 
-    /// Waits for its end; beyond the limit it is killed, and the test fails.
+    /// Waits for the end of the process; after the time limit the process is killed and the test fails.
     pub fn finish(mut self) -> Run {
         let stdout = all(&self.stdout, self.until);
         let stderr = std::mem::take(&mut self.said) + &all(&self.stderr, self.until);
@@ -219,38 +219,38 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // Nothing happens to one that has ended.
+        // No effect on a process that has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What a command printed, and its exit code; none if a signal ended it.
+/// The output of a command and its exit code; `None` if a signal ended it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// The exit code.
     pub code: Option<i32>,
-    /// All of stdout.
+    /// The complete stdout.
     pub stdout: String,
-    /// All of stderr.
+    /// The complete stderr.
     pub stderr: String,
 }
 
 impl Run {
-    /// The stdout of a command that succeeded.
+    /// Returns the stdout of a successful command.
     #[track_caller]
     pub fn ok(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self:#?}");
         &self.stdout
     }
 
-    /// The JSON on the stdout of a command that succeeded.
+    /// Returns the JSON on the stdout of a successful command.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(self.ok()).unwrap_or_else(|_| panic!("no JSON: {self:#?}"))
     }
 
-    /// The stderr of a command that failed with this code and left nothing on stdout.
+    /// Returns the stderr of a command that failed with this code and an empty stdout.
     #[track_caller]
     pub fn failed(&self, code: i32) -> &str {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -258,7 +258,7 @@ impl Run {
         &self.stderr
     }
 
-    /// The error object of a command that failed with this code under `--format json`.
+    /// Returns the error object of a command that failed with this code under `--format json`.
     #[track_caller]
     pub fn error(&self, code: i32) -> Value {
         let last = self.failed(code).lines().last().unwrap_or_default();
@@ -269,17 +269,17 @@ impl Run {
         report["error"].clone()
     }
 
-    /// All that was captured.
+    /// Returns all captured output.
     pub fn all(&self) -> String {
         format!("{}\n{}", self.stdout, self.stderr)
     }
 }
 
-/// The user without rights.
+/// The unprivileged user.
 pub(crate) const NOBODY: u32 = 65534;
 
 fn feed(mut stdin: ChildStdin, text: Vec<u8>) {
-    // Whoever does not read its input closes it early.
+    // A command that does not read its input closes it early.
     thread::spawn(move || stdin.write_all(&text));
 }
 

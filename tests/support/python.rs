@@ -1,4 +1,4 @@
-//! Python: an interpreter with the clients that the tests need, from PyPI.
+//! A Python interpreter with the client packages that the tests need, from PyPI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use crate::build::{target, workspace};
 
-/// The interpreter. The first run of the tests fetches its packages, and the next ones find them
-/// below `target/tests`, until `tests/python.txt` changes.
+/// Returns the interpreter. The first run downloads the packages to `target/tests`; later runs reuse
+/// them until `tests/python.txt` changes.
 pub fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON.get_or_init(|| {
@@ -16,9 +16,9 @@ pub fn python() -> &'static Path {
         let folder = target().join("tests/python");
         let (python, has) = (folder.join("bin/python"), folder.join("python.txt"));
         if fs::read(&has).ok() != Some(fs::read(&wanted).unwrap()) {
-            // The distribution's own, whatever else is in the PATH.
+            // The distribution's interpreter, independent of PATH.
             run(Command::new("/usr/bin/python3").args(["-m", "venv", "--clear"]).arg(&folder));
-            // Ready-made packages alone: nothing is compiled, and nothing of theirs runs.
+            // Wheels only, so that no build code runs.
             let options = ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:"];
             run(Command::new(&python).args(options).arg("-r").arg(&wanted));
             fs::copy(&wanted, &has).unwrap();

@@ -1,4 +1,4 @@
-//! Step: what a server does on a connection, byte for byte, as data.
+//! Scripted connections: the actions of a test server as data.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,36 +9,36 @@ use std::time::Duration;
 use rustix::net::sockopt::set_socket_linger;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// One thing that a server does. A connection is closed after its last step.
+/// An action of a server. The connection is closed after the last step.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Step {
-    /// Reads a whole request and counts it.
+    /// Reads a complete request and counts it.
     Request,
-    /// Reads this many bytes, whatever they are.
+    /// Reads this number of bytes.
     Read(usize),
     /// Sends bytes.
     Send(Vec<u8>),
-    /// Sends the same bytes so many times, or until the client leaves.
+    /// Sends the same bytes repeatedly, or until the client disconnects.
     Flood(Vec<u8>, u64),
-    /// Sends a byte after each pause until the client leaves.
+    /// Sends one byte per pause until the client disconnects.
     Drip(u8, Duration),
-    /// Says that nothing more will come, and waits until the client leaves.
+    /// Shuts down the sending side and waits until the client disconnects.
     Finish,
-    /// Does nothing until the client leaves.
+    /// Waits until the client disconnects.
     Stall,
-    /// Ends the connection with a reset.
+    /// Resets the connection.
     Reset,
 }
 
 impl Step {
-    /// Sends these bytes.
+    /// Returns a step that sends these bytes.
     pub fn send(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Send(bytes.into())
     }
 }
 
-/// A connection, as the server has it.
+/// The server side of a connection.
 pub(crate) enum Wire {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
@@ -55,7 +55,7 @@ impl Wire {
         }
     }
 
-    /// Plays a step; false if the client has left.
+    /// Runs a step; returns false if the client has disconnected.
     pub(crate) fn play(&mut self, step: Step) -> bool {
         match step {
             Step::Request => true,

@@ -1,5 +1,5 @@
-//! Server: a vendor of raw bytes, plain or behind TLS: an answer for each request, or a script of
-//! steps for each connection.
+//! A raw test server, plain or with TLS: a response for each request, or a script of steps for each
+//! connection.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::script::{Step, Wire};
 
-/// A server on a free port of 127.0.0.1, until dropped.
+/// A server on a free port of 127.0.0.1; drop stops it.
 pub struct Server {
     address: SocketAddr,
     scheme: &'static str,
@@ -25,63 +25,63 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a server answers.
+/// A server's reply.
 #[derive(Clone, Debug)]
 pub struct Reply(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// Status, header fields and body, as HTTP wants them.
+    /// A valid HTTP response: status, header fields and body.
     Http { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
-    /// These bytes, and then the end of the connection.
+    /// Raw bytes, then the end of the connection.
     Raw(Vec<u8>),
-    /// Nothing, for as long as the client waits.
+    /// No reply; the connection stays open.
     Silence,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// The method.
     pub method: String,
-    /// The path, and the query if there is one.
+    /// The path with the query.
     pub target: String,
-    /// The header fields, their names in lower case.
+    /// The header fields, with names in lower case.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Server {
-    /// Gives these answers, one for each request; the last is given for ever.
+    /// Starts a server that sends these replies in order; the last one is repeated.
     pub fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies: Vec<Reply> = replies.into_iter().collect();
         Self::new(move |n, _| replies.get(n).or_else(|| replies.last()).unwrap().clone())
     }
 
-    /// Gives the answer that `script` finds for the request of number n, from 0.
+    /// Starts a server that sends the reply of `script` for request number n, from 0.
     pub fn new(script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::start(Play::Answers(Box::new(script)), None)
     }
 
-    /// Goes through these steps on each connection, and closes it.
+    /// Starts a server that runs these steps on each connection and closes it.
     pub fn following(steps: impl Into<Vec<Step>>) -> Self {
         let steps = steps.into();
         Self::with_steps(move |_| steps.clone())
     }
 
-    /// Goes through the steps that `script` finds for the connection of number n, from 0.
+    /// Starts a server that runs the steps of `script` for connection number n, from 0.
     pub fn with_steps(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::start(Play::Steps(Box::new(script)), None)
     }
 
-    /// The same as [`following`](Self::following), behind TLS.
+    /// Starts a server like [`following`](Self::following), with TLS.
     pub fn behind_tls(config: ServerConfig, steps: impl Into<Vec<Step>>) -> Self {
         let steps = steps.into();
         Self::start(Play::Steps(Box::new(move |_| steps.clone())), Some(Arc::new(config)))
     }
 
-    /// The same server under an `https` address: one that claims to speak TLS.
+    /// Gives the plain server an `https` address.
     pub fn as_https(mut self) -> Self {
         self.scheme = "https";
         self
@@ -101,7 +101,7 @@ impl Server {
                 let serving = Arc::clone(&serving);
                 thread::spawn(move || {
                     serving.serve(number, &stream);
-                    // No other handle may keep open what is closed here.
+                    // No other handle may keep the connection open.
                     serving.memory().streams.remove(&number);
                 });
             }
@@ -109,22 +109,22 @@ impl Server {
         Self { address, scheme, shared, arrived: Mutex::new(arrived), thread: Some(thread) }
     }
 
-    /// Where it listens, without a slash at the end.
+    /// Returns the address, without a trailing slash.
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// How many connections it has had.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         self.shared.memory().connections
     }
 
-    /// The requests it has had, in order.
+    /// Returns the received requests in order.
     pub fn requests(&self) -> Vec<Received> {
         self.shared.memory().requests.clone()
     }
 
-    /// The one request it has had.
+    /// Returns the only received request.
     #[track_caller]
     pub fn request(&self) -> Received {
         let requests = self.requests();
@@ -132,7 +132,7 @@ impl Server {
         requests.into_iter().next().unwrap()
     }
 
-    /// Waits until a request has come that no call has waited for yet.
+    /// Waits for the next request that no earlier call has waited for.
     pub fn arrival(&self) {
         let arrived = self.arrived.lock().unwrap();
         arrived.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("no request came"));
@@ -161,9 +161,9 @@ impl fmt::Debug for Server {
 type Answers = dyn Fn(usize, &Received) -> Reply + Send + Sync;
 type Steps = dyn Fn(usize) -> Vec<Step> + Send + Sync;
 
-/// What is done with those who connect.
+/// How a server handles connections.
 enum Play {
-    /// An answer for each request.
+    /// A reply for each request.
     Answers(Box<Answers>),
     /// Steps for each connection.
     Steps(Box<Steps>),
@@ -180,7 +180,7 @@ struct Shared {
 struct Memory {
     connections: usize,
     requests: Vec<Received>,
-    /// By their numbers; to be closed at the end, so that no thread waits for ever.
+    /// Open connections by number; closed at the end, so that no thread blocks.
     streams: BTreeMap<usize, TcpStream>,
     ended: bool,
 }
@@ -190,7 +190,7 @@ impl Shared {
         self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Counts a connection and gives its number; nothing when there are to be no more.
+    /// Counts a connection and returns its number; `None` after the server has stopped.
     fn welcome(&self, stream: &TcpStream) -> Option<usize> {
         let mut memory = self.memory();
         if memory.ended {
@@ -202,7 +202,7 @@ impl Shared {
         Some(number)
     }
 
-    /// Welcomes nobody any more, and gives what is still open.
+    /// Stops accepting connections and returns the open ones.
     fn end(&self) -> BTreeMap<usize, TcpStream> {
         let mut memory = self.memory();
         memory.ended = true;
@@ -232,18 +232,18 @@ impl Shared {
         let mut reader = BufReader::new(stream);
         let Some((n, received)) = self.receive(&mut reader) else { return };
         let reply = script(n, &received);
-        // Nobody may wait for it.
+        // The receiver may have been dropped.
         let _ = self.arrival.send(());
         if let Some(bytes) = reply.bytes() {
             let mut writer: &TcpStream = stream;
             let _ = writer.write_all(&bytes);
             let _ = stream.shutdown(Shutdown::Write);
         }
-        // Reads on until the client leaves: closing earlier could take the answer back.
+        // Reads until the client disconnects: an earlier close could discard the reply.
         let _ = std::io::copy(&mut reader, &mut std::io::sink());
     }
 
-    /// Reads a request, counts it and gives its number.
+    /// Reads a request, counts it and returns its number.
     fn receive(&self, reader: &mut BufReader<impl Read>) -> Option<(usize, Received)> {
         let received = Received::read(reader)?;
         let mut memory = self.memory();
@@ -253,33 +253,33 @@ impl Shared {
 }
 
 impl Reply {
-    /// An answer with this body.
+    /// Creates a reply with this body.
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![(String::from("content-type"), content_type.to_owned())];
         Self(Kind::Http { status, headers, body: body.into() })
     }
 
-    /// An answer with a JSON body.
+    /// Creates a reply with a JSON body.
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::new(status, "application/json", body)
     }
 
-    /// An answer without a body.
+    /// Creates a reply without a body.
     pub fn empty(status: u16) -> Self {
         Self(Kind::Http { status, headers: Vec::new(), body: Vec::new() })
     }
 
-    /// These bytes instead of HTTP's, and then the end of the connection.
+    /// Creates a reply of raw bytes, followed by the end of the connection.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Kind::Raw(bytes.into()))
     }
 
-    /// The end of the connection, without an answer.
+    /// Creates a reply that closes the connection without a response.
     pub fn close() -> Self {
         Self::raw("")
     }
 
-    /// No answer, for as long as the client waits.
+    /// Creates a reply that never sends a response.
     pub fn silence() -> Self {
         Self(Kind::Silence)
     }
@@ -331,29 +331,29 @@ impl Received {
         Some(Self { method, target, headers, body })
     }
 
-    /// A header field's value.
+    /// Returns a header field's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// The path, without the query.
+    /// Returns the path without the query.
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 
-    /// The query's parameters, in order.
+    /// Returns the query parameters in order.
     pub fn query(&self) -> Vec<(String, String)> {
         pairs(self.target.split_once('?').map_or("", |(_, query)| query))
     }
 
-    /// The body's fields, of a form, in order.
+    /// Returns the fields of a form body in order.
     #[track_caller]
     pub fn form(&self) -> Vec<(String, String)> {
         assert_eq!(self.header("content-type"), Some("application/x-www-form-urlencoded"));
         pairs(self.text())
     }
 
-    /// The fields of a form, and those of the query, whatever the body is.
+    /// Returns the fields of a form body and of the query.
     pub fn form_or_query(&self) -> Vec<(String, String)> {
         let is_form = self.header("content-type").is_some_and(|kind| kind.contains("form"));
         let mut all = if is_form { pairs(self.text()) } else { Vec::new() };
@@ -361,14 +361,14 @@ impl Received {
         all
     }
 
-    /// The body, of JSON.
+    /// Returns the JSON body.
     #[track_caller]
     pub fn json(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"));
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }

@@ -1,5 +1,5 @@
-//! Signals: what starts the tests may ignore some, as `nohup` does, and every program would inherit
-//! that.
+//! Restores default signal handling: the parent of the tests may ignore signals, as `nohup` does, and
+//! every child would inherit that.
 
 use std::fs;
 use std::sync::atomic::AtomicBool;
@@ -7,21 +7,21 @@ use std::sync::{Arc, Once};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-/// Lets the programs of the tests heed the signals that a person sends.
+/// Makes the programs of the tests react to terminal signals.
 pub(crate) fn heeded() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let ignored = ignored();
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             if ignored >> (signal - 1) & 1 == 1 {
-                // What a process handles, the program that it starts does not ignore.
+                // A signal that a process handles is not ignored by the program that it starts.
                 signal_hook::flag::register(signal, <Arc<AtomicBool>>::default()).unwrap();
             }
         }
     });
 }
 
-/// The signals that this process ignores, a bit for each.
+/// Returns the ignored signals of this process as a bit set.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();

@@ -1,7 +1,7 @@
-//! What changes from one run to the next, taken out of what a command printed.
+//! Replaces the parts of a command's output that change between runs.
 
-/// The text with each moment as `TIME`, each port as `PORT`, each fingerprint as `PRINT`, each
-/// process as `PID`, and each span of time as `SPAN`.
+/// Replaces times by `TIME`, ports by `PORT`, fingerprints by `PRINT`, process ids by `PID` and
+/// durations by `SPAN`.
 pub fn steady(text: &str) -> String {
     let mut steady = String::new();
     let mut before = "";
@@ -9,7 +9,7 @@ pub fn steady(text: &str) -> String {
         let bare = word.trim_end();
         let core = bare.trim_matches(|c| "(),;:\"".contains(c));
         let name = match () {
-            // First, since one in forty has no letter.
+            // Before numbers, because one fingerprint in forty has no letter.
             () if before == "credential" && is_print(core) => "PRINT",
             () if is_moment(core) => "TIME",
             () if is_span(core) || (is_number(core) && before != "Bearer,") => match before {
@@ -34,12 +34,12 @@ fn is_print(word: &str) -> bool {
     word.len() == 8 && word.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// As in 2026-11-21T05:23:56Z.
+/// Matches times such as 2026-11-21T05:23:56Z.
 fn is_moment(word: &str) -> bool {
     word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T'
 }
 
-/// As in 59m58s.
+/// Matches durations such as 59m58s.
 fn is_span(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
         && word.ends_with(['s', 'm'])

@@ -1,4 +1,4 @@
-//! Terminal: the command at a terminal of its own, as a person sits at it.
+//! Runs the command at a pseudo terminal.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -15,7 +15,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::home::Home;
 
-/// A command at a terminal of 24 rows and 80 columns. Dropping it kills the command.
+/// A command at a terminal of 24 rows and 80 columns. Drop kills the command.
 #[derive(Debug)]
 pub struct Terminal<'home> {
     child: Child,
@@ -38,17 +38,17 @@ impl Terminal<'_> {
         Self { child, home, keyboard, output, screen, until }
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// All that the terminal has been sent so far, what it echoed of the keyboard included.
+    /// Returns the terminal's output so far, echoed input included.
     pub fn screen(&self) -> String {
         String::from_utf8_lossy(&self.screen).into_owned()
     }
 
-    /// Waits until the screen shows `text`, and gives all of the screen.
+    /// Waits until the screen shows `text` and returns the screen's content.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> String {
         while !self.screen().contains(text) {
@@ -59,7 +59,7 @@ impl Terminal<'_> {
         self.screen()
     }
 
-    /// Waits until what is typed no longer shows.
+    /// Waits until the terminal's echo is off.
     #[track_caller]
     pub fn wait_until_hidden(&mut self) {
         while tcgetattr(&self.keyboard).unwrap().local_modes.contains(LocalModes::ECHO) {
@@ -87,8 +87,8 @@ impl Terminal<'_> {
         self.keys("\x03");
     }
 
-    /// Waits for the command's end, and gives its exit code, none if a signal ended it, and all
-    /// that the screen got.
+    /// Waits for the command's end and returns its exit code (`None` if a signal ended it) and the
+    /// terminal's output.
     pub fn finish(mut self) -> (Option<i32>, String) {
         loop {
             match self.output.recv_timeout(self.left()) {
@@ -107,7 +107,7 @@ impl Terminal<'_> {
 
 impl Drop for Terminal<'_> {
     fn drop(&mut self) {
-        // Nothing happens to one that has ended.
+        // No effect on a process that has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -125,7 +125,7 @@ fn pieces(mut screen: File) -> Receiver<Vec<u8>> {
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // An error is how Linux says that nobody has the other end any more.
+                // Linux reports an error when the other end is closed.
                 _ => return,
             }
         }

@@ -1,4 +1,4 @@
-//! Ca: a private CA, and the certificates that a server must not have.
+//! A private CA, and valid and invalid server certificates.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-/// A CA of a test's own.
+/// A private CA.
 #[derive(Debug)]
 pub struct Ca {
     issuer: Issuer<'static, KeyPair>,
@@ -19,32 +19,32 @@ pub struct Ca {
     der: CertificateDer<'static>,
 }
 
-/// What is right or wrong with a server's certificate, and with what the server wants.
+/// The property of a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Certificate {
-    /// As it should be.
+    /// Valid.
     Good,
-    /// It ended in 2020.
+    /// Expired in 2020.
     Expired,
-    /// It begins in 3000.
+    /// Not valid before 3000.
     NotYetValid,
     /// For another host.
     WrongName,
-    /// For no host at all.
+    /// Without a host name.
     Nameless,
-    /// For mail, not for servers.
+    /// For mail instead of servers.
     WrongUsage,
-    /// Signed by itself.
+    /// Self-signed.
     SelfSigned,
-    /// Signed by a CA that nobody trusts.
+    /// Signed by an untrusted CA.
     UnknownCa,
-    /// As it should be, but the server wants one of the client, too.
+    /// Valid, and the server requires a client certificate.
     AsksForOne,
 }
 
 impl Ca {
-    /// A new CA.
+    /// Generates a CA.
     pub fn new() -> Self {
         Self::named("the CA of the tests")
     }
@@ -59,12 +59,12 @@ impl Ca {
         Self { pem: own.pem(), der: own.der().clone(), issuer: Issuer::new(params, key) }
     }
 
-    /// Its certificate, for a profile's `ca_file`.
+    /// Returns the CA certificate for a profile's `ca_file`.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// A server on 127.0.0.1 with this certificate.
+    /// Starts a server on 127.0.0.1 with this certificate.
     pub fn server(&self, certificate: Certificate) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let names = match certificate {

@@ -1,27 +1,27 @@
-//! Trace: what a command asks of the system, call by call, as strace sees it.
+//! System call traces of a command, recorded by strace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The calls of a command and of all that it started, in a folder of their own.
+/// The system calls of a command and its children.
 #[derive(Debug)]
 pub struct Trace {
     folder: PathBuf,
 }
 
 impl Trace {
-    /// A trace to be written into this folder, which is made.
+    /// Creates a trace in this folder, which is created.
     pub fn at(folder: PathBuf) -> Self {
         fs::create_dir_all(&folder).unwrap();
         Self { folder }
     }
 
-    /// The same command under strace, with these options of strace's.
+    /// Returns the same command under strace with these options.
     pub(crate) fn of(&self, command: &Command, options: &[&str]) -> Command {
         let mut traced = Command::new("strace");
-        // A file for each process and thread, so that no call is told in two pieces; descriptors
-        // with their paths; texts whole.
+        // One file per process and thread, so that no call is split; descriptors with paths; complete
+        // strings.
         traced.args(["-ff", "-y", "-qq", "-s", "1000000"]).args(options);
         traced.arg("-o").arg(self.folder.join("calls")).arg("--");
         traced.arg(command.get_program()).args(command.get_args()).env_clear();
@@ -32,7 +32,7 @@ impl Trace {
         traced
     }
 
-    /// The calls, each process's and thread's in order.
+    /// Returns the calls, in order per process and thread.
     pub fn calls(&self) -> Vec<String> {
         let mut calls = Vec::new();
         for entry in fs::read_dir(&self.folder).unwrap() {
@@ -43,13 +43,13 @@ impl Trace {
         calls
     }
 
-    /// The calls of one kind.
+    /// Returns the calls with this name.
     pub fn calls_of(&self, name: &str) -> Vec<String> {
         let begins = format!("{name}(");
         self.calls().into_iter().filter(|call| call.starts_with(&begins)).collect()
     }
 
-    /// Where it is.
+    /// Returns the trace's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

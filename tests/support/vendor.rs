@@ -1,24 +1,24 @@
-//! Vendor: what the tests know of each of the five, in data.
+//! The five vendors as test data: token path, profile, secrets, token response and API path.
 
 use std::fmt::Write;
 
 use crate::{Home, Reply, Server};
 
-/// One of the five vendors, as its contract describes it.
+/// A vendor and its contract.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Vendor {
     /// The provider's id.
     pub id: &'static str,
-    /// The path of its token endpoint, behind `base_url`.
+    /// The path of the token endpoint below `base_url`.
     pub token_path: &'static str,
-    /// What a profile of it says besides its secrets.
+    /// The profile's keys other than secrets.
     pub texts: &'static [(&'static str, &'static str)],
-    /// The names of its secrets.
+    /// The names of the secrets.
     pub secrets: &'static [&'static str],
-    /// Its token answer, with `TOKEN` in the token's place.
+    /// The token response, with `TOKEN` in place of the token.
     pub answer: &'static str,
-    /// A harmless path of its API, as a user gives it to `gatepass call`.
+    /// A harmless API path for `gatepass call`.
     pub api_path: &'static str,
 }
 
@@ -66,7 +66,7 @@ pub const VENDORS: [Vendor; 5] = [
     },
 ];
 
-/// The vendor of this id.
+/// Returns the vendor with this id.
 #[track_caller]
 pub fn vendor(id: &str) -> &'static Vendor {
     static ALL: [Vendor; 5] = VENDORS;
@@ -74,13 +74,12 @@ pub fn vendor(id: &str) -> &'static Vendor {
 }
 
 impl Vendor {
-    /// A profile named by the provider's id, at `base_url`, with a literal secret for each of its
-    /// secrets, and with `more` lines.
+    /// Returns a profile named after the provider, at `base_url`, with literal secrets and `more` lines.
     pub fn profile(&self, base_url: &str, more: &str) -> String {
         self.profile_with(base_url, more, |name| format!("\"{name}-of-the-tests\""))
     }
 
-    /// The same with the TOML value that `secret` gives for each secret's name.
+    /// Returns the same profile with the TOML value of `secret` for each secret's name.
     pub fn profile_with(
         &self,
         base_url: &str,
@@ -97,13 +96,13 @@ impl Vendor {
         text + more + "\n"
     }
 
-    /// Its answer with this token.
+    /// Returns the token response with this token.
     pub fn token_answer(&self, token: &str) -> String {
         self.answer.replace("TOKEN", token)
     }
 
-    /// A server whose tokens are token-1, token-2 and so on, and a home with a profile for it, with
-    /// `more` lines.
+    /// Starts a server with the tokens token-1, token-2, …, and returns it with a home that has a profile
+    /// with `more` lines.
     pub fn counting(&'static self, more: &str) -> (Server, Home) {
         let answer = |n, _: &_| Reply::json(200, self.token_answer(&format!("token-{}", n + 1)));
         let server = Server::new(answer);

@@ -1,4 +1,4 @@
-//! Vendors: a sandbox in this process, for tests without a runtime of their own.
+//! A sandbox in this process, for tests without an async runtime.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::home::Home;
 
-/// A running sandbox, until dropped.
+/// A running sandbox; drop stops it.
 #[derive(Debug)]
 pub struct Vendors {
     /// The sandbox.
@@ -17,30 +17,30 @@ pub struct Vendors {
 }
 
 impl Vendors {
-    /// Starts one on a free port.
+    /// Starts a sandbox on a free port.
     pub fn start() -> Self {
         let runtime = runtime();
         let sandbox = runtime.block_on(Sandbox::start()).unwrap();
         Self { sandbox, runtime }
     }
 
-    /// A home whose config has a profile for each of them.
+    /// Returns a home whose config has a profile for each vendor.
     pub fn home(&self) -> Home {
         Home::with_config(&self.sandbox.config_toml())
     }
 
-    /// Sends bytes and gives all that comes back until the connection ends.
+    /// Sends bytes and returns the data received until the connection ends.
     pub fn raw(&self, request: &str) -> String {
         raw(self.sandbox.port(), request)
     }
 
-    /// Ends it.
+    /// Stops the sandbox.
     pub fn stop(self) {
         self.runtime.block_on(self.sandbox.shutdown());
     }
 }
 
-/// Sends bytes to a port of this machine and gives all that comes back until the connection ends.
+/// Sends bytes to a local port and returns the data received until the connection ends.
 pub fn raw(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
@@ -49,7 +49,7 @@ pub fn raw(port: u16, request: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// A runtime of one thread, for tests that are no async functions.
+/// Returns a single-threaded runtime for tests that are not async functions.
 pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }

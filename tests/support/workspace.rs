@@ -1,4 +1,4 @@
-//! Workspace: packages outside this workspace, made from text and built by path against it.
+//! Packages outside this workspace, written from templates and built against its crates by path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,22 @@ use std::process::{Command, Output};
 
 use crate::build::{cargo, executable, target, workspace};
 
-/// A workspace of its own below `target/tests`, kept from run to run so that builds stay fast. Its
-/// packages are built into the `target` of these tests, where most of what they need is already.
+/// A separate workspace below `target/tests`, kept between runs for fast builds. Its packages are
+/// built into the `target` of these tests, which has most dependencies already.
 #[derive(Debug)]
 pub struct Workspace {
     folder: PathBuf,
 }
 
 impl Workspace {
-    /// A workspace of that name, with these packages' folders as members.
+    /// Creates a workspace with this name and these member folders.
     pub fn new(name: &str, members: &[&str]) -> Self {
         let folder = target().join("tests").join(name);
         for member in members {
             fs::create_dir_all(folder.join(member)).unwrap();
         }
         let here = Self { folder };
-        // The profiles are ours, so that what we have built already serves.
+        // The same profiles as this workspace, so that built dependencies are reused.
         here.write(
             "Cargo.toml",
             &format!(
@@ -30,18 +30,18 @@ impl Workspace {
                  [profile.release]\nlto = \"fat\"\ncodegen-units = 1\nstrip = \"symbols\"\n"
             ),
         );
-        // The same versions as ours; cargo takes out what is not needed.
+        // The same versions as this workspace; cargo removes unused entries.
         if !here.folder.join("Cargo.lock").exists() {
             fs::copy(workspace().join("Cargo.lock"), here.folder.join("Cargo.lock")).unwrap();
         }
         here
     }
 
-    /// Writes a file, with `GATEPASS` replaced by the path of our crates.
+    /// Writes a file and replaces `GATEPASS` by the path of this workspace's crates.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.folder.join(path);
         let text = text.replace("GATEPASS", workspace().join("crates").to_str().unwrap());
-        // An untouched file needs no new build.
+        // An unchanged file does not cause a rebuild.
         if fs::read_to_string(&path).ok().as_ref() != Some(&text) {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
@@ -60,7 +60,7 @@ impl Workspace {
         }
     }
 
-    /// Builds a package and gives the executable it has.
+    /// Builds a package and returns its executable.
     pub fn build(&self, package: &str, more: &[&str]) -> PathBuf {
         executable(self.cargo("build").args(["--package", package]).args(more), package)
     }
