@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatepass_cli::fuzzing::{indented, told_claims};
+use gatepass_cli::fuzzing::{describe_claims, indented};
 use gatepass_core::{Secret, Token};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
     let scope = String::from_utf8_lossy(bytes);
     let token = Token::builder(Secret::from(secret), sent()).scope(Some(&scope));
     let Ok(token) = token.expires_in(Duration::from_secs(60).into()).build() else { return };
-    if let Some(shown) = told_claims(&token) {
+    if let Some(shown) = describe_claims(&token) {
         assert!(obeys_nothing(&shown), "a terminal obeys a claim: {shown:?}");
     }
     let shown = token.scope().unwrap_or_default();

@@ -1,6 +1,8 @@
-//! The command line, as types.
+//! The command line: the list of commands, and the options that all of them share.
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource::CommandLine;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::call::CallArgs;
 use crate::commands::demo::DemoArgs;
@@ -18,9 +20,11 @@ use crate::commands::token::TokenArgs;
 use crate::commands::why::WhyArgs;
 use crate::completion::CompletionsArgs;
 use crate::help;
+#[cfg(test)]
+use crate::options::COMMON_HEADING;
 use crate::options::Common;
 
-/// A vendor's access token at a shell: acquired once, never leaked.
+/// Get, cache and use access tokens from vendors' APIs
 #[derive(Debug, Parser)]
 #[command(name = "gatepass", version, max_term_width = 100, after_help = help::SHORT)]
 #[command(after_long_help = help::long(), disable_help_subcommand = true, arg_required_else_help = true)]
@@ -33,60 +37,98 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Prints a profile's access token
+    /// Print a profile's access token
     Token(TokenArgs),
-    /// Makes an API request with a fresh token; the body goes to stdout
+    /// Send an API request with a fresh token
     Call(CallArgs),
-    /// Runs a program with the token in its environment, or in a file that is kept fresh
+    /// Run a program with a token
     Exec(ExecArgs),
-    /// Writes your first profile: asks for what the vendor needs, and tries it
+    /// Create your first profile
     Init(InitArgs),
-    /// Adds another profile, removes one, or lets its secrets go to changed addresses
+    /// Add, remove or change profiles
     Profile(ProfileArgs),
-    /// Logs a person in with a browser, for profiles with grant = "implicit"
+    /// Log in with a browser
     Login(LoginArgs),
-    /// Lists the profiles, and what is kept of each: asks no vendor
+    /// List profiles and their state
     List(ListArgs),
-    /// Says what is known of a profile and its token, never the token
+    /// Show a profile's token state
     Inspect(InspectArgs),
-    /// Says what a profile's vendor answered lately when asked for a token, and what to do about it
+    /// Show recent token requests
     Why(WhyArgs),
-    /// Checks one step after the other, from the config to the vendor's API, and says what to do
+    /// Check every step up to the API
     Doctor(DoctorArgs),
-    /// Forgets a profile's token, and what `why` knows of its vendor's answers
+    /// Remove cached tokens and history
     Forget(ForgetArgs),
-    /// Lists the vendors compiled in, and every field of each
+    /// List the providers in this build
     Providers(ProvidersArgs),
-    /// Runs the vendors on loopback, for tests in any language
+    /// Run simulated vendors on loopback
     Sandbox(SandboxArgs),
-    /// Gets a token from every vendor of a sandbox of its own, and makes an API call with each
+    /// Try every provider against a sandbox
     Demo(DemoArgs),
-    /// Prints a script that lets a shell complete commands, options and the names of profiles
+    /// Print a shell completion script
     Completions(CompletionsArgs),
-    /// Prints the manual as man pages
+    /// Print the man pages
     Man(ManArgs),
+}
+
+impl Args {
+    /// Parses the command line, and returns the name of its command as well.
+    pub(crate) fn parse_named() -> Result<(Self, String), clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        refuse_unused(&mut command, &matches)?;
+        let name = matches.subcommand_name().unwrap_or_default().to_owned();
+        Ok((Self::from_arg_matches(&matches)?, name))
+    }
+}
+
+/// Refuses the options that the command's help hides: they would have no effect.
+fn refuse_unused(root: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    let Some(command) = root.find_subcommand_mut(name) else { return Ok(()) };
+    let unused = command.get_arguments().filter(|arg| arg.is_hide_set()).find_map(|arg| {
+        let is_given = matches.value_source(arg.get_id().as_str()) == Some(CommandLine);
+        is_given.then(|| format!("--{}", arg.get_long().unwrap_or_default()))
+    });
+    let Some(option) = unused else { return Ok(()) };
+    let mut error = clap::Error::new(ErrorKind::UnknownArgument).with_cmd(command);
+    error.insert(ContextKind::InvalidArg, ContextValue::String(option));
+    Err(error)
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
-    /// Tests run every option that the help lists.
-    fn assert_nothing_hidden(command: &clap::Command) {
+    /// Asserts that the tests that read options from the help see all of them.
+    fn assert_nothing_else_hidden(command: &clap::Command) {
         assert!(!command.is_hide_set(), "{}", command.get_name());
         for arg in command.get_arguments() {
-            let hidden = arg.is_hide_set() || arg.is_hide_long_help_set();
-            assert!(!hidden, "{} {}", command.get_name(), arg.get_id());
+            let is_common = arg.get_help_heading() == Some(COMMON_HEADING);
+            let is_hidden = arg.is_hide_set() || arg.is_hide_long_help_set();
+            assert!(is_common || !is_hidden, "{} {}", command.get_name(), arg.get_id());
         }
-        command.get_subcommands().for_each(assert_nothing_hidden);
+        command.get_subcommands().for_each(assert_nothing_else_hidden);
     }
 
     #[test]
-    fn no_command_and_no_option_is_hidden_from_the_help() {
+    fn help_hides_only_unused_common_options() {
         let mut command = Args::command();
         command.build();
-        assert_nothing_hidden(&command);
+        assert_nothing_else_hidden(&command);
+    }
+
+    #[test]
+    fn unused_common_options_are_refused() {
+        let parse = |args: &[&str]| {
+            let mut command = Args::command();
+            let matches = command.try_get_matches_from_mut(args).unwrap();
+            refuse_unused(&mut command, &matches).map_err(|error| error.kind())
+        };
+        for args in [["gatepass", "man", "--set=a=b"], ["gatepass", "--set=a=b", "man"]] {
+            assert_eq!(parse(&args), Err(ErrorKind::UnknownArgument), "{args:?}");
+        }
+        assert_eq!(parse(&["gatepass", "--set=a=b", "token", "cisco"]), Ok(()));
+        assert_eq!(parse(&["gatepass", "man"]), Ok(()));
     }
 }

@@ -14,10 +14,11 @@ use gatepass::{Config, Env, Registry};
 use gatepass_sandbox::Fault;
 
 use crate::error::CommandError;
+use crate::options::unused;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args = unused(&["config", "set", "format", "quiet", "verbose"]), after_help = "\
 Examples:
   source <(gatepass completions bash)                    in ~/.bashrc or, for zsh, ~/.zshrc
   gatepass completions bash > ~/.local/share/bash-completion/completions/gatepass

@@ -68,7 +68,7 @@ impl CommandError {
         Self::WithExitCode { exit_code, error: Box::new(self) }
     }
 
-    /// Names the config file in the commands that a hint tells to run.
+    /// Adds `--config FILE` to the commands in the hint.
     pub(crate) fn with_config(self, config: Option<&Path>) -> Self {
         match self {
             Self::Gatepass(error) => {
@@ -83,7 +83,7 @@ impl CommandError {
         }
     }
 
-    /// Says another thing to do next.
+    /// Adds a hint behind the ones that the error has.
     pub(crate) fn and_hint(self, more: &str) -> Self {
         match self {
             Self::Gatepass(error) => {
@@ -126,14 +126,14 @@ impl CommandError {
         match self {
             Self::Gatepass(error) => error.to_string(),
             Self::LifetimeTooShort { profile, lifetime, required } => format!(
-                "{profile}: the vendor's token lives {} s, less than the {} s of --min-ttl",
+                "{profile}: the vendor's token is valid for {} s, less than the {} s of --min-ttl",
                 lifetime.as_secs(),
                 required.as_secs()
             ),
             Self::WithExitCode { error, .. } => error.message(),
             Self::ClosedPipe => String::from("stdout was closed"),
             Self::Interrupted => String::from("interrupted"),
-            Self::Panic => String::from("a fault in the program"),
+            Self::Panic => String::from("internal error: the command panicked"),
         }
     }
 
@@ -143,11 +143,11 @@ impl CommandError {
                 Some(error.hint().unwrap_or_else(|| default_hint(error.kind())).to_owned())
             }
             Self::LifetimeTooShort { .. } => Some(String::from(
-                "ask for less, or have the vendor's administrator make tokens live longer",
+                "lower --min-ttl, or ask the vendor's administrator for a longer token lifetime",
             )),
             Self::WithExitCode { error, .. } => error.hint(),
             Self::ClosedPipe | Self::Interrupted => None,
-            Self::Panic => Some(String::from("please report it, with the place it names")),
+            Self::Panic => Some(String::from("please report it with the location that it names")),
         }
     }
 
@@ -166,11 +166,15 @@ fn default_hint(kind: ErrorKind) -> &'static str {
         ErrorKind::Config => {
             "`gatepass list` checks every profile, `gatepass providers` lists all keys"
         }
-        ErrorKind::Denied => "check at the vendor what this client may do",
-        ErrorKind::Throttled => "try again then, or wait for it here: --wait 60s",
-        ErrorKind::Unavailable => "nothing to mend here: try again, or go on longer: --wait 2m",
-        ErrorKind::Protocol => "check base_url and environment: is this the vendor's address?",
-        ErrorKind::UnsafeToken => "the token was not used: ask the vendor why it looks so",
-        _ => "a fault of gatepass or of this machine: -vv says more",
+        ErrorKind::Denied => "check in the vendor's console what this client may do",
+        ErrorKind::Throttled => "try again later, or let the command wait: --wait 60s",
+        ErrorKind::Unavailable => "try again later, or keep trying: --wait 2m",
+        ErrorKind::Protocol => {
+            "check base_url and environment: is this the vendor's token endpoint?"
+        }
+        ErrorKind::UnsafeToken => {
+            "the token was not used; ask the vendor why its tokens look like this"
+        }
+        _ => "a defect in gatepass or a limit of this machine: -vv logs more",
     }
 }

@@ -1,4 +1,4 @@
-//! A door for fuzzing: what the command reads and writes, without a process around it.
+//! Entry points for fuzzing: the readers and writers of the command, without a process.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use http::HeaderMap;
 use zeroize::Zeroizing;
 
 pub use crate::callback::Connections;
-pub use crate::commands::inspect::told_claims;
+pub use crate::commands::inspect::describe_claims;
 pub use crate::commands::profile::NewProfile;
 use crate::formats::{self, ApiVersion, CredentialHelper, FormatContext, HelperOperation};
 

@@ -1,12 +1,12 @@
-//! Keeps this process's memory from other programs of the same user, and out of core dumps.
+//! Protects this process's memory from other programs of the same user and from core dumps.
 
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// From here on this process leaves no core dump, and where the system can do it (Linux), no other
-/// program of the same user reads its memory or its environment.
+/// Disables core dumps, and on Linux also reading of this process's memory and environment by other
+/// programs of the same user.
 ///
-/// A system that refuses is no reason to refuse work: there the file's permissions are what is left.
+/// Best effort: if the system call fails, file permissions still protect the secrets.
 pub(crate) fn disable_dumps() {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -16,21 +16,21 @@ pub(crate) fn disable_dumps() {
     }
     #[cfg(unix)]
     {
-        let before = getrlimit(Resource::Core);
-        let _ = SAVED_LIMITS.set(before);
-        // The soft limit alone: whoever lowers the hard one cannot give it back.
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..before });
+        let limits = getrlimit(Resource::Core);
+        let _ = SAVED_LIMITS.set(limits);
+        // Only the soft limit: an unprivileged process cannot raise the hard limit again.
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limits });
     }
 }
 
-/// Starts a program that is not ours under the limits that the user gave us: what is not readable
-/// is so until a program takes the process over, but limits are inherited.
+/// Restores the user's rlimits before spawning a child. `PR_SET_DUMPABLE` resets on exec; rlimits
+/// are inherited.
 pub(crate) fn with_user_limits<T>(start: impl FnOnce() -> T) -> T {
     #[cfg(unix)]
     {
         let ours = getrlimit(Resource::Core);
-        if let Some(before) = SAVED_LIMITS.get() {
-            let _ = setrlimit(Resource::Core, *before);
+        if let Some(saved) = SAVED_LIMITS.get() {
+            let _ = setrlimit(Resource::Core, *saved);
         }
         let started = start();
         let _ = setrlimit(Resource::Core, ours);
@@ -40,6 +40,6 @@ pub(crate) fn with_user_limits<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
-/// The limits that this process began with.
+/// The limits that this process started with.
 #[cfg(unix)]
 static SAVED_LIMITS: std::sync::OnceLock<Rlimit> = std::sync::OnceLock::new();

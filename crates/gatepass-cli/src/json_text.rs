@@ -1,12 +1,17 @@
-//! JSON for people: indented and coloured, with every value as it was written.
+//! Indents and colors JSON for a terminal without changing a value.
+//!
+//! serde_json's pretty printer is not used: it parses numbers and strings and prints them in its own
+//! form (`1.50` becomes `1.5`, long integers lose digits, members may be sorted). The API's response
+//! must be shown as it was sent, so this file copies the text and changes only the white space
+//! between the values.
 
 use std::str::Chars;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-/// The same JSON, a member a line. Order, numbers and escapes stay, since nothing of it is read as a
-/// value; `None` if it is not JSON.
+/// Returns the JSON with one member per line, or `None` if the input is not JSON. The order of
+/// members, numbers and escapes stay as they are.
 pub(crate) fn indented(json: &[u8]) -> Option<String> {
     serde_json::from_slice::<Value>(json).ok()?;
     let mut text = String::with_capacity(json.len() * 2);
@@ -52,12 +57,12 @@ fn next(rest: &Chars<'_>) -> Option<char> {
     rest.as_str().trim_start().chars().next()
 }
 
-/// A string up to its end, after its first quotation mark.
+/// Reads a string to its end; its first quotation mark has been read.
 fn string(rest: &mut Chars<'_>) -> String {
     let mut text = String::from('"');
     while let Some(char) = rest.next() {
         match char {
-            // JSON allows these in the open, and some terminals obey them.
+            // JSON allows these characters unescaped, and some terminals execute them.
             '\u{7f}'..='\u{9f}' => text.push_str(&format!("\\u{:04x}", u32::from(char))),
             _ => text.push(char),
         }
@@ -84,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_stays_as_it_was_written() {
+    fn indentation_preserves_every_value() {
         let json = r#" {"b":[1.50,{ },[ ]],"a\"":"x: {y, \\", "n":12345678901234567890123} "#;
         let wanted = r#"{
   "b": [
@@ -101,26 +106,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_indented_once_is_indented_for_good() {
+    fn indentation_is_idempotent() {
         let once = plain(r#"{"a":{"b":[{"c":""}]},"d":[[],[{}]]}"#);
         assert_eq!(plain(&once), once);
     }
 
     #[test]
-    fn keys_and_strings_differ_in_colour() {
+    fn keys_and_strings_have_different_colors() {
         let text = indented(br#"{"k":"v"}"#).unwrap();
         assert!(text.contains(&format!("{KEY}\"k\"{KEY:#}: {STRING}\"v\"{STRING:#}")), "{text:?}");
     }
 
     #[test]
-    fn no_control_character_reaches_a_terminal() {
+    fn control_characters_are_escaped() {
         let text = plain("{\"a\u{9b}31m\":\"\u{7f}\"}");
         assert!(!text.chars().any(|char| char.is_control() && char != '\n'), "{text:?}");
         assert!(text.contains(r"a\u009b31m"), "{text:?}");
     }
 
     #[test]
-    fn what_is_not_json_is_left_alone() {
+    fn other_text_is_not_indented() {
         for text in ["", "{", "{]", "<html>", "{} {}", "[1,]"] {
             assert_eq!(indented(text.as_bytes()), None, "{text}");
         }

@@ -1,4 +1,4 @@
-//! The `gatepass` command as a library, for commands with further providers in them.
+//! The `gatepass` command as a library, for building a command with further providers.
 //!
 //! ```no_run
 //! // use provider_acme as _;
@@ -7,8 +7,8 @@
 //! }
 //! ```
 //!
-//! The command zeroes whatever memory it frees. A library cannot choose that for a program: with
-//! the crate `zeroizing-alloc` among its dependencies, yours does the same by
+//! The command's own binary zeroes all memory that it frees. A library cannot install an allocator,
+//! so add the crate `zeroizing-alloc` to your command and write
 //!
 //! ```ignore
 //! #[global_allocator]
@@ -26,8 +26,8 @@
 //! | `cloudneeti` | a vendor: Cloudneeti (Zscaler CSPM) |
 //! | `configapi` | a vendor: Bright Pattern's Configuration API |
 //! | `huawei` | a vendor: Huawei OneAccess |
-//! | `keyring` | secrets from the machine's keyring; on by default |
-//! | `webpki-roots` | Mozilla's roots, used where the platform has none |
+//! | `keyring` | secrets from the user's keyring; on by default |
+//! | `webpki-roots` | Mozilla's root certificates, used if the platform has none |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -64,7 +64,7 @@ use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::CommandFactory;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Args;
@@ -74,14 +74,14 @@ use crate::output::Output;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Parses the command line, runs the command and maps what went wrong to an exit code.
+/// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     hardening::disable_dumps();
     output::report_panics_by_location();
     if let Some(code) = completion::complete(Args::command) {
         return code;
     }
-    let (args, command_name) = match parse() {
+    let (args, command_name) = match Args::parse_named() {
         Ok(parsed) => parsed,
         Err(error) => return usage::report(&error),
     };
@@ -94,28 +94,21 @@ pub fn main() -> ExitCode {
     let config = args.common.config.clone();
     let run = AssertUnwindSafe(|| runtime.block_on(commands::run(args, &output)));
     let done = catch_unwind(run).unwrap_or_else(|_| Err(output.internal_error()));
-    // A command that a profile waits for must not hold up the exit.
+    // A secret's command that still runs must not delay the exit.
     runtime.shutdown_background();
     match done {
         Ok(code) => {
             output.flush_warnings();
             code
         }
-        Err(failure) => output.fail(&failure.with_config(config.as_deref())),
+        Err(error) => output.fail(&error.with_config(config.as_deref())),
     }
 }
 
-/// tokio panics where the system has no file handles left for its signals, so whether there are
-/// some is looked at first.
+/// Creates the runtime. tokio panics if the system has no file descriptors left for its signal
+/// pipes, so this function first checks that some are available.
 fn runtime() -> io::Result<Runtime> {
     #[cfg(unix)]
     drop([UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?]);
     Builder::new_current_thread().enable_all().build()
-}
-
-/// Parses the command line, and returns the name of its command with it.
-fn parse() -> Result<(Args, String), clap::Error> {
-    let matches = Args::command().try_get_matches()?;
-    let command_name = matches.subcommand_name().unwrap_or_default().to_owned();
-    Ok((Args::from_arg_matches(&matches)?, command_name))
 }

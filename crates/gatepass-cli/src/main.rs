@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use zeroizing_alloc::ZeroAlloc;
 
-/// Whatever is freed is zeroed: the copies of a secret that libraries make of it, too.
+/// Zeroes freed memory, because libraries copy secrets and free the copies without zeroing them.
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 

@@ -3,117 +3,141 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{Arg, Args, Command, ValueEnum};
 
-/// What every command takes.
-#[derive(Clone, Debug, clap::Args)]
+/// The options that are valid for every command, unless [`unused`] excludes them.
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
-    /// The config file [default: $GATEPASS_CONFIG, else gatepass/config.toml in the user's
-    /// configuration folder]
+    /// Read this config file [default: $GATEPASS_CONFIG, else gatepass/config.toml in the user's
+    /// configuration directory]
     #[arg(long, global = true, value_name = "FILE", help_heading = COMMON_HEADING)]
     pub(crate) config: Option<PathBuf>,
-    /// Replaces one key of the profile for this run; a secret or an address cannot be replaced so
+    /// Override one profile setting for this run (not secrets or URLs)
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value, help_heading = COMMON_HEADING)]
     pub(crate) set: Vec<(String, String)>,
-    /// How to print the result
+    /// Select the output format
     #[arg(long, global = true, value_name = "FORMAT", help_heading = COMMON_HEADING)]
     pub(crate) format: Option<Format>,
-    /// No warnings and no progress
+    /// Print no warnings and no progress
     #[arg(long, short, global = true, help_heading = COMMON_HEADING)]
     pub(crate) quiet: bool,
-    /// Says on stderr what happens; -vv says more
+    /// Log to stderr; -vv logs more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = COMMON_HEADING)]
     pub(crate) verbose: u8,
 }
 
 pub(crate) const COMMON_HEADING: &str = "Common options";
 
-/// How a result is printed. What `token` alone has, only its own help lists.
+/// Returns the named common options for a command in which they mean nothing: its help does not
+/// list them, and it refuses them.
+///
+/// An option of a command replaces the global option of the same name, so the command cannot
+/// inherit it.
+pub(crate) fn unused(names: &[&str]) -> Vec<Arg> {
+    let common = Common::augment_args(Command::new("common"));
+    let named = common.get_arguments().filter(|arg| names.contains(&arg.get_id().as_str()));
+    named.map(|arg| arg.clone().global(false).hide(true)).collect()
+}
+
+/// `--wait` of the commands that make a token request.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Keep trying while the vendor throttles or is down, for at most this long and 4 tries
+    #[arg(long, value_name = "DURATION", value_parser = duration_or_zero, default_value = "20s")]
+    pub(crate) wait: Duration,
+}
+
+/// An output format. The help of `token` lists the formats that only `token` has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Plain text
     Text,
-    /// For programs: one JSON value
+    /// One JSON value
     Json,
-    /// The token alone: the default
+    /// The token alone (default)
     #[value(hide = true)]
     Raw,
-    /// Every header the vendor wants, for `curl -H @-`
+    /// Every header that the vendor requires, for `curl -H @-`
     #[value(hide = true)]
     Header,
-    /// The same as a config of curl's, for `curl -K -`
+    /// The same headers as a curl config file, for `curl -K -`
     #[value(hide = true)]
     Curl,
     /// GATEPASS_TOKEN=…
     #[value(hide = true)]
     Env,
-    /// The token and its end, for `eval "$(…)"` in sh, bash or zsh
+    /// The token and its expiry, for `eval "$(…)"` in sh, bash or zsh
     #[value(hide = true)]
     Sh,
-    /// The same for `… | source` in fish
+    /// The token and its expiry, for `… | source` in fish
     #[value(hide = true)]
     Fish,
-    /// The same for `… | Out-String | Invoke-Expression` in PowerShell
+    /// The token and its expiry, for `… | Out-String | Invoke-Expression` in PowerShell
     #[value(hide = true)]
     Powershell,
-    /// The same as lines of a .env file
+    /// The token and its expiry, as lines of a .env file
     #[value(hide = true)]
     Dotenv,
     /// An ExecCredential, for `users[].user.exec` of a kubeconfig
     #[value(hide = true)]
     Kubernetes,
-    /// For git's `credential.<url>.helper`
+    /// A credential helper for git's `credential.<url>.helper`
     #[value(hide = true)]
     Git,
-    /// For docker's `credHelpers`, from a script docker-credential-NAME
+    /// A credential helper for docker's `credHelpers`, called by a script docker-credential-NAME
     #[value(hide = true)]
     Docker,
-    /// For `credential_process`; for servers that read the token as the session token
+    /// `credential_process` output, for servers that read the session token as the token
     #[value(hide = true)]
     Aws,
-    /// For `--credential_helper` of Bazel, from a script
+    /// A credential helper for Bazel's `--credential_helper`, called by a script
     #[value(hide = true)]
     Bazel,
-    /// Why .netrc cannot carry a token, and what does
+    /// An explanation why .netrc cannot hold a token, and what to use instead
     #[value(hide = true)]
     NetrcNote,
 }
 
 impl Format {
-    /// What `token` has, the default first.
+    /// Returns the formats of `token`, the default first.
     pub(crate) fn of_token() -> Vec<Self> {
-        let has = Self::value_variants().iter().copied().filter(|it| *it != Self::Text);
-        let (raw, others): (Vec<_>, Vec<_>) = has.partition(|it| *it == Self::Raw);
+        let formats = Self::value_variants().iter().copied().filter(|one| *one != Self::Text);
+        let (raw, others): (Vec<_>, Vec<_>) = formats.partition(|one| *one == Self::Raw);
         [raw, others].concat()
     }
 
-    /// Its name on the command line.
+    /// Returns the name on the command line.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 }
 
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct WaitArgs {
-    /// How long to go on when the vendor throttles or is down, at most 4 tries
-    #[arg(long, value_name = "DURATION", value_parser = duration_or_zero, default_value = "20s")]
-    pub(crate) wait: Duration,
-}
+// The messages of these parsers do not repeat the value, which may be a secret.
 
+/// Parses `KEY=VALUE`.
 pub(crate) fn key_value(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("write it as KEY=VALUE"),
+        _ => Err("expected KEY=VALUE"),
     }
 }
 
-pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, &'static str> {
+/// Parses a duration: `90s`, `10m`, `1h30m` or `0`.
+pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok();
     let zero = matches!(text, "0").then_some(Duration::ZERO);
-    zero.or_else(|| Duration::try_from(parsed?).ok()).ok_or("write it like 90s, 10m or 1h30m")
+    zero.or_else(|| Duration::try_from(parsed?).ok()).ok_or_else(|| {
+        // The usual mistake is a number without a unit.
+        let is_number = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let example = if is_number && !text.is_empty() { text } else { "90" };
+        format!("expected a duration such as {example}s, 10m or 1h30m")
+    })
 }
 
-pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
-    duration_or_zero(text)
-        .and_then(|it| if it.is_zero() { Err("must not be zero") } else { Ok(it) })
+/// Parses a duration that is not zero.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    duration_or_zero(text).and_then(|duration| match duration.is_zero() {
+        true => Err(String::from("expected a duration of more than zero")),
+        false => Ok(duration),
+    })
 }

@@ -1,4 +1,4 @@
-//! The only place that prints: results on stdout, everything else on stderr.
+//! The only file that prints: results go to stdout, everything else goes to stderr.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -18,55 +18,57 @@ use crate::options::{Common, Format};
 use crate::wrap::wrap;
 use crate::{exit, warnings};
 
-/// Where and how to print.
+/// Prints what a command produces, in the format and the amount that the user chose.
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Option<Format>,
     quiet: bool,
-    /// The command's name, which the history of token requests shows later.
     command_name: String,
-    /// Warnings held back until it is known that no error object comes.
-    warnings: RefCell<Vec<String>>,
+    /// Warnings for stderr while it is not known whether an error object follows: a program reads
+    /// one JSON object there, or nothing.
+    pending_warnings: RefCell<Vec<String>>,
 }
 
 impl Output {
     pub(crate) fn new(common: &Common, command_name: String) -> Self {
-        let warnings = RefCell::default();
-        Self { format: common.format, quiet: common.quiet, command_name, warnings }
+        let pending_warnings = RefCell::default();
+        Self { format: common.format, quiet: common.quiet, command_name, pending_warnings }
     }
 
-    /// Returns the command's name.
+    /// Returns the name of the command, which the history of token requests records.
     pub(crate) fn command_name(&self) -> &str {
         &self.command_name
     }
 
-    /// How wide the terminal is that a result goes to, if it goes to one.
+    /// Returns the width of the terminal if stdout is one.
     pub(crate) fn width(&self) -> Option<u16> {
         let (width, _) = terminal_size::terminal_size()?;
         io::stdout().is_terminal().then_some(width.0)
     }
 
-    /// Whether a person sees the result at once.
+    /// Returns whether stdout is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
     }
 
-    /// Writes a result with colours, which only a terminal gets.
+    /// Writes a result with colors, which are removed unless stdout is a terminal.
     pub(crate) fn styled(&self, text: &str) -> Result<(), CommandError> {
         let mut stdout = anstream::stdout().lock();
         stdout.write_all(text.as_bytes())?;
         Ok(stdout.flush()?)
     }
 
-    /// The format asked for, if this command has it, and else the first of those it has.
-    pub(crate) fn format(&self, has: &[Format]) -> Result<Format, CommandError> {
+    /// Returns the format that the user chose, or the first of `supported`.
+    ///
+    /// Fails with a usage error if the command does not support the chosen format.
+    pub(crate) fn format(&self, supported: &[Format]) -> Result<Format, CommandError> {
         match self.format {
-            Some(format) if has.contains(&format) => Ok(format),
-            None => Ok(has.first().copied().unwrap_or(Format::Text)),
-            Some(_) => {
-                let names: Vec<String> = has.iter().map(|format| format.name()).collect();
-                let hint = format!("it has: {}", names.join(", "));
-                Err(usage("this command does not have that --format", hint))
+            Some(format) if supported.contains(&format) => Ok(format),
+            None => Ok(supported.first().copied().unwrap_or(Format::Text)),
+            Some(format) => {
+                let names: Vec<String> = supported.iter().map(|format| format.name()).collect();
+                let message = format!("--format {} does not apply to this command", format.name());
+                Err(usage(message, format!("possible values: {}", names.join(", "))))
             }
         }
     }
@@ -89,62 +91,63 @@ impl Output {
         self.result(&text)
     }
 
-    /// Says on stderr how it goes, to people only: a program reads one object there, or nothing.
+    /// Reports progress on stderr, except with `--format json` and `--quiet`.
     pub(crate) fn status(&self, text: &str) {
         if self.format != Some(Format::Json) {
             self.write_stderr(text);
         }
     }
 
-    /// Asks a person for something on stderr, even if told to be quiet: it waits for them.
+    /// Prints a question on stderr even with `--quiet`, because the command waits for the user.
     pub(crate) fn ask(&self, text: &str) {
         let mut stderr = anstream::stderr().lock();
         let _ = write!(stderr, "{}", fitted(text)).and_then(|()| stderr.flush());
     }
 
-    /// Whether a program reads the result.
+    /// Returns whether the user chose `--format json`.
     pub(crate) fn is_json(&self) -> bool {
         self.format == Some(Format::Json)
     }
 
-    /// Warns on stderr, unless told to be quiet.
+    /// Warns on stderr, except with `--quiet`.
     pub(crate) fn warn(&self, text: &str) {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
         let text = format!("gatepass: {style}warning{style:#}: {text}");
         match self.format {
-            Some(Format::Json) => self.warnings.borrow_mut().push(text),
+            Some(Format::Json) => self.pending_warnings.borrow_mut().push(text),
             _ => self.write_stderr(&text),
         }
     }
 
-    /// Tells the warnings that were held back: all went well.
+    /// Prints the pending warnings, and the first warning of the library's log. Call it when no
+    /// error can follow.
     pub(crate) fn flush_warnings(&self) {
-        if let Some(heard) = warnings::first() {
-            self.warn(heard);
+        if let Some(warning) = warnings::first() {
+            self.warn(warning);
         }
-        self.warnings.take().iter().for_each(|text| self.write_stderr(text));
+        self.pending_warnings.take().iter().for_each(|text| self.write_stderr(text));
     }
 
     fn write_stderr(&self, text: &str) {
         if !self.quiet {
-            // A closed stderr is no reason to stop.
-            let _ = writeln!(anstream::stderr().lock(), "{}", fitted(text));
+            // A command does not fail because its stderr is closed.
+            let _ = writeln!(anstream::stderr().lock(), "{}", wrapped(text));
         }
     }
 
-    /// Warns of what was odd about a token's answer.
+    /// Prints the warnings that a token's response caused.
     pub(crate) fn warn_token(&self, profile: &str, token: &Token) {
         for warning in token.warnings() {
             self.warn(&format!("{profile}: {warning}"));
         }
     }
 
-    /// Whether somebody watches: progress may be drawn.
+    /// Returns whether progress may be drawn on stderr.
     pub(crate) fn is_interactive(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
     }
 
-    /// What a panic ends as: 1, or what `exec` keeps for its own.
+    /// Returns the error of a panic, with the exit code that `exec` reserves if it is the command.
     pub(crate) fn internal_error(&self) -> CommandError {
         match self.command_name.as_str() {
             "exec" => CommandError::Panic.with_exit_code(exit::EXEC_FAILED),
@@ -152,13 +155,13 @@ impl Output {
         }
     }
 
-    /// Reports a failure and gives its exit code.
-    pub(crate) fn fail(&self, failure: &CommandError) -> ExitCode {
-        report(failure, self.format == Some(Format::Json))
+    /// Reports an error on stderr and returns its exit code.
+    pub(crate) fn fail(&self, error: &CommandError) -> ExitCode {
+        report(error, self.format == Some(Format::Json))
     }
 
-    /// Shows what the library logs: by `-v`, or by `RUST_LOG`. Without them its first warning is
-    /// told when all has gone well.
+    /// Starts logging to stderr as `-v` or `RUST_LOG` say. Without them, the first warning is kept
+    /// for [`Output::flush_warnings`].
     pub(crate) fn log(&self, verbose: u8) {
         let filter = match verbose {
             0 => EnvFilter::builder().try_from_env().ok(),
@@ -176,91 +179,91 @@ impl Output {
     }
 }
 
-/// A message as wide as the terminal, if stderr is one: nobody breaks the lines of a pipe.
-fn fitted(text: &str) -> Cow<'_, str> {
+/// Wraps a message at the terminal's width if stderr is a terminal. Programs get whole lines.
+fn wrapped(text: &str) -> Cow<'_, str> {
     match terminal_size::terminal_size_of(io::stderr()) {
         Some((Width(width), _)) if width >= 20 => wrap(text, usize::from(width)).into(),
         _ => text.into(),
     }
 }
 
-/// Tells a panic by its place alone: its message may repeat what a provider was working on.
+/// Reports each panic by its location alone: its message may contain what a provider worked on.
 pub(crate) fn report_panics_by_location() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(
             io::stderr(),
-            "gatepass: a fault in the program, at {place}: please report it"
+            "gatepass: internal error at {place}: please report this location"
         );
     }));
 }
 
-/// Reports a failure that came before the options were understood.
-pub(crate) fn fail_before_start(failure: &CommandError) -> ExitCode {
-    let mut words = own_words().into_iter().peekable();
+/// Reports an error that occurred before the options were parsed.
+pub(crate) fn fail_before_start(error: &CommandError) -> ExitCode {
+    let mut words = own_arguments().into_iter().peekable();
     let mut json = false;
     while let Some(word) = words.next() {
         json |= word == "--format=json"
             || (word == "--format" && words.peek().is_some_and(|next| next == "json"));
     }
-    report(failure, json)
+    report(error, json)
 }
 
-/// The arguments as they were typed, but for what is behind `--`: that is another program's.
-pub(crate) fn own_words() -> Vec<String> {
+/// Returns the arguments of this process up to `--`, which another program's arguments follow.
+pub(crate) fn own_arguments() -> Vec<String> {
     let words = std::env::args_os().skip(1).take_while(|word| word != "--");
     words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-fn report(failure: &CommandError, json: bool) -> ExitCode {
-    let exit = ExitCode::from(failure.exit_code());
-    match failure {
+fn report(error: &CommandError, json: bool) -> ExitCode {
+    let exit = ExitCode::from(error.exit_code());
+    match error {
         CommandError::ClosedPipe | CommandError::Interrupted => return exit,
-        // Its place has been told.
-        failure if failure.is_panic() && !json => return exit,
+        // The panic hook has printed the location.
+        error if error.is_panic() && !json => return exit,
         _ => {}
     }
-    let retry_at = failure.retry_after().map(after);
+    let retry_at = error.retry_after().map(after);
     let mut stderr = anstream::stderr().lock();
     let written = if json {
         let error = json!({"error": {
-            "code": failure.code(),
-            "exit": failure.exit_code(),
-            "message": failure.message(),
-            "hint": failure.hint(),
+            "code": error.code(),
+            "exit": error.exit_code(),
+            "message": error.message(),
+            "hint": error.hint(),
             "retry_at": retry_at,
         }});
         writeln!(stderr, "{error}")
     } else {
         let bold = Style::new().bold();
-        let hint = failure.hint().map(|hint| format!("\n  {bold}hint{bold:#}: {hint}"));
-        let again = retry_at.map(|at| format!("\n  {bold}again{bold:#}: not before {at}"));
-        let (hint, again) = (hint.unwrap_or_default(), again.unwrap_or_default());
-        let text = format!("gatepass: {}{hint}{again}", failure.message());
-        writeln!(stderr, "{}", fitted(&text))
+        let hint = error.hint().map(|hint| format!("\n  {bold}hint{bold:#}: {hint}"));
+        let retry = retry_at.map(|at| format!("\n  {bold}retry{bold:#}: not before {at}"));
+        let (hint, retry) = (hint.unwrap_or_default(), retry.unwrap_or_default());
+        let text = format!("gatepass: {}{hint}{retry}", error.message());
+        writeln!(stderr, "{}", wrapped(&text))
     };
-    // Where stderr is closed the exit code still tells.
+    // If stderr is closed, the exit code is all there is.
     let _ = written;
     exit
 }
 
-/// A moment as RFC 3339 in UTC, to the second.
+/// Formats a time as RFC 3339 in UTC, to the second.
 pub(crate) fn rfc3339(at: SystemTime) -> String {
     match Timestamp::from_second(unix_seconds(at)) {
         Ok(timestamp) => timestamp.to_string(),
-        Err(_) => String::from(LAST),
+        Err(_) => String::from(MAX_TIME),
     }
 }
 
-/// The moment so long from now. A provider of somebody else's may ask to wait for ever.
-pub(crate) fn after(after: Duration) -> String {
-    SystemClock::new().wall().checked_add(after).map_or_else(|| String::from(LAST), rfc3339)
+/// Formats the time after a delay from now. A third party's provider may return any delay.
+pub(crate) fn after(delay: Duration) -> String {
+    SystemClock::new().wall().checked_add(delay).map_or_else(|| String::from(MAX_TIME), rfc3339)
 }
 
-/// The last moment that can be written so.
-const LAST: &str = "9999-12-31T23:59:59Z";
+/// The last time that RFC 3339 can express.
+const MAX_TIME: &str = "9999-12-31T23:59:59Z";
 
-/// A moment in seconds since 1970.
+/// Returns the seconds since 1970, negative before.
 pub(crate) fn unix_seconds(at: SystemTime) -> i64 {
     match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
@@ -268,7 +271,7 @@ pub(crate) fn unix_seconds(at: SystemTime) -> i64 {
     }
 }
 
-/// Formats a duration: `59m40s`.
+/// Formats a duration as `40s`, `59m40s` or `2h05m`.
 pub(crate) fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -283,9 +286,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_for_ever_ends_at_the_last_moment() {
-        assert_eq!(after(Duration::MAX), LAST);
-        assert_eq!(after(Duration::from_secs(1 << 40)), LAST);
-        assert!(after(Duration::from_secs(60)).as_str() < LAST);
+    fn endless_delay_ends_at_last_time() {
+        assert_eq!(after(Duration::MAX), MAX_TIME);
+        assert_eq!(after(Duration::from_secs(1 << 40)), MAX_TIME);
+        assert!(after(Duration::from_secs(60)).as_str() < MAX_TIME);
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::error::{CommandError, internal};
 
-/// Resolves when the user or the system asks to stop. From the call on, the signals are caught;
-/// a terminal that goes away ends nothing that `nohup` started.
+/// Catches the signals that ask this process to stop, and returns a future that is ready when one
+/// arrives. A hang-up is left alone if it is ignored, as under `nohup`.
 pub(crate) fn stop() -> Result<impl Future<Output = ()>, CommandError> {
     #[cfg(unix)]
     {
@@ -36,15 +36,15 @@ pub(crate) fn stop() -> Result<impl Future<Output = ()>, CommandError> {
     }
     #[cfg(not(unix))]
     Ok(async {
-        // Without a handler there is nothing to wait for but the end of the process.
+        // Without a handler, Ctrl-C ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
     })
 }
 
-/// Whether whoever started us lets this signal, by its number, be ignored; not where the system
-/// does not tell.
+/// Returns whether this process was started with the signal ignored. Without `/proc`, returns
+/// `false`.
 #[cfg(unix)]
 pub(crate) fn is_ignored(number: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

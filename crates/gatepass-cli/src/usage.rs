@@ -1,4 +1,8 @@
-//! Mistakes on the command line, told without repeating what may be a secret.
+//! Reports mistakes on the command line without repeating what may be a secret.
+//!
+//! clap's messages repeat the argument that it does not understand. That argument may be a secret
+//! that the user put behind an option of another program, so the messages here are our own, and a
+//! value is repeated only if [`is_shown`] accepts it.
 
 use std::process::ExitCode;
 
@@ -9,8 +13,7 @@ use crate::args::Args;
 use crate::error::usage;
 use crate::{exit, output};
 
-/// Prints clap's help as it is, and its errors in our own words: clap repeats the argument it does
-/// not understand, and that may be a secret.
+/// Prints the help that the user requested, or reports a mistake and returns its exit code.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
@@ -19,59 +22,119 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // Help for somebody who typed nothing: on stderr, and not a success.
+        // The user typed nothing: the help goes to stderr and is not a success.
         let _ = error.print();
         return ExitCode::from(exit::USAGE);
     }
-    let named = error.get(ContextKind::InvalidArg).map(shown).unwrap_or_default();
-    let message = match error.kind() {
-        ErrorKind::UnknownArgument if named.is_empty() => String::from("an argument too many"),
-        ErrorKind::UnknownArgument => format!("there is no option {named}"),
-        ErrorKind::InvalidSubcommand => String::from("there is no such command"),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::NoEquals => {
-            format!("{named} has a value it does not take")
-        }
-        ErrorKind::MissingRequiredArgument => {
-            // `call` takes one or two, of which clap names the first as what is missing.
-            format!("{} is missing", named.replace("<METHOD> [URL-OR-PATH]...", "<URL-OR-PATH>"))
-        }
-        ErrorKind::ArgumentConflict => format!("{named} cannot be used twice or with another"),
-        ErrorKind::MissingSubcommand => String::from("a command is missing"),
-        ErrorKind::InvalidUtf8 => String::from("an argument is not UTF-8"),
-        _ => format!("{named} is used wrongly"),
-    };
-    let secretive = ["secret", "password", "token", "key"].iter().any(|word| named.contains(word));
-    let hint = if secretive && error.kind() == ErrorKind::UnknownArgument {
-        String::from(
-            "no option takes a secret, since every user of this machine can read arguments: use a \
-             variable, a file or a command (see the config file's { env = … } { file = … } \
-             { command = … })",
-        )
-    } else {
-        hint(error)
-    };
-    let failure = match (is_exec(), error.kind()) {
-        (false, _) => usage(message, hint),
-        (true, ErrorKind::UnknownArgument) if named.is_empty() => {
-            usage(message, "the program stands behind --: gatepass exec PROFILE -- PROGRAM")
+    let message = message(error);
+    let failure = match (command().as_deref(), error.kind()) {
+        // `exec` reserves 125: exit code 2 would be its program's.
+        (Some("exec"), ErrorKind::UnknownArgument) if option(error).is_none() => {
+            usage(message, "put the program after --: gatepass exec PROFILE -- PROGRAM")
                 .with_exit_code(exit::EXEC_FAILED)
         }
-        (true, _) => usage(message, hint).with_exit_code(exit::EXEC_FAILED),
+        (Some("exec"), _) => usage(message, hint(error)).with_exit_code(exit::EXEC_FAILED),
+        _ => usage(message, hint(error)),
     };
     output::fail_before_start(&failure)
 }
 
-/// Whether the command is `exec`, whose exit code 2 is its program's.
-fn is_exec() -> bool {
-    command().is_some_and(|command| command == "exec")
+fn message(error: &clap::Error) -> String {
+    let named = argument_names(error);
+    let value = |kind| text(error, kind).filter(|value| is_shown(value));
+    let quoted = |value: Option<String>| value.map(|it| format!(" '{it}'")).unwrap_or_default();
+    match (error.kind(), option(error)) {
+        (ErrorKind::UnknownArgument, Some(option)) => format!("unexpected option '{option}'"),
+        (ErrorKind::UnknownArgument, None) => {
+            format!("unexpected argument{}", quoted(value(ContextKind::InvalidArg)))
+        }
+        (ErrorKind::InvalidSubcommand, _) => {
+            format!("unrecognized command{}", quoted(value(ContextKind::InvalidSubcommand)))
+        }
+        (ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::NoEquals, _) => {
+            match text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty()) {
+                None => format!("{named} requires a value"),
+                Some(value) => {
+                    let value = quoted(Some(value).filter(|value| is_shown(value)));
+                    // The messages of the parsers in options.rs do not repeat the value.
+                    let expected = std::error::Error::source(error).map(|it| format!(": {it}"));
+                    format!("invalid value{value} for {named}{}", expected.unwrap_or_default())
+                }
+            }
+        }
+        (ErrorKind::MissingRequiredArgument, _) => {
+            // `call` takes one or two arguments, and clap names the first as the missing one.
+            let named = named.replace("<METHOD> [URL-OR-PATH]...", "<URL-OR-PATH>");
+            format!("missing argument {named}")
+        }
+        (ErrorKind::ArgumentConflict, _) => {
+            format!("{named} cannot be given twice or with another option")
+        }
+        (ErrorKind::MissingSubcommand, _) => String::from("no command given"),
+        (ErrorKind::InvalidUtf8, _) => String::from("an argument is not UTF-8"),
+        _ => format!("invalid use of {named}"),
+    }
 }
 
-/// The word that stands where the command does.
+fn hint(error: &clap::Error) -> String {
+    let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+    if is_unknown && option(error).is_some_and(|option| is_secretive(&option)) {
+        return String::from(
+            "no option takes a secret, because every user of this machine can read arguments: use \
+             a variable, a file or a command (see the config file's { env = … } { file = … } \
+             { command = … })",
+        );
+    }
+    let list = |kind, before: &str| {
+        let values = error.get(kind).map(texts).filter(|values| !values.is_empty())?;
+        Some(format!("{before}{}", values.join(", ")))
+    };
+    list(ContextKind::SuggestedArg, "did you mean ")
+        .or_else(|| list(ContextKind::SuggestedSubcommand, "did you mean "))
+        .or_else(|| list(ContextKind::ValidValue, "possible values: "))
+        .unwrap_or_else(help_command)
+}
+
+/// Returns whether a message may repeat a value: a short word that does not follow a word such as
+/// `secret`.
+fn is_shown(value: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte);
+    let arguments = output::own_arguments();
+    // Every place counts: a value that was typed twice may be a secret in one of them.
+    let mut pairs = arguments.windows(2).filter(|pair| pair[1] == value);
+    value.len() <= MAX_SHOWN
+        && value.bytes().all(is_word)
+        && !pairs.any(|pair| is_secretive(&pair[0]) && pair[0] != "token")
+}
+
+/// The longest value that a message repeats. Most secrets are longer.
+const MAX_SHOWN: usize = 16;
+
+/// Returns whether a word announces a secret.
+fn is_secretive(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    ["secret", "password", "token", "key", "credential"].iter().any(|part| word.contains(part))
+}
+
+/// Returns the option that clap rejected, without its value.
+fn option(error: &clap::Error) -> Option<String> {
+    let text = text(error, ContextKind::InvalidArg)?;
+    match text.strip_prefix('-') {
+        None | Some("") => None,
+        Some(long) if long.starts_with('-') => {
+            Some(text.split(['=', ' ']).next().unwrap_or_default().to_owned())
+        }
+        // Behind a short option's letter there may be its value.
+        Some(short) => short.chars().next().map(|letter| format!("-{letter}")),
+    }
+}
+
+/// Returns the first word that is not an option: the command.
 fn command() -> Option<String> {
-    let mut words = output::own_words().into_iter();
+    let mut words = output::own_arguments().into_iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            // Before the command stand common options alone, and these take a value.
+            // Only common options precede the command, and these take a value.
             "--config" | "--set" | "--format" => drop(words.next()),
             option if option.starts_with('-') => {}
             _ => return Some(word),
@@ -80,39 +143,29 @@ fn command() -> Option<String> {
     None
 }
 
-/// The command whose help tells how it is used.
-fn help() -> String {
+/// Names the help of the command that was misused.
+fn help_command() -> String {
     let known = command().filter(|word| Args::command().find_subcommand(word).is_some());
     let command = known.map(|word| format!("{word} ")).unwrap_or_default();
     format!("see gatepass {command}--help")
 }
 
-fn hint(error: &clap::Error) -> String {
-    let list = |kind, what: &str| {
-        let values = error.get(kind).map(all).filter(|values| !values.is_empty())?;
-        Some(format!("{what}{}", values.join(", ")))
-    };
-    list(ContextKind::SuggestedArg, "did you mean ")
-        .or_else(|| list(ContextKind::SuggestedSubcommand, "did you mean "))
-        .or_else(|| list(ContextKind::ValidValue, "it is one of: "))
-        .or_else(|| {
-            // The messages of args.rs's own parsers: they repeat nothing.
-            std::error::Error::source(error).map(ToString::to_string)
-        })
-        .unwrap_or_else(help)
-}
-
-/// An option's name without its value; nothing for an argument that is no option.
-fn shown(value: &ContextValue) -> String {
-    let names = all(value).into_iter().filter_map(|text| {
+/// Returns the names of the arguments that an error is about, without values.
+fn argument_names(error: &clap::Error) -> String {
+    let names = error.get(ContextKind::InvalidArg).map(texts).unwrap_or_default();
+    let names = names.into_iter().filter_map(|text| {
+        let is_placeholder = text.starts_with('<') || text.starts_with('[');
         let name = text.split(['=', ' ']).next().unwrap_or_default().to_owned();
-        let ours = text.starts_with('<') || text.starts_with('[');
-        if ours { Some(text) } else { name.starts_with("--").then_some(name) }
+        if is_placeholder { Some(text) } else { name.starts_with("--").then_some(name) }
     });
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn all(value: &ContextValue) -> Vec<String> {
+fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    error.get(kind).map(texts)?.into_iter().next()
+}
+
+fn texts(value: &ContextValue) -> Vec<String> {
     match value {
         ContextValue::String(text) => vec![text.clone()],
         ContextValue::Strings(texts) => texts.clone(),

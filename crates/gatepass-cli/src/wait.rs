@@ -1,4 +1,4 @@
-//! Goes on when a vendor throttles or is down, for as long as `--wait` allows.
+//! Retries an operation while a vendor throttles or is down, within `--wait`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,14 +8,16 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::output::{Output, format_duration};
 
-/// The most tries one command makes.
-const TRIES: u32 = 4;
-/// The longest that it goes on, which is for ever: a clock has an end.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How often one command calls the operation at most.
+const MAX_TRIES: u32 = 4;
+/// The longest `--wait` that is added to the clock without an overflow.
+const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Tries until it works, the error is not worth another try, or `wait` is over: then the last
-/// error. The first try takes as long as it takes; the others end with `wait`. Between two tries
-/// it waits for as long as the source rests.
+/// Calls `attempt` until it succeeds, its error is not worth a retry, or `wait` is over, and returns
+/// the last outcome.
+///
+/// The first call may take any time; later ones end with `wait`. Between two calls the function
+/// waits until the source's cool-down ends.
 pub(crate) async fn with_retries<T, F>(
     wait: Duration,
     source: &TokenSource,
@@ -25,23 +27,23 @@ pub(crate) async fn with_retries<T, F>(
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let outcome = try_until(wait, source, output, attempt).await;
-    let timed =
+    let outcome = retry_until(wait, source, output, attempt).await;
+    let with_delay =
         |error: Error| match (error.kind(), error.retry_after(), source.cooldown_remaining()) {
-            // The vendor named no time: nobody asks before the rest is over.
-            (ErrorKind::Throttled, None, Some(rest)) => error.with_retry_after(rest),
+            // The vendor stated no delay: the next request is possible after the cool-down.
+            (ErrorKind::Throttled, None, Some(cooldown)) => error.with_retry_after(cooldown),
             _ => error,
         };
-    outcome.map_err(timed).map_err(|error| match source.name() {
-        // The answer is one that the vendor gave to an earlier command.
+    outcome.map_err(with_delay).map_err(|error| match source.name() {
+        // The vendor returned this error to an earlier command.
         Some(name) if source.status().exchanges == 0 && error.status().is_some() => {
-            error.and_hint(&format!("the vendor was not asked now: see `gatepass why {name}`"))
+            error.and_hint(&format!("no request was sent this time: see `gatepass why {name}`"))
         }
         _ => error,
     })
 }
 
-async fn try_until<T, F>(
+async fn retry_until<T, F>(
     wait: Duration,
     source: &TokenSource,
     output: &Output,
@@ -50,21 +52,21 @@ async fn try_until<T, F>(
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let end = Instant::now() + wait.min(LONGEST);
+    let end = Instant::now() + wait.min(MAX_WAIT);
     let mut result = attempt().await;
-    for tried in 1..TRIES {
+    for tried in 1..MAX_TRIES {
         let Err(error) = &result else { return result };
-        let again = match error.retry() {
+        let is_retried = match error.retry() {
             Retry::Later => true,
             Retry::Once => tried == 1,
             _ => false,
         };
         let pause = source.cooldown_remaining().unwrap_or_default();
-        if !again || Instant::now() + pause >= end {
+        if !is_retried || Instant::now() + pause >= end {
             return result;
         }
         if pause >= Duration::from_secs(1) {
-            output.status(&format!("gatepass: {error}; again in {}", format_duration(pause)));
+            output.status(&format!("gatepass: {error}; next try in {}", format_duration(pause)));
         }
         sleep(pause).await;
         match timeout_at(end, attempt()).await {
@@ -88,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// A provider, a sender and a clock for a vendor that only ever fails.
+    /// A provider and an HTTP client of a vendor that always fails, with a count of requests.
     #[derive(Clone, Debug)]
     struct Failing(Error, Arc<Mutex<u32>>);
 
@@ -114,7 +116,7 @@ mod tests {
         }
     }
 
-    /// The runtime's own time, which a test can pause.
+    /// A clock on the runtime's time, which a test can pause.
     #[derive(Debug)]
     struct RuntimeClock(Instant);
 
@@ -128,7 +130,7 @@ mod tests {
         }
     }
 
-    /// How often somebody tried, how often the vendor was asked, and how long it took.
+    /// Returns the number of tries, the number of requests, and the time that passed.
     async fn tries(error: Error, wait: u64) -> (u32, u32, Duration) {
         let args = crate::options::Common {
             config: None,
@@ -152,12 +154,12 @@ mod tests {
         })
         .await;
         assert!(done.is_err());
-        let asked = *failing.1.lock().unwrap();
-        (count.get(), asked, start.elapsed())
+        let requests = *failing.1.lock().unwrap();
+        (count.get(), requests, start.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn outages_are_tried_four_times_and_refusals_once() {
+    async fn outage_is_retried_and_denial_is_not() {
         for (error, wait, wanted) in [
             (Error::unavailable("down"), 20, 4),
             (Error::protocol("odd"), 20, 2),
@@ -166,13 +168,13 @@ mod tests {
             (Error::unavailable("down"), 0, 1),
             (Error::unavailable("down"), u64::MAX, 4),
         ] {
-            let (tried, asked, _) = tries(error.clone(), wait).await;
-            assert_eq!((tried, asked), (wanted, wanted), "{error:?}");
+            let (tried, requests, _) = tries(error.clone(), wait).await;
+            assert_eq!((tried, requests), (wanted, wanted), "{error:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_vendors_word_is_kept_and_wait_is_not_exceeded() {
+    async fn retry_keeps_vendor_delay_within_wait() {
         let throttled = |s| Error::throttled("wait").with_retry_after(Duration::from_secs(s));
         let (tried, _, elapsed) = tries(throttled(7), 20).await;
         assert_eq!(tried, 3);

@@ -1,4 +1,4 @@
-//! What the store keeps of a profile, told without asking its vendor.
+//! The cached state of a profile, read from the store without a token request.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,20 +9,21 @@ use gatepass::{
 
 use crate::output::Output;
 
-/// What is kept of a profile.
+/// A profile's source, and the latest record of its store.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct CachedState {
     pub(super) source: TokenSource,
     pub(super) status: Status,
     record: Option<Record>,
-    /// Why the latest exchange brought no token, if it did not.
+    /// The error of the latest token request, if it failed.
     pub(super) last_error: Option<Error>,
 }
 
-impl Kept {
-    /// Reads the store. No exchange is made, no program run, no keyring and no standard input read:
-    /// where the secret is behind one of those, what the store has counts, whatever its secret was.
-    pub(super) async fn of(
+impl CachedState {
+    /// Reads the store. Sends no token request, and runs no program and reads neither keyring nor
+    /// stdin for the secret: if the secret needs one of those, the profile's latest record counts
+    /// without a check of the secret.
+    pub(super) async fn read(
         gate: &Gate,
         profile: &Profile,
         store: Option<&FileStore>,
@@ -37,7 +38,7 @@ impl Kept {
                 false => store.records(&key).await.map(|records| records.into_iter().next()),
             };
             record = match read {
-                // A store that fails is as good as none.
+                // A store that fails counts as an empty one.
                 Err(error) if error.kind() == ErrorKind::Internal => {
                     output.warn(&format!("{}: {error}", profile.name));
                     None
@@ -45,7 +46,7 @@ impl Kept {
                 read => read?,
             };
             match store.history(&key).await {
-                Ok(notes) => last_error = notes.last().and_then(|note| note.error()),
+                Ok(history) => last_error = history.last().and_then(|entry| entry.error()),
                 Err(error) => output.warn(&format!("{}: {error}", profile.name)),
             }
         }
@@ -57,7 +58,7 @@ impl Kept {
         Ok(Self { source, status, record, last_error })
     }
 
-    /// The token, if it is one that would be handed out.
+    /// Returns the cached token if `gatepass token` would print it.
     pub(super) fn token(&self) -> Option<&Token> {
         match &self.record {
             Some(Record::Token(token)) if self.status.state != State::Expired => Some(token),
@@ -65,24 +66,24 @@ impl Kept {
         }
     }
 
-    /// Whether this profile's tokens may be kept at all.
-    pub(super) fn is_meant_to_be(&self, profile: &Profile) -> bool {
+    /// Returns whether the store may contain this profile's tokens.
+    pub(super) fn may_be_persisted(&self, profile: &Profile) -> bool {
         let memory_only = || self.source.provider().hints().memory_only;
         profile.options.persist.unwrap_or_else(|| !memory_only())
     }
 
-    /// The failure that would be the answer now.
+    /// Returns the failure that a call would return now.
     pub(super) fn failure(&self) -> Option<&Error> {
         self.status.last_error.as_ref()
     }
 
-    /// When the vendor may be asked again.
+    /// Returns the end of the cool-down.
     pub(super) fn retry_at(&self) -> Option<SystemTime> {
         Some(SystemClock::new().wall() + self.status.cooldown_remaining?)
     }
 
-    /// In a word or two: scripts rely on them.
-    pub(super) fn state(&self) -> &'static str {
+    /// Returns the state in one or two words. Scripts depend on these strings.
+    pub(super) fn name(&self) -> &'static str {
         match (self.token(), self.failure()) {
             (Some(_), _) if self.status.state == State::Aging => "aging",
             (Some(_), _) => "token good",
@@ -92,9 +93,9 @@ impl Kept {
         }
     }
 
-    /// The command to run next, if one helps.
-    pub(super) fn next(&self, profile: &str) -> Option<String> {
-        Some(match (self.state(), self.status.cooldown_remaining) {
+    /// Returns the command that helps next, if there is one.
+    pub(super) fn next_command(&self, profile: &str) -> Option<String> {
+        Some(match (self.name(), self.status.cooldown_remaining) {
             ("token good" | "aging", _) => return None,
             ("ready", _) => format!("gatepass token {profile}"),
             ("login needed", _) => format!("gatepass login {profile}"),
@@ -106,7 +107,7 @@ impl Kept {
     }
 }
 
-/// The state of a profile whose last exchange failed so.
+/// Returns the state of a profile whose last token request failed with this kind.
 pub(super) fn state_of(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Config => "config error",
@@ -119,12 +120,13 @@ pub(super) fn state_of(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// An error without its profile and the vendor's own words: `refused (401 invalid_client)`.
-pub(super) fn short(error: &Error) -> String {
+/// Describes an error in one line without its profile and the vendor's text:
+/// `the vendor refused the credential (401 invalid_client)`.
+pub(super) fn one_line(error: &Error) -> String {
     let (status, code) = (error.status().map(|status| status.to_string()), error.vendor_code());
-    let said: Vec<&str> = status.as_deref().into_iter().chain(code).collect();
-    match said.is_empty() {
+    let details: Vec<&str> = status.as_deref().into_iter().chain(code).collect();
+    match details.is_empty() {
         true => error.message().to_owned(),
-        false => format!("{} ({})", error.message(), said.join(" ")),
+        false => format!("{} ({})", error.message(), details.join(" ")),
     }
 }

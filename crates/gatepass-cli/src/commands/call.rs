@@ -1,4 +1,4 @@
-//! `gatepass call`: an API request with a fresh token.
+//! `gatepass call`: sends an API request with a token, and prints the response's body.
 
 mod response;
 
@@ -14,10 +14,10 @@ use gatepass::{
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use self::response::Answer;
+use self::response::CallResponse;
 use crate::error::{CommandError, describe_io, usage};
 use crate::options::{Common, Format, WaitArgs, duration};
-use crate::output::Output;
+use crate::output::{Output, format_duration};
 use crate::session::{authorize, open_gate_with_store, open_profile};
 use crate::wait::with_retries;
 
@@ -26,7 +26,7 @@ use crate::wait::with_retries;
     override_usage = "gatepass call [OPTIONS] <PROFILE> [METHOD] <URL-OR-PATH>",
     after_help = "\
 Examples:
-  gatepass call cisco /hello
+  gatepass call cisco /hello                     a GET request; the body goes to stdout
   gatepass call lake GET /api/1.0/clusters --fail
   gatepass call iam /api/v2/tenant/users/user-by-username -d '{\"user_name\":\"ann\"}'
   gatepass call iam /big/export --timeout 5m > export.csv
@@ -35,27 +35,27 @@ Examples:
 pub(crate) struct CallArgs {
     /// The profile
     profile: String,
-    /// The method (default GET, or POST with -d), and a path of the vendor's API or an address
+    /// The method (default: GET, or POST with -d), then a path of the vendor's API or a URL
     #[arg(value_names = ["METHOD", "URL-OR-PATH"], num_args = 1..=2, required = true)]
     request: Vec<String>,
-    /// The method, as curl takes it
+    /// Set the method, as in curl
     #[arg(short = 'X', long, alias = "request", value_name = "METHOD")]
     method: Option<String>,
-    /// A header: 'Name: value'
+    /// Add a header: 'Name: value'
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     headers: Vec<String>,
-    /// The body: a text, @FILE, or @- for stdin; sent as JSON if it begins with { or [, else as a
-    /// form, unless -H gives a Content-Type
+    /// Send a body: a string, @FILE, or @- for stdin; as JSON if it starts with { or [, else as a
+    /// form, unless -H sets a Content-Type
     #[arg(short, long, value_name = "DATA")]
     data: Option<String>,
-    /// Prints status and headers before the body
+    /// Print status and headers before the body
     #[arg(short, long)]
     include: bool,
-    /// Exits with 3, 5 or 6 when the API answers 400 or above
+    /// Exit with 3, 5 or 6 if the status is 400 or above
     #[arg(long)]
     fail: bool,
-    /// How long the API may take until its answer is complete, such as 2m [default: 10s until it
-    /// begins, and 5s at each pause]
+    /// Limit the time until the response is complete, e.g. 2m [default: 10s until it starts, and 5s
+    /// for each pause]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
@@ -71,9 +71,10 @@ pub(crate) async fn run(
     let request = Request::read(args)?;
     let gate = open_gate_with_store(common, output)?;
     let profile = open_profile(&gate, &args.profile, common, output)?;
-    let target = profile
-        .api_endpoint(profile.provider()?.as_ref(), &request.target)
-        .map_err(|error| error.or_hint("as URLs have it: '/users?name=a%20b', without `..`"))?;
+    let target =
+        profile.api_endpoint(profile.provider()?.as_ref(), &request.target).map_err(|error| {
+            error.or_hint("write it as in a URL: '/users?name=a%20b', without `..`")
+        })?;
     let source = gate.open(&profile)?;
     let mut api = profile.clone();
     api.options.timeout = args.timeout.or(api.options.timeout);
@@ -82,37 +83,41 @@ pub(crate) async fn run(
     output.warn_token(&args.profile, &token);
     let call = Call { request, target, http: &http, source: &source };
     let whole = async {
-        let mut answer = call.send(&token).await?;
-        // One fresh token, one retry: a second refusal is the API's own.
-        if call.is_refused(&mut answer).await? {
+        let mut response = call.send(&token).await?;
+        // One fresh token and one retry: a second rejection is not about the token.
+        if call.is_rejected(&mut response).await? {
             source.invalidate(&token);
             let token = with_retries(args.wait.wait, &source, output, || source.token()).await?;
-            answer = call.send(&token).await?;
+            response = call.send(&token).await?;
         }
-        let refusal = args.fail.then(|| answer.failure()).flatten();
-        // Of an answer to HEAD there is nothing else to see.
+        let error = args.fail.then(|| response.error()).flatten();
+        // The response to HEAD has no body.
         if args.include || call.request.method == Method::HEAD {
-            answer.show_head(output)?;
-        } else if answer.is_redirect() {
-            let status = answer.status.as_u16();
-            output
-                .warn(&format!("the API sends elsewhere ({status}); not followed, -i shows where"));
+            response.print_head(output)?;
+        } else if response.is_redirect() {
+            let status = response.status.as_u16();
+            output.warn(&format!(
+                "the API redirects ({status}), which is not followed; -i shows the address"
+            ));
         }
-        answer.show(output).await?;
-        refusal.map_or(Ok(()), |error| Err(CommandError::Gatepass(error)))
+        response.print(output).await?;
+        error.map_or(Ok(()), |error| Err(CommandError::Gatepass(error)))
     };
     let done = match args.timeout {
         None => whole.await,
         Some(limit) => tokio::time::timeout(limit, whole).await.unwrap_or_else(|_| {
-            Err(Error::unavailable(format!("no complete answer in {limit:?}"))
-                .with_hint("try again, or allow more: --timeout")
-                .into())
+            Err(Error::unavailable(format!(
+                "no complete response within {}",
+                format_duration(limit)
+            ))
+            .with_hint("try again, or raise --timeout")
+            .into())
         }),
     };
     done.map(|()| ExitCode::SUCCESS).map_err(|failure| Call::with_context(failure, &profile))
 }
 
-/// What the user asked for.
+/// The request of the command line.
 struct Request {
     method: Method,
     target: String,
@@ -124,11 +129,11 @@ impl Request {
     fn read(args: &CallArgs) -> Result<Self, CommandError> {
         let (method, target) = match args.request.as_slice() {
             [_, _] if args.method.is_some() => {
-                return Err(usage("the method is there twice", "gatepass call cisco GET /hello"));
+                return Err(usage("the method is given twice", "gatepass call cisco GET /hello"));
             }
             [method, target] => (Some(method), target),
             [target] => (args.method.as_ref(), target),
-            _ => return Err(usage("a path or address is missing", "gatepass call cisco /hello")),
+            _ => return Err(usage("missing argument <URL-OR-PATH>", "gatepass call cisco /hello")),
         };
         let method = match method {
             None if args.data.is_some() => Method::POST,
@@ -136,7 +141,7 @@ impl Request {
             Some(method) => Method::from_bytes(method.to_uppercase().as_bytes())
                 .ok()
                 .filter(|_| method.bytes().all(|b| b.is_ascii_alphabetic()))
-                .ok_or_else(|| usage("that is not a method", "gatepass call cisco GET /hello"))?,
+                .ok_or_else(|| usage("not an HTTP method", "gatepass call cisco GET /hello"))?,
         };
         let body = args.data.as_deref().map(read_data).transpose()?;
         let mut headers = HeaderMap::new();
@@ -146,7 +151,7 @@ impl Request {
                 Some((name, HeaderValue::from_str(value.trim()).ok()?))
             });
             let (name, value) =
-                parsed.ok_or_else(|| usage("-H wants 'Name: value'", "-H 'X-Trace: 1'"))?;
+                parsed.ok_or_else(|| usage("-H expects 'Name: value'", "-H 'X-Trace: 1'"))?;
             headers.append(name, value);
         }
         let json = HeaderValue::from_static("application/json");
@@ -157,7 +162,7 @@ impl Request {
             });
         }
         headers.entry(ACCEPT).or_insert(json);
-        // Some servers refuse a body of a length that nobody says (411), were it none.
+        // Some servers reject an empty body without a Content-Length (411).
         if body.as_ref().is_some_and(Bytes::is_empty) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
@@ -166,12 +171,12 @@ impl Request {
     }
 }
 
-/// Whether it begins as an object or an array does; else it is taken for a form, as curl takes it.
+/// Returns whether a body starts like a JSON object or array. Others are sent as a form, as by curl.
 fn looks_like_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// A text, `@FILE`, or `@-` for stdin.
+/// Reads the value of `-d`: a string, `@FILE`, or `@-` for stdin.
 fn read_data(data: &str) -> Result<Bytes, CommandError> {
     let Some(path) = data.strip_prefix('@') else {
         return Ok(Bytes::copy_from_slice(data.as_bytes()));
@@ -199,15 +204,15 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Names the profile where the API failed, and not the token endpoint, which has its own words.
+    /// Adds provider and profile to an error of the API. Errors of the token endpoint have them.
     fn with_context(failure: CommandError, profile: &Profile) -> CommandError {
         match failure {
             CommandError::Gatepass(error) if error.profile().is_none() => {
                 let error = error.with_provider(profile.info.id).with_profile(&profile.name);
                 CommandError::Gatepass(match error.kind() {
-                    ErrorKind::Unavailable => error.or_hint(
-                        "the API may be down or slow: try again, or allow it more by --timeout",
-                    ),
+                    ErrorKind::Unavailable => {
+                        error.or_hint("the API may be down or slow: try again, or raise --timeout")
+                    }
                     _ => error,
                 })
             }
@@ -215,33 +220,31 @@ impl Call<'_> {
         }
     }
 
-    async fn send(&self, token: &Token) -> Result<Answer, Error> {
+    async fn send(&self, token: &Token) -> Result<CallResponse, Error> {
         let mut request = http::Request::new(self.request.body.clone());
         *request.uri_mut() = self.target.to_uri()?;
         self.source.check(request.uri())?;
         *request.method_mut() = self.request.method.clone();
         *request.headers_mut() = self.request.headers.clone();
-        // Last, so that no header of the user's stands where the token belongs.
+        // Last, so that a header of the user cannot replace the token.
         authorize(self.source, token, &mut request).await?;
         let (parts, body) = self.http.call(request, None).await?.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Error::protocol(
-                "the API changes to another protocol, and has not answered",
-            )
-            .with_status(101)
-            .with_hint("check the address: what listens there may be no API"));
+            return Err(Error::protocol("the API switched protocols and sent no response")
+                .with_status(101)
+                .with_hint("check the address: the server there may not be an API"));
         }
-        Ok(Answer { status: parts.status, headers: parts.headers, begun: Bytes::new(), body })
+        Ok(CallResponse { status: parts.status, headers: parts.headers, begun: Bytes::new(), body })
     }
 
-    async fn is_refused(&self, answer: &mut Answer) -> Result<bool, Error> {
+    async fn is_rejected(&self, response: &mut CallResponse) -> Result<bool, Error> {
         let provider = self.source.provider();
-        let refusal = provider.token_verdict(&ApiResponse::new(answer.status, &answer.headers));
+        let refusal = provider.token_verdict(&ApiResponse::new(response.status, &response.headers));
         if refusal != TokenVerdict::NeedsBody {
             return Ok(refusal == TokenVerdict::Rejected);
         }
-        answer.read(64 * 1024).await?;
-        let whole = ApiResponse::new(answer.status, &answer.headers).with_body(&answer.begun);
+        response.read(64 * 1024).await?;
+        let whole = ApiResponse::new(response.status, &response.headers).with_body(&response.begun);
         Ok(provider.token_verdict(&whole) == TokenVerdict::Rejected)
     }
 }

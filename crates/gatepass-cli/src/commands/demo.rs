@@ -1,4 +1,4 @@
-//! `gatepass demo`: every vendor once, against a sandbox of its own.
+//! `gatepass demo`: requests a token from every vendor of a sandbox, and calls each API with it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,28 +16,29 @@ use serde_json::json;
 use super::login::{LoginOptions, has_logins, log_in};
 use super::sandbox::sandbox_error;
 use crate::error::CommandError;
-use crate::options::Format;
+use crate::options::{Format, unused};
 use crate::output::{Output, format_duration};
 use crate::session::authorize;
 
-/// What one vendor gave.
+/// The outcome for one vendor.
 struct Row {
     profile: String,
     provider: &'static str,
     vendor: &'static str,
     grant: &'static str,
-    result: Result<Got, Error>,
+    result: Result<ApiCall, Error>,
 }
 
-struct Got {
+/// A successful API call, and the lifetime of its token.
+struct ApiCall {
     expires_in: u64,
     path: String,
     status: u16,
 }
 
-impl Got {
-    /// The path, without the ids that some vendors' have in the middle.
-    fn name(&self) -> String {
+impl ApiCall {
+    /// Returns the path without the ids in the middle of a long one.
+    fn short_path(&self) -> String {
         match self.path.rsplit_once('/') {
             Some((before, last)) if before.len() > 30 => format!("…/{last}"),
             _ => self.path.clone(),
@@ -46,12 +47,12 @@ impl Got {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args = unused(&["config", "set"]), after_help = "\
 Examples:
-  gatepass demo
-  gatepass demo --login               you log in with your browser, to a made-up vendor")]
+  gatepass demo                       try all vendors: no configuration, no network
+  gatepass demo --login               log in to a simulated vendor with your browser")]
 pub(crate) struct DemoArgs {
-    /// Walks through a login with a browser instead
+    /// Try a login with a browser instead
     #[arg(long)]
     login: bool,
     #[command(flatten)]
@@ -67,7 +68,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Co
         return done;
     }
     output.status(&format!(
-        "the vendors are on {}; each is asked for a token over HTTP",
+        "the simulated vendors listen on {}; requesting a token from each",
         sandbox.url()
     ));
     let gate = gate(&sandbox)?;
@@ -75,7 +76,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Co
     for name in gate.names() {
         let Ok(profile) = gate.profile(&name, &[]) else { continue };
         let progress = Progress::begin(output, &name);
-        let result = exchange(&gate, &profile).await;
+        let result = call_api(&gate, &profile).await;
         progress.end(output, &name, &result);
         rows.push(Row {
             provider: profile.info.id,
@@ -90,14 +91,14 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Co
         Format::Json => output.json(&rows.iter().map(to_json).collect())?,
         _ => {
             output.result(&to_table(&rows))?;
-            output.status("with a vendor of your own: gatepass init");
+            output.status("next, with your own vendor: gatepass init");
         }
     }
     let failed = rows.iter().find_map(|row| row.result.as_ref().err());
     match failed {
         Some(error) => Err(error.clone().into()),
-        None if rows.is_empty() => Err(Error::config("this build has no provider")
-            .with_hint("build it with a provider's feature, such as --features cisco")
+        None if rows.is_empty() => Err(Error::config("this build has no providers")
+            .with_hint("build it with the feature of a provider, such as --features cisco")
             .into()),
         None => Ok(ExitCode::SUCCESS),
     }
@@ -108,7 +109,7 @@ fn gate(sandbox: &Sandbox) -> Result<Gate, Error> {
     Gate::new(config, Registry::linked()?)
 }
 
-/// The first vendor that people log in to, with a person at the browser.
+/// Lets the user log in to the first vendor that supports logins.
 async fn login(
     sandbox: &Sandbox,
     login_options: LoginOptions,
@@ -120,18 +121,18 @@ async fn login(
     let names = gate.names();
     let mut profiles = names.iter().filter_map(|name| gate.profile(name, &implicit).ok());
     let Some(profile) = profiles.find(|profile| has_logins(profile.info)) else {
-        return Err(Error::config("this build has no provider with logins")
+        return Err(Error::config("no provider in this build supports logins")
             .with_hint("build it with the feature cisco or huawei")
             .into());
     };
     output.status(&format!(
-        "{} is on {}, with one made-up person: sandbox, password sandbox. Log in, and choose \
+        "{} listens on {} with one account: user sandbox, password sandbox. Log in, and choose \
          Allow or Deny.",
         profile.info.title,
         sandbox.url()
     ));
     log_in(&gate, &profile, login_options, output).await?;
-    let result = exchange(&gate, &profile).await;
+    let result = call_api(&gate, &profile).await;
     let row = Row {
         provider: profile.info.id,
         vendor: profile.info.title,
@@ -146,14 +147,14 @@ async fn login(
     row.result.map(|_| ExitCode::SUCCESS).map_err(CommandError::from)
 }
 
-/// A token, and one API call with it.
-async fn exchange(gate: &Gate, profile: &Profile) -> Result<Got, Error> {
+/// Requests a token and sends one API request with it.
+async fn call_api(gate: &Gate, profile: &Profile) -> Result<ApiCall, Error> {
     let name = &profile.name;
     let source = gate.open(profile)?;
     let token = source.token().await?;
     let provider = profile.provider()?;
     let path = provider.probe(&profile.credential().await?)?.ok_or_else(|| {
-        Error::internal("this provider has no harmless API call").with_profile(name)
+        Error::internal("this provider has no API call without side effects").with_profile(name)
     })?;
     let target = profile.api_endpoint(provider.as_ref(), &path)?;
     let mut request = http::Request::new(bytes::Bytes::new());
@@ -163,13 +164,13 @@ async fn exchange(gate: &Gate, profile: &Profile) -> Result<Got, Error> {
     let (parts, mut body) = gate.http(profile)?.call(request, None).await?.into_parts();
     while body.chunk().await?.is_some() {}
     if !parts.status.is_success() {
-        return Err(Error::internal("the API refused the token it was given")
+        return Err(Error::internal("the API rejected a new token")
             .with_status(parts.status.as_u16())
             .with_profile(name));
     }
     let expires_in = token.remaining(SystemClock::new().wall()).as_secs();
     let path = path.split('?').next().unwrap_or_default().to_owned();
-    Ok(Got { expires_in, path, status: parts.status.as_u16() })
+    Ok(ApiCall { expires_in, path, status: parts.status.as_u16() })
 }
 
 fn grant(profile: &str) -> &'static str {
@@ -180,7 +181,7 @@ fn grant(profile: &str) -> &'static str {
     }
 }
 
-/// A spinner where somebody watches, and a line where nobody does.
+/// A spinner if stderr is a terminal, and a line for each result.
 struct Progress(Option<ProgressBar>);
 
 impl Progress {
@@ -189,7 +190,7 @@ impl Progress {
             return Self(None);
         }
         let style = ProgressStyle::with_template("{spinner} {msg}");
-        let bar = ProgressBar::new_spinner().with_message(format!("{name}: asking for a token"));
+        let bar = ProgressBar::new_spinner().with_message(format!("{name}: requesting a token"));
         if let Ok(style) = style {
             bar.set_style(style);
         }
@@ -197,50 +198,50 @@ impl Progress {
         Self(Some(bar))
     }
 
-    fn end(self, output: &Output, name: &str, result: &Result<Got, Error>) {
+    fn end(self, output: &Output, name: &str, result: &Result<ApiCall, Error>) {
         if let Some(bar) = self.0 {
             bar.finish_and_clear();
         }
         output.status(&match result {
-            Ok(got) => format!(
-                "  ok  {name}: a token for {}, {} from {}",
-                format_duration(Duration::from_secs(got.expires_in)),
-                got.status,
-                got.path
+            Ok(call) => format!(
+                "  ok  {name}: token valid for {}, {} from {}",
+                format_duration(Duration::from_secs(call.expires_in)),
+                call.status,
+                call.path
             ),
-            Err(error) => format!("  no  {error}"),
+            Err(error) => format!("  failed  {error}"),
         });
     }
 }
 
 fn to_table(rows: &[Row]) -> String {
     let mut table = Table::new();
-    let header = ["PROVIDER", "VENDOR", "GRANT", "EXPIRES IN", "API ANSWER"];
+    let header = ["PROVIDER", "VENDOR", "GRANT", "EXPIRES IN", "API RESPONSE"];
     table.load_style(presets::NOTHING).set_header(header);
     for row in rows {
-        let (expires, answer) = match &row.result {
-            Ok(got) => (
-                format_duration(Duration::from_secs(got.expires_in)),
-                format!("{} from {}", got.status, got.name()),
+        let (expires, response) = match &row.result {
+            Ok(call) => (
+                format_duration(Duration::from_secs(call.expires_in)),
+                format!("{} from {}", call.status, call.short_path()),
             ),
             Err(error) => (String::from("-"), error.message().to_owned()),
         };
-        table.add_row([row.provider, row.vendor, row.grant, &expires, &answer]);
+        table.add_row([row.provider, row.vendor, row.grant, &expires, &response]);
     }
     format!("{}\n", table.trim_fmt())
 }
 
 fn to_json(row: &Row) -> serde_json::Value {
-    let got = row.result.as_ref().ok();
+    let call = row.result.as_ref().ok();
     json!({
         "profile": row.profile,
         "provider": row.provider,
         "vendor": row.vendor,
         "grant": row.grant,
-        "ok": got.is_some(),
-        "expires_in": got.map(|got| got.expires_in),
-        "api_path": got.map(|got| &got.path),
-        "api_status": got.map(|got| got.status),
+        "ok": call.is_some(),
+        "expires_in": call.map(|call| call.expires_in),
+        "api_path": call.map(|call| &call.path),
+        "api_status": call.map(|call| call.status),
         "error": row.result.as_ref().err().map(ToString::to_string),
     })
 }

@@ -1,4 +1,5 @@
-//! `gatepass doctor`: every step on the way to a token and its use, each with what to do.
+//! `gatepass doctor`: checks every step from the config to an API call, with a hint for each
+//! failure.
 
 mod network;
 mod report;
@@ -19,15 +20,15 @@ use crate::session::open_profile;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  gatepass doctor                    the config, and every profile
-  gatepass doctor cisco --fresh      asks for a token even if a good one is kept
+  gatepass doctor                    check the config and every profile
+  gatepass doctor cisco --fresh      send a token request even if a usable token is cached
   gatepass doctor --format json      {\"ok\",\"exit\",\"steps\":[…]}
 
-The exit code is that of the first step that failed. Secrets are read, and never shown.")]
+The exit code is that of the first failed step. Secrets are read, but never shown.")]
 pub(crate) struct DoctorArgs {
-    /// The profile; all of them without it
+    /// The profile [default: all]
     profile: Option<String>,
-    /// Asks the vendor for a token even if a good one is kept
+    /// Send a token request even if a usable token is cached
     #[arg(long)]
     fresh: bool,
 }
@@ -39,8 +40,8 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let mut report = Report::new(output, format, common.config.as_deref());
-    let gate = config(args, common, &mut report)?;
-    let store = state(output, &mut report)?;
+    let gate = check_config(args, common, &mut report)?;
+    let store = check_state(output, &mut report)?;
     let Some(gate) = gate else {
         report.skip_all(&["profile"], "config")?;
         return report.end();
@@ -52,13 +53,13 @@ pub(crate) async fn run(
     let names = args.profile.as_ref().map_or_else(|| gate.names(), |name| vec![name.clone()]);
     for name in names {
         report.begin(&name)?;
-        examine(&gate, &name, args, common, output, &mut report).await?;
+        check_profile(&gate, &name, args, common, output, &mut report).await?;
     }
     report.end()
 }
 
-/// The config: where it is, who may write it, and whether it can be read.
-fn config(
+/// Checks that the config can be read, and reports its path and mode.
+fn check_config(
     args: &DoctorArgs,
     common: &Common,
     report: &mut Report<'_>,
@@ -88,8 +89,8 @@ fn config(
     let place = env.default_config_path().map(|path| format!(" at {}", path.display()));
     let place = place.unwrap_or_default();
     if gate.names().is_empty() && args.profile.is_none() {
-        let error = Error::config(format!("no config file{place}, and no profile from variables"));
-        let hint = "`gatepass init` writes the file; or set GATEPASS_<PROFILE>_<KEY> variables, \
+        let error = Error::config(format!("no config file{place}, and no profile in variables"));
+        let hint = "`gatepass init` creates the file; or set GATEPASS_<PROFILE>_<KEY> variables, \
                     `gatepass providers` lists all keys";
         report.fail("config", &error.with_hint(hint))?;
         return Ok(None);
@@ -98,40 +99,50 @@ fn config(
     Ok(Some(gate))
 }
 
-/// The folder of tokens: whether it is private, and can be written.
-fn state(output: &Output, report: &mut Report<'_>) -> Result<Option<FileStore>, CommandError> {
+/// Checks that the state directory is private and writable.
+fn check_state(
+    output: &Output,
+    report: &mut Report<'_>,
+) -> Result<Option<FileStore>, CommandError> {
     let env = Env::process();
-    let Some(folder) = FileStore::default_dir(|name| env.get(name)) else {
-        report.warn("state", "no folder for tokens: none are kept", "set GATEPASS_STATE_DIR")?;
+    let Some(directory) = FileStore::default_dir(|name| env.get(name)) else {
+        report.warn(
+            "state",
+            "no state directory: tokens are not cached",
+            "set GATEPASS_STATE_DIR",
+        )?;
         return Ok(None);
     };
-    let store = FileStore::open(&folder).and_then(|store| {
+    let store = FileStore::open(&directory).and_then(|store| {
         // Opening a store that exists writes nothing.
-        tempfile::Builder::new().prefix(".doctor-").tempfile_in(&folder).map_err(|error| {
-            let folder = folder.display();
-            Error::internal(format!("nothing can be written to {folder}: {}", error.kind()))
-                .with_hint("tokens are kept there: check its owner, mode and free space")
+        tempfile::Builder::new().prefix(".doctor-").tempfile_in(&directory).map_err(|error| {
+            let directory = directory.display();
+            Error::internal(format!("cannot write to {directory}: {}", error.kind()))
+                .with_hint("tokens are stored there: check its owner, mode and free space")
         })?;
         Ok(store.with_process_name(output.command_name()))
     });
     match store {
         Ok(store) => {
-            report.ok("state", format!("{}, private and writable", folder.display()))?;
+            report.ok("state", format!("{}, private and writable", directory.display()))?;
             Ok(Some(store))
         }
         Err(error) => {
-            report
-                .fail("state", &error.or_hint("set GATEPASS_STATE_DIR to a folder of your own"))?;
+            report.fail(
+                "state",
+                &error.or_hint("set GATEPASS_STATE_DIR to a directory of your own"),
+            )?;
             Ok(None)
         }
     }
 }
 
-fn is_elsewhere(secret: &BoundSecret) -> bool {
+fn has_unapproved_origin(secret: &BoundSecret) -> bool {
     !secret.missing().is_empty()
 }
 
-async fn examine(
+/// Runs the steps of one profile, in order.
+async fn check_profile(
     gate: &Gate,
     name: &str,
     args: &DoctorArgs,
@@ -139,7 +150,7 @@ async fn examine(
     output: &Output,
     report: &mut Report<'_>,
 ) -> Result<(), CommandError> {
-    let found = match open_profile(gate, name, common, output) {
+    let opened = match open_profile(gate, name, common, output) {
         Err(CommandError::Gatepass(error)) => Err(error),
         Err(other) => return Err(other),
         Ok(profile) => gate.http(&profile).and_then(|http| {
@@ -147,8 +158,8 @@ async fn examine(
             Ok((profile, http, endpoint))
         }),
     };
-    let (profile, http, endpoint) = match found {
-        Ok(found) => found,
+    let (profile, http, endpoint) = match opened {
+        Ok(opened) => opened,
         Err(error) => {
             report.fail("profile", &error)?;
             report.skip_all(&network::STEPS, "profile")?;
@@ -169,17 +180,17 @@ async fn examine(
             }
         }
     }
-    // Nothing goes to an address that the profile's own secrets are not kept for.
+    // Connect to no address that the profile's stored secrets are not bound to.
     if let Some(step) = &missing
-        && profile.bound_secrets().await.is_ok_and(|all| all.iter().any(is_elsewhere))
+        && profile.bound_secrets().await.is_ok_and(|all| all.iter().any(has_unapproved_origin))
     {
         report.skip_all(&network::STEPS, step)?;
         return report.skip_all(&["token", "api"], step);
     }
-    let is_reached = network::reach(&http, &endpoint, report).await?;
+    let is_reachable = network::check(&http, &endpoint, report).await?;
     match missing {
         Some(step) => report.skip_all(&["token", "api"], &step),
-        None if !is_reached => report.skip_all(&["token", "api"], "the way to the vendor"),
-        None => vendor::ask(gate, &profile, &http, args.fresh, report).await,
+        None if !is_reachable => report.skip_all(&["token", "api"], "the connection"),
+        None => vendor::check(gate, &profile, &http, args.fresh, report).await,
     }
 }

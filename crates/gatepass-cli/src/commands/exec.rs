@@ -1,4 +1,4 @@
-//! `gatepass exec`: a program with the token in its environment, or in a file that is kept fresh.
+//! `gatepass exec`: runs a program with the token in its environment, or in a file that stays fresh.
 
 #[cfg(unix)]
 mod child;
@@ -26,37 +26,36 @@ use crate::wait::with_retries;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  gatepass exec cisco -- ./report.sh                          the token is in $GATEPASS_TOKEN
+  gatepass exec cisco -- ./report.sh                          the token in $GATEPASS_TOKEN
   gatepass exec lake --env LAKE_TOKEN -- python load.py
   gatepass exec iam --file /run/user/1000/iam.token -- ./server --port 80
 
 Exit codes:
-  the program's own, or 128+N if signal N ended it   125 no token, or another failure of gatepass
-  126 the program cannot be run   127 there is no such program")]
+  the program's own, or 128+N if signal N ended it   125 no token, or another error of gatepass
+  126 the program cannot be run   127 the program was not found")]
 pub(crate) struct ExecArgs {
     /// The profile
     profile: String,
-    /// The variable that holds the token; may be given more than once [default: GATEPASS_TOKEN, or
-    /// none with --file]
+    /// Put the token in this variable; repeatable [default: GATEPASS_TOKEN, or none with --file]
     #[arg(long, value_name = "NAME", value_parser = variable)]
     env: Vec<String>,
-    /// Keeps the token in a file of mode 0600, fresh while the program runs and gone when it ends;
-    /// the program finds the path in GATEPASS_TOKEN_FILE
+    /// Keep a fresh token in this file (mode 0600) while the program runs, and remove it afterwards;
+    /// the program gets the path in GATEPASS_TOKEN_FILE
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
-    /// The token must still live so long, such as 10m
+    /// Require this remaining lifetime, e.g. 10m; fail if the vendor issues less
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     min_ttl: Option<Duration>,
     #[command(flatten)]
     wait: WaitArgs,
-    /// The program and its arguments, all behind --; no shell reads them
+    /// The program and its arguments after --; no shell interprets them
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
 }
 
 /// The variable that holds the token.
 const TOKEN: &str = "GATEPASS_TOKEN";
-/// The variable that holds the path of the token's file.
+/// The variable that holds the path of the token file.
 #[cfg(unix)]
 const TOKEN_FILE: &str = "GATEPASS_TOKEN_FILE";
 
@@ -84,26 +83,26 @@ async fn with_variable(
     let token = acquire(args, &source, output).await?;
     let names = if args.env.is_empty() { &[TOKEN.to_owned()] } else { args.env.as_slice() };
     let command = command(args, &gate, names, &token);
-    // From here on stderr is the program's.
+    // After this, stderr belongs to the program.
     output.flush_warnings();
     exec_replace(command)
 }
 
-/// The program takes this process's place: every signal, the terminal and the exit code are its
-/// own, and no process that knows the secret stays behind.
+/// Replaces this process by the program: signals, terminal and exit code are then the program's, and
+/// no process that knows the secret remains.
 #[cfg(unix)]
 fn exec_replace(mut command: Command) -> Result<ExitCode, CommandError> {
     use std::os::unix::process::CommandExt;
 
     let error = with_user_limits(|| command.exec());
-    Err(not_run(&command, &error))
+    Err(start_error(&command, &error))
 }
 
 #[cfg(not(unix))]
 fn exec_replace(mut command: Command) -> Result<ExitCode, CommandError> {
     let status =
-        with_user_limits(|| command.status()).map_err(|error| not_run(&command, &error))?;
-    // A code beyond 255 does not fit: it is a failure still.
+        with_user_limits(|| command.status()).map_err(|error| start_error(&command, &error))?;
+    // A code above 255 does not fit and must stay a failure.
     let code = status.code().map_or(u8::MAX, |code| u8::try_from(code).unwrap_or(u8::MAX));
     Ok(ExitCode::from(code))
 }
@@ -115,20 +114,21 @@ async fn with_file(
     common: &Common,
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
-    // Before a vendor is asked for a token that there is no place for.
+    // Before a token request whose token could not be stored.
     let mut file = token_file::TokenFile::at(path)?;
     let (gate, source) = open(args, common, output)?;
     let token = acquire(args, &source, output).await?;
     let mut command = command(args, &gate, &args.env, &token);
     command.env(TOKEN_FILE, file.path());
-    // Signals are caught before there is a file that they would have to clean up.
+    // Catch signals before there is a file to remove.
     let signals =
         child::Signals::catch().map_err(|error| internal("cannot catch signals", &error))?;
-    file.write(&token).map_err(|error| token_file::not_written(file.path(), &error))?;
+    file.write(&token).map_err(|error| token_file::write_error(file.path(), &error))?;
     output.flush_warnings();
-    let child = with_user_limits(|| command.spawn()).map_err(|error| not_run(&command, &error))?;
-    let keeping = refresh::keep(&mut file, token, &source, &args.profile, output);
-    let status = child::wait(child, signals, keeping).await;
+    let child =
+        with_user_limits(|| command.spawn()).map_err(|error| start_error(&command, &error))?;
+    let refreshing = refresh::refresh(&mut file, token, &source, &args.profile, output);
+    let status = child::wait(child, signals, refreshing).await;
     drop(file);
     Ok(child::exit_code(status.map_err(|error| internal("cannot wait for the program", &error))?))
 }
@@ -141,8 +141,8 @@ async fn with_file(
     _: &Output,
 ) -> Result<ExitCode, CommandError> {
     Err(crate::error::usage(
-        "--file: this system has no files that are private from their first moment on",
-        "leave --file out: the program gets the token in GATEPASS_TOKEN",
+        "--file: this system cannot create files that are private from the start",
+        "omit --file: the program gets the token in GATEPASS_TOKEN",
     ))
 }
 
@@ -162,22 +162,22 @@ async fn acquire(
     source: &TokenSource,
     output: &Output,
 ) -> Result<Token, CommandError> {
-    let wanted = args.min_ttl.unwrap_or_default();
-    let token = with_retries(args.wait.wait, source, output, || source.token_for(wanted)).await?;
+    let required = args.min_ttl.unwrap_or_default();
+    let token = with_retries(args.wait.wait, source, output, || source.token_for(required)).await?;
     output.warn_token(&args.profile, &token);
-    let left = token.remaining(SystemClock::new().wall());
-    if left < wanted {
+    let lifetime = token.remaining(SystemClock::new().wall());
+    if lifetime < required {
         return Err(CommandError::LifetimeTooShort {
             profile: args.profile.clone(),
-            lifetime: left,
-            required: wanted,
+            lifetime,
+            required,
         });
     }
     Ok(token)
 }
 
-/// The program with the token in these variables, and without those that hold the secrets of
-/// profiles.
+/// Prepares the program with the token in these variables, and without the variables that profiles
+/// read secrets from.
 fn command(args: &ExecArgs, gate: &Gate, names: &[String], token: &Token) -> Command {
     let mut words = args.command.iter();
     let mut command = Command::new(words.next().map(OsString::as_os_str).unwrap_or_default());
@@ -191,31 +191,31 @@ fn command(args: &ExecArgs, gate: &Gate, names: &[String], token: &Token) -> Com
     command
 }
 
-/// Why the program did not start, with the exit codes of a shell.
-fn not_run(command: &Command, error: &io::Error) -> CommandError {
+/// Makes the error of a program that did not start, with the exit codes of a shell.
+fn start_error(command: &Command, error: &io::Error) -> CommandError {
     let program = Path::new(command.get_program()).display();
     let (exit, error) = match error.kind() {
         ErrorKind::NotFound => (
             exit::EXEC_NOT_FOUND,
-            Error::config(format!("there is no program {program}")).with_hint(
-                "behind -- stands a program in PATH or the path of one; for shell syntax: -- sh -c '…'",
+            Error::config(format!("program not found: {program}")).with_hint(
+                "put a program of PATH or a path after --; for shell syntax: -- sh -c '…'",
             ),
         ),
         kind => (
             exit::EXEC_CANNOT_RUN,
-            Error::config(format!("{program} cannot be run: {kind}"))
-                .with_hint("is it a program, and may you execute it? chmod +x"),
+            Error::config(format!("cannot run {program}: {kind}"))
+                .with_hint("check that it is a program, and make it executable: chmod +x"),
         ),
     };
     CommandError::from(error).with_exit_code(exit)
 }
 
-/// A variable's name as shells have it: never `NAME=value`, which somebody may try.
+/// Parses a variable's name as a shell does, and refuses `NAME=value`.
 fn variable(text: &str) -> Result<String, &'static str> {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let starts = text.bytes().next().is_some_and(|first| !first.is_ascii_digit());
     match starts && text.bytes().all(is_word) {
         true => Ok(text.to_owned()),
-        false => Err("a variable's name is of A-Z a-z 0-9 _ and does not begin with a digit"),
+        false => Err("expected letters, digits and _, without a digit at the start"),
     }
 }

@@ -1,4 +1,4 @@
-//! `gatepass forget`: a profile's token goes, whatever its secret was, and what is noted of it.
+//! `gatepass forget`: removes a profile's cached tokens and its history of token requests.
 
 use std::process::ExitCode;
 
@@ -6,15 +6,15 @@ use gatepass::{Gate, ProfileKey, TokenStore};
 use serde_json::json;
 
 use crate::error::CommandError;
-use crate::options::{Common, Format};
+use crate::options::{Common, Format, unused};
 use crate::output::Output;
 use crate::session::{open_gate, open_store};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args = unused(&["set"]), after_help = "\
 Examples:
-  gatepass forget cisco
-  gatepass token cisco --fresh       asks for another one instead")]
+  gatepass forget cisco              remove the cached tokens and the history
+  gatepass token cisco --fresh       request a new token instead")]
 pub(crate) struct ForgetArgs {
     /// The profile
     profile: String,
@@ -28,35 +28,36 @@ pub(crate) async fn run(
     let name = &args.profile;
     let format = output.format(&[Format::Text, Format::Json])?;
     let gate = open_gate(common)?;
-    // A profile that is gone from the config may still have a token; a typing error has none.
-    let known = gate.profile(name, &[]);
-    let (forgotten, exchanges) = all_of(&gate, name, output).await?;
-    if let (Err(error), 0) = (known, forgotten + exchanges) {
+    // A profile that was removed may still have records. A misspelled name has none.
+    let profile = gate.profile(name, &[]);
+    let (records, requests) = clear_store(&gate, name, output).await?;
+    if let (Err(error), 0) = (profile, records + requests) {
         return Err(error.into());
     }
     match format {
-        Format::Json => output
-            .json(&json!({"profile": name, "forgotten": forgotten, "exchanges": exchanges}))?,
+        Format::Json => {
+            output.json(&json!({"profile": name, "forgotten": records, "exchanges": requests}))?
+        }
         _ => output.status(&format!(
             "gatepass: {name}: {}{}",
-            match (forgotten, exchanges) {
-                (0, 0) => String::from("there was nothing to forget"),
-                (0, _) => String::from("there was no token to forget"),
-                (1, _) => String::from("forgotten"),
-                (n, _) => format!("{n} records forgotten"),
+            match (records, requests) {
+                (0, 0) => String::from("nothing is cached or recorded"),
+                (0, _) => String::from("no cached tokens"),
+                (1, _) => String::from("removed 1 cached record"),
+                (n, _) => format!("removed {n} cached records"),
             },
-            match exchanges {
+            match requests {
                 0 => String::new(),
-                1 => String::from("; so is what was noted of 1 exchange"),
-                n => format!("; so is what was noted of {n} exchanges"),
+                1 => String::from("; removed 1 history entry"),
+                n => format!("; removed {n} history entries"),
             }
         )),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Empties the store of a profile; how many records and notes there were.
-pub(super) async fn all_of(
+/// Removes a profile's records and history from the store. Returns how many of each it removed.
+pub(super) async fn clear_store(
     gate: &Gate,
     name: &str,
     output: &Output,

@@ -1,4 +1,4 @@
-//! `gatepass inspect`: what is known of a profile and its token, never the token.
+//! `gatepass inspect`: shows a profile and the state of its token, but not the token.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatepass::{Clock, Expiry, Profile, SystemClock, Token};
 use serde_json::{Value, json};
 
-use super::cached_state::{Kept, short};
+use super::cached_state::{CachedState, one_line};
 use super::list::secret_sources;
 use crate::error::CommandError;
 use crate::next::naming;
@@ -20,13 +20,13 @@ use crate::wait::with_retries;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  gatepass inspect cisco             what is kept, without asking the vendor
-  gatepass inspect cisco --fresh     gets a token first, where none is kept or another is wanted
+  gatepass inspect cisco             show the cached token's state; works offline
+  gatepass inspect cisco --fresh     request a token first, and show that
   gatepass inspect cisco --format json")]
 pub(crate) struct InspectArgs {
     /// The profile
     pub(crate) profile: String,
-    /// Asks the vendor for a token, and tells of that
+    /// Send a token request, and show the new token's state
     #[arg(long)]
     pub(crate) fresh: bool,
     #[command(flatten)]
@@ -46,52 +46,53 @@ pub(crate) async fn run(
         gate = gate.with_store(store.clone());
     }
     let profile = open_profile(&gate, name, common, output)?;
-    let (seen, source) = if args.fresh {
+    let (summary, source) = if args.fresh {
         let source = gate.open(&profile)?;
         let token = with_retries(args.wait.wait, &source, output, || source.refresh_now()).await?;
         output.warn_token(name, &token);
         let refresh = source.status().refresh_in;
-        let seen = Seen { refresh, token: Some(token), state: "token good", ..Seen::default() };
-        (seen, "vendor")
+        let summary =
+            Summary { refresh, token: Some(token), state: "token good", ..Summary::default() };
+        (summary, "vendor")
     } else {
-        let kept = Kept::of(&gate, &profile, store.as_ref(), output).await?;
-        let token = kept.token().cloned();
-        let is_kept = store.is_some() && kept.is_meant_to_be(&profile);
-        let next = match kept.state() {
-            // What `gatepass token` gets is not there to be told of later.
-            "ready" if !is_kept => Some(format!("gatepass inspect {name} --fresh")),
-            _ => kept.next(name),
+        let cached = CachedState::read(&gate, &profile, store.as_ref(), output).await?;
+        let token = cached.token().cloned();
+        let is_persisted = store.is_some() && cached.may_be_persisted(&profile);
+        let next = match cached.name() {
+            // A token of `gatepass token` would not be in the store later.
+            "ready" if !is_persisted => Some(format!("gatepass inspect {name} --fresh")),
+            _ => cached.next_command(name),
         };
-        let seen = Seen {
-            state: kept.state(),
+        let summary = Summary {
+            state: cached.name(),
             next: next.map(|next| naming(&next, common.config.as_deref())),
-            error: kept.failure().map(short),
-            refresh: kept.status.refresh_in.filter(|_| token.is_some()),
-            is_kept,
+            error: cached.failure().map(one_line),
+            refresh: cached.status.refresh_in.filter(|_| token.is_some()),
+            is_persisted,
             token,
         };
-        (seen, "cache")
+        (summary, "cache")
     };
     match format {
-        Format::Json => output.json(&seen.json(&profile, source))?,
-        _ => output.result(&seen.text(&profile))?,
+        Format::Json => output.json(&summary.json(&profile, source))?,
+        _ => output.result(&summary.text(&profile))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is known of a profile's token.
+/// What the command shows of a profile's token.
 #[derive(Default)]
-struct Seen {
+struct Summary {
     state: &'static str,
     next: Option<String>,
     error: Option<String>,
     token: Option<Token>,
     refresh: Option<Duration>,
-    /// Whether this profile's tokens are kept at all.
-    is_kept: bool,
+    /// Whether the store may contain this profile's tokens.
+    is_persisted: bool,
 }
 
-impl Seen {
+impl Summary {
     fn json(&self, profile: &Profile, source: &str) -> Value {
         let (token, now) = (self.token.as_ref(), SystemClock::new().wall());
         json!({
@@ -147,13 +148,14 @@ impl Seen {
             ));
             if let Some(refresh) = self.refresh {
                 let refresh =
-                    format!("due in {}, for a program that stays", format_duration(refresh));
+                    format!("due in {} (long-running processes only)", format_duration(refresh));
                 lines.push(("refresh", refresh));
             }
-            lines.push(("scope", token.scope().unwrap_or("not said").to_owned()));
+            lines.push(("scope", token.scope().unwrap_or("not stated").to_owned()));
         } else {
-            let why = if self.is_kept { "" } else { ": this profile's tokens stay in memory" };
-            lines.push(("token", format!("none is kept{why}")));
+            let reason =
+                if self.is_persisted { "" } else { ": this profile's tokens stay in memory" };
+            lines.push(("token", format!("not cached{reason}")));
         }
         if let Some(next) = &self.next {
             lines.push(("next", next.clone()));
@@ -161,31 +163,28 @@ impl Seen {
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         let text: String =
             lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect();
-        text + &self.token.as_ref().and_then(told_claims).unwrap_or_default()
+        text + &self.token.as_ref().and_then(describe_claims).unwrap_or_default()
     }
 }
 
 fn expiry_from(token: &Token) -> &'static str {
     match token.expiry() {
-        Expiry::Vendor => "the vendor's answer",
+        Expiry::Vendor => "the vendor's response",
         Expiry::Jwt => "the token's own exp",
         Expiry::Configured => "the profile's lifetime",
-        _ => "assumed: nobody says",
+        _ => "assumed (not stated by the vendor)",
     }
 }
 
-/// What a JWT says, for a person to read.
-#[cfg_attr(
-    not(feature = "__fuzzing"),
-    expect(unreachable_pub, reason = "only fuzzing reads it elsewhere")
-)]
-pub fn told_claims(token: &Token) -> Option<String> {
+/// Describes a JWT's claims for the user.
+#[cfg_attr(not(feature = "__fuzzing"), expect(unreachable_pub, reason = "public for fuzzing only"))]
+pub fn describe_claims(token: &Token) -> Option<String> {
     let claims = claims(token)?;
-    let shown = plain(&format!("{claims:#}"));
+    let shown = strip_control(&format!("{claims:#}"));
     Some(format!("claims, decoded and not verified:\n{shown}\n{}", dates(&claims)))
 }
 
-/// The claims of a JWT, for a person to read: nobody has checked its signature.
+/// Decodes the claims of a JWT without a check of its signature.
 fn claims(token: &Token) -> Option<Value> {
     let mut parts = token.expose_secret().split('.');
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
@@ -193,25 +192,25 @@ fn claims(token: &Token) -> Option<Value> {
     serde_json::from_slice(&claims).ok().filter(Value::is_object)
 }
 
-/// The claims that are moments (RFC 7519 section 4.1), as dates.
+/// Formats the claims that are times (RFC 7519 section 4.1) as dates.
 fn dates(claims: &Value) -> String {
-    let moment = |name: &str| {
+    let time = |name: &str| {
         let at = Duration::from_secs(claims.get(name)?.as_u64()?);
         let at = std::time::SystemTime::UNIX_EPOCH.checked_add(at)?;
         Some(format!("{name} is {}\n", rfc3339(at)))
     };
-    ["iat", "nbf", "exp"].into_iter().filter_map(moment).collect()
+    ["iat", "nbf", "exp"].into_iter().filter_map(time).collect()
 }
 
-/// A text of somebody else's that cannot steer a terminal.
-fn plain(text: &str) -> String {
+/// Escapes the characters of a third party's text that a terminal could execute or not show.
+fn strip_control(text: &str) -> String {
     let is_plain = |c: char| c == '\n' || !(c.is_control() || is_invisible(c));
     text.chars()
         .map(|c| if is_plain(c) { c.to_string() } else { c.escape_unicode().to_string() })
         .collect()
 }
 
-/// What turns the direction of writing, or shows nothing.
+/// Returns whether a character is invisible or changes the writing direction.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -221,12 +220,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claim_cannot_steer_a_terminal() {
-        assert_eq!(plain("a\u{9b}31m\u{202e}\u{7f}\nü"), "a\\u{9b}31m\\u{202e}\\u{7f}\nü");
+    fn claims_cannot_control_terminal() {
+        assert_eq!(strip_control("a\u{9b}31m\u{202e}\u{7f}\nü"), "a\\u{9b}31m\\u{202e}\\u{7f}\nü");
     }
 
     #[test]
-    fn claims_that_are_moments_are_told_as_dates_and_odd_ones_are_not() {
+    fn only_valid_time_claims_become_dates() {
         let claims = json!({"exp": 1_800_000_000, "iat": -1, "nbf": "soon"});
         assert_eq!(dates(&claims), "exp is 2027-01-15T08:00:00Z\n");
         assert_eq!(dates(&json!({"exp": u64::MAX})), "");

@@ -1,4 +1,4 @@
-//! `gatepass list`: the profiles, and what is kept of each.
+//! `gatepass list`: the profiles and the cached state of each.
 
 use std::process::ExitCode;
 
@@ -7,19 +7,19 @@ use comfy_table::{ContentArrangement, Table, presets};
 use gatepass::{Clock, Error, Gate, Profile, ProfileOrigin, SystemClock};
 use serde_json::{Map, Value, json};
 
-use super::cached_state::{Kept, short, state_of};
+use super::cached_state::{CachedState, one_line, state_of};
 use crate::error::CommandError;
 use crate::next::naming;
 use crate::options::{Common, Format};
 use crate::output::{Output, format_duration, rfc3339};
 use crate::session::{open_gate, open_store};
 
-/// A profile, and what is kept of it, if nothing is wrong with it.
+/// A line of the table: a profile, and its cached state or the error that prevented reading it.
 struct Row {
     name: String,
     profile: Option<Profile>,
-    kept: Result<Kept, Error>,
-    /// The command to run next, if one helps.
+    state: Result<CachedState, Error>,
+    /// The command that helps next.
     next: Option<String>,
 }
 
@@ -42,26 +42,26 @@ pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Co
         }
         for name in names {
             let read = gate.profile(&name, &common.set);
-            let (profile, kept) = match read {
+            let (profile, state) = match read {
                 Ok(profile) => {
-                    let kept = Kept::of(&gate, &profile, store.as_ref(), output).await;
-                    (Some(profile), kept)
+                    let state = CachedState::read(&gate, &profile, store.as_ref(), output).await;
+                    (Some(profile), state)
                 }
                 Err(error) => (None, Err(error)),
             };
-            let next = match &kept {
-                Ok(kept) => kept.next(&name),
+            let next = match &state {
+                Ok(state) => state.next_command(&name),
                 Err(_) => Some(format!("gatepass doctor {name}")),
             };
             let next = next.map(|next| naming(&next, common.config.as_deref()));
-            rows.push(Row { name, profile, kept, next });
+            rows.push(Row { name, profile, state, next });
         }
     }
     if format == Format::Json {
         output.json(&rows.iter().map(Row::json).collect())?;
     } else if rows.is_empty() {
-        let hint = "no profiles yet: `gatepass init` writes the first into the config file, or set \
-                    GATEPASS_<PROFILE>_<KEY> variables";
+        let hint = "no profiles yet: `gatepass init` creates the first, or set GATEPASS_<PROFILE>_<KEY> \
+                    variables";
         output.status(&naming(hint, common.config.as_deref()));
     } else {
         output.styled(&table(&rows, &gate, output))?;
@@ -70,15 +70,15 @@ pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Co
 }
 
 impl Row {
-    fn state(&self) -> &'static str {
-        match &self.kept {
-            Ok(kept) => kept.state(),
+    fn state_name(&self) -> &'static str {
+        match &self.state {
+            Ok(state) => state.name(),
             Err(error) => state_of(error.kind()),
         }
     }
 
     fn provider(&self) -> Option<&str> {
-        match (&self.profile, &self.kept) {
+        match (&self.profile, &self.state) {
             (Some(profile), _) => Some(profile.info.id),
             (None, Err(error)) => error.provider(),
             (None, Ok(_)) => None,
@@ -86,52 +86,52 @@ impl Row {
     }
 
     fn json(&self) -> Value {
-        let kept = self.kept.as_ref().ok();
-        let token = kept.and_then(Kept::token);
+        let state = self.state.as_ref().ok();
+        let token = state.and_then(CachedState::token);
         let now = SystemClock::new().wall();
         let sources = self.profile.as_ref().map(secret_sources);
         json!({
             "profile": self.name,
             "provider": self.provider(),
             "origin": self.profile.as_ref().map(|profile| profile.origin.to_string()),
-            "state": self.state(),
-            "error": self.kept.as_ref().err().map(ToString::to_string),
+            "state": self.state_name(),
+            "error": self.state.as_ref().err().map(ToString::to_string),
             "expires_at": token.map(|token| rfc3339(token.expires_at())),
             "expires_in": token.map(|token| token.remaining(now).as_secs()),
-            "refresh_in": token.and(kept).and_then(|it| it.status.refresh_in).map(|d| d.as_secs()),
-            "retry_at": kept.and_then(Kept::retry_at).map(rfc3339),
+            "refresh_in": token.and(state).and_then(|it| it.status.refresh_in).map(|d| d.as_secs()),
+            "retry_at": state.and_then(CachedState::retry_at).map(rfc3339),
             "secret_sources": sources,
-            "last_error": kept.and_then(|kept| kept.last_error.as_ref()).map(short),
+            "last_error": state.and_then(|state| state.last_error.as_ref()).map(one_line),
             "next": self.next,
         })
     }
 
-    /// What a person reads, in the order of [`COLUMNS`].
+    /// Returns the cells of the table in the order of [`COLUMNS`].
     fn cells(&self) -> [String; COLUMNS.len()] {
-        let kept = self.kept.as_ref().ok();
-        let token = kept.and_then(Kept::token);
+        let state = self.state.as_ref().ok();
+        let token = state.and_then(CachedState::token);
         let now = SystemClock::new().wall();
-        let refresh = token.and(kept).and_then(|kept| kept.status.refresh_in);
+        let refresh = token.and(state).and_then(|state| state.status.refresh_in);
         let refresh =
             refresh.map(|it| if it.is_zero() { String::from("now") } else { format_duration(it) });
-        let error = match &self.kept {
+        let error = match &self.state {
             Err(error) => Some(error.to_string()),
-            Ok(kept) => {
-                kept.last_error.as_ref().map(|error| match kept.status.cooldown_remaining {
-                    Some(rest) if kept.state() == "throttled" => {
-                        format!("{}, again in {}", short(error), format_duration(rest))
+            Ok(state) => {
+                state.last_error.as_ref().map(|error| match state.status.cooldown_remaining {
+                    Some(rest) if state.name() == "throttled" => {
+                        format!("{}, retry in {}", one_line(error), format_duration(rest))
                     }
-                    _ => short(error),
+                    _ => one_line(error),
                 })
             }
         };
         let texts = [
             Some(self.name.clone()),
             self.provider().map(str::to_owned),
-            Some(self.state().to_owned()),
+            Some(self.state_name().to_owned()),
             token.map(|token| format_duration(token.remaining(now))),
             refresh,
-            self.profile.as_ref().map(|profile| place(&profile.origin)),
+            self.profile.as_ref().map(|profile| origin_name(&profile.origin)),
             error,
             self.next.clone(),
         ];
@@ -139,17 +139,17 @@ impl Row {
     }
 }
 
-/// Where each secret comes from, by field.
+/// Returns where each secret is read from, by field.
 pub(super) fn secret_sources(profile: &Profile) -> Map<String, Value> {
     let sources = profile.secret_sources().into_iter();
     sources.map(|(field, source)| (field.to_owned(), json!(source))).collect()
 }
 
 const COLUMNS: [&str; 8] =
-    ["PROFILE", "PROVIDER", "STATE", "LEFT", "REFRESH IN", "SOURCE", "LAST ERROR", "NEXT"];
+    ["PROFILE", "PROVIDER", "STATE", "EXPIRES IN", "REFRESH IN", "SOURCE", "LAST ERROR", "NEXT"];
 const STATE: usize = 2;
 
-/// The rows, without the columns that nobody has anything in.
+/// Formats the rows as a table without its empty columns.
 fn table(rows: &[Row], gate: &Gate, output: &Output) -> String {
     let cells: Vec<_> = rows.iter().map(Row::cells).collect();
     let is_used = |column: &usize| cells.iter().any(|row| !row[*column].is_empty());
@@ -166,29 +166,29 @@ fn table(rows: &[Row], gate: &Gate, output: &Output) -> String {
     if let Some(width) = output.width() {
         table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
     }
-    let mut text = coloured(&table.trim_fmt(), &cells) + "\n";
+    let mut text = colored(&table.trim_fmt(), &cells) + "\n";
     if let Some(path) = gate.config().path() {
-        let (short, whole) =
-            (place(&ProfileOrigin::File(path.to_owned())), path.display().to_string());
-        if short != whole {
-            text += &format!("\n{short} is {whole}\n");
+        let (name, whole) =
+            (origin_name(&ProfileOrigin::File(path.to_owned())), path.display().to_string());
+        if name != whole {
+            text += &format!("\n{name}: {whole}\n");
         }
     }
     text
 }
 
-/// Gives each state its colour, where it stands below its head.
-fn coloured(text: &str, cells: &[[String; COLUMNS.len()]]) -> String {
+/// Colors the states in the finished table, which keeps the column widths right.
+fn colored(text: &str, cells: &[[String; COLUMNS.len()]]) -> String {
     let at = text.find(COLUMNS[STATE]).unwrap_or_default();
     let mut rows = cells.iter().peekable();
     let mut lines = Vec::new();
     for line in text.lines() {
         let state = rows.peek().map(|row| row[STATE].as_str()).unwrap_or_default();
-        let is_there = |row: &&&[String; COLUMNS.len()]| {
+        let is_state_of = |row: &&&[String; COLUMNS.len()]| {
             line.starts_with(row[0].as_str())
                 && line.get(at..).is_some_and(|rest| rest.starts_with(state))
         };
-        if rows.peek().filter(is_there).is_some() {
+        if rows.peek().filter(is_state_of).is_some() {
             let (before, rest) = line.split_at(at);
             let (style, rest) = (style(state), rest.strip_prefix(state).unwrap_or_default());
             lines.push(format!("{before}{style}{state}{style:#}{rest}"));
@@ -201,17 +201,17 @@ fn coloured(text: &str, cells: &[[String; COLUMNS.len()]]) -> String {
 }
 
 fn style(state: &str) -> Style {
-    let colour = match state {
+    let color = match state {
         "token good" => AnsiColor::Green,
         "ready" => return Style::new(),
         "aging" | "throttled" | "unavailable" | "login needed" => AnsiColor::Yellow,
         _ => AnsiColor::Red,
     };
-    Style::new().fg_color(Some(colour.into()))
+    Style::new().fg_color(Some(color.into()))
 }
 
-/// The short name of the place a profile is defined in.
-fn place(origin: &ProfileOrigin) -> String {
+/// Returns the short name of the file or environment that defines a profile.
+fn origin_name(origin: &ProfileOrigin) -> String {
     match origin {
         ProfileOrigin::File(path) => {
             path.file_name().unwrap_or_default().to_string_lossy().into_owned()

@@ -1,4 +1,4 @@
-//! `gatepass man`: the manual, made of what `--help` shows.
+//! `gatepass man`: prints man pages, which have the same text as `--help`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,59 +8,63 @@ use clap_mangen::Man;
 use roff::{Roff, bold, roman};
 
 use crate::error::{CommandError, describe_io, usage};
+use crate::options::unused;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args = unused(&["config", "set", "format", "quiet", "verbose"]), after_help = "\
 Examples:
   gatepass man | man -l -
   gatepass man --dir ~/.local/share/man/man1 && man gatepass-token")]
 pub(crate) struct ManArgs {
-    /// Writes a page for every command into this folder
+    /// Write a page for each command into this directory
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 pub(crate) fn run(
     args: &ManArgs,
-    mut whole: Command,
+    mut root: Command,
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
-    whole.build();
+    root.build();
     let Some(dir) = &args.dir else {
-        output.bytes(&page(&whole, &whole)?)?;
+        output.bytes(&page(&root, &root)?)?;
         return Ok(ExitCode::SUCCESS);
     };
-    std::fs::create_dir_all(dir).map_err(|error| unwritten(dir, &error))?;
-    write_all(dir, &whole, &whole)?;
+    std::fs::create_dir_all(dir).map_err(|error| write_error(dir, &error))?;
+    write_all(dir, &root, &root)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A command's page, and those of the commands below it.
-fn write_all(dir: &Path, command: &Command, whole: &Command) -> Result<(), CommandError> {
-    write(dir, command, whole)?;
-    let below = command.get_subcommands().filter(|one| !one.is_hide_set());
-    below.into_iter().try_for_each(|one| write_all(dir, one, whole))
+/// Writes the page of a command and those of its subcommands.
+fn write_all(dir: &Path, command: &Command, root: &Command) -> Result<(), CommandError> {
+    write(dir, command, root)?;
+    let subcommands = command.get_subcommands().filter(|one| !one.is_hide_set());
+    subcommands.into_iter().try_for_each(|one| write_all(dir, one, root))
 }
 
-fn write(dir: &Path, command: &Command, whole: &Command) -> Result<(), CommandError> {
+fn write(dir: &Path, command: &Command, root: &Command) -> Result<(), CommandError> {
     let path = dir.join(format!("{}.1", name(command)));
-    std::fs::write(&path, page(command, whole)?).map_err(|error| unwritten(&path, &error))
+    std::fs::write(&path, page(command, root)?).map_err(|error| write_error(&path, &error))
 }
 
-fn unwritten(path: &Path, error: &std::io::Error) -> CommandError {
-    usage(format!("cannot write {}: {}", path.display(), describe_io(error)), "--dir FOLDER")
+fn write_error(path: &Path, error: &std::io::Error) -> CommandError {
+    usage(
+        format!("cannot write {}: {}", path.display(), describe_io(error)),
+        "name a directory that you may write to",
+    )
 }
 
-/// `gatepass-token`, once the command is built.
+/// Returns the page's name, such as `gatepass-token`, if the command has been built.
 fn name(command: &Command) -> &str {
     command.get_display_name().unwrap_or_else(|| command.get_name())
 }
 
-fn page(command: &Command, whole: &Command) -> std::io::Result<Vec<u8>> {
-    let version = whole.get_version().unwrap_or_default();
+fn page(command: &Command, root: &Command) -> std::io::Result<Vec<u8>> {
+    let version = root.get_version().unwrap_or_default();
     let man = Man::new(command.clone());
-    // Undated: the same source makes the same page.
+    // No date, so that the same source produces the same page.
     let title = name(command).to_uppercase();
     let mut page =
         format!(".TH {title} 1 \"\" \"gatepass {version}\" \"User Commands\"\n").into_bytes();
@@ -71,32 +75,32 @@ fn page(command: &Command, whole: &Command) -> std::io::Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    let (own, shared) = (Below::read(command), Below::read(whole));
+    let (own, shared) = (HelpText::read(command), HelpText::read(root));
     let mut roff = Roff::new();
     for paragraph in &own.notes {
         roff.control("SH", ["NOTES"]).text([roman(paragraph)]);
     }
     for (heading, title) in SECTIONS {
         let lines = own.section(heading).or_else(|| {
-            // Of another command an example says nothing; all the rest holds for each.
+            // Exit codes, variables and files apply to every command; examples do not.
             shared.section(heading).filter(|_| heading != "Examples")
         });
         let Some(lines) = lines else { continue };
-        // Columns are to stay where they are.
+        // Without line filling, so that columns stay aligned.
         roff.control("SH", [title]).control("nf", []);
         for line in lines {
             roff.text([roman(line)]);
         }
         roff.control("fi", []);
     }
-    if name(command) != name(whole) {
-        roff.control("SH", ["SEE ALSO"]).text([bold(name(whole)), roman("(1)")]);
+    if name(command) != name(root) {
+        roff.control("SH", ["SEE ALSO"]).text([bold(name(root)), roman("(1)")]);
     }
     roff.to_writer(&mut page)?;
     Ok(ascii(&String::from_utf8_lossy(&page)).into_bytes())
 }
 
-/// Every character beyond ASCII by its number, as troff wants it.
+/// Replaces each character outside ASCII by its number, which troff requires.
 fn ascii(page: &str) -> String {
     let mut text = String::with_capacity(page.len());
     for char in page.chars() {
@@ -108,7 +112,7 @@ fn ascii(page: &str) -> String {
     text
 }
 
-/// The sections of the help, and what a man page calls them, in its order.
+/// The sections of the help with their headings in a man page, in the page's order.
 const SECTIONS: [(&str, &str); 4] = [
     ("Exit codes", "EXIT STATUS"),
     ("Environment", "ENVIRONMENT"),
@@ -116,30 +120,30 @@ const SECTIONS: [(&str, &str); 4] = [
     ("Examples", "EXAMPLES"),
 ];
 
-/// What stands below the options in the help.
+/// The text below the options in a command's help.
 #[derive(Debug, Default)]
-struct Below {
+struct HelpText {
     sections: Vec<(String, Vec<String>)>,
     notes: Vec<String>,
 }
 
-impl Below {
+impl HelpText {
     fn read(command: &Command) -> Self {
         let help = command.get_after_long_help().or_else(|| command.get_after_help());
         let help = help.map(ToString::to_string).unwrap_or_default();
-        let mut below = Self::default();
+        let mut text = Self::default();
         for block in help.split("\n\n").filter(|block| !block.is_empty()) {
             let mut lines = block.lines();
             match lines.next().and_then(|first| first.strip_suffix(':')) {
                 Some(heading) => {
                     let lines =
                         lines.map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned());
-                    below.sections.push((heading.to_owned(), lines.collect()));
+                    text.sections.push((heading.to_owned(), lines.collect()));
                 }
-                None => below.notes.push(block.replace('\n', " ")),
+                None => text.notes.push(block.replace('\n', " ")),
             }
         }
-        below
+        text
     }
 
     fn section(&self, heading: &str) -> Option<&[String]> {

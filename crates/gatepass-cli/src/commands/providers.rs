@@ -1,4 +1,4 @@
-//! `gatepass providers`: what is compiled in, and every field of it.
+//! `gatepass providers`: lists the providers in this build and their fields.
 
 use std::process::ExitCode;
 
@@ -6,11 +6,11 @@ use gatepass::{COMMON_FIELDS, Field, FieldKind, ProviderInfo, Registry};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
-use crate::options::Format;
+use crate::options::{Format, unused};
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args = unused(&["config", "set"]), after_help = "\
 Examples:
   gatepass providers
   gatepass providers --format json | jq -r '.[].id'")]
@@ -64,7 +64,7 @@ fn to_text(registry: &Registry) -> String {
         text.extend(info.fields.iter().map(line));
         text.push('\n');
     }
-    text += "every profile may also have\n";
+    text += "every profile also accepts\n";
     text.extend(COMMON_FIELDS.iter().map(line));
     text
 }

@@ -1,4 +1,4 @@
-//! `gatepass sandbox`: the vendors on loopback, until Ctrl-C.
+//! `gatepass sandbox`: runs simulated vendors on loopback until Ctrl-C.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -12,28 +12,28 @@ use gatepass_sandbox::{ErrorKind, Fault, Sandbox};
 use serde_json::{Map, Value, json};
 
 use crate::error::{CommandError, internal, usage};
-use crate::options::{Format, duration};
+use crate::options::{Format, duration, unused};
 use crate::output::Output;
 use crate::quote::shell_argument;
 use crate::signal;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args = unused(&["config", "set"]), after_help = "\
 Examples:
   gatepass sandbox
   gatepass sandbox --listen 127.0.0.1:8480 --ttl 30s --fault cisco:status-503*2 --format json
-  gatepass token cisco --config /path/it/printed/config.toml")]
+  gatepass token cisco --config /printed/path/config.toml")]
 pub(crate) struct SandboxArgs {
-    /// Where to listen: loopback only; port 0 takes a free one
+    /// Listen on this loopback address; port 0 selects a free port
     #[arg(long, default_value = "127.0.0.1:8480", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// How long its tokens live, such as 1h [default: as long as each vendor's]
+    /// Issue tokens with this lifetime, e.g. 1h [default: the lifetime of each vendor]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     ttl: Option<Duration>,
-    /// A fault from the start: [VENDOR:]NAME[*TIMES][,PARAM=VALUE]; an unknown name lists them all
+    /// Inject a fault: [VENDOR:]NAME[*TIMES][,PARAM=VALUE]; repeatable; an unknown name lists them
     #[arg(long, value_name = "FAULT")]
     fault: Vec<String>,
-    /// Speaks https, with a certificate made for this run
+    /// Serve https with a certificate that is created for this run
     #[arg(long)]
     tls: bool,
 }
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
     let format = output.format(&[Format::Text, Format::Json])?;
     if !args.listen.ip().is_loopback() {
         let message = format!("--listen: {} is not loopback", args.listen.ip());
-        return Err(usage(message, "the sandbox serves this machine alone: 127.0.0.1 or [::1]"));
+        return Err(usage(message, "the sandbox serves this machine only: 127.0.0.1 or [::1]"));
     }
     let mut builder = Sandbox::builder().listen(args.listen).tls(args.tls);
     if let Some(ttl) = args.ttl {
@@ -51,15 +51,15 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
     for fault in &args.fault {
         builder = builder.fault(fault.parse().map_err(|error| sandbox_error(&error))?);
     }
-    // The signals are caught before anything is written that they would have to clean up.
+    // Catch signals before there are files to remove.
     let stop = signal::stop()?;
     let sandbox = builder.start().await.map_err(|error| sandbox_error(&error))?;
-    let folder = tempfile::Builder::new().prefix("gatepass-sandbox-").tempdir();
-    let folder = folder.map_err(|error| internal("cannot make a folder", &error))?;
-    let config = folder.path().join("config.toml");
+    let directory = tempfile::Builder::new().prefix("gatepass-sandbox-").tempdir();
+    let directory = directory.map_err(|error| internal("cannot create a directory", &error))?;
+    let config = directory.path().join("config.toml");
     write_private(&config, &sandbox.config_toml())?;
     if let Some(ca) = sandbox.ca_pem() {
-        write_private(&folder.path().join("ca.pem"), ca)?;
+        write_private(&directory.path().join("ca.pem"), ca)?;
     }
     match format {
         Format::Json => output.result(&format!(
@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
     }
     stop.await;
     sandbox.shutdown().await;
-    folder.close().map_err(|error| internal("cannot remove the config's folder", &error))?;
+    directory.close().map_err(|error| internal("cannot remove the config's directory", &error))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,7 +88,7 @@ fn ready(sandbox: &Sandbox, config: &Path) -> String {
     )
 }
 
-/// Per vendor, the made-up fields it accepts.
+/// Returns the made-up credentials that each vendor accepts.
 fn clients(sandbox: &Sandbox) -> Value {
     let mut clients = Map::new();
     for client in sandbox.clients() {
@@ -102,10 +102,10 @@ pub(super) fn sandbox_error(error: &gatepass_sandbox::Error) -> CommandError {
     match error.kind() {
         ErrorKind::Usage => {
             let names: Vec<&str> = Fault::all().map(|fault| fault.name).collect();
-            usage(format!("sandbox: {error}"), format!("faults: {}", names.join(", ")))
+            usage(format!("sandbox: {error}"), format!("known faults: {}", names.join(", ")))
         }
         _ => Error::internal(format!("sandbox: {error}"))
-            .with_hint("is the port taken? --listen 127.0.0.1:0 takes a free one")
+            .with_hint("if the port is in use, --listen 127.0.0.1:0 selects a free one")
             .into(),
     }
 }

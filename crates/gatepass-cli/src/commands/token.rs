@@ -1,4 +1,4 @@
-//! `gatepass token`: the token, alone on stdout.
+//! `gatepass token`: prints the token, in the format that the reading program expects.
 
 use std::io::{BufRead, Read};
 use std::process::ExitCode;
@@ -28,18 +28,19 @@ use crate::wait::with_retries;
 #[derive(Debug, clap::Args)]
 #[command(arg = format_arg(), after_help = "\
 Examples:
-  gatepass token cisco
-  gatepass token cisco --format json --min-ttl 10m
+  gatepass token cisco                           print the token alone
+  gatepass token cisco --min-ttl 10m             require ten minutes of remaining lifetime
+  gatepass token cisco --format json
   GATEPASS_CISCO_CLIENT_ID=abc GATEPASS_CISCO_CLIENT_SECRET_FILE=cisco.secret gatepass token cisco")]
 pub(crate) struct TokenArgs {
-    /// The profile: a [profiles.NAME] of the config file, or defined by GATEPASS_NAME_… variables
+    /// The profile: NAME of a [profiles.NAME] table, or of GATEPASS_NAME_… variables
     profile: String,
-    /// What git, docker or Bazel ask of a credential helper; they add it themselves
+    /// The operation that git, docker or Bazel request of a credential helper; they add it
     operation: Option<String>,
-    /// The token must still live so long, such as 10m; exit 8 if the vendor gives a shorter one
+    /// Require this remaining lifetime, e.g. 10m; exit 8 if the vendor issues less
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     min_ttl: Option<Duration>,
-    /// Asks the vendor even if a good token is at hand
+    /// Send a token request even if a usable token is cached
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
@@ -52,15 +53,15 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
     let format = output.format(&Format::of_token())?;
-    let asker = CredentialHelper::from_format(format);
-    let asked = match (asker, &args.operation) {
-        (Some(asker), operation) => {
-            Some(asker.read_operation(operation.as_deref(), || input(asker))?)
+    let helper = CredentialHelper::from_format(format);
+    let operation = match (helper, &args.operation) {
+        (Some(helper), operation) => {
+            Some(helper.read_operation(operation.as_deref(), || input(helper))?)
         }
         (None, Some(_)) => {
             return Err(usage(
-                "an argument too many",
-                "only --format git, docker and bazel take an operation after the profile",
+                "unexpected argument after the profile",
+                "only --format git, docker and bazel take an operation",
             ));
         }
         (None, None) if format == Format::NetrcNote => {
@@ -69,31 +70,33 @@ pub(crate) async fn run(
         }
         (None, None) => None,
     };
-    let hand = Hand { args, common, output };
-    match (asked, asker) {
-        (Some(HelperOperation::Respond(answer)), _) => output.result(answer)?,
-        (Some(HelperOperation::Forget(refused)), _) => hand.forget(refused).await?,
-        (Some(HelperOperation::Token(request)), Some(asker)) => match hand.answer(&request).await {
-            Ok(text) => output.result(&text)?,
-            Err(why) => {
-                output.result(&asker.error_reply(&why))?;
-                let (HelperError::WrongAddress(failure) | HelperError::NoToken(failure)) = why;
-                return Err(failure);
+    let command = TokenCommand { args, common, output };
+    match (operation, helper) {
+        (Some(HelperOperation::Respond(reply)), _) => output.result(reply)?,
+        (Some(HelperOperation::Forget(rejected)), _) => command.forget(rejected).await?,
+        (Some(HelperOperation::Token(request)), Some(helper)) => {
+            match command.respond(&request).await {
+                Ok(text) => output.result(&text)?,
+                Err(error) => {
+                    output.result(&helper.error_reply(&error))?;
+                    let (HelperError::WrongAddress(error) | HelperError::NoToken(error)) = error;
+                    return Err(error);
+                }
             }
-        },
-        _ => hand.print(format).await?,
+        }
+        _ => command.print(format).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What all hand-outs of a token need.
-struct Hand<'a> {
+/// The inputs that all formats need.
+struct TokenCommand<'a> {
     args: &'a TokenArgs,
     common: &'a Common,
     output: &'a Output,
 }
 
-impl Hand<'_> {
+impl TokenCommand<'_> {
     fn gate(&self) -> Result<Gate, CommandError> {
         open_gate_with_store(self.common, self.output)
     }
@@ -104,17 +107,18 @@ impl Hand<'_> {
         Ok((profile, source))
     }
 
-    /// Answers a program: with a token, if that may go where the program wants to send it.
-    async fn answer(&self, request: &HelperRequest) -> Result<SecretString, HelperError> {
+    /// Responds to a credential helper's request with a token if the token may be sent to the address
+    /// in the request.
+    async fn respond(&self, request: &HelperRequest) -> Result<SecretString, HelperError> {
         let (profile, source) = self.open(&self.gate()?)?;
         check(&source, &request.addresses)
             .map_err(|error| HelperError::WrongAddress(error.into()))?;
-        let token = self.token(&source).await?;
-        Ok(request.reply(&it(&profile, &token)))
+        let token = self.acquire(&source).await?;
+        Ok(request.reply(&format_context(&profile, &token)))
     }
 
-    /// A token that lives as long as was asked for.
-    async fn token(&self, source: &TokenSource) -> Result<Token, CommandError> {
+    /// Acquires a token that satisfies `--fresh` and `--min-ttl`.
+    async fn acquire(&self, source: &TokenSource) -> Result<Token, CommandError> {
         let args = self.args;
         let token = with_retries(args.wait.wait, source, self.output, || async {
             match (args.fresh, args.min_ttl) {
@@ -125,13 +129,13 @@ impl Hand<'_> {
         })
         .await?;
         self.output.warn_token(&args.profile, &token);
-        if let Some(wanted) = args.min_ttl {
-            let left = token.remaining(SystemClock::new().wall());
-            if left < wanted {
+        if let Some(required) = args.min_ttl {
+            let lifetime = token.remaining(SystemClock::new().wall());
+            if lifetime < required {
                 return Err(CommandError::LifetimeTooShort {
                     profile: args.profile.clone(),
-                    lifetime: left,
-                    required: wanted,
+                    lifetime,
+                    required,
                 });
             }
         }
@@ -140,26 +144,26 @@ impl Hand<'_> {
 
     async fn print(&self, format: Format) -> Result<(), CommandError> {
         let gate = self.gate()?;
-        // A question that has no answer needs no token.
+        // Fail before the token request if the version is unknown.
         let version = match format {
             Format::Kubernetes => Some(exec_version(&gate)?),
             _ => None,
         };
         let (profile, source) = self.open(&gate)?;
-        let token = self.token(&source).await?;
-        let it = it(&profile, &token);
+        let token = self.acquire(&source).await?;
+        let context = format_context(&profile, &token);
         let text = match (format, version) {
             (Format::Json, _) => return self.json(&profile, &source, &token),
             (Format::Header, _) => formats::header(&headers(&source, &token).await?),
             (Format::Curl, _) => formats::curl(&headers(&source, &token).await?),
-            (Format::Env, _) => formats::env(&it),
-            (Format::Sh, _) => formats::sh(&it),
-            (Format::Fish, _) => formats::fish(&it),
-            (Format::Powershell, _) => formats::powershell(&it),
-            (Format::Dotenv, _) => formats::dotenv(&it),
-            (Format::Aws, _) => formats::aws(&it),
-            (_, Some(version)) => formats::kubernetes(&it, version),
-            _ => formats::raw(&it),
+            (Format::Env, _) => formats::env(&context),
+            (Format::Sh, _) => formats::sh(&context),
+            (Format::Fish, _) => formats::fish(&context),
+            (Format::Powershell, _) => formats::powershell(&context),
+            (Format::Dotenv, _) => formats::dotenv(&context),
+            (Format::Aws, _) => formats::aws(&context),
+            (_, Some(version)) => formats::kubernetes(&context, version),
+            _ => formats::raw(&context),
         };
         self.output.result(&text)
     }
@@ -185,16 +189,16 @@ impl Hand<'_> {
         }))
     }
 
-    /// Forgets a token that a server refused, unless another one has taken its place.
-    async fn forget(&self, refused: Option<SecretString>) -> Result<(), CommandError> {
+    /// Forgets a token that a server rejected, unless a newer token has replaced it.
+    async fn forget(&self, rejected: Option<SecretString>) -> Result<(), CommandError> {
         let gate = open_gate(self.common)?;
         let Some(store) = open_store(&gate, self.output).map(Arc::new) else { return Ok(()) };
         let gate = gate.with_store(Arc::clone(&store));
-        if let Some(refused) = refused {
+        if let Some(rejected) = rejected {
             let (_, source) = self.open(&gate)?;
-            // Whatever is in the way of a token is told to who asks for one.
-            let held = source.token().await.ok();
-            if held.is_none_or(|held| held.expose_secret() != refused.as_str()) {
+            // Errors are ignored: the next `get` reports them.
+            let cached = source.token().await.ok();
+            if cached.is_none_or(|cached| cached.expose_secret() != rejected.as_str()) {
                 return Ok(());
             }
         }
@@ -203,56 +207,58 @@ impl Hand<'_> {
     }
 }
 
-/// `--format` as `token` has it, in the place of the one that every command has.
+/// Returns the `--format` of `token`, which replaces the common option.
 fn format_arg() -> clap::Arg {
-    let values = Format::of_token().into_iter().filter_map(|it| it.to_possible_value());
+    let values = Format::of_token().into_iter().filter_map(|one| one.to_possible_value());
     let parser = PossibleValuesParser::new(values.map(|value| value.hide(false)))
         .try_map(|name| Format::from_str(&name, false));
     clap::Arg::new("format")
         .long("format")
         .value_name("FORMAT")
         .help_heading(COMMON_HEADING)
-        .help("How to print the token")
+        .help("Select the output format")
         .value_parser(parser)
 }
 
-/// The version of ExecCredential that is asked for.
+/// Reads which version of ExecCredential kubectl requests.
 fn exec_version(gate: &Gate) -> Result<ApiVersion, CommandError> {
-    let asked = gate.config().env().get(EXEC_INFO);
-    ApiVersion::from_exec_info(asked.as_deref()).ok_or_else(|| {
+    let operation = gate.config().env().get(EXEC_INFO);
+    ApiVersion::from_exec_info(operation.as_deref()).ok_or_else(|| {
         usage(
-            format!("{EXEC_INFO} asks for a version that is not known"),
-            "in the kubeconfig's exec write apiVersion: client.authentication.k8s.io/v1",
+            format!("{EXEC_INFO} requests an unknown version"),
+            "set apiVersion: client.authentication.k8s.io/v1 in the kubeconfig's exec section",
         )
     })
 }
 
-fn it<'a>(profile: &'a Profile, token: &'a Token) -> FormatContext<'a> {
+fn format_context<'a>(profile: &'a Profile, token: &'a Token) -> FormatContext<'a> {
     FormatContext::new(&profile.name, token, SystemClock::new().wall())
 }
 
-/// Every header the vendor wants.
+/// Returns every header that the vendor requires.
 async fn headers(source: &TokenSource, token: &Token) -> Result<HeaderMap, Error> {
     source.headers_for(token).await
 }
 
-/// Whether the token may go to one of these addresses; the first's error if not.
+/// Checks that the token may be sent to one of these addresses. Returns the first address's error.
 fn check(source: &TokenSource, addresses: &[String]) -> Result<(), Error> {
     let one = |address: &String| match address.parse() {
         Ok(uri) => source.check(&uri),
-        Err(_) => Err(Error::config("the program's address is not a URL like https://host/path")),
+        Err(_) => {
+            Err(Error::config("the address in the request is not a URL such as https://host/path"))
+        }
     };
     let mut checked = addresses.iter().map(one);
     let first = checked.next().unwrap_or(Ok(()));
-    first.or_else(|error| if checked.any(|it| it.is_ok()) { Ok(()) } else { Err(error) })
+    first.or_else(|error| if checked.any(|one| one.is_ok()) { Ok(()) } else { Err(error) })
 }
 
-/// What the program writes to stdin: to an empty line, or to the end.
-fn input(asker: CredentialHelper) -> Result<SecretString, CommandError> {
+/// Reads the request of a credential helper from stdin: git's ends with an empty line.
+fn input(helper: CredentialHelper) -> Result<SecretString, CommandError> {
     let mut stdin = std::io::stdin().lock().take(MAX_REQUEST_BYTES);
     let mut text = Zeroizing::new(String::new());
     while stdin.read_line(&mut text).map_err(|error| unreadable(&error))? > 0 {
-        if asker == CredentialHelper::Git && text.ends_with("\n\n") {
+        if helper == CredentialHelper::Git && text.ends_with("\n\n") {
             break;
         }
     }
@@ -260,5 +266,5 @@ fn input(asker: CredentialHelper) -> Result<SecretString, CommandError> {
 }
 
 fn unreadable(error: &std::io::Error) -> CommandError {
-    usage(format!("cannot read what the program asks: {}", error.kind()), "it must be text")
+    usage(format!("cannot read the request on stdin: {}", error.kind()), "it must be UTF-8")
 }

@@ -1,4 +1,4 @@
-//! `gatepass why`: what came of the last exchanges, and what follows from it.
+//! `gatepass why`: shows recent token requests, their results and what gatepass did next.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use anstyle::{AnsiColor, Style};
 use gatepass::{Clock, HistoryEntry, NextStep, ProfileKey, SystemClock, TokenStore};
 use serde_json::{Value, json};
 
-use super::cached_state::{short, state_of};
+use super::cached_state::{one_line, state_of};
 use crate::error::CommandError;
-use crate::options::{Common, Format};
+use crate::options::{Common, Format, unused};
 use crate::output::{Output, format_duration, rfc3339};
 use crate::session::{open_gate, open_store};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args = unused(&["set"]), after_help = "\
 Examples:
   gatepass why cisco
   gatepass why cisco --last 1 --format json
 
-The credential is told by a fingerprint that only this machine's store can make: another one means
-that the secret or the client was another.")]
+The credential is shown as a fingerprint that only this machine's store can compute. A different
+fingerprint means a different secret or client.")]
 pub(crate) struct WhyArgs {
     /// The profile
     pub(crate) profile: String,
-    /// How many exchanges to tell, the latest first; the last 32 are kept
+    /// Show this many token requests, latest first; the history has the last 32
     #[arg(long, value_name = "N", default_value = "5")]
     pub(crate) last: usize,
 }
@@ -38,42 +38,43 @@ pub(crate) async fn run(
     let format = output.format(&[Format::Text, Format::Json])?;
     let name = &args.profile;
     let gate = open_gate(common)?;
-    // A profile that is gone from the config, or has a mistake now, may have been asked for before.
-    let known = gate.profile(name, &[]);
+    // A profile that was removed or is now invalid may still have a history.
+    let profile = gate.profile(name, &[]);
     let store = open_store(&gate, output);
-    let mut notes = match &store {
+    let mut history = match &store {
         Some(store) => store.history(&ProfileKey::new(name)).await.unwrap_or_else(|error| {
             output.warn(&format!("{name}: {error}"));
             Vec::new()
         }),
         None => Vec::new(),
     };
-    if let (Err(error), true) = (known, notes.is_empty()) {
+    if let (Err(error), true) = (profile, history.is_empty()) {
         return Err(error.into());
     }
-    notes.reverse();
-    let told = notes.iter().zip(notes.iter().skip(1).map(Some).chain([None])).take(args.last);
+    history.reverse();
+    let shown = history.iter().zip(history.iter().skip(1).map(Some).chain([None])).take(args.last);
     match format {
         Format::Json => output.json(&json!({
             "profile": name,
             "is_kept": store.is_some(),
-            "exchanges": told.map(|(note, _)| object(note)).collect::<Value>(),
+            "exchanges": shown.map(|(entry, _)| object(entry)).collect::<Value>(),
         }))?,
-        _ if notes.is_empty() => output.result(&format!(
-            "{name}: no exchange is noted{}\n",
-            if store.is_some() { "" } else { ", and none can be: there is no folder for it" }
+        _ if history.is_empty() => output.result(&format!(
+            "{name}: no token requests recorded{}\n",
+            if store.is_some() { "" } else { ", because there is no state directory" }
         ))?,
         _ => {
-            let texts: Vec<String> = told.map(|(note, before)| text(note, before)).collect();
+            let texts: Vec<String> =
+                shown.map(|(entry, before)| text(name, entry, before)).collect();
             output.styled(&texts.join("\n"))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn object(note: &HistoryEntry) -> Value {
-    let error = note.error();
-    let (decision, until) = match note.next_step() {
+fn object(entry: &HistoryEntry) -> Value {
+    let error = entry.error();
+    let (decision, until) = match entry.next_step() {
         NextStep::TokenStored => ("token_kept", None),
         NextStep::TokenNotStored => ("token_used", None),
         NextStep::PreviousTokenKept => ("old_token_kept", None),
@@ -83,82 +84,84 @@ fn object(note: &HistoryEntry) -> Value {
         _ => ("not_kept", None),
     };
     json!({
-        "at": rfc3339(note.at()),
-        "took_ms": u64::try_from(note.took().as_millis()).unwrap_or(u64::MAX),
-        "provider": note.provider(),
-        "origin": note.origin(),
+        "at": rfc3339(entry.at()),
+        "took_ms": u64::try_from(entry.took().as_millis()).unwrap_or(u64::MAX),
+        "provider": entry.provider(),
+        "origin": entry.origin(),
         "outcome": error.as_ref().map_or("token", |error| error.kind().code()),
         "message": error.as_ref().map(gatepass::Error::message),
         "status": error.as_ref().and_then(gatepass::Error::status),
         "vendor_code": error.as_ref().and_then(gatepass::Error::vendor_code),
         "vendor_text": error.as_ref().and_then(gatepass::Error::vendor_text),
         "hint": error.as_ref().and_then(gatepass::Error::hint),
-        "expires_at": note.expires_at().map(rfc3339),
+        "expires_at": entry.expires_at().map(rfc3339),
         "decision": decision,
         "until": until.map(rfc3339),
-        "credential": note.fingerprint(),
-        "pid": note.process().map(|process| process.id),
-        "command": note.process().map(|process| process.name.as_str()),
+        "credential": entry.fingerprint(),
+        "pid": entry.process().map(|process| process.id),
+        "command": entry.process().map(|process| process.name.as_str()),
     })
 }
 
-/// An exchange in plain words; `before` is the one before it.
-fn text(note: &HistoryEntry, before: Option<&HistoryEntry>) -> String {
+/// Describes a token request for the user; `before` is the previous one.
+fn text(profile: &str, entry: &HistoryEntry, before: Option<&HistoryEntry>) -> String {
     let now = SystemClock::new().wall();
-    let ago = now.duration_since(note.at()).unwrap_or_default().as_secs();
-    let colour = if note.error().is_some() { AnsiColor::Red } else { AnsiColor::Green };
-    let style = Style::new().fg_color(Some(colour.into()));
+    let ago = now.duration_since(entry.at()).unwrap_or_default().as_secs();
+    let color = if entry.error().is_some() { AnsiColor::Red } else { AnsiColor::Green };
+    let style = Style::new().fg_color(Some(color.into()));
     let mut text = format!(
         "{} ({} ago)  {style}",
-        rfc3339(note.at()),
+        rfc3339(entry.at()),
         format_duration(Duration::from_secs(ago))
     );
-    let took = note.took().as_millis();
-    match note.error() {
+    let took = entry.took().as_millis();
+    match entry.error() {
         None => {
-            let ends = note.expires_at().map(rfc3339).unwrap_or_default();
-            text += &format!("a token{style:#} that ends at {ends}, after {took} ms\n");
+            let expiry = entry.expires_at().map(rfc3339).unwrap_or_default();
+            text += &format!("token{style:#}, expires at {expiry} (took {took} ms)\n");
         }
         Some(error) => {
-            let (state, short) = (state_of(error.kind()), short(&error));
-            let state = if short.contains(state) { "" } else { &format!("{state}: ") };
-            text += &format!("{state}{short}{style:#}, after {took} ms\n");
+            let (state, line) = (state_of(error.kind()), one_line(&error));
+            let state = if line.contains(state) { "" } else { &format!("{state}: ") };
+            text += &format!("{state}{line}{style:#} (took {took} ms)\n");
             if let Some(words) = error.vendor_text() {
                 text += &format!("  the vendor says: {words}\n");
             }
         }
     }
-    text += &format!("  then: {}\n", decision(note.next_step(), now));
-    let fingerprint = note.fingerprint().unwrap_or("unknown");
-    let is_another = before.is_some_and(|before| before.fingerprint() != note.fingerprint());
-    let changed = if is_another { " (changed since the time before)" } else { "" };
+    text += &format!("  next: {}\n", next_step(profile, entry.next_step(), now));
+    let fingerprint = entry.fingerprint().unwrap_or("unknown");
+    let is_another = before.is_some_and(|before| before.fingerprint() != entry.fingerprint());
+    let changed = if is_another { " (changed since the previous request)" } else { "" };
     text += &format!("  sent: credential {fingerprint}{changed}");
-    if let Some(origin) = note.origin() {
+    if let Some(origin) = entry.origin() {
         text += &format!(" to {origin}");
     }
-    if let Some(process) = note.process() {
+    if let Some(process) = entry.process() {
         text += &format!(", by `{}` (process {})", process.name, process.id);
     }
     text + "\n"
 }
 
-fn decision(decision: NextStep, now: SystemTime) -> String {
-    let over = |until: SystemTime| if until <= now { ", which is over" } else { "" };
-    match decision {
-        NextStep::TokenStored => String::from("handed out, and kept for the next who ask"),
-        NextStep::TokenNotStored => String::from("handed out, and not kept"),
-        NextStep::PreviousTokenKept => String::from("the old token was kept"),
+/// Describes what gatepass did after a token request, and what the next call will do.
+fn next_step(profile: &str, step: NextStep, now: SystemTime) -> String {
+    let end = |until: SystemTime| {
+        let expired = if until <= now { " (expired)" } else { "" };
+        format!("{}{expired}", rfc3339(until))
+    };
+    match step {
+        NextStep::TokenStored => String::from("the token is cached for the next calls"),
+        NextStep::TokenNotStored => String::from("the token was used once and not cached"),
+        NextStep::PreviousTokenKept => String::from("the previous token stays in use"),
         NextStep::Denied(until) => format!(
-            "not asked again until the credential changes, or until {}{}",
-            rfc3339(until),
-            over(until)
+            "cool-down until {} or until the credential changes; retry now: \
+             gatepass token {profile} --fresh",
+            end(until)
         ),
-        NextStep::CooledDown(until) => {
-            format!("not asked again before {}{}", rfc3339(until), over(until))
-        }
+        NextStep::CooledDown(until) => format!("cool-down until {}", end(until)),
         NextStep::Retried => {
-            String::from("the credential had changed meanwhile, and was sent at once")
+            String::from("the credential had changed, so a second request was sent at once")
         }
-        _ => String::from("nothing was kept: the next who asks is sent to the vendor"),
+        _ => String::from("not cached; the next call sends a token request"),
     }
 }

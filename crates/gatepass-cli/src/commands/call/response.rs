@@ -1,4 +1,5 @@
-//! What the API answered, and how it is shown: byte for byte, or to a person at a terminal.
+//! Prints the API's response: byte for byte, or indented and without control characters on a
+//! terminal.
 
 use bytes::Bytes;
 use gatepass::{Body, Clock, Error, SystemClock, retry_after};
@@ -9,19 +10,20 @@ use crate::error::CommandError;
 use crate::json_text::indented;
 use crate::output::Output;
 
-/// An API's answer, of which `begun` has been read.
-pub(super) struct Answer {
+/// An API's response, of whose body `begun` has been read.
+pub(super) struct CallResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) begun: Bytes,
     pub(super) body: Body,
 }
 
-/// The longest JSON that is held back to be indented.
-const READABLE: usize = 1024 * 1024;
+/// The longest JSON, in bytes, that is buffered to be indented.
+const MAX_DISPLAYED: usize = 1024 * 1024;
 
-impl Answer {
-    /// Reads on until at least `wanted` bytes are there, or all; says whether it was all.
+impl CallResponse {
+    /// Reads until at least `wanted` bytes or the whole body are buffered. Returns whether the body is
+    /// complete.
     pub(super) async fn read(&mut self, wanted: usize) -> Result<bool, Error> {
         let mut begun = Vec::from(std::mem::take(&mut self.begun));
         let mut whole = false;
@@ -35,20 +37,21 @@ impl Answer {
         Ok(whole)
     }
 
-    /// Whether what was asked for is at another address, which most such answers say in their head
-    /// alone.
+    /// Returns whether the response names another address for the requested resource.
     pub(super) fn is_redirect(&self) -> bool {
         self.status.is_redirection() && self.headers.contains_key(LOCATION)
     }
 
-    /// What `--fail` makes of the status, if that is 400 or above.
-    pub(super) fn failure(&self) -> Option<Error> {
+    /// Returns the error that `--fail` reports for a status of 400 or above.
+    pub(super) fn error(&self) -> Option<Error> {
         let error = match self.status.as_u16() {
-            401 | 403 => Error::denied("the API refused the request")
-                .with_hint("stdout has its answer; a fresh token was tried where that could help"),
-            429 => Error::throttled("the API asks to wait").with_hint("stdout has its answer"),
-            400.. => Error::unavailable("the API answered with an error")
-                .with_hint("stdout has its answer"),
+            401 | 403 => Error::denied("the API rejected the request").with_hint(
+                "its response is on stdout; a second token was tried if that could help",
+            ),
+            429 => Error::throttled("the API rate limited the request")
+                .with_hint("its response is on stdout"),
+            400.. => Error::unavailable("the API returned an error")
+                .with_hint("its response is on stdout"),
             _ => return None,
         };
         let error = error.with_status(self.status.as_u16());
@@ -58,10 +61,10 @@ impl Answer {
         })
     }
 
-    /// Writes the body to stdout as it comes.
-    pub(super) async fn show(mut self, output: &Output) -> Result<(), CommandError> {
+    /// Writes the body to stdout as it arrives.
+    pub(super) async fn print(mut self, output: &Output) -> Result<(), CommandError> {
         if output.is_terminal() {
-            return self.show_at_terminal(output).await;
+            return self.print_to_terminal(output).await;
         }
         let mut next = Some(std::mem::take(&mut self.begun));
         while let Some(chunk) = next {
@@ -71,12 +74,12 @@ impl Answer {
         Ok(())
     }
 
-    /// JSON is indented, and what is no text stays out of it.
-    async fn show_at_terminal(mut self, output: &Output) -> Result<(), CommandError> {
+    /// Writes the body to a terminal: JSON indented, binary data not at all.
+    async fn print_to_terminal(mut self, output: &Output) -> Result<(), CommandError> {
         self.read(1).await?;
         let first = self.begun.iter().find(|byte| !byte.is_ascii_whitespace());
         if matches!(first, Some(b'{' | b'['))
-            && self.read(READABLE).await?
+            && self.read(MAX_DISPLAYED).await?
             && let Some(text) = indented(&self.begun)
         {
             return output.styled(&format!("{text}\n"));
@@ -84,12 +87,12 @@ impl Answer {
         let (mut next, mut held) = (Some(std::mem::take(&mut self.begun)), Vec::new());
         while let Some(chunk) = next {
             held.extend_from_slice(&chunk);
-            let rest = held.split_off(held.len() - cut(&held));
+            let rest = held.split_off(held.len() - incomplete_end(&held));
             if !is_text(&held) {
                 let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
                 let kind = kind.map(|kind| format!(" but {kind}")).unwrap_or_default();
                 output.warn(&format!(
-                    "the answer is not text{kind}, and is not shown on a terminal: add > FILE"
+                    "the response is not text{kind} and is not printed to a terminal: add > FILE"
                 ));
                 return Ok(());
             }
@@ -100,8 +103,8 @@ impl Answer {
         Ok(())
     }
 
-    /// Status and headers, as `curl --include` writes them; to a terminal without what it obeys.
-    pub(super) fn show_head(&self, output: &Output) -> Result<(), CommandError> {
+    /// Writes status and headers as `curl --include` does, to a terminal without control characters.
+    pub(super) fn print_head(&self, output: &Output) -> Result<(), CommandError> {
         let mut head = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {
             head.extend_from_slice(name.as_str().as_bytes());
@@ -119,8 +122,8 @@ impl Answer {
     }
 }
 
-/// Whether a terminal can show it: no character of it is a command to one, nor a byte that is one
-/// to those that do not read UTF-8.
+/// Returns whether a terminal can show the bytes: they contain no control character, and no byte
+/// that is a control character to a terminal without UTF-8.
 fn is_text(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().all(|part| {
         part.valid().chars().all(is_shown)
@@ -132,8 +135,8 @@ fn is_shown(char: char) -> bool {
     !char.is_control() || matches!(char, '\t' | '\n' | '\r')
 }
 
-/// How many bytes at the end begin a character whose rest may still come.
-fn cut(bytes: &[u8]) -> usize {
+/// Returns the number of bytes at the end that start a character whose rest may follow.
+fn incomplete_end(bytes: &[u8]) -> usize {
     let end = bytes.utf8_chunks().last().map_or(&[][..], |part| part.invalid());
     match std::str::from_utf8(end) {
         Err(error) if error.error_len().is_none() => end.len(),

@@ -1,4 +1,4 @@
-//! The way to a vendor, without a secret: its name, a connection, TLS and its clock.
+//! The steps of `doctor` up to the vendor, without a secret: DNS, TCP, TLS and the clock.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -12,11 +12,11 @@ use super::report::{Report, ms};
 use crate::error::CommandError;
 use crate::output::format_duration;
 
-/// Where connections go: to the vendor, or to the proxy in front of it.
+/// The host that connections go to: the vendor, or the proxy before it.
 struct Peer {
     host: String,
     port: u16,
-    /// What is said of it: nothing of a vendor.
+    /// The prefix of its messages; empty for a vendor.
     role: &'static str,
 }
 
@@ -36,8 +36,8 @@ impl Peer {
     }
 }
 
-/// Whether the vendor answers at all. What was not reached is told as not tried.
-pub(super) async fn reach(
+/// Checks that the vendor responds. Steps after a failed one are reported as skipped.
+pub(super) async fn check(
     http: &HttpClient,
     endpoint: &Endpoint,
     report: &mut Report<'_>,
@@ -46,37 +46,39 @@ pub(super) async fn reach(
         Ok(peer) => peer,
         Err(error) => return failed(report, "dns", &error),
     };
-    let begun = Instant::now();
+    let start = Instant::now();
     let addresses = match lookup(&peer).await {
         Ok(addresses) => addresses,
         Err(error) => return failed(report, "dns", &error),
     };
     let Peer { host, role, .. } = &peer;
     if host.parse::<IpAddr>().is_ok() {
-        report.ok("dns", format!("{role}{host} is an address: no name to look up"))?;
+        report.ok("dns", format!("{role}{host} is an address, so there is no name to look up"))?;
     } else {
-        let found: Vec<String> = addresses.iter().map(|it| it.ip().to_string()).collect();
-        let took = ms(begun.elapsed());
-        report.ok("dns", format!("{role}{host} is {}, {took}", found.join(", ")))?;
+        let found: Vec<String> = addresses.iter().map(|one| one.ip().to_string()).collect();
+        let took = ms(start.elapsed());
+        report.ok("dns", format!("{role}{host} resolves to {}, {took}", found.join(", ")))?;
     }
 
-    let begun = Instant::now();
+    let start = Instant::now();
     match connect(&addresses).await {
         Ok((address, unreached)) => {
-            let told = format!("{role}{address}, {}", ms(begun.elapsed()));
+            let detail = format!("{role}{address}, {}", ms(start.elapsed()));
             match unreached.as_slice() {
-                [] => report.ok("tcp", told)?,
+                [] => report.ok("tcp", detail)?,
                 some => {
-                    let hint =
-                        format!("every new connection may try these first: {}", some.join(", "));
-                    report.warn("tcp", told, &hint)?;
+                    let hint = format!(
+                        "new connections may try these addresses first: {}",
+                        some.join(", ")
+                    );
+                    report.warn("tcp", detail, &hint)?;
                 }
             }
         }
-        Err(why) => {
-            let error = Error::unavailable(format!("{role}no connection: {why}"));
+        Err(reason) => {
+            let error = Error::unavailable(format!("{role}no connection: {reason}"));
             let hint = if role.is_empty() {
-                "check the address and its port, the network, and a firewall"
+                "check the address and its port, the network and firewalls"
             } else {
                 "check HTTPS_PROXY, or name the vendor's host in NO_PROXY"
             };
@@ -84,35 +86,35 @@ pub(super) async fn reach(
         }
     }
 
-    let (begun, sent) = (Instant::now(), SystemClock::new().wall());
-    let answer = match timeout(LIMIT, knock(http, endpoint)).await {
-        Ok(Ok(answer)) => answer,
+    let (start, sent) = (Instant::now(), SystemClock::new().wall());
+    let response = match timeout(STEP_TIMEOUT, probe_clock(http, endpoint)).await {
+        Ok(Ok(response)) => response,
         Ok(Err(error)) => return failed(report, "tls", &error),
         Err(_) => {
-            let (origin, limit) = (endpoint.origin(), LIMIT.as_secs());
-            let error = Error::unavailable(format!("no answer in {limit} s from {origin}"));
+            let (origin, limit) = (endpoint.origin(), STEP_TIMEOUT.as_secs());
+            let error = Error::unavailable(format!("no response within {limit} s from {origin}"));
             return failed(report, "tls", &error);
         }
     };
     let through = if role.is_empty() { "" } else { ", through the proxy" };
     let tls = if endpoint.is_plain_http() { "none, plain http" } else { "certificate trusted" };
-    let (status, took) = (answer.status().as_u16(), ms(begun.elapsed()));
-    report.ok("tls", format!("{tls}{through}; {} answers {status}, {took}", endpoint.origin()))?;
-    clock(answer.date(), sent, report)?;
+    let (status, took) = (response.status().as_u16(), ms(start.elapsed()));
+    report.ok("tls", format!("{tls}{through}; {} returned {status}, {took}", endpoint.origin()))?;
+    check_clock(response.date(), sent, report)?;
     Ok(true)
 }
 
 fn failed(report: &mut Report<'_>, step: &str, error: &Error) -> Result<bool, CommandError> {
     report.fail(step, error)?;
-    let later = STEPS.iter().skip_while(|it| **it != step).skip(1);
+    let later = STEPS.iter().skip_while(|one| **one != step).skip(1);
     report.skip_all(&later.copied().collect::<Vec<_>>(), step)?;
     Ok(false)
 }
 
 async fn lookup(peer: &Peer) -> Result<Vec<SocketAddr>, Error> {
     let Peer { host, port, role } = peer;
-    let hint = "check the address, and this machine's DNS";
-    match timeout(LIMIT, lookup_host((host.as_str(), *port))).await {
+    let hint = "check the address and this machine's DNS";
+    match timeout(STEP_TIMEOUT, lookup_host((host.as_str(), *port))).await {
         Ok(Ok(found)) => {
             let found: Vec<SocketAddr> = found.collect();
             if found.is_empty() {
@@ -126,29 +128,30 @@ async fn lookup(peer: &Peer) -> Result<Vec<SocketAddr>, Error> {
             Err(Error::unavailable(format!("{role}name not found: {host}")).with_hint(hint))
         }
         Err(_) => {
-            let limit = LIMIT.as_secs();
-            let error = format!("{role}no answer from DNS in {limit} s for {host}");
+            let limit = STEP_TIMEOUT.as_secs();
+            let error = format!("{role}no DNS response within {limit} s for {host}");
             Err(Error::unavailable(error).with_hint(hint))
         }
     }
 }
 
-/// The first address that takes a connection, and what became of those before it.
+/// Returns the first address that accepts a connection, and the errors of those before it.
 async fn connect(addresses: &[SocketAddr]) -> Result<(SocketAddr, Vec<String>), String> {
-    let share = LIMIT / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let share = STEP_TIMEOUT / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     let mut unreached = Vec::new();
     for address in addresses {
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(_)) => return Ok((*address, unreached)),
             Ok(Err(error)) => unreached.push(format!("{address}: {}", error.kind())),
-            Err(_) => unreached.push(format!("{address}: silent for {}", ms(share))),
+            Err(_) => unreached.push(format!("{address}: no response within {}", ms(share))),
         }
     }
     Err(unreached.join(", "))
 }
 
-/// Any answer will do, and none of it is read.
-async fn knock(http: &HttpClient, endpoint: &Endpoint) -> Result<Response, Error> {
+/// Requests the root of the token endpoint's host. Any response proves TLS and has the vendor's time;
+/// its body is not read.
+async fn probe_clock(http: &HttpClient, endpoint: &Endpoint) -> Result<Response, Error> {
     let mut request = http::Request::new(Bytes::new());
     let origin = format!("{}/", endpoint.origin());
     *request.uri_mut() =
@@ -157,35 +160,35 @@ async fn knock(http: &HttpClient, endpoint: &Endpoint) -> Result<Response, Error
     Ok(Response::from(http::Response::from_parts(head, Bytes::new())))
 }
 
-fn clock(
+fn check_clock(
     date: Option<SystemTime>,
     now: SystemTime,
     report: &mut Report<'_>,
 ) -> Result<(), CommandError> {
     let Some(date) = date else {
-        return report.skip("clock", "the vendor's answer tells no time");
+        return report.skip("clock", "the response has no Date");
     };
     let (skew, side) = match now.duration_since(date) {
         Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
-    let told = format!("this machine's clock is {} {side} the vendor's", format_duration(skew));
-    if skew > WRONG {
-        let hint = "set this machine's time (timedatectl set-ntp true): tokens count as expired too \
-                    early or too late, and certificates may";
-        report.fail("clock", &Error::config(told).with_hint(hint))
-    } else if skew > NOTABLE {
-        report.warn("clock", told, "set this machine's time: from 5 minutes on tokens break")
+    let detail = format!("this machine's clock is {} {side} the vendor's", format_duration(skew));
+    if skew > SKEW_ERROR {
+        let hint = "set this machine's time (timedatectl set-ntp true): tokens, and perhaps \
+                    certificates, count as expired too early or too late";
+        report.fail("clock", &Error::config(detail).with_hint(hint))
+    } else if skew > SKEW_WARNING {
+        report.warn("clock", detail, "set this machine's time: tokens fail from 5 minutes on")
     } else {
         report.ok("clock", "agrees with the vendor's")
     }
 }
 
-/// What is told here, in this order.
+/// The steps of this file, in their order.
 pub(super) const STEPS: [&str; 4] = ["dns", "tcp", "tls", "clock"];
 
-/// How long each step may take.
-pub(super) const LIMIT: Duration = Duration::from_secs(5);
+/// The time limit of each step.
+pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-const NOTABLE: Duration = Duration::from_secs(60);
-const WRONG: Duration = Duration::from_secs(300);
+const SKEW_WARNING: Duration = Duration::from_secs(60);
+const SKEW_ERROR: Duration = Duration::from_secs(300);

@@ -1,4 +1,4 @@
-//! Report: what each step found, printed as it is found or as one JSON object.
+//! The report of `doctor`: each step's result, printed at once or as one JSON object at the end.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -14,20 +14,20 @@ use crate::exit;
 use crate::options::Format;
 use crate::output::{Output, after};
 
-/// The steps taken so far.
+/// The results so far.
 pub(super) struct Report<'a> {
     output: &'a Output,
     format: Format,
-    /// What `--config` named: commands in hints need it as well.
+    /// The value of `--config`, for the commands in hints.
     config: Option<&'a Path>,
     profile: Option<String>,
     steps: Vec<Value>,
     exit: Option<u8>,
 }
 
-/// What became of a step.
+/// The result of a step.
 #[derive(Clone, Copy)]
-enum State {
+enum StepState {
     Ok,
     Warning,
     Failed,
@@ -39,7 +39,7 @@ impl<'a> Report<'a> {
         Self { output, format, config, profile: None, steps: Vec::new(), exit: None }
     }
 
-    /// The steps that follow are this profile's.
+    /// Starts the steps of a profile.
     pub(super) fn begin(&mut self, profile: &str) -> Result<(), CommandError> {
         self.profile = Some(profile.to_owned());
         match self.format {
@@ -49,7 +49,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn ok(&mut self, step: &str, detail: impl AsRef<str>) -> Result<(), CommandError> {
-        self.add(State::Ok, step, detail.as_ref(), None, None)
+        self.add(StepState::Ok, step, detail.as_ref(), None, None)
     }
 
     pub(super) fn warn(
@@ -58,23 +58,23 @@ impl<'a> Report<'a> {
         detail: impl AsRef<str>,
         hint: &str,
     ) -> Result<(), CommandError> {
-        self.add(State::Warning, step, detail.as_ref(), Some(hint), None)
+        self.add(StepState::Warning, step, detail.as_ref(), Some(hint), None)
     }
 
-    pub(super) fn skip(&mut self, step: &str, why: &str) -> Result<(), CommandError> {
-        self.add(State::Skipped, step, why, None, None)
+    pub(super) fn skip(&mut self, step: &str, reason: &str) -> Result<(), CommandError> {
+        self.add(StepState::Skipped, step, reason, None, None)
     }
 
-    /// All these wait for a step that failed.
+    /// Skips steps that need a failed one.
     pub(super) fn skip_all(&mut self, steps: &[&str], failed: &str) -> Result<(), CommandError> {
-        steps.iter().try_for_each(|step| self.skip(step, &format!("not tried: {failed} failed")))
+        steps.iter().try_for_each(|step| self.skip(step, &format!("skipped: {failed} failed")))
     }
 
-    /// The first of these gives the exit code.
+    /// Reports a failed step. The first one sets the exit code.
     pub(super) fn fail(&mut self, step: &str, error: &Error) -> Result<(), CommandError> {
         let kind = error.kind();
         self.exit.get_or_insert_with(|| exit::of_kind(kind));
-        let again = error.retry_after().map(|it| format!(", not before {}", after(it)));
+        let retry = error.retry_after().map(|it| format!(", retry not before {}", after(it)));
         let named = self.profile.as_ref().map(|name| format!("{name}: "));
         let text = error.to_string();
         // Under the profile's name its own need not stand again.
@@ -82,18 +82,18 @@ impl<'a> Report<'a> {
             Some((provider, rest)) if !provider.contains(' ') => rest,
             _ => &text,
         };
-        let detail = format!("{text}{}", again.unwrap_or_default());
+        let detail = format!("{text}{}", retry.unwrap_or_default());
         let hint = match kind {
-            // `--wait`, which other commands have, is not for a look at how things are.
+            // Not the hint of other commands, because `doctor` has no `--wait`.
             ErrorKind::Throttled | ErrorKind::Unavailable if error.hint().is_none() => {
-                Some(String::from("nothing to mend here: try again later"))
+                Some(String::from("try again later"))
             }
             _ => CommandError::Gatepass(error.clone()).with_config(self.config).hint(),
         };
-        self.add(State::Failed, step, &detail, hint.as_deref(), Some(kind))
+        self.add(StepState::Failed, step, &detail, hint.as_deref(), Some(kind))
     }
 
-    /// The exit code, and for programs all that was found.
+    /// Returns the exit code, and prints the JSON object if that is the format.
     pub(super) fn end(self) -> Result<ExitCode, CommandError> {
         let exit = self.exit.unwrap_or_default();
         if self.format == Format::Json {
@@ -105,7 +105,7 @@ impl<'a> Report<'a> {
 
     fn add(
         &mut self,
-        state: State,
+        state: StepState,
         step: &str,
         detail: &str,
         hint: Option<&str>,
@@ -130,14 +130,14 @@ impl<'a> Report<'a> {
         };
         let mut text = format!("{indent}{style}{mark}{style:#} {word:<8} {of}{detail}\n");
         if let Some(hint) = hint {
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{indent}    {BOLD}hint{BOLD:#}: {hint}");
         }
         self.output.styled(&text)
     }
 }
 
-impl State {
+impl StepState {
     fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -148,17 +148,17 @@ impl State {
     }
 
     fn mark(self) -> (char, Style) {
-        let coloured = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        let colored = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
         match self {
-            Self::Ok => ('✓', coloured(AnsiColor::Green)),
-            Self::Warning => ('!', coloured(AnsiColor::Yellow)),
-            Self::Failed => ('✗', coloured(AnsiColor::Red)),
+            Self::Ok => ('✓', colored(AnsiColor::Green)),
+            Self::Warning => ('!', colored(AnsiColor::Yellow)),
+            Self::Failed => ('✗', colored(AnsiColor::Red)),
             Self::Skipped => ('–', Style::new().dimmed()),
         }
     }
 }
 
-/// As in `12 ms`.
+/// Formats a time as in `12 ms`.
 pub(super) fn ms(took: Duration) -> String {
     format!("{} ms", took.as_millis())
 }

@@ -1,4 +1,4 @@
-//! What the vendor says to this profile: to its credential, and to the token.
+//! The steps of `doctor` at the vendor: a token request, and an API call with the token.
 
 use bytes::Bytes;
 use gatepass::{
@@ -9,74 +9,82 @@ use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};
 use tokio::time::{Instant, timeout};
 
-use super::network::LIMIT;
+use super::network::STEP_TIMEOUT;
 use super::report::{Report, ms};
 use crate::error::CommandError;
 use crate::output::format_duration;
 use crate::session::authorize;
 
-/// A token, by way of the store: a credential that was refused is not sent again.
-pub(super) async fn ask(
+/// Acquires a token through the store, so that a denied credential is not sent again, and calls the
+/// API with it.
+pub(super) async fn check(
     gate: &Gate,
     profile: &Profile,
     http: &HttpClient,
     fresh: bool,
     report: &mut Report<'_>,
 ) -> Result<(), CommandError> {
-    let begun = Instant::now();
-    let asked = match gate.open(profile) {
+    let start = Instant::now();
+    let acquired = match gate.open(profile) {
         Ok(source) if fresh => source.refresh_now().await.map(|token| (source, token)),
         Ok(source) => source.token().await.map(|token| (source, token)),
         Err(error) => Err(error),
     };
-    let (source, token) = match asked {
-        Ok(got) => got,
+    let (source, token) = match acquired {
+        Ok(acquired) => acquired,
         Err(error) => {
             report.fail("token", &error)?;
             return report.skip_all(&["api"], "token");
         }
     };
-    let kept = source.status().is_stored;
-    let from = if kept {
-        String::from("kept from before")
+    let is_cached = source.status().is_stored;
+    let origin = if is_cached {
+        String::from("cached")
     } else {
-        format!("from the vendor, {}", ms(begun.elapsed()))
+        format!("from the vendor, {}", ms(start.elapsed()))
     };
-    let told =
-        format!("{from}; lives {}", format_duration(token.remaining(SystemClock::new().wall())));
+    let detail = format!(
+        "{origin}; valid for {}",
+        format_duration(token.remaining(SystemClock::new().wall()))
+    );
     let warnings: Vec<String> = token.warnings().map(ToString::to_string).collect();
     match warnings.is_empty() {
-        true => report.ok("token", told)?,
-        false => report.warn("token", told, &warnings.join("; "))?,
+        true => report.ok("token", detail)?,
+        false => report.warn("token", detail, &warnings.join("; "))?,
     }
 
-    let begun = Instant::now();
+    let start = Instant::now();
     let target = match target(profile, &source).await {
         Ok(Some(target)) => target,
-        Ok(None) => return report.skip("api", "this provider knows no harmless API call"),
+        Ok(None) => {
+            return report.skip("api", "this provider has no API call without side effects");
+        }
         Err(error) => return report.fail("api", &error),
     };
-    let answer = match timeout(LIMIT, probe(&source, &token, &target, http)).await {
-        Ok(answer) => answer,
+    let outcome = match timeout(STEP_TIMEOUT, probe(&source, &token, &target, http)).await {
+        Ok(outcome) => outcome,
         Err(_) => {
-            let limit = LIMIT.as_secs();
-            Err(Error::unavailable(format!("no answer in {limit} s from {}", target.origin())))
+            let limit = STEP_TIMEOUT.as_secs();
+            Err(Error::unavailable(format!(
+                "no response within {limit} s from {}",
+                target.origin()
+            )))
         }
     };
-    match answer {
+    match outcome {
         Ok(status) => {
-            let took = ms(begun.elapsed());
+            let took = ms(start.elapsed());
             report.ok("api", format!("{} from {target}, {took}", status.as_u16()))
         }
-        Err(error) if kept && error.status() == Some(401) => {
-            let hint = format!("`gatepass doctor {} --fresh` tries another token", profile.name);
+        Err(error) if is_cached && error.status() == Some(401) => {
+            let hint = format!("`gatepass doctor {} --fresh` tries a new token", profile.name);
             report.fail("api", &error.with_hint(hint))
         }
         Err(error) => report.fail("api", &error),
     }
 }
 
-/// The harmless call that the provider knows.
+/// Returns the address of the provider's API call without side effects.
 async fn target(profile: &Profile, source: &TokenSource) -> Result<Option<Endpoint>, Error> {
     let provider = source.provider();
     match provider.probe(&profile.credential().await?)? {
@@ -85,7 +93,7 @@ async fn target(profile: &Profile, source: &TokenSource) -> Result<Option<Endpoi
     }
 }
 
-/// The status of an API that takes the token, or why it does not.
+/// Sends the API request. Returns the status if the API accepts the token.
 async fn probe(
     source: &TokenSource,
     token: &Token,
@@ -99,38 +107,38 @@ async fn probe(
     authorize(source, token, &mut request).await?;
     let (head, mut body) = http.call(request, None).await?.into_parts();
     let (status, provider) = (head.status, source.provider());
-    let mut refusal = provider.token_verdict(&ApiResponse::new(status, &head.headers));
-    if refusal == TokenVerdict::NeedsBody {
-        let mut begun = Vec::new();
-        while begun.len() < BEGINNING {
+    let mut verdict = provider.token_verdict(&ApiResponse::new(status, &head.headers));
+    if verdict == TokenVerdict::NeedsBody {
+        let mut body_start = Vec::new();
+        while body_start.len() < MAX_INSPECTED {
             let Some(chunk) = body.chunk().await? else { break };
-            begun.extend_from_slice(&chunk);
+            body_start.extend_from_slice(&chunk);
         }
-        refusal =
-            provider.token_verdict(&ApiResponse::new(status, &head.headers).with_body(&begun));
+        verdict =
+            provider.token_verdict(&ApiResponse::new(status, &head.headers).with_body(&body_start));
     }
     let place = target.origin();
     let error = match status.as_u16() {
-        _ if refusal == TokenVerdict::Rejected => {
-            Error::denied(format!("{place} refuses the token"))
+        _ if verdict == TokenVerdict::Rejected => {
+            Error::denied(format!("{place} rejected the token"))
         }
-        401 => Error::denied(format!("{place} refuses the token")),
-        403 => Error::denied(format!("{place} does not allow this client the call"))
+        401 => Error::denied(format!("{place} rejected the token")),
+        403 => Error::denied(format!("{place} does not allow this client to make the call"))
             .with_hint("ask the vendor's administrator what this client may do"),
         429 => {
-            let error = Error::throttled(format!("{place} throttles"));
+            let error = Error::throttled(format!("{place} rate limited the request"));
             match retry_after(status, &head.headers, SystemClock::new().wall()) {
                 Some(after) => error.with_retry_after(after),
                 None => error,
             }
         }
         _ if status.is_success() => return Ok(status),
-        500.. => Error::unavailable(format!("{place} fails")),
-        _ => Error::protocol(format!("{place} does not know {target}"))
+        500.. => Error::unavailable(format!("{place} returned a server error")),
+        _ => Error::protocol(format!("{place} does not have {target}"))
             .with_hint("check api_url and base_url: is this the vendor's API?"),
     };
     Err(error.with_status(status.as_u16()))
 }
 
-/// How much of a body tells whether the token was refused.
-const BEGINNING: usize = 64 * 1024;
+/// How much of a body is read to see whether the token was rejected.
+const MAX_INSPECTED: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! The program beside us: its signals, its end, its exit code.
+//! The child process of `exec --file`: forwards signals to it, and returns its exit code.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,9 +15,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::signal::is_ignored;
 
-/// What somebody who sends it to us means for the program. The signals of job control are not
-/// among them: Ctrl-Z stops us as it stops the program, and `fg` wakes both.
-const PASSED_ON: [Signal; 7] = [
+/// The signals that are forwarded to the program. The signals of job control are not: Ctrl-Z stops
+/// this process and the program, and `fg` continues both.
+const FORWARDED: [Signal; 7] = [
     Signal::HUP,
     Signal::INT,
     Signal::QUIT,
@@ -27,14 +27,14 @@ const PASSED_ON: [Signal; 7] = [
     Signal::WINCH,
 ];
 
-/// The signals that this process gets, each with who sent it.
+/// The signals that this process receives, each with its sender.
 pub(super) struct Signals(UnboundedReceiver<Origin>);
 
 impl Signals {
-    /// Catches them from now on. Those that are ignored stay so: `nohup` means the program too,
-    /// which inherits what is ignored but not what is caught.
+    /// Starts to catch the signals. A signal that is ignored stays ignored: `nohup` applies to the
+    /// program too, which inherits ignored signals but not caught ones.
     pub(super) fn catch() -> io::Result<Self> {
-        let caught = PASSED_ON.iter().map(|signal| signal.as_raw());
+        let caught = FORWARDED.iter().map(|signal| signal.as_raw());
         let caught = caught.filter(|number| !is_ignored(*number));
         let mut signals = SignalsInfo::<WithOrigin>::new(caught.chain([Signal::CHILD.as_raw()]))?;
         let (sender, receiver) = unbounded_channel();
@@ -49,39 +49,39 @@ impl Signals {
     }
 }
 
-/// Waits for the program's end, passing signals on, while `keeping` goes on.
+/// Waits for the program's exit and forwards signals, while `refreshing` runs.
 pub(super) async fn wait(
     mut child: Child,
     mut signals: Signals,
-    keeping: impl Future<Output = Infallible>,
+    refreshing: impl Future<Output = Infallible>,
 ) -> io::Result<ExitStatus> {
     let program = Pid::from_child(&child);
-    let mut keeping = pin!(keeping);
+    let mut refreshing = pin!(refreshing);
     loop {
         let origin = tokio::select! {
             origin = signals.0.recv() => origin,
-            never = &mut keeping => match never {},
+            never = &mut refreshing => match never {},
         };
         let Some(origin) = origin else { return child.wait() };
-        // Asked first: until then its number is nobody else's.
+        // Before a signal is sent: after this check the process id may belong to another program.
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        let signal = PASSED_ON.iter().find(|signal| signal.as_raw() == origin.signal);
-        if let Some(signal) = signal.filter(|_| is_for_us_alone(&origin, program)) {
-            // It may be another user's by now (su, sudo): then that is for its owner to decide.
+        let signal = FORWARDED.iter().find(|signal| signal.as_raw() == origin.signal);
+        if let Some(signal) = signal.filter(|_| was_sent_to_us(&origin, program)) {
+            // This fails if the program now runs as another user (su, sudo).
             let _ = kill_process(program, *signal);
         }
     }
 }
 
-/// Whether somebody sent it to this process. What a terminal sends goes to the whole foreground,
-/// and a program that sends it has it from itself: passed on, it would come twice.
-fn is_for_us_alone(origin: &Origin, program: Pid) -> bool {
+/// Returns whether a process other than the program sent the signal to this process. A signal of the
+/// terminal reaches the whole foreground group, so forwarding it would deliver it twice.
+fn was_sent_to_us(origin: &Origin, program: Pid) -> bool {
     origin.process.is_some_and(|sender| sender.pid != program.as_raw_pid())
 }
 
-/// The program's exit code; 128 and the signal's number if a signal ended it.
+/// Returns the program's exit code, or 128 plus the number of the signal that ended it.
 pub(super) fn exit_code(status: ExitStatus) -> ExitCode {
     let signal = || status.signal().map(|number| 128 + number);
     let code = status.code().or_else(signal).and_then(|code| u8::try_from(code).ok());

@@ -1,4 +1,4 @@
-//! The token's file: private, replaced as a whole, and nobody else's.
+//! The token file of `exec --file`: private, replaced atomically, removed on exit.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,105 +12,104 @@ use zeroize::Zeroizing;
 use crate::atomic_file::{AtomicFile, remove_stale};
 use crate::error::{CommandError, describe_io, usage};
 
-/// The longest token that is taken for one.
-const LONGEST: u64 = 64 * 1024;
+/// The longest file, in bytes, that is recognized as a token file of an earlier run.
+const MAX_LEN: u64 = 64 * 1024;
 
-/// A file that holds a token and nothing else, not even a newline. It is removed when dropped,
-/// unless something else has taken its place.
+/// A file that contains a token without a newline. It is removed on drop unless another file has
+/// replaced it.
 #[derive(Debug)]
 pub(super) struct TokenFile {
     path: PathBuf,
-    folder: PathBuf,
-    /// The file that was written last, by device and inode.
+    directory: PathBuf,
+    /// Device and inode of the file that was written last.
     written: Option<(u64, u64)>,
 }
 
 impl TokenFile {
-    /// A file to be at this path.
+    /// Prepares a token file at this path, and removes leftovers of killed processes beside it.
     ///
-    /// `Config` if its folder is open to everybody, or if anything stands there that gatepass
-    /// could not have written itself.
+    /// Fails with `Config` if all users may write to the directory, or if there is a file that
+    /// gatepass cannot have written.
     pub(super) fn at(path: &Path) -> Result<Self, CommandError> {
         let refused = |why: &str| usage(format!("--file: {}: {why}", path.display()), HINT);
-        // The program may go to another folder.
-        let path = std::path::absolute(path).map_err(|_| refused("this is no path of a file"))?;
-        let (Some(folder), Some(_)) = (path.parent(), path.file_name()) else {
-            return Err(refused("this is no path of a file"));
+        // The program may change its working directory.
+        let path = std::path::absolute(path).map_err(|_| refused("not a path of a file"))?;
+        let (Some(directory), Some(_)) = (path.parent(), path.file_name()) else {
+            return Err(refused("not a path of a file"));
         };
-        let meta = fs::metadata(folder)
-            .map_err(|error| refused(&format!("its folder: {}", describe_io(&error))))?;
+        let meta = fs::metadata(directory)
+            .map_err(|error| refused(&format!("its directory: {}", describe_io(&error))))?;
         if !meta.is_dir() {
-            return Err(refused("its folder is none"));
+            return Err(refused("its parent is not a directory"));
         }
         if meta.mode() & 0o002 != 0 && meta.mode() & 0o1000 == 0 {
-            return Err(refused("everybody may replace files in its folder"));
+            return Err(refused("all users may replace files in its directory"));
         }
-        let file = Self { folder: folder.to_owned(), path, written: None };
+        let file = Self { directory: directory.to_owned(), path, written: None };
         file.check().map_err(|error| refused(&describe_io(&error)))?;
-        remove_stale(&file.folder);
+        remove_stale(&file.directory);
         Ok(file)
     }
 
-    /// Where it is, from the root on.
+    /// Returns the absolute path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Puts the token there. A reader sees the one before or this one, whole.
+    /// Writes the token. A reader sees the previous or this token, never a part.
     pub(super) fn write(&mut self, token: &Token) -> io::Result<()> {
         self.check()?;
         let text = token.expose_secret().as_bytes();
-        let meta = AtomicFile::new(&self.folder, text)?.persist(&self.path)?.metadata()?;
+        let meta = AtomicFile::new(&self.directory, text)?.persist(&self.path)?.metadata()?;
         self.written = Some((meta.dev(), meta.ino()));
         Ok(())
     }
 
-    /// Whether what stands there may be replaced: nothing, an empty file, or what an earlier run
-    /// left behind.
+    /// Checks that the file may be replaced: that it is missing, empty, or left by an earlier run.
     fn check(&self) -> io::Result<()> {
         let refused = |why: &'static str| Err(io::Error::other(why));
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::open(&self.path, flags | OFlags::NOCTTY, Mode::empty()) {
             Ok(fd) => File::from(fd),
             Err(rustix::io::Errno::NOENT) => return Ok(()),
-            Err(rustix::io::Errno::LOOP) => return refused("there is a link"),
-            Err(rustix::io::Errno::ACCESS) => return refused("there is a file that is not yours"),
-            Err(rustix::io::Errno::NXIO) => return refused("there is something else than a file"),
+            Err(rustix::io::Errno::LOOP) => return refused("it is a symbolic link"),
+            Err(rustix::io::Errno::ACCESS) => return refused("the file belongs to another user"),
+            Err(rustix::io::Errno::NXIO) => return refused("it is not a regular file"),
             Err(error) => return Err(error.into()),
         };
         let meta = file.metadata()?;
         if !meta.is_file() {
-            return refused("there is something else than a file");
+            return refused("it is not a regular file");
         }
         if meta.uid() != rustix::process::geteuid().as_raw() {
-            return refused("there is a file that is not yours");
+            return refused("the file belongs to another user");
         }
         if meta.mode() & 0o077 != 0 {
-            return refused("there is a file that others may read or write");
+            return refused("other users may read or write the file");
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(meta.len().min(LONGEST) as usize + 1));
-        file.take(LONGEST + 1).read_to_end(&mut text)?;
-        match text.len() as u64 <= LONGEST && text.iter().all(u8::is_ascii_graphic) {
+        let mut text = Zeroizing::new(Vec::with_capacity(meta.len().min(MAX_LEN) as usize + 1));
+        file.take(MAX_LEN + 1).read_to_end(&mut text)?;
+        match text.len() as u64 <= MAX_LEN && text.iter().all(u8::is_ascii_graphic) {
             true => Ok(()),
-            false => refused("there is a file that holds something else than a token"),
+            false => refused("the file contains something other than a token"),
         }
     }
 }
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        let there = fs::symlink_metadata(&self.path).map(|meta| (meta.dev(), meta.ino())).ok();
-        if self.written.is_some() && there == self.written {
-            // It may be gone by now, which is all that is wanted.
+        let current = fs::symlink_metadata(&self.path).map(|meta| (meta.dev(), meta.ino())).ok();
+        if self.written.is_some() && current == self.written {
+            // It is no error if the file is already gone.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Why the first token is not there.
-pub(super) fn not_written(path: &Path, error: &io::Error) -> CommandError {
-    usage(format!("--file: {} cannot be written: {}", path.display(), describe_io(error)), HINT)
+/// Makes the error of a first token that could not be written.
+pub(super) fn write_error(path: &Path, error: &io::Error) -> CommandError {
+    usage(format!("--file: cannot write {}: {}", path.display(), describe_io(error)), HINT)
 }
 
-const HINT: &str = "name a file that is not there yet, in a folder where you alone may write; an \
-                    empty one or one that an earlier run left is replaced";
+const HINT: &str = "name a new file in a directory where only you may write; an empty file, or one that \
+                    an earlier run left, is replaced";

@@ -311,7 +311,7 @@ impl AddCommand<'_> {
         written.undo()?;
         plan.targets.undo();
         let gate = open_gate(self.common)?;
-        forget::all_of(&gate, name, self.output).await?;
+        forget::clear_store(&gate, name, self.output).await?;
         self.output.status("gatepass: removed the profile again");
         Ok(if interrupted { CommandError::Interrupted } else { error })
     }

@@ -63,7 +63,7 @@ pub(super) async fn run(
         let path = written.path().display();
         output.warn(&format!("other users could read {path}: now only you can"));
     }
-    let forgotten = forget::all_of(&gate, name, output).await;
+    let forgotten = forget::clear_store(&gate, name, output).await;
     let removed: Vec<_> = removal.removed_secrets().cloned().collect();
     let deleted =
         tokio::task::spawn_blocking(move || removed.iter().try_for_each(SecretRef::delete));
