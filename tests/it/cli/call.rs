@@ -262,7 +262,7 @@ fn api_redirect_is_shown_and_not_followed() {
         server(vendor, move |_, _| Reply::new(307, "text/plain", "moved").with("location", &url));
     let run = home(vendor, &api, "").gatepass(["call", "celerdata", "/x", "-d", "{}"]).run();
     assert_eq!(run.ok(), "moved");
-    assert!(run.stderr.contains("sends elsewhere (307)") && run.stderr.contains("-i"), "{run:#?}");
+    assert!(run.stderr.contains("redirects (307)") && run.stderr.contains("-i"), "{run:#?}");
     assert_eq!((api.requests().len(), other.connections()), (2, 0));
 }
 
@@ -272,7 +272,7 @@ fn protocol_switch_is_an_error() {
     let head = "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
     let api = server(vendor, move |_, _| Reply::raw(head));
     let run = home(vendor, &api, "").gatepass(["call", "cisco", "/x"]).run();
-    assert!(run.failed(6).contains("another protocol"), "{run:#?}");
+    assert!(run.failed(6).contains("switched protocols"), "{run:#?}");
 }
 
 #[test]

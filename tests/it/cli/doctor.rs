@@ -86,7 +86,7 @@ fn doctor_passes_for_each_vendor_and_uses_the_store() {
     let issued = |vendors: &Vendors| vendors.sandbox.state().provider("cisco").issued;
     assert_eq!(issued(&vendors), 1);
     let (_, steps) = found(&json(&home, &["cisco"]), 0);
-    assert!(steps.iter().any(|it| it["detail"].to_string().contains("kept from before")));
+    assert!(steps.iter().any(|it| it["detail"].to_string().contains("cached")));
     assert_eq!(issued(&vendors), 1);
     found(&json(&home, &["cisco", "--fresh"]), 0);
     assert_eq!(issued(&vendors), 2);
@@ -303,7 +303,7 @@ fn doctor_reports_an_invalid_token_response() {
 fn doctor_reports_an_api_rejection() {
     let throttled = |after: &str| Reply::empty(429).with("retry-after", after);
     for (reply, exit, text) in [
-        (Reply::empty(401), 3, "refuses the token"),
+        (Reply::empty(401), 3, "rejected the token"),
         (Reply::empty(403), 3, "does not allow"),
         (throttled("600"), 5, "not before"),
         (throttled("Sat, 21 Nov 2099 08:49:37 GMT"), 5, "not before"),

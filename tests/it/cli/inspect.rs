@@ -30,7 +30,7 @@ fn inspect_describes_a_cached_token_offline() {
     state          token good
     token          Bearer, 26 characters
     acquired       TIME (SPAN ago)
-    expires        TIME (in SPAN; from the vendor's answer)
+    expires        TIME (in SPAN; from the vendor's response)
     scope          all
     ");
     let json = home.gatepass(["inspect", "huawei", "--format", "json"]).run().json();
@@ -91,7 +91,7 @@ fn inspect_reports_memory_only_tokens() {
     let home = Home::with_config(&vendor("cloudneeti").profile(&server.url(), ""));
     home.gatepass(["token", "cloudneeti"]).run().ok();
     let text = told(&home, &["inspect", "cloudneeti"]);
-    assert!(text.contains("none is kept: this profile's tokens stay in memory"), "{text}");
+    assert!(text.contains("not cached: this profile's tokens stay in memory"), "{text}");
     assert!(text.contains("gatepass inspect cloudneeti --fresh"), "{text}");
     assert_eq!(server.requests().len(), 1);
     let fresh = told(&home, &["inspect", "cloudneeti", "--fresh"]);

@@ -76,8 +76,8 @@ fn list_shows_cached_tokens_offline() {
     assert_eq!(server.requests().len(), 1);
     let text = home.gatepass(["list"]).run();
     assert_snapshot!(steady(text.ok().split("\n\n").next().unwrap()), @"
-    PROFILE  PROVIDER  STATE       LEFT    REFRESH IN  SOURCE
-    cisco    cisco     token good  SPAN  SPAN      config.toml
+    PROFILE  PROVIDER  STATE       EXPIRES IN  REFRESH IN  SOURCE
+    cisco    cisco     token good  SPAN      SPAN      config.toml
     ");
 }
 

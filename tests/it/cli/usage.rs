@@ -51,7 +51,7 @@ fn only_token_help_lists_its_formats() {
         assert_eq!(has("text"), command != "token", "{command}");
     }
     let run = home.gatepass(["list", "--format", "git"]).run();
-    assert!(run.failed(2).contains("it has: text, json"), "{run:#?}");
+    assert!(run.failed(2).contains("possible values: text, json"), "{run:#?}");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn missing_arguments_name_the_help() {
         (&["exec"], "see gatepass exec --help"),
         (
             &["call", "cisco"],
-            "gatepass: <URL-OR-PATH> is missing\n  hint: see gatepass call --help",
+            "gatepass: missing argument <URL-OR-PATH>\n  hint: see gatepass call --help",
         ),
         (&["help", "token"], "see gatepass --help"),
     ] {

@@ -46,17 +46,17 @@ fn why_lists_token_requests_latest_first() {
     home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
     let run = home.gatepass(["why", "cisco"]).run();
     assert_snapshot!(steady(run.ok()), @"
-    TIME (SPAN ago)  client id or secret refused (401 invalid_client), after SPAN ms
+    TIME (SPAN ago)  client id or secret refused (401 invalid_client) (took SPAN ms)
       the vendor says: no such client
-      then: the old token was kept
+      next: the previous token stays in use
       sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
 
-    TIME (SPAN ago)  throttled: asked to wait SPAN s (429), after SPAN ms
-      then: the old token was kept
+    TIME (SPAN ago)  throttled: asked to wait SPAN s (429) (took SPAN ms)
+      next: the previous token stays in use
       sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
 
-    TIME (SPAN ago)  a token that ends at TIME, after SPAN ms
-      then: handed out, and kept for the next who ask
+    TIME (SPAN ago)  token, expires at TIME (took SPAN ms)
+      next: the token is cached for the next calls
       sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
     ");
 }
@@ -72,13 +72,13 @@ fn why_shows_denial_and_changed_fingerprint() {
     home.gatepass(["call", "cisco", &format!("{}/x", server.url())]).run();
     let run = home.gatepass(["why", "cisco"]).run();
     assert_snapshot!(steady(run.ok()), @"
-    TIME (SPAN ago)  a token that ends at TIME, after SPAN ms
-      then: handed out, and kept for the next who ask
-      sent: credential PRINT (changed since the time before) to http://127.0.0.1:PORT, by `call` (process PID)
+    TIME (SPAN ago)  token, expires at TIME (took SPAN ms)
+      next: the token is cached for the next calls
+      sent: credential PRINT (changed since the previous request) to http://127.0.0.1:PORT, by `call` (process PID)
 
-    TIME (SPAN ago)  client id or secret refused (401 invalid_client), after SPAN ms
+    TIME (SPAN ago)  client id or secret refused (401 invalid_client) (took SPAN ms)
       the vendor says: no such client
-      then: not asked again until the credential changes, or until TIME
+      next: cool-down until TIME or until the credential changes; retry now: gatepass token cisco --fresh
       sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
     ");
     let [second, first] = exchanges(&home, "cisco").try_into().unwrap();
@@ -140,7 +140,7 @@ fn cached_error_points_to_why() {
     let hint = |run: &Run| run.error(3)["hint"].as_str().unwrap().to_owned();
     let token = || home.gatepass(["token", "cisco", "--format", "json"]).run();
     assert!(!hint(&token()).contains("gatepass why"));
-    assert!(hint(&token()).contains("not asked now: see `gatepass why cisco`"));
+    assert!(hint(&token()).contains("no request was sent this time: see `gatepass why cisco`"));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn history_keeps_32_entries() {
     }
     assert_eq!((exchanges(&home, "cisco").len(), server.requests().len()), (32, 35));
     let five = home.gatepass(["why", "cisco"]).run();
-    assert_eq!(five.ok().matches("a token that ends").count(), 5);
+    assert_eq!(five.ok().matches("token, expires at").count(), 5);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn damaged_history_is_reported_and_does_not_block_tokens() {
     for garbage in [b"garbage".to_vec(), Vec::new(), vec![0; 100_000]] {
         fs::write(journal(&home), garbage).unwrap();
         let why = home.gatepass(["why", "cisco"]).run();
-        assert!(why.ok().contains("no exchange is noted"), "{why:#?}");
+        assert!(why.ok().contains("no token requests recorded"), "{why:#?}");
         assert!(why.stderr.contains("what was noted of exchanges is lost"), "{why:#?}");
         assert!(home.gatepass(["list"]).run().ok().contains("token good"));
         let token = home.gatepass(["token", "cisco", "--fresh"]).run();
@@ -224,9 +224,9 @@ fn forget_removes_the_history() {
     let (_server, home) = home([good()]);
     home.gatepass(["token", "cisco"]).run().ok();
     let forget = home.gatepass(["forget", "cisco"]).run();
-    assert!(forget.stderr.contains("forgotten; so is what was noted of 1 exchange"), "{forget:#?}");
+    assert!(forget.stderr.contains("removed 1 cached record; removed 1 history entry"), "{forget:#?}");
     assert!(exchanges(&home, "cisco").is_empty());
-    assert!(home.gatepass(["why", "cisco"]).run().ok().contains("no exchange is noted"));
+    assert!(home.gatepass(["why", "cisco"]).run().ok().contains("no token requests recorded"));
     let again = home.gatepass(["forget", "cisco", "--format", "json"]).run().json();
     assert_eq!((&again["forgotten"], &again["exchanges"]), (&0.into(), &0.into()));
 }
@@ -250,7 +250,7 @@ fn why_reports_a_missing_store() {
         command.without_env("GATEPASS_STATE_DIR").without_env("HOME").without_env("XDG_STATE_HOME")
     };
     let run = why().run();
-    assert!(run.ok().contains("no exchange is noted, and none can be"), "{run:#?}");
+    assert!(run.ok().contains("no token requests recorded, because there is no state directory"), "{run:#?}");
     let json = why().args(["--format", "json"]).run().json();
     assert_eq!((&json["is_kept"], &json["exchanges"]), (&false.into(), &Value::Array(vec![])));
 }

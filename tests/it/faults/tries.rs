@@ -93,7 +93,7 @@ fn retries_print_one_json_error() {
     let vendor = vendor("celerdata");
     let again = Reply::empty(429).with("retry-after", "1");
     let (text, _) = tries(vendor, vec![again.clone(), Reply::empty(401)], &[]);
-    assert!(text.failed(3).contains("again in 1s"), "{text:#?}");
+    assert!(text.failed(3).contains("next try in 1s"), "{text:#?}");
     let more = ["--format", "json"];
     let (json, requests) = tries(vendor, vec![again, Reply::empty(401)], &more);
     assert_eq!(json.error(3)["code"], "denied");

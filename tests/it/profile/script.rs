@@ -176,7 +176,7 @@ fn missing_field_names_its_option() {
         (&["init", "cisco", "--field=no=unsaid"], "has no such key"),
         (&["init", "cisco", "--name=a/b", "--field=client_id=a"], "is not a profile's name"),
         (&["init", "cizco"], "cisco"),
-        (&["init", "cisco", "--secrets=unsaid"], "--secrets has a value it does not take"),
+        (&["init", "cisco", "--secrets=unsaid"], "invalid value 'unsaid' for --secrets"),
     ] {
         let run = home.gatepass(words.iter().copied()).run();
         assert!(run.failed(2).contains(wanted), "{words:?}: {run:#?}");

@@ -108,7 +108,11 @@ impl Summary {
             "acquired_at": token.map(|token| rfc3339(token.issued_at())),
             "expires_at": token.map(|token| rfc3339(token.expires_at())),
             "expires_in": token.map(|token| token.remaining(now).as_secs()),
-            "expiry_from": token.map(expiry_from),
+            "expiry_from": token.map(|token| match token.expiry() {
+                // Scripts may compare this value, so it keeps its old wording.
+                Expiry::Vendor => "the vendor's answer",
+                _ => expiry_source(token),
+            }),
             "refresh_in": self.refresh.map(|refresh| refresh.as_secs()),
             "scope": token.and_then(Token::scope),
             "source": token.map(|_| source),
@@ -138,7 +142,7 @@ impl Summary {
                 "acquired",
                 format!("{acquired} ({} ago)", format_duration(Duration::from_secs(ago))),
             ));
-            let from = expiry_from(token);
+            let from = expiry_source(token);
             lines.push((
                 "expires",
                 format!(
@@ -167,7 +171,7 @@ impl Summary {
     }
 }
 
-fn expiry_from(token: &Token) -> &'static str {
+fn expiry_source(token: &Token) -> &'static str {
     match token.expiry() {
         Expiry::Vendor => "the vendor's response",
         Expiry::Jwt => "the token's own exp",

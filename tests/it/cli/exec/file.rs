@@ -95,7 +95,7 @@ fn failed_refresh_warns_once_and_program_continues() {
     assert_eq!(running.line(), "ready\n");
     let warning = running.says("warning");
     assert!(warning.contains("cisco"), "{warning}");
-    assert!(warning.contains("503") && warning.contains("token that ends at"), "{warning}");
+    assert!(warning.contains("503") && warning.contains("token that expires at"), "{warning}");
     // The first, three that failed, and the one that came at last.
     (0..5).for_each(|_| server.arrival());
     while number(&fs::read_to_string(home.path("work/token")).unwrap()) != Some(4) {
@@ -121,11 +121,18 @@ fn foreign_file_is_not_replaced() {
     symlink(home.path("work/elsewhere"), home.path("work/link")).unwrap();
     symlink(home.path("work/nowhere"), home.path("work/dangling")).unwrap();
     fs::create_dir(home.path("work/folder")).unwrap();
-    for path in
-        ["key", "readable", "writable", "one word", "link", "dangling", "folder", "/dev/null"]
-    {
+    for (path, reason) in [
+        ("key", "something other than a token"),
+        ("readable", "other users may read"),
+        ("writable", "other users may read or write"),
+        ("one word", "something other than a token"),
+        ("link", "symbolic link"),
+        ("dangling", "symbolic link"),
+        ("folder", "not a regular file"),
+        ("/dev/null", "not a regular file"),
+    ] {
         let run = exec(&home, &["--file", path], &["touch", "ran"]).run();
-        assert!(run.failed(125).contains("there is"), "{path}: {run:#?}");
+        assert!(run.failed(125).contains(reason), "{path}: {run:#?}");
         assert!(run.stderr.contains("hint"), "{path}: {run:#?}");
     }
     for path in ["", "/", "..", "nowhere/token", "key/token"] {
@@ -155,7 +162,7 @@ fn world_writable_folder_is_rejected() {
     let mode = |mode| fs::set_permissions(home.path("work/open"), Permissions::from_mode(mode));
     let run = || exec(&home, &["--file", "open/token"], &["cat", "open/token"]).run();
     mode(0o777).unwrap();
-    assert!(run().failed(125).contains("everybody"));
+    assert!(run().failed(125).contains("all users may replace files"));
     // As /tmp is: there nobody but its owner removes a file.
     mode(0o1777).unwrap();
     assert_eq!(run().ok(), "token-of-the-program");
