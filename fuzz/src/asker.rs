@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use gatepass_cli::fuzzing::{Question, asked, is_exec_info};
+use gatepass_cli::fuzzing::{HelperOutcome, is_exec_info, read_helper_request};
 use gatepass_core::{Secret, Token};
 use http::Uri;
 use serde_json::Value;
@@ -24,8 +24,8 @@ pub fn run(bytes: &[u8]) {
         Some((program, operation)) => (program, Some(operation)),
         None => (first, None),
     };
-    match asked(program, operation, &input, token()) {
-        Some(Question::Token(addresses, reply)) => {
+    match read_helper_request(program, operation, &input, token()) {
+        Some(HelperOutcome::Token(addresses, reply)) => {
             assert!((1..=2).contains(&addresses.len()), "{} addresses", addresses.len());
             match program {
                 "git" => git(&input, &addresses, &reply),
@@ -33,10 +33,10 @@ pub fn run(bytes: &[u8]) {
                 _ => bazel(&input, &addresses, &reply),
             }
         }
-        Some(Question::Forget(refused)) => {
+        Some(HelperOutcome::Forget(refused)) => {
             assert!(refused.is_none_or(|refused| input.contains(&refused)));
         }
-        Some(Question::Told(answer)) => assert!(answer.len() < 100),
+        Some(HelperOutcome::Respond(answer)) => assert!(answer.len() < 100),
         _ => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatepass_cli::fuzzing::hand_outs;
+use gatepass_cli::fuzzing::all_formats;
 use gatepass_core::{Secret, Token};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub fn run(bytes: &[u8]) {
     let (profile, secret) = text.split_once('\n').unwrap_or(("", text));
     let token = Token::builder(Secret::from(secret), sent());
     let Ok(token) = token.expires_in(Duration::from_secs(3600).into()).build() else { return };
-    for (format, text) in hand_outs(profile, &token) {
+    for (format, text) in all_formats(profile, &token) {
         let read = read(format, profile, &text);
         assert_eq!(read.as_deref(), Some(secret), "{format}: {text:?}");
     }

@@ -1,14 +1,14 @@
-//! What a start of the command costs beside curl's, as whole processes that take turns.
+//! Measures the start of the command beside curl's, as whole processes that run alternately.
 //!
-//! `cargo bench --profile release -p gatepass-cli --bench cold_start` runs everything; names at its
-//! end (`plain`, `ca`, `roots`, `cached`) run those parts alone, and a number is that of the
-//! rounds. The profile is the command's own. `-- --beside PATH` measures another build as well.
-//! curl sends the same request to the same sandbox, and has to be installed. What is to be reached
-//! and what was stands in `PERFORMANCE.md`.
+//! `cargo bench --profile release -p gatepass-cli --bench cold_start` runs everything. Names at its
+//! end (`plain`, `ca`, `roots`, `cached`) select parts, and a number sets the rounds. The profile is
+//! that of the released command. `-- --beside PATH` measures another build as well. curl must be
+//! installed and sends the same request to the same sandbox. `PERFORMANCE.md` has the goals and the
+//! results.
 
-#![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(clippy::unwrap_used, reason = "a failed assumption ends the benchmark")]
-#![expect(clippy::disallowed_methods, reason = "a benchmark asks the time")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the time")]
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,10 +20,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wait4::Wait4;
 
-/// What this build has made.
+/// The command of this build.
 const GATEPASS: &str = env!("CARGO_BIN_EXE_gatepass");
 
-/// Where Debian and its like have the platform's roots; curl and gatepass look here by themselves.
+/// Debian's file and directory of root certificates, which curl and gatepass use by default.
 const ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs"];
 
 fn main() {
@@ -39,12 +39,12 @@ fn main() {
             },
         }
     }
-    // As a test (`cargo test --all-targets`) it has nothing to say.
+    // Under `cargo test --all-targets` there is nothing to measure.
     if !is_bench {
         return;
     }
-    // What a linker has written lies in more pieces in the kernel's cache than what is installed,
-    // and starts later by a fifth.
+    // Measure a copy: the linker's output is more fragmented in the page cache than an installed
+    // file, and starts a fifth slower.
     let installed = tempfile::tempdir().unwrap();
     let install = |(name, path): (&'static str, Option<&str>)| {
         let copy = installed.path().join(name);
@@ -66,24 +66,24 @@ fn main() {
     }
 }
 
-/// The builds to measure: what to call them, and where they are.
+/// The builds to measure: name and path.
 type Builds = [(&'static str, PathBuf)];
 
 type Part = fn(&Builds, usize);
 
-/// One exchange over plain http, without a store and with one.
+/// Measures one token request over plain http, without a store and with one.
 fn plain(builds: &Builds, rounds: usize) {
     let vendor = Vendor::start(&[]);
     let mut starts = vec![Start::new("curl", vendor.curl(&[]))];
     for (name, build) in builds {
         starts.push(Start::new(name, vendor.gatepass(build, "alone", &[])));
-        let kept = vendor.gatepass(build, "kept", &["--fresh"]);
-        starts.push(Start::new(&format!("{name}, token stored"), kept));
+        let cached = vendor.gatepass(build, "cached", &["--fresh"]);
+        starts.push(Start::new(&format!("{name}, token stored"), cached));
     }
-    measure("one exchange, plain http", starts, rounds);
+    measure("one token request, plain http", starts, rounds);
 }
 
-/// One exchange over TLS, where the vendor's CA is named.
+/// Measures one token request over TLS with the profile's `ca_file`.
 fn private_ca(builds: &Builds, rounds: usize) {
     let vendor = Vendor::start(&["--tls"]);
     let ca = vendor.ca.to_str().unwrap();
@@ -91,16 +91,16 @@ fn private_ca(builds: &Builds, rounds: usize) {
     for (name, build) in builds {
         starts.push(Start::new(name, vendor.gatepass(build, "private", &[])));
     }
-    measure("one exchange, TLS, the profile's ca_file", starts, rounds);
+    measure("one token request, TLS, the profile's ca_file", starts, rounds);
 }
 
-/// One exchange over TLS with the platform's roots: the vendor's CA is put into a copy of their
-/// file, and whoever is told of that is told of their folder, too, as if nothing had been said.
+/// Measures one token request over TLS with the platform's root certificates. A copy of their file
+/// contains the vendor's CA. Each program gets that file and the directory, as by default.
 fn platform_roots(builds: &Builds, rounds: usize) {
     let vendor = Vendor::start(&["--tls"]);
     let [file, folder] = ROOTS;
     let Ok(mut roots) = fs::read(file) else {
-        println!("\nplatform roots: not measured, there is no {file}");
+        println!("\nplatform roots: not measured, because {file} does not exist");
         return;
     };
     roots.extend(fs::read(&vendor.ca).unwrap());
@@ -113,10 +113,10 @@ fn platform_roots(builds: &Builds, rounds: usize) {
         command.env("SSL_CERT_FILE", &copy).env("SSL_CERT_DIR", folder);
         starts.push(Start::new(name, command));
     }
-    measure("one exchange, TLS, the platform's roots", starts, rounds);
+    measure("one token request, TLS, the platform's roots", starts, rounds);
 }
 
-/// A token that is in the store; the vendor is not asked.
+/// Measures a token from the store.
 fn cached(builds: &Builds, rounds: usize) {
     let mut vendor = Vendor::start(&[]);
     let mut starts = vec![Start::new("true", Command::new("true"))];
@@ -126,23 +126,23 @@ fn cached(builds: &Builds, rounds: usize) {
         command
     }));
     for (name, build) in builds {
-        let mut start = Start::new(name, vendor.gatepass(build, "kept", &[]));
+        let mut start = Start::new(name, vendor.gatepass(build, "cached", &[]));
         start.run();
         starts.push(Start { runs: Vec::new(), ..start });
     }
-    // It cannot be asked either.
+    // Without a vendor, the token can only come from the store.
     vendor.stop();
     measure("a cached token", starts, rounds);
 }
 
-/// A command to start over and over, and what that cost each time.
+/// A command that is started repeatedly, and the cost of each run.
 struct Start {
     name: String,
     command: Command,
     runs: Vec<Run>,
 }
 
-/// One process: milliseconds from its start to its end, of processor time, and MB at most.
+/// The cost of one process: milliseconds of wall and CPU time, and the peak memory in MB.
 struct Run {
     wall: f64,
     cpu: f64,
@@ -156,9 +156,9 @@ impl Start {
     }
 
     fn run(&mut self) {
-        let begun = Instant::now();
+        let start = Instant::now();
         let done = self.command.spawn().unwrap().wait4().unwrap();
-        let wall = begun.elapsed();
+        let wall = start.elapsed();
         assert!(done.status.success(), "{}: {}", self.name, done.status);
         let used = done.rusage;
         self.runs.push(Run {
@@ -169,8 +169,8 @@ impl Start {
     }
 }
 
-/// Runs them in turns, each round beginning with another one, and prints the medians; ratios are
-/// medians of each round's own to the first of them.
+/// Runs the commands in rounds, each of which starts with the next command, and prints the medians. A
+/// ratio is the median of the ratios to the first command in the same round.
 fn measure(title: &str, mut starts: Vec<Start>, rounds: usize) {
     let count = starts.len();
     for round in 0..rounds {
@@ -202,7 +202,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A sandbox of its own process, and a folder with what its callers need.
+/// A sandbox process, and a directory with the files that its clients need.
 struct Vendor {
     folder: TempDir,
     ca: PathBuf,
@@ -215,7 +215,7 @@ impl Vendor {
         let mut server = Command::new(GATEPASS)
             .args(["sandbox", "--listen", "127.0.0.1:0", "--format", "json"])
             .args(options)
-            .env("TMPDIR", folder.path()) // it is killed, and tidies nothing itself
+            .env("TMPDIR", folder.path()) // the process is killed and removes no files
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -239,7 +239,8 @@ impl Vendor {
         };
         let alone = "persist = false";
         let private = format!("{alone}\nca_file = {:?}", ca.to_str().unwrap());
-        let config = profile("alone", alone) + &profile("kept", "") + &profile("private", &private);
+        let config =
+            profile("alone", alone) + &profile("cached", "") + &profile("private", &private);
         let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
         let options = format!(
             "url = \"{base_url}/api/v2/tenant/token\"\nheader = \"accept: application/json\"\n\

@@ -82,11 +82,13 @@ impl Args {
     }
 }
 
-/// Refuses the options that the command's help hides: they would have no effect.
+/// Refuses the options that the command's help hides, because they would have no effect. Only
+/// `--config` is accepted by every command: a shell alias for `gatepass --config FILE` works then.
 fn refuse_unused(root: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
     let Some(command) = root.find_subcommand_mut(name) else { return Ok(()) };
-    let unused = command.get_arguments().filter(|arg| arg.is_hide_set()).find_map(|arg| {
+    let hidden = command.get_arguments().filter(|arg| arg.is_hide_set());
+    let unused = hidden.filter(|arg| arg.get_id() != "config").find_map(|arg| {
         let is_given = matches.value_source(arg.get_id().as_str()) == Some(CommandLine);
         is_given.then(|| format!("--{}", arg.get_long().unwrap_or_default()))
     });
@@ -129,6 +131,6 @@ mod tests {
             assert_eq!(parse(&args), Err(ErrorKind::UnknownArgument), "{args:?}");
         }
         assert_eq!(parse(&["gatepass", "--set=a=b", "token", "cisco"]), Ok(()));
-        assert_eq!(parse(&["gatepass", "man"]), Ok(()));
+        assert_eq!(parse(&["gatepass", "man", "--config", "c.toml"]), Ok(()));
     }
 }

@@ -11,26 +11,26 @@ pub use crate::commands::inspect::describe_claims;
 pub use crate::commands::profile::NewProfile;
 use crate::formats::{self, ApiVersion, CredentialHelper, FormatContext, HelperOperation};
 
-/// What a program asks: where its token goes, and how it is answered.
+/// What gatepass does for a credential helper's request.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Question {
-    /// A token is wanted, for one of these addresses; the reply to it.
+pub enum HelperOutcome {
+    /// Prints this reply with a token, if the token may be sent to one of these addresses.
     Token(Vec<String>, String),
-    /// This token is to be forgotten.
+    /// Forgets this token, or any token.
     Forget(Option<String>),
-    /// No token is needed.
-    Told(&'static str),
+    /// Prints this text.
+    Respond(&'static str),
 }
 
-/// Reads what git, docker or bazel (by the format's name) asks on standard input; its reply has
-/// this token.
-pub fn asked(
+/// Reads the request that git, docker or bazel (by the format's name) writes to stdin. A reply
+/// contains this token.
+pub fn read_helper_request(
     program: &str,
     operation: Option<&str>,
     input: &str,
     token: &Token,
-) -> Option<Question> {
+) -> Option<HelperOutcome> {
     let helper = match program {
         "git" => CredentialHelper::Git,
         "docker" => CredentialHelper::Docker,
@@ -39,53 +39,55 @@ pub fn asked(
     };
     Some(match helper.read_operation(operation, || Ok(Zeroizing::new(input.to_owned()))).ok()? {
         HelperOperation::Token(request) => {
-            let reply = request.reply(&FormatContext::new("cisco", token, SystemTime::UNIX_EPOCH));
-            Question::Token(request.addresses, reply.to_string())
+            let context = FormatContext::new("cisco", token, SystemTime::UNIX_EPOCH);
+            HelperOutcome::Token(request.addresses.clone(), request.reply(&context).to_string())
         }
-        HelperOperation::Forget(refused) => Question::Forget(refused.map(|text| text.to_string())),
-        HelperOperation::Respond(answer) => Question::Told(answer),
+        HelperOperation::Forget(rejected) => {
+            HelperOutcome::Forget(rejected.map(|text| text.to_string()))
+        }
+        HelperOperation::Respond(text) => HelperOutcome::Respond(text),
     })
 }
 
-/// A token in every format that needs no question, by the format's name.
-pub fn hand_outs(profile: &str, token: &Token) -> Vec<(&'static str, String)> {
-    let it = FormatContext::new(profile, token, SystemTime::UNIX_EPOCH);
+/// Formats a token in every format that needs no request, by the format's name.
+pub fn all_formats(profile: &str, token: &Token) -> Vec<(&'static str, String)> {
+    let context = FormatContext::new(profile, token, SystemTime::UNIX_EPOCH);
     let mut headers = HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, token.authorization().clone());
     let kubernetes =
-        ApiVersion::from_exec_info(None).map(|version| formats::kubernetes(&it, version));
+        ApiVersion::from_exec_info(None).map(|version| formats::kubernetes(&context, version));
     [
-        ("raw", formats::raw(&it)),
+        ("raw", formats::raw(&context)),
         ("header", formats::header(&headers)),
         ("curl", formats::curl(&headers)),
-        ("env", formats::env(&it)),
-        ("sh", formats::sh(&it)),
-        ("fish", formats::fish(&it)),
-        ("powershell", formats::powershell(&it)),
-        ("dotenv", formats::dotenv(&it)),
+        ("env", formats::env(&context)),
+        ("sh", formats::sh(&context)),
+        ("fish", formats::fish(&context)),
+        ("powershell", formats::powershell(&context)),
+        ("dotenv", formats::dotenv(&context)),
         ("kubernetes", kubernetes.unwrap_or_default()),
-        ("aws", formats::aws(&it)),
+        ("aws", formats::aws(&context)),
     ]
     .map(|(format, text)| (format, text.to_string()))
     .into()
 }
 
-/// Whether `KUBERNETES_EXEC_INFO` asks for something that is known.
+/// Returns whether `KUBERNETES_EXEC_INFO` requests a known version.
 pub fn is_exec_info(text: &str) -> bool {
     ApiVersion::from_exec_info(Some(text)).is_some()
 }
 
-/// A JSON text as a terminal shows it.
+/// Indents JSON for a terminal.
 pub fn indented(json: &[u8]) -> Option<String> {
     crate::json_text::indented(json)
 }
 
-/// The value of `--set`.
+/// Parses the value of `--set`.
 pub fn key_value(text: &str) -> Option<(String, String)> {
     crate::options::key_value(text).ok()
 }
 
-/// The value of `--min-ttl` and others.
+/// Parses the value of `--min-ttl` and similar options.
 pub fn duration(text: &str) -> Option<Duration> {
     crate::options::duration(text).ok()
 }

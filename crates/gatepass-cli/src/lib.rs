@@ -32,6 +32,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod args;
+mod arguments;
 mod atomic_file;
 mod browser;
 mod callback;

@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::error::{CommandError, usage};
 use crate::options::{Common, Format};
 use crate::wrap::wrap;
-use crate::{exit, warnings};
+use crate::{arguments, exit, warnings};
 
 /// Prints what a command produces, in the format and the amount that the user chose.
 #[derive(Debug)]
@@ -200,19 +200,13 @@ pub(crate) fn report_panics_by_location() {
 
 /// Reports an error that occurred before the options were parsed.
 pub(crate) fn fail_before_start(error: &CommandError) -> ExitCode {
-    let mut words = own_arguments().into_iter().peekable();
+    let mut words = arguments::own().into_iter().peekable();
     let mut json = false;
     while let Some(word) = words.next() {
         json |= word == "--format=json"
             || (word == "--format" && words.peek().is_some_and(|next| next == "json"));
     }
     report(error, json)
-}
-
-/// Returns the arguments of this process up to `--`, which another program's arguments follow.
-pub(crate) fn own_arguments() -> Vec<String> {
-    let words = std::env::args_os().skip(1).take_while(|word| word != "--");
-    words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 fn report(error: &CommandError, json: bool) -> ExitCode {

@@ -1,4 +1,4 @@
-//! Quoting of file names for commands that the user copies into a shell.
+//! Commands for the user to copy into a shell.
 
 use std::path::Path;
 
@@ -11,6 +11,14 @@ pub(crate) fn shell_argument(path: &Path) -> String {
         true => text,
         false => format!("'{}'", text.replace('\'', r"'\''")),
     }
+}
+
+/// Returns a command of gatepass for the user to copy, with the config file of this run.
+pub(crate) fn command_line<A: AsRef<str>>(arguments: &[A], config: Option<&Path>) -> String {
+    let words = arguments.iter().map(|word| shell_argument(Path::new(word.as_ref())));
+    let option = config.map(|path| format!("--config {}", shell_argument(path)));
+    let words = std::iter::once(String::from("gatepass")).chain(words).chain(option);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -27,5 +35,15 @@ mod tests {
             assert_eq!(String::from_utf8(output.stdout).unwrap(), path);
         }
         assert_eq!(shell_argument(Path::new("/a/b-c_1.toml")), "/a/b-c_1.toml");
+    }
+
+    #[test]
+    fn command_line_names_config_file() {
+        let command = |config| command_line(&["token", "a", "--wait", "9s"], config);
+        assert_eq!(command(None), "gatepass token a --wait 9s");
+        assert_eq!(
+            command(Some(Path::new("my config"))),
+            "gatepass token a --wait 9s --config 'my config'"
+        );
     }
 }

@@ -1,8 +1,7 @@
 //! Reports mistakes on the command line without repeating what may be a secret.
 //!
-//! clap's messages repeat the argument that it does not understand. That argument may be a secret
-//! that the user put behind an option of another program, so the messages here are our own, and a
-//! value is repeated only if [`is_shown`] accepts it.
+//! clap's messages repeat the argument that it does not understand, so the messages here are our
+//! own. They repeat a value only if [`arguments::quoted`] accepts it.
 
 use std::process::ExitCode;
 
@@ -11,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::args::Args;
 use crate::error::usage;
-use crate::{exit, output};
+use crate::{arguments, exit, output};
 
 /// Prints the help that the user requested, or reports a mistake and returns its exit code.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
@@ -41,21 +40,21 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
 
 fn message(error: &clap::Error) -> String {
     let named = argument_names(error);
-    let value = |kind| text(error, kind).filter(|value| is_shown(value));
-    let quoted = |value: Option<String>| value.map(|it| format!(" '{it}'")).unwrap_or_default();
+    let quoted =
+        |kind| text(error, kind).map(|value| arguments::quoted(&value)).unwrap_or_default();
     match (error.kind(), option(error)) {
         (ErrorKind::UnknownArgument, Some(option)) => format!("unexpected option '{option}'"),
         (ErrorKind::UnknownArgument, None) => {
-            format!("unexpected argument{}", quoted(value(ContextKind::InvalidArg)))
+            format!("unexpected argument{}", quoted(ContextKind::InvalidArg))
         }
         (ErrorKind::InvalidSubcommand, _) => {
-            format!("unrecognized command{}", quoted(value(ContextKind::InvalidSubcommand)))
+            format!("unrecognized command{}", quoted(ContextKind::InvalidSubcommand))
         }
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::NoEquals, _) => {
             match text(error, ContextKind::InvalidValue).filter(|value| !value.is_empty()) {
                 None => format!("{named} requires a value"),
                 Some(value) => {
-                    let value = quoted(Some(value).filter(|value| is_shown(value)));
+                    let value = arguments::quoted(&value);
                     // The messages of the parsers in options.rs do not repeat the value.
                     let expected = std::error::Error::source(error).map(|it| format!(": {it}"));
                     format!("invalid value{value} for {named}{}", expected.unwrap_or_default())
@@ -78,7 +77,7 @@ fn message(error: &clap::Error) -> String {
 
 fn hint(error: &clap::Error) -> String {
     let is_unknown = error.kind() == ErrorKind::UnknownArgument;
-    if is_unknown && option(error).is_some_and(|option| is_secretive(&option)) {
+    if is_unknown && option(error).is_some_and(|option| arguments::announces_secret(&option)) {
         return String::from(
             "no option takes a secret, because every user of this machine can read arguments: use \
              a variable, a file or a command (see the config file's { env = … } { file = … } \
@@ -93,27 +92,6 @@ fn hint(error: &clap::Error) -> String {
         .or_else(|| list(ContextKind::SuggestedSubcommand, "did you mean "))
         .or_else(|| list(ContextKind::ValidValue, "possible values: "))
         .unwrap_or_else(help_command)
-}
-
-/// Returns whether a message may repeat a value: a short word that does not follow a word such as
-/// `secret`.
-fn is_shown(value: &str) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte);
-    let arguments = output::own_arguments();
-    // Every place counts: a value that was typed twice may be a secret in one of them.
-    let mut pairs = arguments.windows(2).filter(|pair| pair[1] == value);
-    value.len() <= MAX_SHOWN
-        && value.bytes().all(is_word)
-        && !pairs.any(|pair| is_secretive(&pair[0]) && pair[0] != "token")
-}
-
-/// The longest value that a message repeats. Most secrets are longer.
-const MAX_SHOWN: usize = 16;
-
-/// Returns whether a word announces a secret.
-fn is_secretive(word: &str) -> bool {
-    let word = word.to_ascii_lowercase();
-    ["secret", "password", "token", "key", "credential"].iter().any(|part| word.contains(part))
 }
 
 /// Returns the option that clap rejected, without its value.
@@ -131,7 +109,7 @@ fn option(error: &clap::Error) -> Option<String> {
 
 /// Returns the first word that is not an option: the command.
 fn command() -> Option<String> {
-    let mut words = output::own_arguments().into_iter();
+    let mut words = arguments::own().into_iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             // Only common options precede the command, and these take a value.

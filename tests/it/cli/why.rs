@@ -224,7 +224,10 @@ fn forget_removes_the_history() {
     let (_server, home) = home([good()]);
     home.gatepass(["token", "cisco"]).run().ok();
     let forget = home.gatepass(["forget", "cisco"]).run();
-    assert!(forget.stderr.contains("removed 1 cached record; removed 1 history entry"), "{forget:#?}");
+    assert!(
+        forget.stderr.contains("removed 1 cached record; removed 1 history entry"),
+        "{forget:#?}"
+    );
     assert!(exchanges(&home, "cisco").is_empty());
     assert!(home.gatepass(["why", "cisco"]).run().ok().contains("no token requests recorded"));
     let again = home.gatepass(["forget", "cisco", "--format", "json"]).run().json();
@@ -250,7 +253,10 @@ fn why_reports_a_missing_store() {
         command.without_env("GATEPASS_STATE_DIR").without_env("HOME").without_env("XDG_STATE_HOME")
     };
     let run = why().run();
-    assert!(run.ok().contains("no token requests recorded, because there is no state directory"), "{run:#?}");
+    assert!(
+        run.ok().contains("no token requests recorded, because there is no state directory"),
+        "{run:#?}"
+    );
     let json = why().args(["--format", "json"]).run().json();
     assert_eq!((&json["is_kept"], &json["exchanges"]), (&false.into(), &Value::Array(vec![])));
 }

@@ -94,15 +94,19 @@ impl CachedState {
     }
 
     /// Returns the command that helps next, if there is one.
-    pub(super) fn next_command(&self, profile: &str) -> Option<String> {
+    pub(super) fn next_command(&self, profile: &str) -> Option<Vec<String>> {
+        let command = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Some(match (self.name(), self.status.cooldown_remaining) {
             ("token good" | "aging", _) => return None,
-            ("ready", _) => format!("gatepass token {profile}"),
-            ("login needed", _) => format!("gatepass login {profile}"),
-            ("throttled" | "unavailable", Some(rest)) if rest < Duration::from_secs(600) => {
-                format!("gatepass token {profile} --wait {}s", rest.as_secs() + 10)
+            ("ready", _) => command(&["token", profile]),
+            ("login needed", _) => command(&["login", profile]),
+            ("throttled" | "unavailable", Some(cooldown))
+                if cooldown < Duration::from_secs(600) =>
+            {
+                let wait = format!("{}s", cooldown.as_secs() + 10);
+                command(&["token", profile, "--wait", &wait])
             }
-            _ => format!("gatepass why {profile}"),
+            _ => command(&["why", profile]),
         })
     }
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::cached_state::{CachedState, one_line};
 use super::list::secret_sources;
 use crate::error::CommandError;
-use crate::next::naming;
 use crate::options::{Common, Format, WaitArgs};
 use crate::output::{Output, format_duration, rfc3339};
+use crate::quote::command_line;
 use crate::session::{open_gate, open_profile, open_store};
 use crate::wait::with_retries;
 
@@ -60,12 +60,14 @@ pub(crate) async fn run(
         let is_persisted = store.is_some() && cached.may_be_persisted(&profile);
         let next = match cached.name() {
             // A token of `gatepass token` would not be in the store later.
-            "ready" if !is_persisted => Some(format!("gatepass inspect {name} --fresh")),
+            "ready" if !is_persisted => {
+                Some(["inspect", name, "--fresh"].map(str::to_owned).into())
+            }
             _ => cached.next_command(name),
         };
         let summary = Summary {
             state: cached.name(),
-            next: next.map(|next| naming(&next, common.config.as_deref())),
+            next: next.map(|next| command_line(&next, common.config.as_deref())),
             error: cached.failure().map(one_line),
             refresh: cached.status.refresh_in.filter(|_| token.is_some()),
             is_persisted,

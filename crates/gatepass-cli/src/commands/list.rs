@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::cached_state::{CachedState, one_line, state_of};
 use crate::error::CommandError;
-use crate::next::naming;
 use crate::options::{Common, Format};
 use crate::output::{Output, format_duration, rfc3339};
+use crate::quote::command_line;
 use crate::session::{open_gate, open_store};
 
 /// A line of the table: a profile, and its cached state or the error that prevented reading it.
@@ -51,18 +51,19 @@ pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Co
             };
             let next = match &state {
                 Ok(state) => state.next_command(&name),
-                Err(_) => Some(format!("gatepass doctor {name}")),
+                Err(_) => Some(vec![String::from("doctor"), name.clone()]),
             };
-            let next = next.map(|next| naming(&next, common.config.as_deref()));
+            let next = next.map(|next| command_line(&next, common.config.as_deref()));
             rows.push(Row { name, profile, state, next });
         }
     }
     if format == Format::Json {
         output.json(&rows.iter().map(Row::json).collect())?;
     } else if rows.is_empty() {
-        let hint = "no profiles yet: `gatepass init` creates the first, or set GATEPASS_<PROFILE>_<KEY> \
-                    variables";
-        output.status(&naming(hint, common.config.as_deref()));
+        let init = command_line(&["init"], common.config.as_deref());
+        output.status(&format!(
+            "no profiles yet: `{init}` creates the first, or set GATEPASS_<PROFILE>_<KEY> variables"
+        ));
     } else {
         output.styled(&table(&rows, &gate, output))?;
     }

@@ -12,10 +12,10 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use crate::browser;
 use crate::callback::{CallbackAddress, CallbackEvent, CallbackServer, LoginResultPage};
 use crate::error::{CommandError, usage};
-use crate::next::naming;
 use crate::options::{Common, Format, duration};
 use crate::output::{Output, format_duration, rfc3339};
 use crate::prompt;
+use crate::quote::command_line;
 use crate::session::{open_gate, open_profile, open_store};
 
 #[derive(Debug, clap::Args)]
@@ -82,12 +82,12 @@ pub(crate) async fn run(
             "expires_in": seconds,
         }))?,
         _ => {
-            let print = format!("gatepass token {}", profile.name);
+            let print = command_line(&["token", &profile.name], common.config.as_deref());
             output.status(&format!(
                 "gatepass: {}: logged in, the token is valid for {}; print it with: {}",
                 profile.name,
                 format_duration(Duration::from_secs(seconds)),
-                naming(&print, common.config.as_deref())
+                print
             ));
         }
     }

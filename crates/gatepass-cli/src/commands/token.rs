@@ -15,6 +15,7 @@ use http::HeaderMap;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::arguments::quoted;
 use crate::error::{CommandError, usage};
 use crate::formats::{
     self, ApiVersion, CredentialHelper, EXEC_INFO, FormatContext, HelperError, HelperOperation,
@@ -58,9 +59,9 @@ pub(crate) async fn run(
         (Some(helper), operation) => {
             Some(helper.read_operation(operation.as_deref(), || input(helper))?)
         }
-        (None, Some(_)) => {
+        (None, Some(argument)) => {
             return Err(usage(
-                "unexpected argument after the profile",
+                format!("unexpected argument{}", quoted(argument)),
                 "only --format git, docker and bazel take an operation",
             ));
         }

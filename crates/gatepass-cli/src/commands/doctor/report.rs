@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use gatepass::{Error, ErrorKind};
 use serde_json::{Value, json};
 
+use crate::commands::cached_state::one_line;
 use crate::error::CommandError;
 use crate::exit;
 use crate::options::Format;
@@ -67,7 +68,9 @@ impl<'a> Report<'a> {
 
     /// Skips steps that need a failed one.
     pub(super) fn skip_all(&mut self, steps: &[&str], failed: &str) -> Result<(), CommandError> {
-        steps.iter().try_for_each(|step| self.skip(step, &format!("skipped: {failed} failed")))
+        steps
+            .iter()
+            .try_for_each(|step| self.skip(step, &format!("skipped because {failed} failed")))
     }
 
     /// Reports a failed step. The first one sets the exit code.
@@ -75,12 +78,11 @@ impl<'a> Report<'a> {
         let kind = error.kind();
         self.exit.get_or_insert_with(|| exit::of_kind(kind));
         let retry = error.retry_after().map(|it| format!(", retry not before {}", after(it)));
-        let named = self.profile.as_ref().map(|name| format!("{name}: "));
-        let text = error.to_string();
-        // Under the profile's name its own need not stand again.
-        let text = match named.and_then(|named| text.split_once(named.as_str())) {
-            Some((provider, rest)) if !provider.contains(' ') => rest,
-            _ => &text,
+        let text = match (&self.profile, error.vendor_text()) {
+            (None, _) => error.to_string(),
+            // The report has named the profile.
+            (Some(_), None) => one_line(error),
+            (Some(_), Some(text)) => format!("{}: the vendor says: {text}", one_line(error)),
         };
         let detail = format!("{text}{}", retry.unwrap_or_default());
         let hint = match kind {

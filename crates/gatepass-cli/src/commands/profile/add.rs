@@ -15,9 +15,9 @@ use super::prompts::{ProfileInput, ProfileValues, input_ended};
 use super::secrets::{self, SecretStorage, SecretTargets};
 use crate::commands::forget;
 use crate::error::{CommandError, usage};
-use crate::next::naming;
 use crate::options::{Common, Format, WaitArgs, key_value};
 use crate::output::{Output, format_duration};
+use crate::quote::command_line;
 use crate::session::{open_gate, open_gate_with_store, open_profile};
 use crate::wait::with_retries;
 use crate::{prompt, signal};
@@ -244,20 +244,16 @@ impl AddCommand<'_> {
         match self.request_token(name).await {
             Ok(Some(seconds)) => {
                 let valid_for = format_duration(Duration::from_secs(seconds));
-                output.status(&naming(
-                    &format!(
-                        "gatepass: {name}: the vendor issued a token, valid for {valid_for}; print \
-                         it with: gatepass token {name}"
-                    ),
-                    config,
+                let print = command_line(&["token", name], config);
+                output.status(&format!(
+                    "gatepass: {name}: the vendor issued a token, valid for {valid_for}; print it \
+                     with: {print}"
                 ));
                 Ok(Some(seconds))
             }
             Ok(None) => {
-                output.status(&naming(
-                    &format!("gatepass: log in with: gatepass login {name}"),
-                    config,
-                ));
+                let login = command_line(&["login", name], config);
+                output.status(&format!("gatepass: {name}: log in with: {login}"));
                 Ok(None)
             }
             Err(error) => Err(self.keep_or_undo(plan, written, error).await?),

@@ -1,0 +1,58 @@
+//! This process's arguments, and which of them a message may repeat.
+//!
+//! An argument that gatepass does not understand may be a secret that the user put behind an option
+//! of another program. A message repeats an argument only if it is short, consists of plain
+//! characters and does not follow a word such as `secret`.
+
+use std::env;
+
+/// Returns the arguments of this process up to `--`, which another program's arguments follow.
+pub(crate) fn own() -> Vec<String> {
+    let words = env::args_os().skip(1).take_while(|word| word != "--");
+    words.map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// Returns ` 'value'` for a message, or an empty string if the value may be a secret.
+pub(crate) fn quoted(value: &str) -> String {
+    if is_shown(value, &own()) { format!(" '{value}'") } else { String::new() }
+}
+
+fn is_shown(value: &str, arguments: &[String]) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte);
+    // Every position counts: a value that was typed twice may be a secret in one of them.
+    let mut positions = arguments.windows(2).filter(|pair| pair[1] == value);
+    value.len() <= MAX_SHOWN
+        && value.bytes().all(is_plain)
+        && !positions.any(|pair| announces_secret(&pair[0]) && pair[0] != "token")
+}
+
+/// The longest value that a message repeats. Most secrets are longer.
+const MAX_SHOWN: usize = 16;
+
+/// Returns whether a word such as `--client-secret` announces a secret.
+pub(crate) fn announces_secret(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    ["secret", "password", "token", "key", "credential"].iter().any(|part| word.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_short_plain_values_are_shown() {
+        for (arguments, value, is_repeated) in [
+            ("token cisco iam", "iam", true),
+            ("token cisco --min-ttl 120", "120", true),
+            ("token iam", "iam", true),
+            ("token cisco --client-secret iam", "iam", false),
+            ("token cisco --set client_secret iam", "iam", false),
+            ("token cisco iam --password iam", "iam", false),
+            ("token cisco pa$$word", "pa$$word", false),
+            ("token cisco eyJhbGciOiJSUzI1NiJ9", "eyJhbGciOiJSUzI1NiJ9", false),
+        ] {
+            let arguments: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
+            assert_eq!(is_shown(value, &arguments), is_repeated, "{arguments:?}");
+        }
+    }
+}
