@@ -101,7 +101,7 @@ impl Output {
     /// Prints a question on stderr even with `--quiet`, because the command waits for the user.
     pub(crate) fn ask(&self, text: &str) {
         let mut stderr = anstream::stderr().lock();
-        let _ = write!(stderr, "{}", fitted(text)).and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{}", wrapped(text)).and_then(|()| stderr.flush());
     }
 
     /// Returns whether the user chose `--format json`.
