@@ -18,7 +18,7 @@ use crate::options::unused;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
-#[command(args = unused(&["config", "set", "format", "quiet", "verbose"]), after_help = "\
+#[command(args = unused(&["config", "set", "quiet", "verbose"]), after_help = "\
 Examples:
   source <(gatepass completions bash)                    in ~/.bashrc or, for zsh, ~/.zshrc
   gatepass completions bash > ~/.local/share/bash-completion/completions/gatepass

@@ -64,7 +64,7 @@ fn inspect_without_a_token_names_the_command() {
     profile        huawei (Huawei OneAccess), from HOME/config/gatepass/config.toml
     client_secret  from HOME/config/gatepass/config.toml
     state          ready
-    token          none is kept
+    token          not cached
     next           gatepass token huawei
     ");
     let json = home.gatepass(["inspect", "huawei", "--format", "json"]).run().json();

@@ -12,7 +12,7 @@ use crate::options::unused;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
-#[command(args = unused(&["config", "set", "format", "quiet", "verbose"]), after_help = "\
+#[command(args = unused(&["config", "set", "quiet", "verbose"]), after_help = "\
 Examples:
   gatepass man | man -l -
   gatepass man --dir ~/.local/share/man/man1 && man gatepass-token")]
