@@ -1,36 +1,11 @@
-//! Authorize for TokenSource: where its tokens may go, and how middleware gets them.
+//! The origins to which a source's tokens may be sent.
 
 use std::sync::OnceLock;
 
-use gatepass_core::{
-    ApiOrigins, ApiRequest, ApiResponse, Authorize, Credential, Endpoint, Error, Provider, Result,
-    Token, TokenVerdict, async_trait,
-};
+use gatepass_core::{ApiOrigins, Credential, Endpoint, Error, Provider, Result};
 use http::Uri;
 
-use crate::TokenSource;
-
-#[async_trait]
-impl Authorize for TokenSource {
-    fn check(&self, to: &Uri) -> Result<()> {
-        self.allowed_origins().check(to).map_err(|error| self.named(error))
-    }
-
-    async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Token> {
-        self.check(request.uri())?;
-        let token = self.token().await?;
-        // The first exchange has recorded the token endpoint.
-        self.check(request.uri())?;
-        self.authorize(&token, request).await?;
-        Ok(token)
-    }
-
-    fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
-        Self::report_response(self, token, answer)
-    }
-}
-
-/// Where a source's tokens may go.
+/// The API origins of a source, without its token endpoints.
 #[derive(Debug)]
 pub(crate) struct AllowedOrigins {
     origins: ApiOrigins,
@@ -42,7 +17,7 @@ impl AllowedOrigins {
         Self { origins: ApiOrigins::from_provider(provider), token_endpoints: OnceLock::new() }
     }
 
-    /// For a token that no vendor has made: to this machine alone.
+    /// Allows this machine only, for tokens that no vendor has issued.
     pub(crate) fn loopback() -> Self {
         Self { origins: ApiOrigins::loopback(), token_endpoints: OnceLock::new() }
     }
@@ -51,7 +26,7 @@ impl AllowedOrigins {
         Self { origins: self.origins.with(more), ..self }
     }
 
-    /// Records where the credential goes, which may depend on the credential's texts.
+    /// Records the token endpoints, which may depend on the credential's texts.
     pub(crate) fn record_token_endpoints(&self, provider: &dyn Provider, credential: &Credential) {
         if self.token_endpoints.get().is_none()
             && let Ok(endpoints) = provider.endpoints(credential)
@@ -60,7 +35,8 @@ impl AllowedOrigins {
         }
     }
 
-    fn check(&self, to: &Uri) -> Result<()> {
+    /// Returns an error if a token must not be sent to this address.
+    pub(crate) fn check(&self, to: &Uri) -> Result<()> {
         self.origins.check(to)?;
         let mut endpoints = self.token_endpoints.get().into_iter().flatten();
         if endpoints.any(|endpoint| endpoint.matches(to)) {

@@ -1,5 +1,4 @@
-//! Budget: how many token requests a minute a vendor allows, shared by all sources of a process
-//! that ask the same endpoint.
+//! Limits of token requests per minute, shared by all sources of a process that use one endpoint.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -9,25 +8,25 @@ use gatepass_core::Error;
 
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The requests of the last minute to one origin.
+/// The token requests of the last minute to one origin.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: usize,
-    /// When each began, on the boot clock, the oldest first.
-    begun: Mutex<VecDeque<Duration>>,
+    /// Start times on the boot clock, the oldest first.
+    started: Mutex<VecDeque<Duration>>,
 }
 
-/// One for each origin. It outlives those who ask: what they have used is still used when the next
-/// one comes.
+/// One budget per origin. It outlives the sources, because a new source must respect the requests
+/// of a dropped one.
 static BUDGETS: LazyLock<Mutex<HashMap<String, Arc<Budget>>>> = LazyLock::new(Mutex::default);
-/// From so many origins on, those that nobody asks just now are forgotten.
-const ORIGINS: usize = 1024;
+/// With this many origins, budgets without a request in progress are dropped.
+const MAX_ORIGINS: usize = 1024;
 
 impl Budget {
-    /// The budget of an origin. Where two sources give limits that differ, the first one holds.
-    pub(crate) fn of(origin: &str, per_minute: u32) -> Arc<Self> {
+    /// Returns the budget of an origin. If two sources give different limits, the first one holds.
+    pub(crate) fn for_origin(origin: &str, per_minute: u32) -> Arc<Self> {
         let mut budgets = lock(&BUDGETS);
-        if budgets.len() >= ORIGINS {
+        if budgets.len() >= MAX_ORIGINS {
             budgets.retain(|_, budget| Arc::strong_count(budget) > 1);
         }
         let budget = budgets.entry(origin.to_owned());
@@ -36,32 +35,35 @@ impl Budget {
 
     fn new(per_minute: u32) -> Self {
         let limit = usize::try_from(per_minute).unwrap_or(usize::MAX).max(1);
-        Self { limit, begun: Mutex::default() }
+        Self { limit, started: Mutex::default() }
     }
 
-    /// Takes a place for a request that begins at `now` (boot clock), or says how long there is
-    /// none. In no window of a minute do more requests begin than the limit.
-    pub(crate) fn take(&self, now: Duration) -> Result<(), Duration> {
-        let mut begun = lock(&self.begun);
-        while begun.front().is_some_and(|first| first.saturating_add(WINDOW) <= now) {
-            begun.pop_front();
+    /// Counts a request that starts at `now` (boot clock), or returns how long the limit allows no
+    /// further request. No window of a minute contains more starts than the limit.
+    pub(crate) fn try_take(&self, now: Duration) -> Result<(), Duration> {
+        let mut started = lock(&self.started);
+        while started.front().is_some_and(|first| first.saturating_add(WINDOW) <= now) {
+            started.pop_front();
         }
-        match begun.front() {
-            Some(first) if begun.len() >= self.limit => {
+        match started.front() {
+            Some(first) if started.len() >= self.limit => {
                 Err(first.saturating_add(WINDOW).saturating_sub(now))
             }
             _ => {
-                begun.push_back(now);
+                started.push_back(now);
                 Ok(())
             }
         }
     }
 
-    /// The error for somebody whose place comes too late.
+    /// Returns the error for a request that would have to wait too long.
     pub(crate) fn exhausted(&self, wait: Duration) -> Error {
-        Error::throttled(format!("the vendor's {} token requests a minute are used up", self.limit))
-            .with_retry_after(wait)
-            .with_hint("fewer identities, or tokens that live longer, need fewer requests")
+        let limit = self.limit;
+        Error::throttled(format!(
+            "the vendor's limit of {limit} token requests a minute is reached"
+        ))
+        .with_retry_after(wait)
+        .with_hint("use fewer identities, or request tokens with a longer lifetime")
     }
 }
 
@@ -76,30 +78,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_of_one_origin_share_it_and_those_of_another_do_not() {
-        let (a, b) = (Budget::of("https://a.example", 1), Budget::of("https://a.example", 1));
-        let other = Budget::of("https://b.example", 1);
+    fn sources_of_one_origin_share_a_budget() {
+        let (a, b) = (
+            Budget::for_origin("https://a.example", 1),
+            Budget::for_origin("https://a.example", 1),
+        );
+        let other = Budget::for_origin("https://b.example", 1);
         let now = Duration::from_secs(100);
-        assert_eq!(a.take(now), Ok(()));
-        assert_eq!(b.take(now + Duration::from_secs(20)), Err(Duration::from_secs(40)));
-        assert_eq!(other.take(now), Ok(()));
-        assert_eq!(b.take(now + WINDOW), Ok(()));
+        assert_eq!(a.try_take(now), Ok(()));
+        assert_eq!(b.try_take(now + Duration::from_secs(20)), Err(Duration::from_secs(40)));
+        assert_eq!(other.try_take(now), Ok(()));
+        assert_eq!(b.try_take(now + WINDOW), Ok(()));
     }
 
     proptest! {
         #[test]
-        fn no_minute_holds_more_than_the_limit(limit in 1u32..20, gaps in prop::collection::vec(0u64..9000, 1..200)) {
+        fn no_minute_exceeds_the_limit(limit in 1u32..20, gaps in prop::collection::vec(0u64..9000, 1..200)) {
             let budget = Budget::new(limit);
             let (mut now, mut taken) = (Duration::from_secs(1000), Vec::new());
             for gap in gaps {
                 now += Duration::from_millis(gap);
-                match budget.take(now) {
+                match budget.try_take(now) {
                     Ok(()) => taken.push(now),
                     Err(wait) => prop_assert!(wait > Duration::ZERO && wait <= WINDOW),
                 }
             }
             for first in &taken {
-                let within = taken.iter().filter(|at| *at >= first && **at < *first + WINDOW).count();
+                let within = taken.iter().filter(|time| *time >= first && **time < *first + WINDOW).count();
                 prop_assert!(within <= limit as usize);
             }
         }

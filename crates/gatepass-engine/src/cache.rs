@@ -1,124 +1,154 @@
-//! Cache: the token that is cached, the flight that brings the next one, and the rest after a failure.
-
-mod arrival;
+//! State of one token source: the cached token, the in-flight request and the cool-down.
+//!
+//! The state has two parts, because callers access them differently:
+//!
+//! - Every caller reads the cached token, and a refresh replaces it about once per lifetime. It is
+//!   in an `ArcSwapOption`. A hit loads it, compares the coarse clocks with its freshness hint and
+//!   borrows it: no lock, no allocation, no write to shared memory. Hits on several threads
+//!   therefore do not slow each other down.
+//! - The rest (flight, cool-down, counters) changes on a miss only. It is in [`CacheState`] behind
+//!   one mutex, which is held for microseconds and never across an await.
+//!
+//! The cached token is replaced only under that mutex. A caller that misses takes the mutex and
+//! looks again; the result of that second look is still true when the caller joins or starts a
+//! flight. This is why a source has at most one flight, and why a caller that was slow to miss
+//! does not refresh the token that another caller has just stored.
+//!
+//! Flights are numbered. A flight that was given up, or whose source was closed, may still return
+//! a token; its number is not the current one, so the token is dropped. An invalidation during a
+//! flight is remembered until the flight ends: a vendor that returns the same token until it
+//! expires would otherwise bring the rejected token back.
+//!
+//! Rejected alternatives:
+//!
+//! - `RwLock<Option<Token>>`: a read lock writes the reader count, which all threads share.
+//! - An async mutex that is held during the request: a caller that is dropped would cancel the
+//!   request of the others, and callers would wait for a refresh while the old token still works.
+//! - A task that owns the state and serves callers through a channel: it would have to be spawned
+//!   in the constructor, and each hit would cost two context switches.
 
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use gatepass_core::{CoarseTime, Error, Result, Token};
 
-pub(crate) use self::arrival::StoreOutcome;
+use crate::cache_state::CacheState;
+use crate::cached_token::CachedToken;
 use crate::clock::ClockHandle;
-use crate::cooldown::Cooldown;
-use crate::exchange::{CachedToken, ExchangeRequest, SourceConfig};
-use crate::flight::{self, Flight, FlightHandle};
+use crate::exchange::{ExchangeFailure, ExchangeRequest};
+use crate::flight;
+use crate::flight_handle::{Flight, FlightHandle};
+use crate::metrics;
+use crate::pending_login::PendingLogin;
 use crate::policy::{Moment, Phase};
-use crate::prefetch::PrefetchFlag;
-use crate::rt::{AbortHandle, ArcSwapOption, Handle, Mutex, MutexGuard, watch};
-use crate::{State, Status};
+use crate::prefetch::{self, PrefetchFlag};
+use crate::rt::{ArcSwapOption, Handle, Mutex, MutexGuard, watch};
+use crate::source_config::SourceConfig;
+use crate::status::Status;
 
-/// Reading the cached token takes no lock; everything that changes what is cached does.
+/// Below this remaining lifetime a token that the vendor returns again is not worth caching.
+const MIN_USEFUL_LIFETIME: Duration = Duration::from_secs(1);
+
+/// The state of one token source.
 #[derive(Debug)]
 pub(crate) struct Cache {
     pub(crate) config: Arc<SourceConfig>,
+    pub(crate) pending_login: Arc<PendingLogin>,
     clock: ClockHandle,
     cached: ArcSwapOption<CachedToken>,
     state: Mutex<CacheState>,
-    prefetching: PrefetchFlag,
-    /// Tells those who watch that another token is cached, or none any more.
+    prefetch_flag: PrefetchFlag,
+    /// Notifies watchers that the cached token was replaced or removed.
     changes: OnceLock<watch::Sender<()>>,
 }
 
-#[derive(Debug, Default)]
-struct CacheState {
-    current: Option<Flight>,
-    /// How many have started: the number of the latest.
-    started: u64,
-    /// The latest that is to ask the vendor, whatever a store has.
-    fresh: u64,
-    is_closed: bool,
-    /// How many tokens have been invalidated during a flight, and the latest during this one.
-    refusals: u64,
-    refused: Option<Token>,
-    /// The latest that was invalidated at all, where a store may bring it back.
-    last_refused: Option<Token>,
-    /// The latest failure, if no success followed, and how many there were in a row.
-    rest: Option<Cooldown>,
-    failures_in_a_row: u32,
-    prefetch_task: Option<AbortHandle>,
-    random: fastrand::Rng,
-    exchanges: u64,
-    failures: u64,
-}
+/// A cache that the holder does not keep alive.
+pub(crate) type WeakCache = Weak<Cache>;
 
-/// What somebody who asks will accept.
+/// The token that a caller accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TokenRequirement {
-    /// A cached token with so much validity left, or whatever a flight brings.
+    /// A cached token with this remaining lifetime, or the token of any flight.
     Remaining(Duration),
-    /// What the flight of this number or a later one brings.
+    /// The token of the flight with this number, or of a later flight.
     Flight(u64),
 }
 
 impl TokenRequirement {
-    /// Whether what this flight brings is not wanted.
+    /// Returns whether the token of `flight` is too old.
     pub(crate) fn is_later_than(self, flight: u64) -> bool {
-        matches!(self, Self::Flight(wanted) if flight < wanted)
+        matches!(self, Self::Flight(required) if flight < required)
     }
 }
 
-/// What somebody who asks gets.
+/// A token, or a flight that will return one.
 #[derive(Debug)]
 pub(crate) enum Acquisition {
     Cached(Token),
     InFlight(FlightHandle),
 }
 
+/// What the cache did with the token of a flight.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum StoreOutcome {
+    Stored,
+    /// The flight was given up, or the source is closed.
+    Superseded,
+    AlreadyExpired,
+    /// The vendor returned the same token, which expires in less than a second.
+    ExpiresSoon(Duration),
+    /// The token was invalidated during the flight.
+    Invalidated,
+}
+
 impl Cache {
     pub(crate) fn new(config: SourceConfig) -> Self {
-        let random = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let rng = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         Self {
             clock: config.clock.clone(),
             config: Arc::new(config),
+            pending_login: Arc::default(),
             cached: ArcSwapOption::empty(),
-            state: Mutex::new(CacheState { random, ..CacheState::default() }),
-            prefetching: PrefetchFlag::default(),
+            state: Mutex::new(CacheState { rng, ..CacheState::default() }),
+            prefetch_flag: PrefetchFlag::default(),
             changes: OnceLock::new(),
         }
     }
 
-    /// Holds a token from the start.
     pub(crate) fn with_cached(self, cached: CachedToken) -> Self {
         self.cached.store(Some(Arc::new(cached)));
         self
     }
 
-    /// Rests as another one of the same identity does, whose credential may be another by now.
+    /// Copies the cool-down of `other`, a cache for the same identity (its credential may have
+    /// changed since).
     pub(crate) fn with_cooldown_of(self, other: &Self) -> Self {
-        let of = |other: MutexGuard<'_, CacheState>| (other.rest.clone(), other.failures_in_a_row);
-        let (rest, failures) = of(other.state());
+        let (cooldown, failures) = {
+            let other = other.state();
+            (other.cooldown.clone(), other.consecutive_failures)
+        };
         let mut state = self.state();
-        (state.rest, state.failures_in_a_row) = (rest, failures);
+        (state.cooldown, state.consecutive_failures) = (cooldown, failures);
         drop(state);
         self
     }
 
-    /// Runs `take` on the cached token, if that is usable; an aging one starts its refresh.
+    /// Calls `read` with the cached token if it is usable. Starts the refresh of an aging token.
     ///
-    /// This is the hit: where a freshness_hint at the clocks is enough, it writes nothing that is shared.
+    /// This is the hit path: while the freshness hint holds, it writes no shared memory.
     #[inline(always)]
-    pub(crate) fn with_token<T>(self: &Arc<Self>, take: impl FnOnce(&Token) -> T) -> Option<T> {
+    pub(crate) fn with_token<T>(self: &Arc<Self>, read: impl FnOnce(&Token) -> T) -> Option<T> {
         let cached = self.cached.load();
         let cached = cached.as_ref()?;
         let now = self.clock.coarse();
         if !cached.freshness_hint.is_fresh_at(now) && !self.is_usable(cached, now, Duration::ZERO) {
             return None;
         }
-        Some(take(&cached.token))
+        Some(read(&cached.token))
     }
 
-    /// The cached token, if it may be handed out to somebody who needs it for so long; an aging one
-    /// starts its refresh.
+    /// Returns the cached token if it is usable for `min_remaining`. Starts the refresh of an aging
+    /// token.
     pub(crate) fn token(self: &Arc<Self>, min_remaining: Duration) -> Option<Token> {
         if min_remaining.is_zero() {
             return self.with_token(Token::clone);
@@ -128,7 +158,7 @@ impl Cache {
         self.is_usable(cached, self.clock.coarse(), min_remaining).then(|| cached.token.clone())
     }
 
-    /// Asks the exact clocks.
+    /// Checks the token against the exact clocks.
     #[cold]
     #[inline(never)]
     fn is_usable(
@@ -147,94 +177,100 @@ impl Cache {
         true
     }
 
-    /// The cached token, if it is usable; starts nothing.
+    /// Returns the cached token if it is usable, without starting a refresh.
     pub(crate) fn peek(&self, min_remaining: Duration) -> Option<Token> {
         let cached = self.cached.load();
         let cached = cached.as_ref()?;
-        let is_sure =
+        let is_fresh =
             min_remaining.is_zero() && cached.freshness_hint.is_fresh_at(self.clock.coarse());
         let is_usable = || cached.phase(Moment::now(&*self.clock), min_remaining) != Phase::Expired;
-        (is_sure || is_usable()).then(|| cached.token.clone())
+        (is_fresh || is_usable()).then(|| cached.token.clone())
     }
 
-    /// Runs `look` on what is cached, if that is this very token.
+    /// Calls `read` if `token` is the cached token.
     pub(crate) fn if_current<T>(
         &self,
         token: &Token,
-        look: impl FnOnce(&CachedToken) -> T,
+        read: impl FnOnce(&CachedToken) -> T,
     ) -> Option<T> {
         let cached = self.cached.load();
-        cached.as_ref().filter(|cached| cached.token.is_same_as(token)).map(|cached| look(cached))
+        cached.as_ref().filter(|cached| cached.token.is_same_as(token)).map(|cached| read(cached))
     }
 
-    /// The number of the first flight that starts after now; whoever starts it, it asks the vendor.
+    /// Reserves the next flight for a new token: it skips the store, whichever caller starts it.
+    /// Returns its number.
     pub(crate) fn next_flight(&self) -> u64 {
         let mut state = self.state();
-        state.fresh = state.started + 1;
-        state.fresh
+        state.skip_store_flight = state.flights_started + 1;
+        state.skip_store_flight
     }
 
-    /// The cached token, or a place on the flight under way, or on one that starts now; the error of
-    /// the last flight while that rests.
-    pub(crate) fn join_or_start(self: &Arc<Self>, want: TokenRequirement) -> Result<Acquisition> {
+    /// Returns the cached token, or a handle to the current flight or to a new one. During a
+    /// cool-down returns the error of the failure.
+    pub(crate) fn join_or_start(
+        self: &Arc<Self>,
+        requirement: TokenRequirement,
+    ) -> Result<Acquisition> {
         let state = self.state();
         if state.is_closed {
             return Err(self.config.named(Error::internal("the source is closed")));
         }
-        if let TokenRequirement::Remaining(min_remaining) = want {
-            // Whoever was before us may have brought it.
+        if let TokenRequirement::Remaining(min_remaining) = requirement {
+            // Another caller may have stored the token while we waited for the lock.
             if let Some(token) = self.peek(min_remaining) {
                 return Ok(Acquisition::Cached(token));
             }
-            // Asking brings the same token: the caller gets it, short as it is.
+            // The vendor would return the same token, so the caller gets it although it expires
+            // too soon.
             if let Some(cached) = &*self.cached.load()
                 && !cached.validity.has_refresh()
-                && cached.phase(Moment::now(&*self.clock), Duration::ZERO) != Phase::Expired
+                && cached.is_usable(Moment::now(&*self.clock))
             {
                 return Ok(Acquisition::Cached(cached.token.clone()));
             }
         }
-        if let Some(flight) = &state.current {
+        if let Some(flight) = &state.flight {
             return Ok(Acquisition::InFlight(flight.subscribe()));
         }
-        let now = self.clock.boot();
-        let rest = state.rest.clone().filter(|_| matches!(want, TokenRequirement::Remaining(_)));
-        if let Some(rest) = rest.as_ref().filter(|rest| rest.remaining(now).is_some()) {
-            return Err(rest.error(now));
-        }
-        let (is_fresh, min_remaining) = match want {
-            TokenRequirement::Remaining(min_remaining) => (false, min_remaining),
-            TokenRequirement::Flight(_) => (true, Duration::ZERO),
+        let (skip_store, min_remaining, cooldown) = match requirement {
+            TokenRequirement::Remaining(min) => (false, min, state.cooldown.clone()),
+            TokenRequirement::Flight(_) => (true, Duration::ZERO, None),
         };
+        let now = self.clock.boot();
+        if let Some(cooldown) =
+            cooldown.as_ref().filter(|cooldown| cooldown.remaining(now).is_some())
+        {
+            return Err(cooldown.error(now));
+        }
         let request =
-            ExchangeRequest { rest, is_fresh, min_remaining, ..ExchangeRequest::default() };
+            ExchangeRequest { cooldown, skip_store, min_remaining, ..ExchangeRequest::default() };
         self.spawn_flight(state, request).map(Acquisition::InFlight)
     }
 
-    /// Starts the flight that replaces an aging token, unless one is under way or the last one
-    /// failed too recently. Nobody waits for it.
+    /// Starts the flight that replaces an aging token, unless there is a flight or a cool-down. No
+    /// caller waits for it.
     pub(crate) fn refresh(self: &Arc<Self>) {
         let state = self.state();
         let Some(cached) = &*self.cached.load() else { return };
-        if state.is_closed || state.current.is_some() {
+        if state.is_closed || state.flight.is_some() {
             return cached.suppress_refresh_until(Duration::MAX);
         }
         let now = Moment::now(&*self.clock);
-        // Whoever was before us may have brought the next one.
+        // Another caller may have stored the next token while we waited for the lock.
         if cached.phase(now, Duration::ZERO) != Phase::Aging {
             return;
         }
-        let rest = state.rest.clone();
-        if let Some(rest) = rest.as_ref().filter(|rest| rest.remaining(now.boot).is_some()) {
-            return cached.suppress_refresh_until(rest.until);
+        let cooldown = state.cooldown.clone();
+        if let Some(cooldown) =
+            cooldown.as_ref().filter(|cooldown| cooldown.remaining(now.boot).is_some())
+        {
+            return cached.suppress_refresh_until(cooldown.until);
         }
         cached.suppress_refresh_until(Duration::MAX);
         let newer_than = Some(cached.token.issued_at());
-        if self
-            .spawn_flight(state, ExchangeRequest { rest, newer_than, ..ExchangeRequest::default() })
-            .is_err()
-        {
-            // Outside a runtime nothing can be started; somebody within one will come.
+        let request = ExchangeRequest { cooldown, newer_than, ..ExchangeRequest::default() };
+        if self.spawn_flight(state, request).is_err() {
+            // This caller is outside a runtime; the next one inside a runtime starts the flight.
             cached.suppress_refresh_until(Duration::ZERO);
         }
     }
@@ -246,58 +282,150 @@ impl Cache {
     ) -> Result<FlightHandle> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(self.config.named(
-                Error::internal("there is no tokio runtime to request the vendor in")
-                    .with_hint("request for tokens inside a tokio runtime with time enabled"),
+                Error::internal("no tokio runtime: a token request runs in a task")
+                    .with_hint("call this inside a tokio runtime with time enabled"),
             ));
         };
-        state.started += 1;
-        let (refused, failures) = (state.last_refused.clone(), state.failures_in_a_row);
-        let is_fresh = request.is_fresh || state.started == state.fresh;
-        let request =
-            ExchangeRequest { is_fresh, refused, failures, jitter: state.random.f64(), ..request };
-        let (mut flight, outcome) = Flight::new(state.started);
+        state.flights_started += 1;
+        let request = ExchangeRequest {
+            skip_store: request.skip_store || state.flights_started == state.skip_store_flight,
+            rejected: state.rejected.clone(),
+            prior_failures: state.consecutive_failures,
+            jitter: state.rng.f64(),
+            pending_login: Some(self.pending_login.clone()),
+            ..request
+        };
+        let (mut flight, outcome) = Flight::new(state.flights_started);
         let (handle, alive) = (flight.subscribe(), flight.alive());
-        state.current = Some(flight);
+        state.flight = Some(flight);
         drop(state);
-        // Not under the lock: a runtime that shuts down drops the task here and now.
+        // Not under the lock: a runtime that shuts down drops the task at once.
         let task = flight::spawn(&runtime, self, handle.number, outcome, alive, request);
-        match &mut self.state().current {
+        match &mut self.state().flight {
             Some(flight) if flight.number == handle.number => flight.task = Some(task),
             _ => task.abort(),
         }
         Ok(handle)
     }
 
-    /// Forgets exactly this token.
+    /// Counts an exchange. Returns the number of invalidations before it, for
+    /// [`store_token`](Self::store_token).
+    pub(crate) fn begin_exchange(&self) -> u64 {
+        let mut state = self.state();
+        state.exchanges += 1;
+        state.invalidations
+    }
+
+    /// Caches the token of a flight. `invalidations` is the result of
+    /// [`begin_exchange`](Self::begin_exchange); `is_retry` is true if the flight has already
+    /// requested a token before this one.
+    pub(crate) fn store_token(
+        self: &Arc<Self>,
+        flight: u64,
+        invalidations: u64,
+        is_retry: bool,
+        cached: CachedToken,
+    ) -> StoreOutcome {
+        let mut state = self.state();
+        if state.is_closed || !state.is_current(flight) {
+            return StoreOutcome::Superseded;
+        }
+        let now = Moment::now(&*self.clock);
+        if !cached.is_usable(now) {
+            return StoreOutcome::AlreadyExpired;
+        }
+        let secret = cached.token.expose_secret();
+        let is_same = |other: &Token| other.expose_secret() == secret;
+        if state.invalidations != invalidations && state.invalidated.as_ref().is_some_and(is_same) {
+            return StoreOutcome::Invalidated;
+        }
+        let hints = self.config.provider.hints();
+        let is_reused = hints.same_token_until_end
+            || self.cached.load().as_ref().is_some_and(|cached| is_same(&cached.token));
+        let remaining = cached.validity.remaining(now);
+        if is_reused && !is_retry && remaining < MIN_USEFUL_LIFETIME {
+            return StoreOutcome::ExpiresSoon(remaining);
+        }
+        let cached = if is_reused {
+            cached.without_refresh()
+        } else {
+            cached.with_refresh_ahead(&hints, state.rng.f64(), now)
+        };
+        metrics::record_expiry(&self.config, cached.token.expires_at());
+        self.cached.store(Some(Arc::new(cached)));
+        if self.config.keep_warm {
+            let task = prefetch::start(self, &self.prefetch_flag);
+            state.prefetch_task = task.or_else(|| state.prefetch_task.take());
+        }
+        drop(state);
+        self.notify_watchers();
+        StoreOutcome::Stored
+    }
+
+    /// Ends a flight; without an outcome it is given up. Returns false if it had ended before.
+    pub(crate) fn end_flight(
+        &self,
+        flight: u64,
+        outcome: Option<Result<(), &ExchangeFailure>>,
+    ) -> bool {
+        let mut state = self.state();
+        if !state.is_current(flight) {
+            return false;
+        }
+        let ended = state.flight.take();
+        state.invalidated = None;
+        if let Some(cached) = &*self.cached.load() {
+            // Also for a new token: a caller may have suppressed its refresh during this flight.
+            cached.suppress_refresh_until(Duration::ZERO);
+        }
+        let is_given_up = outcome.is_none();
+        match outcome {
+            Some(Ok(())) => (state.cooldown, state.consecutive_failures) = (None, 0),
+            Some(Err(failure)) => {
+                let now = Moment::now(&*self.clock);
+                let cooldown = state.start_cooldown(failure, self.cached.load().as_deref(), now);
+                metrics::record_cooldown(&self.config, failure.error.kind(), cooldown);
+            }
+            // The next caller may start another flight.
+            None => {}
+        }
+        drop(state);
+        if let (Some(flight), true) = (ended, is_given_up) {
+            flight.abort();
+        }
+        true
+    }
+
+    /// Removes `token` from the cache; any other token stays.
     pub(crate) fn invalidate(&self, token: &Token) {
         let mut state = self.state();
         if self.if_current(token, |_| ()).is_none() {
             return;
         }
         self.cached.store(None);
-        // A store, or the last login, may have it still.
+        // The store or the last login may still have it.
         let is_interactive = || self.config.provider.interactive().is_some();
         let may_return = self.config.store().is_some() || is_interactive();
-        state.last_refused = may_return.then(|| token.clone());
-        if state.current.is_some() {
-            state.refusals += 1;
-            state.refused = Some(token.clone());
+        state.rejected = may_return.then(|| token.clone());
+        if state.flight.is_some() {
+            state.invalidations += 1;
+            state.invalidated = Some(token.clone());
         }
         drop(state);
         self.notify_watchers();
     }
 
-    /// Forgets everything, for good, and ends the flight.
+    /// Removes the token, ends the flight and refuses all further calls.
     pub(crate) fn close(&self) -> Option<FlightHandle> {
         let mut state = self.state();
         state.is_closed = true;
-        (state.refused, state.last_refused) = (None, None);
-        self.config.pending_login.clear();
+        (state.invalidated, state.rejected) = (None, None);
+        self.pending_login.clear();
         self.cached.store(None);
         if let Some(task) = state.prefetch_task.take() {
             task.abort();
         }
-        let flight = state.current.take();
+        let flight = state.flight.take();
         drop(state);
         self.notify_watchers();
         let flight = flight?;
@@ -306,28 +434,17 @@ impl Cache {
         Some(handle)
     }
 
-    /// How long until something is to be done, for whoever keeps the token warm: zero if now.
+    /// Returns the time until the next token is due; see [`CacheState::due_in`].
     pub(crate) fn due_in(&self) -> Duration {
         let state = self.state();
-        let now = Moment::now(&*self.clock);
-        let resting =
-            state.rest.as_ref().and_then(|rest| rest.remaining(now.boot)).unwrap_or_default();
-        let due = match &*self.cached.load() {
-            _ if state.current.is_some() => return Duration::MAX,
-            None => Duration::ZERO,
-            Some(cached) => {
-                cached.validity.refresh_in(now).unwrap_or_else(|| cached.validity.usable_for(now))
-            }
-        };
-        due.max(resting)
+        state.due_in(self.cached.load().as_deref(), Moment::now(&*self.clock))
     }
 
-    /// How long the last failure still answers; nothing if it does not.
-    pub(crate) fn resting(&self) -> Option<Duration> {
-        self.state().rest.as_ref()?.remaining(self.clock.boot())
+    /// Returns how long the cool-down lasts, if there is one.
+    pub(crate) fn cooldown_remaining(&self) -> Option<Duration> {
+        self.state().cooldown_remaining(self.clock.boot())
     }
 
-    /// Is told of each change of what is cached.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changes.get_or_init(|| watch::channel(()).0).subscribe()
     }
@@ -340,39 +457,13 @@ impl Cache {
 
     pub(crate) fn status(&self) -> Status {
         let state = self.state();
-        let cached = self.cached.load();
-        let cached = cached.as_ref();
-        let now = Moment::now(&*self.clock);
-        let token = cached.map(|cached| &cached.token);
-        Status {
-            state: match cached.map(|cached| cached.phase(now, Duration::ZERO)) {
-                None if state.is_closed => State::Closed,
-                None => State::Empty,
-                Some(phase) => State::of(phase),
-            },
-            expires_at: token.map(Token::expires_at),
-            expiry: token.map(Token::expiry),
-            is_stored: cached.is_some_and(|cached| cached.is_stored),
-            refresh_in: cached.and_then(|cached| cached.validity.refresh_in(now)),
-            warnings: token.into_iter().flat_map(Token::warnings).map(str::to_owned).collect(),
-            is_exchanging: state.current.is_some(),
-            exchanges: state.exchanges,
-            failures: state.failures,
-            last_error: state.rest.as_ref().map(|rest| rest.error.clone()),
-            cooldown_remaining: state.rest.as_ref().and_then(|rest| rest.remaining(now.boot)),
-        }
+        state.status(self.cached.load().as_deref(), Moment::now(&*self.clock))
     }
 
-    /// Beside our code a provider's hints and a clock run under this lock; should one of them panic,
-    /// what it guards is still whole.
+    /// Locks the state. Providers' hints and clocks run under this lock; if one of them panics, the
+    /// state is still consistent.
     fn state(&self) -> MutexGuard<'_, CacheState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl CacheState {
-    fn is_current(&self, number: u64) -> bool {
-        self.current.as_ref().is_some_and(|flight| flight.number == number)
     }
 }
 
@@ -381,6 +472,3 @@ impl Drop for Cache {
         self.close();
     }
 }
-
-/// A source that does not keep itself alive.
-pub(crate) type WeakCache = Weak<Cache>;

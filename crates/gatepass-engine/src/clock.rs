@@ -1,4 +1,4 @@
-//! SystemClock: the only source of time.
+//! `SystemClock`: the only file of the engine that reads the system time.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, CoarseTime};
 
-/// Asks the system.
+/// The clocks of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct SystemClock;
 
 impl SystemClock {
-    /// The system's clocks.
+    /// Returns the system clock.
     pub fn new() -> Self {
         Self
     }
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is where the time is asked")]
+    #[expect(clippy::disallowed_methods, reason = "this file is the only reader of the time")]
     fn wall(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -28,7 +28,7 @@ impl Clock for SystemClock {
         boot()
     }
 
-    /// Read from memory that the kernel updates every few milliseconds.
+    /// Reads memory that the kernel updates every few milliseconds.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     #[inline(always)]
     fn coarse(&self) -> CoarseTime {
@@ -41,7 +41,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// What tells a source the time. The system is asked without a detour.
+/// The clock of a source. The system clock needs no dynamic dispatch.
 #[derive(Clone, Debug)]
 pub(crate) enum ClockHandle {
     System(SystemClock),
@@ -72,7 +72,7 @@ impl Deref for ClockHandle {
 #[cfg(unix)]
 fn boot() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
-    // Linux's monotonic clock stands still in suspend; Apple's does not.
+    // Linux's monotonic clock stops during suspend; Apple's does not.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     const CLOCK: ClockId = ClockId::Boottime;
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
@@ -81,11 +81,11 @@ fn boot() -> Duration {
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::disallowed_methods, reason = "this is where the time is asked")]
+#[expect(clippy::disallowed_methods, reason = "this file is the only reader of the time")]
 fn boot() -> Duration {
     use std::sync::LazyLock;
     use std::time::Instant;
-    // Windows' counter goes on in suspend.
+    // Windows' counter continues during suspend.
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     START.elapsed()
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_clocks_run_and_boot_time_never_goes_back() {
+    fn boot_time_never_goes_back() {
         let clock = SystemClock::new();
         assert!(clock.wall() > SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
         let times: Vec<Duration> = (0..1000).map(|_| clock.boot()).collect();
@@ -104,11 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn the_coarse_clocks_are_the_same_clocks() {
+    fn coarse_clocks_agree_with_exact_clocks() {
         let clock = SystemClock::new();
         let coarse: Vec<CoarseTime> = (0..1000).map(|_| clock.coarse()).collect();
         assert!(coarse.iter().map(|coarse| coarse.monotonic()).is_sorted());
-        // Nobody sets the clock meanwhile, so both are ahead of the monotonic one by as much.
+        // The wall clock is not set during the test, so the difference of the two is constant.
         let wall = CoarseTime::new(clock.wall(), Duration::from_nanos(clock.coarse().monotonic()));
         let apart = wall.ahead().wrapping_sub(coarse[0].ahead()).cast_signed();
         assert!(apart.abs() < 60_000_000_000, "{apart}");

@@ -1,50 +1,74 @@
-//! Rest: how long a failure answers for those who come after it. Pure: times and chance are given.
+//! Cool-downs: how long a failure is returned from the cache before the vendor is asked again.
+//!
+//! A vendor that is down or rate limits must not get a request from every caller, and a denied
+//! credential must not be sent again, because repeated denials lock accounts. After a failure the
+//! source therefore returns the same error to all callers until the cool-down ends.
+//!
+//! The duration depends on the class of the failure and grows with each consecutive one:
+//!
+//! - While no usable token is cached, callers fail. The cool-down is short (at most 30 s for an
+//!   outage) and fully random up to its limit: processes that failed together, because the vendor
+//!   went down, do not come back together.
+//! - While a usable token is cached, no caller notices the failure. The cool-down is longer, half
+//!   fixed and half random, but ends at the latest when the token does.
+//! - The vendor's own delay (`Retry-After`) is never undercut, up to an hour.
+//! - A denied credential is read again after 1 s, 2 s, … 30 s, and sent only if it has changed.
+//!   A fingerprint of the denied credential is enough for that; the credential is not kept.
+//!
+//! Time and jitter are passed in, so that every duration is tested without a clock.
+//!
+//! Rejected alternatives:
+//!
+//! - Retries inside the exchange: all callers would wait through all of them, although only each
+//!   caller knows its own deadline. The command retries within `--wait`.
+//! - A circuit breaker with a half-open state: a source has one request in flight anyway, so the
+//!   first request after the cool-down already is the probe.
+//! - No cool-down for refreshes: the refresh of an aging token would be repeated by every caller.
 
 use std::time::Duration;
 
 use gatepass_core::{Error, ErrorKind, Retry};
 
-use crate::exchange::Fingerprint;
+use crate::fingerprint::Fingerprint;
 
-/// Back-off while nobody can be served: full jitter below 250 ms, 500 ms, 1 s, … 30 s.
+/// Limits of the back-off without a usable token: up to 250 ms, 500 ms, 1 s, … 30 s.
 const MIN_BACKOFF: Duration = Duration::from_millis(250);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 const MIN_COOLDOWN: Duration = Duration::from_millis(50);
-/// Back-off while a usable token is cached, so that nobody waits: 1 to 2 s, 2 to 4 s, … 5 min.
+/// Limits of the back-off with a usable token: 1 to 2 s, 2 to 4 s, … 5 min.
 const MIN_BACKOFF_WITH_TOKEN: Duration = Duration::from_secs(2);
 const MAX_BACKOFF_WITH_TOKEN: Duration = Duration::from_secs(300);
-/// For an answer that is no token answer, after one quick retry.
+/// For a response that is not a token response, after one quick retry.
 const MIN_PROTOCOL_COOLDOWN: Duration = Duration::from_secs(60);
-/// For a certificate that is not trusted: somebody has to mend it.
+/// For a certificate that is not trusted, which an administrator has to fix.
 const MIN_TLS_COOLDOWN: Duration = Duration::from_secs(300);
-/// For a vendor that finds the request itself wrong.
+/// For a vendor that rejects the request itself.
 const MIN_CONFIG_COOLDOWN: Duration = Duration::from_secs(300);
-/// However long a vendor says: it is asked once an hour.
+/// Upper bound of the vendor's own delay.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
-/// For a vendor that throttles and does not say for how long.
+/// For a vendor that rate limits without `Retry-After`.
 const MIN_THROTTLED_COOLDOWN: Duration = Duration::from_secs(5);
-/// How often a refused credential is looked at again: 1 s, 2 s, … 30 s. The vendor is asked only
-/// if it has changed.
+/// Limits of the pause between two reads of a denied credential: 1 s, 2 s, … 30 s.
 const MIN_CREDENTIAL_CHECK: Duration = Duration::from_secs(1);
 const MAX_CREDENTIAL_CHECK: Duration = Duration::from_secs(30);
 
-/// A failure that is still the answer.
+/// A failure that is returned from the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Cooldown {
     pub(crate) error: Error,
-    /// When it ends, on the boot clock.
+    /// End on the boot clock.
     pub(crate) until: Duration,
-    /// The credential that was refused: the vendor is not asked with the same one again.
-    pub(crate) refused: Option<Fingerprint>,
+    /// The denied credential, which is not sent again.
+    pub(crate) denied: Option<Fingerprint>,
 }
 
 impl Cooldown {
-    /// What is left of it at `now`, on the boot clock; nothing once it is over.
+    /// Returns how much of the cool-down remains at `now` (boot clock), or `None` after its end.
     pub(crate) fn remaining(&self, now: Duration) -> Option<Duration> {
         self.until.checked_sub(now).filter(|remaining| !remaining.is_zero())
     }
 
-    /// Its error as it is at `now`: what the vendor said about when to come again has aged.
+    /// Returns the error, with `retry_after` reduced to the remaining time.
     pub(crate) fn error(&self, now: Duration) -> Error {
         match (self.error.retry_after(), self.remaining(now)) {
             (Some(_), Some(remaining)) => self.error.clone().with_retry_after(remaining),
@@ -53,26 +77,26 @@ impl Cooldown {
     }
 }
 
-/// How long to rest after the `failures`th failure in a row (from 1). `has_token` says whether a
-/// usable token is cached, and `chance` is from 0 to 1.
+/// Returns the cool-down after `failures` consecutive failures (at least 1). `has_token` says
+/// whether a usable token is cached; `jitter` is from 0 to 1.
 pub(crate) fn duration(error: &Error, failures: u32, has_token: bool, jitter: f64) -> Duration {
     let jitter = jitter.clamp(0.0, 1.0);
-    let doubled = |base: Duration, cap: Duration| {
-        base.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(cap)
+    let doubled = |min: Duration, max: Duration| {
+        min.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(max)
     };
-    let back_off = if has_token {
+    let backoff = if has_token {
         doubled(MIN_BACKOFF_WITH_TOKEN, MAX_BACKOFF_WITH_TOKEN).mul_f64(0.5 + jitter / 2.0)
     } else {
         doubled(MIN_BACKOFF, MAX_BACKOFF).mul_f64(jitter).max(MIN_COOLDOWN)
     };
-    let floor = match (error.kind(), error.retry()) {
+    let min = match (error.kind(), error.retry()) {
         (ErrorKind::Throttled, _) => match retry_after(error) {
-            // Not all of those who were told the same time come in the same moment.
-            Some(after) => return after.mul_f64(1.0 + jitter / 10.0).max(back_off),
+            // Jitter, because the vendor may have sent the same delay to many callers.
+            Some(after) => return after.mul_f64(1.0 + jitter / 10.0).max(backoff),
             None => MIN_THROTTLED_COOLDOWN,
         },
-        // The vendor finds the request wrong, or is not there: slowly, since that may be mended at
-        // its end, and no account is locked by it.
+        // The vendor rejects the request or does not know the endpoint. Retry slowly, because the
+        // vendor may fix it and no account is locked.
         (ErrorKind::Config, _) if error.status().is_some() => MIN_CONFIG_COOLDOWN,
         (ErrorKind::Denied | ErrorKind::LoginRequired | ErrorKind::Config, _) => {
             return doubled(MIN_CREDENTIAL_CHECK, MAX_CREDENTIAL_CHECK);
@@ -84,27 +108,30 @@ pub(crate) fn duration(error: &Error, failures: u32, has_token: bool, jitter: f6
         (ErrorKind::Protocol | ErrorKind::UnsafeToken, _) => MIN_PROTOCOL_COOLDOWN,
         _ => retry_after(error).unwrap_or_default(),
     };
-    back_off.max(floor)
+    backoff.max(min)
 }
 
-/// What the vendor said about when to come again.
+/// Returns the vendor's own delay, up to the maximum.
 fn retry_after(error: &Error) -> Option<Duration> {
     error.retry_after().map(|after| after.min(MAX_RETRY_AFTER))
 }
 
-/// A rest of this `length` while a token is cached that is usable for so long: it ends with the token,
-/// whose end makes people wait. What the vendor told is kept all the same.
-pub(crate) fn capped_at_expiry(error: &Error, duration: Duration, usable: Duration) -> Duration {
-    let retry_after = retry_after(error).unwrap_or_default();
-    let retry_after = if error.kind() == ErrorKind::Throttled {
-        retry_after.max(MIN_THROTTLED_COOLDOWN)
-    } else {
-        retry_after
+/// Shortens a cool-down to the time for which the cached token is usable: after that, callers
+/// wait. The vendor's own delay is not shortened.
+pub(crate) fn capped_at_expiry(
+    error: &Error,
+    cooldown: Duration,
+    usable_for: Duration,
+) -> Duration {
+    let after = retry_after(error).unwrap_or_default();
+    let after = match error.kind() {
+        ErrorKind::Throttled => after.max(MIN_THROTTLED_COOLDOWN),
+        _ => after,
     };
-    duration.min(usable.max(retry_after).max(MIN_COOLDOWN))
+    cooldown.min(usable_for.max(after).max(MIN_COOLDOWN))
 }
 
-/// Whether the vendor is to be asked again only with another credential.
+/// Returns whether only another credential can succeed.
 pub(crate) fn is_denied(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Denied | ErrorKind::LoginRequired)
 }
@@ -118,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn back_off_doubles_up_to_its_cap_with_full_jitter() {
+    fn backoff_doubles_up_to_its_limit() {
         let down = Error::unavailable("down");
         assert_eq!(
             [1, 2, 3, 8, 60].map(|n| seconds(&down, n, false, 1.0)),
@@ -128,18 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn with_a_token_in_hand_there_is_no_hurry() {
+    fn cached_token_makes_backoff_longer() {
         let down = Error::unavailable("down");
         assert_eq!([1, 2, 3, 60].map(|n| seconds(&down, n, true, 0.0)), [1.0, 2.0, 4.0, 150.0]);
         assert_eq!([1, 2, 3, 60].map(|n| seconds(&down, n, true, 1.0)), [2.0, 4.0, 8.0, 300.0]);
     }
 
     #[test]
-    fn a_rest_ends_with_the_token_that_is_held() {
+    fn cooldown_ends_with_the_cached_token() {
         let (long, at) = (Duration::from_secs(240), Duration::from_secs);
         let end = |error: &Error, usable| capped_at_expiry(error, long, usable);
         assert_eq!(end(&Error::unavailable("down"), at(7)), at(7));
-        assert_eq!(end(&Error::protocol("odd"), at(500)), long);
+        assert_eq!(end(&Error::protocol("not a token response"), at(500)), long);
         assert_eq!(end(&Error::unavailable("down"), Duration::ZERO), MIN_COOLDOWN);
         let retry_after = Error::throttled("wait").with_retry_after(at(30));
         assert_eq!((end(&retry_after, at(7)), end(&retry_after, at(60))), (at(30), at(60)));
@@ -147,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendors_word_is_never_undercut() {
+    fn cooldown_is_never_shorter_than_retry_after() {
         let after = Duration::from_secs(7);
         let throttled = Error::throttled("wait").with_retry_after(after);
         let down = Error::unavailable("down").with_retry_after(after);
@@ -161,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vendor_that_says_for_ever_is_asked_in_an_hour() {
+    fn retry_after_is_limited_to_an_hour() {
         for error in [Error::throttled("wait"), Error::unavailable("down")] {
             let error = error.with_retry_after(Duration::MAX);
             assert!((3600.0..=3960.0).contains(&seconds(&error, 1, false, 1.0)), "{error}");
@@ -173,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_answer_gets_one_quick_retry_and_then_a_minute() {
-        let odd = Error::protocol("odd");
-        assert!(seconds(&odd, 1, false, 1.0) <= 0.25);
-        assert!(seconds(&odd, 2, false, 0.0) >= 60.0);
+    fn protocol_error_is_retried_once_then_after_a_minute() {
+        let protocol = Error::protocol("not a token response");
+        assert!(seconds(&protocol, 1, false, 1.0) <= 0.25);
+        assert!(seconds(&protocol, 2, false, 0.0) >= 60.0);
         assert!(seconds(&Error::unsafe_token("bad"), 1, false, 0.0) >= 60.0);
         let wrong = Error::config("no token endpoint").with_status(404);
         assert!(seconds(&wrong, 1, false, 0.0) >= 300.0 && !is_denied(&wrong));
@@ -185,12 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_a_rest_says_what_is_left_of_it() {
+    fn cooldown_error_has_the_remaining_retry_after() {
         let after = Duration::from_secs(10);
         let error = Error::throttled("wait").with_retry_after(after);
-        let rest = Cooldown { error, until: Duration::from_secs(110), refused: None };
+        let cooldown = Cooldown { error, until: Duration::from_secs(110), denied: None };
         let at = Duration::from_secs;
-        assert_eq!(rest.error(at(104)).retry_after(), Some(at(6)));
-        assert_eq!((rest.remaining(at(109)), rest.remaining(at(110))), (Some(at(1)), None));
+        assert_eq!(cooldown.error(at(104)).retry_after(), Some(at(6)));
+        assert_eq!((cooldown.remaining(at(109)), cooldown.remaining(at(110))), (Some(at(1)), None));
     }
 }

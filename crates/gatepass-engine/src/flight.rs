@@ -1,114 +1,19 @@
-//! A flight: one exchange for all who wait, in a task of the engine's own.
+//! The task of a flight: acquires a token once and caches it for all callers that wait.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gatepass_core::{Error, Result};
 use tracing::Instrument;
 
 use crate::cache::{Cache, StoreOutcome, WeakCache};
-use crate::exchange::{ExchangeFailure, ExchangeRequest, SourceConfig};
+use crate::exchange::{ExchangeFailure, ExchangeRequest};
+use crate::flight_handle::{COMPLETION_GRACE, OutcomeSender};
 use crate::metrics;
-use crate::noted::HISTORY_TIMEOUT;
-use crate::rt::{AbortHandle, Elapsed, Handle, JoinSet, Timeout, sleep, timeout, watch};
+use crate::persistence::HISTORY_TIMEOUT;
+use crate::rt::{AbortHandle, Handle, JoinSet, sleep, timeout};
+use crate::source_config::{SourceConfig, timed_out};
 
-/// How long after its time a flight counts as stuck: its thread is blocked, or nobody drives its
-/// runtime any more.
-const COMPLETION_GRACE: Duration = Duration::from_secs(1);
-
-/// A flight under way.
-#[derive(Debug)]
-pub(crate) struct Flight {
-    pub(crate) number: u64,
-    pub(crate) task: Option<AbortHandle>,
-    outcome: watch::Receiver<Option<Result<()>>>,
-    /// What its exchange keeps alive, which may last a little longer than the flight.
-    end: Option<watch::Receiver<Option<Result<()>>>>,
-}
-
-/// A place on a flight.
-#[derive(Debug)]
-pub(crate) struct FlightHandle {
-    pub(crate) number: u64,
-    outcome: watch::Receiver<Option<Result<()>>>,
-}
-
-/// Where the outcome goes.
-pub(crate) type OutcomeSender = watch::Sender<Option<Result<()>>>;
-
-/// How a flight ended for one who waited.
-#[derive(Debug)]
-pub(crate) enum FlightOutcome {
-    /// With a token, which is in the cache now, or with an error.
-    Done(Result<()>),
-    /// Its task was dropped.
-    Aborted,
-    /// It is stuck.
-    TimedOut,
-}
-
-impl Flight {
-    pub(crate) fn new(number: u64) -> (Self, OutcomeSender) {
-        let (sender, outcome) = watch::channel(None);
-        (Self { number, task: None, outcome, end: None }, sender)
-    }
-
-    pub(crate) fn subscribe(&self) -> FlightHandle {
-        FlightHandle { number: self.number, outcome: self.outcome.clone() }
-    }
-
-    /// What the exchange is to hold for as long as it goes on.
-    pub(crate) fn alive(&mut self) -> OutcomeSender {
-        let (alive, end) = watch::channel(None);
-        self.end = Some(end);
-        alive
-    }
-
-    /// A ticket for whoever waits until nothing of it is left.
-    pub(crate) fn end(&self) -> FlightHandle {
-        let outcome = self.end.clone().unwrap_or_else(|| self.outcome.clone());
-        FlightHandle { number: self.number, outcome }
-    }
-
-    pub(crate) fn abort(&self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
-}
-
-/// What the wait for a flight's end gives; an error if its task was dropped.
-type Ended<'a> = Result<watch::Ref<'a, Option<Result<()>>>, watch::error::RecvError>;
-
-impl FlightOutcome {
-    pub(crate) fn of(ended: Result<Ended<'_>, Elapsed>) -> Self {
-        match ended {
-            Ok(Ok(outcome)) => outcome.clone().map_or(Self::Aborted, Self::Done),
-            Ok(Err(_)) => Self::Aborted,
-            Err(_) => Self::TimedOut,
-        }
-    }
-}
-
-impl FlightHandle {
-    /// Waits for the flight's end, which [`FlightOutcome::of`] reads; `limit` is the time a flight may
-    /// take. Ten thousand may wait: this is no async fn, which would keep its arguments.
-    pub(crate) fn outcome(&mut self, limit: Duration) -> Timeout<impl Future<Output = Ended<'_>>> {
-        timeout(
-            limit.saturating_add(HISTORY_TIMEOUT + 2 * COMPLETION_GRACE),
-            self.outcome.wait_for(Option::is_some),
-        )
-    }
-
-    /// Waits until the flight's task is gone, and with a ticket for its [`end`](Flight::end) until
-    /// the exchange is.
-    pub(crate) async fn finished(&mut self) {
-        // Nothing satisfies this wait but the end of the sender.
-        let _ = self.outcome.wait_for(|_| false).await;
-    }
-}
-
-/// Starts a flight.
+/// Starts a flight's task.
 pub(crate) fn spawn(
     runtime: &Handle,
     cache: &Arc<Cache>,
@@ -129,8 +34,10 @@ async fn run(
     alive: OutcomeSender,
     request: ExchangeRequest,
 ) {
-    let begun = config.now();
+    let started = config.now();
     let _in_flight = metrics::in_flight(&config);
+    // The exchange has a task of its own, so that a provider that panics or blocks its thread
+    // affects no caller.
     let mut tasks = JoinSet::new();
     let exchange = exchange(config.clone(), guard.cache.clone(), guard.number, request);
     let exchange = exchange.in_current_span();
@@ -141,9 +48,9 @@ async fn run(
     let limit = config.flight_timeout().saturating_add(HISTORY_TIMEOUT + COMPLETION_GRACE);
     let outcome = match timeout(limit, tasks.join_next()).await {
         Ok(Some(Ok(outcome))) => outcome,
-        // The panic's own text may hold a secret.
+        // The panic's own message may contain a secret.
         Ok(Some(Err(error))) if error.is_panic() => Err(Error::internal("the provider panicked")
-            .with_hint("this is a fault in the provider's code: please report it there")
+            .with_hint("this is a defect in the provider's code: please report it there")
             .into()),
         Ok(_) => return,
         Err(_) => Err(timed_out(config.timeout).into()),
@@ -152,7 +59,7 @@ async fn run(
         let error = config.named(failure.error);
         ExchangeFailure { error, ..failure }
     });
-    let took = config.now().since(begun);
+    let took = config.now().since(started);
     let result = outcome.as_ref().map_or_else(|failure| failure.error.kind().code(), |()| "token");
     metrics::record_exchange(&config, result, took);
     tracing::debug!(
@@ -162,30 +69,30 @@ async fn run(
         outcome = result,
         "exchange"
     );
-    guard.end(outcome);
+    guard.complete(outcome);
 }
 
-/// The exchange, in a task within the flight's, so that a provider that panics or blocks its
-/// thread does neither to those who wait.
+/// Acquires a token and caches it. Tries once more if the first token cannot be cached.
 async fn exchange(
     config: Arc<SourceConfig>,
     cache: WeakCache,
     number: u64,
     mut request: ExchangeRequest,
 ) -> Result<(), ExchangeFailure> {
-    let mut notes = Vec::new();
+    let mut history = Vec::new();
     let exchange = async {
-        for again in [false, true] {
-            let mut seen = 0;
-            let begin = || seen = cache.upgrade().map_or(0, |cache| cache.begin_exchange());
-            let cached = config.exchange(&request, begin, &mut notes).await?;
-            // What comes next has to come from the vendor.
-            request.is_fresh = true;
+        for is_retry in [false, true] {
+            let mut invalidations = 0;
+            let on_start =
+                || invalidations = cache.upgrade().map_or(0, |cache| cache.begin_exchange());
+            let cached = config.acquire(&request, on_start, &mut history).await?;
+            // The second token has to come from the vendor.
+            request.skip_store = true;
             let Some(cache) = cache.upgrade() else { break };
-            match cache.store_token(number, seen, again, cached) {
+            match cache.store_token(number, invalidations, is_retry, cached) {
                 StoreOutcome::Stored => return Ok(()),
                 StoreOutcome::Superseded => break,
-                // A vendor that gives the same token until it ends has another one now.
+                // A vendor that returns the same token until it expires has another one now.
                 StoreOutcome::AlreadyExpired | StoreOutcome::Invalidated => {}
                 StoreOutcome::ExpiresSoon(remaining) => {
                     drop(cache);
@@ -193,30 +100,20 @@ async fn exchange(
                 }
             }
         }
-        Err(Error::protocol("the token had ended when it came")
-            .with_hint("is this machine's clock right?")
+        Err(Error::protocol("the token had expired when it arrived")
+            .with_hint("check this machine's clock")
             .into())
     };
     let outcome = match timeout(config.flight_timeout(), exchange).await {
         Ok(outcome) => outcome,
         Err(_) => Err(timed_out(config.timeout).into()),
     };
-    config.append_history(notes).await;
+    config.append_history(history).await;
     outcome
 }
 
-/// The error of a flight that takes too long.
-pub(crate) fn timed_out(limit: Duration) -> Error {
-    let limit = match limit.subsec_millis() {
-        0 => format!("{} s", limit.as_secs()),
-        _ => format!("{} ms", limit.as_millis()),
-    };
-    Error::unavailable(format!("no token in {limit}"))
-        .with_hint("is the vendor reachable from here? `timeout` in the profile allows more")
-}
-
-/// Ends the flight in the cache, also when its task is dropped. It does not keep the cache alive:
-/// a source that is dropped needs no token.
+/// Ends the flight in the cache, also when its task is dropped. Does not keep the cache alive: a
+/// source without users needs no token.
 struct CompletionGuard {
     cache: WeakCache,
     number: u64,
@@ -224,11 +121,11 @@ struct CompletionGuard {
 }
 
 impl CompletionGuard {
-    fn end(&self, outcome: Result<(), ExchangeFailure>) {
+    fn complete(&self, outcome: Result<(), ExchangeFailure>) {
         let end =
             |cache: Arc<Cache>| cache.end_flight(self.number, Some(outcome.as_ref().copied()));
         if !self.cache.upgrade().is_some_and(end) {
-            // Closed or given up meanwhile: whoever waits still asks the cache why.
+            // The flight was closed or given up: waiting callers ask the cache for the reason.
             return;
         }
         self.outcome.send_replace(Some(outcome.map_err(|failure| failure.error)));

@@ -1,56 +1,78 @@
-//! Glance: what lets a hit do with a look at the coarse clocks. Pure: the times are given.
+//! The freshness hint: lets a hit check the coarse clocks instead of the exact ones.
+//!
+//! Reading both exact clocks costs more than the rest of a hit. The coarse clocks (Linux's
+//! `CLOCK_*_COARSE`, memory that the kernel updates every few milliseconds) cost a few
+//! nanoseconds, but they lag, and the coarse monotonic clock stops during suspend. They cannot
+//! decide alone whether a token has expired.
+//!
+//! After an exact check has found a token fresh, the hint stores how long that result may be
+//! reused: 10 ms of the coarse monotonic clock. A hit within that time compares two integers. The
+//! result is still true, for three reasons:
+//!
+//! - Suspend: falling asleep and waking up take longer than 10 ms of the monotonic clock, so the
+//!   first hit after a resume makes an exact check.
+//! - A wall clock that is set: the hint stores the difference of the two coarse clocks at the
+//!   token's arrival and does not hold while it differs by more than half a second.
+//! - Lag: with less than two seconds to go until the token ages, the exact clocks are always read.
+//!
+//! The hint is one relaxed atomic. Threads that race store the result of an exact check each, and
+//! either is true; a stale value only causes one more exact check.
+//!
+//! Rejected alternatives:
+//!
+//! - A task that clears a flag when the token ages: it would sleep through suspend and setting the
+//!   clock, and each source would need a timer.
+//! - The CPU's time stamp counter: it needs calibration per machine and `unsafe`.
+//! - `Instant` alone: it stops during suspend on Linux, and the wall clock matters to the vendor.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gatepass_core::CoarseTime;
 
-/// For so long after the exact clocks have shown a token to be fresh, the coarse ones will do.
-///
-/// The monotonic clock does not count suspend, and a wall clock may be set back by just as much:
-/// that takes longer than this, by the monotonic clock too, since falling asleep and waking do.
+/// How long one check against the exact clocks may be reused.
 const HINT_LIFETIME: Duration = Duration::from_millis(10);
-/// The coarse clocks have to have gone on alike since the token came: no more than half a second
-/// apart, so that between any two looks nobody has set the wall clock by more than one.
+/// How far, in nanoseconds, the two clocks may move apart: half a second either way, so that the
+/// wall clock was set by at most one second between two checks.
 const CLOCK_TOLERANCE: u64 = 500_000_000;
-/// With less than this to go, the coarse clocks will not do: the second by which the wall clock
-/// may have been set, and one by which both may lag.
+/// Below this remaining lifetime the exact clocks are always read: one second by which the wall
+/// clock may have been set, and one by which both coarse clocks may lag.
 const EXACT_CHECK_BELOW: Duration = Duration::from_secs(2);
 
-/// What a hit compares the coarse clocks with.
+/// Until when the last exact check of a token holds.
 #[derive(Debug)]
 pub(crate) struct FreshnessHint {
-    /// How far the wall clock was ahead when the token came.
+    /// Difference of the two clocks when the token arrived.
     ahead: u64,
-    /// Until when the token is surely fresh, on the monotonic clock.
+    /// End of the hint on the coarse monotonic clock.
     until: AtomicU64,
 }
 
 impl FreshnessHint {
-    /// For a token that comes in `now`. No freshness_hint is enough yet.
+    /// Returns the hint of a token that arrived at `now`. It holds only after an exact check.
     pub(crate) fn new(now: CoarseTime) -> Self {
         Self { ahead: now.ahead(), until: AtomicU64::new(0) }
     }
 
-    /// Whether the token is surely fresh.
+    /// Returns whether the token is fresh at `now`. False means that an exact check is needed.
     #[inline]
     pub(crate) fn is_fresh_at(&self, now: CoarseTime) -> bool {
         now.monotonic() < self.until.load(Ordering::Relaxed) && self.clocks_agree(now)
     }
 
-    /// By the exact clocks, read after `now`, the token is fresh for so long.
+    /// Records an exact check, made after `now`, that found the token fresh for `fresh_for`.
     pub(crate) fn extend(&self, now: CoarseTime, fresh_for: Duration) {
-        let sure = fresh_for.saturating_sub(EXACT_CHECK_BELOW).min(HINT_LIFETIME);
-        if !sure.is_zero() && self.clocks_agree(now) {
-            let sure = u64::try_from(sure.as_nanos()).unwrap_or_default();
-            self.until.store(now.monotonic().saturating_add(sure), Ordering::Relaxed);
+        let reusable = fresh_for.saturating_sub(EXACT_CHECK_BELOW).min(HINT_LIFETIME);
+        if !reusable.is_zero() && self.clocks_agree(now) {
+            let reusable = u64::try_from(reusable.as_nanos()).unwrap_or_default();
+            self.until.store(now.monotonic().saturating_add(reusable), Ordering::Relaxed);
         }
     }
 
-    /// Whether both clocks have gone on alike.
+    /// Returns whether both clocks have advanced equally since the token arrived.
     fn clocks_agree(&self, now: CoarseTime) -> bool {
-        let apart = now.ahead().wrapping_sub(self.ahead);
-        apart.wrapping_add(CLOCK_TOLERANCE) <= 2 * CLOCK_TOLERANCE
+        let difference = now.ahead().wrapping_sub(self.ahead);
+        difference.wrapping_add(CLOCK_TOLERANCE) <= 2 * CLOCK_TOLERANCE
     }
 }
 
@@ -66,43 +88,40 @@ mod tests {
     }
 
     fn checked(fresh_for: Duration) -> FreshnessHint {
-        let freshness_hint = FreshnessHint::new(at(0.0, 0.0));
-        assert!(!freshness_hint.is_fresh_at(at(0.0, 0.0)));
-        freshness_hint.extend(at(0.0, 0.0), fresh_for);
-        freshness_hint
+        let hint = FreshnessHint::new(at(0.0, 0.0));
+        assert!(!hint.is_fresh_at(at(0.0, 0.0)));
+        hint.extend(at(0.0, 0.0), fresh_for);
+        hint
     }
 
     #[test]
-    fn a_glance_is_enough_for_a_while_after_an_exact_look() {
-        let freshness_hint = checked(HOUR);
-        for (after, is_fresh_at) in [(0.0, true), (0.009, true), (0.0101, false), (3600.0, false)] {
-            assert_eq!(freshness_hint.is_fresh_at(at(after, after)), is_fresh_at, "{after}");
+    fn hint_holds_for_ten_milliseconds_after_exact_check() {
+        let hint = checked(HOUR);
+        for (after, is_fresh) in [(0.0, true), (0.009, true), (0.0101, false), (3600.0, false)] {
+            assert_eq!(hint.is_fresh_at(at(after, after)), is_fresh, "{after}");
         }
-        freshness_hint.extend(at(60.0, 60.0), HOUR);
-        assert!(freshness_hint.is_fresh_at(at(60.0, 60.0)));
+        hint.extend(at(60.0, 60.0), HOUR);
+        assert!(hint.is_fresh_at(at(60.0, 60.0)));
     }
 
     #[test]
-    fn a_glance_is_not_enough_once_the_clocks_have_moved_apart() {
-        let freshness_hint = checked(HOUR);
-        for (wall, is_fresh_at) in [(0.4, true), (-0.4, true), (0.6, false), (-0.6, false)] {
-            assert_eq!(freshness_hint.is_fresh_at(at(wall, 0.0)), is_fresh_at, "{wall}");
+    fn hint_ends_when_the_clocks_move_apart() {
+        let hint = checked(HOUR);
+        for (wall, is_fresh) in [(0.4, true), (-0.4, true), (0.6, false), (-0.6, false)] {
+            assert_eq!(hint.is_fresh_at(at(wall, 0.0)), is_fresh, "{wall}");
         }
         for wall in [1e9, -1e9] {
-            freshness_hint.extend(at(wall, 0.0), HOUR);
-            assert!(!freshness_hint.is_fresh_at(at(wall, 0.0)), "{wall}");
+            hint.extend(at(wall, 0.0), HOUR);
+            assert!(!hint.is_fresh_at(at(wall, 0.0)), "{wall}");
         }
     }
 
     #[test]
-    fn a_glance_is_not_enough_close_to_the_end() {
+    fn hint_does_not_hold_near_expiry() {
         for millis in [0, 100, 2000] {
             assert!(!checked(Duration::from_millis(millis)).is_fresh_at(at(0.0, 0.0)), "{millis}");
         }
-        let freshness_hint = checked(Duration::from_millis(2003));
-        assert!(
-            freshness_hint.is_fresh_at(at(0.002, 0.002))
-                && !freshness_hint.is_fresh_at(at(0.0031, 0.0031))
-        );
+        let hint = checked(Duration::from_millis(2003));
+        assert!(hint.is_fresh_at(at(0.002, 0.002)) && !hint.is_fresh_at(at(0.0031, 0.0031)));
     }
 }

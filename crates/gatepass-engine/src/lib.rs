@@ -1,7 +1,9 @@
-//! Keeps access tokens fresh: cache and single flight for gatepass.
+//! Acquires, caches and refreshes access tokens: cache, single flight and stores for gatepass.
 //!
-//! A [`TokenSource`] is one identity's token. It is cheap to clone and to ask: while a usable token
-//! is held, [`TokenSource::token`] answers at once; otherwise all who ask wait for one exchange.
+//! A [`TokenSource`] is the token of one identity. While a usable token is cached,
+//! [`TokenSource::token`] returns it immediately; otherwise all callers wait for one token request.
+//! A [`TokenPool`] does the same for many identities, and a [`TokenStore`] shares tokens between
+//! processes.
 //!
 //! ```
 //! # use gatepass_engine::TokenSource;
@@ -25,54 +27,61 @@
 //!
 //! | feature | adds |
 //! |-|-|
-//! | `file-store` | `FileStore`: tokens in an encrypted folder that processes share |
-//! | `metrics` | the figures below |
+//! | `file-store` | `FileStore`: an encrypted store in a folder that processes share |
+//! | `metrics` | the metrics below |
 //!
 //! # Metrics
 //!
-//! With the feature `metrics`, figures go to whatever recorder the program has installed for the
-//! `metrics` crate; without it they cost nothing. Labels are the provider's id, the profile's name
-//! (both from the configuration) and the outcome (an error kind's code, or `token`). What a pool
-//! does is measured with an empty `profile`, and without the last figure: its keys may be a million.
+//! With the feature `metrics`, the engine sends metrics to the recorder that the program installs
+//! for the `metrics` crate; without it they cost nothing. Labels are the provider's id, the
+//! profile's name (both from the configuration) and the outcome (an error kind's code, or `token`).
+//! A pool uses an empty `profile` and no expiry gauge, because it may have a million keys.
 //!
-//! | name | kind | labels | what |
+//! | name | kind | labels | value |
 //! |-|-|-|-|
-//! | `gatepass_token_requests_total` | counter | provider, profile, outcome | flights that ended |
-//! | `gatepass_token_request_seconds` | histogram | provider, profile | from a flight's start to its end |
-//! | `gatepass_wait_seconds` | histogram | provider, profile | how long a caller waited for one |
-//! | `gatepass_in_flight_requests` | gauge | provider, profile | flights under way |
+//! | `gatepass_token_requests_total` | counter | provider, profile, outcome | completed flights |
+//! | `gatepass_token_request_seconds` | histogram | provider, profile | duration of a flight |
+//! | `gatepass_wait_seconds` | histogram | provider, profile | how long a caller waited for a flight |
+//! | `gatepass_in_flight_requests` | gauge | provider, profile | flights in progress |
 //! | `gatepass_cooldown_seconds` | histogram | provider, profile, outcome | cool-downs after failures |
-//! | `gatepass_token_expiry_seconds` | gauge | provider, profile | the held token's end, in seconds since 1970 |
+//! | `gatepass_token_expiry_seconds` | gauge | provider, profile | expiry of the cached token, in seconds since 1970 |
+//!
+//! A flight is one acquisition for all callers that wait; it makes one or two token requests.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod acquisition;
 mod allowed_origins;
 mod budget;
 mod builder;
 mod cache;
+mod cache_state;
+mod cached_token;
 mod clock;
 mod cooldown;
 mod exchange;
-mod fixed;
+mod fingerprint;
 mod flight;
+mod flight_handle;
 mod freshness;
 mod login;
 mod metrics;
-mod noted;
+mod pending_login;
 mod persistence;
 mod policy;
 mod pool;
 mod prefetch;
 mod rt;
 mod source;
+mod source_config;
 mod status;
 mod store;
+mod watch;
 
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;
 pub use crate::login::Login;
 pub use crate::pool::{PoolStatus, TokenPool, TokenPoolBuilder};
-pub use crate::prefetch::Watch;
 pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
 #[cfg(feature = "file-store")]
@@ -84,6 +93,7 @@ pub use crate::store::{
     FailureRecord, HistoryEntry, Lease, MemoryStore, NextStep, ProcessInfo, ProfileKey, Record,
     StoreKey, TokenStore,
 };
+pub use crate::watch::Watch;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,23 +1,23 @@
-//! Metrics and spans: what a source does, under names and labels from closed sets.
+//! Metrics and the tracing span of a flight. Names and labels come from closed sets.
 
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::ErrorKind;
 
-use crate::exchange::SourceConfig;
+use crate::source_config::SourceConfig;
 
-/// A flight under way; it counts as one until dropped.
+/// Counts a flight in progress until it is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlightGauge {
     #[cfg(feature = "metrics")]
     gauge: ::metrics::Gauge,
 }
 
-/// A caller who waits for a flight; of no size where nobody measures.
+/// Measures how long a caller waits for a flight. Has no size without the feature.
 #[derive(Debug)]
 pub(crate) struct WaitTimer {
     #[cfg(feature = "metrics")]
-    since: Duration,
+    started: Duration,
 }
 
 #[cfg(feature = "metrics")]
@@ -26,7 +26,7 @@ mod on {
 
     use super::*;
 
-    /// Nothing for a pool's: a recorder keeps each label for good.
+    /// Returns an empty label for a pool's source, because a recorder never drops a label.
     fn profile(config: &SourceConfig) -> String {
         config.name.clone().filter(|_| !config.is_pooled).unwrap_or_default()
     }
@@ -35,8 +35,8 @@ mod on {
         config.provider_id.clone().into_owned()
     }
 
-    pub(crate) fn in_flight(of: &SourceConfig) -> InFlightGauge {
-        let gauge = gauge!("gatepass_in_flight_requests", "provider" => provider(of), "profile" => profile(of));
+    pub(crate) fn in_flight(config: &SourceConfig) -> InFlightGauge {
+        let gauge = gauge!("gatepass_in_flight_requests", "provider" => provider(config), "profile" => profile(config));
         gauge.increment(1.0);
         InFlightGauge { gauge }
     }
@@ -47,35 +47,35 @@ mod on {
         }
     }
 
-    pub(crate) fn record_exchange(of: &SourceConfig, outcome: &'static str, took: Duration) {
-        counter!("gatepass_token_requests_total", "provider" => provider(of), "profile" => profile(of), "outcome" => outcome)
+    pub(crate) fn record_exchange(config: &SourceConfig, outcome: &'static str, took: Duration) {
+        counter!("gatepass_token_requests_total", "provider" => provider(config), "profile" => profile(config), "outcome" => outcome)
             .increment(1);
-        histogram!("gatepass_token_request_seconds", "provider" => provider(of), "profile" => profile(of))
+        histogram!("gatepass_token_request_seconds", "provider" => provider(config), "profile" => profile(config))
             .record(took);
     }
 
     impl WaitTimer {
-        pub(crate) fn begin(of: &SourceConfig) -> Self {
-            Self { since: of.clock.boot() }
+        pub(crate) fn start(config: &SourceConfig) -> Self {
+            Self { started: config.clock.boot() }
         }
 
-        pub(crate) fn end(self, of: &SourceConfig) {
-            histogram!("gatepass_wait_seconds", "provider" => provider(of), "profile" => profile(of))
-                .record(of.clock.boot().saturating_sub(self.since));
+        pub(crate) fn stop(self, config: &SourceConfig) {
+            histogram!("gatepass_wait_seconds", "provider" => provider(config), "profile" => profile(config))
+                .record(config.clock.boot().saturating_sub(self.started));
         }
     }
 
-    pub(crate) fn record_cooldown(of: &SourceConfig, kind: ErrorKind, cooldown: Duration) {
-        histogram!("gatepass_cooldown_seconds", "provider" => provider(of), "profile" => profile(of), "outcome" => kind.code())
+    pub(crate) fn record_cooldown(config: &SourceConfig, kind: ErrorKind, cooldown: Duration) {
+        histogram!("gatepass_cooldown_seconds", "provider" => provider(config), "profile" => profile(config), "outcome" => kind.code())
             .record(cooldown);
     }
 
-    pub(crate) fn record_expiry(of: &SourceConfig, expires_at: SystemTime) {
-        if of.is_pooled {
+    pub(crate) fn record_expiry(config: &SourceConfig, expires_at: SystemTime) {
+        if config.is_pooled {
             return;
         }
         let end = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        gauge!("gatepass_token_expiry_seconds", "provider" => provider(of), "profile" => profile(of))
+        gauge!("gatepass_token_expiry_seconds", "provider" => provider(config), "profile" => profile(config))
             .set(end.as_secs_f64());
     }
 }
@@ -91,11 +91,11 @@ mod off {
     pub(crate) fn record_exchange(_: &SourceConfig, _: &'static str, _: Duration) {}
 
     impl WaitTimer {
-        pub(crate) fn begin(_: &SourceConfig) -> Self {
+        pub(crate) fn start(_: &SourceConfig) -> Self {
             Self {}
         }
 
-        pub(crate) fn end(self, _: &SourceConfig) {}
+        pub(crate) fn stop(self, _: &SourceConfig) {}
     }
 
     pub(crate) fn record_cooldown(_: &SourceConfig, _: ErrorKind, _: Duration) {}
@@ -108,13 +108,13 @@ pub(crate) use off::{in_flight, record_cooldown, record_exchange, record_expiry}
 #[cfg(feature = "metrics")]
 pub(crate) use on::{in_flight, record_cooldown, record_exchange, record_expiry};
 
-/// The span that everything of one flight happens in, the provider's and the client's own events
-/// included.
-pub(crate) fn span(of: &SourceConfig, flight: u64) -> tracing::Span {
+/// Returns the span of one flight, which also contains the events of the provider and the HTTP
+/// client.
+pub(crate) fn span(config: &SourceConfig, flight: u64) -> tracing::Span {
     tracing::debug_span!(
         "flight",
-        provider = &*of.provider_id,
-        profile = of.name.as_deref(),
+        provider = &*config.provider_id,
+        profile = config.name.as_deref(),
         flight
     )
 }

@@ -1,81 +1,29 @@
-//! Exchanges through a store: one for all processes that share it, and none where another has
-//! brought the token.
+//! What a source reads from its store and writes to it: tokens, failures and history.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{Credential, Error, Result, Token};
 
+use crate::cached_token::CachedToken;
 use crate::cooldown;
-use crate::exchange::{
-    CachedToken, ExchangeFailure, ExchangeRequest, Fingerprint, SourceConfig, set_next_step,
-};
-use crate::flight::timed_out;
-use crate::policy::Phase;
+use crate::exchange::{ExchangeFailure, ExchangeRequest};
+use crate::fingerprint::Fingerprint;
+use crate::policy::{Phase, Validity};
 use crate::rt::timeout;
-use crate::store::{self, HistoryEntry, Lease, NextStep, Record, StoreKey, TokenStore};
+use crate::source_config::SourceConfig;
+use crate::status::{State, Status};
+use crate::store::{
+    FailureRecord, HistoryEntry, Lease, NextStep, ProfileKey, Record, StoreKey, TokenStore,
+};
 
-/// A refused credential is asked about again after this time, should nobody ask for it before:
-/// the vendor may have changed its mind.
-const DENIED_COOLDOWN: Duration = store::FailureRecord::MAX_COOLDOWN;
+/// The vendor gets a denied credential again after this time, because it may accept it by then.
+const DENIED_COOLDOWN: Duration = FailureRecord::MAX_COOLDOWN;
+/// How long a token may wait for its history entries, in addition to the time of the exchange.
+pub(crate) const HISTORY_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl SourceConfig {
-    /// How long a flight may take: an exchange's time, and as long again where another process may
-    /// be making one, which is waited for first.
-    pub(crate) fn flight_timeout(&self) -> Duration {
-        match self.store() {
-            Some(_) => self.timeout.saturating_mul(2),
-            None => self.timeout,
-        }
-    }
-
-    /// The store, if this vendor's tokens may be kept in one.
-    pub(crate) fn store(&self) -> Option<&Arc<dyn TokenStore>> {
-        let persist = self.persist.unwrap_or_else(|| !self.provider.hints().memory_only);
-        self.store.as_ref().filter(|_| persist)
-    }
-
-    /// What the store has or, if that is nothing, what one exchange brings; the store is told.
-    pub(crate) async fn exchange_through(
-        &self,
-        store: &dyn TokenStore,
-        credential: Credential,
-        request: &ExchangeRequest,
-        begin: impl FnMut() + Send,
-        notes: &mut Vec<HistoryEntry>,
-    ) -> Result<CachedToken, ExchangeFailure> {
-        let key = self.store_key(&credential)?;
-        if let Some(found) = self.load_usable(store, &key, &credential, request).await {
-            return found;
-        }
-        let lease = store.lease(&key, self.timeout).await;
-        // Whoever had the lease may have brought it.
-        if lease.is_ok()
-            && let Some(found) = self.load_usable(store, &key, &credential, request).await
-        {
-            return found;
-        }
-        // No exchange takes so long: a process that is stopped holds up nobody for ever.
-        let lease = match lease.and_then(|lease| lease.ok_or_else(|| too_long(self.timeout))) {
-            Ok(lease) => Some(lease),
-            Err(error) => {
-                self.warn_of_store(&error);
-                None
-            }
-        };
-        let exchange = self.exchange_with(credential, begin, notes);
-        let mut outcome = match timeout(self.timeout, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(timed_out(self.timeout).into()),
-        };
-        if let Some(lease) = lease {
-            set_next_step(notes, self.save(store, &key, &*lease, request, &mut outcome).await);
-        }
-        outcome
-    }
-
-    /// The place of this identity's token: whatever shapes the request or what is made of the
-    /// answer makes it another place.
+    /// Returns the key of this source's record. Everything that shapes the token request, or how
+    /// its response is read, is part of the key.
     pub(crate) fn store_key(&self, credential: &Credential) -> Result<StoreKey> {
         let request = self.request(credential)?;
         let profile = self.name.as_deref().unwrap_or_default();
@@ -84,7 +32,8 @@ impl SourceConfig {
         Ok(StoreKey::new(profile, &self.provider_id, &request).and("provider", &settings))
     }
 
-    /// What the store has that will do for this flight.
+    /// Loads the record if it serves this flight: a token that fulfils the request, or a failure
+    /// whose cool-down has not ended.
     pub(crate) async fn load_usable(
         &self,
         store: &dyn TokenStore,
@@ -92,24 +41,24 @@ impl SourceConfig {
         credential: &Credential,
         request: &ExchangeRequest,
     ) -> Option<Result<CachedToken, ExchangeFailure>> {
-        if request.is_fresh {
+        if request.skip_store {
             return None;
         }
         match store.load(key).await {
             Ok(Some(Record::Token(token))) => {
-                let is_refused = |refused: &Token| refused.expose_secret() == token.expose_secret();
-                let is_older = request.newer_than.is_some_and(|at| token.issued_at() <= at);
-                if is_older || request.refused.as_ref().is_some_and(is_refused) {
+                let is_same = |other: &Token| other.expose_secret() == token.expose_secret();
+                let is_older = request.newer_than.is_some_and(|time| token.issued_at() <= time);
+                if is_older || request.rejected.as_ref().is_some_and(is_same) {
                     return None;
                 }
                 let cached = self.cache_stored(token, credential);
-                let will_do = cached.phase(self.now(), request.min_remaining) != Phase::Expired;
-                will_do.then_some(Ok(cached))
+                let is_usable = cached.phase(self.now(), request.min_remaining) != Phase::Expired;
+                is_usable.then_some(Ok(cached))
             }
             Ok(Some(Record::Failure(failure))) => {
                 let error = failure.error(self.clock.wall());
-                let refused = cooldown::is_denied(&error).then(|| Fingerprint::of(credential));
-                Some(Err(ExchangeFailure { refused, ..error.into() }))
+                let denied = cooldown::is_denied(&error).then(|| Fingerprint::of(credential));
+                Some(Err(ExchangeFailure { denied, ..error.into() }))
             }
             Ok(None) => None,
             Err(error) => {
@@ -119,20 +68,20 @@ impl SourceConfig {
         }
     }
 
-    /// Keeps what a login has brought.
+    /// Stores the token of a login.
     pub(crate) async fn store_result(
         &self,
         store: &dyn TokenStore,
         credential: &Credential,
         cached: &CachedToken,
     ) -> NextStep {
-        let keep = async {
+        let save = async {
             let Some(lease) = store.lease(&self.store_key(credential)?, self.timeout).await? else {
                 return Ok(false);
             };
             lease.save(&Record::Token(cached.token.clone())).await
         };
-        match keep.await {
+        match save.await {
             Ok(true) => NextStep::TokenStored,
             Ok(false) => NextStep::TokenNotStored,
             Err(error) => {
@@ -142,17 +91,9 @@ impl SourceConfig {
         }
     }
 
-    /// The record of this very credential, which is read for it; asks the vendor nothing.
-    pub(crate) async fn stored(&self) -> Result<Option<Record>> {
-        let Some(store) = self.store() else { return Ok(None) };
-        let credential = timeout(self.timeout, self.read_credential())
-            .await
-            .unwrap_or_else(|_| Err(timed_out(self.timeout)))?;
-        store.load(&self.store_key(&credential)?).await
-    }
-
-    /// Keeps the outcome, and says what follows from it.
-    async fn save(
+    /// Stores the outcome of an exchange, a failure with its cool-down, and returns what happens
+    /// next.
+    pub(crate) async fn save(
         &self,
         store: &dyn TokenStore,
         key: &StoreKey,
@@ -164,47 +105,89 @@ impl SourceConfig {
         let record = match outcome {
             Ok(cached) => Record::Token(cached.token.clone()),
             Err(failure) => {
-                // A token that still works is worth more than the news of a failure.
+                // A stored token that still works is worth more than the failure.
                 if matches!(store.load(key).await, Ok(Some(Record::Token(_)))) {
                     return NextStep::PreviousTokenKept;
                 }
-                let rest = match failure.refused {
+                let failures = request.prior_failures + 1;
+                let cooldown = match failure.denied {
                     Some(_) => DENIED_COOLDOWN,
-                    None => cooldown::duration(
-                        &failure.error,
-                        request.failures + 1,
-                        false,
-                        request.jitter,
-                    ),
+                    None => cooldown::duration(&failure.error, failures, false, request.jitter),
                 };
-                failure.rest = Some(rest);
-                Record::Failure(store::FailureRecord::new(&failure.error, now, now + rest))
+                failure.cooldown = Some(cooldown);
+                Record::Failure(FailureRecord::new(&failure.error, now, now + cooldown))
             }
         };
-        let is_kept = lease.save(&record).await.unwrap_or_else(|error| {
+        let is_saved = lease.save(&record).await.unwrap_or_else(|error| {
             self.warn_of_store(&error);
             false
         });
         match (record, outcome) {
-            (Record::Token(_), _) if is_kept => NextStep::TokenStored,
+            (Record::Token(_), _) if is_saved => NextStep::TokenStored,
             (Record::Token(_), _) => NextStep::TokenNotStored,
-            (Record::Failure(_), _) if !is_kept => NextStep::NotCached,
-            (Record::Failure(kept), Err(ExchangeFailure { refused: Some(_), .. })) => {
-                NextStep::Denied(kept.until())
+            (Record::Failure(_), _) if !is_saved => NextStep::NotCached,
+            (Record::Failure(record), Err(ExchangeFailure { denied: Some(_), .. })) => {
+                NextStep::Denied(record.until())
             }
-            (Record::Failure(kept), _) => NextStep::CooledDown(kept.until()),
+            (Record::Failure(record), _) => NextStep::CooledDown(record.until()),
         }
     }
 
-    /// A store that fails costs an exchange, never a token.
+    /// Appends entries to the history. If the store is slow or fails, the entries are lost; no
+    /// token is delayed further.
+    pub(crate) async fn append_history(&self, history: impl IntoIterator<Item = HistoryEntry>) {
+        let Some(store) = &self.store else { return };
+        let profile = ProfileKey::new(self.name.as_deref().unwrap_or_default());
+        let append = async {
+            for entry in history {
+                if let Err(error) = store.append_history(&profile, &entry).await {
+                    self.warn_of_store(&error);
+                }
+            }
+        };
+        if timeout(HISTORY_TIMEOUT, append).await.is_err() {
+            self.warn_of_store(&Error::internal("writing the history took too long"));
+        }
+    }
+
+    /// Loads the record of the current credential, without a token request.
+    pub(crate) async fn stored(&self) -> Result<Option<Record>> {
+        let Some(store) = self.store() else { return Ok(None) };
+        let credential = self.read_credential_in_time().await?;
+        store.load(&self.store_key(&credential)?).await
+    }
+
+    /// Returns the status of a source that has this record and nothing else.
+    pub(crate) fn status_of(&self, record: &Record) -> Status {
+        let (now, status) = (self.now(), Status::empty());
+        match record {
+            Record::Token(token) => {
+                let started = now.at_wall(token.issued_at());
+                let (expires_at, lifetime) = (token.expires_at(), token.lifetime());
+                let hints = self.provider.hints();
+                let validity = Validity::new(expires_at, lifetime, self.leeway, started, started)
+                    .with_refresh_ahead(&hints, 0.5, started);
+                Status {
+                    state: State::of(validity.phase(now, Duration::ZERO)),
+                    expires_at: Some(expires_at),
+                    expiry: Some(token.expiry()),
+                    is_stored: true,
+                    refresh_in: validity.refresh_in(now),
+                    ..status
+                }
+            }
+            Record::Failure(failure) => Status {
+                is_stored: true,
+                last_error: Some(self.named(failure.error(now.wall()))),
+                cooldown_remaining: failure.until().duration_since(now.wall()).ok(),
+                ..status
+            },
+        }
+    }
+
+    /// Logs that the store failed. Such a failure costs a token request, never a token.
     pub(crate) fn warn_of_store(&self, error: &Error) {
         let profile = self.name.as_deref();
-        tracing::warn!(provider = &*self.provider_id, profile, %error, "the store is remaining out");
+        tracing::warn!(provider = &*self.provider_id, profile, %error, "the store is not used");
     }
-}
-
-/// Another process has cached the lease for longer than an exchange may take.
-fn too_long(limit: Duration) -> Error {
-    let seconds = limit.as_secs();
-    Error::internal(format!("another process asks the vendor for {seconds} s (is one stopped?)"))
 }

@@ -138,7 +138,7 @@ impl TokenPool {
         if self.0.with_token(key, Duration::ZERO, is_bearer) == Some(true) {
             return Ok(HeaderMap::from_iter([(AUTHORIZATION, token.authorization().clone())]));
         }
-        TokenSource::of(Cache::new(self.0.identity(key)?)).headers_for(&token).await
+        TokenSource::new(Cache::new(self.0.identity(key)?)).headers_for(&token).await
     }
 
     /// Forgets this token, if it is the key's held one: the next who asks gets another. A report

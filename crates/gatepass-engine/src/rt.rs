@@ -1,5 +1,5 @@
-//! What the engine takes from its runtime, in one place: `tests/orders` puts a runtime here that
-//! decides what runs next, and tries one order after the other.
+//! The runtime items that the engine uses. `tests/orders` replaces this file with a scheduler that
+//! tries many interleavings.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};
 

@@ -1,44 +1,46 @@
-//! TokenSource: one identity's token, for all who need it.
+//! `TokenSource`: acquires, caches and refreshes the token of one identity.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    ApiRequest, ApiResponse, Error, Provider, Result, Secret, Token, TokenVerdict,
+    ApiRequest, ApiResponse, Authorize, Credential, Error, ExchangeContext, HttpSend, MAX_LIFETIME,
+    Provider, Request, Response, Result, Secret, Token, TokenVerdict, async_trait,
 };
 use http::{HeaderMap, Uri};
 
 use crate::allowed_origins::AllowedOrigins;
 use crate::cache::{Acquisition, Cache, TokenRequirement};
-use crate::flight::{FlightOutcome, timed_out};
+use crate::flight_handle::FlightOutcome;
 use crate::metrics;
 use crate::rt::timeout;
+use crate::source_config::{SourceConfig, timed_out};
+use crate::status::Status;
 use crate::store::Record;
-use crate::{Status, TokenSourceBuilder, Watch, fixed};
 
-/// How many flights somebody who asks waits for, should each be lost or its token refused at once.
+/// How many flights a caller waits for if each is aborted or its token is invalidated at once.
 const MAX_FLIGHTS: u8 = 4;
-/// How long [`TokenSource::close`] waits for the flight's end.
+/// How long [`TokenSource::close`] waits for the end of the flight.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Hands out one identity's token. Its clones are the same source.
+/// Acquires, caches and refreshes the token of one identity. Clones share the same source.
 ///
-/// While a usable token is cached, asking for it takes no lock and waits for nothing. A token is
-/// usable until a little before its end (see [`TokenSourceBuilder::leeway`]), by the wall clock
-/// and by the boot clock. Otherwise one exchange is made, in a task of the source's own, for all
-/// who ask; its outcome, failure included, is theirs, and dropping any of them changes nothing for
-/// the rest. Those methods need a tokio runtime with time enabled.
+/// While a usable token is cached, reading it takes no lock and does not wait. A token is usable
+/// until shortly before its end (see [`leeway`](crate::TokenSourceBuilder::leeway)), by the wall
+/// clock and by the boot clock. Otherwise the source makes one exchange in a task of its own, and
+/// all callers share the outcome, failures included. Dropping a caller does not affect the others.
+///
+/// The methods that acquire a token need a tokio runtime with time enabled.
 #[derive(Clone)]
 pub struct TokenSource(Arc<Cache>);
 
 impl TokenSource {
-    /// Begins a source of this provider's tokens.
-    pub fn builder(provider: impl Provider + 'static) -> TokenSourceBuilder {
-        TokenSourceBuilder::new(provider)
+    pub(crate) fn new(cache: Cache) -> Self {
+        Self(Arc::new(cache))
     }
 
-    /// A source that always has this token, for tests. It needs no runtime.
+    /// Returns a source that always has this token, for tests. It needs no runtime.
     ///
     /// ```
     /// # use gatepass_engine::TokenSource;
@@ -46,14 +48,23 @@ impl TokenSource {
     /// assert_eq!(source.peek().unwrap().expose_secret(), "token-1");
     /// ```
     pub fn fixed(token: impl Into<Secret>) -> Self {
-        fixed::source(token.into())
+        let provider = FixedToken(token.into());
+        let mut config = SourceConfig::new(provider.clone());
+        config.credential = Some(Arc::new(Credential::new()));
+        config.http = Some(Arc::new(NoHttp));
+        config.allowed_origins = AllowedOrigins::loopback();
+        let now = config.now();
+        match provider.token(config.clock.wall()) {
+            Ok(token) => {
+                let cached = config.cache_token(token, &Credential::new(), now);
+                Self::new(Cache::new(config).with_cached(cached))
+            }
+            // The first call of `token` returns the error.
+            Err(_) => Self::new(Cache::new(config)),
+        }
     }
 
-    pub(crate) fn of(cache: Cache) -> Self {
-        Self(Arc::new(cache))
-    }
-
-    /// A usable token: the cached one, or what one exchange brings.
+    /// Returns the cached token if it is still usable, or the token of one exchange.
     ///
     /// Errors are of every [kind](gatepass_core::ErrorKind) and name provider and profile;
     /// `Unavailable` if the exchange takes longer than the source's timeout.
@@ -64,10 +75,11 @@ impl TokenSource {
         self.acquire(TokenRequirement::Remaining(Duration::ZERO)).await
     }
 
-    /// A token that is usable for `min_remaining` more, if the cached one is or a single exchange
-    /// brings one; otherwise what that exchange brings. The caller checks.
+    /// Returns a token that is usable for `min_remaining`, if the cached token is or a single
+    /// exchange returns one. Otherwise returns the shorter token of that exchange: the caller
+    /// checks.
     ///
-    /// Errors as of [`token`](Self::token).
+    /// Errors as for [`token`](Self::token).
     pub async fn token_for(&self, min_remaining: Duration) -> Result<Token> {
         match self.0.token(min_remaining) {
             Some(token) => Ok(token),
@@ -75,19 +87,20 @@ impl TokenSource {
         }
     }
 
-    /// The token of an exchange that begins now. It replaces the cached one; a failure does not.
+    /// Requests a new token, which replaces the cached one. If the exchange fails, the cached token
+    /// stays.
     ///
-    /// Errors as of [`token`](Self::token).
+    /// Errors as for [`token`](Self::token).
     pub async fn refresh_now(&self) -> Result<Token> {
         self.acquire(TokenRequirement::Flight(self.0.next_flight())).await
     }
 
-    /// Runs `look` on the cached token, if it is usable, without a lock, an await, an allocation or
-    /// a reference counted: the fastest way to a token, from any number of threads.
+    /// Calls `read` with the cached token if it is usable, without a lock, an await, an allocation
+    /// or cloning an `Arc`. This is the fastest way to a token from any number of threads.
     ///
-    /// A token that is due is refreshed in the background, as by [`token`](Self::token), which is
-    /// what to ask when this gives nothing. `look` should be short: what it does not copy is kept
-    /// for it.
+    /// A token that is due is refreshed in the background, as by [`token`](Self::token). Call
+    /// `token` if this returns `None`. Keep `read` short: a token that is replaced meanwhile is
+    /// freed only after `read` returns.
     ///
     /// ```
     /// # use gatepass_engine::TokenSource;
@@ -95,116 +108,109 @@ impl TokenSource {
     /// assert_eq!(source.with_token(|token| token.expose_secret().len()), Some(7));
     /// ```
     #[inline]
-    pub fn with_token<T>(&self, look: impl FnOnce(&Token) -> T) -> Option<T> {
-        self.0.with_token(look)
+    pub fn with_token<T>(&self, read: impl FnOnce(&Token) -> T) -> Option<T> {
+        self.0.with_token(read)
     }
 
-    /// The cached token, if it is usable. Makes no exchange.
+    /// Returns the cached token if it is usable. Never starts an exchange.
     pub fn peek(&self) -> Option<Token> {
         self.0.peek(Duration::ZERO)
     }
 
-    /// Every header the vendor wants on an API request, with a usable token among them.
+    /// Acquires a token and returns every header that the vendor needs on an API request.
     ///
-    /// Errors as of [`token`](Self::token).
+    /// Errors as for [`token`](Self::token).
     pub async fn headers(&self) -> Result<HeaderMap> {
         self.headers_for(&self.token().await?).await
     }
 
-    /// Every header the vendor wants on an API request with this token of the source.
+    /// Returns every header that the vendor needs on an API request with this token of the source.
     ///
-    /// Errors as of [`authorize`](Self::authorize); `Config` where headers are not enough, because
-    /// the vendor's API wants a parameter in the query, a client certificate, or a header that
-    /// depends on the request.
+    /// Errors as for [`authorize`](Self::authorize); `Config` if headers are not enough, because
+    /// the vendor's API needs a query parameter, a client certificate, or a header that depends on
+    /// the request.
     pub async fn headers_for(&self, token: &Token) -> Result<HeaderMap> {
         let (mut uri, mut headers) = (Uri::default(), HeaderMap::new());
         let mut request = ApiRequest::new(&mut uri, &mut headers);
         self.authorize(token, &mut request).await?;
         if !request.has_only_fixed_headers() {
-            return Err(self.named(
-                Error::config("header fields alone do not authorize a request to this API")
+            return Err(self.config().named(
+                Error::config("headers alone do not authorize a request to this API")
                     .with_hint("send the request with SendWith or a middleware of gatepass"),
             ));
         }
         Ok(headers)
     }
 
-    /// Puts a token of this source on an API request, with everything else the vendor wants.
+    /// Puts a token of this source on an API request, with everything else that the vendor needs.
     ///
-    /// `Config` where the credential lacks what a header needs, and whatever reading it brings.
+    /// `Config` if the credential lacks a value that a header needs, and the errors of reading the
+    /// credential.
     pub async fn authorize(&self, token: &Token, request: &mut ApiRequest<'_>) -> Result<()> {
         if self.0.if_current(token, |cached| cached.authorize(request)) == Some(true) {
             return Ok(());
         }
         let config = &self.0.config;
-        let credential = timeout(config.timeout, config.read_credential())
-            .await
-            .unwrap_or_else(|_| Err(timed_out(config.timeout)))
-            .map_err(|error| config.named(error))?;
+        let credential =
+            config.read_credential_in_time().await.map_err(|error| config.named(error))?;
         config
             .provider
             .authorize(&credential, token, request)
             .map_err(|error| config.named(error.redacted(&credential)))
     }
 
-    /// Forgets this token, if it is the cached one: the next who asks gets another. A report of an
-    /// older token does nothing.
+    /// Removes this token from the cache, so that the next caller gets another one. Does nothing if
+    /// the token is not the cached one.
     pub fn invalidate(&self, token: &Token) {
         self.0.invalidate(token);
     }
 
-    /// Invalidates the token if the provider says that this API answer refuses it. For
-    /// [`TokenVerdict::NeedsBody`], ask again with the body.
-    pub fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
-        let refusal = self.provider().token_verdict(answer);
-        if refusal == TokenVerdict::Rejected {
+    /// Invalidates the token if the provider finds that this API response rejects it. For
+    /// [`TokenVerdict::NeedsBody`], call this again with the body.
+    pub fn report_response(&self, token: &Token, response: &ApiResponse<'_>) -> TokenVerdict {
+        let verdict = self.provider().token_verdict(response);
+        if verdict == TokenVerdict::Rejected {
             self.invalidate(token);
         }
-        refusal
+        verdict
     }
 
-    /// Acquires a token, so that the first who needs one does not wait.
+    /// Acquires a token in advance, so that the first caller does not wait.
     ///
-    /// Errors as of [`token`](Self::token).
+    /// Errors as for [`token`](Self::token).
     pub async fn prefetch(&self) -> Result<()> {
         self.token().await.map(drop)
     }
 
-    /// Each new token as it comes, for connections that outlive one: see [`Watch::next`].
-    pub fn watch(&self) -> Watch {
-        Watch::new(self.clone(), self.0.changes())
-    }
-
-    /// How long the last failure is still the answer for all who ask, if it is.
+    /// Returns how long the cool-down lasts, if the last exchange failed: until then every caller
+    /// gets the same error.
     pub fn cooldown_remaining(&self) -> Option<Duration> {
-        self.0.resting()
+        self.0.cooldown_remaining()
     }
 
-    pub(crate) fn due_in(&self) -> Duration {
-        self.0.due_in()
-    }
-
-    /// What the source holds and has done.
+    /// Returns the state of the source.
     pub fn status(&self) -> Status {
         self.0.status()
     }
 
-    /// What the store has for this source: a token, or a failure that still answers. The
-    /// credential is read, since a record belongs to one; the vendor is asked nothing.
+    /// Returns the store's record for this source: a token, or a failure in its cool-down. Reads
+    /// the credential, because a record belongs to one, and sends no token request.
     ///
-    /// Whatever reading the credential brings, and `Internal` from a store that fails.
+    /// The errors of reading the credential, and `Internal` if the store fails.
     pub async fn stored(&self) -> Result<Option<Record>> {
-        self.0.config.stored().await.map_err(|error| self.named(error))
+        let config = &self.0.config;
+        config.stored().await.map_err(|error| config.named(error))
     }
 
-    /// The [`status`](Self::status) of a source like this one that has this record and nothing
-    /// else: whether a stored token will do, and when a program that stays asks for the next one.
+    /// Returns the [`status`](Self::status) of a source like this one that has this record and
+    /// nothing else: whether the token is usable, and when a long-running process refreshes it.
     pub fn status_of(&self, record: &Record) -> Status {
         self.0.config.status_of(record)
     }
 
-    /// Forgets the token and ends the exchange under way; from now on, whoever asks or waits gets
-    /// an error of kind `Internal`. Waits for the exchange's end, for 100 ms at most.
+    /// Removes the token and ends the exchange in progress. From then on every call and every
+    /// waiting caller gets an error of kind `Internal`. Waits up to 100 ms for the end of the
+    /// exchange.
     ///
     /// Dropping the last clone does the same without waiting.
     pub async fn close(&self) {
@@ -213,73 +219,66 @@ impl TokenSource {
         }
     }
 
-    /// The provider.
+    /// Returns the provider.
     pub fn provider(&self) -> &dyn Provider {
         &*self.0.config.provider
     }
 
-    /// The profile's name, if it was given one.
+    /// Returns the profile's name, if the builder got one.
     pub fn name(&self) -> Option<&str> {
         self.0.config.name.as_deref()
-    }
-
-    pub(crate) fn allowed_origins(&self) -> &AllowedOrigins {
-        &self.0.config.allowed_origins
     }
 
     pub(crate) fn cache(&self) -> &Arc<Cache> {
         &self.0
     }
 
-    pub(crate) fn timeout(&self) -> Duration {
-        self.0.config.timeout
+    pub(crate) fn config(&self) -> &SourceConfig {
+        &self.0.config
     }
 
-    pub(crate) fn named(&self, error: Error) -> Error {
-        self.0.config.named(error)
-    }
-
-    #[expect(clippy::manual_async_fn, reason = "an async fn would keep its arguments twice")]
-    fn acquire(&self, mut want: TokenRequirement) -> impl Future<Output = Result<Token>> {
+    #[expect(clippy::manual_async_fn, reason = "an async fn would store its arguments twice")]
+    fn acquire(&self, mut requirement: TokenRequirement) -> impl Future<Output = Result<Token>> {
         async move {
             let mut flights = 0;
             while flights < MAX_FLIGHTS {
                 flights += 1;
-                let mut handle = match self.0.join_or_start(want)? {
+                let mut handle = match self.0.join_or_start(requirement)? {
                     Acquisition::Cached(token) => return Ok(token),
                     Acquisition::InFlight(handle) => handle,
                 };
-                let waiting = metrics::WaitTimer::begin(&self.0.config);
-                let landed = handle.outcome(self.0.config.flight_timeout()).await;
-                waiting.end(&self.0.config);
-                match FlightOutcome::of(landed) {
+                let timer = metrics::WaitTimer::start(&self.0.config);
+                let received = handle.outcome(self.0.config.flight_timeout()).await;
+                timer.stop(&self.0.config);
+                match FlightOutcome::of(received) {
                     FlightOutcome::Aborted => {}
                     FlightOutcome::TimedOut => {
                         self.0.end_flight(handle.number, None);
-                        let error = || self.named(timed_out(self.0.config.timeout));
-                        return self.usable_by_now(want).ok_or_else(error);
+                        let error = || self.0.config.named(timed_out(self.0.config.timeout));
+                        return self.usable_after_failure(requirement).ok_or_else(error);
                     }
-                    FlightOutcome::Done(_) if want.is_later_than(handle.number) => {}
+                    FlightOutcome::Done(_) if requirement.is_later_than(handle.number) => {}
                     FlightOutcome::Done(Err(error)) => {
-                        return self.usable_by_now(want).ok_or(error);
+                        return self.usable_after_failure(requirement).ok_or(error);
                     }
-                    // By now the token may have ended or been invalidated: the cache knows.
+                    // The token may have expired or been invalidated since, so ask the cache.
                     FlightOutcome::Done(Ok(())) => {
-                        want = TokenRequirement::Remaining(Duration::ZERO);
+                        requirement = TokenRequirement::Remaining(Duration::ZERO);
                         if let Some(token) = self.0.with_token(Token::clone) {
                             return Ok(token);
                         }
                     }
                 }
             }
-            Err(self.named(Error::unavailable("every token was refused or lost at once")))
+            let error = Error::unavailable("each new token was invalidated or lost immediately");
+            Err(self.0.config.named(error))
         }
     }
 
-    /// A cached token that was of no use when somebody began to wait for another may be of use when
-    /// that fails: the wall clock, by which it had ended, has been set back.
-    fn usable_by_now(&self, want: TokenRequirement) -> Option<Token> {
-        match want {
+    /// Returns the cached token if it has become usable during a failed flight: a wall clock that
+    /// was ahead has been set back.
+    fn usable_after_failure(&self, requirement: TokenRequirement) -> Option<Token> {
+        match requirement {
             TokenRequirement::Remaining(min_remaining) => self.0.peek(min_remaining),
             TokenRequirement::Flight(_) => None,
         }
@@ -293,5 +292,65 @@ impl fmt::Debug for TokenSource {
             .field("name", &self.0.config.name)
             .field("state", &self.status().state)
             .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Authorize for TokenSource {
+    fn check(&self, to: &Uri) -> Result<()> {
+        self.0.config.allowed_origins.check(to).map_err(|error| self.0.config.named(error))
+    }
+
+    async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Token> {
+        self.check(request.uri())?;
+        let token = self.token().await?;
+        // The first exchange has recorded the token endpoints, so check again.
+        self.check(request.uri())?;
+        self.authorize(&token, request).await?;
+        Ok(token)
+    }
+
+    fn report_response(&self, token: &Token, response: &ApiResponse<'_>) -> TokenVerdict {
+        Self::report_response(self, token, response)
+    }
+}
+
+/// The provider of [`TokenSource::fixed`].
+#[derive(Clone, Debug)]
+struct FixedToken(Secret);
+
+impl FixedToken {
+    fn token(&self, now: SystemTime) -> Result<Token> {
+        Token::builder(self.0.clone(), now).expires_in(MAX_LIFETIME.into()).build()
+    }
+}
+
+#[async_trait]
+impl Provider for FixedToken {
+    fn id(&self) -> &str {
+        "fixed"
+    }
+
+    fn token_request(&self, _: &Credential) -> Result<Request> {
+        Err(Error::internal("a fixed token needs no request"))
+    }
+
+    fn read_token(&self, _: &Response, sent: SystemTime) -> Result<Token> {
+        self.token(sent)
+    }
+
+    async fn exchange(&self, _: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
+        self.token(cx.clock().wall())
+    }
+}
+
+/// The HTTP client of [`TokenSource::fixed`].
+#[derive(Debug)]
+struct NoHttp;
+
+#[async_trait]
+impl HttpSend for NoHttp {
+    async fn send(&self, _: Request) -> Result<Response> {
+        Err(Error::internal("a fixed token needs no request"))
     }
 }

@@ -1,4 +1,4 @@
-//! Status: what a source is doing, for a person or a health check.
+//! The status of a token source, for users and health checks.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,36 +6,36 @@ use gatepass_core::{Error, Expiry};
 
 use crate::policy::Phase;
 
-/// What a [`TokenSource`](crate::TokenSource) holds and has done. It shows no secret.
+/// The status of a [`TokenSource`](crate::TokenSource). It contains no secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// What it holds.
+    /// State of the cached token.
     pub state: State,
-    /// When the cached token ends, whether or not it is still usable.
+    /// When the cached token expires, whether or not it is still usable.
     pub expires_at: Option<SystemTime>,
-    /// Where that moment comes from.
+    /// Where the expiry comes from.
     pub expiry: Option<Expiry>,
-    /// Whether a store had it, rather than the vendor.
+    /// Whether the cached token comes from the store and not from the vendor.
     pub is_stored: bool,
-    /// How long until the next one is asked for; none where asking early brings nothing.
+    /// Time until the next refresh; `None` if the vendor returns the same token until it expires.
     pub refresh_in: Option<Duration>,
-    /// What was odd about the cached token's answer.
+    /// Warnings about the response that contained the cached token.
     pub warnings: Vec<String>,
-    /// Whether an exchange is under way.
+    /// Whether an exchange is in progress.
     pub is_exchanging: bool,
-    /// How many exchanges have begun.
+    /// Number of exchanges started.
     pub exchanges: u64,
-    /// How many flights, of one exchange or two, have failed.
+    /// Number of failed refreshes; each makes one or two requests.
     pub failures: u64,
-    /// Why the latest flight failed; none once one succeeds.
+    /// Error of the latest exchange; `None` after a success.
     pub last_error: Option<Error>,
-    /// How long that error is still the answer for all who ask.
+    /// How long callers still get that error without a token request.
     pub cooldown_remaining: Option<Duration>,
 }
 
 impl Status {
-    /// Of a source that has nothing and has done nothing.
+    /// Returns the status of a source that has no token and has sent no request.
     pub(crate) fn empty() -> Self {
         Self {
             state: State::Empty,
@@ -53,17 +53,17 @@ impl Status {
     }
 }
 
-/// What a source holds.
+/// The state of a source's cached token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// No token: none was asked for yet, none came, or it was invalidated.
+    /// There is no token: it was not requested yet, the request failed, or it was invalidated.
     Empty,
-    /// A token that is handed out.
+    /// The token is usable.
     Fresh,
-    /// A token that is handed out while the next one is asked for.
+    /// The token is usable and due for refresh.
     Aging,
-    /// A token that is not handed out any more.
+    /// The token is not usable.
     Expired,
     /// The source is closed.
     Closed,

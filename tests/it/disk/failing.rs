@@ -30,7 +30,7 @@ fn disk_failure_warns_and_returns_the_token() {
             // The disk that forgets a name had it for the moment.
             let token = format!("token-{exchanges}\n");
             assert_eq!(run.ok(), token, "{call} {error}");
-            let told = "gatepass: warning: the store is left out: the ";
+            let told = "gatepass: warning: the store is not used: the ";
             let is_told = run.stderr.starts_with(told) && run.stderr.lines().count() == 1;
             assert!(is_told, "{call} {error}: {run:#?}");
             assert!(!run.stderr.contains("token-"), "{run:#?}");

@@ -18,9 +18,10 @@ use super::shard::Shard;
 use super::shared::Shared;
 use crate::TokenSource;
 use crate::cache::Cache;
-use crate::exchange::{CachedToken, SourceConfig};
-use crate::flight::{Flight, FlightHandle, FlightOutcome, OutcomeSender, timed_out};
+use crate::cached_token::CachedToken;
+use crate::flight_handle::{Flight, FlightHandle, FlightOutcome, OutcomeSender};
 use crate::policy::{Moment, Phase, Validity};
+use crate::source_config::{SourceConfig, timed_out};
 
 /// How many flights somebody who asks waits for, should each be lost or its token refused at once.
 const ROUNDS: usize = 4;
@@ -141,7 +142,7 @@ impl Shared {
             if let Some(active) = flights.get_mut(key) {
                 active.used = ticks(now.boot);
                 if let Some(flight) = &active.flight {
-                    let (handle, limit) = (flight.subscribe(), active.source.timeout());
+                    let (handle, limit) = (flight.subscribe(), active.source.config().timeout);
                     return Ok(Asked::Flight(handle, limit, active.brought.clone()));
                 }
                 if let Some(error) = active.resting() {
@@ -180,7 +181,7 @@ impl Shared {
             }
         };
         let active = Active::new(cache, held, now);
-        let (limit, brought) = (active.source.timeout(), active.brought.clone());
+        let (limit, brought) = (active.source.config().timeout, active.brought.clone());
         flights.insert(key.into(), active);
         Ok((limit, brought))
     }
@@ -247,12 +248,12 @@ impl Shared {
                     source.token_for(Duration::MAX).await
                 }
                 Errand::Acquire(min) => {
-                    match timeout(source.timeout(), exchanges.acquire_owned()).await {
+                    match timeout(source.config().timeout, exchanges.acquire_owned()).await {
                         Ok(Ok(permit)) => {
                             landing.turn = Some((permit, None));
                             source.token_for(min).await
                         }
-                        _ => Err(source.named(queue_too_long(source.timeout()))),
+                        _ => Err(source.config().named(queue_too_long(source.config().timeout))),
                     }
                 }
             };
@@ -390,7 +391,7 @@ impl Active {
             Some((token, life)) => cache.with_cached(CachedToken::reuse(token, life, glance)),
             None => cache,
         };
-        let (source, used) = (TokenSource::of(cache), ticks(now.boot));
+        let (source, used) = (TokenSource::new(cache), ticks(now.boot));
         Self { source, flight: None, brought: Arc::default(), used }
     }
 

@@ -14,7 +14,7 @@ use super::shard::Shard;
 use super::timer::Timer;
 use crate::TokenSourceBuilder;
 use crate::clock::ClockHandle;
-use crate::flight::FlightHandle;
+use crate::flight_handle::FlightHandle;
 use crate::policy::{Moment, Phase};
 
 /// Says who a key is.

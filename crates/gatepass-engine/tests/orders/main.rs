@@ -20,25 +20,31 @@
 
 #[path = "../../src"]
 mod engine {
+    pub(crate) mod acquisition;
     pub(crate) mod allowed_origins;
     pub(crate) mod budget;
     pub(crate) mod builder;
     pub(crate) mod cache;
+    pub(crate) mod cache_state;
+    pub(crate) mod cached_token;
     pub(crate) mod clock;
     pub(crate) mod cooldown;
     pub(crate) mod exchange;
-    pub(crate) mod fixed;
+    pub(crate) mod fingerprint;
     pub(crate) mod flight;
+    pub(crate) mod flight_handle;
     pub(crate) mod freshness;
     pub(crate) mod login;
     pub(crate) mod metrics;
-    pub(crate) mod noted;
+    pub(crate) mod pending_login;
     pub(crate) mod persistence;
     pub(crate) mod policy;
     pub(crate) mod prefetch;
     pub(crate) mod source;
+    pub(crate) mod source_config;
     pub(crate) mod status;
     pub(crate) mod store;
+    pub(crate) mod watch;
 }
 
 mod rt;
@@ -54,14 +60,15 @@ use shuttle::{Config, FailurePersistence, Runner};
 use crate::builder::TokenSourceBuilder;
 use crate::clock::SystemClock;
 use crate::engine::{
-    allowed_origins, budget, builder, cache, clock, cooldown, exchange, fixed, flight, freshness,
-    login, metrics, noted, persistence, policy, prefetch, source, status, store,
+    acquisition, allowed_origins, budget, builder, cache, cache_state, cached_token, clock,
+    cooldown, exchange, fingerprint, flight, flight_handle, freshness, login, metrics,
+    pending_login, persistence, policy, prefetch, source, source_config, status, store, watch,
 };
-use crate::prefetch::Watch;
 use crate::scenarios::SCENARIOS;
 use crate::source::TokenSource;
 use crate::status::{State, Status};
 use crate::store::TokenStore;
+use crate::watch::Watch;
 
 /// How many orders of each kind are tried.
 const ORDERS: usize = 1000;

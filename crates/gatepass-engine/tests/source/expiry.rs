@@ -53,7 +53,7 @@ async fn a_token_that_comes_dead_is_asked_for_once_more() {
     clock.suspend(Duration::from_secs(3600));
     let error = source.token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
-    assert_eq!(error.message(), "the token had ended when it came");
+    assert_eq!(error.message(), "the token had expired when it arrived");
     assert_eq!(http.count(), 4);
 }
 

@@ -209,5 +209,5 @@ async fn a_vendor_that_can_be_asked_needs_no_login() {
     let (http, clock) = (FakeHttp::new(|_| FakeResponse::token("t", 60)), TestClock::new());
     let error = super::source(&http, &clock).login().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(error.hint(), Some("ask for the token: gatepass token prod"));
+    assert_eq!(error.hint(), Some("get the token with: gatepass token prod"));
 }

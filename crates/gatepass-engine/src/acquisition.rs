@@ -1,0 +1,125 @@
+//! The ways to a token for one flight: a finished login, the store, or an exchange with the vendor.
+
+use gatepass_core::{Credential, Error, Result};
+
+use crate::cached_token::CachedToken;
+use crate::exchange::{ExchangeFailure, ExchangeRequest, set_next_step};
+use crate::fingerprint::Fingerprint;
+use crate::pending_login::LoginToken;
+use crate::policy::Phase;
+use crate::rt::timeout;
+use crate::source_config::{SourceConfig, timed_out};
+use crate::store::{HistoryEntry, NextStep, TokenStore};
+
+impl SourceConfig {
+    /// Acquires a token. Calls `on_start` before each token request and adds an entry per request
+    /// to `history`.
+    ///
+    /// A credential that the vendor denied during the cool-down of `request` is not sent again.
+    pub(crate) async fn acquire(
+        &self,
+        request: &ExchangeRequest,
+        on_start: impl FnMut() + Send,
+        history: &mut Vec<HistoryEntry>,
+    ) -> Result<CachedToken, ExchangeFailure> {
+        let credential = self.read_credential().await?;
+        if self.provider.interactive().is_some() {
+            return self.acquire_from_login(credential, request, history).await;
+        }
+        let fingerprint = Fingerprint::of(&credential);
+        if let Some(cooldown) = &request.cooldown
+            && cooldown.denied == Some(fingerprint)
+        {
+            let denied = Some(fingerprint);
+            return Err(ExchangeFailure { denied, ..cooldown.error.clone().into() });
+        }
+        match self.store() {
+            Some(store) => {
+                self.acquire_with_store(&**store, credential, request, on_start, history).await
+            }
+            None => self.exchange(credential, on_start, history).await,
+        }
+    }
+
+    /// Returns the token of a login in this process, or that of another process from the store.
+    /// Sends no token request, because the next token needs the user.
+    async fn acquire_from_login(
+        &self,
+        credential: Credential,
+        request: &ExchangeRequest,
+        history: &mut Vec<HistoryEntry>,
+    ) -> Result<CachedToken, ExchangeFailure> {
+        let login = request.pending_login.as_ref().and_then(|login| login.take());
+        if let Some(LoginToken { token, started, is_new }) = login
+            && (is_new || !request.skip_store)
+            && !request.rejected.as_ref().is_some_and(|rejected| rejected.is_same_as(&token))
+        {
+            let cached = self.cache_token(token, &credential, started);
+            if cached.phase(self.now(), request.min_remaining) != Phase::Expired {
+                if is_new {
+                    let outcome = Ok(cached.token.expires_at());
+                    let entry = self.history_entry(&credential, started, outcome);
+                    let next_step = match self.store() {
+                        Some(store) => self.store_result(&**store, &credential, &cached).await,
+                        None => NextStep::TokenNotStored,
+                    };
+                    history.extend(entry.map(|entry| entry.with_next_step(next_step)));
+                }
+                return Ok(cached);
+            }
+        }
+        if let Some(store) = self.store() {
+            let key = self.store_key(&credential)?;
+            if let Some(found) = self.load_usable(&**store, &key, &credential, request).await {
+                return found;
+            }
+        }
+        let command = self.name.as_deref().map(|name| format!("run: gatepass login {name}"));
+        Err(Error::login_required("login needed")
+            .with_hint(command.unwrap_or_else(|| String::from("the user must log in again")))
+            .into())
+    }
+
+    /// Returns the stored token, or that of one exchange, which it stores. Processes that share
+    /// the store send one token request together.
+    async fn acquire_with_store(
+        &self,
+        store: &dyn TokenStore,
+        credential: Credential,
+        request: &ExchangeRequest,
+        on_start: impl FnMut() + Send,
+        history: &mut Vec<HistoryEntry>,
+    ) -> Result<CachedToken, ExchangeFailure> {
+        let key = self.store_key(&credential)?;
+        if let Some(found) = self.load_usable(store, &key, &credential, request).await {
+            return found;
+        }
+        let lease = store.lease(&key, self.timeout).await;
+        // The previous lease holder may have stored a token.
+        if lease.is_ok()
+            && let Some(found) = self.load_usable(store, &key, &credential, request).await
+        {
+            return found;
+        }
+        // No request takes that long: a stopped process must not block the others.
+        let lease = lease.and_then(|lease| {
+            lease.ok_or_else(|| {
+                Error::internal(format!(
+                    "another process has requested a token for {} s (is it stopped?)",
+                    self.timeout.as_secs()
+                ))
+            })
+        });
+        let lease = lease.map_err(|error| self.warn_of_store(&error)).ok();
+        let exchange = self.exchange(credential, on_start, history);
+        let mut outcome = match timeout(self.timeout, exchange).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(timed_out(self.timeout).into()),
+        };
+        if let Some(lease) = lease {
+            let next_step = self.save(store, &key, &*lease, request, &mut outcome).await;
+            set_next_step(history, next_step);
+        }
+        outcome
+    }
+}

@@ -1,0 +1,114 @@
+//! The part of a cache behind its mutex: flight, cool-down, invalidations and counters.
+
+use std::time::Duration;
+
+use gatepass_core::Token;
+
+use crate::cached_token::CachedToken;
+use crate::cooldown::{self, Cooldown};
+use crate::exchange::ExchangeFailure;
+use crate::flight_handle::Flight;
+use crate::policy::Moment;
+use crate::rt::AbortHandle;
+use crate::status::{State, Status};
+
+/// The part of a cache that its mutex guards.
+#[derive(Debug, Default)]
+pub(crate) struct CacheState {
+    pub(crate) flight: Option<Flight>,
+    /// Number of flights started; also the number of the latest flight.
+    pub(crate) flights_started: u64,
+    /// Number of the latest flight that has to skip the store.
+    pub(crate) skip_store_flight: u64,
+    pub(crate) is_closed: bool,
+    /// Number of invalidations during a flight, and the token of the latest one.
+    pub(crate) invalidations: u64,
+    pub(crate) invalidated: Option<Token>,
+    /// The last token that was invalidated, if the store or the last login may return it again.
+    pub(crate) rejected: Option<Token>,
+    /// The cool-down after the latest failure, if no success followed.
+    pub(crate) cooldown: Option<Cooldown>,
+    pub(crate) consecutive_failures: u32,
+    pub(crate) prefetch_task: Option<AbortHandle>,
+    pub(crate) rng: fastrand::Rng,
+    pub(crate) exchanges: u64,
+    pub(crate) failures: u64,
+}
+
+impl CacheState {
+    pub(crate) fn is_current(&self, flight: u64) -> bool {
+        self.flight.as_ref().is_some_and(|current| current.number == flight)
+    }
+
+    /// Returns how much of the cool-down remains, if there is one.
+    pub(crate) fn cooldown_remaining(&self, now: Duration) -> Option<Duration> {
+        self.cooldown.as_ref()?.remaining(now)
+    }
+
+    /// Starts the cool-down after a failure, and returns its duration. `cached` is not refreshed
+    /// before its end.
+    pub(crate) fn start_cooldown(
+        &mut self,
+        failure: &ExchangeFailure,
+        cached: Option<&CachedToken>,
+        now: Moment,
+    ) -> Duration {
+        self.failures += 1;
+        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        let usable = cached.filter(|cached| cached.is_usable(now));
+        let jitter = self.rng.f64();
+        let (error, failures) = (&failure.error, self.consecutive_failures);
+        let duration = match failure.cooldown {
+            // Other processes observe this cool-down. That of a denied credential is shorter
+            // here, because this process notices when the credential changes.
+            Some(shared) if failure.denied.is_none() => shared,
+            _ => {
+                let duration = cooldown::duration(error, failures, usable.is_some(), jitter);
+                usable.map_or(duration, |cached| {
+                    let usable_for = cached.validity.usable_for(now);
+                    cooldown::capped_at_expiry(error, duration, usable_for)
+                })
+            }
+        };
+        let until = now.boot.saturating_add(duration);
+        if let Some(cached) = cached {
+            cached.suppress_refresh_until(until);
+        }
+        self.cooldown = Some(Cooldown { error: error.clone(), until, denied: failure.denied });
+        duration
+    }
+
+    /// Returns the time until the next token is due: until the refresh or the end of `cached`,
+    /// zero without a token, and not before the cool-down ends.
+    pub(crate) fn due_in(&self, cached: Option<&CachedToken>, now: Moment) -> Duration {
+        if self.flight.is_some() {
+            return Duration::MAX;
+        }
+        let due = cached.map_or(Duration::ZERO, |cached| {
+            let validity = cached.validity;
+            validity.refresh_in(now).unwrap_or_else(|| validity.usable_for(now))
+        });
+        due.max(self.cooldown_remaining(now.boot).unwrap_or_default())
+    }
+
+    pub(crate) fn status(&self, cached: Option<&CachedToken>, now: Moment) -> Status {
+        let token = cached.map(|cached| &cached.token);
+        Status {
+            state: match cached.map(|cached| cached.phase(now, Duration::ZERO)) {
+                None if self.is_closed => State::Closed,
+                None => State::Empty,
+                Some(phase) => State::of(phase),
+            },
+            expires_at: token.map(Token::expires_at),
+            expiry: token.map(Token::expiry),
+            is_stored: cached.is_some_and(|cached| cached.is_stored),
+            refresh_in: cached.and_then(|cached| cached.validity.refresh_in(now)),
+            warnings: token.into_iter().flat_map(Token::warnings).map(str::to_owned).collect(),
+            is_exchanging: self.flight.is_some(),
+            exchanges: self.exchanges,
+            failures: self.failures,
+            last_error: self.cooldown.as_ref().map(|cooldown| cooldown.error.clone()),
+            cooldown_remaining: self.cooldown_remaining(now.boot),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The configuration of a token source: its provider, credential, clock, store and limits.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatepass_core::{
+    Credential, CredentialSource, Error, HttpSend, Interactive, Provider, Request, Result,
+    TokenRules,
+};
+
+use crate::allowed_origins::AllowedOrigins;
+use crate::clock::{ClockHandle, SystemClock};
+use crate::policy::Moment;
+use crate::rt::timeout;
+use crate::store::TokenStore;
+
+/// Default of [`SourceConfig::timeout`].
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Everything that a token request needs. The builder fills it in; it does not change afterwards.
+#[derive(Debug)]
+pub(crate) struct SourceConfig {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) provider_id: Cow<'static, str>,
+    pub(crate) allowed_origins: AllowedOrigins,
+    pub(crate) name: Option<String>,
+    pub(crate) credential: Option<Arc<dyn CredentialSource>>,
+    pub(crate) http: Option<Arc<dyn HttpSend>>,
+    pub(crate) clock: ClockHandle,
+    pub(crate) token_rules: TokenRules,
+    pub(crate) timeout: Duration,
+    pub(crate) leeway: Option<Duration>,
+    pub(crate) keep_warm: bool,
+    pub(crate) store: Option<Arc<dyn TokenStore>>,
+    /// Whether tokens may be stored; if unset, the provider's hints decide.
+    pub(crate) persist: Option<bool>,
+    /// Seed for jitter; random by default.
+    pub(crate) seed: Option<u64>,
+    /// Whether the source belongs to a pool, whose keys are too many for metric labels.
+    pub(crate) is_pooled: bool,
+}
+
+impl SourceConfig {
+    pub(crate) fn new(provider: impl Provider + 'static) -> Self {
+        Self {
+            provider_id: provider.id().to_owned().into(),
+            allowed_origins: AllowedOrigins::from_provider(&provider),
+            provider: Arc::new(provider),
+            name: None,
+            credential: None,
+            http: None,
+            clock: ClockHandle::System(SystemClock::new()),
+            token_rules: TokenRules::default(),
+            timeout: DEFAULT_TIMEOUT,
+            leeway: None,
+            keep_warm: false,
+            store: None,
+            persist: None,
+            seed: None,
+            is_pooled: false,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        Moment::now(&*self.clock)
+    }
+
+    /// Adds the provider and the profile to an error.
+    pub(crate) fn named(&self, error: Error) -> Error {
+        let error = error.with_provider(&self.provider_id);
+        match &self.name {
+            Some(name) => error.with_profile(name),
+            None => error,
+        }
+    }
+
+    pub(crate) async fn read_credential(&self) -> Result<Credential> {
+        let Some(source) = &self.credential else {
+            return Err(Error::config("the source has no credential")
+                .with_hint("pass one to the builder: `.credential(…)`"));
+        };
+        source.credential().await
+    }
+
+    /// Reads the credential, within the time of a token request.
+    pub(crate) async fn read_credential_in_time(&self) -> Result<Credential> {
+        timeout(self.timeout, self.read_credential())
+            .await
+            .unwrap_or_else(|_| Err(timed_out(self.timeout)))
+    }
+
+    /// Builds the token request, or for a provider that needs a login the authorization request.
+    pub(crate) fn request(&self, credential: &Credential) -> Result<Request> {
+        match self.provider.interactive() {
+            Some(interactive) => Ok(interactive.authorization_request(credential)?.to_request()),
+            None => self.provider.token_request(credential),
+        }
+    }
+
+    pub(crate) fn interactive(&self) -> Result<&dyn Interactive> {
+        self.provider.interactive().ok_or_else(|| {
+            Error::config("this profile needs no login").with_hint(match &self.name {
+                Some(name) => format!("get the token with: gatepass token {name}"),
+                None => String::from("call the source's `token` method"),
+            })
+        })
+    }
+
+    /// Returns the store if tokens of this provider may be stored.
+    pub(crate) fn store(&self) -> Option<&Arc<dyn TokenStore>> {
+        let persist = self.persist.unwrap_or_else(|| !self.provider.hints().memory_only);
+        self.store.as_ref().filter(|_| persist)
+    }
+
+    /// Returns how long a flight may take: one token request, and with a store a second one, which
+    /// another process may be making while the flight waits for its lease.
+    pub(crate) fn flight_timeout(&self) -> Duration {
+        match self.store() {
+            Some(_) => self.timeout.saturating_mul(2),
+            None => self.timeout,
+        }
+    }
+}
+
+/// Returns the error of a token request that takes longer than `limit`.
+pub(crate) fn timed_out(limit: Duration) -> Error {
+    let limit = match limit.subsec_millis() {
+        0 => format!("{} s", limit.as_secs()),
+        _ => format!("{} ms", limit.as_millis()),
+    };
+    Error::unavailable(format!("no token in {limit}"))
+        .with_hint("check that the vendor is reachable; `timeout` in the profile allows more time")
+}
