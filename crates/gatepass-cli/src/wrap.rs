@@ -14,14 +14,17 @@ fn wrap_line(line: &str, width: usize) -> String {
     if textwrap::core::display_width(line) <= width {
         return line.to_owned();
     }
-    let indent = " ".repeat(line.len() - line.trim_start_matches(' ').len() + 2);
+    let content = line.trim_start_matches(' ');
+    let indent = " ".repeat(line.len() - content.len());
+    let deeper = format!("{indent}  ");
     let options = Options::new(width)
-        .subsequent_indent(&indent)
+        .initial_indent(&indent)
+        .subsequent_indent(&deeper)
         .break_words(false)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
-    textwrap::fill(line, options)
+    textwrap::fill(content, options)
 }
 
 #[cfg(test)]
@@ -33,6 +36,7 @@ mod tests {
         assert_eq!(wrap("one two three four", 9), "one two\n  three\n  four");
         assert_eq!(wrap("  hint: one two\nthree", 11), "  hint: one\n    two\nthree");
         assert_eq!(wrap("https://vendor.example/long ok", 10), "https://vendor.example/long\n  ok");
+        assert_eq!(wrap("  https://vendor.example/long", 10), "  https://vendor.example/long");
         assert_eq!(wrap("just ten..", 10), "just ten..");
         assert_eq!(wrap("question: ", 10), "question: ");
     }

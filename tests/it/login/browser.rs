@@ -137,7 +137,7 @@ fn login_tolerates_back_and_repeated_visits() {
     chrome.switch_to(&second);
     chrome.open(&login.landing());
     ended(&chrome, "empty");
-    login.running.says("no answer");
+    login.running.says("without a response");
     chrome.reload();
     ended(&chrome, "empty");
 

@@ -48,7 +48,7 @@ fn ctrl_c_closes_the_callback_port() {
     }
 
     let mut terminal = stage.home.gatepass(["login", "cisco", "--no-browser"]).at_terminal();
-    let screen = terminal.wait_for("left (Ctrl-C ends it)");
+    let screen = terminal.wait_for("left (Ctrl-C stops it)");
     let url = screen.lines().find(|line| line.contains("response_type=")).unwrap().trim();
     let port = super::port_of(&super::parameter(url, "redirect_uri"));
     assert!(!is_closed(port));

@@ -127,14 +127,14 @@ fn remove_aborts_if_profile_changed_concurrently() {
 fn remove_keeps_shared_and_foreign_secrets() {
     type Change = fn(&Home);
     let changes: [(&str, Change); 5] = [
-        ("profile other refers to it, too", |home| {
+        ("profile other refers to it as well", |home| {
             let path = home.path("config/gatepass/../gatepass/cisco.client_secret");
             let line = format!("client_secret = {{ file = \"{}\" }}\n", path.display());
             let text =
                 config(home).replace("client_id = 'x'\n", &format!("client_id = 'x'\n{line}"));
             home.write(CONFIG, &text);
         }),
-        ("GATEPASS_LAB_CLIENT_SECRET_FILE refers to it, too", |_| {}),
+        ("GATEPASS_LAB_CLIENT_SECRET_FILE refers to it as well", |_| {}),
         ("gatepass did not store it for this profile", |home| {
             fs::remove_file(home.path("config/gatepass/cisco.client_secret.origins")).unwrap();
         }),
