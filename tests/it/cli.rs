@@ -1,4 +1,4 @@
-//! The command as its users meet it: what it prints where, and how it ends.
+//! Tests of the command's output and exit codes.
 
 mod call;
 mod call_at_terminal;

@@ -1,4 +1,4 @@
-//! Where a profile comes from, and what is said of one with a mistake.
+//! Tests of profiles: their sources, and the errors of invalid ones.
 
 mod environment;
 mod injection;

@@ -1,4 +1,4 @@
-//! Every registered provider, asked what all providers are asked.
+//! Runs the conformance suite for every registered provider.
 
 use gatepass::Registry;
 use gatepass_testkit::conform;

@@ -1,17 +1,17 @@
-//! The bytes that go to each vendor, for the configuration as it is documented.
+//! Tests of the exact token requests that each documented configuration sends.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepass_tests::{Home, Received, Reply, Server, Vendor, vendor};
 use serde_json::json;
 
-/// What the vendor is sent for a profile with `more` in it. The command gets a token for it.
+/// Returns the token request of a profile with `more` lines; the command gets a token.
 #[track_caller]
 fn sent(vendor: &Vendor, more: &str) -> Received {
     sent_below(vendor, "", more)
 }
 
-/// The same with a `base_url` that has a path.
+/// Returns the token request of a profile whose `base_url` has a path.
 #[track_caller]
 fn sent_below(vendor: &Vendor, below: &str, more: &str) -> Received {
     let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
@@ -20,7 +20,7 @@ fn sent_below(vendor: &Vendor, below: &str, more: &str) -> Received {
     server.request()
 }
 
-/// The same for a profile written out, with `BASE` where the address goes.
+/// Returns the token request of a complete profile with `BASE` as placeholder of the address.
 #[track_caller]
 fn sent_for(profile: &str, config: &str) -> Received {
     let answer = vendor(profile).token_answer("token-1");
@@ -228,7 +228,7 @@ fn configapi_scope_has_no_port() {
         let request = sent_for("configapi", &config);
         assert!(request.form().contains(&("scope".into(), scope.into())), "{host}: {request:#?}");
     }
-    // Without a host it is the name in base_url.
+    // Without `host` the name in `base_url` is used.
     let config =
         "[profiles.configapi]\nbase_url = \"BASE\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
     let request = sent_for("configapi", config);
@@ -249,7 +249,7 @@ fn configapi_host_needs_no_base_url() {
     assert_eq!(server.request().target, "/configapi/v2/oauth/token");
 }
 
-/// An id and a secret with everything that servers read in three ways.
+/// An id and a secret with characters that servers decode differently.
 const ODD: (&str, &str) = ("app+1 %/ü", "s+e c%26&=/:ü");
 const ODD_ENCODED: &str = "app%2B1%20%25%2F%C3%BC:s%2Be%20c%2526%26%3D%2F%3A%C3%BC";
 
@@ -293,7 +293,7 @@ fn special_characters_reach_the_vendor_unchanged() {
         let sent = if request.body.is_empty() { request.query() } else { request.form() };
         assert!(sent.contains(&("client_id".into(), id.into())), "{provider}: {request:#?}");
         assert!(sent.contains(&("client_secret".into(), secret.into())), "{provider}");
-        // A `+` is read as a space by some and as itself by others: it is never sent.
+        // Servers decode `+` as a space or as itself, so it is never sent.
         assert!(!request.text().contains('+') && !request.target.contains('+'), "{request:#?}");
     }
 }

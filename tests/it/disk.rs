@@ -1,5 +1,5 @@
-//! The folder of tokens on a disk that fails, among strangers' files, and under processes that are
-//! killed: whatever happens there costs an exchange, never a token.
+//! Tests of the state folder on a failing disk, among foreign files, and with killed processes. A
+//! problem there may cost a token request, never a token.
 
 mod failing;
 mod killed;
@@ -11,22 +11,22 @@ use std::path::PathBuf;
 
 use gatepass_tests::Home;
 
-/// The files in the folder of tokens.
+/// Returns the files in the state folder.
 fn files(home: &Home) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(home.path("state")) else { return Vec::new() };
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Those whose names end so.
+/// Returns the files with this suffix.
 fn ending(home: &Home, end: &str) -> Vec<PathBuf> {
     files(home).into_iter().filter(|path| path.to_str().unwrap().ends_with(end)).collect()
 }
 
-/// Every file is for its owner alone, and shows no token.
+/// Checks that each file is private and contains no token.
 #[track_caller]
 fn assert_private(home: &Home) {
     for path in files(home) {
-        // What another process has moved or removed meanwhile is neither.
+        // Another process may have moved or removed the file.
         let (Ok(meta), Ok(bytes)) = (fs::symlink_metadata(&path), fs::read(&path)) else {
             continue;
         };

@@ -1,4 +1,4 @@
-//! What a vendor may answer wrongly, and what becomes of it.
+//! Tests of invalid responses of vendors and their exit codes and messages.
 
 mod each_byte;
 mod every;
@@ -13,15 +13,14 @@ use gatepass_tests::{Home, Reply, Server, VENDORS, Vendor};
 
 use self::table::{FAULTS, Fault, ODD_TOKENS};
 
-/// A vendor whose every answer is `reply`, and a home with a profile for it. Whoever is never
-/// answered gives up after a second.
+/// A vendor that always sends `reply`, and a home with a profile whose timeout is one second.
 pub(crate) fn faulty(vendor: &Vendor, reply: Reply) -> (Server, Home) {
     let server = Server::answering([reply]);
     let home = Home::with_config(&vendor.profile(&server.url(), "timeout = \"1s\""));
     (server, home)
 }
 
-/// What is wrong with how the command took a fault, if anything is.
+/// Returns the differences between the command's behaviour and the expected one.
 fn complaint(vendor: &Vendor, fault: &Fault) -> Option<String> {
     let (server, home) = faulty(vendor, (fault.reply)(vendor));
     let args = ["token", vendor.id, "--wait", "0s", "--format", "json"];
@@ -75,7 +74,7 @@ fn unusual_response_with_a_good_token_succeeds() {
     for odd in ODD_TOKENS {
         for vendor in VENDORS.iter().filter(|vendor| (odd.of)(vendor)) {
             let server = Server::answering([(odd.reply)(vendor)]);
-            // Cloudneeti says of no token how long it lives.
+            // Cloudneeti's responses have no lifetime.
             let more = if vendor.id == "cloudneeti" { "lifetime = \"1h\"" } else { "" };
             let home = Home::with_config(&vendor.profile(&server.url(), more));
             let run = home.gatepass(["token", vendor.id]).run();

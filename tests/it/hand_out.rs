@@ -1,4 +1,4 @@
-//! Every format of `gatepass token`, read by the program that it is for.
+//! Tests of the formats of `gatepass token` with the programs that read them.
 
 mod askers;
 mod curl;
@@ -12,20 +12,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatepass_tests::{Gatepass, Home, Received, Reply, Server, gatepass_binary, vendor};
 
-/// A vendor whose API is the program's other side, and a user of it.
+/// A server for tokens and API, and a home with a profile for it.
 struct Place {
     server: Server,
     home: Home,
 }
 
 impl Place {
-    /// The vendor gives token-1, token-2 and so on, and answers other requests as `api` does.
+    /// Starts a vendor with the tokens token-1, token-2, … and `api` for other requests.
     fn new(id: &str, api: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let count = AtomicUsize::new(0);
         Self::giving(id, move || format!("token-{}", count.fetch_add(1, Ordering::SeqCst) + 1), api)
     }
 
-    /// The vendor gives a token with all that means something to somebody.
+    /// Starts a vendor whose token has characters that are special in a format.
     fn hostile(id: &str, api: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         Self::giving(id, || String::from(HOSTILE), api)
     }
@@ -48,7 +48,7 @@ impl Place {
         Self { server, home }
     }
 
-    /// The program as a user runs it who has `gatepass`, and scripts of their own, in the PATH.
+    /// Returns a program with `gatepass` and the user's scripts in PATH.
     fn program<'a>(&self, program: &str, args: impl IntoIterator<Item = &'a str>) -> Gatepass<'_> {
         let ours = gatepass_binary().parent().unwrap().display();
         let path = std::env::var("PATH").unwrap();
@@ -64,18 +64,18 @@ impl Place {
         self.server.url().replace("http://", "")
     }
 
-    /// The requests that were not for a token.
+    /// Returns the requests other than token requests.
     fn api_requests(&self) -> Vec<Received> {
         let mut requests = self.server.requests();
         requests.retain(|request| request.method != "POST");
         requests
     }
 
-    /// How many tokens the vendor was asked for.
+    /// Returns the number of token requests.
     fn exchanges(&self) -> usize {
         self.server.requests().iter().filter(|request| request.method == "POST").count()
     }
 }
 
-/// A token that nobody quotes by accident.
+/// A token that needs correct quoting.
 const HOSTILE: &str = r##"a'b"c$HOME`echo`\d#e"##;

@@ -1,4 +1,4 @@
-//! `gatepass login` as a person meets it: in a real browser and at a real terminal.
+//! Tests of `gatepass login` with a real browser and a terminal.
 
 mod attacks;
 mod browser;
@@ -16,7 +16,7 @@ use std::path::Path;
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::{Chrome, Gatepass, Home, Run, Running, Vendors};
 
-/// The vendors, and a user whose profiles log in to two of them.
+/// The simulated vendors and a home with login profiles for two of them.
 struct Stage {
     vendors: Vendors,
     home: Home,
@@ -29,17 +29,17 @@ impl Stage {
         Self { vendors, home }
     }
 
-    /// Begins to log in to Cisco, without a browser of its own.
+    /// Starts a login to Cisco without opening a browser.
     fn login(&self, more: &[&str]) -> Login<'_> {
         Login::begin(self.home.gatepass(["login", "cisco", "--no-browser"]).args(more.to_vec()))
     }
 
-    /// Asks for Cisco's token.
+    /// Runs `token` for Cisco.
     fn token(&self) -> Run {
         self.home.gatepass(["token", "cisco"]).run()
     }
 
-    /// Fails if a file that the command left behind shows one of these.
+    /// Fails if a file of the home contains one of these values.
     #[track_caller]
     fn assert_nothing_left(&self, canaries: &[Canary]) {
         for folder in ["state", "tmp", "work"] {
@@ -48,7 +48,7 @@ impl Stage {
     }
 }
 
-/// Profiles for the login to Cisco and to Huawei, with `more` lines in Cisco's.
+/// Returns login profiles for Cisco and Huawei, with `more` lines in Cisco's.
 fn profiles(vendors: &Vendors, more: &str) -> String {
     let client_id = |vendor| {
         let client = vendors.sandbox.client(vendor).unwrap();
@@ -70,7 +70,7 @@ fn profiles(vendors: &Vendors, more: &str) -> String {
     )
 }
 
-/// A command that waits for somebody to log in.
+/// A command that waits for a login.
 struct Login<'stage> {
     running: Running<'stage>,
     /// The authorization URL.
@@ -84,7 +84,7 @@ impl<'stage> Login<'stage> {
         Self { running, url }
     }
 
-    /// Where the vendor is to send the browser.
+    /// Returns the redirect URI.
     fn landing(&self) -> String {
         parameter(&self.url, "redirect_uri")
     }
@@ -93,7 +93,7 @@ impl<'stage> Login<'stage> {
         port_of(&self.landing())
     }
 
-    /// What marks this attempt.
+    /// Returns the `state` of the login.
     fn state(&self) -> Canary {
         Canary::of("state", &parameter(&self.url, "state"))
     }
@@ -106,7 +106,7 @@ impl<'stage> Login<'stage> {
     }
 }
 
-/// A parameter of an address.
+/// Returns a query parameter of an address.
 #[track_caller]
 fn parameter(url: &str, wanted: &str) -> String {
     let (_, query) = url.split_once(['?', '#']).unwrap();
@@ -117,7 +117,7 @@ fn parameter(url: &str, wanted: &str) -> String {
     percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned()
 }
 
-/// The port of an address.
+/// Returns the port of an address.
 fn port_of(url: &str) -> u16 {
     url.split('/').nth(2).unwrap().rsplit(':').next().unwrap().parse().unwrap()
 }
@@ -126,7 +126,7 @@ fn is_closed(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
-/// Logs in at the vendor's pages and says yes, as far as they ask.
+/// Logs in at the vendor's pages and gives consent where it is requested.
 fn allow(chrome: &Chrome, url: &str) {
     log_in(chrome, url);
     chrome.click("#allow");
@@ -139,7 +139,7 @@ fn log_in(chrome: &Chrome, url: &str) {
     chrome.click("#login");
 }
 
-/// Waits until the landing page shows how it went, in the word of its `data-state`.
+/// Waits until the callback page shows the result in `data-state`.
 #[track_caller]
 fn ended(chrome: &Chrome, state: &str) {
     chrome.wait_until(state, |chrome| {
@@ -148,7 +148,7 @@ fn ended(chrome: &Chrome, state: &str) {
     });
 }
 
-/// The files below a folder that show one of these, UTF-16 included, and which.
+/// Returns the files below a folder that contain one of these values, also in UTF-16.
 fn leaks_in(folder: &Path, canaries: &[Canary]) -> Vec<String> {
     let mut leaks = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

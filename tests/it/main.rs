@@ -1,4 +1,4 @@
-//! End to end: the real command against the sandbox and against servers that answer byte for byte.
+//! End-to-end tests: the real command against the sandbox and raw test servers.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,33 +6,33 @@
     reason = "a failed assumption fails the test, and a test compares with the real time"
 )]
 
-/// What the command prints, and its exit codes.
+/// Output and exit codes of the command.
 mod cli;
-/// Where a profile comes from, and what is said of one with a mistake.
+/// Sources and errors of profiles.
 mod config;
-/// Every registered provider, asked what all providers are asked.
+/// The conformance suite for every registered provider.
 mod conformance;
-/// The bytes that go to each vendor.
+/// The token requests of each vendor.
 mod contract;
-/// The folder of tokens on a failing disk, among strangers' files, and under killed processes.
+/// The state folder on a failing disk, among foreign files and with killed processes.
 mod disk;
-/// What a vendor may answer wrongly, and what becomes of it.
+/// Invalid responses and their handling.
 mod faults;
-/// Every format of `token`, read by the program that it is for.
+/// The formats of `token` with the programs that read them.
 mod hand_out;
-/// `gatepass login`, in a real browser and at a real terminal.
+/// `gatepass login` with a real browser and a terminal.
 mod login;
 /// The manual's commands, profiles and tables.
 mod manual;
-/// Proxies, private CAs and what else of a network the environment names.
+/// Proxies, private CAs and other network settings.
 mod network;
-/// A stranger's provider, in a workspace of its own.
+/// Extensions outside the workspace.
 mod outside;
-/// `gatepass init`, at a terminal and in a script.
+/// `gatepass init` and `profile`, at a terminal and in scripts.
 mod profile;
-/// The exact list of providers for each set of features.
+/// The linked providers for each feature set.
 mod registry;
-/// The sandbox is as strict as the vendors.
+/// The strictness of the sandbox.
 mod sandbox;
-/// Nothing printed or logged shows a secret.
+/// Output and logs without secrets.
 mod secrets;

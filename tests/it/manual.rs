@@ -1,4 +1,4 @@
-//! The manual is true: what its pages tell people to type runs, and prints what they show.
+//! Tests of the manual: its commands run and print the shown output.
 
 mod page;
 mod session;
@@ -13,7 +13,7 @@ use gatepass::{COMMON_FIELDS, Config, Registry};
 
 use self::page::Page;
 
-/// Every page of the repository, by its path from the root.
+/// Returns every Markdown page of the repository by its path.
 fn pages() -> Vec<Page> {
     let mut found = Vec::new();
     for folder in ["", "docs", "crates", "fuzz", "tests", "xtask"] {
@@ -108,7 +108,7 @@ fn manual_index_links_all_pages() {
     }
 }
 
-/// What `it/outside.rs` builds and tests.
+/// The provider that `it/outside.rs` builds and tests.
 #[test]
 fn provider_page_shows_the_outside_provider() {
     let pages = pages();
@@ -127,7 +127,7 @@ fn provider_page_shows_the_outside_provider() {
     for file in files {
         let mut text = String::new();
         for line in fs::read_to_string(&file).unwrap().trim().lines() {
-            // Of crates.io, where the test has them from this workspace.
+            // The manual uses crates.io, the test this workspace.
             match line.split_once("{ path = \"GATEPASS/") {
                 Some((name, _)) => writeln!(text, "{name}\"{here}\"").unwrap(),
                 None => writeln!(text, "{line}").unwrap(),
@@ -142,7 +142,7 @@ fn provider_page_shows_the_outside_provider() {
 fn rust_pages_are_documentation_tests() {
     const OWN: &str = "include_str!(\"../README.md\")";
     for page in pages().iter().filter(|page| page.blocks.iter().any(|block| block.is_rust())) {
-        // A crate's own front page is tested by the crate.
+        // A crate's README is tested by the crate.
         let (place, named) = match page.path.strip_suffix("README.md") {
             Some(folder) if folder.starts_with("crates/") => (format!("{folder}src/lib.rs"), OWN),
             _ => (String::from("tests/support/manual.rs"), page.path.as_str()),

@@ -1,4 +1,4 @@
-//! Proxies, private CAs and what else of a network the environment names.
+//! Tests of proxies, private CAs and other network settings of the environment.
 
 use gatepass_tests::{Home, Reply, Server, vendor};
 

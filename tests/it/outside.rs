@@ -1,11 +1,11 @@
-//! A stranger's provider, in a workspace of its own: tested with the testkit, and in a command.
+//! Tests of extensions outside the workspace: built there, tested with the testkit and in a command.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use gatepass_tests::{Home, Reply, Server, Workspace};
 
-/// The stranger's workspace, made once.
+/// Returns the outside workspace, written once.
 fn outside() -> &'static Workspace {
     static OUTSIDE: OnceLock<Workspace> = OnceLock::new();
     OUTSIDE.get_or_init(|| {
@@ -19,7 +19,7 @@ fn outside() -> &'static Workspace {
     })
 }
 
-/// The stranger's command, built once.
+/// Returns the outside command, built once.
 fn command() -> &'static PathBuf {
     static COMMAND: OnceLock<PathBuf> = OnceLock::new();
     COMMAND.get_or_init(|| outside().build("acme-gatepass", &[]))
@@ -30,7 +30,7 @@ fn outside_provider_passes_the_conformance_suite() {
     let tested = outside().test("provider-acme");
     let report = String::from_utf8_lossy(&tested.stdout).into_owned();
     assert!(tested.status.success(), "{report}{}", String::from_utf8_lossy(&tested.stderr));
-    // The suite has one test for each check.
+    // The suite has one test per check.
     let checks = gatepass_testkit::checks::ALL.len();
     assert!(report.contains(&format!("test result: ok. {checks} passed; 0 failed")), "{report}");
 }

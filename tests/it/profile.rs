@@ -1,4 +1,4 @@
-//! `gatepass init` and `gatepass profile`: what is asked, what is written, and what is not.
+//! Tests of `gatepass init` and `gatepass profile`: prompts and written files.
 
 mod bound;
 mod keyring;
@@ -16,7 +16,7 @@ use gatepass_tests::{Home, Reply, Server, vendor};
 
 const CONFIG: &str = "config/gatepass/config.toml";
 
-/// Cisco, which gives a token to everybody.
+/// A Cisco server that returns a token for every request.
 fn cisco() -> Server {
     Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))])
 }
@@ -25,7 +25,7 @@ fn mode(path: impl AsRef<Path>) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// The names of all files below a folder of the home, sorted.
+/// Returns the sorted names of all files below a folder of the home.
 fn files(home: &Home, folder: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(home.path(folder)) else { return Vec::new() };
     let mut names: Vec<_> =
@@ -34,7 +34,7 @@ fn files(home: &Home, folder: &str) -> Vec<String> {
     names
 }
 
-/// Fails if a file of the home shows the secret, but for these.
+/// Fails if a file of the home other than these contains the secret.
 #[track_caller]
 fn assert_only_in(home: &Home, secret: &Canary, allowed: &[&str]) {
     for folder in ["config/gatepass", "state", "tmp", "work"] {

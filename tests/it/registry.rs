@@ -1,4 +1,5 @@
-//! The exact list of providers for each set of features: here, in small programs, and after LTO.
+//! Tests of the linked providers for each feature set, in this program, in small programs and with
+//! LTO.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -31,8 +32,8 @@ fn command_lists_all_provider_crates() {
     assert_eq!(listed, folders);
 }
 
-/// A workspace of two programs: one prints the ids of the providers that it was built with, the
-/// other is the command with no more than what its features say.
+/// A workspace of two programs: one prints the ids of its linked providers, the other is the command
+/// with selected features.
 fn programs() -> &'static Workspace {
     static PROGRAMS: OnceLock<Workspace> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
@@ -65,11 +66,11 @@ const IDS: &str = "//! Prints the id of every provider that is linked in.\n\n\
 const COMMAND: &str = "//! The command.\n\n\
     fn main() -> std::process::ExitCode {\n    gatepass_cli::main()\n}\n";
 
-/// What the program prints that is built with these features.
+/// Returns the output of the program built with these features.
 fn ids(features: &[&str], more: &[&str]) -> Vec<String> {
     let features = features.join(",");
     let options = [&["--no-default-features", "--features", &features], more].concat();
-    // The next build writes to the same place: it is run before that.
+    // Run before the next build overwrites the executable.
     let program = programs().build("ids", &options);
     Home::new().program(&program, []).run().ok().lines().map(str::to_owned).collect()
 }
@@ -85,7 +86,7 @@ fn features_link_exactly_their_providers() {
     let with_config = [all.as_slice(), &["config"]].concat();
     assert_eq!(ids(&with_config, &[]), all);
 
-    // A linker that optimizes across crates is the likeliest to drop what no code names.
+    // LTO is the most likely to drop a crate that no code names.
     assert_eq!(ids(&["huawei"], &["--release"]), ["huawei"]);
     assert_eq!(ids(&all, &["--release"]), all);
 }

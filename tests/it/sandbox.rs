@@ -1,10 +1,10 @@
-//! The sandbox is as strict as the vendors, asked by raw HTTP from outside.
+//! Tests of the sandbox's strictness over raw HTTP.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepass_tests::Vendors;
 
-/// Sends a request with these header lines and this body, and gives the answer.
+/// Sends a request with these header lines and this body and returns the response.
 fn ask(vendors: &Vendors, method: &str, target: &str, headers: &[&str], body: &str) -> String {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     vendors.raw(&format!(

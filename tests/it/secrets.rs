@@ -1,4 +1,4 @@
-//! Nothing printed or logged shows a secret, but for the token where it was asked for.
+//! Tests that output and logs contain no secret, except the token where it is requested.
 
 mod answers;
 mod commands;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Gatepass, Home, Received, Reply, Run, Server, Vendor};
 
-/// A vendor, and a user of it whose every secret can be recognised, as can the token.
+/// A vendor and a home whose secrets and token are canaries.
 struct Stage {
     vendor: &'static Vendor,
     server: Server,
@@ -28,7 +28,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// The vendor gives token requests its own answer, and all others an answer of no interest.
+    /// Starts the vendor with its normal responses.
     fn new(vendor: &'static Vendor) -> Self {
         Self::answering(vendor, "", move |stage, request| match request.path() {
             path if path == vendor.token_path => Reply::json(200, stage.answer.clone()),
@@ -36,7 +36,7 @@ impl Stage {
         })
     }
 
-    /// `script` is given the answers that it may spoil.
+    /// Starts the vendor with responses that `script` may change.
     fn answering(
         vendor: &'static Vendor,
         more: &str,
@@ -54,31 +54,31 @@ impl Stage {
         Self { vendor, server, home: Home::with_config(&config), secrets, tokens }
     }
 
-    /// Runs the command with all that it can be made to say: by the variable, and by the option.
+    /// Runs the command at its highest log level, set by variable and by option.
     fn run(&self, args: &[&str]) -> [Run; 2] {
         let by_variable = loud(self.home.gatepass(args.iter().copied()));
         let by_option = self.home.gatepass(args.iter().copied().chain(["-vv"]));
-        // Each asks the vendor: what a store answers has no answer to leak.
+        // Without a store, so that each run handles a response.
         self.home.forget_all();
         let by_variable = by_variable.run();
         self.home.forget_all();
         [by_variable, by_option.env("RUST_BACKTRACE", "full").run()]
     }
 
-    /// Every canary but those that a result may show.
+    /// Returns the canaries except those that the output may contain.
     fn canaries(&self, shown: &[&str]) -> Vec<Canary> {
         let all = self.secrets.iter().chain(&self.tokens);
         all.filter(|canary| !shown.contains(&canary.name())).cloned().collect()
     }
 
-    /// Fails if anything was printed that shows a canary.
+    /// Fails if the output contains a canary.
     #[track_caller]
     fn assert_tight(&self, captured: &str, what: &str) {
         let leak = find_leak(captured, &self.canaries(&[]));
         assert_eq!(leak, None, "{}: {what}", self.vendor.id);
     }
 
-    /// Fails if a file of the home other than the config shows a canary.
+    /// Fails if a file of the home other than the config contains a canary.
     #[track_caller]
     fn assert_nothing_left(&self) {
         for folder in ["state", "tmp", "work"] {
@@ -93,9 +93,9 @@ impl Stage {
     }
 }
 
-/// What a stage's vendor can answer with.
+/// The responses of a stage's vendor.
 struct Answers {
-    /// The token answer.
+    /// The token response.
     answer: String,
     token: String,
     secret: String,
@@ -113,7 +113,7 @@ impl Answers {
     }
 }
 
-/// Every file below a folder, however deep.
+/// Returns all files below a folder.
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -131,7 +131,7 @@ fn loud(command: Gatepass<'_>) -> Gatepass<'_> {
     command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full")
 }
 
-/// The arguments of a running process, as everybody on the machine can read them.
+/// Returns the arguments of a running process, which every user can read.
 fn arguments(id: u32) -> String {
     String::from_utf8(fs::read(format!("/proc/{id}/cmdline")).unwrap()).unwrap()
 }
@@ -152,7 +152,7 @@ fn leak_detector_finds_leaks_in_each_channel() {
     assert!(!is_found(&shell("printf %.11s \"$SECRET\" >&2").run().stderr));
     let path = home.write(secret.text(), "begun\n");
     let waiting = home.program("tail".as_ref(), ["-f", path.to_str().unwrap()]).spawn();
-    // Before its first word a program may have no arguments yet.
+    // A process may have no arguments before it has started its program.
     assert_eq!(waiting.line(), "begun\n");
     assert!(is_found(&arguments(waiting.id())));
     let deep = home.write(&format!("state/a/b/{}", secret.text()), "");

@@ -1,9 +1,9 @@
-//! `gatepass call`: an API request with a fresh token, its answer on stdout.
+//! Tests of `gatepass call`: an API request with a token, the response on stdout.
 
 use gatepass_tests::{Home, Received, Reply, Server, VENDORS, Vendor, vendor};
 
-/// Vendor and API on one server: token-1, token-2, … from the token endpoint, and `api`'s answer,
-/// which is given how many API requests came before, for everything else.
+/// Starts a server with the tokens token-1, token-2, … that handles other requests with `api`, which
+/// receives the number of earlier API requests.
 pub(super) fn server(
     vendor: &'static Vendor,
     api: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static,
@@ -25,7 +25,7 @@ pub(super) fn home(vendor: &Vendor, server: &Server, more: &str) -> Home {
     Home::with_config(&vendor.profile(&server.url(), more))
 }
 
-/// The requests that were not for a token.
+/// Returns the requests other than token requests.
 pub(super) fn api_requests(server: &Server, vendor: &Vendor) -> Vec<Received> {
     server.requests().into_iter().filter(|one| one.path() != vendor.token_path).collect()
 }
@@ -128,7 +128,7 @@ fn response_status_sets_the_exit_code_only_with_fail() {
         assert_eq!(home.gatepass(["call", "celerdata", "/x"]).run().ok(), body, "{status}");
         let run = home.gatepass(["call", "celerdata", "/x", "--fail"]).run();
         assert_eq!((run.code, run.stdout.as_str()), (Some(code), body), "{status}");
-        // Who throws the body away still reads why.
+        // The reason is printed even if the body is discarded.
         let says = "gatepass: celerdata/celerdata: the API";
         let said = run.stderr.starts_with(says) && run.stderr.contains(&format!("({status})"));
         assert_eq!(said, code != 0, "{run:#?}");
@@ -149,7 +149,7 @@ fn fail_reports_retry_at_in_json() {
     assert!(error["retry_at"].is_string(), "{error}");
 }
 
-/// How each vendor's API refuses a token.
+/// Returns each vendor's API response to a rejected token.
 fn refusal(id: &str) -> Reply {
     match id {
         "cisco" => Reply::new(403, "text/xml", "<h1>Not Authorized</h1>")

@@ -1,4 +1,4 @@
-//! `gatepass call` at a terminal, and what people type who come from curl.
+//! Tests of `gatepass call` at a terminal, and of curl's options.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use gatepass_tests::{Home, Received, Reply, Server, vendor};
 
 use super::call::{api_requests, home, server};
 
-/// An API of CelerData's that answers this to everything, and a home with a profile for it.
+/// Starts a CelerData API with this reply and returns a home with a profile for it.
 fn api(reply: Reply) -> (Server, Home) {
     let vendor = vendor("celerdata");
     let server = server(vendor, move |_, _| reply.clone());
@@ -47,7 +47,7 @@ fn very_long_json_is_shown_unchanged() {
 
 #[test]
 fn control_characters_are_escaped_on_a_terminal_only() {
-    // Some obey U+009B as they obey ESC and a bracket.
+    // Some terminals treat U+009B like ESC and a bracket.
     for body in ["\u{1b}[31mred", "PNG\u{0}\u{1a}", "\u{9b}31mred", "{\"a\": \"\u{9b}31mred"] {
         let (_server, home) = api(Reply::new(200, "image/png", body));
         let (code, screen) = home.gatepass(["call", "celerdata", "/x"]).at_terminal().finish();
@@ -77,7 +77,7 @@ fn split_utf8_character_is_shown_whole() {
     let screen = pieces(b"caf\xc2", b"\x9b31mred");
     assert!(screen.starts_with("caf") && screen.contains("not text"), "{screen:?}");
     assert!(!screen.contains("31mred"), "{screen:?}");
-    // Latin-1, which is no command in any place.
+    // Latin-1 text is not a control sequence.
     assert!(pieces(b"caf\xe9", b" au lait").ends_with(" au lait"));
 }
 

@@ -1,17 +1,17 @@
-//! Completions, as real shells show them to somebody who types.
+//! Tests of completions with real shells.
 
 use std::fs;
 
 use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, Terminal, VENDORS, gatepass_binary};
 
-/// The names of commands, as `--help` lists them.
+/// Returns the names of the commands that `--help` lists.
 fn commands() -> Vec<String> {
     super::help::commands()
 }
 
-/// A home with two profiles whose secrets nobody must read: a canary, and a command that leaves a
-/// mark.
+/// A home with two profiles whose secrets must not be read: a canary, and a command that writes a
+/// file.
 fn home(server: &Server) -> Home {
     let home = Home::new();
     let mark = home.path("work/mark");
@@ -30,7 +30,7 @@ fn home(server: &Server) -> Home {
     home
 }
 
-/// A shell at a terminal, with `gatepass` in its `PATH` and one profile from its environment.
+/// Starts a shell at a terminal with `gatepass` in `PATH` and one profile from the environment.
 fn shell<'home>(home: &'home Home, shell: &str, args: &[&str]) -> Terminal<'home> {
     let folder = gatepass_binary().parent().unwrap().display();
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
@@ -67,7 +67,7 @@ fn completion_reads_no_secret_and_sends_no_request() {
         ] {
             terminal.keys(&format!("{typed}\t"));
             terminal.wait_for(completed);
-            // Ctrl-U: the line is not to run.
+            // Ctrl-U discards the line.
             terminal.keys("\x15");
         }
         terminal.line("exit");
@@ -91,7 +91,7 @@ fn zsh_completes_from_an_fpath_folder() {
     terminal.wait_for("lake-of-tokens");
 }
 
-/// What a shell is told after these words, the last of them being typed.
+/// Returns the completions for these words, the last of which is incomplete.
 fn told(home: &Home, words: &[&str]) -> Vec<String> {
     let run = home
         .gatepass(["--", "gatepass"].into_iter().chain(words.iter().copied()))

@@ -1,4 +1,4 @@
-//! `gatepass demo`: every vendor once, without configuration and without a network.
+//! Tests of `gatepass demo`: every vendor, without configuration or network.
 
 use std::collections::BTreeSet;
 use std::fs;

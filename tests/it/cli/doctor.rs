@@ -1,4 +1,4 @@
-//! `gatepass doctor`: each step with what to do, however much is broken.
+//! Tests of `gatepass doctor`: its steps, states and hints.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use gatepass_tests::{Home, Received, Reply, Run, Server, VENDORS, Vendors, vendo
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// What a run found: the exit code, and each step as `name state`.
+/// Returns the exit code of a run and each step as `name state`.
 #[track_caller]
 fn found(run: &Run, exit: i32) -> (Vec<String>, Vec<Value>) {
     assert_eq!(run.code, Some(exit), "{run:#?}");
@@ -36,7 +36,7 @@ fn json(home: &Home, args: &[&str]) -> Run {
     home.gatepass(["doctor", "--format", "json"].into_iter().chain(args.iter().copied())).run()
 }
 
-/// The one step that failed with this exit code, and the states of all.
+/// Returns the only failed step with this exit code, and the states of all steps.
 #[track_caller]
 fn failure(run: &Run, exit: i32, step: &str, text: &str) -> (Vec<String>, Value) {
     let (states, steps) = found(run, exit);
@@ -52,7 +52,7 @@ fn failure(run: &Run, exit: i32, step: &str, text: &str) -> (Vec<String>, Value)
 const NOT_TRIED: [&str; 6] =
     ["dns skipped", "tcp skipped", "tls skipped", "clock skipped", "token skipped", "api skipped"];
 
-/// A vendor with a token, an API and this answer to all else.
+/// Starts a vendor with a token, an API and this reply for other requests.
 fn cisco(api: Reply, other: Reply) -> Server {
     let vendor = vendor("cisco");
     Server::new(move |_, request: &Received| match request.path() {
@@ -168,7 +168,7 @@ fn doctor_checks_all_profiles_and_exits_with_first_failure() {
     assert_eq!(states[3..9], NOT_TRIED);
     assert_eq!(states.last().unwrap(), "api ok");
     failure(&json(&home, &["nobody"]), 2, "profile", "no profile");
-    // A wrong CA file is the profile's mistake.
+    // A wrong CA file is a config error.
     let path = home.write("ca.pem", "no certificate");
     let more = format!("ca_file = \"{}\"", path.display());
     let config = vendor("cisco").profile("https://127.0.0.1:1", &more);
@@ -307,7 +307,7 @@ fn doctor_reports_an_api_rejection() {
         (Reply::empty(403), 3, "does not allow"),
         (throttled("600"), 5, "not before"),
         (throttled("Sat, 21 Nov 2099 08:49:37 GMT"), 5, "not before"),
-        // A moment that no clock ever shows.
+        // An invalid time.
         (throttled("18446744073709551615"), 5, "not before"),
         (Reply::empty(404), 6, "api_url"),
         (Reply::empty(502), 6, "502"),
@@ -315,7 +315,7 @@ fn doctor_reports_an_api_rejection() {
         let server = cisco(reply, Reply::empty(404));
         failure(&json(&home_of(&server), &[]), exit, "api", text);
     }
-    // A kept token may have been revoked.
+    // A cached token may have been revoked.
     let server = cisco(Reply::empty(401), Reply::empty(404));
     let home = home_of(&server);
     home.gatepass(["token", "cisco"]).run().ok();

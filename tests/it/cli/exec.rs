@@ -1,4 +1,4 @@
-//! `gatepass exec`: a program with the token in its environment.
+//! Tests of `gatepass exec`: a program with the token in its environment.
 
 mod file;
 mod signals;
@@ -6,7 +6,7 @@ mod signals;
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Gatepass, Home, Reply, Server, gatepass_binary, vendor};
 
-/// A vendor whose every token is this one, and a user of it.
+/// Starts a vendor with this token and returns it with a home.
 fn stage(token: &str) -> (Server, Home) {
     let answer = vendor("cisco").token_answer(token);
     let server = Server::answering([Reply::json(200, answer)]);
@@ -19,7 +19,7 @@ fn exec<'home>(home: &'home Home, options: &[&str], program: &[&str]) -> Gatepas
     home.gatepass(args.copied())
 }
 
-/// The same by a shell that does something first, or afterwards.
+/// Runs the command in a shell script.
 fn by_shell<'home>(home: &'home Home, script: &str) -> Gatepass<'home> {
     let script = script.replace("gatepass", gatepass_binary().to_str().unwrap());
     home.program("/bin/sh".as_ref(), ["-c", &script])

@@ -1,8 +1,8 @@
-//! The help of every command, word by word: a change shows in its snapshot.
+//! Snapshot tests of every command's help.
 
 use gatepass_tests::Home;
 
-/// The names of commands, as `--help` lists them.
+/// Returns the names of the commands that `--help` lists.
 pub(crate) fn commands() -> Vec<String> {
     let help = Home::new().gatepass(["--help"]).run();
     let (_, list) = help.ok().split_once("Commands:\n").unwrap();
@@ -17,7 +17,7 @@ fn help_matches_the_reviewed_snapshots() {
     insta::assert_snapshot!("gatepass", home.gatepass(["--help"]).run().ok());
     for command in commands() {
         let run = home.gatepass([command.as_str(), "--help"]).run();
-        // Where nothing is below a default, clap leaves blanks.
+        // clap prints trailing spaces after some defaults.
         let help: Vec<&str> = run.ok().lines().map(str::trim_end).collect();
         insta::assert_snapshot!(format!("gatepass-{command}"), help.join("\n"));
     }
@@ -40,7 +40,7 @@ fn help_wraps_at_the_terminal_width() {
         let (code, screen) = home.gatepass([command.as_str(), "--help"]).at_terminal().finish();
         assert_eq!(code, Some(0));
         let plain = strip(&screen);
-        // An example is a line to copy, and stays one.
+        // Example lines are not wrapped, so that they can be copied.
         let text = plain.split("Examples:").next().unwrap();
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
@@ -73,7 +73,7 @@ fn quiet_does_not_hide_the_log() {
     assert!(demo.1.contains("DEBUG") && !demo.1.contains("internal error at"), "{demo:?}");
 }
 
-/// What a screen shows, without its colours.
+/// Returns the screen's text without colours.
 fn strip(screen: &str) -> String {
     let mut plain = String::new();
     let mut rest = screen;

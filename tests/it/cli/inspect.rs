@@ -1,4 +1,4 @@
-//! `gatepass inspect`: all that is known of a token, and never the token.
+//! Tests of `gatepass inspect`: a token's properties, never the token.
 
 use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, steady, vendor};
@@ -14,7 +14,7 @@ fn huawei() -> (Server, Home) {
     (server, home)
 }
 
-/// What it says, without where the home is.
+/// Returns the output with the home's path replaced.
 fn told(home: &Home, args: &[&str]) -> String {
     let run = home.gatepass(args.iter().copied()).run();
     steady(&run.ok().replace(home.path("").to_str().unwrap(), "HOME/"))

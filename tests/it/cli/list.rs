@@ -1,4 +1,4 @@
-//! `gatepass list`: each profile's state, from the store alone.
+//! Tests of `gatepass list`: the profiles' states from the store.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,7 @@ use gatepass_tests::{Home, Reply, Run, Server, steady, vendor};
 use insta::assert_snapshot;
 use serde_json::Value;
 
-/// A home whose profile has this state after one command, without a token printed.
+/// Runs one command and checks the resulting state in `list`, without a token in the output.
 fn after(id: &str, reply: Reply, more: &str) -> (Server, Home, Run) {
     let server = Server::answering([reply]);
     let home = Home::with_config(&vendor(id).profile(&server.url(), more));
@@ -119,7 +119,7 @@ fn list_shows_a_state_per_failure() {
 
 #[test]
 fn list_follows_a_token_through_its_lifetime() {
-    // Half of its life is leeway, and a refresh is due when five eighths are left.
+    // The leeway is half of the lifetime, and a refresh is due at five eighths remaining.
     let (_server, home, run) = after("cisco", token(6), "leeway = \"3s\"");
     run.ok();
     let mut states = Vec::new();

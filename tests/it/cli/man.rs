@@ -1,4 +1,4 @@
-//! The manual: a page per command, as readers of man pages take them.
+//! Tests of the man pages with mandoc.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn each_command_has_a_valid_man_page() {
         assert!(text.contains(&format!("       {words}")), "{page}: {text}");
         let lint = ["-Tlint", "-Wwarning", path.to_str().unwrap()];
         let lint = home.program("mandoc".as_ref(), lint).run();
-        // clap_mangen's blank lines before a list of values; and a page has no date.
+        // Accepted warnings: clap_mangen's blank lines before lists of values, and the missing date.
         let minor = ["skipping paragraph macro: br ", "missing date"];
         let mut faults = lint.stdout.lines().chain(lint.stderr.lines());
         let fault = faults.find(|line| !minor.iter().any(|known| line.contains(known)));
@@ -54,7 +54,7 @@ fn man_creates_its_folder_or_names_it() {
     assert!(run.failed(2).contains("cannot write file/man1"), "{run:#?}");
 }
 
-/// A page as a person sees it, without what makes it bold.
+/// Returns a rendered page without overstrikes.
 fn read(home: &Home, path: &Path) -> String {
     let run = home.program("mandoc".as_ref(), ["-Tutf8", path.to_str().unwrap()]).run();
     let mut text = String::new();

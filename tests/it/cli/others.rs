@@ -1,4 +1,4 @@
-//! The command that has nothing to do with a profile: `providers`.
+//! Tests of `gatepass providers`.
 
 use gatepass_tests::{Home, VENDORS, vendor};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! `gatepass sandbox`: the vendors for other processes, until somebody ends it.
+//! Tests of `gatepass sandbox` as a process.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The store: tokens and failures from one command to the next, and from one process to another.
+//! Tests of tokens and failures shared between commands by the store.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! `gatepass token`: the token alone on stdout, in the format that was asked for.
+//! Tests of `gatepass token` and its formats.
 
 use std::time::{Duration, SystemTime};
 
@@ -142,7 +142,7 @@ fn token_below_min_ttl_exits_8() {
     assert_eq!(error["code"], "too_short");
     assert!(error["hint"].is_string());
     assert_eq!(server.requests().len(), 1);
-    // For somebody who needs less it will do.
+    // The token satisfies a smaller requirement.
     let run = home.gatepass(["token", "cisco", "--min-ttl", "30m"]).run();
     assert_eq!(run.ok(), "token-1\n");
     assert_eq!(server.requests().len(), 1);
@@ -183,7 +183,7 @@ fn retry_at_without_retry_after_is_kept() {
     let first = told();
     let after = seconds(SystemTime::now());
     assert!((before + 3..=after + 6).contains(&first), "{before} {first} {after}");
-    // The same moment, to the second that both are cut to.
+    // The same time, both truncated to seconds.
     assert!((first - 1..=first + 1).contains(&told()));
     assert_eq!(server.requests().len(), 1);
 }
@@ -193,7 +193,7 @@ fn seconds(at: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap()
 }
 
-/// The fields of the contract, sorted.
+/// The sorted fields of the contract.
 const FIELDS: [&str; 10] = [
     "access_token",
     "expires_assumed",
@@ -211,7 +211,7 @@ const FIELDS: [&str; 10] = [
 fn json_error_is_one_object() {
     let refuse = |_: usize, _: &_| Reply::json(401, r#"{"error":"invalid_client"}"#);
     let server = Server::new(refuse);
-    // Not loopback by its address, and still this machine.
+    // An address of this machine that is not loopback.
     let base_url = server.url().replace("127.0.0.1", "0.0.0.0");
     let home = Home::with_config(&vendor("cisco").profile(&base_url, "allow_plain_http = true"));
     let text = home.gatepass(["token", "cisco"]).run();

@@ -1,4 +1,4 @@
-//! Help, mistakes on the command line, and streams that nobody reads.
+//! Tests of help, usage errors and closed output streams.
 
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, gatepass_binary, vendor};
@@ -168,7 +168,7 @@ fn secret_argument_is_rejected_and_not_repeated() {
         for json in [[].as_slice(), &["--format", "json"]] {
             let run = home.gatepass(args.iter().chain(json).copied()).run();
             run.failed(2);
-            // A profile's name is shown, since it must be possible to see what was looked for.
+            // A profile's name is shown, so that the error names it.
             if args != ["token", text] {
                 assert_eq!(find_leak(&run.all(), std::slice::from_ref(&secret)), None, "{args:?}");
             }
@@ -195,7 +195,7 @@ fn set_rejects_secrets_and_urls() {
     assert_eq!(server.connections(), 0);
 }
 
-/// Commands that write much or little, a token among it.
+/// Commands with long and short output, including a token.
 const WRITE: [&[&str]; 8] = [
     &["token", "cisco"],
     &["token", "cisco", "--format", "json"],
@@ -207,7 +207,7 @@ const WRITE: [&[&str]; 8] = [
     &["--help"],
 ];
 
-/// A vendor whose token can be recognised, and a user of it.
+/// Starts a vendor with a canary token and returns it with a home.
 fn stage(token: &Canary) -> (Server, Home) {
     let vendor = vendor("cisco");
     let answer = vendor.token_answer(token.text());

@@ -1,4 +1,4 @@
-//! `gatepass why`: what came of the last exchanges, and what follows from it.
+//! Tests of `gatepass why`: recent token requests and the next step.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -29,7 +29,7 @@ fn exchanges(home: &Home, profile: &str) -> Vec<Value> {
     told["exchanges"].as_array().unwrap().clone()
 }
 
-/// The one journal in a home's store.
+/// Returns the only history file in a home's store.
 fn journal(home: &Home) -> PathBuf {
     let files = fs::read_dir(home.path("state")).unwrap().map(|entry| entry.unwrap().path());
     let is_journal = |path: &PathBuf| path.to_str().unwrap().ends_with("-journal");
@@ -145,7 +145,7 @@ fn cached_error_points_to_why() {
 
 #[test]
 fn parallel_commands_keep_the_history_intact() {
-    // Tokens that stay in memory: nothing but the journal keeps these processes apart.
+    // Memory-only tokens: the processes share only the history.
     let answer = vendor("cloudneeti").token_answer("token-1");
     let server = Server::answering([Reply::json(200, answer)]);
     let home = Home::with_config(&vendor("cloudneeti").profile(&server.url(), ""));
@@ -179,7 +179,7 @@ fn history_file_has_no_secret_or_token() {
         let (token, refresh) = (canary("token"), canary("refresh"));
         let answer = vendor.token_answer(token.text()).replace("REFRESH-7Q", refresh.text());
         let secrets: Vec<_> = vendor.secrets.iter().map(|name| canary(name)).collect();
-        // A vendor that says in its error what it was sent.
+        // A vendor that repeats the request in its error.
         let words: Vec<&str> = secrets.iter().map(|secret| secret.text()).collect();
         let error =
             format!("{{\"error\":\"denied\",\"error_description\":\"bad {}\"}}", words.join(" "));

@@ -1,4 +1,4 @@
-//! Profiles that the environment defines, where no file does.
+//! Tests of profiles that environment variables define.
 
 use gatepass_tests::{Gatepass, Home, Received, Reply, Server, VENDORS, vendor};
 
@@ -69,7 +69,7 @@ fn profile_names_map_to_variable_names() {
                 ("GATEPASS_CISCO_PROD_EU_CLIENT_ID", "abc"),
                 ("GATEPASS_CISCO_PROD_EU_CLIENT_SECRET", "def"),
                 ("GATEPASS_CISCO_PROD_EU_BASE_URL", &server.url()),
-                // Another profile's, whose name begins alike.
+                // A variable of another profile whose name has the same prefix.
                 ("GATEPASS_CISCO_CLIENT_ID", "not this"),
             ],
         );

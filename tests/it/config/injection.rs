@@ -1,8 +1,8 @@
-//! Values that are meant to become more than a value: another header, another path, another host.
+//! Tests of values that attempt to inject a header, a path or a host.
 
 use gatepass_tests::{Home, Reply, Server, VENDORS, Vendor};
 
-/// A profile of the vendor with this text, written as TOML writes it, in one of its fields.
+/// Returns a vendor's profile with this TOML string in one of its fields.
 fn profile(vendor: &Vendor, url: &str, field: &str, value: &str) -> String {
     let whole = vendor.profile(url, "");
     let begins = format!("{field} = ");
@@ -10,7 +10,7 @@ fn profile(vendor: &Vendor, url: &str, field: &str, value: &str) -> String {
     kept.map(|line| format!("{line}\n")).collect::<String>() + &format!("{begins}\"{value}\"\n")
 }
 
-/// The line of the field: the config's last.
+/// Returns the line of the field, the last one of the config.
 fn line(home: &Home) -> usize {
     let config = home.path("config/gatepass/config.toml");
     std::fs::read_to_string(config).unwrap().lines().count()

@@ -1,4 +1,4 @@
-//! Secrets in a keyring: GNOME Keyring, in a D-Bus session of each test's own.
+//! Tests of secrets in GNOME Keyring, each in its own D-Bus session.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -14,11 +14,11 @@ fn keyring_secret_is_used() {
     for (name, service, account, secret, wanted) in [
         ("cisco", "gatepass", "cisco", " a b ", " a b "),
         ("acme/cisco/prod", "acme", "cisco/prod", "ä€𝄞", "ä€𝄞"),
-        // What `echo secret | secret-tool store …` leaves.
+        // The value that `echo secret | secret-tool store …` stores.
         ("piped", "gatepass", "piped", "secret\n", "secret"),
     ] {
         session.write(service, account, secret.as_bytes());
-        // Another of the same service, and of the same account.
+        // Further entries with the same service and with the same account.
         session.write(service, "other", b"not this");
         session.write("other", account, b"not this");
         let stage = Stage::new(&home, name);
@@ -61,14 +61,15 @@ fn keyring_entries_match_the_desktop_tools() {
     }
 }
 
-/// What the test above starts: the library reads the session's address from its own environment.
+/// Runs in the process that the test above starts, because the library reads the session's address
+/// from its environment.
 #[test]
 #[ignore = "a child of the test above"]
 fn child() {
     let mut act = String::new();
     std::io::stdin().read_to_string(&mut act).unwrap();
     let words: Vec<&str> = act.split(' ').collect();
-    // Inside a runtime, as a program that forgot `spawn_blocking` would.
+    // Inside a runtime, as in a program without `spawn_blocking`.
     gatepass_tests::runtime().block_on(async {
         let done = match words[..] {
             ["store", name, secret] => {
@@ -97,7 +98,7 @@ fn missing_keyring_entry_names_the_command() {
     assert!(told.contains("the keyring has no entry acme/cisco prod"), "{told}");
     let hint = "secret-tool store --label=acme service acme username 'cisco prod'";
     assert!(told.contains(hint), "{told}");
-    // The hint, as somebody would paste it.
+    // The hint's command, as a user pastes it.
     session.program("sh", ["-c", hint]).stdin("secret").run().ok();
     session.reached_by(stage.command(&home, "token")).run().ok();
 }
@@ -153,7 +154,7 @@ fn keyring_is_read_only_when_referenced() {
     let bus = std::os::unix::net::UnixListener::bind(home.path("tmp/bus")).unwrap();
     bus.set_nonblocking(true).unwrap();
     let address = format!("unix:path={}", home.path("tmp/bus").display());
-    // The bus: it would see a connection, were there one.
+    // The bus would log a connection.
     for words in [["token", "cisco"].as_slice(), &["inspect", "cisco"], &["list"], &["providers"]] {
         let command = home.gatepass(words.iter().copied()).config(&config);
         command.env("DBUS_SESSION_BUS_ADDRESS", &address).run().ok();
@@ -187,7 +188,7 @@ fn keyring_secrets_are_not_logged() {
     }
 }
 
-/// A vendor, and a profile whose secret is in the keyring.
+/// A vendor and a profile whose secret is in the keyring.
 struct Stage {
     server: Server,
     config: PathBuf,
@@ -206,7 +207,7 @@ impl Stage {
         home.gatepass([command, "cisco"]).config(&self.config)
     }
 
-    /// What is said where no secret is found: it names the field, and no request is made.
+    /// Returns the error of a missing secret; checks that it names the field and that no request is sent.
     #[track_caller]
     fn refused<'home>(
         &self,

@@ -1,11 +1,11 @@
-//! One clear sentence and a hint for each mistake, and never a value.
+//! Tests of config errors: one sentence and a hint each, and no value.
 
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::{Home, Run};
 use insta::assert_snapshot;
 
-/// What is said of a profile `cisco` with these lines; the secret in it is never shown, with or
-/// without JSON.
+/// Returns the error of a profile `cisco` with these lines; checks that text and JSON output do not
+/// show the secret.
 #[track_caller]
 fn told(lines: &str) -> String {
     told_of(&format!("[profiles.cisco]\n{lines}\nclient_secret = \"{SECRET}\"\n"), "cisco", &[])
@@ -38,7 +38,7 @@ fn redacted(home: &Home, run: &Run) -> String {
     run.stderr.replace(&folder, "").trim_end().to_owned()
 }
 
-/// The value of everything that must not be shown.
+/// The value that must not be shown.
 const SECRET: &str = "unsaid-secret-of-the-tests";
 
 #[test]

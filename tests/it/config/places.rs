@@ -1,11 +1,11 @@
-//! Which config file is read, and which never is.
+//! Tests of the config file's location and permissions.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use gatepass_tests::{Home, Reply, Server, vendor};
 
-/// A server that answers with the id it was asked by, and a config for that id.
+/// A server that returns the client id of the request, and a config with that id.
 fn server() -> (Server, impl Fn(&str) -> String) {
     let server = Server::new(|_, request| {
         let form = request.form();
@@ -64,7 +64,7 @@ fn current_folder_is_not_read() {
     }
     let token = || home.gatepass(["token", "cisco"]);
     token().run().failed(2);
-    // The XDG specification: a relative path is to be ignored.
+    // XDG Base Directory specification: relative paths are ignored.
     token().env("XDG_CONFIG_HOME", ".").run().failed(2);
     token().env("XDG_CONFIG_HOME", ".config").run().failed(2);
     token().without_env("XDG_CONFIG_HOME").without_env("HOME").run().failed(2);

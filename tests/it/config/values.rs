@@ -1,4 +1,4 @@
-//! Where a value comes from: a literal, a variable, a file, a command, systemd, stdin, `--set`.
+//! Tests of value sources: literal, variable, file, command, systemd, stdin and `--set`.
 
 use std::io::Write;
 use std::process::Command;
@@ -10,7 +10,7 @@ fn server() -> Server {
     Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))])
 }
 
-/// Runs `token` with this reference as the secret, and `more` of the environment.
+/// Runs `token` with this reference as the secret and `more` environment variables.
 fn run(
     home: &Home,
     server: &Server,
@@ -22,7 +22,7 @@ fn run(
     more(home.gatepass(["token", "cisco"]).config(&path)).run()
 }
 
-/// The secret that the vendor was sent for this reference.
+/// Returns the secret that the vendor received for this reference.
 #[track_caller]
 fn sent(home: &Home, secret: &str, more: impl Fn(Gatepass<'_>) -> Gatepass<'_>) -> String {
     let server = server();
@@ -101,7 +101,7 @@ fn secret_command_has_its_own_timeout() {
     };
     assert_eq!(stage(&server()).ok(), "token-1\n");
     home.forget_all();
-    // The vendor has no more time for it.
+    // The vendor's own timeout is shorter.
     let silent = Server::answering([Reply::silence()]);
     let told = stage(&silent);
     assert!(told.failed(6).contains("in 0.5 s"), "{told:#?}");
@@ -116,7 +116,7 @@ fn secret_pipe_has_its_own_timeout() {
     let secret = |_: &str| "{ file = \"pipe\" }".to_owned();
     let config = vendor("cisco").profile_with(&server.url(), "timeout = \"300ms\"", secret);
     home.write("config.toml", &config);
-    // Opening it waits for who reads.
+    // Opening the pipe blocks until it is read.
     let writing = std::thread::spawn(move || {
         let mut pipe = std::fs::File::options().write(true).open(pipe).unwrap();
         std::thread::sleep(Duration::from_secs(1));
@@ -211,7 +211,7 @@ fn profile_sets_ca_file_and_plain_http() {
             &format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"b\"\n{more}\n"),
         )
     };
-    // 192.0.2.0/24 is for documentation: nobody is there, and no packet should leave.
+    // 192.0.2.0/24 is reserved for documentation; no packet should be sent.
     let plain = "base_url = \"http://192.0.2.1:9\"\ntimeout = \"1ms\"";
     let run = |path: &std::path::Path| {
         home.gatepass(["token", "cisco", "--wait", "0s"]).config(path).run()

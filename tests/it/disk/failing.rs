@@ -1,4 +1,4 @@
-//! A disk that is full, broken, read-only or over its quota while a token is to be kept.
+//! Tests of storing a token on a disk that is full, broken, read-only or over quota.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use gatepass_tests::{Home, Run, gatepass_binary, vendor};
 
 use super::{assert_private, ending, files};
 
-/// `gatepass token cisco --fresh` with this system call failing so, each time.
+/// Runs `gatepass token cisco --fresh` with this system call failing each time.
 fn failing(home: &Home, call: &str, error: &str) -> Run {
     let inject = format!("inject={call}:error={error}");
     let (log, binary) = (home.path("tmp/log"), gatepass_binary().to_str().unwrap());
@@ -27,7 +27,7 @@ fn disk_failure_warns_and_returns_the_token() {
         for error in ["ENOSPC", "EIO", "EROFS", "EDQUOT"] {
             let run = failing(&home, call, error);
             exchanges += 1;
-            // The disk that forgets a name had it for the moment.
+            // The file exists until its directory entry is lost.
             let token = format!("token-{exchanges}\n");
             assert_eq!(run.ok(), token, "{call} {error}");
             let told = "gatepass: warning: the store is not used: the ";
@@ -36,7 +36,7 @@ fn disk_failure_warns_and_returns_the_token() {
             assert!(!run.stderr.contains("token-"), "{run:#?}");
             assert!(!files(&home).iter().any(|path| path.to_str().unwrap().contains("/.tmp-")));
             assert_private(&home);
-            // The old record is whole, and is what the next command takes.
+            // The old record is intact, and the next command uses it.
             assert_eq!(ending(&home, ".token").len(), 1);
             let next = home.gatepass(["token", "cisco"]).run();
             assert_eq!(next.ok(), kept, "{call} {error}");

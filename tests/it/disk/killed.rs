@@ -1,4 +1,4 @@
-//! Eight real commands at a time on one folder, killed at random.
+//! Tests of eight parallel commands on one state folder, killed at random.
 
 use std::fs::{self, File};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use super::{assert_private, ending, files};
 const WORKERS: u64 = 8;
 const ROUNDS: u64 = 10;
 
-/// Numbers that look random and are the same each time.
+/// A deterministic sequence of pseudorandom numbers.
 struct Chance(u64);
 
 impl Chance {
@@ -28,7 +28,7 @@ impl Chance {
 #[test]
 fn killed_commands_keep_the_newest_token() {
     let (server, home) = vendor("cisco").counting("");
-    // The newest token that a command has printed, which had kept it by then.
+    // The newest token that a command has printed; it was stored before.
     let newest = AtomicUsize::new(0);
     let (killed, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = |worker: u64| {
@@ -40,7 +40,7 @@ fn killed_commands_keep_the_newest_token() {
             let words = ["token", "cisco"].into_iter().chain(fresh.iter().copied());
             let running = home.gatepass(words).spawn();
             if round + 1 < ROUNDS && chance.next(3) > 0 {
-                // A command takes some 10 ms, or many of them while it waits for others.
+                // A command takes about 10 ms, or a multiple while it waits for others.
                 thread::sleep(Duration::from_micros(chance.next(40_000)));
                 drop(running);
                 killed.fetch_add(1, Ordering::SeqCst);
@@ -51,7 +51,7 @@ fn killed_commands_keep_the_newest_token() {
                 assert!(token >= before, "token {token} after token {before}");
                 newest.fetch_max(token, Ordering::SeqCst);
                 ended.fetch_add(1, Ordering::SeqCst);
-                // Nobody waits for one who is dead.
+                // No command waits for a killed process.
                 assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
             }
             assert_private(&home);
@@ -64,7 +64,7 @@ fn killed_commands_keep_the_newest_token() {
     let (killed, ended) = (killed.into_inner(), ended.into_inner());
     assert!(killed > 20 && ended > 10, "{killed} killed, {ended} ended");
 
-    // What is there is one record, whole, and no older than what was printed last.
+    // The folder has one intact record, which is not older than the token printed last.
     let newest = newest.into_inner();
     let records = block_on(async {
         let store = FileStore::open(home.path("state")).unwrap();
@@ -75,7 +75,7 @@ fn killed_commands_keep_the_newest_token() {
     let kept: usize = token.expose_secret().strip_prefix("token-").unwrap().parse().unwrap();
     assert!(kept >= newest && kept <= server.requests().len(), "{kept}, {newest}");
 
-    // What the killed have left goes with the next exchange, once it is an hour old.
+    // Leftovers of killed processes are removed by a token request once they are an hour old.
     File::create(home.path("state/.tmp-0123456789abcdef")).unwrap();
     let long_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
     for path in files(&home) {

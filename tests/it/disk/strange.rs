@@ -1,5 +1,5 @@
-//! Something else in the place of the record: the token comes from the vendor, and what is not
-//! gatepass's stays as it is.
+//! Tests with a foreign file in place of a record: the token comes from the vendor, and the foreign
+//! file is not changed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
@@ -13,7 +13,7 @@ use super::ending;
 
 type Put = fn(&Path, &Home);
 
-/// The record's place with this in it: two commands ask the vendor, warn, and let it be.
+/// Checks that two commands send a token request, warn, and do not change the foreign file.
 fn is_let_be(name: &str, put: Put) {
     let (server, home) = vendor("cisco").counting("");
     home.gatepass(["token", "cisco"]).run().ok();
@@ -53,7 +53,7 @@ fn foreign_file_in_place_of_a_record_is_kept() {
         ("a link to the record", |path, home| symlink(home.path("work/record"), path).unwrap()),
         ("a link that leads nowhere", |path, home| symlink(home.path("nowhere"), path).unwrap()),
         ("a device", |path, _| {
-            // Only the superuser makes one.
+            // Only root can create one.
             let made = Command::new("mknod").arg(path).args(["c", "1", "5"]).output().unwrap();
             if !made.status.success() {
                 fs::create_dir(path).unwrap();

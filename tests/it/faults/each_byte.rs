@@ -1,12 +1,12 @@
-//! A connection that breaks after any byte: F97 and F98, as loops.
+//! Tests of connections that end after each byte (F97 and F98).
 
 use gatepass::{ErrorKind, Gate, Retry};
 use gatepass_tests::{Home, Server, Step, runtime, vendor};
 
 use super::rows::{CANARIES, GOOD, with_fields};
 
-/// A server whose connection of number n takes these steps, asked once for each n: what each
-/// asking brought, in the library.
+/// Sends one token request with the library for each n to a server that runs these steps on
+/// connection n, and returns the outcomes.
 fn outcomes(
     most: usize,
     steps: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static,
@@ -17,7 +17,7 @@ fn outcomes(
     let gate = Gate::load(path).unwrap();
     let runtime = runtime();
     let outcomes = (0..most).map(|n| {
-        // A source of its own: nothing rests after the failure before.
+        // A new source each time, so that no cool-down is active.
         let source = gate.open(&gate.profile("cisco", &[]).unwrap()).unwrap();
         let outcome = runtime.block_on(source.token());
         assert_eq!(server.connections(), n + 1, "asked once each");

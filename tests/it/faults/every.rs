@@ -1,4 +1,4 @@
-//! Every row, through the library and through the command, and what a person reads of it.
+//! Runs each fault row through the library and the command and checks the messages.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,13 +11,13 @@ use gatepass_tests::{Ca, Gatepass, Home, Server, gatepass_binary, runtime, vendo
 
 use super::rows::{self, CANARIES, Row, Takes, Tls};
 
-/// No fault takes longer, however patient the command is.
+/// The time limit of a fault, with the command's default `--wait`.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// What the command may have of memory that it writes to, in KiB: the system refuses it more.
+/// The limit of the command's writable memory in KiB.
 const MEMORY: u32 = 40 * 1024;
 
-/// The command, and no more memory than a row may make it need.
+/// Returns the command with the memory limit.
 fn within_memory<'home>(home: &'home Home, program: &Path, args: &[&str]) -> Gatepass<'home> {
     let limit = format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\"");
     let program = program.to_str().unwrap();
@@ -27,7 +27,7 @@ fn within_memory<'home>(home: &'home Home, program: &Path, args: &[&str]) -> Gat
     )
 }
 
-/// A server with the row's fault, and a home with a profile for it.
+/// A server with the row's fault and a home with a profile for it.
 fn stage(row: &Row) -> (Server, Home) {
     let (ca, steps) = (Ca::new(), (row.steps)());
     let server = match row.tls {
@@ -48,15 +48,15 @@ fn stage(row: &Row) -> (Server, Home) {
 
 const CONFIG: &str = "config/gatepass/config.toml";
 
-/// What a person reads of a row.
+/// The user-visible output of a row.
 struct Told {
     row: &'static Row,
-    /// The message, or the warning; nothing for a token without a word.
+    /// The error message or warning; `None` for a token without a warning.
     says: String,
     hint: String,
 }
 
-/// What is wrong with how the command takes a row, or what it says.
+/// Returns the differences between the command's behaviour and the row.
 fn by_command(row: &'static Row) -> Result<Told, String> {
     let (server, home) = stage(row);
     let begun = Instant::now();
@@ -97,7 +97,7 @@ fn by_command(row: &'static Row) -> Result<Told, String> {
     Ok(Told { row, says, hint })
 }
 
-/// What is wrong with how the library takes a row.
+/// Returns the differences between the library's behaviour and the row.
 fn by_library(row: &'static Row, told: &Told) -> Option<String> {
     let (server, home) = stage(row);
     let gate = Gate::load(home.path(CONFIG)).unwrap();
@@ -140,7 +140,7 @@ fn by_library(row: &'static Row, told: &Told) -> Option<String> {
         .then(|| format!("{} ({}), in the library: {wrong}\n{outcome:?}", row.id, row.what))
 }
 
-/// An error's causes, as a log may show them.
+/// Returns an error's causes as a log shows them.
 fn chain<T>(outcome: &Result<T, Error>) -> String {
     let mut cause = outcome.as_ref().err().and_then(std::error::Error::source);
     let mut text = String::new();
@@ -161,7 +161,7 @@ fn try_row(row: &'static Row) -> Result<Told, String> {
 
 #[test]
 fn library_and_command_handle_each_fault_row() {
-    // Not within the time of the first row.
+    // Before the rows, so that the build does not count towards the first row's time.
     gatepass_binary();
     let (rows, next) = (rows::all(), AtomicUsize::new(0));
     let mut outcomes: Vec<(usize, Result<Told, String>)> = std::thread::scope(|scope| {
@@ -200,7 +200,7 @@ fn memory_limit_of_a_row_is_enforced() {
     assert_ne!(copy("64M"), Some(0));
 }
 
-/// One line for what happens, and one each for what is said of it and what to do.
+/// Returns the snapshot: a line each for the fault, the message and the hint.
 fn sentences(told: &[Told]) -> String {
     let mut text = String::new();
     for Told { row, says, hint } in told {

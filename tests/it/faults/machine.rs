@@ -1,11 +1,11 @@
-//! Faults of the way to the vendor and of this machine, which no answer can make.
+//! Tests of faults of the network and of this machine.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use gatepass_tests::{Home, Reply, Server, gatepass_binary, vendor};
 
-/// Connections that fill a listener's queue, so that it answers nobody else.
+/// Connections that fill a listener's queue, so that further ones get no response.
 fn fill(address: &SocketAddr) -> Vec<TcpStream> {
     let next = || TcpStream::connect_timeout(address, Duration::from_millis(300)).ok();
     std::iter::from_fn(next).take(8192).collect()
@@ -35,7 +35,7 @@ fn exhausted_file_descriptors_are_an_error() {
     let server = Server::answering([answer]);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     let binary = gatepass_binary().to_str().unwrap();
-    // With fewer the system does not load it.
+    // With fewer descriptors the loader fails.
     for handles in 5..24 {
         home.forget_all();
         let script = format!("ulimit -n {handles}; exec {binary} token cisco --wait 0s");

@@ -1,5 +1,5 @@
-//! Which test proves what becomes of each fault from F1 to F120: none is forgotten, and none is
-//! said to be proved by a test that is not there.
+//! The mapping from each fault F1 to F120 to its test; checks that it is complete and that the tests
+//! exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,16 +7,16 @@ use std::fs;
 use super::rows;
 use super::table::{FAULTS, ODD_TOKENS};
 
-/// What proves a fault, beside the rows of its number.
+/// The proof of a fault other than the rows with its number.
 #[derive(Clone, Copy, Debug)]
 enum Proof {
-    /// A fault of every vendor.
+    /// A fault that is tested for every vendor.
     Fault(&'static str),
-    /// An odd answer with a good token.
+    /// An unusual response with a good token.
     Odd(&'static str),
-    /// A test, and the file that it is in.
+    /// A test and its file.
     Test(&'static str, &'static str),
-    /// Nothing does, and why not.
+    /// The fault is not tested, with the reason.
     NotYet(&'static str),
 }
 
@@ -28,7 +28,7 @@ const ANSWERS: &str = "crates/gatepass-core/tests/answers.rs";
 const EXPIRY: &str = "crates/gatepass-engine/tests/source/expiry.rs";
 const DAMAGE: &str = "crates/gatepass-engine/tests/store/damage.rs";
 
-/// The proofs that are no rows.
+/// The proofs other than rows.
 #[rustfmt::skip]
 const PROOFS: &[(&str, Proof)] = &[
     ("F8", Fault("statusCode 401 in a 200")),

@@ -1,4 +1,4 @@
-//! A redirect would carry the secret along: none is followed.
+//! Tests that redirects are not followed, because they would forward the secret.
 
 use gatepass_tests::{Home, Reply, Server, VENDORS};
 

@@ -1,5 +1,5 @@
-//! The faults that take bytes to make, as data: one row each. `TOKEN` and `SECRET` stand for a
-//! token and the client's secret that can be recognised.
+//! The table of faults that a server produces, one row each. `TOKEN` and `SECRET` are placeholders of
+//! recognizable values.
 
 mod bytes;
 mod connections;
@@ -12,21 +12,21 @@ use gatepass::Retry;
 use gatepass_testkit::{Canary, canary};
 use gatepass_tests::{Certificate, Step};
 
-/// A fault and what has to become of it.
+/// A fault and its expected outcome.
 pub(crate) struct Row {
-    /// Its number: F1 to F120.
+    /// The number, F1 to F120.
     pub(crate) id: &'static str,
-    /// What happens, as `docs/faults.md` says it.
+    /// The description in `docs/faults.md`.
     pub(crate) what: &'static str,
-    /// What the server does on each connection.
+    /// The server's steps on each connection.
     pub(crate) steps: fn() -> Vec<Step>,
     pub(crate) tls: Tls,
-    /// More lines of the profile.
+    /// Additional lines of the profile.
     pub(crate) more: &'static str,
     pub(crate) takes: Takes,
-    /// How often the command asks with its usual patience.
+    /// The number of tries with the default `--wait`.
     pub(crate) tries: usize,
-    /// Whether the server never gets to read a request.
+    /// Whether the server receives no request.
     pub(crate) is_unread: bool,
 }
 
@@ -35,20 +35,20 @@ pub(crate) struct Row {
 pub(crate) enum Tls {
     /// Plain http.
     None,
-    /// An https address where plain bytes are sent.
+    /// An https address of a server that sends plain bytes.
     Bytes,
     /// Real TLS with this certificate.
     With(Certificate),
 }
 
-/// How gatepass takes it.
+/// The expected outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Takes {
-    /// A token, without a word.
+    /// A token without a warning.
     Token,
-    /// A token, and a warning.
+    /// A token with a warning.
     Warning,
-    /// An error of this code, with this exit code, and whether asking again may help.
+    /// An error with this code, exit code and retry advice.
     Error(&'static str, i32, Retry),
 }
 
@@ -65,7 +65,7 @@ pub(crate) const MISSING: Takes = Takes::Error("protocol", 6, Retry::Later);
 pub(crate) const UNSAFE: Takes = Takes::Error("unsafe_token", 6, Retry::Never);
 pub(crate) const UNSAFE_ONCE: Takes = Takes::Error("unsafe_token", 6, Retry::Once);
 
-/// All rows, in the order of their numbers.
+/// Returns all rows in the order of their numbers.
 pub(crate) fn all() -> Vec<&'static Row> {
     let parts = [statuses::ROWS, members::ROWS, bytes::ROWS, connections::ROWS];
     parts.into_iter().flatten().collect()
@@ -86,13 +86,13 @@ impl Row {
         Self { id, what, steps, tls: Tls::None, more: "", takes, tries, is_unread: false }
     }
 
-    /// The command asks so often.
+    /// Sets the expected number of tries.
     const fn tries(mut self, tries: usize) -> Self {
         self.tries = tries;
         self
     }
 
-    /// The profile says this, too.
+    /// Adds lines to the profile.
     const fn with(mut self, more: &'static str) -> Self {
         self.more = more;
         self
@@ -103,33 +103,33 @@ impl Row {
         self
     }
 
-    /// By https, with this certificate.
+    /// Uses https with this certificate.
     const fn tls(mut self, certificate: Certificate) -> Self {
         self.tls = Tls::With(certificate);
         self
     }
 
-    /// By https, where the server does not speak it.
+    /// Uses https with a server without TLS.
     const fn https(mut self) -> Self {
         (self.tls, self.is_unread) = (Tls::Bytes, true);
         self
     }
 }
 
-/// What stands for `TOKEN`, and for `SECRET`.
+/// The values of `TOKEN` and `SECRET`.
 pub(crate) static CANARIES: LazyLock<[Canary; 2]> =
     LazyLock::new(|| ["token", "secret"].map(canary));
 
-/// The answer that is as it should be.
+/// A valid token response.
 pub(crate) const GOOD: &str = r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":3599}"#;
 
-/// The text with the token and the secret in their places.
+/// Replaces the placeholders of token and secret.
 pub(crate) fn fill(text: &str) -> String {
     let [token, secret] = &*CANARIES;
     text.replace("TOKEN", token.text()).replace("SECRET", secret.text())
 }
 
-/// An answer with this first line, these header fields (each with its end) and this body.
+/// Returns a response with this status line, these header fields (each with CRLF) and this body.
 pub(crate) fn with_fields(status: &str, fields: &str, body: &str) -> String {
     let body = fill(body);
     let length = body.len();
@@ -139,54 +139,54 @@ pub(crate) fn with_fields(status: &str, fields: &str, body: &str) -> String {
     ))
 }
 
-/// Reads the request, answers with these bytes, and ends.
+/// Reads the request, sends these bytes and closes the connection.
 fn bytes(answer: impl Into<Vec<u8>>) -> Vec<Step> {
     vec![Step::Request, Step::send(answer), Step::Finish]
 }
 
-/// The same with text.
+/// Reads the request, sends this text and closes the connection.
 fn text(answer: &str) -> Vec<Step> {
     bytes(fill(answer))
 }
 
-/// An answer with this status and body.
+/// Returns a response with this status and body.
 fn answer(status: &str, body: &str) -> Vec<Step> {
     text(&with_fields(status, "", body))
 }
 
-/// An answer of this status with these fields, and no body.
+/// Returns a response with this status and these header fields, without a body.
 fn fields(status: &str, fields: &str) -> Vec<Step> {
     text(&with_fields(status, fields, ""))
 }
 
-/// A success with this body.
+/// Returns a 200 response with this body.
 fn ok(body: &str) -> Vec<Step> {
     answer("200 OK", body)
 }
 
-/// The good answer with these fields.
+/// Returns the valid response with additional header fields.
 fn good_with(fields: &str) -> Vec<Step> {
     text(&with_fields("200 OK", fields, GOOD))
 }
 
-/// The good answer with a part of it replaced.
+/// Returns the valid response with a part replaced.
 fn instead(part: &str, by: &str) -> Vec<Step> {
     assert!(GOOD.contains(part));
     ok(&GOOD.replace(part, by))
 }
 
-/// The good answer with this as its life.
+/// Returns the valid response with this `expires_in`.
 fn life(value: &str) -> Vec<Step> {
     instead("3599", value)
 }
 
-/// The good body behind this head, which says no length yet.
+/// Returns the valid body after this head, to which the length is added.
 fn behind(head: &str) -> String {
     let body = fill(GOOD);
     format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
-/// A success with a body that is no text.
+/// Returns a 200 response with a binary body.
 fn ok_bytes(body: &[u8]) -> Vec<Step> {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
     bytes([head.as_bytes(), body].concat())

@@ -1,21 +1,21 @@
-//! The faults, as data.
+//! The table of faults that are tested with every vendor.
 
 use gatepass_tests::{Reply, Vendor};
 
-/// A fault and how the command has to take it.
+/// A fault and the command's expected behaviour.
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) reply: fn(&Vendor) -> Reply,
     pub(crate) of: fn(&Vendor) -> bool,
     pub(crate) exit: i32,
     pub(crate) code: &'static str,
-    /// The message, after the names of provider and profile; `BASE` is the server's address.
+    /// The message after provider and profile; `BASE` is the server's address.
     pub(crate) says: &'static str,
-    /// Whether it says when to ask again.
+    /// Whether the error has a retry time.
     pub(crate) has_time: bool,
 }
 
-/// An answer that is not as it should be, with a token-1 that is.
+/// An unusual response with the valid token-1.
 pub(crate) struct Odd {
     pub(crate) name: &'static str,
     pub(crate) reply: fn(&Vendor) -> Reply,
@@ -24,7 +24,7 @@ pub(crate) struct Odd {
 }
 
 impl Fault {
-    /// Another fault than a vendor's of this id: one with a body of its own.
+    /// Sets the body for the vendor with this id.
     const fn of(mut self, of: fn(&Vendor) -> bool) -> Self {
         self.of = of;
         self
@@ -56,7 +56,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     protocol("another protocol", |_| Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"), "BASE does not speak HTTP"),
     protocol("two lengths", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"), "the answer is badly framed HTTP: BASE"),
 
-    // refusals
+    // denials
     denied("401 with no reason", |_| Reply::empty(401), "credential refused (401)"),
     denied("403 with no reason", |_| Reply::empty(403), "not allowed: account or subscription key? (403)"),
     denied("403 with a web page", |_| html(403), "not allowed: account or subscription key? (403)"),
@@ -76,7 +76,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     config("400 invalid_request", |_| oauth(400, "invalid_request"), "the vendor calls the request malformed (400 invalid_request): the vendor says: Try again"),
     protocol("400 with no reason", |_| Reply::empty(400), "refused (400) with no reason given (400)"),
 
-    // later
+    // throttling and outages
     throttled("429", |_| Reply::empty(429), "asked to wait (429)").with_time(),
     throttled("429 and a time", |_| Reply::empty(429).with("retry-after", "7"), "asked to wait 7 s (429)").with_time(),
     throttled("429 and a very long time", |_| Reply::empty(429).with("retry-after", "99999999999999999999"), "asked to wait 3600 s (429)").with_time(),
@@ -89,7 +89,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     unavailable("the end of the connection", |_| Reply::close(), "connection closed early by BASE"),
     unavailable("nothing at all", |_| Reply::silence(), "no complete answer in 1 s from BASE"),
 
-    // the token and what stands beside it
+    // members of the token response
     protocol("no token", |vendor| json(vendor, r#""TOKEN""#, "null"), "the answer has no `access_token`").of(is_oauth),
     protocol("no token at all", |_| Reply::json(200, r#"{"statusCode":200,"message":"Request Successful"}"#), "the answer has no `token`").of(is_cloudneeti),
     unsafe_token("an empty token", |vendor| json(vendor, "TOKEN", ""), "`access_token` is empty").of(is_oauth),
@@ -168,7 +168,7 @@ fn is_any(_: &Vendor) -> bool {
     true
 }
 
-/// Whether its answer is that of RFC 6749.
+/// Returns whether the vendor's response follows RFC 6749.
 fn is_oauth(vendor: &Vendor) -> bool {
     vendor.id != "cloudneeti"
 }
@@ -181,13 +181,13 @@ fn good(vendor: &Vendor) -> String {
     vendor.token_answer("token-1")
 }
 
-/// The vendor's answer with a part of it replaced.
+/// Returns the vendor's response with a part replaced.
 fn json(vendor: &Vendor, part: &str, by: &str) -> Reply {
     assert!(vendor.answer.contains(part), "{} has no {part}", vendor.id);
     Reply::json(200, vendor.answer.replace(part, by).replace("TOKEN", "token-1"))
 }
 
-/// The vendor's answer with this as the value of `expires_in`.
+/// Returns the vendor's response with this `expires_in`.
 fn life(vendor: &Vendor, value: &str) -> Reply {
     let (before, rest) = vendor.answer.split_once("\"expires_in\":").unwrap();
     let end = rest.find([',', '}']).unwrap();
@@ -207,13 +207,13 @@ fn half(vendor: &Vendor) -> String {
     good(vendor)[..20].to_owned()
 }
 
-/// The answer with a `,` before its end, where it has none already.
+/// Returns the response with a trailing comma.
 fn comma(vendor: &Vendor) -> String {
     let answer = good(vendor);
     answer.strip_suffix(",}").or_else(|| answer.strip_suffix('}')).unwrap().to_owned() + ",}"
 }
 
-/// An answer that ends earlier than it says.
+/// Returns a response that ends before its Content-Length.
 fn cut(vendor: &Vendor) -> Reply {
     let body = good(vendor);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len() + 1);

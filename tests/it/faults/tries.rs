@@ -1,4 +1,4 @@
-//! How often a vendor is asked: `--wait` is for throttling and outages, and never for a refusal.
+//! Tests of retries: `--wait` applies to throttling and outages, never to denials.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use gatepass_tests::{Home, Reply, Run, Server, VENDORS, Vendor, vendor};
 
 use super::faulty;
 
-/// Runs `token` against these answers, one for each request.
+/// Runs `token` against these replies, one for each request.
 fn tries(vendor: &Vendor, replies: Vec<Reply>, more: &[&str]) -> (Run, usize) {
     let server = Server::answering(replies);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));

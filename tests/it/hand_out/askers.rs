@@ -1,4 +1,4 @@
-//! What all credential helpers keep to, byte for byte.
+//! Tests of the credential helper protocols.
 
 use gatepass_tests::{Gatepass, Reply, Server, vendor};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! curl, with the token on its stdin.
+//! Tests of the curl format with curl.
 
 use gatepass_tests::Reply;
 

@@ -1,4 +1,4 @@
-//! docker's helper protocol, spoken by skopeo.
+//! Tests of docker's credential helper protocol with skopeo.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! git, with gatepass as its credential helper.
+//! Tests of git with gatepass as its credential helper.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ fn git_sends_the_token() {
     let basic = format!("Basic {}", STANDARD.encode("x-token:token-1"));
     let expected = if takes_bearer(&place) { "Bearer token-1" } else { &basic };
     assert_eq!(sent, expected);
-    // The next one asks neither the vendor nor a person.
+    // The next run sends no token request and does not prompt.
     ls_remote(&place).run().ok();
     assert_eq!(place.exchanges(), 1);
 }
@@ -47,7 +47,7 @@ fn git_does_not_prompt_after_a_failure() {
     assert!(run.failed(128).contains("told us to quit"), "{run:#?}");
 }
 
-/// A repository with one branch, for whoever has this token.
+/// A repository with one branch that requires this token.
 fn repository(request: &Received, token: &str) -> Reply {
     let basic = format!("Basic {}", STANDARD.encode(format!("x-token:{token}")));
     let sent = request.header("authorization");
@@ -79,12 +79,12 @@ fn ls_remote(place: &Place) -> Gatepass<'_> {
     git(place).args(["ls-remote", &format!("{}/repo", place.server.url())])
 }
 
-/// Whether this machine's git can send a bearer: from 2.46 on.
+/// Returns whether git supports bearer credentials (2.46 or later).
 fn takes_bearer(place: &Place) -> bool {
     version(place) >= (2, 46)
 }
 
-/// Whether it does not know yet that passwords end: until 2.40.
+/// Returns whether git ignores the expiry of passwords (2.40 or earlier).
 fn is_old(place: &Place) -> bool {
     version(place) < (2, 40)
 }

@@ -1,4 +1,4 @@
-//! Clients from PyPI: of Kubernetes, of AWS, and a reader of .env files.
+//! Tests of formats with Python clients: Kubernetes, AWS and a .env reader.
 
 use gatepass_tests::{Reply, Run, python};
 

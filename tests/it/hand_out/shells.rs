@@ -1,4 +1,4 @@
-//! Shells, and readers of .env files.
+//! Tests of formats with shells.
 
 use gatepass_tests::{Reply, Run};
 
@@ -10,7 +10,7 @@ fn shells_export_token_and_expiry() {
         ("sh", "eval \"$(gatepass token cisco --format sh)\""),
         ("bash", "eval \"$(gatepass token cisco --format sh)\""),
         ("fish", "gatepass token cisco --format fish | source"),
-        // A file of assignments is a script as well.
+        // A file of assignments is also a script.
         ("sh", "set -a; gatepass token cisco --format dotenv >.env; . ./.env"),
     ] {
         let place = place();

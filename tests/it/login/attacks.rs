@@ -1,4 +1,4 @@
-//! Others who speak to the port while a login waits: none of them gets anything, or ends it.
+//! Tests of foreign requests to the callback port: they get no data and do not end the login.
 
 use gatepass_testkit::canary;
 use gatepass_tests::{Chrome, Reply, Server, raw};
@@ -13,7 +13,7 @@ fn foreign_page_cannot_affect_a_login() {
     let mut login = stage.login(&[]);
     let (landing, port) = (login.landing(), login.port());
 
-    // Every way in which a page reaches another origin.
+    // The ways in which a page can reach another origin.
     let page = format!(
         "<title>evil</title><iframe src=\"{landing}#access_token=evil&state=x\"></iframe>
          <img src=\"{landing}\"><script src=\"{landing}\"></script>"
@@ -30,7 +30,7 @@ fn foreign_page_cannot_affect_a_login() {
          navigator.sendBeacon('{landing}', answer);
          return Promise.allSettled(tries).then(all => all.map(one => one.value?.type ?? 'none'));"
     ));
-    // `opaque` is an answer that the page cannot read.
+    // `opaque` is a response that the page cannot read.
     for outcome in tried.as_array().unwrap() {
         assert!(outcome == "none" || outcome == "opaque", "{tried}");
     }
@@ -42,14 +42,14 @@ fn foreign_page_cannot_affect_a_login() {
     chrome.wait_until("refused", |chrome| chrome.url() == landing && chrome.title() != "evil");
     assert_eq!(chrome.run("return document.querySelector('main').dataset.state"), "bad");
 
-    // A name that leads here (DNS rebinding) is not this server's.
+    // A foreign name that resolves to this address (DNS rebinding) is rejected.
     let rebound = landing.replace("127.0.0.1", "evil.example");
     chrome.open(&format!("{rebound}#access_token=evil&token_type=Bearer&state=x"));
     assert_eq!(chrome.run("return document.querySelector('main').dataset.state"), "bad");
     assert_eq!(chrome.run("return document.scripts.length"), 0);
     login.running.says("another host");
 
-    // And the person logs in all the same.
+    // The login still succeeds.
     allow(&chrome, &login.url);
     ended(&chrome, "good");
     let run = login.finish();
@@ -152,7 +152,7 @@ fn response_counts_once_for_its_own_login() {
     assert_eq!(first.finish().code, Some(0));
     let token = stage.token().ok().to_owned();
 
-    // The same answer, as a page or a person would bring it to the next login.
+    // The same response, delivered to the next login.
     let second = stage.login(&[]);
     let replayed = format!("{}#{}", second.landing(), answer.split_once('#').unwrap().1);
     let told = deliver(&replayed);
@@ -160,7 +160,7 @@ fn response_counts_once_for_its_own_login() {
     let run = second.finish();
     assert!(run.failed(6).contains("another login"), "{run:#?}");
     assert!(!run.stderr.contains(&parameter(&answer, "access_token")), "{run:#?}");
-    // What the first brought is still there.
+    // The first login's token is still stored.
     assert_eq!(stage.token().ok(), token);
 }
 
@@ -179,7 +179,7 @@ fn repeated_foreign_requests_warn_once() {
     assert_eq!(run.stderr.matches("exactly one Host").count(), 1, "{run:#?}");
 }
 
-/// Names of this machine that are not the port's own.
+/// Loopback names that are not the callback's own.
 const HOSTS: [&str; 20] = [
     "evil.example",
     "evil.example:PORT",

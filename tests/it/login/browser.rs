@@ -1,4 +1,4 @@
-//! A login in a real browser: what a person sees there, and what stays there afterwards.
+//! Tests of a login in a real browser: the pages, and the data that remains in the browser.
 
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Login, Stage, allow, ended, is_closed, leaks_in, log_in};
 
-/// All of a tab that others may come to see: its addresses, its page, what it stores, its log.
+/// Returns the data of a tab: its addresses, its page, its storage and its log.
 fn left_in(chrome: &Chrome) -> String {
     let stored = chrome.run(
         "const all = [
@@ -19,14 +19,14 @@ fn left_in(chrome: &Chrome) -> String {
             () => document.cookie, () => window.name, () => document.referrer,
             () => history.state, () => document.documentElement.innerText,
         ];
-        // The page that says that nobody is there may read nothing.
+        // The browser's error page has no access to storage.
         return JSON.stringify(all.map(read => { try { return read() } catch { return null } }))",
     );
     let seen = [chrome.url(), chrome.title(), chrome.source(), stored.to_string()];
     [seen.concat(), chrome.history().concat(), chrome.console().concat()].concat()
 }
 
-/// The token that a login has brought.
+/// Returns the token of a login.
 #[track_caller]
 fn token(run: &Run) -> Canary {
     Canary::of("token", run.ok().trim_end())
@@ -54,7 +54,7 @@ fn login_leaves_no_token_in_the_page() {
     let token = token(&answer);
     assert_eq!(answer.stderr, "");
     let token = std::slice::from_ref(&token);
-    // The state is in the address that it printed, for a person to open, and nowhere else.
+    // The state occurs only in the printed address.
     let (url, rest) = {
         let (lines, rest): (Vec<&str>, Vec<&str>) =
             run.stderr.lines().partition(|line| line.contains("response_type="));
@@ -67,7 +67,7 @@ fn login_leaves_no_token_in_the_page() {
     assert_eq!(find_leak(&left_in(&chrome), token), None);
     assert!(chrome.history().iter().all(|entry| !entry.contains('#')), "{:?}", chrome.history());
 
-    // Nobody is there any more, for whoever loads the page again, goes back or opens it elsewhere.
+    // The callback server has ended: reload, back and another tab reach no server.
     chrome.reload();
     assert!(chrome.source().contains("ERR_CONNECTION_REFUSED"), "{}", chrome.source());
     assert_eq!(find_leak(&left_in(&chrome), token), None);
@@ -78,8 +78,8 @@ fn login_leaves_no_token_in_the_page() {
     assert!(chrome.try_open(&landing).unwrap_err().contains("CONNECTION_REFUSED"));
     assert!(is_closed(port));
 
-    // A browser writes each address down before any page can speak, and no page can take that
-    // back. Its caches and the storage of pages hold nothing.
+    // A browser records each address before a page can run, and a page cannot undo that. Its caches and
+    // the storage of pages are empty.
     chrome.quit();
     assert_ne!(leaks_in(&chrome.profile(), &[Canary::of("address", &landing)]), [""; 0]);
     let kept = leaks_in(&chrome.profile(), token);
@@ -125,14 +125,14 @@ fn login_tolerates_back_and_repeated_visits() {
     let mut login = stage.login(&[]);
     let first = chrome.tab();
 
-    // Away from the vendor's page and back, and its page loaded again.
+    // Leave the vendor's page, go back, and reload it.
     chrome.open(&login.url);
     chrome.open("about:blank");
     chrome.back();
     chrome.reload();
     log_in(&chrome, &login.url);
 
-    // The landing page before there is an answer, in another tab, and loaded again there.
+    // Open the callback page in another tab before the response, and reload it.
     let second = chrome.new_tab();
     chrome.switch_to(&second);
     chrome.open(&login.landing());
@@ -141,7 +141,7 @@ fn login_tolerates_back_and_repeated_visits() {
     chrome.reload();
     ended(&chrome, "empty");
 
-    // The first tab is still good for the answer.
+    // The first tab can still deliver the response.
     chrome.switch_to(&first);
     chrome.click("#allow");
     ended(&chrome, "good");
@@ -149,7 +149,7 @@ fn login_tolerates_back_and_repeated_visits() {
     assert_eq!(login.finish().code, Some(0));
     let token = token(&stage.token());
 
-    // An earlier login's page brings nothing to a later one.
+    // The page of an earlier login cannot deliver to a later one.
     let later = stage.login(&["--wait", "3s"]);
     assert_ne!(later.landing(), landing);
     chrome.switch_to(&second);
@@ -187,7 +187,7 @@ fn localhost_callback_listens_on_both_addresses() {
     );
     stage.home.write("config/gatepass/config.toml", &config);
     let login = stage.login(&[]);
-    // Whoever had one of the two would get the answers of browsers that try it first.
+    // A process on one of the two addresses would receive the responses of browsers that try it first.
     let port = login.port();
     assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err());
     let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
@@ -259,7 +259,7 @@ fn pages_satisfy_their_own_csp() {
     assert!(matches!(login.finish().code, None | Some(130)));
 }
 
-/// With `GATEPASS_SCREENSHOTS` the pages can be looked at in that folder.
+/// Writes screenshots of the pages to the folder in `GATEPASS_SCREENSHOTS`.
 #[test]
 fn page_follows_the_colour_scheme() {
     let stage = Stage::new();

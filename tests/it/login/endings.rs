@@ -1,4 +1,4 @@
-//! How a login ends without a token, and when its token does.
+//! Tests of logins that end without a token, and of the end of a login's token.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn unfinished_login_times_out() {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert!(stage.token().failed(4).contains("gatepass login cisco"));
-    // Nobody waits for longer than five minutes.
+    // The default limit is five minutes.
     let run = stage.home.gatepass(["login", "cisco", "--wait", "6m"]).run();
     assert!(run.failed(2).contains("5m"), "{run:#?}");
 }
@@ -38,11 +38,11 @@ fn ctrl_c_closes_the_callback_port() {
         let before = Instant::now();
         let run = login.finish();
         assert!(before.elapsed() < Duration::from_secs(5));
-        // By the signal, or with what a shell makes of one.
+        // By the signal, or with the shell's exit code for it.
         assert!(matches!(run.code, None | Some(130)) && run.stdout.is_empty(), "{run:#?}");
         assert!(!run.stderr.contains("internal error at"), "{run:#?}");
         stage.assert_nothing_left(&[state]);
-        // The answer comes to nobody.
+        // The response reaches no server.
         assert!(is_closed(super::port_of(&allowed(&url))));
         stage.token().failed(4);
     }
@@ -69,7 +69,7 @@ fn port_in_use_error_names_the_alternative() {
     let said = run.failed(1);
     assert!(said.contains(&port.to_string()) && said.contains("--paste"), "{said}");
     assert!(!said.contains("response_type="), "{said}");
-    // `localhost` is two addresses, and a browser may take either.
+    // `localhost` has two addresses, and a browser may use either.
     let place = place.replace("127.0.0.1", "localhost");
     stage.home.write("config/gatepass/config.toml", &profiles(&stage.vendors, &place));
     let run = stage.home.gatepass(["login", "cisco", "--no-browser"]).run();
@@ -87,7 +87,7 @@ fn login_token_is_used_until_it_expires() {
     assert!(error["hint"].as_str().unwrap().contains("gatepass login cisco"), "{error}");
     assert_eq!(stage.vendors.sandbox.state().provider("cisco").requests, 0);
 
-    // In the end as well as in the beginning, and it asks the vendor for nothing.
+    // From the cache until it expires, without a token request.
     let short = Fault::new("expires-short").provider("cisco").param("seconds", "2");
     stage.vendors.sandbox.inject(short.on(Target::Login)).unwrap();
     let login = stage.login(&[]);
@@ -118,10 +118,10 @@ fn sandbox_profiles_can_log_in() {
         assert_eq!(login.finish().code, Some(0));
         let run = home.gatepass(["token", vendor]).args(set).run();
         assert_eq!(run.ok().trim_end(), super::parameter(&answer, "access_token"));
-        // What the program itself gets is another token.
+        // The program's own token request returns another token.
         let run = home.gatepass(["token", vendor]).run();
         assert_ne!(run.ok().trim_end(), super::parameter(&answer, "access_token"));
-        // And forgetting ends a login.
+        // `forget` ends a login.
         assert_eq!(home.gatepass(["forget", vendor]).args(set).run().code, Some(0));
         home.gatepass(["token", vendor]).args(set).run().failed(4);
     }
@@ -150,7 +150,7 @@ fn forbidden_login_opens_no_port() {
         let run = home.gatepass(["login", profile, "--no-browser"]).run();
         assert!(run.failed(2).contains(expected), "{run:#?}");
     }
-    // Without a place to keep it, a token would be gone with the command.
+    // Without a store, the token would be lost at the end of the command.
     let login = stage.home.gatepass(["login", "cisco", "--no-browser"]);
     let run = login.env("GATEPASS_STATE_DIR", "/proc/nowhere").run();
     assert!(run.failed(2).contains("no state directory to store the token in"), "{run:#?}");
@@ -166,7 +166,7 @@ fn login_warns_about_the_implicit_grant() {
         run.stderr.lines().filter(|line| line.contains("client_credentials")).collect();
     assert_eq!(lines.len(), 1, "{run:#?}");
     assert!(run.stdout.is_empty(), "{run:#?}");
-    // The same command for programs: what to open, and how it went.
+    // JSON output: the address to open, and the result.
     let running =
         stage.home.gatepass(["login", "cisco", "--no-browser", "--format", "json"]).spawn();
     let open: serde_json::Value = serde_json::from_str(&running.line()).unwrap();

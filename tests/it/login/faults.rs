@@ -1,4 +1,4 @@
-//! What the vendor may do wrong on the way back: an exit code and a sentence for each.
+//! Tests of faults in a login's redirect: exit code and message of each.
 
 use gatepass_sandbox::Fault;
 use gatepass_testkit::{Canary, find_leak};
@@ -6,7 +6,7 @@ use gatepass_tests::Chrome;
 
 use super::{Stage, allow, ended};
 
-/// A fault, the exit code, what stderr says, and what the page shows in the end.
+/// A fault, its exit code, the message on stderr and the page's final state.
 type Row = (&'static str, i32, &'static str, &'static str);
 
 const TABLE: [Row; 12] = [
@@ -24,7 +24,7 @@ const TABLE: [Row; 12] = [
     ("login-expired-session", 0, "", "good"),
 ];
 
-/// Those that bring no answer, so that the login goes on until its time is over.
+/// The faults without a response, after which the login times out.
 const UNANSWERED: [(&str, &str, &str); 3] = [
     ("login-empty-fragment", "without a response", "empty"),
     ("login-long", "too large", "bad"),
@@ -45,7 +45,7 @@ fn redirect_faults_have_exit_code_and_sentence() {
         stage.inject(name);
         let login = stage.login(&["-vv"]);
         let landing = login.landing();
-        // Logged in and let in, the person only passes.
+        // With a session and consent, the vendor redirects at once.
         chrome.open(&login.url);
         if name == "login-expired-session" {
             assert!(chrome.text("#message").contains("expired"));
@@ -69,7 +69,7 @@ fn redirect_faults_have_exit_code_and_sentence() {
         }
     }
 
-    // They wait at the same time.
+    // In parallel, because each waits for the timeout.
     stage.home.forget_all();
     let waiting = UNANSWERED.map(|(name, sentence, page)| {
         stage.inject(name);

@@ -1,4 +1,4 @@
-//! The browser that `gatepass login` opens: what it is given, and what if there is none.
+//! Tests of opening the browser: its arguments, and the behaviour without one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use gatepass_tests::Chrome;
 
 use super::{Login, Stage, allow, ended, log_in, parameter};
 
-/// A browser that writes down all that it is given, and ends.
+/// A program in place of a browser that records its arguments and ends.
 const BROWSER: &str = "#!/bin/sh
 cd \"$(dirname \"$0\")\" || exit 1
 printf '%s\\n' \"$@\" > arguments
@@ -45,7 +45,7 @@ fn browser_receives_a_single_use_address() {
     let files = fs::read_to_string(browser.with_file_name("files")).unwrap();
     assert!(!files.contains("socket:"), "{files}");
 
-    // It leads to the vendor, once: whoever reads it from the list of processes comes too late.
+    // The address works once, so that it is useless to a reader of the process list.
     let chrome = Chrome::start();
     log_in(&chrome, start);
     let tab = chrome.tab();
@@ -88,7 +88,7 @@ fn no_browser_option_opens_no_browser() {
     }
 }
 
-/// A file's text, once another program has written it.
+/// Waits until another program has written a file and returns its text.
 fn written(path: &Path) -> String {
     let until = Instant::now() + Duration::from_secs(20);
     while !path.exists() {

@@ -1,4 +1,4 @@
-//! `gatepass login --paste`: the address comes by hand, and the screen does not show it.
+//! Tests of `gatepass login --paste`: the pasted address is not echoed.
 
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::Terminal;
@@ -6,11 +6,11 @@ use gatepass_tests::Terminal;
 use super::person::{allowed, denied};
 use super::{Stage, is_closed, parameter, port_of};
 
-/// Waits until the command asks for the address, and gives the one that it wants opened.
+/// Waits for the prompt and returns the address to open.
 fn asked(terminal: &mut Terminal<'_>) -> String {
     let screen = terminal.wait_for("address: ");
     terminal.wait_until_hidden();
-    // A narrow screen wraps what it shows, and not what it was sent.
+    // The terminal wraps long lines only on screen.
     screen.lines().find(|line| line.contains("response_type=")).unwrap().trim().to_owned()
 }
 
@@ -22,7 +22,7 @@ fn pasted_address_logs_in_and_is_hidden() {
         let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
         let url = asked(&mut terminal);
         let answer = allowed(&url);
-        // Where the browser comes to there is nobody.
+        // No server listens at the redirect URI.
         assert!(is_closed(port_of(&answer)));
         terminal.line(&format!("{answer}{ending}"));
         let (code, screen) = terminal.finish();
@@ -76,7 +76,7 @@ fn wrong_pasted_address_is_explained() {
         stage.token().failed(4);
     }
 
-    // Who denies has an address to paste as well.
+    // A denial also ends at an address to paste.
     stage.vendors.sandbox.reset();
     let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
     let url = asked(&mut terminal);

@@ -1,15 +1,15 @@
-//! A person with a browser of a few lines, for what needs no real one.
+//! A minimal HTTP client in place of a browser, for tests that need no real one.
 
 use gatepass_tests::raw;
 
 use super::parameter;
 
-/// Where the vendor sends the person who logs in at this address and allows: the whole answer.
+/// Logs in at this address, allows access and returns the redirect's address.
 pub(super) fn allowed(url: &str) -> String {
     decided(url, "allow")
 }
 
-/// The same for one who denies.
+/// Logs in at this address, denies access and returns the redirect's address.
 pub(super) fn denied(url: &str) -> String {
     decided(url, "deny")
 }
@@ -20,14 +20,14 @@ fn decided(url: &str, decision: &str) -> String {
     let cookie = cookie.split(';').next().unwrap();
     let consent = request(url, &format!("GET {} HTTP/1.1", target(url)), cookie, "");
     let Some((_, form_token)) = consent.split_once("name=\"form_token\" value=\"") else {
-        // Who has allowed once is not asked again.
+        // Earlier consent is remembered.
         return header(&consent, "location");
     };
     let form_token = form_token.split('"').next().unwrap();
     header(&post(url, cookie, &format!("form_token={form_token}&decision={decision}")), "location")
 }
 
-/// Does what the landing page does with the answer in its address, and gives what it is told.
+/// Delivers the response as the callback page does and returns the server's reply.
 pub(super) fn deliver(answer: &str) -> String {
     let (address, fragment) = answer.split_once('#').unwrap();
     let (origin, port) = authority(address);

@@ -1,4 +1,4 @@
-//! The browser and the terminal of these tests see what there is to see.
+//! Tests of the test support itself: the browser and the terminal detect leaks.
 
 use std::fs;
 

@@ -1,24 +1,24 @@
-//! Page: the fenced blocks of a Markdown file, and what each is for.
+//! The fenced blocks of a Markdown page and their purpose.
 
-/// A Markdown file.
+/// A Markdown page.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// Its path from the repository's root.
+    /// The path from the repository's root.
     pub(crate) path: String,
-    /// Its fenced blocks, and the hidden ones.
+    /// The fenced and the hidden blocks.
     pub(crate) blocks: Vec<Block>,
 }
 
-/// What stands between two fences, or hidden in a comment `<!-- sh … -->`.
+/// A fenced block, or a hidden one in a comment `<!-- sh … -->`.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
-    /// The line it begins at.
+    /// The number of the first line.
     pub(crate) line: usize,
-    /// What stands behind the opening fence.
+    /// The info string after the opening fence.
     info: String,
-    /// Its lines.
+    /// The lines.
     pub(crate) text: String,
-    /// For a command: the output that is shown behind it.
+    /// The shown output of a command.
     pub(crate) shown: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Page {
     pub(crate) fn new(path: String, text: &str) -> Self {
         let mut page = Self { path, blocks: Vec::new() };
         let mut open: Option<(Block, String)> = None;
-        // Whether only empty lines have come since a command.
+        // Whether only empty lines follow the command so far.
         let mut behind = false;
         for (number, line) in text.lines().enumerate() {
             match &mut open {
@@ -57,8 +57,8 @@ impl Page {
         page
     }
 
-    /// Keeps a block, or takes it for the output of the command before it. Says whether an output
-    /// may follow.
+    /// Adds a block, or sets it as the output of the preceding command. Returns whether an output may
+    /// follow.
     fn push(&mut self, block: Block, behind: bool) -> bool {
         if let Some(command) = self.blocks.last_mut().filter(|_| behind && block.is_output()) {
             command.shown = Some(block.text);
@@ -83,13 +83,13 @@ impl Block {
         self.info.split([' ', ',']).next().unwrap_or_default()
     }
 
-    /// Why it is not run: what stands in `sh (not run: …)`.
+    /// Returns the reason in `sh (not run: …)`.
     pub(crate) fn not_run(&self) -> Option<&str> {
         let (_, rest) = self.info.split_once("(not run: ")?;
         rest.strip_suffix(')')
     }
 
-    /// Is to be run.
+    /// Returns whether the block is run.
     fn is_command(&self) -> bool {
         ["sh", "bash"].contains(&self.language()) && self.not_run().is_none()
     }
@@ -102,7 +102,7 @@ impl Block {
         self.language() == "rust"
     }
 
-    /// A config file of this command, or a part of one.
+    /// Returns whether the block is a config file or a part of one.
     pub(crate) fn is_config(&self) -> bool {
         let is_toml = self.language() == "toml" && !self.info.contains('(');
         is_toml && self.text.contains("[profiles.")

@@ -1,4 +1,4 @@
-//! Session: a page's commands, typed one after the other into one shell, with a sandbox beside it.
+//! Runs a page's commands in one shell with a sandbox and compares their output.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,10 +9,10 @@ use gatepass_tests::{Run, Vendors, gatepass_binary, python};
 
 use super::page::Page;
 
-/// What is wrong with a page: a command that failed, or printed something else than is shown.
+/// Returns the errors of a page: commands that fail or print other output than shown.
 ///
-/// The shell is in an empty folder of a home that has nothing but `$SANDBOX_CONFIG`, a config for
-/// the sandbox at `$SANDBOX`; a page installs it where it needs it, or starts a sandbox itself.
+/// The shell runs in an empty folder of a home that has only `$SANDBOX_CONFIG`, a config for the
+/// sandbox at `$SANDBOX`. A page installs that config or starts its own sandbox.
 pub(crate) fn failures(page: &Page) -> Vec<String> {
     let vendors = Vendors::start();
     let home = gatepass_tests::Home::new();
@@ -20,7 +20,7 @@ pub(crate) fn failures(page: &Page) -> Vec<String> {
         (home.path("bin"), home.write("sandbox.toml", &vendors.sandbox.config_toml()));
     fs::create_dir(&bin).unwrap();
     symlink(gatepass_binary(), bin.join("gatepass")).unwrap();
-    // A page starts as a user does: with no folder of ours.
+    // A page starts like a new user: without a state folder.
     fs::remove_dir_all(home.path("config")).unwrap();
     let script = home.write("script", &script(page));
     let python = python().parent().unwrap().display();
@@ -38,7 +38,7 @@ pub(crate) fn failures(page: &Page) -> Vec<String> {
     failures
 }
 
-/// The page's commands, each behind a line that names its own line, with one stream for all output.
+/// Returns the page's commands as a script that prints a marker line before each command.
 fn script(page: &Page) -> String {
     let mut script = String::from(
         "set -euo pipefail\nexec 2>&1\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n",
@@ -70,7 +70,7 @@ fn compare(page: &Page, run: &Run) -> Vec<String> {
     found
 }
 
-/// Is `output` as `shown`, where `…` stands for any part of a line, and alone for any lines?
+/// Returns whether `output` matches `shown`, where `…` matches a part of a line, or lines if alone.
 fn is_like(output: &str, shown: &str) -> bool {
     let output: Vec<&str> = output.trim_end().lines().collect();
     let shown: Vec<&str> = shown.trim_end().lines().collect();
@@ -101,10 +101,10 @@ fn line_is_like(line: &str, like: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// How long one page may take: it is many commands, and all pages run at once.
+/// The time limit of a page, which has many commands and runs in parallel with the others.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// What begins a line that tells one command's output from the next.
+/// The prefix of a marker line, which separates the output of commands.
 const MARK: &str = "\u{1}block ";
 
 #[test]

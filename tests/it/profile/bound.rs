@@ -1,4 +1,4 @@
-//! A secret that gatepass has stored goes to no address but those it was stored for.
+//! Tests of bound secrets: a stored secret is sent only to the addresses it was stored for.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,7 +11,7 @@ use super::{CONFIG, cisco, mode};
 const SECRET: &str = "config/gatepass/cisco.client_secret";
 const ORIGINS: &str = "config/gatepass/cisco.client_secret.origins";
 
-/// A home with a profile for this server, as `init` writes it.
+/// Returns a home with a profile for this server, written by `init`.
 fn stored(home: &Home, server: &Server, more: &[&str]) -> Run {
     init(home, server, more).stdin("hunter2").run()
 }
@@ -22,14 +22,14 @@ fn init<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'h
     home.gatepass(words.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
 }
 
-/// A home with a profile whose secret is in a file.
+/// Returns a home with a profile whose secret is in a file.
 fn in_a_file(server: &Server) -> Home {
     let home = Home::new();
     stored(&home, server, &["--secrets=file"]).ok();
     home
 }
 
-/// Changes the config as somebody with an editor does.
+/// Edits the config.
 fn edit(home: &Home, from: &str, to: &str) {
     let config = fs::read_to_string(home.path(CONFIG)).unwrap();
     assert!(config.contains(from), "{config}");
@@ -69,7 +69,7 @@ fn changed_address_blocks_all_commands() {
     }
     let exec = home.gatepass(["exec", "cisco", "--", "true"]).run();
     assert!(exec.failed(125).contains("profile allow cisco`"), "{exec:#?}");
-    // The command is one to copy: it names the config that was asked for.
+    // The hint's command can be copied: it has the `--config` option.
     let odd = home.path("config/gatepass/it's mine.toml");
     fs::copy(home.path(CONFIG), &odd).unwrap();
     let quoted = format!("'{}'", odd.display().to_string().replace('\'', r"'\''"));
@@ -145,7 +145,7 @@ fn bound_secret_cannot_be_used_by_another_profile() {
         let file = format!("{{ file = \"{}\" }}", path.display());
         for lines in [
             format!("client_id = \"abc\"\nclient_secret = {file}"),
-            // Sent where it is no secret at all.
+            // Sent as a field that is not a secret.
             format!("client_id = {file}\nclient_secret = \"none\""),
         ] {
             let url = other.url();
@@ -208,7 +208,7 @@ fn all_secrets_are_bound_to_their_environment() {
         assert!(run.failed(2).contains(&wanted), "{run:#?}");
         edit(&home, &format!("{line}\n"), "");
     }
-    // One file of origins says nothing of the other secret.
+    // One secret's origins do not apply to another secret.
     edit(&home, "license_id = ", &format!("base_url = \"{}\"\nlicense_id = ", server.url()));
     let origins = home.path("config/gatepass/cloudneeti.api_application_secret.origins");
     fs::write(origins, format!("{}\n", server.url())).unwrap();
@@ -253,7 +253,7 @@ fn damaged_origins_allow_no_address() {
     }
     assert_eq!(server.connections(), asked);
     let _ = fs::remove_file(&path);
-    // Without them it is a file that somebody has written by hand.
+    // Without origins the file counts as written by hand.
     home.gatepass(["token", "cisco", "--fresh"]).run().ok();
 }
 

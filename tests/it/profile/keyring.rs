@@ -1,4 +1,4 @@
-//! Into the keyring: GNOME Keyring, in a D-Bus session of each test's own.
+//! Tests of profiles whose secrets are stored in GNOME Keyring.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ fn profile_of_another_config_keeps_its_entry() {
     let find = |account| session.find("gatepass", account);
     assert_eq!(find("cisco/client_secret").as_deref(), Some("one"));
     assert_eq!(find("cisco-2/client_secret").as_deref(), Some("two"));
-    // Replaced, it keeps its own.
+    // A replaced profile keeps its own entry.
     of("three", &["--force", "--name=cisco"]);
     of("four", &["--force", "--config=other.toml"]);
     assert_eq!(find("cisco/client_secret").as_deref(), Some("three"));

@@ -1,4 +1,4 @@
-//! What commands that were killed have left behind: it goes with the next one, and nothing else does.
+//! Tests of leftovers of killed commands, which the next command removes.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{CONFIG, cisco, files};
 
-/// Killed when it is about to put its first file in place.
+/// Kills the command just before it renames its first file.
 fn killed(home: &Home, command: Gatepass<'_>) {
     let trace = Trace::at(home.path("trace"));
     let kill = "inject=rename,renameat,renameat2:signal=KILL:when=1";
@@ -22,7 +22,7 @@ fn add<'home>(home: &'home Home, name: &str) -> Gatepass<'home> {
     home.gatepass(words.into_iter().chain(["--secret-stdin=client_secret", "--name", name]))
 }
 
-/// The files that are named as gatepass names those that are not in place yet.
+/// Returns the files with names of gatepass's temporary files.
 fn left(home: &Home, folder: &str) -> Vec<String> {
     let mut names = files(home, folder);
     names.retain(|name| name.starts_with(".gatepass-") && name.ends_with(".part"));
@@ -42,7 +42,7 @@ fn next_add_removes_leftovers_of_killed_add() {
     assert_eq!(texts.len(), 3, "the config, the secret and its addresses");
     assert!(find_leak(&texts.concat(), std::slice::from_ref(&secret)).is_some());
 
-    // Of such a name and not ours, or not left: somebody has it locked.
+    // Files with such a name that are foreign or locked by a running command.
     let named = |kind: &str| home.path("config/gatepass").join(name(kind));
     let write = |kind: &str| home.write(&format!("config/gatepass/{}", name(kind)), "of somebody");
     fs::create_dir(named("d")).unwrap();
@@ -81,7 +81,7 @@ fn next_exec_removes_leftovers_of_killed_exec() {
     let home = Home::new();
     let config = gatepass_tests::vendor("cisco").profile(&server.url(), "");
     home.write(CONFIG, &config);
-    // So that the first file in place would be the token's, and not the store's.
+    // The first renamed file is then the token file instead of a store file.
     home.gatepass(["token", "cisco"]).run().ok();
     let exec = || home.gatepass(["exec", "cisco", "--file", "token", "--", "cat", "token"]);
     killed(&home, exec());

@@ -1,4 +1,4 @@
-//! At a terminal: what a person is asked, and what the screen shows of the answers.
+//! Tests of the prompts of `init` and `profile` at a terminal.
 
 use std::fs;
 
@@ -109,7 +109,7 @@ fn ctrl_c_during_init_leaves_nothing_behind() {
         let home = Home::new();
         fs::remove_dir(home.path("config/gatepass")).unwrap();
         let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap().to_owned();
-        // The shell outlives it, to say what it left of the terminal.
+        // The shell survives the command and prints the terminal's settings.
         let script =
             format!("trap : INT; {gatepass} init --secrets file; echo \"exit $?\"; stty -a");
         let mut terminal = home.program("/bin/sh".as_ref(), ["-c", &script]).at_terminal();

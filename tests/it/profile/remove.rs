@@ -1,4 +1,4 @@
-//! A profile goes with all that gatepass keeps for it alone, and nothing else goes.
+//! Tests of `profile remove`: it deletes only the data of that profile.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,7 +25,7 @@ fn config(home: &Home) -> String {
     fs::read_to_string(home.path(CONFIG)).unwrap()
 }
 
-/// A home with a config of somebody's own and the profile `cisco`, its secret in a file.
+/// Returns a home with a hand-written config and the profile `cisco`, whose secret is in a file.
 fn with_cisco(server: &Server) -> Home {
     let home = Home::with_config(MINE);
     add(&home, server, &["--secrets=file"]).stdin("hunter2").run().ok();
@@ -50,7 +50,7 @@ fn remove_deletes_secret_and_tokens_only() {
     assert_only_in(&home, &secret, &[]);
     let again = remove(&home, &["cisco", "--yes"]).run();
     assert!(again.failed(2).contains("no profile `cisco` in"), "{again:#?}");
-    // Nothing is in the way of another of that name, which has no token of the old one.
+    // A new profile with that name can be added and has no token of the old one.
     add(&home, &server, &["--secrets=file", "--no-test"]).stdin("another").run().ok();
     let asked = server.connections();
     home.gatepass(["token", "cisco"]).run().ok();
@@ -181,7 +181,7 @@ fn remove_deletes_unshared_keyring_entry_and_origins() {
     let text = "[profiles.shared]\nprovider = \"cisco\"\nclient_id = \"a\"\n\
                 client_secret = { keyring = \"gatepass/lake/client_secret\" }\n";
     home.write(CONFIG, &format!("{}\n{text}", config(&home)));
-    // Without a keyring to ask, it is not known whose the entry is.
+    // Without a keyring the owner of the entry is unknown.
     let alone = remove(&home, &["lab"]).run();
     assert!(alone.failed(2).contains("will keep: client_secret: the keyring's"), "{alone:#?}");
     for (name, stays) in [("lab", false), ("lake", true)] {
@@ -191,7 +191,7 @@ fn remove_deletes_unshared_keyring_entry_and_origins() {
         assert_eq!(entries(&account), (stays, stays), "{name}");
     }
     assert!(config(&home).ends_with(text) && !config(&home).contains("profiles.la"));
-    // An entry of somebody's own is not gatepass's to delete.
+    // gatepass does not delete entries that it did not store.
     let remove_shared = remove(&home, &["shared", "--yes"]);
     session.reached_by(remove_shared).run().ok();
     assert_eq!(entries("lake/client_secret"), (true, true));

@@ -1,4 +1,4 @@
-//! In a script: every answer is an option, every secret comes by standard input.
+//! Tests of `profile add` in scripts: fields as options, secrets on standard input.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -19,7 +19,7 @@ fn add_writes_and_tests_each_vendors_profile() {
         for (name, value) in client.fields() {
             match vendor.secrets.contains(&name) {
                 true => secrets += &format!("{name}={value}\n"),
-                // What a profile of another grant or another token would say.
+                // Settings of another grant or another token.
                 false if ["redirect_uri", "account_id"].contains(&name) => {}
                 false => fields.push(format!("{name}={value}")),
             }
@@ -187,7 +187,7 @@ fn missing_field_names_its_option() {
         ("unsaid", "--secret-stdin=unsaid-too"),
         ("unsaid", "--secrets-stdin"),
         ("unsaid=unsaid", "--secrets-stdin"),
-        // Refused by what the profile says as a whole: no plain http beyond this machine.
+        // Rejected by a check of the whole profile: plain http to another machine.
         ("client_secret=unsaid", "--field=base_url=http://unsaid.example"),
     ] {
         let words = ["init", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc", more];
@@ -254,7 +254,7 @@ fn failed_test_keeps_profile_and_exit_code() {
             hint.contains("the profile is kept: try again with `gatepass token cisco --fresh`"),
             "{hint}"
         );
-        // And that does ask again.
+        // This sends a new token request.
         let asked = server.requests().len();
         home.gatepass(["token", "cisco", "--fresh", "--wait=0s"]).run().failed(code);
         assert!(server.requests().len() > asked);
@@ -282,7 +282,7 @@ fn ten_parallel_adds_write_ten_profiles() {
     assert_eq!(files(&home, "config/gatepass").len(), 21);
 }
 
-/// `profile add cisco` without a test, its secret in a file and on standard input.
+/// Returns `profile add cisco` without a test, with the secret from standard input to a file.
 fn add<'home>(home: &'home Home, more: &[&str]) -> gatepass_tests::Gatepass<'home> {
     let words = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
     let words = words.into_iter().chain(["--secret-stdin=client_secret"]);

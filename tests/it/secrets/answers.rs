@@ -1,4 +1,4 @@
-//! Answers that try to make the command say what it knows.
+//! Tests of responses that attempt to make the command print a secret.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use gatepass_tests::{Home, Received, Reply, Server, VENDORS, Vendor, vendor};
 use super::Stage;
 use crate::faults::table::FAULTS;
 
-/// Runs `job` for every vendor, side by side.
+/// Runs `job` for every vendor in parallel.
 fn for_each_vendor(job: impl Fn(&'static Vendor) + Sync) {
     std::thread::scope(|scope| {
         for one in &VENDORS {
@@ -29,7 +29,7 @@ fn faults_do_not_expose_a_secret() {
                 let reply = fault.reply;
                 let stage = Stage::answering(vendor, "", move |_, _| reply(vendor));
                 let runs = stage.run(&["token", vendor.id, "--wait", "0s"]);
-                // One fault has another secret than this stage's as its token: on stdout, then.
+                // One fault returns the sandbox's secret as token, which appears on stdout.
                 let text: String = runs.iter().map(|run| run.stderr.as_str()).collect();
                 stage.assert_tight(&text, fault.name);
                 text
@@ -39,7 +39,7 @@ fn faults_do_not_expose_a_secret() {
     });
 }
 
-/// All that a vendor knows of a request, in the encodings that servers use.
+/// Returns the data of a request in the encodings that servers use.
 fn echo(request: &Received) -> Vec<String> {
     let mut echoes = vec![
         request.text().to_owned(),
@@ -85,7 +85,7 @@ fn echoed_request_is_redacted() {
                 stage.assert_tight(&run.all(), &format!("{status}"));
             }
         }
-        // Each alone, since the beginning of a text is what is shown of it.
+        // One at a time, because only the beginning of a text is shown.
         let mut redacted = 0;
         for n in 0..16 {
             let stage = Stage::answering(vendor, "", move |_, request| {
@@ -160,7 +160,7 @@ fn token_in_any_member_type_is_redacted() {
                     let value = value.map(|value| value.replace("TOKEN", &stage.token));
                     Reply::json(200, with_member(&stage.answer, &name, value.as_deref()))
                 });
-                // `inspect` shows no token when all is well.
+                // `inspect` prints no token on success.
                 let run = &stage.run(&["inspect", vendor.id, "--fresh"])[0];
                 let shown = if member == "scope" { "" } else { &run.stdout };
                 stage.assert_tight(
@@ -172,7 +172,7 @@ fn token_in_any_member_type_is_redacted() {
     });
 }
 
-/// What an answer of RFC 6749 may have, and what this vendor's has besides.
+/// Returns the members of RFC 6749 and the vendor's own.
 fn members(vendor: &Vendor) -> BTreeSet<String> {
     let known =
         ["access_token", "token_type", "expires_in", "scope", "refresh_token", "error", "message"];
@@ -180,7 +180,7 @@ fn members(vendor: &Vendor) -> BTreeSet<String> {
     known.map(str::to_owned).into_iter().chain(own.into_iter().map(|(name, _)| name)).collect()
 }
 
-/// The answer with one member replaced, or taken out.
+/// Returns the response with one member replaced or removed.
 fn with_member(answer: &str, name: &str, value: Option<&str>) -> String {
     let mut answer = object(answer);
     match value {
@@ -191,7 +191,7 @@ fn with_member(answer: &str, name: &str, value: Option<&str>) -> String {
 }
 
 fn object(answer: &str) -> serde_json::Map<String, serde_json::Value> {
-    // Bright Pattern's has a comma too many.
+    // Bright Pattern's response has a trailing comma.
     serde_json::from_str(&answer.replace(",}", "}")).unwrap()
 }
 

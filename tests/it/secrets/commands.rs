@@ -1,4 +1,4 @@
-//! Every command for every vendor, at its loudest.
+//! Tests of every command for every vendor at the highest log level.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn only_token_prints_a_token_to_stdout() {
             for run in stage.run(&["token", one.id, "--format", format]) {
                 stage.assert_tight(&run.stderr, format);
                 let shown: &[&str] = match format {
-                    // The header that the vendor wants beside the token.
+                    // The header that the vendor requires in addition to the token.
                     "header" | "curl" => &["token", "subscription_key"],
                     _ => &["token"],
                 };
@@ -142,7 +142,7 @@ fn secret_in_query_is_not_shown() {
         let requests = stage.server.requests();
         assert!(requests.iter().all(|request| request.target.contains(stage.secrets[0].text())));
     }
-    // Nobody there at all.
+    // No server listens.
     let stage = Stage::new(vendor("cisco"));
     let config =
         vendor("cisco").profile_with("http://127.0.0.1:1", "client_auth = \"query\"", |_| {
@@ -198,7 +198,7 @@ fn demo_shows_no_token() {
     for args in [["demo", "-vv"], ["demo", "--format=json"]] {
         let run = loud(Home::new().gatepass(args)).run();
         run.ok();
-        // Every token of the sandbox has one of these marks.
+        // The marks of the sandbox's tokens.
         for mark in ["SANDBOX", "5A4DB0C5", "5a4db0c5-", "Bearer ", "eyJ"] {
             assert!(!run.all().contains(mark), "{mark}: {run:#?}");
         }
@@ -236,7 +236,7 @@ fn echo_faults_of_the_sandbox_are_redacted() {
     vendors.stop();
 }
 
-/// The formats of `token` that need no program to ask.
+/// The formats of `token` other than credential helpers.
 const FORMATS: [&str; 11] = [
     "raw",
     "json",

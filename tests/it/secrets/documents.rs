@@ -1,5 +1,4 @@
-//! What people copy from: no document and no help has a secret in an argument or in a line that a
-//! shell remembers.
+//! Tests of documents and help: no example puts a secret into an argument or a shell's history.
 
 use std::fs;
 
@@ -20,7 +19,7 @@ fn documents_show_no_secret_argument() {
             continue;
         }
         let Ok(text) = fs::read_to_string(&path) else { continue };
-        // Of a source only what its reader copies from: its documentation.
+        // From sources only the documentation, which readers copy from.
         let is_read = |line: &&str| below.ends_with(".md") || line.trim().starts_with("//");
         for line in text.lines().filter(is_read) {
             assert_eq!(shown(line), None, "{below}: {line}");
@@ -43,7 +42,7 @@ fn documents_show_no_secret_argument() {
     }
 }
 
-/// What of a secret a line would put into the arguments of a program, or into a shell's history.
+/// Returns the secret that a line would put into arguments or into a shell's history.
 fn shown(line: &str) -> Option<&str> {
     let words: Vec<&str> = line.split([' ', '`', '(', ')', '|', '\t']).collect();
     let pairs = words.iter().zip(words.iter().skip(1).chain([&""])).flat_map(|(word, next)| {
@@ -71,7 +70,7 @@ fn shown(line: &str) -> Option<&str> {
     option.or_else(bearer).or_else(echo)
 }
 
-/// How the names end of what has a secret as its value.
+/// The suffixes of names whose values are secret.
 const SECRETS: [&str; 6] = ["_secret", "password", "_token", "_key", "passphrase", "bearer"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! The tables of `docs/leaks.md` and `SECURITY.md`: whole, and every test that they name exists.
+//! Checks the tables of `docs/leaks.md` and `SECURITY.md`: complete, and with existing tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gatepass_tests::workspace;
 
-/// The names of all functions that carry `#[test]` or `#[tokio::test]` below a folder.
+/// Returns the names of all `#[test]` and `#[tokio::test]` functions below a folder.
 fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -22,7 +22,7 @@ fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The tests that a cell names.
+/// Returns the tests that a cell names.
 fn named(cell: &str) -> Vec<&str> {
     let is_name = |part: &&str| part.contains('_') && !part.contains(['.', ' ']);
     cell.split('`').skip(1).step_by(2).filter(is_name).collect()
@@ -36,7 +36,7 @@ fn tests_of_the_workspace() -> BTreeSet<String> {
     tests
 }
 
-/// What is wrong with a row.
+/// Returns the errors of a row.
 fn fault(row: &str, number: usize, tests: &BTreeSet<String>) -> Option<String> {
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     let [_, name, _, proof, _] = cells[..] else { return Some(format!("no three cells: {row}")) };
@@ -63,7 +63,7 @@ fn leak_channels_name_existing_tests() {
     let faults: Vec<String> =
         rows.iter().zip(1..).filter_map(|(row, number)| fault(row, number, &tests)).collect();
     assert_eq!(faults, Vec::<String>::new());
-    // A row that is wrong would be found.
+    // The check detects a wrong row.
     assert!(fault("| L1 | a | `no_such_test_at_all` |", 1, &tests).is_some());
     assert!(fault("| L1 | a | |", 1, &tests).is_some());
     assert!(fault("| L1 | a | `random_texts_are_found`; open: b |", 1, &tests).is_some());

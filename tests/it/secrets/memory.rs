@@ -1,5 +1,4 @@
-//! What stands in the command's memory while it waits, read by another process: what a program
-//! sees when it looks for itself is not what a debugger finds.
+//! Tests of the command's memory while it waits, read by another process as a debugger does.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,7 +6,7 @@ use std::time::{Duration, Instant};
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Home, Received, Reply, Running, Server, vendor};
 
-/// A user whose client secret is in a file, so that no config has to keep it.
+/// A home whose client secret is in a file, so that the config does not contain it.
 struct Stage {
     secret: Canary,
     server: Server,
@@ -24,7 +23,7 @@ impl Stage {
         Self { secret, server, home }
     }
 
-    /// The command with a program that waits until [`Home`] has a file `end`, once it has begun.
+    /// Starts the command with a program that waits until [`Home`] has a file `end`.
     fn exec_file(&self) -> Running<'_> {
         let script = "echo ready; until [ -e end ]; do sleep 0.05; done";
         let args = ["exec", "cisco", "--file", "token", "--", "sh", "-c", script];
@@ -39,7 +38,7 @@ impl Stage {
     }
 }
 
-/// A token that lives so many seconds.
+/// Returns a token with this lifetime in seconds.
 fn answer(token: &Canary, seconds: u32) -> Reply {
     let text = token.text();
     let body =
@@ -47,17 +46,17 @@ fn answer(token: &Canary, seconds: u32) -> Reply {
     Reply::json(200, body)
 }
 
-/// In whatever form, whole or in part.
+/// Returns the forms of a value to search for, complete and partial.
 fn holds(memory: &str, secret: &Canary) -> bool {
     find_leak(memory, std::slice::from_ref(secret)).is_some()
 }
 
-/// How often all of it stands there.
+/// Returns the number of complete occurrences.
 fn copies(memory: &str, secret: &Canary) -> usize {
     memory.matches(secret.text()).count()
 }
 
-/// Whether it is in memory no more: who waits is told a moment before the last of it goes.
+/// Waits until the value is gone from memory, which happens shortly after the callers are woken.
 fn is_cleared(running: &Running<'_>, secret: &Canary) -> bool {
     let end = Instant::now() + Duration::from_secs(10);
     while holds(&running.memory(), secret) {
@@ -73,7 +72,7 @@ fn memory_scan_finds_a_secret_in_use() {
     let stage = Stage::new(|_, _| Reply::silence());
     let running = stage.home.gatepass(["token", "cisco", "--wait", "0s"]).spawn();
     stage.server.arrival();
-    // Else the other tests prove nothing.
+    // Positive control of the other tests.
     assert!(holds(&running.memory(), &stage.secret));
 }
 
@@ -85,7 +84,7 @@ fn sent_secret_is_removed_from_memory() {
     let running = stage.home.gatepass(["call", "cisco", "/hello"]).spawn();
     (0..2).for_each(|_| stage.server.arrival());
     let memory = running.memory();
-    // In the cache, and in the request that goes out.
+    // In the cache and in the outgoing request.
     assert!((1..=2).contains(&copies(&memory, &token)), "{}", copies(&memory, &token));
     assert!(!holds(&memory, &stage.secret));
 }
@@ -98,7 +97,7 @@ fn idle_memory_has_one_token_and_no_secret() {
     let running = stage.exec_file();
     let memory = running.memory();
     assert!(holds(&memory, &tokens[0]) && !holds(&memory, &stage.secret));
-    // The file is replaced first, and what was in memory goes a moment later.
+    // The file is replaced first; the copy in memory is removed a moment later.
     let memory = loop {
         let memory = running.memory();
         if holds(&memory, &tokens[1]) && !holds(&memory, &tokens[0]) {
@@ -132,7 +131,7 @@ fn waiting_login_holds_the_secret_once() {
     fs::write(&path, config).unwrap();
     let mut running = stage.home.gatepass(["login", "cisco", "--no-browser"]).spawn();
     running.says("http://127.0.0.1:");
-    // What the vendor answers is cleared of it.
+    // The vendor's response is redacted.
     assert_eq!(copies(&running.memory(), &stage.secret), 1);
     running.interrupt();
 }

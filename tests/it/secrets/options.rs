@@ -1,5 +1,5 @@
-//! Every command with every option that its help lists, at its loudest: a new one is among them by
-//! itself, or this file is told what its value may be.
+//! Tests of every command with every option of its help at the highest log level. A new option is
+//! included automatically, or needs a value in this file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -9,13 +9,13 @@ use gatepass_tests::{Gatepass, Home, Reply, Run, Server, vendor};
 
 use super::loud;
 
-/// A command as its words, such as `profile add`, and its help.
+/// A command such as `profile add` and its help.
 struct Command {
     words: Vec<String>,
     help: String,
 }
 
-/// Every command that runs something, and what help says of it.
+/// Returns every command with its help.
 fn commands(home: &Home, words: &[String], found: &mut Vec<Command>) {
     let args = words.iter().map(String::as_str).chain(["--help"]);
     let help = home.gatepass(args).run().ok().to_owned();
@@ -36,7 +36,7 @@ impl Command {
         self.words.join(" ")
     }
 
-    /// Each option with each value it may have, as arguments.
+    /// Returns each option with each of its values as arguments.
     fn options(&self) -> Vec<Vec<String>> {
         let mut options = Vec::new();
         let (_, list) = self.help.split_once("Options:\n").unwrap();
@@ -54,7 +54,7 @@ impl Command {
             let mut words = block[0].split([' ', '.']).filter(|word| !word.is_empty());
             let name = words.find(|word| word.starts_with("--")).unwrap();
             let Some(value) = words.next() else {
-                // Nobody comes to log in.
+                // No user logs in.
                 let soon = (name == "--login").then_some("--wait=1s");
                 options.push([name].into_iter().chain(soon).map(str::to_owned).collect());
                 continue;
@@ -68,7 +68,7 @@ impl Command {
     }
 }
 
-/// A value of an option that lists none.
+/// Returns a value for an option whose help lists no values.
 fn sample(option: &str, value: &str) -> &'static str {
     match (option, value) {
         (_, "<FILE>") => "../config/gatepass/config.toml",
@@ -90,7 +90,7 @@ fn sample(option: &str, value: &str) -> &'static str {
     }
 }
 
-/// What a command needs besides: its arguments, its options, and what stands behind all of them.
+/// Returns the further arguments of a command: before the options, options, and after them.
 fn needs(command: &str, url: &str) -> (Vec<&'static str>, Vec<[String; 2]>, Vec<&'static str>) {
     let add = || {
         let pair = |name: &str, value: &str| [name.to_owned(), value.to_owned()];
@@ -119,8 +119,8 @@ fn needs(command: &str, url: &str) -> (Vec<&'static str>, Vec<[String; 2]>, Vec<
     }
 }
 
-/// A vendor, and a user of it who has secrets in the config, in the environment, on standard input
-/// and in the store.
+/// A vendor and a home with secrets in the config, in the environment, on standard input and in the
+/// store.
 struct Place {
     server: Server,
     home: Home,
@@ -156,14 +156,14 @@ impl Place {
             let run = running.finish();
             return Run { stdout: first + &run.stdout, ..run };
         }
-        // A login reads an address from there, and nothing is none.
+        // A login reads an address from stdin, where an empty input is invalid.
         let reads = !["login", "demo"].contains(&command);
         gatepass.stdin(if reads { self.secrets[2].text() } else { "" }).run()
     }
 }
 
-/// Runs a command with each of its options, as text and as JSON; gives the options that it had
-/// when it succeeded.
+/// Runs a command with each of its options, in text and JSON format; returns the options of the
+/// successful runs.
 fn each_option(command: &Command) -> BTreeSet<String> {
     let name = command.name();
     let mut succeeded = BTreeSet::new();
@@ -181,7 +181,7 @@ fn each_option(command: &Command) -> BTreeSet<String> {
             let base_url = format!("base_url={}", place.server.url());
             let (words, options, behind) = needs(&name, &place.server.url());
             let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-            // An option that may stand once stands as it is asked here.
+            // An option that must not be repeated replaces the one that is set here.
             let is_asked = |pair: &&[String; 2]| pair[0] == given && pair[1] != base_url;
             let options = options.iter().filter(|pair| !is_asked(pair));
             let args: Vec<String> = [
@@ -220,7 +220,7 @@ fn options_do_not_expose_a_secret() {
     for command in &all {
         let (name, options) = (command.name(), command.options());
         assert!(options.len() >= 6, "{name}: {options:?}");
-        // A login waits for a person, and has nobody here.
+        // A login waits for a user.
         let done = &succeeded[&name];
         let failed: BTreeSet<_> = options
             .iter()
@@ -231,7 +231,7 @@ fn options_do_not_expose_a_secret() {
             "login" => continue,
             "demo" => &["--login"][..],
             "init" | "profile add" => &["--secrets-stdin"],
-            // All the others had it.
+            // Every other option was used in a successful run.
             "profile remove" => &["--yes"],
             _ => &[],
         };

@@ -1,4 +1,4 @@
-//! A provider that panics with a secret in its words: the command repeats none of them.
+//! Tests of a provider that panics with a secret in its message.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, Workspace, workspace};
 
-/// A stranger's command whose provider panics, built once.
+/// Returns an outside command whose provider panics, built once.
 fn command() -> &'static PathBuf {
     static COMMAND: OnceLock<PathBuf> = OnceLock::new();
     COMMAND.get_or_init(|| {
@@ -34,11 +34,11 @@ fn panic_message_is_not_repeated() {
             let run = home.program(command(), args.iter().copied());
             let run = run.env("RUST_BACKTRACE", "full").env("RUST_LOG", "trace").run();
             assert_eq!(run.code, Some(1), "{when}: {run:#?}");
-            // It says where, so that somebody can mend it.
+            // The location is printed for a bug report.
             assert!(run.stderr.contains("rash-gatepass/src/main.rs:"), "{when}: {run:#?}");
             assert_eq!(find_leak(&run.all(), &canaries), None, "{when}: {args:?}");
         }
-        // Where it is caught or not, programs read one object, and `exec` keeps its code.
+        // JSON output is one object, and `exec` keeps its exit code.
         let exec = ["exec", "rash", "--format", "json", "--", "true"];
         let run = home.program(command(), exec).run();
         assert_eq!(run.error(125)["code"], "internal", "{when}: {run:#?}");

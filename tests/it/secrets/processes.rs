@@ -1,4 +1,4 @@
-//! What other processes of the same user find of a running command, and what its own children get.
+//! Tests of isolation: access by other processes, and the state that children inherit.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -7,7 +7,7 @@ use gatepass_testkit::{canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, gatepass_binary, vendor};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
-/// A user whose client secret is in a variable, and a vendor that answers like this.
+/// A home whose client secret is in a variable, and a vendor with this reply.
 fn stage(reply: Reply) -> (Server, Home) {
     let server = Server::new(move |_, _| reply.clone());
     let config =
@@ -65,12 +65,12 @@ fn crash_leaves_no_core_dump() {
         assert_eq!(ended.signal(), Some(Signal::ABORT.as_raw()), "{ended:?}");
         ended.core_dumped()
     };
-    // Else this machine dumps nothing of anybody, and the rest proves nothing.
+    // Positive control: this machine writes core dumps.
     assert!(crash("sh -c 'echo ready; exec tail -f /dev/null'", false), "no core dumps here");
     let command = format!("{} token cisco --wait 0s", gatepass_binary().display());
     let before = fs::read_dir(home.path("work")).unwrap().count();
     assert!(!crash(&command, false));
-    // Nor where somebody lifts the limit again.
+    // Also with the limit raised again.
     assert!(!crash(&command, true));
     assert_eq!(fs::read_dir(home.path("work")).unwrap().count(), before);
 }
@@ -103,7 +103,7 @@ fn child_inherits_only_standard_streams() {
         format!("{{ command = [\"/bin/sh\", \"-c\", {command:?}] }}")
     });
     home.write("config/gatepass/config.toml", &config);
-    // Shells keep files open for themselves; a program that lists its own has the folder open.
+    // Shells keep files open, and a program that lists its descriptors has the folder open.
     let open = |text: &str| text.lines().filter(|line| !line.is_empty()).count();
     let others = home.program("/bin/ls".as_ref(), ["/proc/self/fd"]).run();
     let leaky = home.program("/bin/sh".as_ref(), ["-c", "exec 7</dev/null; ls /proc/self/fd"]);

@@ -1,4 +1,4 @@
-//! What a request carries of the machine that it comes from, and what of its connection is kept.
+//! Tests of the data about this machine in requests, and of TLS key logs.
 
 use std::fs;
 
@@ -26,17 +26,17 @@ fn user_agent_has_the_version_only() {
             let other = request.headers.keys().find(|name| !HEADERS.contains(&name.as_str()));
             assert_eq!(other, None, "{}: {request:#?}", one.id);
         }
-        // What is sent to an API has the token and the header that the vendor wants beside it.
+        // API requests have the token and the vendor's further header.
         let text = format!("{} {:?} {}", call.target, call.headers, call.text());
         let leak = find_leak(&text, &stage.canaries(&["token", "subscription_key"]));
         assert_eq!(leak, None, "{}", one.id);
-        // And a token request has no token.
+        // A token request has no token.
         let text = format!("{} {:?} {}", token.target, token.headers, token.text());
         assert_eq!(find_leak(&text, &stage.tokens), None, "{}", one.id);
     }
 }
 
-/// All that a request may have.
+/// The header fields that a request may have.
 const HEADERS: [&str; 7] = [
     "accept",
     "authorization",
@@ -47,7 +47,7 @@ const HEADERS: [&str; 7] = [
     "user-agent",
 ];
 
-/// Where a program that is traced finds what its requests should carry on, and who it is.
+/// The variables from which tracing libraries read their context.
 const TRACES: [&str; 8] = [
     "TRACEPARENT",
     "TRACESTATE",

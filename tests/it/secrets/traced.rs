@@ -1,5 +1,4 @@
-//! What a command asks of the system: the programs it starts, the names it looks up, and the files
-//! it makes.
+//! Tests of system calls: started programs, resolved names and created files.
 
 mod files;
 mod names;
@@ -8,8 +7,7 @@ mod programs;
 use gatepass_testkit::{Canary, canary};
 use gatepass_tests::{Home, Reply, Server, Terminal, Trace, vendor};
 
-/// Cisco with a secret and a token that can be recognised, and a user whose secret is kept by a
-/// program.
+/// A Cisco server with canaries as secret and token, and a home whose secret comes from a program.
 struct Stage {
     server: Server,
     home: Home,
@@ -33,7 +31,7 @@ impl Stage {
         Self { server, home, secret, token }
     }
 
-    /// A place for the trace of one run.
+    /// Returns a folder for the trace of one run.
     fn trace(&self, name: &str) -> Trace {
         Trace::at(self.home.path("traces").join(name))
     }
@@ -43,10 +41,10 @@ impl Stage {
     }
 }
 
-/// What a profile says that a person logs in to.
+/// The lines of a login profile.
 const IMPLICIT: &str = "grant = \"implicit\"\nredirect_uri = \"http://127.0.0.1:0/callback\"\n";
 
-/// Gives the command the address that a browser would come to, and returns the login's `state`.
+/// Pastes the redirect's address and returns the login's `state`.
 fn paste(terminal: &mut Terminal<'_>, token: &Canary) -> Canary {
     let screen = terminal.wait_for("address: ");
     terminal.wait_until_hidden();

@@ -1,5 +1,4 @@
-//! The public types of the library: `Debug` shows no secret, and of the secret ones nothing else
-//! shows anything either.
+//! Tests of `Debug` and other output of the library's public types: they show no secret.
 
 use std::any::type_name_of_val;
 use std::collections::BTreeSet;
@@ -22,7 +21,7 @@ use gatepass_testkit::example::Example;
 use gatepass_testkit::{Canary, FakeHttp, FakeResponse, canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, VENDORS, Vendors, workspace};
 
-/// What values printed, and which types they are of.
+/// The printed values and their types.
 #[derive(Default)]
 struct Printed {
     text: String,
@@ -30,7 +29,7 @@ struct Printed {
 }
 
 impl Printed {
-    /// Prints a value in every form it has.
+    /// Prints a value in every format.
     fn add(&mut self, value: &impl Debug) {
         self.text += &format!("{value:?}\n{value:#?}\n");
         let path = type_name_of_val(value);
@@ -56,8 +55,7 @@ fn debug_of_public_types_hides_secrets() {
     assert!(forgotten.is_empty(), "print a value of each of these in this file: {forgotten:#?}");
 }
 
-/// What the tests of `gatepass-http` print, in `middleware/debug.rs`, since these need features
-/// that nothing here has.
+/// The types that `gatepass-http` tests in `middleware/debug.rs`, because they need its features.
 const ELSEWHERE: [&str; 4] = [
     "gatepass_http::TokenLayer",
     "gatepass_http::TokenMiddleware",
@@ -65,7 +63,7 @@ const ELSEWHERE: [&str; 4] = [
     "gatepass_http::WholeBody",
 ];
 
-/// The types that come with a config, each printed with its vendor's secrets in it.
+/// Prints the types of a config, with each vendor's secrets.
 fn of_every_vendor() -> BTreeSet<String> {
     let runtime = gatepass_tests::runtime();
     let vendors = Vendors::start();
@@ -118,7 +116,7 @@ fn of_every_vendor() -> BTreeSet<String> {
     types
 }
 
-/// The types that a program makes by itself, with a secret wherever one can be put.
+/// Prints the types that callers construct, with a secret in each possible place.
 fn types_that_callers_construct() -> BTreeSet<String> {
     let secret = canary("secret");
     let text = || secret.text().to_owned();
@@ -144,7 +142,7 @@ fn types_that_callers_construct() -> BTreeSet<String> {
     printed.types
 }
 
-/// A secret in a file that has its origins beside it.
+/// Writes a secret file and its origins.
 fn of_what_is_bound(printed: &mut Printed, secret: &Canary) {
     let home = Home::new();
     home.write("bound.secret", secret.text());
@@ -165,7 +163,7 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
     let endpoint = || Endpoint::parse("https://vendor.example.com/token").unwrap();
     let credential = || Credential::client("id", text()).with_secret("other", text());
     let error = Error::credential(std::io::Error::other(text()));
-    // The cause of a vault's own is kept for whoever asks for it.
+    // The cause of a vault's error is available through `source()`.
     assert!(error.source().is_some());
     printed.text += &error.to_string();
     printed.add(&error);
@@ -266,8 +264,8 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     printed.add(&FileStore::open(home.path("store")).unwrap());
 }
 
-/// The public types of the library's crates, by crate and name, from their sources: those that can
-/// hold a text, and the enums of which no variant holds anything.
+/// Returns the public types from the crates' sources: those that can hold a string, and enums without
+/// data.
 fn public_types() -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut public, mut plain) = (BTreeSet::new(), BTreeSet::new());
     for entry in fs::read_dir(workspace().join("crates")).unwrap() {
@@ -315,11 +313,11 @@ fn types_below(
     }
 }
 
-/// Where `pub` is for the project's own tests alone.
+/// The files whose `pub` items are for the project's own tests.
 const INTERNAL: &str = "wrong.rs";
 
-/// Whether a type has a trait, asked where the type is known: an inherent constant comes first,
-/// and is there only if the bound holds.
+/// Returns whether a type implements a trait: an inherent constant takes precedence and exists only
+/// if the bound holds.
 macro_rules! has {
     ($type:ty: $($bound:tt)+) => {{
         struct Asked<T: ?Sized>(std::marker::PhantomData<T>);
@@ -355,7 +353,7 @@ macro_rules! shows_itself {
 
 #[test]
 fn secret_types_expose_only_by_expose_secret() {
-    // Each is found where it is.
+    // Positive control: each leak is found.
     let text = shows_itself!(String);
     assert!(text.iter().filter(|(name, _)| *name != "LowerHex").all(|(_, has)| *has), "{text:?}");
     assert!(has!(u8: std::fmt::LowerHex));

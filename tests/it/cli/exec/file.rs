@@ -1,4 +1,4 @@
-//! `gatepass exec --file`: a file that always has a token, and is gone afterwards.
+//! Tests of `gatepass exec --file`: a file with a current token, removed at the end.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -7,7 +7,7 @@ use gatepass_tests::{Home, Reply, Server, vendor};
 
 use super::{by_shell, exec, stage};
 
-/// A vendor that gives another token each time, alive for so many seconds.
+/// Starts a vendor with a new token for each request and this lifetime in seconds.
 fn renewing(seconds: u32) -> (Server, Home) {
     let server = Server::new(move |n, _| answer(n, seconds));
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
@@ -22,12 +22,12 @@ fn answer(n: usize, seconds: u32) -> Reply {
     Reply::json(200, answer)
 }
 
-/// Long enough to be seen in pieces, if it were written so.
+/// A token long enough that a partial write would be visible.
 fn token(n: usize) -> String {
     format!("{n}-").repeat(2000)
 }
 
-/// Which token the text is, whole.
+/// Returns the number of the token in a complete text.
 fn number(text: &str) -> Option<usize> {
     let n = text.split('-').next()?.parse().ok()?;
     (text == token(n)).then_some(n)
@@ -96,12 +96,12 @@ fn failed_refresh_warns_once_and_program_continues() {
     let warning = running.says("warning");
     assert!(warning.contains("cisco"), "{warning}");
     assert!(warning.contains("503") && warning.contains("token that expires at"), "{warning}");
-    // The first, three that failed, and the one that came at last.
+    // The first request, three failed ones, and the final one.
     (0..5).for_each(|_| server.arrival());
     while number(&fs::read_to_string(home.path("work/token")).unwrap()) != Some(4) {
         std::thread::yield_now();
     }
-    // The next streak is told again.
+    // The next series of failures warns again.
     running.says("warning");
     home.write("work/end", "");
     let run = running.finish();
@@ -163,7 +163,7 @@ fn world_writable_folder_is_rejected() {
     let run = || exec(&home, &["--file", "open/token"], &["cat", "open/token"]).run();
     mode(0o777).unwrap();
     assert!(run().failed(125).contains("all users may replace files"));
-    // As /tmp is: there nobody but its owner removes a file.
+    // Sticky like /tmp: only a file's owner can remove it.
     mode(0o1777).unwrap();
     assert_eq!(run().ok(), "token-of-the-program");
     mode(0o755).unwrap();

@@ -1,11 +1,11 @@
-//! Signals and the terminal, with a program that has gatepass beside it.
+//! Tests of signals and the terminal with `exec --file`.
 
 use gatepass_tests::{Home, gatepass_binary};
 use rustix::process::Signal;
 
 use super::{by_shell, exec, stage};
 
-/// Tells each signal it gets; ends with 3 by TERM.
+/// A script that prints each received signal and exits with 3 at TERM.
 const TELLS: &str = "
 for name in HUP INT QUIT USR1 USR2 WINCH; do trap \"echo $name\" $name; done
 trap 'echo TERM; kill $!; exit 3' TERM
@@ -56,7 +56,7 @@ fn ignored_signals_stay_ignored() {
             "trap '' HUP; exec gatepass exec cisco {options} -- \
              sh -c 'kill -HUP $$; kill -HUP $PPID; echo alive'"
         );
-        // Without a file the parent is this test, which nobody should hang up on.
+        // Without a file the parent is this test, which must not receive the signal.
         let script = if options.is_empty() { script.replace("$PPID", "$$") } else { script };
         assert_eq!(by_shell(&home, &script).run().ok(), "alive\n", "{options}");
     }
@@ -74,7 +74,7 @@ fn ctrl_c_reaches_the_program_once() {
             terminal.interrupt();
             terminal.wait_for(&format!("interrupt {n}"));
         }
-        // What gatepass is sent now it passes on after all that came before.
+        // gatepass forwards signals in order.
         let id = rustix::process::Pid::from_raw(i32::try_from(terminal.id()).unwrap()).unwrap();
         rustix::process::kill_process(id, Signal::USR1).unwrap();
         terminal.wait_for("sum 3");
@@ -89,7 +89,7 @@ fn ctrl_c_ends_both_and_removes_the_file() {
     let (_server, home) = stage("token-of-the-program");
     let mut terminal = exec(&home, &["--file", "token"], &["cat"]).at_terminal();
     terminal.line("ready");
-    // Once as an echo, once from the program.
+    // Once as the terminal's echo, once from the program.
     terminal.wait_for("ready\r\nready");
     assert!(home.path("work/token").exists());
     terminal.interrupt();
@@ -106,8 +106,8 @@ fn ctrl_z_stops_and_fg_continues() {
 }
 
 fn stop_and_go(home: &Home, options: &str) {
-    // Without its own editing the shell leaves the terminal's modes alone, so that what is typed
-    // goes to whoever is in the foreground.
+    // Without line editing the shell does not change the terminal's modes, so that input goes to the
+    // foreground process.
     let shell = ["--norc", "--noprofile", "--noediting", "-i"];
     let bash = home.program("/bin/bash".as_ref(), shell);
     let terminal = bash.env("GATEPASS", gatepass_binary()).env("PS1", "jobs \\j> ");
@@ -118,7 +118,7 @@ fn stop_and_go(home: &Home, options: &str) {
     terminal.keys("\x1a");
     terminal.wait_for("Stopped");
     terminal.wait_for("jobs 1> ");
-    // The first key may still be taken by who was stopped while it waited for one.
+    // The stopped process may still consume the first key.
     terminal.line(" fg");
     terminal.line("...after");
     terminal.wait_for(".after-got");

@@ -1,4 +1,4 @@
-//! Size and coding: F76 to F83.
+//! Rows of size and content coding: F76 to F83.
 
 use super::*;
 
@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F82", "a folded header field", ODD, || good_with("x-field: a\r\n folded\r\n")),
     Row::new("F82", "a space before the colon of a header field", ODD, || good_with("x-field : a\r\n")),
     Row::new("F82", "NUL in a header field", ODD, || good_with("x-field: a\0b\r\n")),
-    // RFC 9112 section 2.2 lets a recipient take it, and nothing of an answer is passed on.
+    // RFC 9112 section 2.2 allows recipients to accept it; the response is not forwarded.
     Row::new("F82", "line endings without CR", Token, || text(&behind("HTTP/1.1 200 OK\r\n").replace("\r\n", "\n"))),
     Row::new("F83", "cookies", Token, || good_with("set-cookie: a=TOKEN\r\nset-cookie: b=SECRET\r\n")),
     Row::new("F83", "a megabyte of cookies", ODD, || good_with(&format!("set-cookie: a={}\r\n", "x".repeat(1024 * 1024)))),
@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
 
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// A chunk of blanks.
+/// A chunk of spaces.
 fn chunk(size: usize) -> Vec<u8> {
     format!("{size:x}\r\n{}\r\n", " ".repeat(size)).into_bytes()
 }

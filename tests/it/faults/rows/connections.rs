@@ -1,4 +1,4 @@
-//! Timing and connection: F94 to F104, and TLS: F105 to F109.
+//! Rows of timing and connection (F94 to F104) and TLS (F105 to F109).
 
 use std::time::Duration;
 
@@ -41,14 +41,14 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F109", "TLS closed without close_notify, without a length", DOWN, || text(&format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{GOOD}"))).tls(Certificate::Good),
 ];
 
-/// Each try may take so long.
+/// The timeout of a try.
 const SHORT: &str = "timeout = \"700ms\"";
 
 fn drip() -> Step {
     Step::Drip(b'x', Duration::from_millis(20))
 }
 
-/// A fatal alert of TLS.
+/// A fatal TLS alert.
 fn alert(of: u8) -> [u8; 7] {
     [0x15, 3, 1, 0, 2, 2, of]
 }

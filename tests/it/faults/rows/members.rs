@@ -1,4 +1,4 @@
-//! The token and what stands beside it: F37 to F65, and the form of the JSON: F66 to F75.
+//! Rows of token response members (F37 to F65) and of JSON syntax (F66 to F75).
 
 use super::*;
 
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F75", "escapes in a member name", Token, || instead("access_token", r"\u0061ccess_token")),
 ];
 
-/// A JWT of these claims.
+/// Returns a JWT with these claims.
 fn jwt(claims: &str) -> String {
     use base64::Engine as _;
     let code = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);

@@ -1,4 +1,4 @@
-//! Status and body: F1 to F36, and redirects: F84 to F88.
+//! Rows of status and body (F1 to F36) and redirects (F84 to F88).
 
 use super::*;
 
@@ -83,8 +83,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F88", "a Refresh header", Token, || good_with("refresh: 0; url=http://other.example/\r\n")),
 ];
 
-/// Each try may take so long.
+/// The timeout of a try.
 const SHORT: &str = "timeout = \"700ms\"";
 
-/// Asked to wait for who knows how long, which is 5 s at least, of the 8 s that the command waits.
+/// Throttled without a time, which means 5 s or more of the command's `--wait 8s`.
 const WAITED: usize = 2;

@@ -1,5 +1,4 @@
-//! Every file that a command makes: for its owner alone from the first moment, whatever the umask,
-//! and whenever the command is killed.
+//! Tests of created files: private from creation, under any umask, also if the command is killed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +17,7 @@ const MADE: [&str; 2] = [
      renameat,renameat2,chmod,fchmod,fchmodat",
 ];
 
-/// The command with a umask that forbids nothing.
+/// Returns the command with umask 0.
 fn open_handed<'home>(home: &'home Home, args: &[&str]) -> Gatepass<'home> {
     let script = "umask 0; exec \"$0\" \"$@\"";
     let gatepass = gatepass_binary().to_str().unwrap();
@@ -28,7 +27,7 @@ fn open_handed<'home>(home: &'home Home, args: &[&str]) -> Gatepass<'home> {
     )
 }
 
-/// What is wrong with how a file or a folder of this home was made, if anything is.
+/// Returns the error in the creation of a file or folder of this home.
 fn fault(call: &str, home: &Path) -> Option<&'static str> {
     let (name, rest) = call.split_once('(')?;
     let paths = paths(rest, &home.join("work"));
@@ -59,8 +58,7 @@ fn fault(call: &str, home: &Path) -> Option<&'static str> {
     }
 }
 
-/// The paths of a call, from the root on: a descriptor is told with its own, and where there is
-/// none it is the folder that the command runs in.
+/// Returns the absolute paths of a call, relative to its descriptor or to the current folder.
 fn paths(call: &str, work: &Path) -> Vec<PathBuf> {
     let pieces: Vec<&str> = call.split('"').collect();
     let named = pieces.chunks_exact(2).map(|pair| {
@@ -70,7 +68,7 @@ fn paths(call: &str, work: &Path) -> Vec<PathBuf> {
     named.collect()
 }
 
-/// Fails if the trace has a file made otherwise than it should be, or less than `least` of them.
+/// Fails if the trace has a file that is not private, or fewer than `least` files.
 #[track_caller]
 fn assert_private(trace: &Trace, home: &Home, least: usize) {
     let here = home.path("");
@@ -116,7 +114,7 @@ fn files_are_private_from_creation() {
     assert_private(&trace, &stage.home, 2);
 }
 
-/// Commands that write profiles and their secrets.
+/// Runs commands that write profiles and their secrets.
 const ADDS: [(&str, &[&str]); 3] = [
     (
         "init",
@@ -173,7 +171,7 @@ fn file_check_finds_a_shared_file() {
     }
 }
 
-/// What changes a file or a folder.
+/// The system calls that change a file or a folder.
 const CHANGES: [&str; 12] = [
     "write",
     "fsync",
@@ -201,7 +199,7 @@ fn killed_command_leaves_only_private_files() {
     });
 }
 
-/// Kills the command at its first change of each kind, at its second, and so on until it survives.
+/// Kills the command at the first call of each kind, then at the second, until it survives.
 fn killed_at_each_change(name: &str, args: &[&str]) {
     let mut kills = 0;
     for change in CHANGES {
@@ -228,7 +226,7 @@ fn killed_at_each_change(name: &str, args: &[&str]) {
     assert!(kills > 5, "{name} was killed {kills} times only");
 }
 
-/// Fails if somebody else can read what was left, or if a secret is where it does not belong.
+/// Fails if a leftover is not private or contains a secret in the wrong place.
 #[track_caller]
 fn assert_left(home: &Home, given: &Canary, stage: &Stage, what: &str) {
     for path in files_below(&home.path("")) {

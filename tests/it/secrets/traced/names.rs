@@ -1,21 +1,21 @@
-//! The names that are looked up: a resolver, and whoever is on the way to it, reads them.
+//! Tests of DNS queries, which resolvers and networks can read.
 
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Home, Trace, VENDORS, vendor};
 
 use super::Stage;
 
-/// Bytes in hex, so that none is told in another way.
+/// The strace option that prints all bytes in hex.
 const SENT: [&str; 3] = ["-xx", "-e", "trace=connect,sendto,sendmsg,sendmmsg"];
 
-/// The bytes of each text of a call.
+/// Returns the bytes of each string of a call.
 fn sent(call: &str) -> Vec<Vec<u8>> {
     let texts = call.split('"').skip(1).step_by(2);
     let byte = |hex: &str| u8::from_str_radix(hex.get(..2)?, 16).ok();
     texts.map(|text| text.split("\\x").skip(1).filter_map(byte).collect()).collect()
 }
 
-/// The name that a DNS message asks for.
+/// Returns the name in a DNS query.
 fn asked(message: &[u8]) -> Option<String> {
     // RFC 1035 section 4.1: twelve bytes, of which two count the questions; then labels.
     (message.get(4..6)? == [0, 1]).then_some(())?;
@@ -31,7 +31,7 @@ fn asked(message: &[u8]) -> Option<String> {
     }
 }
 
-/// The names that were looked up, and all bytes that were sent, as text.
+/// Returns the resolved names, and all sent bytes as text.
 fn looked_up(trace: &Trace) -> (Vec<String>, String) {
     let calls = trace.calls();
     let sent: Vec<Vec<u8>> = calls.iter().flat_map(|call| sent(call)).collect();
@@ -50,7 +50,7 @@ fn only_the_vendors_host_is_resolved() {
         home.write("config/gatepass/config.toml", &config);
         let trace = Trace::at(home.path("trace"));
         let command = home.gatepass(["token", one.id, "--wait", "0s"]);
-        // What glibc adds of its own, and how long it is patient.
+        // Disables glibc's search domains and shortens its timeout.
         let command = command.env("LOCALDOMAIN", "").env("RES_OPTIONS", "timeout:1 attempts:1");
         let run = command.traced(&trace, &SENT).run();
         assert_eq!(run.code, Some(6), "{run:#?}");

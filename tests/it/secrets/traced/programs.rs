@@ -1,4 +1,4 @@
-//! Every program that is started, with all of its arguments: everybody on the machine reads those.
+//! Tests of the arguments of started programs, which every user can read.
 
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::{Home, Trace, gatepass_binary};
@@ -7,7 +7,7 @@ use super::{IMPLICIT, Stage, paste};
 
 const STARTS: [&str; 2] = ["-e", "trace=execve,execveat,prctl"];
 
-/// Fails unless this program was started, and if any of them has a canary in its arguments or name.
+/// Fails if this program was not started, or if an argument or a name contains a canary.
 #[track_caller]
 fn assert_tight(trace: &Trace, program: &str, canaries: &[Canary]) {
     let calls = trace.calls();
