@@ -1,4 +1,4 @@
-//! The targets of `fuzz/` on this toolchain: what fuzzing has found, and every recorded answer.
+//! Runs the targets of `fuzz/` on this toolchain with earlier findings and recorded responses.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ mod targets;
 
 use targets::TARGETS;
 
-/// Runs a target, and names the input that it does not stand.
+/// Runs a target and names the input that makes it fail.
 fn stands(name: &str, run: fn(&[u8]), input: &[u8], from: &str) {
     let ran = catch_unwind(AssertUnwindSafe(|| run(input)));
     assert!(ran.is_ok(), "the target `{name}` does not stand {from}");

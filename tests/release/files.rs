@@ -1,4 +1,4 @@
-//! What users download: sums, the archive, the Debian package, the bill of materials.
+//! Tests of the downloads: checksums, the archive, the Debian package and the bill of materials.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ pub(crate) fn debian(story: &Story) {
     let contents = said(Command::new("dpkg-deb").arg("--contents").arg(&package));
     assert!(contents.lines().all(|line| line.contains(" root/root ")), "{contents}");
 
-    // Into a root of its own, by a dpkg that knows what this machine has.
+    // Into a separate root, with the package database of this machine.
     let root = story.folder("debian");
     let known = root.join("var/lib/dpkg");
     for folder in ["info", "updates", "triggers"] {
@@ -111,12 +111,12 @@ pub(crate) fn name_no_folder(story: &Story) {
             assert!(at.is_none(), "{folder:?} at {at:?} of {}", file.display());
         }
     }
-    // Where paths are written down they are those of nobody.
+    // Recorded paths are not those of a user.
     let binary = fs::read(root.join("gatepass")).unwrap();
     assert!(binary.windows(16).any(|window| window == b"/cargo/registry/"));
 }
 
-/// The archive's only folder, in a folder of this name.
+/// Extracts the archive to a folder with this name and returns its only folder.
 fn unpacked(story: &Story, into: &str) -> PathBuf {
     let folder = story.folder(into);
     let archive = story.files().join(format!("{}.tar.gz", name(story)));
@@ -142,7 +142,7 @@ fn runs(program: &Path, version: &str) {
     assert!(home.program(program, ["demo"]).run().stdout.contains("huawei"));
 }
 
-/// What a program says that ends well.
+/// Returns the output of a successful program.
 #[track_caller]
 fn said(command: &mut Command) -> String {
     let output = command.output().unwrap();

@@ -1,4 +1,4 @@
-//! A whole release: interrupted, resumed, published to a registry on this machine, and used.
+//! Tests of a complete release: interrupted, resumed, published to a local registry, and used.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,9 +7,9 @@
     reason = "a failed assumption fails the test, and a release runs in a real environment"
 )]
 
-/// What users download.
+/// The downloads.
 mod files;
-/// Who takes the crates from the registry.
+/// A project that uses the crates from the registry.
 mod project;
 /// A registry that cargo can publish to.
 mod registry;
@@ -43,7 +43,7 @@ fn dry_run_writes_to_target_only() {
     ] {
         assert!(story.dry_told.contains(&told), "{told} is not in {}", story.dry_told);
     }
-    // Order: what is needed stands before what needs it.
+    // Dependencies come before their dependents.
     let at = |name: &str| story.dry_told.find(&format!("--package {name} ")).unwrap();
     assert!(at("gatepass-core") < at("provider-cisco"));
     assert!(at("provider-cisco") < at("gatepass") && at("gatepass") < at("gatepass-cli"));
@@ -52,18 +52,18 @@ fn dry_run_writes_to_target_only() {
 #[test]
 fn interrupted_release_is_resumed_by_the_same_command() {
     let story = Story::told();
-    // Somebody pressed Ctrl-C when the second crate was out.
+    // Ctrl-C after the second crate was published.
     let published = &story.interrupted.published;
     assert!(published.len() >= 2 && published.len() < story.crates.len(), "{published:?}");
     assert_eq!(story.interrupted.subject, format!("release: {}", story.version));
     assert_eq!(story.interrupted.changed, "");
-    // Then each is there once: none is missing, none was published again.
+    // Each crate is published exactly once.
     assert_eq!(story.done.published, story.crates);
     assert_eq!(story.done.head, story.interrupted.head);
     assert!(story.done_told.contains("is published already"), "{}", story.done_told);
     assert!(story.done_told.contains("made by the run before"), "{}", story.done_told);
     assert!(story.done_told.contains(&format!("git push origin main v{}", story.version)));
-    // And once more, when nothing is left to do.
+    // A further run has no work to do.
     assert_eq!(story.again.published, story.crates);
     assert_eq!((&story.again.head, &story.again.tags), (&story.done.head, &story.done.tags));
 }

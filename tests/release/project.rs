@@ -1,4 +1,4 @@
-//! Who takes the crates from the registry: a program with one provider, and `cargo install`.
+//! A program with one provider and `cargo install`, both with the crates from the registry.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(crate) fn gets_a_token(story: &Story) {
     fs::create_dir(folder.join("src")).unwrap();
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     fs::write(folder.join("src/main.rs"), MAIN).unwrap();
-    // The versions of all others are ours; cargo takes out what is not needed.
+    // The same versions as this workspace; cargo removes unused entries.
     fs::copy(workspace().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     let mut build = cargo("build");
     let built = as_released(story, build.arg("--quiet").current_dir(&folder));
@@ -56,8 +56,8 @@ pub(crate) fn installs_the_command(story: &Story) {
     assert_eq!(run.json().as_array().unwrap().len(), 5, "{run:#?}");
 }
 
-/// Runs cargo with the registry, into the folder where the release was built with the same flags,
-/// which is where most of what it needs is already.
+/// Runs cargo with the registry and the target folder of the release build, which has most
+/// dependencies already.
 fn as_released(story: &Story, cargo: &mut Command) -> Output {
     let folder = story.repository.folder.join("target/releasing");
     let (home, sysroot, commit) = toolchain();
@@ -78,7 +78,7 @@ fn as_released(story: &Story, cargo: &mut Command) -> Output {
     story.registry.known_to(cargo).output().unwrap()
 }
 
-/// Where cargo is at home, where rustc is, and which commit it is of.
+/// Returns cargo's home, rustc's sysroot and its commit.
 fn toolchain() -> (PathBuf, String, String) {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cargo"));

@@ -1,4 +1,4 @@
-//! Registry: cargo-http-registry on a free port, in a folder of its own.
+//! A cargo-http-registry on a free port with its own folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A registry that runs until these tests end; cargo knows it as `local`.
+/// A registry that runs until the tests end; its name in cargo is `local`.
 #[derive(Debug)]
 pub(crate) struct Registry {
     process: Child,
@@ -17,16 +17,16 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// An empty one.
+    /// Starts an empty registry.
     pub(crate) fn start(folder: &Path) -> Self {
-        // What cargo keeps of the one before, nobody will ask for again.
+        // cargo's copies of the previous registry are not needed again.
         if let Some(url) = api(folder) {
             forget(&url);
         }
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).unwrap();
         let program = std::env::var_os("CARGO_HTTP_REGISTRY");
-        // It ends with our end of the pipe, which ends with this process however that ends.
+        // The registry ends when the pipe closes, which happens at any end of this process.
         let process = Command::new("sh")
             .args(["-c", "trap : INT; \"$0\" \"$1\" & cat; kill $!"])
             .arg(program.unwrap_or_else(|| "cargo-http-registry".into()))
@@ -39,7 +39,7 @@ impl Registry {
         registry
     }
 
-    /// Where it serves, which it says in the index alone, once it listens.
+    /// Returns the registry's address, which appears only in the index, after the start.
     fn address(&mut self) -> String {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
@@ -55,17 +55,17 @@ impl Registry {
         }
     }
 
-    /// Lets a program of cargo's know it.
+    /// Configures the registry for a cargo command.
     pub(crate) fn known_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("CARGO_REGISTRIES_LOCAL_INDEX", format!("{}/git", self.url))
-            // It asks for none, but cargo wants one.
+            // The registry requires no token, but cargo does.
             .env("CARGO_REGISTRIES_LOCAL_TOKEN", "nobody")
-            // It serves its index as plain files, which cargo's own git does not read.
+            // The index is served by the dumb HTTP protocol, which cargo's built-in git does not support.
             .env("CARGO_NET_GIT_FETCH_WITH_CLI", "true")
     }
 
-    /// A name for each time that a crate was published in this version, sorted.
+    /// Returns the sorted names of the crates published with this version, one per publication.
     pub(crate) fn published(&self, version: &str) -> Vec<String> {
         let mut names = Vec::new();
         let mut folders = vec![self.folder.clone()];
@@ -73,7 +73,7 @@ impl Registry {
             for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
                 let (path, kind) = (entry.path(), entry.file_type().unwrap());
                 if kind.is_file() {
-                    // Of the files only the index has lines of JSON.
+                    // Only index files contain lines of JSON.
                     names.extend(entries(&path, version));
                 } else if kind.is_dir() && !path.ends_with(".git") {
                     folders.push(path);
@@ -85,13 +85,13 @@ impl Registry {
     }
 }
 
-/// Where the registry of this folder is, or was.
+/// Returns the address of the registry in this folder.
 fn api(folder: &Path) -> Option<String> {
     let config = fs::read_to_string(folder.join("config.json")).ok()?;
     Some(serde_json::from_str::<Value>(&config).ok()?["api"].as_str()?.to_owned())
 }
 
-/// The crates that a file of the index names in this version.
+/// Returns the crates with this version in an index file.
 fn entries(path: &Path, version: &str) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

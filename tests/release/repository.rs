@@ -1,4 +1,4 @@
-//! Repository: a copy of this one, with a history that is made up, ready to be released.
+//! A copy of this repository with a generated history, ready for a release.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,16 @@ use std::process::Command;
 
 use gatepass_tests::workspace;
 
-/// A repository of its own; what was built in it before stays, so that the next run is quick.
+/// A copied repository; its build output is kept for the next run.
 #[derive(Debug)]
 pub(crate) struct Repository {
     pub(crate) folder: PathBuf,
-    /// The version that its manifest states.
+    /// The version in the manifest.
     pub(crate) version: String,
 }
 
 impl Repository {
-    /// What is in our folder now, committed: its version is released, and something changed since.
+    /// Commits the files of this working tree as a released version with one later change.
     pub(crate) fn make(folder: &Path) -> Self {
         clear(folder);
         for name in files() {
@@ -32,7 +32,7 @@ impl Repository {
         repository.git("config user.email somebody@example.invalid");
         repository.git("config commit.gpgsign false");
         repository.git("config tag.gpgsign false");
-        // Where ours need each other, they are to be found in the registry.
+        // Dependencies between the workspace's crates are resolved from the registry.
         let here = manifest.replace("path = \"crates/", "registry = \"local\", path = \"crates/");
         repository.write("Cargo.toml", &here);
         repository.commit("everything");
@@ -45,13 +45,13 @@ impl Repository {
         repository
     }
 
-    /// What git says, without the newline.
+    /// Returns git's output without the newline.
     #[track_caller]
     pub(crate) fn git(&self, args: &str) -> String {
         self.git_with(args.split_whitespace())
     }
 
-    /// Every file and folder below `target/release-…`.
+    /// Returns all files and folders below `target/release-…`.
     pub(crate) fn released(&self) -> Vec<String> {
         let target = self.folder.join("target");
         let mut found = Vec::new();
@@ -84,7 +84,7 @@ impl Repository {
     }
 }
 
-/// The files of our folder that are, or could be, committed.
+/// Returns the tracked and untracked files of this working tree, without ignored ones.
 fn files() -> Vec<String> {
     let mut git = Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
@@ -95,7 +95,7 @@ fn files() -> Vec<String> {
     names.split('\0').filter(there).map(str::to_owned).collect()
 }
 
-/// Removes all but what cargo has built, which is no file of the repository.
+/// Removes everything except cargo's build output.
 fn clear(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let releasing = Path::new("target/releasing");

@@ -1,4 +1,4 @@
-//! Story: one release from its first, interrupted run to the last; told once for all tests.
+//! One release from its first, interrupted run to the last, executed once for all tests.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,16 +13,16 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::registry::Registry;
 use crate::repository::Repository;
 
-/// What happened.
+/// The recorded release.
 #[derive(Debug)]
 pub(crate) struct Story {
     pub(crate) repository: Repository,
     pub(crate) registry: Registry,
-    /// The version before, and the one that is released.
+    /// The previous and the released version.
     pub(crate) before: String,
     pub(crate) version: String,
     pub(crate) target: String,
-    /// All that are published, sorted.
+    /// The published crates, sorted.
     pub(crate) crates: Vec<String>,
     pub(crate) begun: State,
     pub(crate) interrupted_build: State,
@@ -34,7 +34,7 @@ pub(crate) struct Story {
     pub(crate) again: State,
 }
 
-/// What there is at one moment.
+/// The state at one point in time.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) head: String,
@@ -46,14 +46,14 @@ pub(crate) struct State {
 }
 
 impl Story {
-    /// The story, which happens once.
+    /// Returns the release, which is executed once.
     pub(crate) fn told() -> &'static Self {
-        // What goes wrong is told once, too.
+        // A failure is reported once, too.
         static STORY: LazyLock<Story> = LazyLock::new(Story::tell);
         &STORY
     }
 
-    /// Where the files are.
+    /// Returns the folder of the files.
     pub(crate) fn files(&self) -> PathBuf {
         self.repository.folder.join(format!("target/release-{}", self.version))
     }
@@ -62,7 +62,7 @@ impl Story {
         self.repository.git(args)
     }
 
-    /// A folder for what a test makes, which is empty.
+    /// Returns an empty folder for a test.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
         let folder = place().join(name);
         let _ = fs::remove_dir_all(&folder);
@@ -130,7 +130,7 @@ impl State {
     }
 }
 
-/// Our tasks, in a copy of the repository.
+/// Returns an xtask command in the copied repository.
 fn xtask(folder: &Path) -> Command {
     static XTASK: OnceLock<PathBuf> = OnceLock::new();
     let program = XTASK.get_or_init(|| built("xtask"));
@@ -139,13 +139,13 @@ fn xtask(folder: &Path) -> Command {
     command
 }
 
-/// Runs it to its good end and gives all it says; or to a line that begins so, where Ctrl-C is
-/// pressed.
+/// Runs a command to its successful end and returns its output, or sends Ctrl-C at a line with this
+/// prefix.
 #[track_caller]
 fn run(command: &mut Command, until: Option<&str>) -> String {
     let (reader, writer) = std::io::pipe().unwrap();
     command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
-    // A terminal sends Ctrl-C to all that run for it.
+    // A terminal sends Ctrl-C to its whole process group.
     let mut child = command.process_group(0).spawn().unwrap();
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let (mut told, mut pressed) = (String::new(), false);
@@ -169,7 +169,7 @@ fn minor_after(version: &str) -> String {
     format!("{}.{}.0", numbers[0], numbers[1] + 1)
 }
 
-/// The folders of `crates`, which are named as what is in them.
+/// Returns the folders of `crates`, which have the names of their packages.
 fn crates(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder.join("crates")).unwrap();
     let mut names: Vec<String> =
@@ -178,7 +178,7 @@ fn crates(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Where all of it happens.
+/// The folder of the release.
 fn place() -> PathBuf {
     target().join("rehearsal")
 }
