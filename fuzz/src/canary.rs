@@ -23,7 +23,7 @@ pub(crate) fn shows(text: &str) -> bool {
 
 /// Panics if an error shows the secret, or has no end.
 pub(crate) fn check(error: &Error) {
-    let mut text = format!("{error}\n{error:?}\n{}", error.hint().unwrap_or_default());
+    let mut text = format!("{error}\n{error:?}\n{:?}", error.hints());
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text.push_str(&cause.to_string());
@@ -48,7 +48,7 @@ mod tests {
     fn an_error_that_shows_the_secret_is_caught_wherever_it_stands() {
         let shown = planted("not {SECRET} here").expect("it did not know the secret");
         assert!(is_caught(Error::config(shown.clone())));
-        assert!(is_caught(Error::config("x").with_hint(shown.to_uppercase())));
+        assert!(is_caught(Error::config("x").hint(shown.to_uppercase())));
         assert!(is_caught(Error::config("x").with_profile(&shown)));
         assert!(is_caught(Error::config("x".repeat(LONGEST))));
         assert!(!is_caught(Error::denied("refused").with_vendor_text(&shown)));

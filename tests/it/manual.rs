@@ -76,7 +76,7 @@ fn manual_profiles_are_valid() {
             for name in config.names(&registry) {
                 count += 1;
                 if let Err(error) = config.profile(&name, &registry, &[]) {
-                    panic!("{place}: {name}: {error} ({:?})", error.hint());
+                    panic!("{place}: {name}: {error} ({:?})", error.hints());
                 }
             }
         }

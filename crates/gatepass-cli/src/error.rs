@@ -1,13 +1,11 @@
 //! Errors of the command: the library's errors, and what else can stop a command.
 
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
-use gatepass::{Error, ErrorKind};
+use gatepass::{Error, ErrorKind, Hint};
 
 use crate::exit;
-use crate::next::naming;
 
 /// The reason why a command failed.
 #[derive(Debug)]
@@ -48,8 +46,8 @@ pub(crate) fn internal(action: &'static str, error: &io::Error) -> CommandError 
 }
 
 /// Makes the error of a mistake on the command line.
-pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> CommandError {
-    CommandError::Gatepass(Error::config(message.into()).with_hint(hint.into()))
+pub(crate) fn usage(message: impl Into<String>, hint: impl Into<Hint>) -> CommandError {
+    CommandError::Gatepass(Error::config(message.into()).hint(hint))
 }
 
 /// Describes an I/O error without the system's number for it.
@@ -68,27 +66,12 @@ impl CommandError {
         Self::WithExitCode { exit_code, error: Box::new(self) }
     }
 
-    /// Adds `--config FILE` to the commands in the hint.
-    pub(crate) fn with_config(self, config: Option<&Path>) -> Self {
+    /// Adds a hint, after those of the error or of its kind.
+    pub(crate) fn hint(self, hint: impl Into<Hint>) -> Self {
         match self {
             Self::Gatepass(error) => {
-                let hint =
-                    naming(error.hint().unwrap_or_else(|| default_hint(error.kind())), config);
-                Self::Gatepass(error.with_hint(hint))
-            }
-            Self::WithExitCode { exit_code, error } => {
-                error.with_config(config).with_exit_code(exit_code)
-            }
-            other => other,
-        }
-    }
-
-    /// Adds a hint behind the ones that the error has.
-    pub(crate) fn and_hint(self, more: &str) -> Self {
-        match self {
-            Self::Gatepass(error) => {
-                let hint = default_hint(error.kind());
-                Self::Gatepass(error.or_hint(hint).and_hint(more))
+                let hints = hints_of(&error);
+                Self::Gatepass(error.with_hints(hints).hint(hint))
             }
             other => other,
         }
@@ -137,17 +120,16 @@ impl CommandError {
         }
     }
 
-    pub(crate) fn hint(&self) -> Option<String> {
+    /// Returns what to do next.
+    pub(crate) fn hints(&self) -> Vec<Hint> {
         match self {
-            Self::Gatepass(error) => {
-                Some(error.hint().unwrap_or_else(|| default_hint(error.kind())).to_owned())
-            }
-            Self::LifetimeTooShort { .. } => Some(String::from(
+            Self::Gatepass(error) => hints_of(error),
+            Self::LifetimeTooShort { .. } => vec![Hint::new(
                 "lower --min-ttl, or ask the vendor's administrator for a longer token lifetime",
-            )),
-            Self::WithExitCode { error, .. } => error.hint(),
-            Self::ClosedPipe | Self::Interrupted => None,
-            Self::Panic => Some(String::from("please report it with the location that it names")),
+            )],
+            Self::WithExitCode { error, .. } => error.hints(),
+            Self::ClosedPipe | Self::Interrupted => Vec::new(),
+            Self::Panic => vec![Hint::new("please report it with the location that it names")],
         }
     }
 
@@ -160,11 +142,17 @@ impl CommandError {
     }
 }
 
-/// Returns the hint for an error of this kind that has none of its own.
-fn default_hint(kind: ErrorKind) -> &'static str {
-    match kind {
+/// Returns the hints of an error, or those of its kind if it has none.
+fn hints_of(error: &Error) -> Vec<Hint> {
+    if !error.hints().is_empty() {
+        return error.hints().to_vec();
+    }
+    vec![Hint::new(match error.kind() {
         ErrorKind::Config => {
-            "`gatepass list` checks every profile, `gatepass providers` lists all keys"
+            return vec![
+                Hint::gatepass("check every profile", ["list"]),
+                Hint::run("list all keys", ["gatepass", "providers"]),
+            ];
         }
         ErrorKind::Denied => "check in the vendor's console what this client may do",
         ErrorKind::Throttled => "try again later, or let the command wait: --wait 60s",
@@ -176,5 +164,5 @@ fn default_hint(kind: ErrorKind) -> &'static str {
             "the token was not used; ask the vendor why its tokens look like this"
         }
         _ => "a defect in gatepass or a limit of this machine: -vv logs more",
-    }
+    })]
 }

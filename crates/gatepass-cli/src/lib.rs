@@ -47,7 +47,6 @@ pub mod fuzzing;
 mod hardening;
 mod help;
 mod json_text;
-mod next;
 mod options;
 mod output;
 mod prompt;
@@ -90,7 +89,7 @@ pub fn main() -> ExitCode {
     output.log(args.common.verbose);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return output.fail(&error::internal("cannot start", &error)),
+        Err(error) => return output.fail(&error::internal("cannot start", &error), None),
     };
     let config = args.common.config.clone();
     let run = AssertUnwindSafe(|| runtime.block_on(commands::run(args, &output)));
@@ -102,7 +101,7 @@ pub fn main() -> ExitCode {
             output.flush_warnings();
             code
         }
-        Err(error) => output.fail(&error.with_config(config.as_deref())),
+        Err(error) => output.fail(&error, config.as_deref()),
     }
 }
 

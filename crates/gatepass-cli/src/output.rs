@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Clock, SystemClock, Token};
+use gatepass::{Clock, Hint, SystemClock, Token};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use terminal_size::Width;
@@ -155,9 +156,10 @@ impl Output {
         }
     }
 
-    /// Reports an error on stderr and returns its exit code.
-    pub(crate) fn fail(&self, error: &CommandError) -> ExitCode {
-        report(error, self.format == Some(Format::Json))
+    /// Reports an error on stderr and returns its exit code. `config` is the file that `--config`
+    /// named, for the commands in the hints.
+    pub(crate) fn fail(&self, error: &CommandError, config: Option<&Path>) -> ExitCode {
+        report(error, self.format == Some(Format::Json), config)
     }
 
     /// Starts logging to stderr as `-v` or `RUST_LOG` say. Without them, the first warning is kept
@@ -206,10 +208,10 @@ pub(crate) fn fail_before_start(error: &CommandError) -> ExitCode {
         json |= word == "--format=json"
             || (word == "--format" && words.peek().is_some_and(|next| next == "json"));
     }
-    report(error, json)
+    report(error, json, None)
 }
 
-fn report(error: &CommandError, json: bool) -> ExitCode {
+fn report(error: &CommandError, json: bool, config: Option<&Path>) -> ExitCode {
     let exit = ExitCode::from(error.exit_code());
     match error {
         CommandError::ClosedPipe | CommandError::Interrupted => return exit,
@@ -217,6 +219,8 @@ fn report(error: &CommandError, json: bool) -> ExitCode {
         error if error.is_panic() && !json => return exit,
         _ => {}
     }
+    let hints = error.hints().into_iter().map(|hint| hint.with_config(config));
+    let hints: Vec<Hint> = hints.collect();
     let retry_at = error.retry_after().map(after);
     let mut stderr = anstream::stderr().lock();
     let written = if json {
@@ -224,21 +228,28 @@ fn report(error: &CommandError, json: bool) -> ExitCode {
             "code": error.code(),
             "exit": error.exit_code(),
             "message": error.message(),
-            "hint": error.hint(),
+            "hint": hints.first().map(Hint::to_string),
+            "hints": hints.iter().map(hint_json).collect::<Vec<_>>(),
             "retry_at": retry_at,
         }});
         writeln!(stderr, "{error}")
     } else {
         let bold = Style::new().bold();
-        let hint = error.hint().map(|hint| format!("\n  {bold}hint{bold:#}: {hint}"));
+        let hints = hints.iter().map(|hint| format!("\n  {bold}hint{bold:#}: {hint}"));
+        let hints: String = hints.collect();
         let retry = retry_at.map(|at| format!("\n  {bold}retry{bold:#}: not before {at}"));
-        let (hint, retry) = (hint.unwrap_or_default(), retry.unwrap_or_default());
-        let text = format!("gatepass: {}{hint}{retry}", error.message());
+        let retry = retry.unwrap_or_default();
+        let text = format!("gatepass: {}{hints}{retry}", error.message());
         writeln!(stderr, "{}", wrapped(&text))
     };
     // If stderr is closed, the exit code is all there is.
     let _ = written;
     exit
+}
+
+/// Returns a hint as JSON: its text, and the arguments of its command.
+pub(crate) fn hint_json(hint: &Hint) -> Value {
+    json!({ "text": hint.text(), "command": hint.arguments() })
 }
 
 /// Formats a time as RFC 3339 in UTC, to the second.

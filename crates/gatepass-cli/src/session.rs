@@ -36,7 +36,7 @@ pub(crate) fn open_store(gate: &Gate, output: &Output) -> Option<FileStore> {
     FileStore::open(dir)
         .map(|store| store.with_process_name(output.command_name()))
         .inspect_err(|error| {
-            let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let hint = error.hints().first().map(|hint| format!(" ({hint})")).unwrap_or_default();
             output.warn(&format!("tokens are not cached: {}{hint}", error.message()));
         })
         .ok()

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use gatepass::{Error, ErrorKind, Retry, TokenSource};
+use gatepass::{Error, ErrorKind, Hint, Retry, TokenSource};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::output::{Output, format_duration};
@@ -37,7 +37,7 @@ where
     outcome.map_err(with_delay).map_err(|error| match source.name() {
         // The vendor returned this error to an earlier command.
         Some(name) if source.status().exchanges == 0 && error.status().is_some() => {
-            error.and_hint(&format!("no request was sent this time: see `gatepass why {name}`"))
+            error.hint(Hint::gatepass("no request was sent this time; see why", ["why", name]))
         }
         _ => error,
     })

@@ -117,7 +117,7 @@ impl<'a> ApiRequest<'a> {
         match self.client_certificate {
             None => Ok(()),
             Some(_) => Err(Error::config("the API requires a TLS client certificate")
-                .with_hint("this HTTP client cannot present one for a single request")),
+                .hint("this HTTP client cannot present one for a single request")),
         }
     }
 }

@@ -98,7 +98,7 @@ impl ApiOrigins {
             some => &some.join(", "),
         };
         Err(Error::config(format!("the token must not go to {origin}"))
-            .with_hint(format!("allowed: {allowed}; add others to api_origins")))
+            .hint(format!("allowed: {allowed}; add others to api_origins")))
     }
 }
 
@@ -170,8 +170,8 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Config);
         assert_eq!(error.to_string(), "the token must not go to https://evil.example");
         let hint = "allowed: https://api.example.com; add others to api_origins";
-        assert_eq!(error.hint(), Some(hint));
+        assert_eq!(error.hints()[0].text(), hint);
         let error = origins(&[]).check(&to).unwrap_err();
-        assert_eq!(error.hint(), Some("allowed: none; add others to api_origins"));
+        assert_eq!(error.hints()[0].text(), "allowed: none; add others to api_origins");
     }
 }

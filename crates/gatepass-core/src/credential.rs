@@ -98,8 +98,9 @@ impl Credential {
 }
 
 fn missing(name: &str) -> Error {
-    Error::config(format!("the credential has no `{name}`"))
-        .with_hint(format!("set `{name}` in the profile, or add it to the Credential"))
+    Error::config("missing in the credential")
+        .with_field(name.to_owned())
+        .hint(format!("set `{name}` in the profile, or add it to the Credential"))
 }
 
 /// Where a credential comes from. It is read before each exchange, so that a rotated secret

@@ -69,8 +69,9 @@ impl Endpoint {
             return wrong("the address is not a URL like https://host/path");
         };
         if authority.as_str().contains('@') {
-            return wrong("the address must not hold a user name or password")
-                .map_err(|e: Error| e.with_hint("credentials have their own keys in the profile"));
+            return wrong("the address must not hold a user name or password").map_err(
+                |error: Error| error.hint("credentials have their own keys in the profile"),
+            );
         }
         let host = authority.host();
         if !is_host_and_port(authority) || authority.port_u16() == Some(0) {
@@ -81,7 +82,7 @@ impl Endpoint {
             "http" if plain_http || is_loopback(host) => {}
             "http" => {
                 return Err(Error::config("the address is plain http and not on this machine")
-                    .with_hint("use https, or set allow_plain_http = true in the profile"));
+                    .hint("use https, or set allow_plain_http = true in the profile"));
             }
             _ => return wrong("the address must begin with https://"),
         }

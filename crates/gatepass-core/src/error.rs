@@ -1,21 +1,41 @@
-//! Error: one type, with kinds by what the caller can do about it.
+//! The error type: kinds by what the caller can do, and structured parts.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Credential, redact};
+use crate::{Credential, Hint, redact};
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why there is no token, and what would help.
+/// An error that says what the caller can do, and what would help.
 ///
-/// Cheap to clone: one failure answers everybody who waited for it. It never holds a URL with a
-/// query, a body, a parser's own text or a vendor's prose as it came: prose is cut to 200
-/// characters, cleaned, and rid of everything that looks like a secret.
+/// Its parts are structured: a [kind](ErrorKind), the setting and its place, provider and profile,
+/// the vendor's status and error code, and [hints](Hint). No program has to parse its message.
+///
+/// An error never holds a secret, a URL with a query, a response body or a parser's own text. The
+/// vendor's description is cut to 200 characters, and everything in it that looks like a secret is
+/// removed.
+///
+/// Cloning is cheap: all callers that wait for one token request get the same failure.
+///
+/// ```
+/// use gatepass_core::{ConfigPlace, Error, ErrorKind, Hint};
+///
+/// let error = Error::config("not a duration")
+///     .with_profile("cisco")
+///     .with_field("timeout")
+///     .with_place(ConfigPlace::Line { file: "config.toml".into(), line: 12 })
+///     .hint("write it like 90s, 10m or 1h30m")
+///     .hint(Hint::run("read about the keys", ["gatepass", "providers"]));
+/// assert_eq!(error.to_string(), "cisco: config.toml:12: `timeout`: not a duration");
+/// assert_eq!(error.kind(), ErrorKind::Config);
+/// assert_eq!(error.hints().len(), 2);
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -24,9 +44,11 @@ struct Inner {
     kind: ErrorKind,
     retry: Retry,
     message: Cow<'static, str>,
-    hint: Option<Cow<'static, str>>,
+    hints: Vec<Hint>,
     provider: Option<String>,
     profile: Option<String>,
+    field: Option<Cow<'static, str>>,
+    place: Option<ConfigPlace>,
     status: Option<u16>,
     vendor_code: Option<String>,
     vendor_text: Option<String>,
@@ -34,30 +56,68 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
+/// The place where a setting is written.
+///
+/// ```
+/// # use gatepass_core::ConfigPlace;
+/// let place = ConfigPlace::Line { file: "config.toml".into(), line: 12 };
+/// assert_eq!(place.to_string(), "config.toml:12");
+/// assert_eq!(ConfigPlace::Variable("GATEPASS_CISCO_TIMEOUT".into()).to_string(), "GATEPASS_CISCO_TIMEOUT");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigPlace {
+    /// A line of a config file; the first line is 1.
+    Line {
+        /// The config file.
+        file: PathBuf,
+        /// The number of the line.
+        line: usize,
+    },
+    /// The environment variable of this name.
+    Variable(String),
+    /// The environment, for a profile that variables define.
+    Environment,
+    /// An option of the command line, such as `--set`.
+    Option(Cow<'static, str>),
+}
+
+impl fmt::Display for ConfigPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { file, line } => write!(f, "{}:{line}", file.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Environment => f.write_str("the environment"),
+            Self::Option(option) => f.write_str(option),
+        }
+    }
+}
+
 /// What the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Fix the configuration; asking again changes nothing.
+    /// Fix the configuration; a retry changes nothing.
     Config,
-    /// The vendor refused: a person must act. Never retried by itself, since that locks accounts.
+    /// The vendor refused the credential, and the user must act. Never retried by itself, because
+    /// retries lock accounts.
     Denied,
-    /// There is no token, and only a person's login brings one.
+    /// The grant needs a login by the user, and no login is stored.
     LoginRequired,
-    /// Ask again later, at [`Error::retry_after`] if the vendor said when.
+    /// Retry later, not before [`Error::retry_after`] if the vendor named a time.
     Throttled,
-    /// The vendor or the network is down: ask again.
+    /// The vendor or the network is down; retry with back-off.
     Unavailable,
-    /// The answer is not a token answer.
+    /// The response is not a token response.
     Protocol,
-    /// The answer has a token that would be dangerous to use.
+    /// The response has a token that would be dangerous to use.
     UnsafeToken,
-    /// A fault of ours, or of this machine.
+    /// A defect in gatepass, or a limit of this machine.
     Internal,
 }
 
 impl ErrorKind {
-    /// The kind's stable name, as the command's JSON says it.
+    /// Returns the kind's stable name, as in the command's JSON.
     pub fn code(self) -> &'static str {
         match self {
             Self::Config => "config",
@@ -72,15 +132,22 @@ impl ErrorKind {
     }
 }
 
-/// Whether asking the same again can help.
+impl fmt::Display for ErrorKind {
+    /// Writes the kind's stable name, as [`code`](Self::code) returns it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Whether a retry of the same request can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retry {
-    /// Not by itself: something has to change first.
+    /// Not before something has changed.
     Never,
-    /// Once, soon: the answer may have been damaged on its way.
+    /// Once, soon: the response may have been damaged in transit.
     Once,
-    /// Yes, with back-off and not before [`Error::retry_after`].
+    /// With back-off, and not before [`Error::retry_after`].
     Later,
 }
 
@@ -95,26 +162,29 @@ macro_rules! constructors {
 
 impl Error {
     constructors! {
-        /// Fix the configuration.
+        /// An error of kind [`Config`](ErrorKind::Config).
         config => Config, Never;
-        /// The vendor refused.
+        /// An error of kind [`Denied`](ErrorKind::Denied).
         denied => Denied, Never;
-        /// There is no token, and only a person's login brings one.
+        /// An error of kind [`LoginRequired`](ErrorKind::LoginRequired).
         login_required => LoginRequired, Never;
-        /// Later, at a known time.
+        /// An error of kind [`Throttled`](ErrorKind::Throttled).
         throttled => Throttled, Later;
-        /// The vendor or the network is down.
+        /// An error of kind [`Unavailable`](ErrorKind::Unavailable).
         unavailable => Unavailable, Later;
-        /// Not a token answer.
+        /// An error of kind [`Protocol`](ErrorKind::Protocol).
         protocol => Protocol, Once;
-        /// A dangerous token.
+        /// An error of kind [`UnsafeToken`](ErrorKind::UnsafeToken).
         unsafe_token => UnsafeToken, Never;
-        /// Ours.
+        /// An error of kind [`Internal`](ErrorKind::Internal).
         internal => Internal, Never;
     }
 
-    /// A credential that could not be read (a vault that is down, say). The cause is kept as
-    /// [`source`](StdError::source) and not printed, since its text is not ours to vouch for.
+    /// An error for a [`CredentialSource`](crate::CredentialSource) that could not read its
+    /// credential, because a vault is down, say.
+    ///
+    /// The cause is kept as [`source`](StdError::source). It is not printed: its text may hold a
+    /// secret.
     pub fn credential(cause: impl StdError + Send + Sync + 'static) -> Self {
         Self::unavailable("the credential could not be read").with_source(cause)
     }
@@ -124,9 +194,11 @@ impl Error {
             kind,
             retry,
             message,
-            hint: None,
+            hints: Vec::new(),
             provider: None,
             profile: None,
+            field: None,
+            place: None,
             status: None,
             vendor_code: None,
             vendor_text: None,
@@ -144,35 +216,46 @@ impl Error {
         self.with(|inner| inner.message = message.into())
     }
 
-    /// Says what to do next.
-    pub fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.with(|inner| inner.hint = Some(hint.into()))
+    /// Adds a hint, after those that are there.
+    pub fn hint(self, hint: impl Into<Hint>) -> Self {
+        self.with(|inner| inner.hints.push(hint.into()))
     }
 
-    /// Says what to do next, unless somebody who knew more already has.
-    pub fn or_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
-        if self.hint().is_some() { self } else { self.with_hint(hint) }
+    /// Adds a hint, unless there is one already from code that knew more.
+    pub fn default_hint(self, hint: impl Into<Hint>) -> Self {
+        if self.0.hints.is_empty() { self.hint(hint) } else { self }
     }
 
-    /// Says another thing to do next, after what has been said already.
-    pub fn and_hint(self, more: &str) -> Self {
-        match self.hint().map(|hint| format!("{hint}; {more}")) {
-            Some(hint) => self.with_hint(hint),
-            None => self.with_hint(more.to_owned()),
-        }
+    /// Replaces all hints.
+    pub fn with_hints(self, hints: impl IntoIterator<Item = Hint>) -> Self {
+        self.with(|inner| inner.hints = hints.into_iter().collect())
     }
 
-    /// Names the provider, unless it is named already.
+    /// Adds the provider's id, unless there is one already.
     pub fn with_provider(self, id: &str) -> Self {
         self.with(|inner| {
             inner.provider.get_or_insert_with(|| id.to_owned());
         })
     }
 
-    /// Names the profile, unless it is named already.
+    /// Adds the profile's name, unless there is one already.
     pub fn with_profile(self, name: &str) -> Self {
         self.with(|inner| {
             inner.profile.get_or_insert_with(|| name.to_owned());
+        })
+    }
+
+    /// Adds the name of the setting that is wrong, unless there is one already.
+    pub fn with_field(self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.with(|inner| {
+            inner.field.get_or_insert_with(|| name.into());
+        })
+    }
+
+    /// Adds the place where the mistake is written, unless there is one already.
+    pub fn with_place(self, place: ConfigPlace) -> Self {
+        self.with(|inner| {
+            inner.place.get_or_insert(place);
         })
     }
 
@@ -181,8 +264,8 @@ impl Error {
         self.with(|inner| inner.status = Some(status))
     }
 
-    /// Adds the vendor's own error code; dropped unless it is 1 to 40 of `[A-Za-z0-9._-]` and
-    /// does not look like a token.
+    /// Adds the vendor's own error code. A code that is not 1 to 40 of `[A-Za-z0-9._-]`, or that
+    /// looks like a token, is ignored.
     pub fn with_vendor_code(self, code: &str) -> Self {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         if !(1..=40).contains(&code.len())
@@ -194,100 +277,120 @@ impl Error {
         self.with(|inner| inner.vendor_code = Some(code.to_owned()))
     }
 
-    /// Adds the vendor's own words, cleaned (RFC 6749 section 5.2's characters, 200 at most,
-    /// without anything that looks like a secret).
+    /// Adds the vendor's description of the error: at most 200 of the characters that RFC 6749
+    /// section 5.2 allows, without anything that looks like a secret.
     pub fn with_vendor_text(self, text: &str) -> Self {
         let text = redact::vendor_text(text);
         if text.is_empty() { self } else { self.with(|inner| inner.vendor_text = Some(text)) }
     }
 
-    /// Adds when to ask again, counted from the answer.
+    /// Adds the vendor's delay before a retry, counted from the response.
     pub fn with_retry_after(self, after: Duration) -> Self {
         self.with(|inner| inner.retry_after = Some(after))
     }
 
-    /// Changes whether asking again can help.
+    /// Changes whether a retry can help.
     pub fn with_retry(self, retry: Retry) -> Self {
         self.with(|inner| inner.retry = retry)
     }
 
-    /// Keeps the cause for [`source`](StdError::source). Its text must hold no secret.
+    /// Adds the cause, for [`source`](StdError::source). Its text must not hold a secret.
     pub fn with_source(self, cause: impl StdError + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.source = Some(Arc::new(cause)))
     }
 
-    /// Removes from the vendor's words whatever of this credential they repeat, in any usual
-    /// encoding. The engine does this to every error of an exchange.
+    /// Removes from the vendor's description and error code all parts that repeat a secret of this
+    /// credential, in any usual encoding. The engine does this to every error of an exchange.
     pub fn redacted(self, credential: &Credential) -> Self {
         if self.0.vendor_text.is_none() && self.0.vendor_code.is_none() {
             return self;
         }
         self.with(|inner| {
             inner.vendor_text =
-                inner.vendor_text.take().map(|text| redact::known(&text, credential));
-            inner.vendor_code =
-                inner.vendor_code.take().filter(|code| redact::known(code, credential) == *code);
+                inner.vendor_text.take().map(|text| redact::redact_credential(&text, credential));
+            inner.vendor_code = inner
+                .vendor_code
+                .take()
+                .filter(|code| redact::redact_credential(code, credential) == *code);
         })
     }
 
-    /// What the caller can do.
+    /// Returns what the caller can do.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether asking the same again can help.
+    /// Returns whether a retry can help.
     pub fn retry(&self) -> Retry {
         self.0.retry
     }
 
-    /// What happened, without provider, profile and vendor's words.
+    /// Returns what happened, without the other parts.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do next.
-    pub fn hint(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+    /// Returns what to do next.
+    pub fn hints(&self) -> &[Hint] {
+        &self.0.hints
     }
 
-    /// The provider's id.
+    /// Returns the provider's id.
     pub fn provider(&self) -> Option<&str> {
         self.0.provider.as_deref()
     }
 
-    /// The profile's name.
+    /// Returns the profile's name.
     pub fn profile(&self) -> Option<&str> {
         self.0.profile.as_deref()
     }
 
-    /// The HTTP status of the vendor's answer.
+    /// Returns the name of the setting that is wrong or missing.
+    pub fn field(&self) -> Option<&str> {
+        self.0.field.as_deref()
+    }
+
+    /// Returns the place of the mistake in the configuration.
+    pub fn place(&self) -> Option<&ConfigPlace> {
+        self.0.place.as_ref()
+    }
+
+    /// Returns the HTTP status of the vendor's response.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The vendor's own error code.
+    /// Returns the vendor's own error code.
     pub fn vendor_code(&self) -> Option<&str> {
         self.0.vendor_code.as_deref()
     }
 
-    /// The vendor's own words, cleaned.
+    /// Returns the vendor's description of the error, redacted.
     pub fn vendor_text(&self) -> Option<&str> {
         self.0.vendor_text.as_deref()
     }
 
-    /// When to ask again, counted from the vendor's answer.
+    /// Returns the vendor's delay before a retry, counted from the response.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 }
 
 impl fmt::Display for Error {
+    /// Writes all parts but the hints:
+    /// ``provider/profile: place: `field`: message (status code): the vendor says: …``.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         match (&inner.provider, &inner.profile) {
             (Some(provider), Some(profile)) => write!(f, "{provider}/{profile}: ")?,
             (Some(name), None) | (None, Some(name)) => write!(f, "{name}: ")?,
             (None, None) => {}
+        }
+        if let Some(place) = &inner.place {
+            write!(f, "{place}: ")?;
+        }
+        if let Some(field) = &inner.field {
+            write!(f, "`{field}`: ")?;
         }
         f.write_str(&inner.message)?;
         match (inner.status, &inner.vendor_code) {
@@ -306,7 +409,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}(\"{self}\"", self.0.kind)?;
-        if let Some(hint) = &self.0.hint {
+        for hint in &self.0.hints {
             write!(f, ", hint: \"{hint}\"")?;
         }
         f.write_str(")")

@@ -98,7 +98,7 @@ impl<'a> ExchangeContext<'a> {
                 let error = provider.explain(credential, error).redacted(credential);
                 Err(match skew {
                     Some(skew) if error.kind() == ErrorKind::Protocol => {
-                        error.with_hint(clocks_differ(skew))
+                        error.with_hints([clocks_differ(skew).into()])
                     }
                     _ => error,
                 })

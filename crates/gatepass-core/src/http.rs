@@ -117,7 +117,7 @@ impl Request {
         let pair = Zeroizing::new(match encoding {
             BasicEncoding::Raw if id.contains(':') => {
                 return Err(Error::config("a client id with `:` cannot be sent as raw Basic")
-                    .with_hint("set basic_encoding = \"form\" in the profile"));
+                    .hint("set basic_encoding = \"form\" in the profile"));
             }
             BasicEncoding::Raw => [id, ":", text].concat(),
             BasicEncoding::Form => {
@@ -272,7 +272,7 @@ impl Response {
             },
             Err(_) => Error::protocol("answered with a redirect to an unreadable address"),
         };
-        Some(error.with_status(status).with_retry(crate::Retry::Never).with_hint(
+        Some(error.with_status(status).with_retry(crate::Retry::Never).hint(
             "redirects are not followed, since they would carry the secret along; \
                             if you trust the new address, put it into base_url",
         ))

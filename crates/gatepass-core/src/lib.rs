@@ -38,6 +38,7 @@ mod digest;
 mod endpoint;
 mod error;
 mod exchange;
+mod hint;
 mod http;
 mod info;
 mod json;
@@ -61,8 +62,9 @@ pub use crate::cache_key::CacheKey;
 pub use crate::clock::{Clock, CoarseTime};
 pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
 pub use crate::endpoint::{Endpoint, percent_encode};
-pub use crate::error::{Error, ErrorKind, Result, Retry};
+pub use crate::error::{ConfigPlace, Error, ErrorKind, Result, Retry};
 pub use crate::exchange::ExchangeContext;
+pub use crate::hint::{Hint, HintArg};
 pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
     retry_after,

@@ -81,7 +81,7 @@ impl AuthorizationRequest {
     pub fn timed_out(&self, waited: Duration) -> Error {
         let waited = waited.as_secs();
         Error::unavailable(format!("no answer came from the browser in {waited} s"))
-            .with_hint(format!("if you did log in: {NOTHING}"))
+            .hint(format!("if you did log in: {NOTHING}"))
             .with_retry(Retry::Never)
     }
 
@@ -169,17 +169,18 @@ impl LoginAttempt {
         });
         let (place, query) = place.split_once('?').unwrap_or((place, ""));
         if is_address && !request.redirect_uri.is_reached_by(place) {
-            return Err(Error::unsafe_token("this address is not the login's redirect_uri")
-                .with_hint(format!(
+            return Err(Error::unsafe_token("this address is not the login's redirect_uri").hint(
+                format!(
                     "copy the whole address of the page that the login ended at: it begins with {}",
                     request.redirect_uri.as_str()
-                )));
+                ),
+            ));
         }
         let (in_query, in_fragment) = (pairs(query)?, pairs(fragment)?);
         let names = ["access_token", "id_token", "error", "state"];
         let is_answer = |pairs: &[Pair]| pairs.iter().any(|(name, _)| names.contains(&&**name));
         if !is_answer(&in_query) && !is_answer(&in_fragment) {
-            return Err(Error::protocol("the redirect has no answer in it").with_hint(NOTHING));
+            return Err(Error::protocol("the redirect has no answer in it").hint(NOTHING));
         }
         let is_in_query = in_query.iter().any(|(name, _)| name.ends_with("_token"));
         let pairs: Vec<Pair> = in_fragment.into_iter().chain(in_query).collect();
@@ -195,15 +196,13 @@ impl LoginAttempt {
         let mut states = pairs.iter().filter(|(name, _)| name == "state").map(|(_, value)| value);
         let Some(first) = states.next() else {
             return Err(Error::unsafe_token("the answer has no `state`: it may be anybody's")
-                .with_hint(
-                    "begin again; if it happens again, the vendor does not return `state`",
-                ));
+                .hint("begin again; if it happens again, the vendor does not return `state`"));
         };
         if !is_equal(first, self.state.expose_secret()) || states.any(|other| other != first) {
             return Err(Error::unsafe_token(
                 "the answer belongs to another login, or to an attack",
             )
-            .with_hint("close the tabs of earlier logins and begin again"));
+            .hint("close the tabs of earlier logins and begin again"));
         }
         Ok(())
     }
@@ -216,7 +215,7 @@ impl LoginAttempt {
         match claims.at("/nonce").as_slice() {
             [Json::Text(nonce)] if !is_equal(nonce, self.nonce.expose_secret()) => {
                 Err(Error::unsafe_token("the id_token belongs to another login, or to an attack")
-                    .with_hint("close the tabs of earlier logins and begin again"))
+                    .hint("close the tabs of earlier logins and begin again"))
             }
             _ => Ok(()),
         }
@@ -376,7 +375,7 @@ mod tests {
         for answer in ["", "#", "?", "#x=y", "http://localhost/app/index.html", "?code=1"] {
             let error = read(answer).expect_err(answer);
             assert_eq!(error.kind(), ErrorKind::Protocol, "{answer}");
-            let hint = error.hint().unwrap();
+            let hint = error.hints()[0].text();
             assert!(hint.contains("redirect_uri") && hint.contains("implicit grant"), "{hint}");
         }
     }

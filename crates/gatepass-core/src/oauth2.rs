@@ -46,7 +46,7 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
     if !refused || !(differs(id) || differs(secret)) {
         return error;
     }
-    error.and_hint(match encoding {
+    error.hint(match encoding {
         BasicEncoding::Raw => {
             "the id or secret has special characters: try basic_encoding = \"form\""
         }
@@ -122,19 +122,19 @@ fn refusal(status: u16, refused: Option<Refused>, response: &Response, sent: Sys
 
 fn by_code(code: &str) -> Option<Error> {
     Some(match code {
-        "invalid_client" => Error::denied("client id or secret refused").with_hint(
+        "invalid_client" => Error::denied("client id or secret refused").hint(
             "check client_id and client_secret, and that the client still exists at the vendor",
         ),
         "invalid_grant" | "unauthorized_client" | "access_denied" => {
             Error::denied("the vendor refuses this client a token")
-                .with_hint("check at the vendor what this client may do")
+                .hint("check at the vendor what this client may do")
         }
         "invalid_scope" => Error::config("the scope is refused")
-            .with_hint("check the profile's `scope` (where there is none: the client's rights)"),
+            .hint("check the profile's `scope` (where there is none: the client's rights)"),
         "unsupported_grant_type" => Error::config("the vendor does not know this grant type")
-            .with_hint("check client_auth and the other settings of the request in the profile"),
+            .hint("check client_auth and the other settings of the request in the profile"),
         "invalid_request" => Error::config("the vendor calls the request malformed")
-            .with_hint("check client_auth, basic_encoding and scope in the profile"),
+            .hint("check client_auth, basic_encoding and scope in the profile"),
         "slow_down" => Error::throttled("asked to slow down"),
         "temporarily_unavailable" | "server_error" => Error::unavailable("vendor fault"),
         _ => return None,
@@ -145,7 +145,7 @@ fn by_status(status: u16, coded: bool, html: bool) -> Error {
     match status {
         101 => Error::protocol("the server changes to another protocol, which nobody asked for")
             .with_retry(Retry::Never)
-            .with_hint("check base_url: it may not lead to the vendor"),
+            .hint("check base_url: it may not lead to the vendor"),
         // A refusal in an answer that says 200 is still a refusal.
         200 | 201 => Error::denied("the vendor refused"),
         202 | 203 => Error::protocol("answered, but not as the vendor itself would (a proxy?)"),
@@ -154,20 +154,20 @@ fn by_status(status: u16, coded: bool, html: bool) -> Error {
         400 if coded => Error::denied("the vendor refused"),
         400 => Error::protocol("refused (400) with no reason given"),
         401 => Error::denied("credential refused")
-            .with_hint("check the profile's credential, and that it still exists at the vendor"),
-        403 => Error::denied("not allowed: account or subscription key?").with_hint(if html {
+            .hint("check the profile's credential, and that it still exists at the vendor"),
+        403 => Error::denied("not allowed: account or subscription key?").hint(if html {
             "the answer is a web page: it may come from a firewall before the vendor"
         } else {
             "check at the vendor what this client may do"
         }),
         404 | 410 => Error::config("no token endpoint at this address")
-            .with_hint("check base_url, environment and the ids in the profile"),
+            .hint("check base_url, environment and the ids in the profile"),
         407 => Error::config("the proxy wants credentials")
-            .with_hint("put them into HTTPS_PROXY, or add the host to NO_PROXY"),
+            .hint("put them into HTTPS_PROXY, or add the host to NO_PROXY"),
         405 | 406 | 415 => Error::config("the address does not take this request")
-            .with_hint("check base_url: it may not lead to the vendor"),
+            .hint("check base_url: it may not lead to the vendor"),
         413 | 431 => Error::config("the request is too large for the server")
-            .with_hint("check the lengths of the profile's values"),
+            .hint("check the lengths of the profile's values"),
         408 | 425 => Error::unavailable("the vendor gave up waiting"),
         429 => Error::throttled("asked to wait"),
         402 | 409..=499 if coded => Error::denied("the vendor refused"),
@@ -215,7 +215,7 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
         return Error::protocol(format!(
             "answered with a web page of {size} bytes, not a token (a proxy or login page?)"
         ))
-        .with_hint("open the vendor's address in a browser from this machine, and check base_url");
+        .hint("open the vendor's address in a browser from this machine, and check base_url");
     }
     match why {
         NotJson::Truncated => Error::protocol(format!("the answer is cut off at byte {size}")),
@@ -225,7 +225,7 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
         NotJson::Wrong { .. } if response.body().starts_with(b"access_token=") => {
             Error::protocol("the answer is a form, not JSON")
                 .with_retry(Retry::Never)
-                .with_hint("check base_url")
+                .hint("check base_url")
         }
         NotJson::Wrong { line, column } => {
             Error::protocol(format!("the answer is not JSON (line {line}, column {column})"))
@@ -266,9 +266,8 @@ impl TokenResponse {
     pub fn secret(&self, pointer: &str) -> Result<Secret> {
         match self.one(pointer)? {
             None | Some(Json::Null) => {
-                Err(Error::protocol(format!("the answer has no `{}`", name(pointer))).with_hint(
-                    "check base_url and environment: is this the vendor's token endpoint?",
-                ))
+                Err(Error::protocol(format!("the answer has no `{}`", name(pointer)))
+                    .hint("check base_url and environment: is this the vendor's token endpoint?"))
             }
             Some(Json::Text(text)) if text.trim().is_empty() => {
                 Err(Error::unsafe_token(format!("`{}` is empty", name(pointer)))

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::Credential;
 
 const SHOWN: usize = 200;
-pub(crate) const MARK: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// A vendor's words as they may be shown: RFC 6749's characters for `error_description`, at most
 /// 200 of them, and nothing that looks like a token.
@@ -24,7 +24,7 @@ pub(crate) fn vendor_text(raw: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let run = rest.find(|c| !is_token_char(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(run.max(c.len_utf8()));
-        shown.push_str(if looks_like_a_token(word) { MARK } else { word });
+        shown.push_str(if looks_like_a_token(word) { REDACTED } else { word });
         rest = after;
     }
     if shown.len() > SHOWN {
@@ -74,7 +74,7 @@ pub(crate) fn code_hides_a_token(code: &str) -> bool {
 /// enough), escaped for JSON, base64 (alone, as `id:secret`, or of UTF-16), hex, UTF-16 read as
 /// single bytes, reversed; each of them percent- or form-encoded, once or twice, or not; and
 /// whatever shows it, or the numbers of its characters, with other characters between.
-pub(crate) fn known(text: &str, credential: &Credential) -> String {
+pub(crate) fn redact_credential(text: &str, credential: &Credential) -> String {
     let mut hidden = vec![false; text.len()];
     let (plain, once) = (View::of(text), View::of(text).decoded());
     let twice = once.decoded();
@@ -108,7 +108,7 @@ pub(crate) fn known(text: &str, credential: &Credential) -> String {
         if !hide {
             shown.push(c);
         } else if !in_mark {
-            shown.push_str(MARK);
+            shown.push_str(REDACTED);
         }
         in_mark = hide;
     }
@@ -362,13 +362,13 @@ mod tests {
             for form in forms {
                 // As the engine does: the words are cleaned first.
                 let said = vendor_text(&format!("you sent {form} to us"));
-                let shown = known(&said, &credential);
-                let left = shown.replace(MARK, "");
+                let shown = redact_credential(&said, &credential);
+                let left = shown.replace(REDACTED, "");
                 assert!(shown.starts_with("you sent"), "{form}: {shown}");
                 // A few encoded characters may be left beside what looked like a token by itself.
                 assert!(left.len() <= "you sent  to us".len() + 9, "{form}: {shown}");
             }
-            assert_eq!(known("nothing of it", &credential), "nothing of it");
+            assert_eq!(redact_credential("nothing of it", &credential), "nothing of it");
         }
     }
 
@@ -378,7 +378,7 @@ mod tests {
         for before in SHOWN - 12..SHOWN - 4 {
             let said =
                 vendor_text(&("so ".repeat(SHOWN)[..before].to_owned() + "wordy secret, no"));
-            let shown = known(&said, &credential);
+            let shown = redact_credential(&said, &credential);
             assert!(!shown.contains("word"), "{before}: {shown}");
         }
     }

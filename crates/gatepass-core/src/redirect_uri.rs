@@ -31,7 +31,7 @@ impl RedirectUri {
     /// Reads one. `Config` for what cannot be registered.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |what: &'static str| {
-            Err(Error::config(what).with_hint(
+            Err(Error::config(what).hint(
                 "write the redirect URI exactly as it is registered with the vendor, such as \
                  http://localhost/app/index.html or http://127.0.0.1:8400/callback",
             ))
@@ -158,7 +158,10 @@ mod tests {
             "http://[::1x]/",
         ] {
             let error = RedirectUri::parse(bad).expect_err(bad);
-            assert!(error.hint().is_some_and(|hint| hint.contains("registered")), "{bad}");
+            assert!(
+                error.hints().first().is_some_and(|hint| hint.text().contains("registered")),
+                "{bad}"
+            );
         }
     }
 

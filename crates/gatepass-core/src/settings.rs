@@ -1,10 +1,10 @@
-//! Settings: what a profile says besides its secrets.
+//! The settings of one profile for its provider.
 
 use std::collections::BTreeMap;
 
 use crate::{Endpoint, Error, Field, FieldKind, ProviderInfo, RedirectUri, Result};
 
-/// A profile's texts, by field name. Never a secret.
+/// The settings of a profile, by field name: strings, never a secret.
 ///
 /// ```
 /// # use gatepass_core::Settings;
@@ -20,42 +20,51 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// No settings: every default holds.
+    /// Empty settings: every field has its default.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds or replaces a text.
+    /// Adds or replaces a setting.
     pub fn with(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.texts.insert(name.into(), text.into());
         self
     }
 
-    /// Replaces scheme, host and port of whatever the provider calls; may carry a leading path.
+    /// Replaces scheme, host and port of all addresses that the provider calls. A path in
+    /// `base_url` is put before their paths.
     pub fn with_base_url(mut self, base_url: Endpoint) -> Self {
         self.base_url = Some(base_url);
         self
     }
 
-    /// Allows plain http beyond loopback, where the owner of the profile said so.
+    /// Allows plain http beyond loopback, if the owner of the profile did.
     pub fn with_plain_http(mut self, allowed: bool) -> Self {
         self.plain_http = allowed;
         self
     }
 
-    /// The text of a field; `Config` if there is none.
+    /// Returns a setting; `Config` if it is missing.
     pub fn text(&self, name: &str) -> Result<&str> {
-        self.optional_text(name).ok_or_else(|| missing(name, ""))
+        self.optional_text(name).ok_or_else(|| missing(name))
     }
 
-    /// The text of a field, if there is one.
+    /// Returns a setting, if there is one.
     pub fn optional_text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
     }
 
-    /// What a choice stands for; the first of `choices` where the profile does not say.
+    /// Returns the value of a choice; the first of `choices` if the profile does not set it.
     ///
-    /// `Config` for another word than those; the error shows neither.
+    /// `Config` for a word that is not in `choices`. The error does not show that word.
+    ///
+    /// ```
+    /// # use gatepass_core::Settings;
+    /// let choices = [("body", false), ("query", true)];
+    /// let in_query = Settings::new().with("grant_type_in", "query").choice("grant_type_in", &choices)?;
+    /// assert!(in_query);
+    /// # Ok::<(), gatepass_core::Error>(())
+    /// ```
     pub fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T> {
         let wanted = self.optional_text(name);
         let chosen = choices.iter().find(|(word, _)| wanted.is_none_or(|wanted| wanted == *word));
@@ -64,12 +73,12 @@ impl Settings {
         Ok(*chosen)
     }
 
-    /// The address that replaces the vendor's own.
+    /// Returns the address that replaces the vendor's own.
     pub fn base_url(&self) -> Option<&Endpoint> {
         self.base_url.as_ref()
     }
 
-    /// `base_url` if there is one, and else the profile's environment (or the default one).
+    /// Returns `base_url`, or else the address of the profile's environment (or the default one).
     ///
     /// `Config` for an environment that `info` does not have.
     pub fn base(&self, info: &ProviderInfo) -> Result<Endpoint> {
@@ -85,9 +94,9 @@ impl Settings {
         Endpoint::parse(environment.url)
     }
 
-    /// `base_url` if there is one, and else the address in a field: `[http[s]://]name[:port]`.
+    /// Returns `base_url`, or else the address in a field: `[http[s]://]name[:port]`.
     ///
-    /// `Config` without either, and for a field that is no host.
+    /// `Config` if neither is set, or if the field is not a host.
     pub fn base_or_host(&self, field: &str) -> Result<Endpoint> {
         if let Some(base_url) = &self.base_url {
             return Ok(base_url.clone());
@@ -95,12 +104,12 @@ impl Settings {
         let text = self.text(field)?;
         let read = if self.plain_http { Endpoint::parse_plain_http } else { Endpoint::parse };
         let address = if text.contains("://") { read(text) } else { Endpoint::host(text) };
-        address.map_err(|error| in_field(error, field))
+        address.map_err(|error| error.with_field(field.to_owned()))
     }
 
-    /// The redirect URI in a field; `Config` if there is none or it is none.
+    /// Returns the redirect URI in a field; `Config` if it is missing or malformed.
     pub fn redirect_uri(&self, field: &str) -> Result<RedirectUri> {
-        RedirectUri::parse(self.text(field)?).map_err(|error| in_field(error, field))
+        RedirectUri::parse(self.text(field)?).map_err(|error| error.with_field(field.to_owned()))
     }
 
     /// Checks names, choices and required fields against a provider's facts.
@@ -117,7 +126,7 @@ impl Settings {
             let field = info
                 .field(name)
                 .filter(|field| !field.is_secret())
-                .ok_or_else(|| named(Error::config(format!("there is no setting `{name}`"))))?;
+                .ok_or_else(|| named(Error::config("unknown setting").with_field(name.clone())))?;
             if let FieldKind::Choice(choices) = field.kind
                 && !choices.contains(&text.as_str())
             {
@@ -132,38 +141,29 @@ impl Settings {
                 None => false,
             };
             if !replaced && !self.texts.contains_key(field.name) {
-                return Err(named(missing(field.name, field.help)));
+                return Err(named(missing(field.name).hint(field.help)));
             }
         }
         Ok(())
     }
 }
 
-fn missing(name: &str, help: &str) -> Error {
-    let error = Error::config(format!("`{name}` is missing"));
-    if help.is_empty() { error } else { error.with_hint(format!("{name}: {help}")) }
+fn missing(name: &str) -> Error {
+    Error::config("missing").with_field(name.to_owned())
 }
 
 fn unknown_choice<'a>(name: &str, choices: impl Iterator<Item = &'a str>) -> Error {
     let known: Vec<&str> = choices.collect();
-    Error::config(format!("`{name}` has an unknown value"))
-        .with_hint(format!("it is one of: {}", known.join(", ")))
-}
-
-fn in_field(error: Error, field: &str) -> Error {
-    let hint = error.hint().map(str::to_owned);
-    let named = Error::config(format!("`{field}`: {}", error.message()));
-    match hint {
-        Some(hint) => named.with_hint(hint),
-        None => named,
-    }
+    Error::config("unknown value")
+        .with_field(name.to_owned())
+        .hint(format!("use one of: {}", known.join(", ")))
 }
 
 fn unknown_environment(info: &ProviderInfo) -> Error {
+    let error = Error::config("unknown value").with_field("environment");
     let known: Vec<&str> = info.environments.iter().map(|one| one.name).collect();
-    let hint = match known.as_slice() {
-        [] => format!("{} has no environments: leave it out", info.id),
-        known => format!("{} has: {}", info.id, known.join(", ")),
-    };
-    Error::config("`environment` has an unknown value").with_hint(hint)
+    match known.as_slice() {
+        [] => error.hint(format!("{} has no environments: remove this key", info.id)),
+        known => error.hint(format!("{} has: {}", info.id, known.join(", "))),
+    }
 }

@@ -281,7 +281,7 @@ impl TokenBuilder {
         };
         if expires_at <= self.sent {
             return Err(Error::protocol("the token has already expired")
-                .with_hint("is this machine's clock right?"));
+                .hint("is this machine's clock right?"));
         }
         self.ending(expires_at, expiry)
     }

@@ -1,6 +1,6 @@
 //! The ways to a token for one flight: a finished login, the store, or an exchange with the vendor.
 
-use gatepass_core::{Credential, Error, Result};
+use gatepass_core::{Credential, Error, Hint, Result};
 
 use crate::cached_token::CachedToken;
 use crate::exchange::{ExchangeFailure, ExchangeRequest, set_next_step};
@@ -74,9 +74,11 @@ impl SourceConfig {
                 return found;
             }
         }
-        let command = self.name.as_deref().map(|name| format!("run: gatepass login {name}"));
         Err(Error::login_required("login needed")
-            .with_hint(command.unwrap_or_else(|| String::from("the user must log in again")))
+            .hint(match &self.name {
+                Some(name) => Hint::gatepass("log in", ["login", name]),
+                None => Hint::new("the user must log in again"),
+            })
             .into())
     }
 

@@ -41,7 +41,7 @@ impl AllowedOrigins {
         let mut endpoints = self.token_endpoints.get().into_iter().flatten();
         if endpoints.any(|endpoint| endpoint.matches(to)) {
             return Err(Error::config("the token must not go to the token endpoint")
-                .with_hint("a token is for the vendor's API: check the request's path"));
+                .hint("a token is for the vendor's API: check the request's path"));
         }
         Ok(())
     }

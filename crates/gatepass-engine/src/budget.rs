@@ -63,7 +63,7 @@ impl Budget {
             "the vendor's limit of {limit} token requests a minute is reached"
         ))
         .with_retry_after(wait)
-        .with_hint("use fewer identities, or request tokens with a longer lifetime")
+        .hint("use fewer identities, or request tokens with a longer lifetime")
     }
 }
 

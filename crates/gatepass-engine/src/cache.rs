@@ -283,7 +283,7 @@ impl Cache {
         let Ok(runtime) = Handle::try_current() else {
             return Err(self.config.named(
                 Error::internal("no tokio runtime: a token request runs in a task")
-                    .with_hint("call this inside a tokio runtime with time enabled"),
+                    .hint("call this inside a tokio runtime with time enabled"),
             ));
         };
         state.flights_started += 1;

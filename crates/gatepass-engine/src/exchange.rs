@@ -116,7 +116,7 @@ impl SourceConfig {
     async fn request_token(&self, credential: &Credential) -> Result<CachedToken> {
         let Some(http) = &self.http else {
             return Err(Error::config("the source has no HTTP client")
-                .with_hint("pass one to the builder: `.http(…)`"));
+                .hint("pass one to the builder: `.http(…)`"));
         };
         let cx = ExchangeContext::new(&**http, &*self.clock, &self.token_rules);
         let started = self.now();

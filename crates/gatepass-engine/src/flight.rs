@@ -50,7 +50,7 @@ async fn run(
         Ok(Some(Ok(outcome))) => outcome,
         // The panic's own message may contain a secret.
         Ok(Some(Err(error))) if error.is_panic() => Err(Error::internal("the provider panicked")
-            .with_hint("this is a defect in the provider's code: please report it there")
+            .hint("this is a defect in the provider's code: please report it there")
             .into()),
         Ok(_) => return,
         Err(_) => Err(timed_out(config.timeout).into()),
@@ -101,7 +101,7 @@ async fn exchange(
             }
         }
         Err(Error::protocol("the token had expired when it arrived")
-            .with_hint("check this machine's clock")
+            .hint("check this machine's clock")
             .into())
     };
     let outcome = match timeout(config.flight_timeout(), exchange).await {

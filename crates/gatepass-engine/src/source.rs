@@ -136,7 +136,7 @@ impl TokenSource {
         if !request.has_only_fixed_headers() {
             return Err(self.config().named(
                 Error::config("headers alone do not authorize a request to this API")
-                    .with_hint("send the request with SendWith or a middleware of gatepass"),
+                    .hint("send the request with SendWith or a middleware of gatepass"),
             ));
         }
         Ok(headers)

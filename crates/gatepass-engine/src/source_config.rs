@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{
-    Credential, CredentialSource, Error, HttpSend, Interactive, Provider, Request, Result,
+    Credential, CredentialSource, Error, Hint, HttpSend, Interactive, Provider, Request, Result,
     TokenRules,
 };
 
@@ -78,7 +78,7 @@ impl SourceConfig {
     pub(crate) async fn read_credential(&self) -> Result<Credential> {
         let Some(source) = &self.credential else {
             return Err(Error::config("the source has no credential")
-                .with_hint("pass one to the builder: `.credential(…)`"));
+                .hint("pass one to the builder: `.credential(…)`"));
         };
         source.credential().await
     }
@@ -100,9 +100,9 @@ impl SourceConfig {
 
     pub(crate) fn interactive(&self) -> Result<&dyn Interactive> {
         self.provider.interactive().ok_or_else(|| {
-            Error::config("this profile needs no login").with_hint(match &self.name {
-                Some(name) => format!("get the token with: gatepass token {name}"),
-                None => String::from("call the source's `token` method"),
+            Error::config("this profile needs no login").hint(match &self.name {
+                Some(name) => Hint::gatepass("get the token with", ["token", name]),
+                None => Hint::new("call the source's `token` method"),
             })
         })
     }
@@ -130,5 +130,5 @@ pub(crate) fn timed_out(limit: Duration) -> Error {
         _ => format!("{} ms", limit.as_millis()),
     };
     Error::unavailable(format!("no token in {limit}"))
-        .with_hint("check that the vendor is reachable; `timeout` in the profile allows more time")
+        .hint("check that the vendor is reachable; `timeout` in the profile allows more time")
 }

@@ -340,7 +340,7 @@ fn checked(mut request: http::Request<Bytes>, plain_http: bool) -> Result<reqwes
         "https" => Ok(request),
         "http" if plain_http || is_loopback(host) => Ok(request),
         "http" => Err(Error::config("the address is plain http and not on this machine")
-            .with_hint("use https, or set allow_plain_http = true in the profile")),
+            .hint("use https, or set allow_plain_http = true in the profile")),
         _ => Err(Error::config("the address must begin with https://")),
     }
 }

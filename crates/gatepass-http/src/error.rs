@@ -25,7 +25,7 @@ pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits)
         from_tls(tls, origin)
     } else if cause.is_dns() {
         Error::unavailable(format!("name not found: {origin}"))
-            .with_hint("check the address, and this machine's DNS")
+            .hint("check the address, and this machine's DNS")
     } else if cause.is_timeout() && cause.is_connect() {
         no_connection(origin, limits.connect)
     } else if cause.is_timeout() {
@@ -60,7 +60,7 @@ pub(crate) fn from_build(cause: reqwest::Error) -> Error {
     let cause = cause.without_url();
     let no_roots = Chain::new(&cause).has("No CA certificates were loaded");
     let error = if no_roots {
-        Error::config("this machine has no root certificates").with_hint(
+        Error::config("this machine has no root certificates").hint(
             "install the system's package of CA certificates, set ca_file in the profile, \
              or build with the feature webpki-roots",
         )
@@ -73,24 +73,22 @@ pub(crate) fn from_build(cause: reqwest::Error) -> Error {
 /// Connecting took too long.
 pub(crate) fn no_connection(origin: &str, limit: Duration) -> Error {
     Error::unavailable(format!("no connection in {} to {origin}", seconds(limit)))
-        .with_hint("check the network, a firewall, and HTTPS_PROXY")
+        .hint("check the network, a firewall, and HTTPS_PROXY")
 }
 
 /// The head of an answer took too long.
 pub(crate) fn no_answer(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("no answer in {} from {origin}", seconds(limit))).with_hint(SLOW)
+    Error::unavailable(format!("no answer in {} from {origin}", seconds(limit))).hint(SLOW)
 }
 
 /// A body paused for too long.
 pub(crate) fn silent(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("the answer stopped for {}: {origin}", seconds(limit)))
-        .with_hint(SLOW)
+    Error::unavailable(format!("the answer stopped for {}: {origin}", seconds(limit))).hint(SLOW)
 }
 
 /// All of it took too long.
 pub(crate) fn not_complete(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("no complete answer in {} from {origin}", seconds(limit)))
-        .with_hint(SLOW)
+    Error::unavailable(format!("no complete answer in {} from {origin}", seconds(limit))).hint(SLOW)
 }
 
 const SLOW: &str = "try again; where it is slow, more is allowed by `timeout` in the profile, and for \
@@ -125,7 +123,7 @@ fn not_http(origin: &str) -> Error {
         "{origin} does not speak {}",
         if plain { "HTTP" } else { "HTTPS" }
     ));
-    error.with_hint(if plain {
+    error.hint(if plain {
         "check the port, and whether the address should begin with https://"
     } else {
         "check the port, and whether the address should begin with http://"
@@ -138,28 +136,27 @@ fn proxy(chain: &Chain<'_>, origin: &str) -> Option<Error> {
     let error = match chain.after("tunnel error: ")? {
         // It is connected to as to any HTTP server, or not at all.
         "failed to create underlying connection" if chain.has("unsupported scheme") => {
-            Error::config("the proxy of the environment is neither http:// nor https://").with_hint(
+            Error::config("the proxy of the environment is neither http:// nor https://").hint(
                 "SOCKS is not spoken here: set HTTPS_PROXY to an HTTP proxy, or name the \
                      vendor's host in NO_PROXY",
             )
         }
         "proxy authorization required" => {
             Error::config(format!("the proxy wants a user name and password for {origin} (407)"))
-                .with_hint("put them into HTTPS_PROXY: http://user:password@proxy:port")
+                .hint("put them into HTTPS_PROXY: http://user:password@proxy:port")
         }
         // Its status is not told: it may forbid the address, or be down itself for a moment.
         "unsuccessful" => {
-            Error::unavailable(format!("the proxy made no connection to {origin}")).with_hint(hint)
+            Error::unavailable(format!("the proxy made no connection to {origin}")).hint(hint)
         }
         "proxy response headers too long" => {
-            Error::config(format!("the proxy refused to connect to {origin}")).with_hint(hint)
+            Error::config(format!("the proxy refused to connect to {origin}")).hint(hint)
         }
         "failed to create underlying connection" => {
-            Error::unavailable(format!("the proxy to {origin} could not be reached"))
-                .with_hint(hint)
+            Error::unavailable(format!("the proxy to {origin} could not be reached")).hint(hint)
         }
         _ => Error::unavailable(format!("connection closed early by the proxy to {origin}"))
-            .with_hint(hint),
+            .hint(hint),
     };
     Some(error)
 }
@@ -190,7 +187,7 @@ fn from_io(chain: &Chain<'_>, origin: &str) -> Option<Error> {
 
     Some(match chain.find::<io::Error>()?.kind() {
         Kind::ConnectionRefused => Error::unavailable(format!("connection refused by {origin}"))
-            .with_hint("check the address and port; nothing listens there"),
+            .hint("check the address and port; nothing listens there"),
         Kind::ConnectionReset
         | Kind::ConnectionAborted
         | Kind::BrokenPipe
@@ -198,7 +195,7 @@ fn from_io(chain: &Chain<'_>, origin: &str) -> Option<Error> {
         | Kind::UnexpectedEof => closed_early(origin),
         Kind::InvalidData | Kind::InvalidInput => bad_framing(origin),
         Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::AddrNotAvailable => {
-            Error::unavailable(format!("no route to {origin}")).with_hint("check the network")
+            Error::unavailable(format!("no route to {origin}")).hint("check the network")
         }
         _ => return None,
     })
@@ -208,7 +205,7 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
     let tls = |text: String| Error::unavailable(text).with_retry(Retry::Never);
     let version = || {
         tls(format!("{origin} speaks no TLS that is safe and known here"))
-            .with_hint("TLS 1.2 or later is needed; the vendor, or a proxy between, offers none")
+            .hint("TLS 1.2 or later is needed; the vendor, or a proxy between, offers none")
     };
     match cause {
         rustls::Error::InvalidCertificate(bad) => from_certificate(bad, origin),
@@ -216,7 +213,7 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
             not_http(origin)
         }
         // Under TLS 1.2 it is also how a server says that it misses a client certificate.
-        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => version().with_hint(
+        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => version().hint(
             "TLS 1.2 or later is needed, with a cipher that is safe; or the server wants a client \
              certificate, which needs a client of your own",
         ),
@@ -227,10 +224,10 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
         rustls::Error::PeerIncompatible(_) => version(),
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             Error::config(format!("{origin} asks for a client certificate"))
-                .with_hint("client certificates need a client of your own")
+                .hint("client certificates need a client of your own")
         }
         rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
-            tls(format!("{origin} does not know that name")).with_hint("check the address")
+            tls(format!("{origin} does not know that name")).hint("check the address")
         }
         rustls::Error::AlertReceived(AlertDescription::CloseNotify) => closed_early(origin),
         _ => Error::unavailable(format!("the TLS connection to {origin} failed")),
@@ -274,7 +271,7 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
     };
     Error::unavailable(format!("the certificate of {origin} {what}"))
         .with_retry(Retry::Never)
-        .with_hint(hint)
+        .hint(hint)
 }
 
 /// The first names of a certificate, as far as they look like names.

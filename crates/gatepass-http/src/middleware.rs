@@ -63,7 +63,7 @@ pub(crate) async fn call<T: Transport, A: Authorize + ?Sized>(
     let Some(mut request) = spare else { return Ok(answer) };
     drop(answer);
     let authorized = authorize::<T, A>(source, &to, &mut request).await.map_err(|error| {
-        T::error(error.and_hint(&format!("the API had refused the token before ({status})")))
+        T::error(error.hint(format!("the API had refused the token before ({status})")))
     })?;
     let answer = transport.send(request).await?;
     authorized.stayed(source, T::landed(&answer)).map_err(T::error)?;
@@ -90,7 +90,7 @@ impl Authorized {
         source.check(&landed).map_err(|_| {
             let text = format!("a redirect took {name} from {} to {}", origin(&self.to), origin(&landed));
             tracing::warn!(from = %origin(&self.to), to = %origin(&landed), header = %name, "a secret went to another origin");
-            Error::config(text).with_hint(
+            Error::config(text).hint(
                 "make the client with gatepass_http::api_client_builder(), which follows no \
                  redirect to another origin; and renew what that header holds",
             )

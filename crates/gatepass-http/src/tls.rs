@@ -23,7 +23,7 @@ type Verified<T> = Result<T, rustls::Error>;
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let wrong = |what: &'static str| {
         Error::config(what)
-            .with_hint("it should hold blocks like -----BEGIN CERTIFICATE-----, as PEM files do")
+            .hint("it should hold blocks like -----BEGIN CERTIFICATE-----, as PEM files do")
     };
     let mut roots = RootCertStore::empty();
     let mut certificates = Vec::new();

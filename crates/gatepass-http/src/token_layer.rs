@@ -116,7 +116,7 @@ where
         match request.uri().authority() {
             Some(_) => Ok(request.uri().clone()),
             None => Err(Error::config("the request does not say which host it is for")
-                .with_hint("the layer that adds scheme and host goes outside this one")),
+                .hint("the layer that adds scheme and host goes outside this one")),
         }
     }
 

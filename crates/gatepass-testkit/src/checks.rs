@@ -128,8 +128,8 @@ pub fn conform(info: &ProviderInfo, fixtures: impl AsRef<Path>) {
 
 /// Everything an error says.
 fn printed(error: &Error) -> String {
-    let hint = error.hint().unwrap_or_default();
-    let mut text = format!("{error} {error:?} {error:#?} {hint}");
+    let hints = error.hints();
+    let mut text = format!("{error} {error:?} {error:#?} {hints:?}");
     let mut source = error.source();
     while let Some(cause) = source {
         text += &format!(" {cause} {cause:?}");

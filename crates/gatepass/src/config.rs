@@ -1,4 +1,4 @@
-//! Config: the profiles of a file, or of the environment where no file defines them.
+//! The config: profiles from a file, and from environment variables for those that the file lacks.
 
 mod env;
 mod file;
@@ -10,17 +10,26 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gatepass_core::{Error, Field, FieldKind, Result, Settings};
+use gatepass_core::{Error, Field, FieldKind, Hint, Result, Settings};
 
 use crate::Registry;
-use crate::registry::{nearest, shown};
+use crate::registry::{nearest, quoted_name};
 
 pub use self::env::Env;
 pub use self::profile::{BoundSecret, Profile, ProfileOptions, ProfileOrigin};
+use self::value::{Reference, SecretSource, Value};
 #[cfg(feature = "keyring")]
 pub(crate) use self::{secret::KEYRING_TIMEOUT, value::KeyringEntry};
 
-/// Profiles by name, as written: nothing of a secret is read before it is needed.
+/// The profiles of a file or of the environment, by name. No secret is read before it is needed.
+///
+/// ```
+/// use gatepass::{Config, Registry};
+///
+/// let config = Config::from_toml("[profiles.web]\nprovider = \"cisco\"\n")?;
+/// assert_eq!(config.names(&Registry::linked()?), ["web"]);
+/// # Ok::<(), gatepass::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Config {
     path: Option<PathBuf>,
@@ -28,31 +37,36 @@ pub struct Config {
     env: Env,
 }
 
-/// The fields every profile may have, whatever its provider.
+/// The fields that a profile of any provider may have.
 pub const COMMON_FIELDS: &[Field] = &[
-    Field::text("provider", "which vendor; defaults to the profile's name").optional(),
+    Field::text("provider", "the vendor; the default is the profile's name").optional(),
     Field::text("environment", "one of the provider's named addresses").optional(),
     Field::address("base_url", "replaces scheme, host and port of the vendor").optional(),
-    Field::new("timeout", FieldKind::Duration, "the longest one exchange may take")
+    Field::new("timeout", FieldKind::Duration, "the time limit of one token request")
         .default_value("15s"),
-    Field::new("lifetime", FieldKind::Duration, "a token's life where the vendor does not say")
-        .optional(),
+    Field::new(
+        "lifetime",
+        FieldKind::Duration,
+        "a token's lifetime if the vendor does not send one",
+    )
+    .optional(),
     Field::new("leeway", FieldKind::Duration, "how early a token counts as expired").optional(),
     Field::new(
         "ca_file",
         FieldKind::Path,
-        "PEM file with a private CA to trust besides the system's",
+        "PEM file with a private CA, trusted in addition to the system's",
     )
     .optional(),
-    Field::address("api_url", "what a bare path in `call` is joined to").optional(),
-    Field::new("api_origins", FieldKind::Addresses, "further origins that may see the token")
+    Field::address("api_url", "the address that a path in `call` is joined to").optional(),
+    Field::new("api_origins", FieldKind::Addresses, "further origins that may receive the token")
         .optional(),
-    Field::new("persist", FieldKind::Flag, "whether the token may be kept on disk").optional(),
-    Field::new("keep_warm", FieldKind::Flag, "refresh it even while nobody asks").optional(),
+    Field::new("persist", FieldKind::Flag, "whether the token may be stored on disk").optional(),
+    Field::new("keep_warm", FieldKind::Flag, "refresh the token even while it is unused")
+        .optional(),
     Field::new(
         "allow_plain_http",
         FieldKind::Flag,
-        "http beyond this machine: the secret can be read on its way",
+        "http beyond this machine: others can read the secret in transit",
     )
     .default_value("false"),
     Field::new("allow_implicit", FieldKind::Flag, "whether the implicit grant may be used")
@@ -60,7 +74,7 @@ pub const COMMON_FIELDS: &[Field] = &[
     Field::new(
         "require_scope",
         FieldKind::Flag,
-        "refuse a token whose scope is narrower than asked",
+        "reject a token whose scope is narrower than requested",
     )
     .default_value("false"),
     Field::choice(
@@ -71,25 +85,26 @@ pub const COMMON_FIELDS: &[Field] = &[
 ];
 
 impl Config {
-    /// Reads one file. `Config` if it is not there, not TOML, or writable by others.
+    /// Reads one file. `Config` if it does not exist, is not TOML, or can be written by other users.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let profiles = file::load(path)?;
         Ok(Self { path: Some(path.to_owned()), profiles, env: Env::process() })
     }
 
-    /// Reads a text instead of a file; relative paths in it are relative to the current folder.
-    /// The caller vouches for it: literal secrets are accepted.
+    /// Parses a string instead of a file. Relative paths in it begin at the current directory, and
+    /// literal secrets are accepted.
     ///
-    /// `Config` if it is not TOML; what is wrong with one profile is told when that one is asked for.
+    /// `Config` if it is not TOML. A mistake in one profile is reported by
+    /// [`profile`](Self::profile) for that profile.
     pub fn from_toml(text: &str) -> Result<Self> {
         Ok(Self { profiles: file::parse(text)?, env: Env::process(), path: None })
     }
 
     /// Reads the file that `$GATEPASS_CONFIG` names, or else `gatepass/config.toml` in the user's
-    /// configuration folder, if there is one. Never one in the current folder.
+    /// configuration directory, if it exists. Never reads a file in the current directory.
     ///
-    /// Errors as of [`load`](Self::load); a file that is not there is none.
+    /// Errors as of [`load`](Self::load). A missing default file is not an error.
     pub fn find() -> Result<Self> {
         let env = Env::process();
         if let Some(path) = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()) {
@@ -101,23 +116,23 @@ impl Config {
         }
     }
 
-    /// Uses another environment than the process's; for tests and for embedding.
+    /// Replaces the environment of the process, for tests and for embedding.
     pub fn with_env(mut self, env: Env) -> Self {
         self.env = env;
         self
     }
 
-    /// The environment that profiles and their references are read from.
+    /// Returns the environment that profiles and their references are read from.
     pub fn env(&self) -> &Env {
         &self.env
     }
 
-    /// The file the profiles come from.
+    /// Returns the file that the profiles were read from.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// The names of all profiles: the file's, then those that the environment defines.
+    /// Returns the names of all profiles: the file's, then those that only variables define.
     pub fn names(&self, registry: &Registry) -> Vec<String> {
         let mut names: Vec<String> = self.profiles.keys().cloned().collect();
         for name in env::names(&self.env, registry) {
@@ -128,22 +143,22 @@ impl Config {
         names
     }
 
-    /// The variables that profiles are read from: those that a reference names, and those that
-    /// define a field of any. Whoever starts another program takes them from its environment.
+    /// Returns the variables that profiles are read from: those that a reference names, and those
+    /// that define a field. `gatepass exec` removes them from the program's environment.
     pub fn variables(&self, registry: &Registry) -> Vec<String> {
         let entries = self.profiles.values().flat_map(|profile| &profile.entries);
         let named = entries.filter_map(|entry| match &entry.value {
-            value::Value::Reference(value::Reference::Env(name)) => Some(name.clone()),
+            Value::Source(SecretSource::Reference(Reference::Env(name))) => Some(name.clone()),
             _ => None,
         });
         named.chain(env::defining(&self.env, registry)).collect()
     }
 
-    /// One profile, checked against its provider's facts. `set` replaces single keys; no secret
-    /// and no address can be set so.
+    /// Returns one profile, checked against its provider's facts. `set` replaces single keys, but
+    /// no secrets and no addresses.
     ///
-    /// `Config` for everything wrong with it; the error names file, line, profile and key, and the
-    /// nearest known key, and never shows a value.
+    /// `Config` for a mistake in the profile. The error has file, line, profile and key, its hint the
+    /// nearest known key, and it never shows a value.
     pub fn profile(
         &self,
         name: &str,
@@ -151,10 +166,7 @@ impl Config {
         set: &[(String, String)],
     ) -> Result<Profile> {
         if !is_profile_name(name) {
-            return Err(Error::config(format!("{} is not a profile's name", shown(name)))
-                .with_hint(
-                    "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit",
-                ));
+            return Err(file::invalid_name(name));
         }
         let from_env;
         let raw = match self.profiles.get(name) {
@@ -174,24 +186,23 @@ impl Config {
             Some(path) => format!("in {}", path.display()),
             None => String::from("(there is no config file)"),
         };
-        let error = Error::config(format!("no profile {} {place}", shown(name)));
+        let error = Error::config(format!("no profile {} {place}", quoted_name(name)));
         if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
-            return error.with_hint(format!("did you mean `{near}`?"));
+            return error.hint(format!("did you mean `{near}`?"));
         }
         let prefix = env::prefix(name);
         let Ok(info) = registry.get(name) else {
-            return error.with_hint(format!(
-                "`gatepass list` lists the profiles; a new one: write [profiles.{name}] into the \
-                 config file, or set {prefix}PROVIDER and its fields"
+            return error.hint(Hint::gatepass("list the profiles", ["list"])).hint(format!(
+                "or add it: write [profiles.{name}] into the config file, or set {prefix}PROVIDER \
+                 and its fields"
             ));
         };
         let fields = info.fields.iter().filter(|field| info.requires(field, &Settings::new()));
         let fields: Vec<String> =
             fields.map(|field| format!("{prefix}{}", field.name.to_uppercase())).collect();
-        error.with_hint(format!(
-            "`gatepass profile add {name}` asks for it and writes it; or set {}",
-            fields.join(", ")
-        ))
+        error
+            .hint(Hint::gatepass("add the profile", ["profile", "add", name]))
+            .hint(format!("or set {}", fields.join(", ")))
     }
 }
 

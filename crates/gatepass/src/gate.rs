@@ -153,7 +153,7 @@ impl Gate {
 /// to unlock a secret: its error knows the address, and is noted.
 fn limit(profile: &Profile) -> Duration {
     let request = profile.options.timeout.unwrap_or(TIMEOUT);
-    request.saturating_add(MARGIN).saturating_add(profile.patience())
+    request.saturating_add(MARGIN).saturating_add(profile.read_timeout())
 }
 
 /// How long a request may take where the profile says nothing.

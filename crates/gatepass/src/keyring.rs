@@ -24,7 +24,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use gatepass_core::{Error, Result, Secret};
+use gatepass_core::{Error, Hint, Result, Secret};
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::{Entry, Error as Failure};
 use zeroize::Zeroizing;
@@ -137,9 +137,8 @@ fn within<T: Send + 'static>(
         Ok(outcome) => outcome,
         Err(RecvTimeoutError::Timeout) => {
             let seconds = limit.as_secs();
-            Err(Error::config(format!("the keyring did not answer within {seconds} s")).with_hint(
-                "is a window open that asks for its password? unlock it, then try again",
-            ))
+            Err(Error::config(format!("the keyring did not answer within {seconds} s"))
+                .hint("is a window open that asks for its password? unlock it, then try again"))
         }
         Err(RecvTimeoutError::Disconnected) => Err(Error::internal("reading the keyring failed")),
     }
@@ -154,55 +153,51 @@ fn unreachable(failure: Failure) -> Error {
              without a desktop {ELSEWHERE}"
         )
     };
-    Error::config("no keyring can be reached").with_hint(hint).with_source(failure)
+    Error::config("no keyring can be reached").hint(hint).with_source(failure)
 }
 
 /// What went wrong with this entry. A failure that carries the value itself ends here.
 fn refused(entry: &KeyringEntry, failure: Failure) -> Error {
     match failure {
         Failure::NoEntry => Error::config(format!("the keyring has no entry {entry}"))
-            .with_hint(format!("write it with: {}", write_command(entry))),
+            .hint(Hint::run("store it", store_command(entry))),
         Failure::NoStorageAccess(_) => Error::config("the keyring is locked")
-            .with_hint(format!("unlock it; where nobody is there to do it {ELSEWHERE}"))
+            .hint(format!("unlock it; where nobody is there to do it {ELSEWHERE}"))
             .with_source(failure),
         Failure::Ambiguous(_) => {
             Error::config(format!("the keyring has more than one entry {entry}"))
-                .with_hint("delete all of them but one")
+                .hint("delete all of them but one")
         }
         Failure::BadEncoding(bytes) | Failure::BadDataFormat(bytes, _) => {
             drop(Zeroizing::new(bytes));
             Error::config(format!("the keyring's {entry} is not UTF-8"))
-                .with_hint(format!("write it anew with: {}", write_command(entry)))
+                .hint(Hint::run("store it again", store_command(entry)))
         }
         Failure::TooLong(what, most) => {
             Error::config(format!("the keyring takes no {what} of more than {most} characters"))
-                .with_hint(ELSEWHERE)
+                .hint(ELSEWHERE)
         }
         failure => Error::config(format!("the keyring failed to act on {entry}"))
-            .with_hint(ELSEWHERE)
+            .hint(ELSEWHERE)
             .with_source(failure),
     }
 }
 
-/// The platform's own command that asks for a secret and writes it.
-fn write_command(entry: &KeyringEntry) -> String {
-    let (service, account) = (word(&entry.service), word(&entry.account));
-    if cfg!(target_os = "macos") {
-        format!("security add-generic-password -s {service} -a {account} -w")
+/// Returns the platform's own command that asks for a secret and stores it.
+fn store_command(entry: &KeyringEntry) -> Vec<String> {
+    let (service, account) = (entry.service.as_str(), entry.account.as_str());
+    let words = if cfg!(target_os = "macos") {
+        vec!["security", "add-generic-password", "-s", service, "-a", account, "-w"]
     } else if cfg!(windows) {
-        format!("cmdkey /generic:{account}.{service} /user:{account} /pass")
+        let generic = format!("/generic:{account}.{service}");
+        return vec!["cmdkey".into(), generic, format!("/user:{account}"), "/pass".into()];
     } else {
-        format!("secret-tool store --label={service} service {service} username {account}")
-    }
-}
-
-/// One word for a shell.
-fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "@%+=:,./_-".contains(c);
-    match text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    }
+        let label = format!("--label={service}");
+        return ["secret-tool", "store", &label, "service", service, "username", account]
+            .map(String::from)
+            .to_vec();
+    };
+    words.into_iter().map(String::from).collect()
 }
 
 const ELSEWHERE: &str = "use { file = … }, { command = … } or { env = … }";
@@ -225,7 +220,7 @@ mod tests {
         });
         let error = error.unwrap_err();
         assert!(error.message().contains("did not answer within"), "{error}");
-        assert!(error.hint().unwrap().contains("unlock"));
+        assert!(error.hints()[0].text().contains("unlock"));
         drop(hold);
         assert_eq!(within(Duration::from_secs(60), || Ok(7)).unwrap(), 7);
     }
@@ -242,7 +237,7 @@ mod tests {
         ] {
             let error = refused(&entry("cisco"), failure);
             assert!(!format!("{error} {error:?}").contains("unsaid"), "{error:?}");
-            assert!(error.hint().is_some(), "{error:?}");
+            assert!(error.hints().first().is_some(), "{error:?}");
         }
         let coded = refused(&entry("cisco"), Failure::BadEncoding(value));
         assert!(std::error::Error::source(&coded).is_none());
@@ -254,7 +249,7 @@ mod tests {
         assert_eq!(plain.message(), "the keyring has no entry cisco/prod-1");
         let odd = refused(&entry("it's; rm/a b"), Failure::NoEntry);
         if cfg!(target_os = "linux") {
-            let (plain, odd) = (plain.hint().unwrap(), odd.hint().unwrap());
+            let (plain, odd) = (plain.hints()[0].to_string(), odd.hints()[0].to_string());
             assert!(plain.ends_with("--label=cisco service cisco username prod-1"), "{plain}");
             assert!(odd.ends_with("service 'it'\\''s; rm' username 'a b'"), "{odd}");
         }

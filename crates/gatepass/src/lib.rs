@@ -76,11 +76,11 @@ pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
     ApiOrigins, ApiRequest, ApiResponse, AuthorizationRequest, Authorize, BasicEncoding, Clock,
-    CoarseTime, Credential, CredentialFn, CredentialSource, Endpoint, EnvironmentInfo, Error,
-    ErrorKind, ExchangeContext, Expiry, Field, FieldKind, HttpSend, Interactive, Provider,
-    ProviderInfo, RedirectUri, RefreshHints, Registration, Request, Response, Result, Retry,
-    Secret, Settings, Token, TokenBuilder, TokenCharset, TokenRules, TokenVerdict, async_trait,
-    credential_fn, oauth2, register, retry_after,
+    CoarseTime, ConfigPlace, Credential, CredentialFn, CredentialSource, Endpoint, EnvironmentInfo,
+    Error, ErrorKind, ExchangeContext, Expiry, Field, FieldKind, Hint, HintArg, HttpSend,
+    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Registration, Request,
+    Response, Result, Retry, Secret, Settings, Token, TokenBuilder, TokenCharset, TokenRules,
+    TokenVerdict, async_trait, credential_fn, oauth2, register, retry_after,
 };
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;

@@ -1,10 +1,10 @@
-//! Registry: which providers this program knows, by id.
+//! The registry: the providers of this program, by id.
 
 use std::collections::BTreeMap;
 
 use gatepass_core::{Error, ProviderInfo, Registration, Result};
 
-/// The providers of this program: those linked into it, and those added by hand.
+/// The providers of this program: those that are linked into it, and those that it adds.
 ///
 /// ```
 /// # use gatepass::Registry;
@@ -12,12 +12,12 @@ use gatepass_core::{Error, ProviderInfo, Registration, Result};
 /// assert!(registry.get("no-such-vendor").is_err());
 /// # Ok::<(), gatepass::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Registry {
     providers: BTreeMap<&'static str, Registration>,
 }
 
-/// The features of this crate, each with what people may call its vendor.
+/// The vendors' features of this crate, each with other names of its vendor.
 const FEATURES: &[(&str, &[&str])] = &[
     ("celerdata", &["starrocks", "celerdata cloud"]),
     ("cisco", &["cloudsso", "cisco systems"]),
@@ -27,19 +27,19 @@ const FEATURES: &[(&str, &[&str])] = &[
 ];
 
 impl Registry {
-    /// No provider yet; for a program that adds its own by [`with`](Self::with).
+    /// A registry without providers, for a program that adds its own by [`with`](Self::with).
     pub fn empty() -> Self {
-        Self::default()
+        Self { providers: BTreeMap::new() }
     }
 
-    /// Every provider linked into this program. `Config` if two crates claim one id.
+    /// All providers that are linked into this program. `Config` if two crates register one id.
     pub fn linked() -> Result<Self> {
         let mut all: Vec<&Registration> = Registration::all().collect();
         all.sort_by_key(|registration| (registration.info.id, registration.package));
         all.into_iter().try_fold(Self::empty(), |registry, one| registry.with(*one))
     }
 
-    /// Adds a provider. `Config` if its id is taken; the error names both crates.
+    /// Adds a provider. `Config` if its id is registered already; the error names both crates.
     pub fn with(mut self, registration: Registration) -> Result<Self> {
         let id = registration.info.id;
         match self.providers.insert(id, registration) {
@@ -48,12 +48,12 @@ impl Registry {
                 "two crates register the provider `{id}`: {} {} and {} {}",
                 other.package, other.version, registration.package, registration.version
             ))
-            .with_hint("depend on one of them only")),
+            .hint("depend on only one of them")),
         }
     }
 
-    /// The provider of that id. The error for an unknown one lists those there are and says how to
-    /// get the one that was meant.
+    /// Returns the provider with this id. The error for an unknown id lists the known ones, and the
+    /// hint says how to add the one that was probably meant.
     pub fn get(&self, id: &str) -> Result<&'static ProviderInfo> {
         match self.providers.get(id) {
             Some(registration) => Ok(registration.info),
@@ -61,12 +61,12 @@ impl Registry {
         }
     }
 
-    /// All providers, sorted by id.
+    /// Iterates over all providers, sorted by id.
     pub fn iter(&self) -> impl Iterator<Item = &'static ProviderInfo> {
         self.providers.values().map(|registration| registration.info)
     }
 
-    /// All ids, sorted.
+    /// Returns all ids, sorted.
     pub fn ids(&self) -> Vec<&'static str> {
         self.providers.keys().copied().collect()
     }
@@ -74,8 +74,8 @@ impl Registry {
     fn unknown(&self, id: &str) -> Error {
         let ids = self.ids();
         let has = if ids.is_empty() { String::from("none") } else { ids.join(", ") };
-        let error =
-            Error::config(format!("no provider {} in this build, which has: {has}", shown(id)));
+        let name = quoted_name(id);
+        let error = Error::config(format!("no provider {name} in this build, which has: {has}"));
         let wanted = id.to_lowercase();
         let meant = self.iter().find(|info| {
             let names = [info.id, info.title, info.vendor];
@@ -83,19 +83,19 @@ impl Registry {
                 || info.aliases.contains(&wanted.as_str())
         });
         if let Some(info) = meant {
-            return error.with_hint(format!("did you mean provider = \"{}\"?", info.id));
+            return error.hint(format!("did you mean provider = \"{}\"?", info.id));
         }
         let feature = FEATURES.iter().find(|(feature, aliases)| {
             (*feature == wanted || aliases.contains(&wanted.as_str()))
                 && !self.providers.contains_key(feature)
         });
         if let Some((feature, _)) = feature {
-            return error.with_hint(format!("build with the feature `{feature}` to add it"));
+            return error.hint(format!("build with the feature `{feature}` to add it"));
         }
         match nearest(&wanted, ids.into_iter().chain(FEATURES.iter().map(|(feature, _)| *feature)))
         {
-            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-            None => error.with_hint(
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(
                 "a provider of another crate is linked only if some code names it: \
                  `use provider_acme as _;`",
             ),
@@ -103,14 +103,15 @@ impl Registry {
     }
 }
 
-/// A name as it may be repeated: quoted, cut, and only if it is a plausible one.
-pub(crate) fn shown(name: &str) -> String {
+/// Quotes a name for an error: without unusual characters, 64 characters at most. It may be a secret
+/// or contain control sequences, if only by mistake.
+pub(crate) fn quoted_name(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._- ".contains(c);
     let short: String = name.chars().filter(|c| plain(*c)).take(64).collect();
     format!("`{short}`")
 }
 
-/// The candidate that a typing error would most likely have come from.
+/// Returns the candidate that was most likely meant by a mistyped word.
 pub(crate) fn nearest<'a>(
     typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn two_crates_with_one_id_are_both_named() {
+    fn error_of_duplicate_id_names_both_crates() {
         let error = registry().with(Registration::new(&ACME, "acme-fork", "2.0.0")).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("provider-acme 1.0.0") && text.contains("acme-fork 2.0.0"), "{text}");
@@ -146,7 +147,7 @@ mod tests {
 
     #[cfg(feature = "all-providers")]
     #[test]
-    fn a_vendor_that_is_not_compiled_in_is_known_by_the_names_it_has_when_it_is() {
+    fn features_know_all_aliases_of_their_providers() {
         for info in Registry::linked().unwrap().iter() {
             let (_, aliases) = FEATURES.iter().find(|(feature, _)| *feature == info.id).unwrap();
             let missing: Vec<_> = info.aliases.iter().filter(|it| !aliases.contains(it)).collect();
@@ -155,8 +156,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_provider_is_told_how_to_get_it() {
-        let hint = |id| registry().get(id).unwrap_err().hint().unwrap_or_default().to_owned();
+    fn hint_for_unknown_provider_says_how_to_add_it() {
+        let hint = |id| registry().get(id).unwrap_err().hints()[0].to_string();
         assert!(hint("Acme Cloud").contains("provider = \"acme\""));
         assert!(hint("acme cloud inc").contains("provider = \"acme\""));
         assert!(hint("huawei").contains("feature `huawei`"));

@@ -47,8 +47,9 @@ impl Settings {
                 (true, scope) => GrantTypeIn::Body { scope: scope.map(str::to_owned) },
                 (false, None) => GrantTypeIn::Query,
                 (false, Some(_)) => {
-                    return Err(Error::config("`scope` needs `grant_type_in` to be \"body\"")
-                        .with_hint("set grant_type_in = \"body\", or leave scope out"));
+                    return Err(Error::config("needs grant_type_in = \"body\"")
+                        .with_field("scope")
+                        .hint("set grant_type_in = \"body\", or leave scope out"));
                 }
             },
         })

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiResponse, Credential, Error, Request, Response, Result, Token, TokenVerdict, oauth2,
+    ApiResponse, Credential, Error, Hint, Request, Response, Result, Token, TokenVerdict, oauth2,
 };
 
 use crate::settings::{GrantTypeIn, Settings};
@@ -47,9 +47,8 @@ pub(crate) fn refusal(answer: &ApiResponse<'_>) -> TokenVerdict {
 
 pub(crate) fn explain(settings: &Settings, credential: &Credential, error: Error) -> Error {
     match error.vendor_code() {
-        Some("unsupported_grant_type") => {
-            error.with_hint("set grant_type_in in the profile to \"body\" or \"query\"")
-        }
+        Some("unsupported_grant_type") => error
+            .with_hints([Hint::new("set grant_type_in in the profile to \"body\" or \"query\"")]),
         _ => oauth2::explain_basic(error, credential, settings.basic_encoding),
     }
 }
@@ -155,7 +154,8 @@ mod tests {
             r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#;
         let error = token(&answer(401, &[], body), SystemTime::UNIX_EPOCH).unwrap_err();
         let hint = |settings: &Settings, credential: &Credential| {
-            explain(settings, credential, error.clone()).hint().unwrap_or_default().to_owned()
+            let error = explain(settings, credential, error.clone());
+            error.hints().iter().map(|hint| format!("{hint}\n")).collect::<String>()
         };
         let (raw, form) = (BasicEncoding::Raw, BasicEncoding::Form);
         for (basic_encoding, other) in [(raw, "\"form\""), (form, "\"raw\"")] {

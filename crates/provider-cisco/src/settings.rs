@@ -46,8 +46,9 @@ impl Settings {
             &[("cloudsso", Environment::Cloudsso), ("id", Environment::Id)],
         )?;
         if is_implicit && environment == Environment::Id {
-            return Err(Error::config("`grant`: id.cisco.com has no implicit grant")
-                .with_hint("use grant = \"client_credentials\", or environment = \"cloudsso\""));
+            return Err(Error::config("id.cisco.com has no implicit grant")
+                .with_field("grant")
+                .hint("use grant = \"client_credentials\", or environment = \"cloudsso\""));
         }
         Ok(Self {
             environment,

@@ -78,9 +78,9 @@ pub(crate) fn explain(settings: &Settings, credential: &Credential, error: Error
     match settings.environment {
         _ if !elsewhere || settings.base_url.is_some() => error,
         Environment::Cloudsso => {
-            error.and_hint("clients registered since 2023 need environment = \"id\"")
+            error.hint("clients registered since 2023 need environment = \"id\"")
         }
-        Environment::Id => error.and_hint(
+        Environment::Id => error.hint(
             "clients registered before 2023 are unknown here: register anew, or try \
              environment = \"cloudsso\"",
         ),
@@ -237,13 +237,13 @@ mod tests {
         let settings = |environment| Settings { environment, ..Settings::default() };
         for (environment, other) in [(Environment::Cloudsso, "id"), (Environment::Id, "cloudsso")] {
             let error = explain(&settings(environment), &app(), error.clone());
-            let hint = error.hint().unwrap();
+            let hint = error.hints().iter().map(|hint| format!("{hint}\n")).collect::<String>();
             assert!(hint.contains("client_secret"), "{hint}");
             assert!(hint.contains(&format!("environment = \"{other}\"")), "{hint}");
         }
         let base_url = Some(Endpoint::parse("http://127.0.0.1:1").unwrap());
         let here = explain(&Settings { base_url, ..Settings::default() }, &app(), error);
-        assert!(!here.hint().unwrap().contains("environment"), "{here:?}");
+        assert!(!format!("{:?}", here.hints()).contains("environment"), "{here:?}");
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
         let error = block_on(crate::Cisco::new().exchange(&app(), &cx)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsafeToken);
         assert!(
-            error.hint().is_some_and(|hint| hint.contains("environment = \"id\"")),
+            error.hints().iter().any(|hint| hint.text().contains("environment = \"id\"")),
             "{error:?}"
         );
     }

@@ -81,7 +81,7 @@ impl Settings {
 /// An id that will be one segment of a path: not empty, and no step within the path.
 pub(crate) fn id(field: &str, text: &str) -> Result<String> {
     match text {
-        "" | "." | ".." => Err(Error::config(format!("`{field}` is no id"))),
+        "" | "." | ".." => Err(Error::config("not an id").with_field(field.to_owned())),
         id => Ok(id.to_owned()),
     }
 }
@@ -92,8 +92,9 @@ pub(crate) fn path_prefix(text: &str) -> Result<String> {
     let is_step = |part: &str| part == "." || part == "..";
     let is_path = prefix.is_empty() || prefix.starts_with('/');
     if !is_path || !prefix.chars().all(in_path) || prefix.split('/').any(is_step) {
-        return Err(Error::config("`path_prefix` is no path")
-            .with_hint("it is \"\", or begins with / as in \"/api\", without % . or .. parts"));
+        return Err(Error::config("not a path")
+            .with_field("path_prefix")
+            .hint("it is \"\", or begins with / as in \"/api\", without % . or .. parts"));
     }
     Ok(prefix.to_owned())
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiRequest, Credential, Error, ErrorKind, Request, Response, Result, Token, oauth2,
+    ApiRequest, Credential, Error, ErrorKind, Hint, Request, Response, Result, Token, oauth2,
     percent_encode,
 };
 use http::HeaderName;
@@ -58,11 +58,11 @@ pub(crate) fn authorize(
 pub(crate) fn explain(settings: &Settings, error: Error) -> Error {
     let of_gateway = error.vendor_text().is_some_and(|text| text.contains("subscription key"));
     match error.status() {
-        Some(401) if of_gateway => error.with_hint(
+        Some(401) if of_gateway => error.with_hints([Hint::new(
             "the gateway refuses the subscription key: check subscription_key, not the secret",
-        ),
+        )]),
         Some(404) if !settings.path_prefix.is_empty() => {
-            error.and_hint("today's hosts have no /api in their paths: try path_prefix = \"\"")
+            error.hint("today's hosts have no /api in their paths: try path_prefix = \"\"")
         }
         _ => error,
     }
@@ -206,7 +206,7 @@ mod tests {
     fn the_setting_that_helps_is_named() {
         let hint = |settings: &Settings, status, body| {
             let error = explain(settings, read(status, body).unwrap_err());
-            error.hint().unwrap_or_default().to_owned()
+            error.hints().iter().map(|hint| format!("{hint}\n")).collect::<String>()
         };
         let lost = r#"{ "statusCode": 404, "message": "Resource not found" }"#;
         assert!(hint(&license(), 404, lost).contains("path_prefix = \"\""));

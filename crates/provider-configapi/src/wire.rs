@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use gatepass_core::{Credential, Error, Request, Response, Result, Token, oauth2};
+use gatepass_core::{Credential, Error, Hint, Request, Response, Result, Token, oauth2};
 
 use crate::settings::{ApiVersion, Settings};
 
@@ -28,11 +28,11 @@ pub(crate) fn token(response: &Response, sent: SystemTime) -> Result<Token> {
 /// One answer stands for every wrong parameter and for a locked account as well.
 pub(crate) fn explain(error: Error) -> Error {
     match error.status() {
-        Some(401) => error.with_hint(
+        Some(401) => error.with_hints([Hint::new(
             "check client_id, client_secret and scope, and whether the user is locked or disabled: \
              each failed attempt counts, so nothing is retried by itself",
-        ),
-        Some(404 | 410) => error.and_hint("list management has api_version = \"v3\""),
+        )]),
+        Some(404 | 410) => error.hint("list management has api_version = \"v3\""),
         _ => error,
     }
 }
@@ -119,7 +119,7 @@ mod tests {
         let error = token(&answer(401, &[], "Authentication failed"), SystemTime::UNIX_EPOCH);
         let error = explain(error.unwrap_err());
         assert_eq!((error.kind(), error.retry()), (ErrorKind::Denied, Retry::Never));
-        let hint = error.hint().unwrap();
+        let hint = error.hints()[0].text();
         assert!(hint.contains("locked") && hint.contains("scope"), "{hint}");
     }
 

@@ -76,7 +76,7 @@ pub(crate) fn explain(settings: &Settings, credential: &Credential, error: Error
     match settings.client_auth {
         ClientAuth::Basic => oauth2::explain_basic(error, credential, settings.basic_encoding),
         ClientAuth::Form if is_refused(&error) => {
-            error.and_hint("some tenants take Basic only: client_auth = \"basic\"")
+            error.hint("some tenants take Basic only: client_auth = \"basic\"")
         }
         ClientAuth::Form => error,
     }
@@ -221,7 +221,8 @@ mod tests {
             let answer = answer(status, &[], body);
             let error = token(&tenant(), &answer, SystemTime::UNIX_EPOCH).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Denied, "{body}");
-            let hint = explain(&tenant(), &app(), error).hint().unwrap().to_owned();
+            let error = explain(&tenant(), &app(), error);
+            let hint = error.hints().iter().map(|hint| format!("{hint}\n")).collect::<String>();
             assert!(hint.contains("client_auth = \"basic\""), "{hint}");
         }
     }

@@ -91,7 +91,7 @@ fn changed_address_blocks_all_commands() {
     let error =
         runtime().block_on(async { gate.source("cisco").unwrap().token().await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.hint().unwrap().contains("gatepass profile allow cisco"), "{error:?}");
+    assert!(error.hints()[0].text().contains("gatepass profile allow cisco"), "{error:?}");
     assert_eq!((server.connections(), other.connections()), (asked, 0));
 }
 

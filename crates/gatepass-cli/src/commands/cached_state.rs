@@ -33,7 +33,7 @@ impl CachedState {
         let key = ProfileKey::new(&profile.name);
         let (mut record, mut last_error) = (None, None);
         if let Some(store) = store {
-            let read = match profile.is_at_hand() {
+            let read = match profile.reads_without_prompt() {
                 true => source.stored().await,
                 false => store.records(&key).await.map(|records| records.into_iter().next()),
             };

@@ -73,7 +73,7 @@ pub(crate) async fn run(
     let profile = open_profile(&gate, &args.profile, common, output)?;
     let target =
         profile.api_endpoint(profile.provider()?.as_ref(), &request.target).map_err(|error| {
-            error.or_hint("write it as in a URL: '/users?name=a%20b', without `..`")
+            error.default_hint("write it as in a URL: '/users?name=a%20b', without `..`")
         })?;
     let source = gate.open(&profile)?;
     let mut api = profile.clone();
@@ -110,7 +110,7 @@ pub(crate) async fn run(
                 "no complete response within {}",
                 format_duration(limit)
             ))
-            .with_hint("try again, or raise --timeout")
+            .hint("try again, or raise --timeout")
             .into())
         }),
     };
@@ -210,9 +210,8 @@ impl Call<'_> {
             CommandError::Gatepass(error) if error.profile().is_none() => {
                 let error = error.with_provider(profile.info.id).with_profile(&profile.name);
                 CommandError::Gatepass(match error.kind() {
-                    ErrorKind::Unavailable => {
-                        error.or_hint("the API may be down or slow: try again, or raise --timeout")
-                    }
+                    ErrorKind::Unavailable => error
+                        .default_hint("the API may be down or slow: try again, or raise --timeout"),
                     _ => error,
                 })
             }
@@ -232,7 +231,7 @@ impl Call<'_> {
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::protocol("the API switched protocols and sent no response")
                 .with_status(101)
-                .with_hint("check the address: the server there may not be an API"));
+                .hint("check the address: the server there may not be an API"));
         }
         Ok(CallResponse { status: parts.status, headers: parts.headers, begun: Bytes::new(), body })
     }

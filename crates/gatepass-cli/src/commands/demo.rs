@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Co
     match failed {
         Some(error) => Err(error.clone().into()),
         None if rows.is_empty() => Err(Error::config("this build has no providers")
-            .with_hint("build it with the feature of a provider, such as --features cisco")
+            .hint("build it with the feature of a provider, such as --features cisco")
             .into()),
         None => Ok(ExitCode::SUCCESS),
     }
@@ -122,7 +122,7 @@ async fn login(
     let mut profiles = names.iter().filter_map(|name| gate.profile(name, &implicit).ok());
     let Some(profile) = profiles.find(|profile| has_logins(profile.info)) else {
         return Err(Error::config("no provider in this build supports logins")
-            .with_hint("build it with the feature cisco or huawei")
+            .hint("build it with the feature cisco or huawei")
             .into());
     };
     output.status(&format!(

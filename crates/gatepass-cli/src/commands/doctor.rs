@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 
-use gatepass::{BoundSecret, Config, Env, Error, FileStore, Gate, Registry};
+use gatepass::{BoundSecret, Config, Env, Error, FileStore, Gate, Hint, Registry};
 
 use self::report::Report;
 use crate::error::CommandError;
@@ -90,9 +90,13 @@ fn check_config(
     let place = place.unwrap_or_default();
     if gate.names().is_empty() && args.profile.is_none() {
         let error = Error::config(format!("no config file{place}, and no profile in variables"));
-        let hint = "`gatepass init` creates the file; or set GATEPASS_<PROFILE>_<KEY> variables, \
-                    `gatepass providers` lists all keys";
-        report.fail("config", &error.with_hint(hint))?;
+        report.fail(
+            "config",
+            &error
+                .hint(Hint::gatepass("create the file", ["init"]))
+                .hint("or set GATEPASS_<PROFILE>_<KEY> variables")
+                .hint(Hint::run("list all keys", ["gatepass", "providers"])),
+        )?;
         return Ok(None);
     }
     report.ok("config", format!("no file{place}; {count} from variables"))?;
@@ -118,7 +122,7 @@ fn check_state(
         tempfile::Builder::new().prefix(".doctor-").tempfile_in(&directory).map_err(|error| {
             let directory = directory.display();
             Error::internal(format!("cannot write to {directory}: {}", error.kind()))
-                .with_hint("tokens are stored there: check its owner, mode and free space")
+                .hint("tokens are stored there: check its owner, mode and free space")
         })?;
         Ok(store.with_process_name(output.command_name()))
     });
@@ -130,7 +134,7 @@ fn check_state(
         Err(error) => {
             report.fail(
                 "state",
-                &error.or_hint("set GATEPASS_STATE_DIR to a directory of your own"),
+                &error.default_hint("set GATEPASS_STATE_DIR to a directory of your own"),
             )?;
             Ok(None)
         }

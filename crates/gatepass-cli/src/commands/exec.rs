@@ -197,14 +197,13 @@ fn start_error(command: &Command, error: &io::Error) -> CommandError {
     let (exit, error) = match error.kind() {
         ErrorKind::NotFound => (
             exit::EXEC_NOT_FOUND,
-            Error::config(format!("program not found: {program}")).with_hint(
-                "put a program of PATH or a path after --; for shell syntax: -- sh -c '…'",
-            ),
+            Error::config(format!("program not found: {program}"))
+                .hint("put a program of PATH or a path after --; for shell syntax: -- sh -c '…'"),
         ),
         kind => (
             exit::EXEC_CANNOT_RUN,
             Error::config(format!("cannot run {program}: {kind}"))
-                .with_hint("check that it is a program, and make it executable: chmod +x"),
+                .hint("check that it is a program, and make it executable: chmod +x"),
         ),
     };
     CommandError::from(error).with_exit_code(exit)

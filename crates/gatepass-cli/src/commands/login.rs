@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gatepass::{Clock, Error, Gate, Login, Profile, ProviderInfo, RedirectUri, SystemClock, Token};
+use gatepass::{
+    Clock, Error, Gate, Hint, Login, Profile, ProviderInfo, RedirectUri, SystemClock, Token,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::time::{Instant, interval_at, sleep_until};
@@ -106,14 +108,15 @@ pub(super) async fn log_in(
             profile,
             Error::config("persist = false: the token of a login could not be stored"),
         )
-        .with_hint("remove persist from the profile: the token is stored encrypted")
+        .hint("remove persist from the profile: the token is stored encrypted")
         .into());
     }
     let source = gate.open(profile)?;
     let is_other_grant = source.provider().interactive().is_none() && has_logins(profile.info);
     let login = source.login().await.map_err(|error| match is_other_grant {
         true => {
-            error.with_hint("this vendor supports logins: set grant = \"implicit\" in the profile")
+            let hint = "this vendor supports logins: set grant = \"implicit\" in the profile";
+            error.with_hints([Hint::new(hint)])
         }
         false => error,
     })?;
@@ -123,18 +126,15 @@ pub(super) async fn log_in(
     }
     let address = callback_address(login.redirect_uri()).ok_or_else(|| {
         named(profile, Error::config("the redirect_uri is not an address of this machine"))
-            .with_hint(format!("gatepass login {} --paste", profile.name))
+            .hint(Hint::gatepass("paste the address instead", ["login", &profile.name, "--paste"]))
     })?;
     let server = CallbackServer::open(&address).await.map_err(|error| {
         named(
             profile,
             Error::internal(format!("cannot listen on port {}: {}", address.port, error)),
         )
-        .with_hint(format!(
-            "another program may use the port, or only root may open it (below 1024); \
-                 `gatepass login {} --paste` needs no port",
-            profile.name
-        ))
+        .hint("another program may use the port, or only root may open it (below 1024)")
+        .hint(Hint::gatepass("log in without a port", ["login", &profile.name, "--paste"]))
     })?;
     let login = login.with_port(server.port());
     wait_for_browser(gate, profile, server, login, options, output).await
@@ -230,9 +230,7 @@ async fn finish_login(
     match source.token().await {
         Ok(stored) if stored.expose_secret() == token.expose_secret() => Ok(token),
         _ => Err(named(profile, Error::internal("the token could not be stored"))
-            .with_hint(
-                "-v shows the reason; check the owner of GATEPASS_STATE_DIR and its disk space",
-            )
+            .hint("-v shows the reason; check the owner of GATEPASS_STATE_DIR and its disk space")
             .into()),
     }
 }
@@ -261,7 +259,7 @@ fn result_page(profile: &Profile, outcome: &Result<Token, CommandError>) -> Logi
             ),
         },
         Err(error) => {
-            let hint = error.hint().map(|hint| format!(" – {hint}")).unwrap_or_default();
+            let hint = error.hints().first().map(|hint| format!(" – {hint}")).unwrap_or_default();
             LoginResultPage {
                 is_success: false,
                 title: String::from("The login failed"),

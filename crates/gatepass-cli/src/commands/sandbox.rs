@@ -105,7 +105,7 @@ pub(super) fn sandbox_error(error: &gatepass_sandbox::Error) -> CommandError {
             usage(format!("sandbox: {error}"), format!("known faults: {}", names.join(", ")))
         }
         _ => Error::internal(format!("sandbox: {error}"))
-            .with_hint("if the port is in use, --listen 127.0.0.1:0 selects a free one")
+            .hint("if the port is in use, --listen 127.0.0.1:0 selects a free one")
             .into(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Clock, HistoryEntry, NextStep, ProfileKey, SystemClock, TokenStore};
+use gatepass::{Clock, Hint, HistoryEntry, NextStep, ProfileKey, SystemClock, TokenStore};
 use serde_json::{Value, json};
 
 use super::cached_state::{one_line, state_of};
@@ -93,7 +93,7 @@ fn object(entry: &HistoryEntry) -> Value {
         "status": error.as_ref().and_then(gatepass::Error::status),
         "vendor_code": error.as_ref().and_then(gatepass::Error::vendor_code),
         "vendor_text": error.as_ref().and_then(gatepass::Error::vendor_text),
-        "hint": error.as_ref().and_then(gatepass::Error::hint),
+        "hint": error.as_ref().and_then(|error| error.hints().first().map(Hint::to_string)),
         "expires_at": entry.expires_at().map(rfc3339),
         "decision": decision,
         "until": until.map(rfc3339),

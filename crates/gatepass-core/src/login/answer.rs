@@ -35,17 +35,13 @@ pub(super) fn refusal(pairs: &[Pair]) -> Option<Error> {
     let code = find("error").filter(|code| !code.is_empty())?;
     let error = match code.as_str() {
         "access_denied" => Error::denied("the login was denied")
-            .with_hint("run it again and choose Allow, or ask the vendor why it denies"),
-        "unauthorized_client" => {
-            Error::denied("this client may not log people in").with_hint(NOTHING)
-        }
+            .hint("run it again and choose Allow, or ask the vendor why it denies"),
+        "unauthorized_client" => Error::denied("this client may not log people in").hint(NOTHING),
         "unsupported_response_type" => {
-            Error::config("the vendor does not do this grant").with_hint(NOTHING)
+            Error::config("the vendor does not do this grant").hint(NOTHING)
         }
         "invalid_scope" => Error::config("the scope is refused"),
-        "invalid_request" => {
-            Error::config("the vendor calls the request malformed").with_hint(NOTHING)
-        }
+        "invalid_request" => Error::config("the vendor calls the request malformed").hint(NOTHING),
         "temporarily_unavailable" | "server_error" => Error::unavailable("vendor fault"),
         "login_required" | "interaction_required" | "consent_required" => {
             Error::denied("the vendor wants the person to act")
@@ -56,7 +52,7 @@ pub(super) fn refusal(pairs: &[Pair]) -> Option<Error> {
     let is_secret = |(name, value): &&Pair| {
         name.ends_with("_token") && !value.is_empty() && text.contains(value.as_str())
     };
-    let text = if pairs.iter().any(|pair| is_secret(&pair)) { redact::MARK } else { text };
+    let text = if pairs.iter().any(|pair| is_secret(&pair)) { redact::REDACTED } else { text };
     Some(error.with_vendor_code(code).with_vendor_text(text))
 }
 

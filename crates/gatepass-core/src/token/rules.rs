@@ -80,7 +80,7 @@ impl TokenRules {
             return Err(Error::unsafe_token(
                 "the token has characters that a bearer token must not have",
             )
-            .with_hint(
+            .hint(
                 "if the vendor's tokens really look so, set token_charset = \"vschar-no-space\"",
             ));
         }
@@ -88,7 +88,7 @@ impl TokenRules {
         if credential.secrets().any(|(_, secret)| same(secret.expose_secret()))
             || credential.texts().any(|(_, plain)| same(plain))
             || (text.len() <= longest(credential)
-                && redact::known(text, credential) == redact::MARK)
+                && redact::redact_credential(text, credential) == redact::REDACTED)
         {
             return Err(Error::unsafe_token("the answer returns the credential as the token"));
         }
@@ -101,7 +101,7 @@ impl TokenRules {
         };
         if narrower && self.require_scope {
             return Err(Error::config("the vendor granted less than the scope asked for")
-                .with_hint("ask for less in `scope`, or set require_scope = false"));
+                .hint("ask for less in `scope`, or set require_scope = false"));
         }
         if narrower {
             token = token.with_warning("the vendor granted another scope than the one asked for");
@@ -110,7 +110,7 @@ impl TokenRules {
         let repeats = |scope: &str| {
             let text = token.expose_secret();
             (text.len() >= LIKELY && scope.contains(text))
-                || redact::known(scope, credential) != scope
+                || redact::redact_credential(scope, credential) != scope
         };
         if token.scope().is_some_and(repeats) {
             token = token.without_scope("the vendor's scope repeats a secret: left out");

@@ -20,7 +20,7 @@ pub(super) fn check(text: &str) -> Result<()> {
     }
     if text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME)) {
         return Err(Error::unsafe_token("the token begins with the word Bearer")
-            .with_hint("is this a whole header? the vendor's answer may have changed"));
+            .hint("is this a whole header? the vendor's answer may have changed"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::unsafe_token("the token has characters that are not allowed"));

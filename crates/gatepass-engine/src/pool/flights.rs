@@ -223,7 +223,7 @@ impl Shared {
     ) -> Result<FlightHandle> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(Error::internal("there is no tokio runtime to ask the vendor in")
-                .with_hint("ask for tokens inside a tokio runtime with time enabled")
+                .hint("ask for tokens inside a tokio runtime with time enabled")
                 .with_profile(key));
         };
         let number = self.counts.flights.fetch_add(1, Ordering::Relaxed) + 1;
@@ -340,7 +340,7 @@ impl Shared {
             None => {
                 self.counts.active.fetch_sub(1, Ordering::Relaxed);
                 return Err(Error::throttled("too many identities wait for an exchange")
-                    .with_hint("`max_entries` bounds them, as it does the tokens held"));
+                    .hint("`max_entries` bounds them, as it does the tokens held"));
             }
         }
         Ok(())
@@ -439,5 +439,5 @@ impl Drop for Landing {
 
 fn queue_too_long(limit: Duration) -> Error {
     Error::throttled(format!("no place among the pool's exchanges in {} s", limit.as_secs()))
-        .with_hint("`max_exchanges` bounds how many the pool makes at once")
+        .hint("`max_exchanges` bounds how many the pool makes at once")
 }

@@ -231,7 +231,7 @@ impl Shared {
             return Ok(place);
         }
         Err(Error::throttled(format!("{} callers wait for the pool already", self.max_waiters))
-            .with_hint("`max_waiters` bounds them"))
+            .hint("`max_waiters` bounds them"))
     }
 
     /// Entries are gone, and counted for that reason.

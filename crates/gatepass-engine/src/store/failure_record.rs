@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::{Error, ErrorKind, Retry};
+use gatepass_core::{Error, ErrorKind, Hint, Retry};
 
 /// A failed exchange, and until when its error answers whoever asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct FailureRecord {
     pub(super) kind: ErrorKind,
     pub(super) retry: Retry,
     pub(super) message: String,
-    pub(super) hint: Option<String>,
+    pub(super) hints: Vec<Hint>,
     pub(super) status: Option<u16>,
     pub(super) vendor_code: Option<String>,
     pub(super) vendor_text: Option<String>,
@@ -31,7 +31,7 @@ impl FailureRecord {
             kind: error.kind(),
             retry: error.retry(),
             message: error.message().to_owned(),
-            hint: error.hint().map(str::to_owned),
+            hints: error.hints().to_vec(),
             status: error.status(),
             vendor_code: error.vendor_code().map(str::to_owned),
             vendor_text: error.vendor_text().map(str::to_owned),
@@ -67,10 +67,8 @@ impl FailureRecord {
             ErrorKind::UnsafeToken => Error::unsafe_token,
             _ => Error::internal,
         };
-        let mut error = make(self.message.clone()).with_retry(self.retry);
-        if let Some(hint) = &self.hint {
-            error = error.with_hint(hint.clone());
-        }
+        let mut error =
+            make(self.message.clone()).with_retry(self.retry).with_hints(self.hints.clone());
         if let Some(status) = self.status {
             error = error.with_status(status);
         }

@@ -315,7 +315,7 @@ fn read_key(folder: &Folder, dir: &Path) -> Result<Option<Zeroizing<[u8; 32]>>> 
         Found::Unread(why) | Found::Foreign(why) => why,
     };
     Err(Error::config(format!("the key in {} is not used: {why}", dir.display()))
-        .with_hint("remove the folder: tokens are then acquired anew"))
+        .hint("remove the folder: tokens are then acquired anew"))
 }
 
 fn make_key(folder: &Folder) -> io::Result<()> {

@@ -88,7 +88,7 @@ fn needs_login(outcome: Result<Token>) {
     let error = outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LoginRequired, "{error:?}");
     assert_eq!(error.to_string(), "byredirect/prod: login needed");
-    assert_eq!(error.hint(), Some("run: gatepass login prod"));
+    assert_eq!(error.hints()[0].to_string(), "log in: gatepass login prod");
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,5 +209,5 @@ async fn a_vendor_that_can_be_asked_needs_no_login() {
     let (http, clock) = (FakeHttp::new(|_| FakeResponse::token("t", 60)), TestClock::new());
     let error = super::source(&http, &clock).login().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(error.hint(), Some("get the token with: gatepass token prod"));
+    assert_eq!(error.hints()[0].to_string(), "get the token with: gatepass token prod");
 }

@@ -61,7 +61,7 @@ async fn a_failure_comes_back_as_it_was() {
     for store in stores {
         let key = key("prod", "s-1");
         let error = Error::throttled("too many requests")
-            .with_hint("wait")
+            .hint("wait")
             .with_status(429)
             .with_vendor_code("slow_down")
             .with_vendor_text("come back later");
@@ -74,7 +74,7 @@ async fn a_failure_comes_back_as_it_was() {
         let again = loaded.error(now + 10 * SECOND);
         assert_eq!(again.to_string(), error.to_string());
         assert_eq!((again.kind(), again.retry()), (ErrorKind::Throttled, Retry::Later));
-        assert_eq!((again.hint(), again.retry_after()), (Some("wait"), Some(20 * SECOND)));
+        assert_eq!((again.hints()[0].text(), again.retry_after()), ("wait", Some(20 * SECOND)));
         clock.advance(30 * SECOND);
         assert_eq!(text(&store, &key).await, "nothing");
         clock.jump_wall(-30);

@@ -21,7 +21,7 @@ fn refused(path: &Path) -> String {
     let before = fs::read_dir(path).map(|dir| dir.count()).unwrap_or_default();
     let error = FileStore::open(path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.hint().is_some());
+    assert!(error.hints().first().is_some());
     assert_eq!(fs::read_dir(path).map(|dir| dir.count()).unwrap_or_default(), before);
     error.message().to_owned()
 }
@@ -161,7 +161,7 @@ fn no_file_and_no_name_shows_a_secret_or_whose_it_is() {
     let secrets: Vec<Canary> = canaries.iter().filter(|c| c.name() != "scope").cloned().collect();
     assert_eq!(find_leak(&shown, &secrets), None);
 
-    let error = gatepass_core::Error::denied("refused").with_hint(hint.to_owned());
+    let error = gatepass_core::Error::denied("refused").hint(hint.to_owned());
     let refused = gatepass_engine::FailureRecord::new(&error, now(), now() + HOUR);
     let other = super::key(profile, "s-2");
     assert!(block_on(save(&store, &other, &Record::Failure(refused))));

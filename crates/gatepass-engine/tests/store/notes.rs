@@ -56,7 +56,7 @@ async fn a_note_comes_back_as_it_was() {
     let at = TestClock::new().wall();
     for store in stores {
         let error = Error::denied("refused").with_status(401).with_vendor_code("invalid_client");
-        let error = error.with_vendor_text("no such client").with_hint("act");
+        let error = error.with_vendor_text("no such client").hint("act");
         let saved = HistoryEntry::new("example", at, 7 * SECOND, Err(&error))
             .with_next_step(NextStep::Denied(at + HOUR))
             .with_process(4711, "token");

@@ -89,7 +89,7 @@ fn brief() -> HttpClientBuilder {
 }
 
 pub(crate) fn everything(error: &Error) -> String {
-    let mut text = format!("{error} {error:?} {error:#?} {:?}", error.hint());
+    let mut text = format!("{error} {error:?} {error:#?} {:?}", error.hints());
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(&format!("\n{error} {error:?} {error:#?}"));

@@ -305,7 +305,7 @@ async fn f102_something_else_than_http() {
     assert_error(&error, ErrorKind::Protocol, Retry::Once, "does not speak HTTPS");
     let error = answered([0x15, 3, 1, 0, 2, 2, 22]).await;
     assert_error(&error, ErrorKind::Protocol, Retry::Once, "does not speak HTTP");
-    assert!(error.hint().unwrap().contains("https://"));
+    assert!(error.hints()[0].text().contains("https://"));
 
     let server = Server::answering("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}");
     assert_eq!(ask(&client, &server.origin()).await.unwrap().body(), b"{}");

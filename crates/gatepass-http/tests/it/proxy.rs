@@ -200,13 +200,13 @@ async fn a_proxy_that_makes_no_tunnel_says_why() {
         let error = fail(&through(&proxy.origin()), "https://vendor.example").await;
         assert_eq!(error.kind(), kind, "{error:?}");
         assert!(error.message().contains(text), "{error}");
-        assert!(error.hint().unwrap().contains("HTTPS_PROXY"));
+        assert!(error.hints()[0].text().contains("HTTPS_PROXY"));
         assert!(error.message().contains("https://vendor.example"));
     }
     let error = fail(&through("socks5://127.0.0.1:9"), "https://vendor.example").await;
     assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
     assert!(error.message().contains("neither http:// nor https://"), "{error}");
-    assert!(error.hint().unwrap().contains("SOCKS"), "{error:?}");
+    assert!(error.hints()[0].text().contains("SOCKS"), "{error:?}");
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = fail(&through(&format!("http://{gone}")), "https://vendor.example").await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));

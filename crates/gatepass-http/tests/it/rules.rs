@@ -115,7 +115,7 @@ async fn plain_http_is_for_this_machine_or_by_choice() {
     for origin in ["http://vendor.invalid", "http://10.255.255.1", "http://0.0.0.0:1"] {
         let error = fail(&closed, origin).await;
         assert_eq!(error.kind(), ErrorKind::Config, "{error}");
-        assert!(error.hint().unwrap().contains("allow_plain_http"));
+        assert!(error.hints()[0].text().contains("allow_plain_http"));
     }
     for origin in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1"] {
         assert_eq!(fail(&closed, origin).await.kind(), ErrorKind::Unavailable, "{origin}");

@@ -124,6 +124,6 @@ pub fn a_wrong_choice_is_refused_without_its_value(info: &ProviderInfo, _: &Path
 fn refused_by_name<T>(info: &ProviderInfo, outcome: Result<T>, name: &str, secrets: &[Canary]) {
     let Err(error) = outcome else { panic!("{}: `{name}` is not refused", info.id) };
     assert_eq!(error.kind(), ErrorKind::Config, "{}: `{name}`: {error:?}", info.id);
-    assert!(error.message().contains(name), "{}: `{name}` is not named: {error:?}", info.id);
+    assert_eq!(error.field(), Some(name), "{}: `{name}` is not named: {error:?}", info.id);
     no_leak(info, &format!("the error about `{name}`"), &printed(&error), secrets);
 }

@@ -1,12 +1,12 @@
-//! The environment: the only reader of it, and profiles that it defines.
+//! The environment: its only reader, and the profiles that variables define.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gatepass_core::{Error, Field, ProviderInfo, Result, Secret};
+use gatepass_core::{ConfigPlace, Error, Field, ProviderInfo, Result, Secret};
 
-use super::profile::ProfileOrigin;
-use super::value::{Entry, RawProfile, Reference, Value};
+use super::profile::{ProfileOrigin, list_keys};
+use super::value::{ConfigEntry, RawProfile, Reference, SecretSource, Value};
 use super::{COMMON_FIELDS, is_profile_name};
 use crate::Registry;
 use crate::registry::nearest;
@@ -90,17 +90,14 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
             let value = env.get(&variable).ok_or_else(|| {
                 Error::config(format!("the variable {variable} is not UTF-8")).with_profile(name)
             })?;
-            entries.push(Entry {
-                key: field.name.to_owned(),
-                value: Value::Text(Secret::from(value)),
-                place: variable,
-            });
+            let value = SecretSource::Literal(Secret::from(value));
+            entries.push(entry(field, value, variable));
         } else if let Some(field) = key.strip_suffix("_file").and_then(|key| field(info, key)) {
             let path = env.get(&variable).filter(|path| !path.is_empty()).ok_or_else(|| {
-                Error::config(format!("the variable {variable} holds no path")).with_profile(name)
+                Error::config(format!("the variable {variable} has no path")).with_profile(name)
             })?;
-            let value = Value::Reference(Reference::File(PathBuf::from(path)));
-            entries.push(Entry { key: field.name.to_owned(), value, place: variable });
+            let value = SecretSource::Reference(Reference::File(PathBuf::from(path)));
+            entries.push(entry(field, value, variable));
         } else if !is_of_a_longer_name(info, &key) {
             return Err(unknown_variable(info, &variable, &prefix, &key).with_profile(name));
         }
@@ -111,7 +108,7 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
         .find_map(|(at, a)| Some((a, entries.iter().skip(at + 1).find(|b| b.key == a.key)?)))
     {
         return Err(Error::config(format!("{} and {} are both set", a.place, b.place))
-            .with_hint("unset one of them")
+            .hint("unset one of them")
             .with_profile(name));
     }
     Ok((!entries.is_empty()).then(|| RawProfile {
@@ -119,9 +116,14 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
         origin: ProfileOrigin::Environment,
         folder: PathBuf::new(),
         private: true,
-        place: String::from("the environment"),
+        place: ConfigPlace::Environment,
         entries,
     }))
+}
+
+fn entry(field: &Field, source: SecretSource, variable: String) -> ConfigEntry {
+    let (key, place) = (field.name.to_owned(), ConfigPlace::Variable(variable));
+    ConfigEntry { key, value: Value::Source(source), place }
 }
 
 /// The variables that define a field of some profile, whether or not a file defines that profile
@@ -171,8 +173,8 @@ fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str
     let of_file = key.strip_suffix("_file").and_then(|key| nearest(key, known()));
     let near = of_file.map(|near| format!("{near}_file"));
     match near.or_else(|| nearest(key, known()).map(str::to_owned)) {
-        Some(near) => error.with_hint(format!("did you mean {prefix}{}?", near.to_uppercase())),
-        None => error.with_hint(format!("`gatepass providers` lists the keys of {}", info.id)),
+        Some(near) => error.hint(format!("did you mean {prefix}{}?", near.to_uppercase())),
+        None => error.hint(list_keys(info)),
     }
 }
 

@@ -1,4 +1,6 @@
-//! The config file: TOML to raw profiles. No error shows a line of it.
+//! The reader of the config file: TOML to raw profiles.
+//!
+//! No error quotes the file, because any line may hold a secret, if only by mistake.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -6,64 +8,76 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use gatepass_core::{Error, Result, Secret};
+use gatepass_core::{ConfigPlace, Error, Hint, Result, Secret};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::is_profile_name;
 use super::profile::ProfileOrigin;
-use super::value::{Entry, KeyringEntry, RawProfile, Reference, Value};
-use crate::registry::{nearest, shown};
+use super::value::{ConfigEntry, KeyringEntry, RawProfile, Reference, SecretSource, Value};
+use crate::registry::{nearest, quoted_name};
 
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// Reads a file, if it and its owner are safe.
 pub(crate) fn load(path: &Path) -> Result<BTreeMap<String, RawProfile>> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
         let hint = match error.kind() {
-            std::io::ErrorKind::NotFound => "is the path right? `gatepass init` writes a config",
-            _ => "it must be a file that you may read",
+            std::io::ErrorKind::NotFound => {
+                Hint::gatepass("check the path, or create a config file", ["init"])
+            }
+            _ => Hint::new("it must be a file that you can read"),
         };
-        Error::config(format!("the config file {shown} cannot be read: {}", why(&error)))
-            .with_hint(hint)
+        let reason = describe_io(&error);
+        Error::config(format!("the config file {shown} cannot be read: {reason}")).hint(hint)
     };
-    // Asked before it is opened, since a pipe would wait for a writer.
+    // Checked before the file is opened, because opening a pipe would wait for a writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Error::config(format!("the config file {shown} is not a file"))
-            .with_hint("name the file itself, as in --config FOLDER/config.toml"));
+            .hint("name the file itself, as in --config DIRECTORY/config.toml"));
     }
     let file = File::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
     if meta.mode() & 0o022 != 0 {
-        return Err(Error::config(format!("others may write the config file {shown}"))
-            .with_hint(format!("it decides where secrets go: chmod go-w {shown}")));
+        return Err(Error::config(format!("other users can write the config file {shown}")).hint(
+            Hint::run("it decides where secrets are sent", ["chmod", "go-w", &shown.to_string()]),
+        ));
     }
     let us = rustix::process::geteuid().as_raw();
     if meta.uid() != us && meta.uid() != 0 {
         return Err(Error::config(format!("the config file {shown} belongs to another user"))
-            .with_hint("it decides where secrets go, so it must be yours or root's"));
+            .hint("it decides where secrets are sent, so it must belong to you or to root"));
     }
     let mut text = Zeroizing::new(String::with_capacity(meta.len().min(MAX_FILE) as usize + 1));
     let size = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
     if size as u64 > MAX_FILE {
         return Err(Error::config(format!("the config file {shown} is larger than 1 MiB")));
     }
-    // A symlink's folder is the one the user named: ConfigMaps are mounted that way.
+    // Relative paths begin at the directory that the user named, not at the target of a symbolic
+    // link: ConfigMaps are mounted as links.
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     Reader::new(path, folder, &text, meta.mode() & 0o077 == 0).profiles()
 }
 
-/// Why a file cannot be read or written, as people say it.
-pub(crate) fn why(error: &std::io::Error) -> String {
+/// Describes an I/O error without the system's number for it.
+pub(crate) fn describe_io(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => String::from("no such file"),
         kind => kind.to_string(),
     }
 }
 
+/// Parses a string instead of a file.
 pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, RawProfile>> {
     Reader::new(Path::new("config"), PathBuf::new(), text, true).profiles()
+}
+
+/// The error for a string that is not a valid profile name.
+pub(super) fn invalid_name(name: &str) -> Error {
+    Error::config(format!("{} is not a valid profile name", quoted_name(name)))
+        .hint("a name has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit")
 }
 
 struct Reader<'a> {
@@ -71,7 +85,7 @@ struct Reader<'a> {
     folder: PathBuf,
     text: &'a str,
     private: bool,
-    /// Where each line ends: every key's place is asked for.
+    /// The offsets of the line ends, for the places of keys.
     ends: Vec<usize>,
 }
 
@@ -84,30 +98,28 @@ impl<'a> Reader<'a> {
     fn profiles(&self) -> Result<BTreeMap<String, RawProfile>> {
         let root = DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            // The parser quotes the text in some of its messages; those are left out.
-            let why = error.message();
-            let plain = !why.contains(['`', '\'', '"', '\n']) && why.len() < 80;
-            let why = if plain { format!(": {why}") } else { String::new() };
-            Error::config(format!("{}: not valid TOML{why}", self.place(at)))
-                .with_hint("texts stand in quotes: client_id = \"abc\"")
+            // Some messages of the parser quote the file; those are left out.
+            let detail = error.message();
+            let plain = !detail.contains(['`', '\'', '"', '\n']) && detail.len() < 80;
+            let detail = if plain { format!(": {detail}") } else { String::new() };
+            Error::config(format!("not valid TOML{detail}"))
+                .with_place(self.place(at))
+                .hint("strings must be quoted: client_id = \"abc\"")
         })?;
         let mut profiles = BTreeMap::new();
         for (key, value) in root.get_ref() {
             let at = key.span().start;
             if key.get_ref() != "profiles" {
-                let error = Error::config(format!(
-                    "{}: unknown key {} at the top level",
-                    self.place(at),
-                    shown(key.get_ref())
-                ));
-                return Err(error.with_hint("a profile begins with [profiles.NAME]"));
+                let name = quoted_name(key.get_ref());
+                return Err(Error::config(format!("unknown key {name} at the top level"))
+                    .with_place(self.place(at))
+                    .hint("a profile begins with [profiles.NAME]"));
             }
             let DeValue::Table(tables) = value.get_ref() else {
-                return Err(Error::config(format!(
-                    "{}: `profiles` must be a table",
-                    self.place(at)
-                ))
-                .with_hint("a profile begins with [profiles.NAME]"));
+                return Err(Error::config("must be a table")
+                    .with_field("profiles")
+                    .with_place(self.place(at))
+                    .hint("a profile begins with [profiles.NAME]"));
             };
             for (name, value) in tables {
                 profiles.insert(name.get_ref().to_string(), self.profile(name, value)?);
@@ -123,33 +135,24 @@ impl<'a> Reader<'a> {
     ) -> Result<RawProfile> {
         let at = name.span().start;
         if !is_profile_name(name.get_ref()) {
-            return Err(Error::config(format!(
-                "{}: {} is not a profile's name",
-                self.place(at),
-                shown(name.get_ref())
-            ))
-            .with_hint(
-                "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit",
-            ));
+            return Err(invalid_name(name.get_ref()).with_place(self.place(at)));
         }
         let DeValue::Table(table) = value.get_ref() else {
-            return Err(Error::config(format!(
-                "{}: `profiles.{}` must be a table",
-                self.place(at),
-                name.get_ref()
-            ))
-            .with_hint(format!("write [profiles.{}] on a line of its own", name.get_ref())));
+            return Err(Error::config("must be a table")
+                .with_field(format!("profiles.{}", name.get_ref()))
+                .with_place(self.place(at))
+                .hint(format!("write [profiles.{}] on a line of its own", name.get_ref())));
         };
         let entries = table
             .iter()
             .map(|(key, value)| {
                 let place = self.place(key.span().start);
-                // A mistake in one profile is no other profile's.
+                // Reported when this profile is used: the other profiles are not affected.
                 let value = self.value(value.get_ref()).unwrap_or_else(|error| {
-                    let message = format!("{place}: `{}`: {}", key.get_ref(), error.message());
-                    Value::Wrong(Error::config(message).with_hint(REFERENCES))
+                    let error = error.with_field(key.get_ref().to_string());
+                    Value::Wrong(error.with_place(place.clone()).with_hints([REFERENCES.into()]))
                 });
-                Entry { key: key.get_ref().to_string(), value, place }
+                ConfigEntry { key: key.get_ref().to_string(), value, place }
             })
             .collect();
         Ok(RawProfile {
@@ -164,13 +167,15 @@ impl<'a> Reader<'a> {
 
     fn value(&self, value: &DeValue<'_>) -> Result<Value> {
         Ok(match value {
-            DeValue::String(text) => Value::Text(Secret::from(text.as_ref())),
+            DeValue::String(text) => {
+                Value::Source(SecretSource::Literal(Secret::from(text.as_ref())))
+            }
             DeValue::Boolean(flag) => Value::Flag(*flag),
-            DeValue::Array(items) => match texts(items) {
+            DeValue::Array(items) => match strings(items) {
                 Some(items) => Value::List(items),
-                None => Value::Other("a list of other things than texts"),
+                None => Value::Other("a list with other values than strings"),
             },
-            DeValue::Table(table) => Value::Reference(self.reference(table)?),
+            DeValue::Table(table) => Value::Source(SecretSource::Reference(self.reference(table)?)),
             DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
             DeValue::Datetime(_) => Value::Other("a date"),
         })
@@ -182,7 +187,8 @@ impl<'a> Reader<'a> {
             return Err(Error::config("a reference has exactly one key"));
         };
         let wrong = || {
-            Err(Error::config(format!("the reference {} has a wrong value", shown(kind.get_ref()))))
+            let kind = quoted_name(kind.get_ref());
+            Err(Error::config(format!("the reference {kind} has an invalid value")))
         };
         let text = || match value.get_ref() {
             DeValue::String(text) if !text.is_empty() => Some(text.to_string()),
@@ -194,51 +200,52 @@ impl<'a> Reader<'a> {
             ("systemd", Some(name), _) => Reference::Systemd(name),
             ("keyring", Some(name), _) => Reference::Keyring(KeyringEntry::parse(&name)?),
             ("stdin", _, DeValue::Boolean(true)) => Reference::Stdin,
-            ("command", _, DeValue::Array(items)) => match texts(items) {
+            ("command", _, DeValue::Array(items)) => match strings(items) {
                 Some(words) if words.first().is_some_and(|first| !first.is_empty()) => {
                     Reference::Command(words)
                 }
                 _ => return wrong(),
             },
             ("command", Some(_), _) => {
-                return Err(Error::config("`command` is a list of words, since no shell reads it"));
+                return Err(Error::config(
+                    "`command` must be a list: gatepass runs it without a shell",
+                ));
             }
             ("env" | "file" | "systemd" | "keyring" | "stdin" | "command", ..) => return wrong(),
             (other, ..) => {
                 let known = ["env", "file", "command", "keyring", "systemd", "stdin"];
                 let near = nearest(other, known).map(|near| format!("; did you mean `{near}`?"));
                 let near = near.unwrap_or_default();
-                return Err(Error::config(format!(
-                    "no reference is called {}{near}",
-                    shown(other)
-                )));
+                let other = quoted_name(other);
+                return Err(Error::config(format!("unknown reference {other}{near}")));
             }
         })
     }
 
-    /// `file:line` of a byte offset.
-    fn place(&self, at: usize) -> String {
+    /// Returns the place of a byte offset.
+    fn place(&self, at: usize) -> ConfigPlace {
         let line = 1 + self.ends.partition_point(|end| *end < at);
-        format!("{}:{line}", self.path.display())
+        ConfigPlace::Line { file: self.path.to_owned(), line }
     }
 }
 
-const REFERENCES: &str = "a reference is one of { env = \"NAME\" } { file = \"PATH\" } \
+const REFERENCES: &str = "use one of { env = \"NAME\" } { file = \"PATH\" } \
                           { command = [\"PROGRAM\", \"ARGUMENT\"] } { systemd = \"NAME\" } \
                           { keyring = \"NAME\" } { stdin = true }";
 
-fn texts(items: &[Spanned<DeValue<'_>>]) -> Option<Vec<String>> {
+fn strings(items: &[Spanned<DeValue<'_>>]) -> Option<Vec<String>> {
     items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect()
 }
 
-/// Reads a file that a profile refers to, at most 64 KiB of it.
+/// Reads a file that a profile refers to: 64 KiB at most.
 pub(super) fn read_text(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     const MAX: u64 = 64 * 1024;
     let meta = fs::metadata(path)?;
     if meta.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
-    // Room for all of it, since growing would leave a copy behind; a pipe does not tell how much.
+    // Allocated once, because growing would leave copies of the secret in memory. The length of a
+    // pipe is unknown.
     let size = if meta.is_file() && meta.len() > 0 { meta.len().clamp(1024, MAX) } else { MAX };
     let mut bytes = Zeroizing::new(Vec::with_capacity(size as usize + 1));
     File::open(path)?.take(MAX + 1).read_to_end(&mut bytes)?;

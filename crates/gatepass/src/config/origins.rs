@@ -1,5 +1,7 @@
-//! Origins: where a secret may go that gatepass has stored. They are kept beside it, where no config
-//! can change them: `NAME.origins` for the file `NAME`, and for an entry of the keyring another one.
+//! The origins that a stored secret may be sent to.
+//!
+//! They are stored beside the secret, where a changed config cannot change them: in `NAME.origins`
+//! for the file `NAME`, and in another keyring entry for a keyring entry.
 
 use std::fmt;
 use std::fs;
@@ -7,11 +9,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use gatepass_core::{Endpoint, Error, Result};
+use gatepass_core::{Endpoint, Error, Hint, Result};
 
-use super::file::read_text;
+use super::file::{describe_io, read_text};
 
-/// What stands behind a secret's name in the name of its origins.
+/// The suffix of a secret's name that makes the name of its origins.
 pub(crate) const SUFFIX: &str = ".origins";
 
 /// Schemes, hosts and ports.
@@ -22,7 +24,6 @@ impl Origins {
     pub(crate) fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         let mut origins = Self::default();
         for endpoint in endpoints {
-            // Of an address only this counts.
             if let Ok(origin) = Endpoint::parse_plain_http(endpoint.origin())
                 && !origins.has(&origin)
             {
@@ -32,23 +33,23 @@ impl Origins {
         origins
     }
 
-    /// Reads one of each line. Of what is no origin no line is taken.
+    /// Parses one origin per line; `None` if any line is not an origin.
     fn parse(text: &str) -> Option<Self> {
         let lines = text.lines().filter(|line| !line.is_empty());
         let read = |line| Endpoint::parse_plain_http(line).ok().filter(|it| it.origin() == line);
         lines.map(read).collect::<Option<Vec<_>>>().map(Self)
     }
 
-    /// What the keyring keeps beside the entry of this name.
+    /// Parses the origins that the keyring has for the entry of this name.
     #[cfg(feature = "keyring")]
-    pub(crate) fn of_entry(key: &str, entry: &str, text: &str) -> Result<Self> {
-        Self::parse(text).ok_or_else(|| damaged(key, &format!("the keyring's {entry}{SUFFIX}")))
+    pub(crate) fn from_entry(entry: &str, text: &str) -> Result<Self> {
+        Self::parse(text).ok_or_else(|| malformed(&format!("the keyring entry {entry}{SUFFIX}")))
     }
 
-    /// What stands beside this file; nothing beside one that gatepass has not written.
-    pub(crate) fn of_file(key: &str, path: &Path) -> Result<Option<Self>> {
-        // A link has no origins; what it leads to may.
-        let Ok(path) = fs::canonicalize(path).map(beside) else { return Ok(None) };
+    /// Reads the origins beside this file; `None` for a file that gatepass did not write.
+    pub(crate) fn from_file(path: &Path) -> Result<Option<Self>> {
+        // The origins are beside the file that a symbolic link points to, not beside the link.
+        let Ok(path) = fs::canonicalize(path).map(companion_path) else { return Ok(None) };
         let read = || {
             let meta = match fs::symlink_metadata(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -62,16 +63,15 @@ impl Origins {
             read_text(&path).map(Some)
         };
         let bytes = read().map_err(|error| {
-            let shown = path.display();
-            Error::config(format!("`{key}`: cannot read {shown}: {}", error.kind()))
-                .with_hint(format!("it says where the secret may go: {AGAIN}"))
+            Error::config(format!("cannot read {}: {}", path.display(), describe_io(&error)))
+                .hint(store_again())
         })?;
         let Some(bytes) = bytes else { return Ok(None) };
         let origins = std::str::from_utf8(&bytes).ok().and_then(Self::parse);
-        origins.map(Some).ok_or_else(|| damaged(key, &path.display().to_string()))
+        origins.map(Some).ok_or_else(|| malformed(&path.display().to_string()))
     }
 
-    /// Those of `others` that are none of these.
+    /// Returns these origins except those in `others`.
     pub(crate) fn without(&self, others: &Self) -> Self {
         Self(self.0.iter().filter(|origin| !others.has(origin)).cloned().collect())
     }
@@ -95,19 +95,23 @@ impl fmt::Display for Origins {
     }
 }
 
-/// Where the origins of this file stand.
-pub(crate) fn beside(path: PathBuf) -> PathBuf {
+/// Returns the path of the origins of the secret in the file `path`.
+pub(crate) fn companion_path(path: PathBuf) -> PathBuf {
     let mut path = path.into_os_string();
     path.push(SUFFIX);
     PathBuf::from(path)
 }
 
-fn damaged(key: &str, what: &str) -> Error {
-    Error::config(format!("`{key}`: {what} is not a list of origins"))
-        .with_hint(format!("it says where the secret may go: {AGAIN}"))
+fn malformed(source: &str) -> Error {
+    Error::config(format!("{source} is not a list of origins")).hint(store_again())
 }
 
-const AGAIN: &str = "write the profile anew with `gatepass profile add --force`";
+fn store_again() -> Hint {
+    Hint::gatepass(
+        "the list limits where the secret may be sent; write the profile again",
+        ["profile", "add", "--force"],
+    )
+}
 
 #[cfg(test)]
 mod tests {
@@ -118,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_origin_spoils_the_list() {
+    fn list_with_malformed_line_is_rejected() {
         assert_eq!(origins("").texts().len(), 0);
         assert_eq!(origins("https://a.example\n\nhttp://127.0.0.1:80\n").texts().len(), 2);
         for bad in ["a.example", "https://a.example/", "https://a.example/x", "https://A.example"] {
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_its_scheme_host_and_port() {
+    fn origins_compare_by_scheme_host_and_port() {
         let kept = origins("https://a.example\nhttp://127.0.0.1:8480");
         let is_kept = |text| {
             let asked = Origins::new([Endpoint::parse_plain_http(text).unwrap()]);

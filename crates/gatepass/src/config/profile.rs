@@ -1,4 +1,4 @@
-//! Profile: one configured use of a provider, checked against the provider's facts.
+//! A profile: one configured use of a provider, checked against the provider's facts.
 
 mod bound;
 mod check;
@@ -11,14 +11,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gatepass_core::{
-    ApiOrigins, Endpoint, Error, Field, Provider, ProviderInfo, Result, Settings, TokenRules,
+    ApiOrigins, Endpoint, Error, Provider, ProviderInfo, Result, Settings, TokenRules,
 };
 
 pub use self::bound::BoundSecret;
-pub(crate) use self::read::read;
+pub(crate) use self::read::{list_keys, read};
 use super::env::Env;
-use super::secret::Source;
-use super::value::Places;
+use super::value::{KeyPlaces, SecretSource};
 
 /// One configured use of a provider. Its secrets are read when a token is asked for, not before.
 #[derive(Clone)]
@@ -34,10 +33,10 @@ pub struct Profile {
     pub settings: Settings,
     /// What it says for the engine and the HTTP client.
     pub options: ProfileOptions,
-    values: BTreeMap<&'static str, Source>,
+    values: BTreeMap<&'static str, SecretSource>,
     env: Env,
     folder: PathBuf,
-    places: Places,
+    places: KeyPlaces,
 }
 
 /// Where a profile is defined.
@@ -105,7 +104,7 @@ impl Profile {
             let api = api.ok_or_else(|| {
                 named(
                     Error::config("this provider's API address is not known")
-                        .with_hint("set api_url in the profile, or give a whole address"),
+                        .hint("set api_url in the profile, or give a whole address"),
                 )
             })?;
             return api.join(url_or_path).map_err(named);
@@ -117,7 +116,7 @@ impl Profile {
         if !address.contains("://") {
             return Err(named(
                 Error::config("neither an address nor a path")
-                    .with_hint("begin with / for a path, or with https:// for an address"),
+                    .hint("begin with / for a path, or with https:// for an address"),
             ));
         }
         let parse = if self.options.allow_plain_http {
@@ -148,8 +147,8 @@ impl Profile {
         secrets
             .filter_map(|field| {
                 let source = match self.values.get(field.name)? {
-                    Source::Literal(_) => self.origin.to_string(),
-                    Source::Reference(reference) => reference.shown(),
+                    SecretSource::Literal(_) => self.origin.to_string(),
+                    SecretSource::Reference(reference) => reference.describe(),
                 };
                 Some((field.name, source))
             })
@@ -165,8 +164,4 @@ impl fmt::Debug for Profile {
             .field("origin", &self.origin)
             .finish_non_exhaustive()
     }
-}
-
-fn help(field: &Field) -> String {
-    format!("{}: {}", field.name, field.help)
 }

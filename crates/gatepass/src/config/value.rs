@@ -1,52 +1,58 @@
-//! Values as a profile writes them: where they come from, before anything is read.
+//! The values of a profile as they are written, before a reference is resolved.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use gatepass_core::{Error, ErrorKind, Result, Secret};
+use gatepass_core::{ConfigPlace, Error, Result, Secret};
 
 use super::origins::SUFFIX;
 use super::profile::ProfileOrigin;
 
-/// One profile as written.
+/// One profile as it is written.
 #[derive(Clone, Debug)]
 pub(crate) struct RawProfile {
     pub(crate) name: String,
     pub(crate) origin: ProfileOrigin,
-    /// What relative paths are relative to.
+    /// The directory that relative paths are relative to.
     pub(crate) folder: PathBuf,
-    /// Whether only its owner can read the file, so that literal secrets may stand in it.
+    /// Whether only the owner can read the file, so that it may have literal secrets.
     pub(crate) private: bool,
-    /// Where it begins: `config.toml:11`, or the environment.
-    pub(crate) place: String,
-    pub(crate) entries: Vec<Entry>,
+    /// The line of the profile's header, or the environment.
+    pub(crate) place: ConfigPlace,
+    pub(crate) entries: Vec<ConfigEntry>,
 }
 
-/// One key of a profile.
+/// One key of a profile, and its value.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct ConfigEntry {
     pub(crate) key: String,
     pub(crate) value: Value,
-    /// Where it stands: `config.toml:12`, or the variable's name.
-    pub(crate) place: String,
+    pub(crate) place: ConfigPlace,
 }
 
-/// A value as written. `Debug` shows what it is: any may be a secret, if only by mistake.
+/// A value as it is written. `Debug` shows only its type, since every value may be a secret, if only
+/// by mistake.
 #[derive(Clone)]
 pub(crate) enum Value {
-    /// A text; perhaps a secret, so it is held like one.
-    Text(Secret),
+    /// A string, or a reference to one. Strings are held like secrets.
+    Source(SecretSource),
     Flag(bool),
     List(Vec<String>),
-    Reference(Reference),
-    /// Something no field takes, by its name in TOML.
+    /// A type that no field accepts, by its name in TOML.
     Other(&'static str),
-    /// A reference with a mistake in it.
+    /// A malformed reference.
     Wrong(Error),
 }
 
-/// Where a value is to be read from.
+/// The source of a field's value.
+#[derive(Clone)]
+pub(crate) enum SecretSource {
+    Literal(Secret),
+    Reference(Reference),
+}
+
+/// The place that a value is read from when it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reference {
     Env(String),
@@ -65,17 +71,18 @@ pub(crate) struct KeyringEntry {
 }
 
 impl KeyringEntry {
-    /// The service ends at the first `/`: an account may have one.
+    /// Parses a name. The service ends at the first `/`, because an account may contain one.
     pub(crate) fn parse(name: &str) -> Result<Self> {
         let (service, account) = name.split_once('/').unwrap_or(("gatepass", name));
         if service.is_empty() || account.is_empty() || name.contains(char::is_control) {
-            return Err(Error::config("no name of a keyring's entry")
-                .with_hint("write it like \"service/account\", or \"account\" of gatepass's own"));
+            return Err(Error::config("not a name of a keyring entry").hint(
+                "write it like \"service/account\", or \"account\" for the service gatepass",
+            ));
         }
         Ok(Self { service: service.to_owned(), account: account.to_owned() })
     }
 
-    /// The entry with the origins of what is kept in this one.
+    /// Returns the entry with the origins of the secret in this one.
     pub(crate) fn of_origins(&self) -> Self {
         Self { service: self.service.clone(), account: format!("{}{SUFFIX}", self.account) }
     }
@@ -88,60 +95,52 @@ impl fmt::Display for KeyringEntry {
 }
 
 impl RawProfile {
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&ConfigEntry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// Where it and its keys stand.
-    pub(crate) fn places(&self) -> Places {
+    /// Returns the places of the profile and its keys.
+    pub(crate) fn places(&self) -> KeyPlaces {
         let keys = self.entries.iter().map(|entry| (entry.key.clone(), entry.place.clone()));
-        Places { profile: self.place.clone(), keys: keys.collect() }
+        KeyPlaces { profile: self.place.clone(), keys: keys.collect() }
     }
 }
 
-/// Where a profile and its keys stand, for errors of those who see only values.
+/// The places of a profile and its keys, for errors of code that knows only the key.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
-    profile: String,
-    keys: BTreeMap<String, String>,
+pub(crate) struct KeyPlaces {
+    profile: ConfigPlace,
+    keys: BTreeMap<String, ConfigPlace>,
 }
 
-impl Places {
-    /// Puts the place before a mistake whose message begins with a key's name: `` `timeout` … ``.
-    pub(crate) fn name(&self, error: Error) -> Error {
-        let key = error.message().strip_prefix('`').and_then(|rest| rest.split('`').next());
-        let (Some(key), ErrorKind::Config) = (key, error.kind()) else { return error };
-        let place = self.keys.get(key).unwrap_or(&self.profile);
-        at(place, error)
-    }
-}
-
-/// The same mistake with where it stands.
-pub(crate) fn at(place: &str, error: Error) -> Error {
-    let placed = Error::config(format!("{place}: {}", error.message()));
-    match error.hint() {
-        Some(hint) => placed.with_hint(hint.to_owned()),
-        None => placed,
+impl KeyPlaces {
+    /// Adds the place of the error's field: its key's, or the profile's if it has no such key.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        let place = error.field().map(|field| self.keys.get(field).unwrap_or(&self.profile));
+        match place.cloned() {
+            Some(place) => error.with_place(place),
+            None => error,
+        }
     }
 }
 
 impl Value {
-    /// What it is, for an error that must not show it.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// Returns the type's name, for an error that must not show the value.
+    pub(crate) fn type_name(&self) -> &'static str {
         match self {
-            Self::Text(_) => "a text",
+            Self::Source(SecretSource::Literal(_)) => "a string",
+            Self::Source(SecretSource::Reference(_)) => "a reference",
             Self::Flag(_) => "true or false",
             Self::List(_) => "a list",
-            Self::Reference(_) => "a reference",
-            Self::Other(kind) => kind,
-            Self::Wrong(_) => "a reference with a mistake",
+            Self::Other(name) => name,
+            Self::Wrong(_) => "a malformed reference",
         }
     }
 }
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())
+        f.write_str(self.type_name())
     }
 }
 
@@ -152,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configs_debug_shows_no_value_whatever_its_type() {
+    fn debug_of_config_shows_no_value() {
         let config = Config::from_toml(
             "[profiles.a]\nclient_secret = [\"unsaid\"]\nclient_id = { env = \"UNSAID\" }\n\
              scope = \"unsaid\"\nhost = { command = [\"unsaid\"] }\n",
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyrings_service_ends_at_the_first_slash_and_defaults_to_gatepass() {
+    fn keyring_service_ends_at_first_slash() {
         let parts = |name| KeyringEntry::parse(name).map(|entry| (entry.service, entry.account));
         for (name, service, account) in [
             ("cisco", "gatepass", "cisco"),

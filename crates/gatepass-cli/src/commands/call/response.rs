@@ -45,13 +45,13 @@ impl CallResponse {
     /// Returns the error that `--fail` reports for a status of 400 or above.
     pub(super) fn error(&self) -> Option<Error> {
         let error = match self.status.as_u16() {
-            401 | 403 => Error::denied("the API rejected the request").with_hint(
-                "its response is on stdout; a second token was tried if that could help",
-            ),
+            401 | 403 => Error::denied("the API rejected the request")
+                .hint("its response is on stdout; a second token was tried if that could help"),
             429 => Error::throttled("the API rate limited the request")
-                .with_hint("its response is on stdout"),
-            400.. => Error::unavailable("the API returned an error")
-                .with_hint("its response is on stdout"),
+                .hint("its response is on stdout"),
+            400.. => {
+                Error::unavailable("the API returned an error").hint("its response is on stdout")
+            }
             _ => return None,
         };
         let error = error.with_status(self.status.as_u16());

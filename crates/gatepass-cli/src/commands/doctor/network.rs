@@ -82,7 +82,7 @@ pub(super) async fn check(
             } else {
                 "check HTTPS_PROXY, or name the vendor's host in NO_PROXY"
             };
-            return failed(report, "tcp", &error.with_hint(hint));
+            return failed(report, "tcp", &error.hint(hint));
         }
     }
 
@@ -118,19 +118,15 @@ async fn lookup(peer: &Peer) -> Result<Vec<SocketAddr>, Error> {
         Ok(Ok(found)) => {
             let found: Vec<SocketAddr> = found.collect();
             if found.is_empty() {
-                return Err(
-                    Error::unavailable(format!("{role}{host} has no address")).with_hint(hint)
-                );
+                return Err(Error::unavailable(format!("{role}{host} has no address")).hint(hint));
             }
             Ok(found)
         }
-        Ok(Err(_)) => {
-            Err(Error::unavailable(format!("{role}name not found: {host}")).with_hint(hint))
-        }
+        Ok(Err(_)) => Err(Error::unavailable(format!("{role}name not found: {host}")).hint(hint)),
         Err(_) => {
             let limit = STEP_TIMEOUT.as_secs();
             let error = format!("{role}no DNS response within {limit} s for {host}");
-            Err(Error::unavailable(error).with_hint(hint))
+            Err(Error::unavailable(error).hint(hint))
         }
     }
 }
@@ -176,7 +172,7 @@ fn check_clock(
     if skew > SKEW_ERROR {
         let hint = "set this machine's time (timedatectl set-ntp true): tokens, and perhaps \
                     certificates, count as expired too early or too late";
-        report.fail("clock", &Error::config(detail).with_hint(hint))
+        report.fail("clock", &Error::config(detail).hint(hint))
     } else if skew > SKEW_WARNING {
         report.warn("clock", detail, "set this machine's time: tokens fail from 5 minutes on")
     } else {

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Error, ErrorKind};
+use gatepass::{Error, ErrorKind, Hint};
 use serde_json::{Value, json};
 
 use crate::commands::cached_state::one_line;
 use crate::error::CommandError;
 use crate::exit;
 use crate::options::Format;
-use crate::output::{Output, after};
+use crate::output::{Output, after, hint_json};
 
 /// The results so far.
 pub(super) struct Report<'a> {
@@ -50,7 +50,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn ok(&mut self, step: &str, detail: impl AsRef<str>) -> Result<(), CommandError> {
-        self.add(StepState::Ok, step, detail.as_ref(), None, None)
+        self.add(StepState::Ok, step, detail.as_ref(), &[], None)
     }
 
     pub(super) fn warn(
@@ -59,11 +59,11 @@ impl<'a> Report<'a> {
         detail: impl AsRef<str>,
         hint: &str,
     ) -> Result<(), CommandError> {
-        self.add(StepState::Warning, step, detail.as_ref(), Some(hint), None)
+        self.add(StepState::Warning, step, detail.as_ref(), &[Hint::new(hint.to_owned())], None)
     }
 
     pub(super) fn skip(&mut self, step: &str, reason: &str) -> Result<(), CommandError> {
-        self.add(StepState::Skipped, step, reason, None, None)
+        self.add(StepState::Skipped, step, reason, &[], None)
     }
 
     /// Skips steps that need a failed one.
@@ -85,14 +85,14 @@ impl<'a> Report<'a> {
             (Some(_), Some(text)) => format!("{}: the vendor says: {text}", one_line(error)),
         };
         let detail = format!("{text}{}", retry.unwrap_or_default());
-        let hint = match kind {
+        let hints = match kind {
             // Not the hint of other commands, because `doctor` has no `--wait`.
-            ErrorKind::Throttled | ErrorKind::Unavailable if error.hint().is_none() => {
-                Some(String::from("try again later"))
+            ErrorKind::Throttled | ErrorKind::Unavailable if error.hints().is_empty() => {
+                vec![Hint::new("try again later")]
             }
-            _ => CommandError::Gatepass(error.clone()).with_config(self.config).hint(),
+            _ => CommandError::Gatepass(error.clone()).hints(),
         };
-        self.add(StepState::Failed, step, &detail, hint.as_deref(), Some(kind))
+        self.add(StepState::Failed, step, &detail, &hints, Some(kind))
     }
 
     /// Returns the exit code, and prints the JSON object if that is the format.
@@ -110,15 +110,18 @@ impl<'a> Report<'a> {
         state: StepState,
         step: &str,
         detail: &str,
-        hint: Option<&str>,
+        hints: &[Hint],
         kind: Option<ErrorKind>,
     ) -> Result<(), CommandError> {
+        let hints = hints.iter().map(|hint| hint.clone().with_config(self.config));
+        let hints: Vec<Hint> = hints.collect();
         self.steps.push(json!({
             "profile": self.profile,
             "step": step,
             "state": state.name(),
             "detail": detail,
-            "hint": hint,
+            "hint": hints.first().map(Hint::to_string),
+            "hints": hints.iter().map(hint_json).collect::<Vec<_>>(),
             "code": kind.map(ErrorKind::code),
         }));
         if self.format == Format::Json {
@@ -131,7 +134,7 @@ impl<'a> Report<'a> {
             None => (step, String::new()),
         };
         let mut text = format!("{indent}{style}{mark}{style:#} {word:<8} {of}{detail}\n");
-        if let Some(hint) = hint {
+        for hint in &hints {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{indent}    {BOLD}hint{BOLD:#}: {hint}");
         }

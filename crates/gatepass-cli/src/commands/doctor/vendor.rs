@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use gatepass::{
-    ApiResponse, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, HttpClient, Profile,
-    SystemClock, Token, TokenSource, TokenVerdict, retry_after,
+    ApiResponse, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, Hint, HttpClient,
+    Profile, SystemClock, Token, TokenSource, TokenVerdict, retry_after,
 };
 use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};
@@ -77,8 +77,8 @@ pub(super) async fn check(
             report.ok("api", format!("{} from {target}, {took}", status.as_u16()))
         }
         Err(error) if is_cached && error.status() == Some(401) => {
-            let hint = format!("`gatepass doctor {} --fresh` tries a new token", profile.name);
-            report.fail("api", &error.with_hint(hint))
+            let hint = Hint::gatepass("try a new token", ["doctor", &profile.name, "--fresh"]);
+            report.fail("api", &error.with_hints([hint]))
         }
         Err(error) => report.fail("api", &error),
     }
@@ -124,7 +124,7 @@ async fn probe(
         }
         401 => Error::denied(format!("{place} rejected the token")),
         403 => Error::denied(format!("{place} does not allow this client to make the call"))
-            .with_hint("ask the vendor's administrator what this client may do"),
+            .hint("ask the vendor's administrator what this client may do"),
         429 => {
             let error = Error::throttled(format!("{place} rate limited the request"));
             match retry_after(status, &head.headers, SystemClock::new().wall()) {
@@ -135,7 +135,7 @@ async fn probe(
         _ if status.is_success() => return Ok(status),
         500.. => Error::unavailable(format!("{place} returned a server error")),
         _ => Error::protocol(format!("{place} does not have {target}"))
-            .with_hint("check api_url and base_url: is this the vendor's API?"),
+            .hint("check api_url and base_url: is this the vendor's API?"),
     };
     Err(error.with_status(status.as_u16()))
 }

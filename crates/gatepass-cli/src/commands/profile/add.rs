@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gatepass::{Clock, Config, ProviderInfo, Registry, SystemClock};
+use gatepass::{Clock, Config, Hint, ProviderInfo, Registry, SystemClock};
 use zeroize::Zeroizing;
 
 use super::config_file::{ConfigFile, WrittenChange};
@@ -125,7 +125,7 @@ impl AddCommand<'_> {
         if !prompt::is_available() {
             return Err(usage(
                 "no vendor given, and there is no terminal to ask on",
-                format!("gatepass init VENDOR, one of: {}", registry.ids().join(", ")),
+                format!("name it: gatepass init VENDOR, one of: {}", registry.ids().join(", ")),
             ));
         }
         let output = self.output;
@@ -139,8 +139,8 @@ impl AddCommand<'_> {
             match registry.get(&id) {
                 Ok(info) => return Ok(info),
                 Err(error) => {
-                    let hint = error.hint().unwrap_or_default();
-                    output.ask(&format!("  {}; {hint}\n", error.message()));
+                    let hint = error.hints().first().map(|hint| format!("; {hint}"));
+                    output.ask(&format!("  {}{}\n", error.message(), hint.unwrap_or_default()));
                 }
             }
         }
@@ -281,13 +281,11 @@ impl AddCommand<'_> {
         error: CommandError,
     ) -> Result<CommandError, CommandError> {
         let name = &plan.name;
-        let kept = format!(
-            "the profile is kept: try again with `gatepass token {name} --fresh`, or replace it \
-             with `gatepass profile add {} --name {name} --force`",
-            plan.info.id
-        );
+        let again = Hint::gatepass("the profile is kept; try again", ["token", name, "--fresh"]);
+        let replace = ["profile", "add", plan.info.id, "--name", name, "--force"];
+        let replace = Hint::gatepass("or replace the profile", replace);
         if !prompt::is_available() || plan.replaces {
-            return Ok(error.and_hint(&kept));
+            return Ok(error.hint(again).hint(replace));
         }
         self.output.ask(&format!("\nThe test failed: {}\n", error.message()));
         let stop = signal::stop()?;
@@ -299,7 +297,7 @@ impl AddCommand<'_> {
             () = stop => (false, true),
         };
         if keep {
-            return Ok(error.and_hint(&kept));
+            return Ok(error.hint(again).hint(replace));
         }
         if interrupted {
             self.output.ask("\n");

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use gatepass::{BoundSecret, Error};
+use gatepass::{BoundSecret, Error, Hint};
 use serde_json::{Value, json};
 
 use super::config_file;
@@ -61,7 +61,7 @@ async fn confirm(name: &str, yes: bool, output: &Output) -> Result<(), CommandEr
     if !prompt::is_available() {
         return Err(usage(
             "cannot ask without a terminal, so no address was allowed",
-            format!("if these addresses are right: gatepass profile allow {name} --yes"),
+            Hint::gatepass("if these addresses are right", ["profile", "allow", name, "--yes"]),
         ));
     }
     match prompt::confirm(output, "Allow it?").await? {

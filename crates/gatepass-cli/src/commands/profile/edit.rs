@@ -23,7 +23,7 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use gatepass::Config;
+use gatepass::{Config, Hint};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
@@ -224,7 +224,7 @@ impl ConfigText {
 
     fn parse(&self) -> Result<DeTable<'_>, CommandError> {
         DeTable::parse(&self.0).map(Spanned::into_inner).map_err(|_| {
-            usage("the config file is not valid TOML", "`gatepass list` shows the error")
+            usage("the config file is not valid TOML", Hint::gatepass("show the line", ["list"]))
         })
     }
 
@@ -340,7 +340,7 @@ fn is_comment(line: &str) -> bool {
     line.trim_start().starts_with('#')
 }
 
-fn not_a_section(name: &str, hint: impl Into<String>) -> CommandError {
+fn not_a_section(name: &str, hint: impl Into<Hint>) -> CommandError {
     usage(format!("profile {name} is not a single section of the config file"), hint)
 }
 

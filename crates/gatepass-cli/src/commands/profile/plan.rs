@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use gatepass::{Config, Error, ProviderInfo, Registry};
+use gatepass::{Config, Error, Hint, ProviderInfo, Registry};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::config_file::{ConfigFile, WrittenChange};
 use super::prompts::ProfileValues;
 use super::secrets::SecretTargets;
-use crate::error::{CommandError, usage};
+use crate::error::CommandError;
 
 /// A new profile, and where its parts will be written.
 pub(super) struct ProfilePlan {
@@ -86,9 +86,10 @@ impl ProfilePlan {
 
 /// Removes the file and line from an error about a section that the user has not seen.
 pub(super) fn without_place(error: &Error) -> CommandError {
-    let message = error.message();
-    let plain = message.strip_prefix("config:").and_then(|rest| rest.split_once(": "));
-    let plain = plain.map_or(message, |(_, plain)| plain);
-    let hint = error.hint().unwrap_or("`gatepass providers` lists every key");
-    usage(plain.to_owned(), hint.to_owned())
+    let plain = Error::config(error.message().to_owned()).with_hints(error.hints().to_vec());
+    let plain = match error.field() {
+        Some(field) => plain.with_field(field.to_owned()),
+        None => plain,
+    };
+    plain.default_hint(Hint::run("list every key", ["gatepass", "providers"])).into()
 }

@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use gatepass::{Error, Gate};
+use gatepass::{Error, Gate, Hint};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -56,7 +56,7 @@ pub(super) async fn run(
         Ok(now) if now == before => config.without_profile(name),
         _ => Err(usage(
             format!("another process has changed profile {name}; nothing was removed"),
-            format!("see what would be removed now: gatepass profile remove {name}"),
+            Hint::gatepass("see what would be removed now", ["profile", "remove", name]),
         )),
     })?;
     if written.was_readable_by_others {
@@ -69,7 +69,7 @@ pub(super) async fn run(
         tokio::task::spawn_blocking(move || removed.iter().try_for_each(SecretRef::delete));
     deleted.await.map_err(|_| Error::internal("deleting secrets failed"))??;
     let (tokens, exchanges) = forgotten.map_err(|error| {
-        error.and_hint(&format!("the profile is removed; its tokens: `gatepass forget {name}`"))
+        error.hint(Hint::gatepass("the profile is removed; remove its tokens", ["forget", name]))
     })?;
     match format {
         Format::Json => output.json(&removal.report(tokens, exchanges))?,
@@ -103,14 +103,14 @@ impl Removal<'_> {
         if !prompt::is_available() {
             return Err(usage(
                 "cannot ask without a terminal, so nothing was removed",
-                format!("to remove all of this: gatepass profile remove {name} --yes"),
+                Hint::gatepass("to remove all of this", ["profile", "remove", name, "--yes"]),
             ));
         }
         match prompt::confirm(output, "Remove it?").await? {
             true => Ok(()),
             false => Err(usage(
                 "nothing was removed",
-                format!("to remove only its cached tokens: gatepass forget {name}"),
+                Hint::gatepass("to remove only its cached tokens", ["forget", name]),
             )),
         }
     }
@@ -154,7 +154,11 @@ fn not_in_file(gate: &Gate, name: &str) -> CommandError {
     let is_listed = || gate.config().names(gate.registry()).iter().any(|profile| profile == name);
     match gate.profile(name, &[]) {
         Err(error) if !is_listed() => {
-            CommandError::from(error).and_hint("`gatepass list` lists the profiles")
+            // A hint with a command advises to add the profile.
+            match error.hints().iter().any(|hint| hint.command().is_some()) {
+                true => error.with_hints([Hint::gatepass("list the profiles", ["list"])]).into(),
+                false => error.into(),
+            }
         }
         _ => usage(
             format!("profile {name} comes from the environment, not from the config file"),

@@ -106,7 +106,7 @@ impl SecretRef {
                 Ok(())
             }
             SecretLocation::Keyring(entry) => delete_entry(entry).map_err(|error| {
-                error.and_hint(&format!("the profile is removed; delete {entry} by hand"))
+                error.hint(format!("the profile is removed; delete {entry} by hand"))
             }),
         }
     }

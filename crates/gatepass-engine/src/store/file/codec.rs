@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::{ErrorKind, Expiry, Retry, Secret, Token};
+use gatepass_core::{ErrorKind, Expiry, Hint, HintArg, Retry, Secret, Token};
 use zeroize::Zeroizing;
 
 use crate::store::{FailureRecord, Record};
@@ -71,7 +71,7 @@ pub(super) fn put_failure(out: &mut Writer, failure: &FailureRecord) -> Option<(
     out.place(RETRIES, failure.retry)?;
     out.0.extend(failure.status.unwrap_or_default().to_le_bytes());
     out.text(&failure.message)?;
-    out.optional(failure.hint.as_deref())?;
+    out.optional(encode_hints(&failure.hints).as_deref())?;
     out.optional(failure.vendor_code.as_deref())?;
     out.optional(failure.vendor_text.as_deref())
 }
@@ -85,12 +85,47 @@ pub(super) fn failure(from: &mut Reader<'_>) -> Option<FailureRecord> {
         retry,
         status: (status != 0).then_some(status),
         message: from.text()?.to_owned(),
-        hint: from.optional()?.map(str::to_owned),
+        hints: from.optional()?.map_or_else(Vec::new, decode_hints),
         vendor_code: from.optional()?.map(str::to_owned),
         vendor_text: from.optional()?.map(str::to_owned),
         failed_at,
         until: until.min(failed_at.checked_add(FailureRecord::MAX_COOLDOWN)?),
     })
+}
+
+/// The characters between hints, between a hint's text and the arguments of its command, and in the
+/// position of `--config`. No other control character is stored.
+const HINT_END: char = '\u{1e}';
+const ARGUMENT: char = '\u{1f}';
+const CONFIG: &str = "\u{1d}";
+
+fn encode_hints(hints: &[Hint]) -> Option<String> {
+    let plain = |text: &str| text.replace(char::is_control, " ");
+    let encoded = hints.iter().map(|hint| {
+        let mut encoded = plain(hint.text());
+        for argument in hint.command().unwrap_or_default() {
+            encoded.push(ARGUMENT);
+            match argument {
+                HintArg::Text(text) => encoded.push_str(&plain(text)),
+                _ => encoded.push_str(CONFIG),
+            }
+        }
+        encoded
+    });
+    let encoded: Vec<_> = encoded.collect();
+    (!encoded.is_empty()).then(|| encoded.join(&String::from(HINT_END)))
+}
+
+fn decode_hints(encoded: &str) -> Vec<Hint> {
+    let argument = |text: &str| match text {
+        CONFIG => HintArg::Config,
+        text => HintArg::from(text),
+    };
+    let hint = |encoded: &str| match encoded.split_once(ARGUMENT) {
+        Some((text, command)) => Hint::run(text.to_owned(), command.split(ARGUMENT).map(argument)),
+        None => Hint::new(encoded.to_owned()),
+    };
+    encoded.split(HINT_END).map(hint).collect()
 }
 
 #[derive(Default)]
@@ -185,7 +220,8 @@ mod tests {
     fn records() -> Vec<Record> {
         let sent = SystemTime::UNIX_EPOCH + Duration::new(1_800_000_000, 123_456_789);
         let until = sent + Duration::from_secs(60);
-        let error = Error::denied("refused").with_hint("act").with_status(401);
+        let error = Error::denied("refused").hint("act").with_status(401);
+        let error = error.hint(Hint::gatepass("log in", ["login", "a b", "--", "x"]));
         let error = error.with_vendor_code("invalid_client").with_vendor_text("no such client");
         let mut records = vec![
             Record::Failure(FailureRecord::new(&error, sent, until)),

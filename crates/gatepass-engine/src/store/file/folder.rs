@@ -62,7 +62,7 @@ impl Folder {
         let path: PathBuf = path.components().collect();
         let refused = |why: &str| {
             Error::config(format!("tokens are not kept in {}: {why}", path.display()))
-                .with_hint("set GATEPASS_STATE_DIR to a folder of your own with mode 0700")
+                .hint("set GATEPASS_STATE_DIR to a folder of your own with mode 0700")
         };
         let open = || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

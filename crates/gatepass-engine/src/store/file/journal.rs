@@ -217,7 +217,7 @@ mod tests {
     fn notes() -> Vec<HistoryEntry> {
         let at = SystemTime::UNIX_EPOCH + Duration::new(1_800_000_000, 123_456_789);
         let until = at + Duration::from_secs(60);
-        let error = Error::denied("refused").with_hint("act").with_status(401);
+        let error = Error::denied("refused").hint("act").with_status(401);
         let error = error.with_vendor_code("invalid_client").with_vendor_text("no such client");
         let took = Duration::from_millis(112);
         let token =

@@ -110,7 +110,7 @@ async fn without_a_fresh_token_the_reason_is_the_answer() {
         let error = way.get(&client(), &source, &server.origin()).await.unwrap_err();
         let error = ours(error);
         assert_eq!(error.kind(), ErrorKind::Denied, "{way:?}");
-        let hint = error.hint().unwrap();
+        let hint = error.hints()[0].text();
         assert!(hint.ends_with("the API had refused the token before (401)"), "{way:?}: {hint}");
         assert_eq!(tokens(&server), ["token-0"], "{way:?}");
     }

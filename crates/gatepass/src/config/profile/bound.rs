@@ -1,13 +1,12 @@
-//! Bound secrets: those that gatepass has stored go to no origin but those they were stored for.
+//! Bound secrets: gatepass sends a secret that it has stored only to the origins it was stored for.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use gatepass_core::{Credential, Endpoint, Error, Result};
+use gatepass_core::{Credential, Endpoint, Error, Hint, Result};
 
-use super::super::origins::{Origins, SUFFIX, beside};
-use super::super::secret::Source;
-use super::super::value::Reference;
+use super::super::origins::{Origins, SUFFIX, companion_path};
+use super::super::value::{Reference, SecretSource};
 use super::Profile;
 
 /// A secret that gatepass has stored, and the origins it was stored for.
@@ -20,39 +19,39 @@ pub struct BoundSecret {
 }
 
 impl BoundSecret {
-    /// What stands behind the name of a secret in the name of its origins: the file `NAME` has them
-    /// in `NAME.origins`, and so has the keyring's entry.
+    /// The suffix of the name of a secret's origins: `NAME.origins` for the file or keyring entry
+    /// `NAME`.
     pub const SUFFIX: &str = SUFFIX;
 
-    /// The field of the profile that refers to it.
+    /// Returns the field of the profile that refers to it.
     pub fn field(&self) -> &'static str {
         self.field
     }
 
-    /// Where it is, in words.
+    /// Describes where it is stored.
     pub fn source(&self) -> String {
-        self.reference.shown()
+        self.reference.describe()
     }
 
-    /// The origins it may go to: scheme, host and port of each.
+    /// Returns the origins that it may be sent to: scheme, host and port of each.
     pub fn origins(&self) -> Vec<String> {
         self.origins.texts()
     }
 
-    /// The origins that its profile goes to and the secret may not.
+    /// Returns the origins of its profile that it may not be sent to.
     pub fn missing(&self) -> Vec<String> {
         self.wanted.without(&self.origins).texts()
     }
 
-    /// The file with its origins, one in each line, if the secret is in a file.
+    /// Returns the file with its origins, one per line, if the secret is in a file.
     pub fn file(&self) -> Option<PathBuf> {
         match &self.reference {
-            Reference::File(path) => path.canonicalize().ok().map(beside),
+            Reference::File(path) => path.canonicalize().ok().map(companion_path),
             _ => None,
         }
     }
 
-    /// The keyring's entry with its origins, one in each line, if the secret is in the keyring.
+    /// Returns the keyring entry with its origins, one per line, if the secret is in the keyring.
     pub fn entry(&self) -> Option<String> {
         match &self.reference {
             Reference::Keyring(entry) => Some(entry.of_origins().to_string()),
@@ -92,16 +91,16 @@ impl Profile {
         self.provider()?.endpoints(&credential)
     }
 
-    /// The origins that the profile's secrets and tokens go to: scheme, host and port of its token
-    /// endpoint and of every API that may see the token.
+    /// Returns the origins that the profile's secrets and tokens are sent to: scheme, host and port of
+    /// its token endpoint and of each API that may receive the token.
     ///
     /// Errors as of [`token_endpoint`](Self::token_endpoint).
     pub fn origins(&self) -> Result<Vec<String>> {
         Ok(self.all_origins()?.texts())
     }
 
-    /// The secrets of this profile that gatepass has stored, and so keeps for their origins. The
-    /// secrets themselves are not read; the keyring is asked, and may ask for its password.
+    /// Returns the secrets of this profile that gatepass has stored, with their origins. The secrets
+    /// themselves are not read. The keyring may ask the user for its password.
     ///
     /// `Config` if the origins beside a secret cannot be read, and as of [`origins`](Self::origins).
     pub async fn bound_secrets(&self) -> Result<Vec<BoundSecret>> {
@@ -115,9 +114,11 @@ impl Profile {
         let wanted = self.all_origins()?;
         let mut bound = Vec::new();
         for field in self.info.fields {
-            let Some(Source::Reference(reference)) = self.values.get(field.name) else { continue };
-            let origins = reference.origins(field.name);
-            if let Some(origins) = origins.map_err(|error| self.places.name(error))? {
+            let Some(SecretSource::Reference(reference)) = self.values.get(field.name) else {
+                continue;
+            };
+            let origins = reference.origins().map_err(|error| self.located(error, field))?;
+            if let Some(origins) = origins {
                 let (reference, wanted) = (reference.clone(), wanted.clone());
                 bound.push(BoundSecret { field: field.name, reference, origins, wanted });
             }
@@ -125,25 +126,18 @@ impl Profile {
         Ok(bound)
     }
 
-    /// `Config` if the profile goes where what the reference gives is not kept for. It may be
-    /// what any field refers to: whatever is read is sent.
-    pub(super) fn check_bound(
-        &self,
-        field: &str,
-        reference: &Reference,
-        origins: &Origins,
-    ) -> Result<()> {
+    /// `Config` if the profile sends the value of the reference to an origin that is not in
+    /// `origins`. This applies to every field, secret or not, because all of them are sent.
+    pub(super) fn check_bound(&self, reference: &Reference, origins: &Origins) -> Result<()> {
         let missing = self.all_origins()?.without(origins);
         if missing.is_empty() {
             return Ok(());
         }
-        let (name, source) = (&self.name, reference.shown());
-        let kept = if origins.is_empty() { "no address".to_owned() } else { origins.to_string() };
-        Err(Error::config(format!("`{field}`: {source} is kept for {kept}, not for {missing}"))
-            .with_hint(format!(
-                "gatepass stored it for that alone, and the profile's addresses have changed: put \
-                 them back, or allow it with `gatepass profile allow {name}`"
-            )))
+        let (name, source) = (&self.name, reference.describe());
+        let bound = if origins.is_empty() { "no address".to_owned() } else { origins.to_string() };
+        Err(Error::config(format!("{source} is bound to {bound}, not to {missing}"))
+            .hint("the profile's addresses have changed since the secret was stored: restore them")
+            .hint(Hint::gatepass("or allow the new addresses", ["profile", "allow", name])))
     }
 
     fn all_origins(&self) -> Result<Origins> {

@@ -1,40 +1,40 @@
-//! Whether a profile's secrets can be read, one by one.
+//! The check that a profile's secrets can be read, one by one.
 
 use std::time::Duration;
 
 use gatepass_core::{Error, Result};
 
-use super::super::secret::Source;
-use super::{Profile, help};
+use super::super::value::SecretSource;
+use super::Profile;
 
 impl Profile {
-    /// Reads one secret from where [`secret_sources`](Self::secret_sources) says, and forgets it:
-    /// to tell which of them is missing.
+    /// Reads one secret from its [source](Self::secret_sources) and drops it, to find out which one
+    /// is missing.
     ///
-    /// `Config` if it cannot be read, is empty, has not come in time, or is not kept for where the
-    /// profile goes.
+    /// `Config` if it cannot be read, is empty, exceeds the time limit, or is bound to other origins
+    /// than the profile's.
     pub async fn check_secret(&self, field: &str) -> Result<()> {
-        let (Some(field), Some(Source::Reference(reference))) =
+        let (Some(field), Some(SecretSource::Reference(reference))) =
             (self.info.field(field), self.values.get(field))
         else {
             return Ok(());
         };
-        // A look at how things are does not wait for somebody to write.
-        let limit = if reference.is_pipe() { SLACK } else { reference.patience() + SLACK };
-        let (profile, reference, shown) = (self.clone(), reference.clone(), reference.shown());
-        // A file may lie on a disk that is gone, and nobody may write to standard input.
+        // A check does not wait for another program to write.
+        let limit = if reference.is_pipe() { SLACK } else { reference.read_timeout() + SLACK };
+        let (profile, reference, source) = (self.clone(), reference.clone(), reference.describe());
+        // A file may be on a disk that does not respond, and standard input may have no writer.
         let read =
             tokio::task::spawn_blocking(move || profile.read_one(field, &reference).map(drop));
         match tokio::time::timeout(limit, read).await {
             Ok(read) => read.unwrap_or_else(|_| Err(Error::internal("reading the secret failed"))),
             Err(_) => {
                 let seconds = limit.as_secs();
-                let late = format!("`{}`: {shown} gave nothing within {seconds} s", field.name);
-                Err(self.places.name(Error::config(late).with_hint(help(field))))
+                let error = Error::config(format!("{source} returned nothing within {seconds} s"));
+                Err(self.located(error.hint(field.help), field))
             }
         }
     }
 }
 
-/// What a secret may take beyond the time limits that commands and keyrings have anyway.
+/// The time that a check waits beyond the time limits of commands and keyrings.
 const SLACK: Duration = Duration::from_secs(5);

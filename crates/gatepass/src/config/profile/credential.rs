@@ -1,22 +1,22 @@
-//! The credential of a profile: its values, read when a token is asked for.
+//! The credential of a profile, read before each token request.
 
 use std::time::Duration;
 
 use gatepass_core::{Credential, CredentialSource, Error, Field, Result, Secret, async_trait};
 
-use super::super::secret::Source;
-use super::super::value::Reference;
-use super::{Profile, help};
+use super::super::value::{Reference, SecretSource};
+use super::Profile;
 
 impl Profile {
-    /// How long reading its credential may take, beyond what the vendor may.
-    pub(crate) fn patience(&self) -> Duration {
-        self.values.values().map(Source::patience).sum()
+    /// Returns how long reading its credential may take, in addition to the token request.
+    pub(crate) fn read_timeout(&self) -> Duration {
+        self.values.values().map(SecretSource::read_timeout).sum()
     }
 
-    /// Whether reading its secrets runs no program, asks no keyring and takes no standard input.
-    pub fn is_at_hand(&self) -> bool {
-        self.values.values().all(Source::is_at_hand)
+    /// Returns whether its secrets are read without running a program, asking the keyring or reading
+    /// standard input.
+    pub fn reads_without_prompt(&self) -> bool {
+        self.values.values().all(SecretSource::reads_without_prompt)
     }
 
     fn read(&self) -> Result<Credential> {
@@ -24,8 +24,8 @@ impl Profile {
         for field in self.info.fields {
             let secret = match self.values.get(field.name) {
                 None => continue,
-                Some(Source::Literal(secret)) => secret.clone(),
-                Some(Source::Reference(reference)) => self.read_one(field, reference)?,
+                Some(SecretSource::Literal(secret)) => secret.clone(),
+                Some(SecretSource::Reference(reference)) => self.read_one(field, reference)?,
             };
             credential = if field.is_secret() {
                 credential.with_secret(field.name, secret)
@@ -36,23 +36,30 @@ impl Profile {
         Ok(credential)
     }
 
-    /// Reads what a field refers to, if it may go where this profile goes.
+    /// Resolves the reference of a field, if its secret may be sent to this profile's addresses.
     pub(super) fn read_one(&self, field: &Field, reference: &Reference) -> Result<Secret> {
         let read = || {
-            let read = reference.read(field.name, &self.env, &self.folder)?;
+            let read = reference.read(&self.env, &self.folder)?;
             if let Some(origins) = read.origins {
-                self.check_bound(field.name, reference, &origins)?;
+                self.check_bound(reference, &origins)?;
             }
             Ok(read.secret)
         };
-        read().map_err(|error: Error| self.places.name(error.or_hint(help(field))))
+        read().map_err(|error: Error| self.located(error.default_hint(field.help), field))
+    }
+}
+
+impl Profile {
+    /// Adds the field and its place to an error about its value.
+    pub(super) fn located(&self, error: Error, field: &Field) -> Error {
+        self.places.locate(error.with_field(field.name))
     }
 }
 
 #[async_trait]
 impl CredentialSource for Profile {
     async fn credential(&self) -> Result<Credential> {
-        let credential = if self.values.values().any(Source::blocks) {
+        let credential = if self.values.values().any(SecretSource::blocks) {
             let profile = self.clone();
             let read = tokio::task::spawn_blocking(move || profile.read());
             read.await.unwrap_or_else(|_| Err(Error::internal("reading the credential failed")))

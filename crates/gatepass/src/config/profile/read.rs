@@ -1,26 +1,27 @@
-//! Reading a profile: its keys are known, its values of their kinds, and its provider is linked.
+//! The check of a raw profile: known keys, values of the right type, a provider that is linked.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use gatepass_core::{
-    Endpoint, Error, Field, FieldKind, ProviderInfo, Result, Secret, Settings, TokenCharset,
-    TokenRules,
+    ConfigPlace, Endpoint, Error, Field, FieldKind, Hint, ProviderInfo, Result, Secret, Settings,
+    TokenCharset, TokenRules,
 };
 
 use super::super::COMMON_FIELDS;
 use super::super::env::{Env, prefix};
-use super::super::file::{read_text, why};
-use super::super::secret::{RELATIVE, Source};
-use super::super::value::{Entry, RawProfile, Value, at};
-use super::{Profile, ProfileOptions, ProfileOrigin, help};
+use super::super::file::{describe_io, read_text};
+use super::super::secret::RELATIVE;
+use super::super::value::{ConfigEntry, RawProfile, SecretSource, Value};
+use super::{Profile, ProfileOptions, ProfileOrigin};
 use crate::Registry;
-use crate::registry::{nearest, shown};
+use crate::registry::{nearest, quoted_name};
 
-/// Reads a profile, with what the command line sets in it.
+/// Checks a profile, after replacing the keys in `set`.
 ///
-/// `Config` for each mistake, with its place.
+/// `Config` for the first mistake, with its place.
 pub(crate) fn read(
     raw: &RawProfile,
     registry: &Registry,
@@ -36,34 +37,29 @@ pub(crate) fn read(
     }
     let mut reader = Reader { raw: raw.clone(), env };
     let id = match reader.raw.entry("provider") {
-        Some(entry) => reader.text(entry, "provider").map_err(named)?,
+        Some(entry) => reader.text(entry).map_err(named)?,
         None => raw.name.clone(),
     };
     let info = registry.get(&id).map_err(|error| match raw.entry("provider") {
-        Some(entry) => named(at(&entry.place, error)),
-        None => named(at(&raw.place, error))
-            .with_hint("which vendor? set provider = \"…\" in the profile"),
+        Some(entry) => named(error.with_place(entry.place.clone())),
+        None => named(error.with_place(raw.place.clone()))
+            .with_hints([Hint::new("name the vendor: set provider = \"…\" in the profile")]),
     })?;
     let named = |error: Error| error.with_provider(info.id).with_profile(&raw.name);
     for (key, text) in set {
         reader.set(info, key, text).map_err(named)?;
     }
     reader.profile(info).map_err(|error| {
-        let error = with_variables(error, &reader.raw);
-        named(reader.raw.places().name(error))
+        let raw = &reader.raw;
+        let unset = error.field().filter(|field| {
+            matches!(raw.origin, ProfileOrigin::Environment) && raw.entry(field).is_none()
+        });
+        let error = match unset.map(|field| prefix(&raw.name) + &field.to_uppercase()) {
+            Some(name) => error.hint(format!("set {name}, or {name}_FILE to a file that holds it")),
+            None => error,
+        };
+        named(raw.places().locate(error))
     })
-}
-
-/// Tells whoever defines a profile by variables which one is missing.
-fn with_variables(error: Error, raw: &RawProfile) -> Error {
-    let key = error.message().strip_prefix('`').and_then(|rest| rest.strip_suffix("` is missing"));
-    match key {
-        Some(key) if matches!(raw.origin, ProfileOrigin::Environment) => {
-            let name = prefix(&raw.name) + &key.to_uppercase();
-            error.and_hint(&format!("set {name}, or {name}_FILE to a file that holds it"))
-        }
-        _ => error,
-    }
 }
 
 struct Reader<'a> {
@@ -73,32 +69,30 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn set(&mut self, info: &ProviderInfo, key: &str, text: &str) -> Result<()> {
-        let field = field(info, key).ok_or_else(|| unknown_key(info, key, "--set"))?;
+        let field = field(info, key)
+            .ok_or_else(|| unknown_key(info, key).with_place(ConfigPlace::Option(SET.into())))?;
         let forbidden = match field.kind {
             FieldKind::Secret => "a secret",
             FieldKind::Address | FieldKind::Addresses | FieldKind::RedirectUri => "an address",
             _ if key == "provider" => "the provider",
             _ => {
-                let value = Value::Text(Secret::from(text));
+                let value = Value::Source(SecretSource::Literal(Secret::from(text)));
+                let place = ConfigPlace::Option(SET.into());
                 self.raw.entries.retain(|entry| entry.key != key);
-                self.raw.entries.push(Entry {
-                    key: key.to_owned(),
-                    value,
-                    place: String::from("--set"),
-                });
+                self.raw.entries.push(ConfigEntry { key: key.to_owned(), value, place });
                 return Ok(());
             }
         };
-        Err(Error::config(format!("--set {key}: {forbidden} cannot be set on the command line"))
-            .with_hint(
-                "arguments are visible to every user of this machine: write it into the profile",
-            ))
+        Err(Error::config(format!("{forbidden} cannot be set on the command line"))
+            .with_field(key.to_owned())
+            .with_place(ConfigPlace::Option(SET.into()))
+            .hint("all users of this machine can read arguments: write it into the profile"))
     }
 
     fn profile(&self, info: &'static ProviderInfo) -> Result<Profile> {
         for entry in &self.raw.entries {
             if field(info, &entry.key).is_none() {
-                return Err(unknown_key(info, &entry.key, &entry.place));
+                return Err(unknown_key(info, &entry.key).with_place(entry.place.clone()));
             }
         }
         let options = self.options()?;
@@ -107,31 +101,32 @@ impl Reader<'_> {
             settings = settings.with_base_url(self.address(entry, options.allow_plain_http)?);
         }
         if let Some(entry) = self.raw.entry("environment") {
-            settings = settings.with("environment", self.text(entry, "environment")?);
+            settings = settings.with("environment", self.text(entry)?);
         }
         let mut values = BTreeMap::new();
         for field in info.fields {
             let Some(entry) = self.raw.entry(field.name) else {
                 if let Some(default) = field.default {
-                    values.insert(field.name, Source::Literal(Secret::from(default)));
+                    let default = SecretSource::Literal(Secret::from(default));
+                    values.insert(field.name, default);
                 }
                 continue;
             };
             if field.is_secret() {
-                let source = self.secret(entry).map_err(|error| error.or_hint(help(field)))?;
+                let source = self.secret(entry).map_err(|error| error.default_hint(field.help))?;
                 values.insert(field.name, source);
                 continue;
             }
-            let text = self.text(entry, field.name)?;
+            let text = self.text(entry)?;
             if text.is_empty() && field.required {
-                return Err(wrong(entry, "is empty").with_hint(help(field)));
+                return Err(wrong(entry, "empty").hint(field.help));
             }
             if text.contains(char::is_control) {
-                return Err(wrong(entry, "has a control character").with_hint(help(field)));
+                return Err(wrong(entry, "contains a control character").hint(field.help));
             }
             let source = match &entry.value {
-                Value::Reference(reference) => Source::Reference(reference.clone()),
-                _ => Source::Literal(Secret::from(text.as_str())),
+                Value::Source(source @ SecretSource::Reference(_)) => source.clone(),
+                _ => SecretSource::Literal(Secret::from(text.as_str())),
             };
             values.insert(field.name, source);
             settings = settings.with(field.name, text);
@@ -141,9 +136,7 @@ impl Reader<'_> {
             is_secret && !values.contains_key(field.name)
         };
         if let Some(field) = info.fields.iter().find(is_missing) {
-            return Err(
-                Error::config(format!("`{}` is missing", field.name)).with_hint(help(field))
-            );
+            return Err(Error::config("missing").with_field(field.name).hint(field.help));
         }
         let profile = Profile {
             name: self.raw.name.clone(),
@@ -156,11 +149,12 @@ impl Reader<'_> {
             folder: self.raw.folder.clone(),
             places: self.raw.places(),
         };
-        // What the provider itself finds wrong is found now, not at the first token.
+        // The provider checks its settings now, not at the first token.
         let is_implicit = profile.provider()?.interactive().is_some();
         if is_implicit && !profile.options.allow_implicit {
-            return Err(Error::config("allow_implicit = false forbids the implicit grant")
-                .with_hint("use grant = \"client_credentials\", which needs no browser"));
+            return Err(Error::config("the implicit grant is not allowed")
+                .with_field("allow_implicit")
+                .hint("use grant = \"client_credentials\", which needs no browser"));
         }
         Ok(profile)
     }
@@ -171,12 +165,13 @@ impl Reader<'_> {
             |key| self.raw.entry(key).map(|entry| self.address(entry, plain_http)).transpose();
         let charset = match self.raw.entry("token_charset") {
             None => TokenCharset::default(),
-            Some(entry) => match self.text(entry, "token_charset")?.as_str() {
+            Some(entry) => match self.text(entry)?.as_str() {
                 "b64token" => TokenCharset::B64Token,
                 "vschar-no-space" => TokenCharset::VisibleAscii,
                 _ => {
-                    return Err(wrong(entry, "has an unknown value")
-                        .with_hint("it is one of: b64token, vschar-no-space"));
+                    return Err(
+                        wrong(entry, "unknown value").hint("use one of: b64token, vschar-no-space")
+                    );
                 }
             },
         };
@@ -200,49 +195,51 @@ impl Reader<'_> {
         })
     }
 
-    fn text(&self, entry: &Entry, key: &str) -> Result<String> {
+    fn text(&self, entry: &ConfigEntry) -> Result<String> {
         match &entry.value {
-            Value::Text(text) => Ok(text.expose_secret().to_owned()),
-            Value::Reference(reference) => {
-                let read = reference.read(key, self.env, &self.raw.folder)?;
+            Value::Source(SecretSource::Literal(text)) => Ok(text.expose_secret().to_owned()),
+            Value::Source(SecretSource::Reference(reference)) => {
+                let read = reference.read(self.env, &self.raw.folder);
+                let read = read.map_err(|error| located(error, entry))?;
                 Ok(read.secret.expose_secret().to_owned())
             }
-            other => Err(wrong_type(entry, "a text", other)),
+            other => Err(wrong_type(entry, "a string", other)),
         }
     }
 
-    fn secret(&self, entry: &Entry) -> Result<Source> {
+    fn secret(&self, entry: &ConfigEntry) -> Result<SecretSource> {
         match &entry.value {
-            Value::Reference(reference) => Ok(Source::Reference(reference.clone())),
-            Value::Text(secret) if secret.expose_secret().is_empty() => {
-                Err(wrong(entry, "is empty"))
+            Value::Source(SecretSource::Literal(secret)) if secret.expose_secret().is_empty() => {
+                Err(wrong(entry, "empty"))
             }
-            Value::Text(_) if !self.raw.private => {
-                Err(wrong(entry, "is a secret in a file that others can read").with_hint(format!(
-                    "chmod 600 {}, or refer to it: {} = {{ file = \"…\" }}",
-                    self.raw.origin, entry.key
-                )))
+            Value::Source(SecretSource::Literal(_)) if !self.raw.private => {
+                let error = wrong(entry, "a secret in a file that other users can read");
+                let file = self.raw.origin.to_string();
+                let key = &entry.key;
+                Err(error
+                    .hint(Hint::run("make the file private", ["chmod", "600", &file]))
+                    .hint(format!("or refer to a file: {key} = {{ file = \"…\" }}")))
             }
-            Value::Text(secret) => Ok(Source::Literal(secret.clone())),
+            Value::Source(source) => Ok(source.clone()),
             other => {
-                Err(wrong_type(entry, "a text or a reference such as { env = \"NAME\" }", other))
+                Err(wrong_type(entry, "a string or a reference such as { env = \"NAME\" }", other))
             }
         }
     }
 
     fn flag(&self, key: &str) -> Result<Option<bool>> {
         let Some(entry) = self.raw.entry(key) else { return Ok(None) };
+        let is_in_file = matches!(entry.place, ConfigPlace::Line { .. });
         match &entry.value {
             Value::Flag(flag) => Ok(Some(*flag)),
-            // From the environment and --set everything comes as a text.
-            Value::Text(text)
-                if !matches!(self.raw.origin, ProfileOrigin::File(_)) || entry.place == "--set" =>
-            {
+            // Variables and --set have strings only.
+            Value::Source(SecretSource::Literal(text)) if !is_in_file => {
                 match text.expose_secret() {
                     "true" | "1" => Ok(Some(true)),
                     "false" | "0" => Ok(Some(false)),
-                    _ => Err(wrong(entry, "must be true or false")
-                        .with_hint("write true, false, 1 or 0")),
+                    _ => {
+                        Err(wrong(entry, "must be true or false").hint("write true, false, 1 or 0"))
+                    }
                 }
             }
             other => Err(wrong_type(entry, FLAG, other)),
@@ -251,47 +248,33 @@ impl Reader<'_> {
 
     fn duration(&self, key: &str) -> Result<Option<Duration>> {
         let Some(entry) = self.raw.entry(key) else { return Ok(None) };
-        let text = self.text(entry, key)?;
-        let parsed = text.parse::<jiff::SignedDuration>().ok();
+        let parsed = self.text(entry)?.parse::<jiff::SignedDuration>().ok();
         match parsed.and_then(|duration| Duration::try_from(duration).ok()) {
             Some(duration) if !duration.is_zero() => Ok(Some(duration)),
-            _ => {
-                Err(wrong(entry, "is not a duration").with_hint("write it like 90s, 10m or 1h30m"))
-            }
+            _ => Err(wrong(entry, "not a duration").hint("write it like 90s, 10m or 1h30m")),
         }
     }
 
-    fn address(&self, entry: &Entry, plain_http: bool) -> Result<Endpoint> {
-        let text = self.text(entry, &entry.key)?;
-        self.endpoint(entry, &text, plain_http)
+    fn address(&self, entry: &ConfigEntry, plain_http: bool) -> Result<Endpoint> {
+        endpoint(entry, &self.text(entry)?, plain_http)
     }
 
-    fn addresses(&self, entry: &Entry, plain_http: bool) -> Result<Vec<Endpoint>> {
-        let read = |text: &str| self.endpoint(entry, text, plain_http);
+    fn addresses(&self, entry: &ConfigEntry, plain_http: bool) -> Result<Vec<Endpoint>> {
+        let read = |text: &str| endpoint(entry, text, plain_http);
         match &entry.value {
             Value::List(items) => items.iter().map(|item| read(item)).collect(),
-            Value::Text(text) => {
+            Value::Source(SecretSource::Literal(text)) => {
                 text.expose_secret().split([' ', ',']).filter(|s| !s.is_empty()).map(read).collect()
             }
             other => Err(wrong_type(entry, ADDRESSES, other)),
         }
     }
 
-    fn endpoint(&self, entry: &Entry, text: &str, plain_http: bool) -> Result<Endpoint> {
-        let parse = if plain_http { Endpoint::parse_plain_http } else { Endpoint::parse };
-        parse(text).map_err(|error| {
-            let named = wrong(entry, &format!("is refused: {}", error.message()));
-            named.with_hint(
-                error.hint().unwrap_or("write it like https://host:port/path").to_owned(),
-            )
-        })
-    }
-
-    fn ca(&self, entry: &Entry) -> Result<Vec<u8>> {
-        let path = self.raw.folder.join(Path::new(&self.text(entry, "ca_file")?));
+    fn ca(&self, entry: &ConfigEntry) -> Result<Vec<u8>> {
+        let path = self.raw.folder.join(Path::new(&self.text(entry)?));
         let bytes = read_text(&path).map_err(|error| {
-            wrong(entry, &format!("cannot be read: {}: {}", path.display(), why(&error)))
-                .with_hint(RELATIVE)
+            let reason = describe_io(&error);
+            wrong(entry, format!("cannot read {}: {reason}", path.display())).hint(RELATIVE)
         })?;
         Ok(bytes.to_vec())
     }
@@ -301,13 +284,24 @@ fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
     COMMON_FIELDS.iter().chain(info.fields).find(|field| field.name == key)
 }
 
-fn wrong(entry: &Entry, what: &str) -> Error {
-    Error::config(format!("{}: `{}` {what}", entry.place, entry.key))
+fn endpoint(entry: &ConfigEntry, text: &str, plain_http: bool) -> Result<Endpoint> {
+    let parse = if plain_http { Endpoint::parse_plain_http } else { Endpoint::parse };
+    parse(text)
+        .map_err(|error| located(error, entry).default_hint("write it like https://host:port/path"))
 }
 
-fn wrong_type(entry: &Entry, wanted: &str, found: &Value) -> Error {
+fn wrong(entry: &ConfigEntry, message: impl Into<Cow<'static, str>>) -> Error {
+    located(Error::config(message), entry)
+}
+
+/// Adds the key and the place of an entry.
+fn located(error: Error, entry: &ConfigEntry) -> Error {
+    error.with_field(entry.key.clone()).with_place(entry.place.clone())
+}
+
+fn wrong_type(entry: &ConfigEntry, wanted: &str, found: &Value) -> Error {
     let key = &entry.key;
-    wrong(entry, &format!("must be {wanted}, not {}", found.kind())).with_hint(match wanted {
+    wrong(entry, format!("must be {wanted}, not {}", found.type_name())).hint(match wanted {
         FLAG => format!("write it without quotes: {key} = true"),
         ADDRESSES => format!("write it like {key} = [\"https://host\"]"),
         _ => format!("write it in quotes: {key} = \"…\""),
@@ -316,12 +310,18 @@ fn wrong_type(entry: &Entry, wanted: &str, found: &Value) -> Error {
 
 const FLAG: &str = "true or false";
 const ADDRESSES: &str = "a list of addresses";
+const SET: &str = "--set";
 
-fn unknown_key(info: &ProviderInfo, key: &str, place: &str) -> Error {
+fn unknown_key(info: &ProviderInfo, key: &str) -> Error {
     let known = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
-    let error = Error::config(format!("{place}: unknown key {}", shown(key)));
+    let error = Error::config(format!("unknown key {}", quoted_name(key)));
     match nearest(key, known) {
-        Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-        None => error.with_hint(format!("`gatepass providers` lists the keys of {}", info.id)),
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(list_keys(info)),
     }
+}
+
+/// The hint that names the command that lists the keys of a provider.
+pub(crate) fn list_keys(info: &ProviderInfo) -> Hint {
+    Hint::run(format!("list the keys of {}", info.id), ["gatepass", "providers"])
 }
