@@ -42,7 +42,7 @@ pub(crate) fn run(args: &CompletionsArgs, output: &Output) -> Result<ExitCode, C
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers a completion request of a shell, if this process was started for one.
+/// Completes the command line of a shell, if this process was started for that.
 ///
 /// Errors are not printed: they would appear in the line that the user is typing.
 pub(crate) fn complete(command: impl FnOnce() -> Command) -> Option<ExitCode> {
@@ -100,7 +100,7 @@ fn map_arguments(command: Command, map: &impl Fn(Arg) -> Arg) -> Command {
     })
 }
 
-/// Returns the value of `--config` in the words typed so far.
+/// Returns the value of `--config` on the command line so far.
 fn config_option(words: &[OsString]) -> Option<OsString> {
     let own = words.iter().take_while(|word| *word != "--");
     let mut own = own.skip_while(|word| !word.to_string_lossy().starts_with("--config"));

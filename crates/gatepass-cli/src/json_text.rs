@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 /// Returns the JSON with one member per line, or `None` if the input is not JSON. The order of
-/// members, numbers and escapes stay as they are.
+/// members, numbers and escapes do not change.
 pub(crate) fn indented(json: &[u8]) -> Option<String> {
     serde_json::from_slice::<Value>(json).ok()?;
     let mut text = String::with_capacity(json.len() * 2);

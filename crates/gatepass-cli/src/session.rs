@@ -25,8 +25,8 @@ pub(crate) fn open_gate_with_store(common: &Common, output: &Output) -> Result<G
     })
 }
 
-/// Opens the store. If there is none, warns and returns `None`: tokens are then lost when the
-/// command ends.
+/// Opens the store. Without one, warns and returns `None`: tokens are then lost when the command
+/// ends.
 pub(crate) fn open_store(gate: &Gate, output: &Output) -> Option<FileStore> {
     let env = gate.config().env();
     let Some(dir) = FileStore::default_dir(|name| env.get(name)) else {

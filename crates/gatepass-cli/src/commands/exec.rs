@@ -1,4 +1,4 @@
-//! `gatepass exec`: runs a program with the token in its environment, or in a file that stays fresh.
+//! `gatepass exec`: runs a program with the token in its environment or in a refreshed file.
 
 #[cfg(unix)]
 mod child;

@@ -41,7 +41,7 @@ pub(crate) async fn run(
         _ => output.status(&format!(
             "gatepass: {name}: {}{}",
             match (records, requests) {
-                (0, 0) => String::from("nothing is cached or recorded"),
+                (0, 0) => String::from("no cached tokens and no history"),
                 (0, _) => String::from("no cached tokens"),
                 (1, _) => String::from("removed 1 cached record"),
                 (n, _) => format!("removed {n} cached records"),

@@ -23,7 +23,7 @@ pub(crate) fn aws(context: &FormatContext<'_>) -> SecretString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::context::tests::context;
+    use super::super::context::sample_context;
     use super::*;
 
     #[test]
@@ -31,6 +31,6 @@ mod tests {
         let expected = "{\"Version\":1,\"AccessKeyId\":\"cisco\",\
                         \"SecretAccessKey\":\"a\\\"b\\\\c\",\"SessionToken\":\"a\\\"b\\\\c\",\
                         \"Expiration\":\"2026-11-20T13:59:50Z\"}\n";
-        assert_eq!(*aws(&context("a\"b\\c")), expected);
+        assert_eq!(*aws(&sample_context("a\"b\\c")), expected);
     }
 }

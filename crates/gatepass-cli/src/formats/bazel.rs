@@ -24,7 +24,7 @@ pub(super) fn reply(context: &FormatContext<'_>) -> SecretString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::context::tests::context;
+    use super::super::context::sample_context;
     use super::*;
 
     #[test]
@@ -40,6 +40,6 @@ mod tests {
     fn reply_has_headers_and_expiry() {
         let expected = "{\"headers\":{\"Authorization\":[\"Bearer a\\\"b\"]},\
                         \"expires\":\"2026-11-20T13:59:50Z\"}\n";
-        assert_eq!(*reply(&context("a\"b")), expected);
+        assert_eq!(*reply(&sample_context("a\"b")), expected);
     }
 }

@@ -43,17 +43,18 @@ pub(super) fn json_string(text: &str) -> SecretString {
 /// How early `use_until` is at most; for a short remaining lifetime it is a tenth of that.
 const MAX_MARGIN: Duration = Duration::from_secs(10);
 
+/// Returns a context that expires at 2026-11-20T14:00:00Z, with the largest margin.
 #[cfg(test)]
-pub(super) mod tests {
+pub(super) fn sample_context(secret: &str) -> FormatContext<'_> {
+    let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_183_200);
+    FormatContext { profile: "cisco", secret, expires_at, use_until: expires_at - MAX_MARGIN }
+}
+
+#[cfg(test)]
+mod tests {
     use gatepass::Secret;
 
     use super::*;
-
-    /// Returns a context that expires at 2026-11-20T14:00:00Z, with the largest margin.
-    pub(in super::super) fn context(secret: &str) -> FormatContext<'_> {
-        let expires_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_183_200);
-        FormatContext { profile: "cisco", secret, expires_at, use_until: expires_at - MAX_MARGIN }
-    }
 
     #[test]
     fn use_until_is_a_little_before_expiry() {
@@ -70,6 +71,6 @@ pub(super) mod tests {
 
     #[test]
     fn raw_is_one_line() {
-        assert_eq!(*raw(&context("a'b")), "a'b\n");
+        assert_eq!(*raw(&sample_context("a'b")), "a'b\n");
     }
 }

@@ -21,13 +21,13 @@ pub(super) fn reply(context: &FormatContext<'_>, server: &str) -> SecretString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::context::tests::context;
+    use super::super::context::sample_context;
     use super::*;
 
     #[test]
     fn reply_repeats_the_server_of_the_request() {
         let expected = "{\"ServerURL\":\"r.example:5000\",\"Username\":\"x-token\",\
                         \"Secret\":\"a\\\"b\"}\n";
-        assert_eq!(*reply(&context("a\"b"), "r.example:5000"), expected);
+        assert_eq!(*reply(&sample_context("a\"b"), "r.example:5000"), expected);
     }
 }

@@ -41,19 +41,19 @@ fn value(text: &str) -> SecretString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::context::tests::context;
+    use super::super::context::sample_context;
     use super::*;
 
     #[test]
     fn env_is_one_unquoted_assignment() {
-        assert_eq!(*env(&context("a'b")), "GATEPASS_TOKEN=a'b\n");
+        assert_eq!(*env(&sample_context("a'b")), "GATEPASS_TOKEN=a'b\n");
     }
 
     #[test]
     fn plain_token_is_not_quoted() {
         let expected = "GATEPASS_TOKEN=eyJ.a-b_c~d+e/f==\n\
                         GATEPASS_TOKEN_EXPIRES_AT=2026-11-20T14:00:00Z\n";
-        assert_eq!(*dotenv(&context("eyJ.a-b_c~d+e/f==")), expected);
+        assert_eq!(*dotenv(&sample_context("eyJ.a-b_c~d+e/f==")), expected);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) const QUIT: &str = "quit=1\n";
 
 #[cfg(test)]
 mod tests {
-    use super::super::context::tests::context;
+    use super::super::context::sample_context;
     use super::*;
 
     #[test]
@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(request.address().as_deref(), Some("https://git.example:8443/"));
         let expected = "capability[]=authtype\nauthtype=Bearer\ncredential=a'b\nephemeral=1\n\
                         password_expiry_utc=1795183190\n";
-        assert_eq!(*request.reply(&context("a'b")), expected);
+        assert_eq!(*request.reply(&sample_context("a'b")), expected);
     }
 
     #[test]
@@ -101,7 +101,7 @@ mod tests {
                 GitRequest::parse(&format!("protocol=https\nhost=git.example\n{username_line}"));
             let expected =
                 format!("username={username}\npassword=t\npassword_expiry_utc=1795183190\n");
-            assert_eq!(*request.reply(&context("t")), expected);
+            assert_eq!(*request.reply(&sample_context("t")), expected);
         }
     }
 

@@ -40,7 +40,7 @@ const VERSIONS: [&str; 2] =
 
 #[cfg(test)]
 mod tests {
-    use super::super::context::tests::context;
+    use super::super::context::sample_context;
     use super::*;
 
     #[test]
@@ -53,7 +53,7 @@ mod tests {
                  {{\"expirationTimestamp\":\"2026-11-20T13:59:50Z\",\"token\":\"a\\\"b\"}}}}\n",
                 version.0
             );
-            assert_eq!(*kubernetes(&context("a\"b"), version), expected);
+            assert_eq!(*kubernetes(&sample_context("a\"b"), version), expected);
         }
         assert_eq!(
             ApiVersion::from_exec_info(None),

@@ -64,34 +64,34 @@ fn quote(text: &str, escape: impl Fn(char) -> Option<&'static str>) -> SecretStr
 mod tests {
     use std::process::Command;
 
-    use super::super::context::tests::context;
+    use super::super::context::sample_context;
     use super::*;
 
     #[test]
     fn sh_escapes_single_quotes() {
         let expected = "export GATEPASS_TOKEN='a'\\''b$c`d\"e\\f'\n\
                         export GATEPASS_TOKEN_EXPIRES_AT='2026-11-20T14:00:00Z'\n";
-        assert_eq!(*sh(&context("a'b$c`d\"e\\f")), expected);
+        assert_eq!(*sh(&sample_context("a'b$c`d\"e\\f")), expected);
     }
 
     #[test]
     fn fish_escapes_single_quotes_and_backslashes() {
         let expected = "set -gx GATEPASS_TOKEN 'a\\'b$c`d\"e\\\\f'\n\
                         set -gx GATEPASS_TOKEN_EXPIRES_AT '2026-11-20T14:00:00Z'\n";
-        assert_eq!(*fish(&context("a'b$c`d\"e\\f")), expected);
+        assert_eq!(*fish(&sample_context("a'b$c`d\"e\\f")), expected);
     }
 
     #[test]
     fn powershell_doubles_all_single_quotes() {
         let expected = "$env:GATEPASS_TOKEN = 'a''b$c`d\"e\\f\u{2019}\u{2019}'\n\
                         $env:GATEPASS_TOKEN_EXPIRES_AT = '2026-11-20T14:00:00Z'\n";
-        assert_eq!(*powershell(&context("a'b$c`d\"e\\f\u{2019}")), expected);
+        assert_eq!(*powershell(&sample_context("a'b$c`d\"e\\f\u{2019}")), expected);
     }
 
     #[test]
     fn shells_read_back_hostile_tokens() {
         for text in HOSTILE {
-            let context = context(text);
+            let context = sample_context(text);
             for (shell, script) in
                 [("sh", sh(&context)), ("bash", sh(&context)), ("fish", fish(&context))]
             {

@@ -100,7 +100,7 @@ impl Drop for TokenFile {
     fn drop(&mut self) {
         let current = fs::symlink_metadata(&self.path).map(|meta| (meta.dev(), meta.ino())).ok();
         if self.written.is_some() && current == self.written {
-            // It is no error if the file is already gone.
+            // The file may already be gone.
             let _ = fs::remove_file(&self.path);
         }
     }
