@@ -42,7 +42,7 @@ pub(crate) fn unused(names: &[&str]) -> Vec<Arg> {
 /// `--wait` of the commands that make a token request.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct WaitArgs {
-    /// Keep trying while the vendor throttles or is down, for at most this long and 4 tries
+    /// Retry for up to this long, at most 4 tries, while the vendor is down or limits the rate
     #[arg(long, value_name = "DURATION", value_parser = duration_or_zero, default_value = "20s")]
     pub(crate) wait: Duration,
 }
