@@ -61,7 +61,7 @@ fn interrupted_release_is_resumed_by_the_same_command() {
     assert_eq!(story.done.published, story.crates);
     assert_eq!(story.done.head, story.interrupted.head);
     assert!(story.done_told.contains("is published already"), "{}", story.done_told);
-    assert!(story.done_told.contains("made by the run before"), "{}", story.done_told);
+    assert!(story.done_told.contains("reused from the previous run"), "{}", story.done_told);
     assert!(story.done_told.contains(&format!("git push origin main v{}", story.version)));
     // A further run has no work to do.
     assert_eq!(story.again.published, story.crates);

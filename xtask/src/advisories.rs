@@ -1,33 +1,36 @@
-//! `cargo xtask advisories`: is anything known to be wrong with what we depend on?
+//! `cargo xtask advisories`: compares Cargo.lock with RustSec's advisories, by cargo-deny, offline.
+//!
+//! cargo-deny reads the advisories; this task passes it the database. By itself,
+//! cargo-deny fails in the same way for an advisory and for a missing database.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
-use crate::{say, tools, workspace};
+use crate::error::{Error, Result};
+use crate::{output, tools, workspace};
 
 const HELP: &str = "\
 cargo xtask advisories [--db PATH]
 
-Compares Cargo.lock with RustSec's database of advisories as it lies on this machine; nothing is
-fetched. deny.toml says what is passed over, and why.
+Compares Cargo.lock with RustSec's database of advisories on this machine, without the network.
+deny.toml lists the ignored advisories with their reasons.
 
-  --db PATH  a clone of the database: where cargo-deny or cargo-audit keep theirs
+  --db PATH  a clone of the database; by default the one of cargo-deny or cargo-audit
 
-Exit code: 0 nothing is known, 1 something is, 3 not checked, since there is no database.";
+Exit code: 0 no advisory, 1 an advisory applies, 3 not checked because there is no database.";
 
-/// What cargo-deny calls its clone of <https://github.com/RustSec/advisory-db>.
+/// The name of cargo-deny's clone of <https://github.com/RustSec/advisory-db>.
 const CLONE: &str = "advisory-db-3157b0e258782691";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &[], &["--db"], HELP)?.no_names(HELP)?;
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    let args = Args::read(arguments, &[], &["--db"], HELP)?.no_names(HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     let Some(db) = args.option("--db").map(PathBuf::from).or_else(|| find(&cargo_home()?)) else {
-        return Err(Failure::not_checked(
+        return Err(Error::not_checked(
             "not checked: this machine has no database of advisories; get it with\n  \
              git clone --depth 1 https://github.com/RustSec/advisory-db target/advisory-db\n\
              and compare with\n  cargo xtask advisories --db target/advisory-db",
@@ -36,7 +39,7 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
     check(&db, "advisories")
 }
 
-/// The database of cargo-deny or of cargo-audit.
+/// Returns the database of cargo-deny or of cargo-audit.
 fn find(cargo_home: &Path) -> Option<PathBuf> {
     let places = [format!("advisory-dbs/{CLONE}"), "advisory-db".to_owned()];
     places.map(|place| cargo_home.join(place)).into_iter().find(|place| is_database(place))
@@ -46,35 +49,36 @@ fn is_database(place: &Path) -> bool {
     place.join("crates").is_dir() && place.join(".git").is_dir()
 }
 
-/// Lays `db` where cargo-deny wants it, in a folder of that name below target/, and asks it.
+/// Links `db` into the folder `scratch` below target/, under the name that cargo-deny expects, and
+/// runs cargo-deny.
 fn check(db: &Path, scratch: &str) -> Result<()> {
     let db = workspace::root().join(db);
     if !is_database(&db) {
-        let says = format!("{} is no clone of a database of advisories", db.display());
-        return Err(Failure::not_checked(format!("not checked: {says}")));
+        let message = format!("{} is not a clone of an advisory database", db.display());
+        return Err(Error::not_checked(format!("not checked: {message}")));
     }
     let folder = workspace::path(&format!("target/{scratch}"));
-    lay(&db, &folder).map_err(|error| {
-        Failure::not_checked(format!("not checked: {} cannot be made: {error}", folder.display()))
+    link(&db, &folder).map_err(|error| {
+        Error::not_checked(format!("not checked: {} cannot be created: {error}", folder.display()))
     })?;
     let config = format!("target/{scratch}/deny.toml");
     workspace::write(&config, &with_database(&workspace::read("deny.toml")?, &folder)?)?;
-    say::note(format_args!("advisories of {}", db.display()));
+    output::note(format_args!("advisories of {}", db.display()));
     tools::DENY.run(&format!("--offline --locked --config {config} check advisories"))?.run()
 }
 
-/// `config` with the folder of the databases named in it.
+/// Returns `config` with the folder of the databases.
 fn with_database(config: &str, folder: &Path) -> Result<String> {
     let table = "\n[advisories]\n";
     if !config.contains(table) {
-        return Err(Failure::failed("deny.toml has no line `[advisories]`"));
+        return Err(Error::failed("deny.toml has no line `[advisories]`"));
     }
     let path = serde_json::Value::from(folder.to_string_lossy().as_ref());
     Ok(config.replacen(table, &format!("{table}db-path = {path}\n"), 1))
 }
 
 #[cfg(unix)]
-fn lay(db: &Path, folder: &Path) -> std::io::Result<()> {
+fn link(db: &Path, folder: &Path) -> std::io::Result<()> {
     let clone = folder.join(CLONE);
     fs::create_dir_all(folder)?;
     if fs::symlink_metadata(&clone).is_ok() {
@@ -84,7 +88,7 @@ fn lay(db: &Path, folder: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn lay(db: &Path, folder: &Path) -> std::io::Result<()> {
+fn link(db: &Path, folder: &Path) -> std::io::Result<()> {
     let clone = folder.join(CLONE);
     fs::create_dir_all(folder)?;
     if fs::symlink_metadata(&clone).is_ok() {
@@ -93,7 +97,7 @@ fn lay(db: &Path, folder: &Path) -> std::io::Result<()> {
     std::os::windows::fs::symlink_dir(db, clone)
 }
 
-#[expect(clippy::disallowed_methods, reason = "cargo tells it in no other way")]
+#[expect(clippy::disallowed_methods, reason = "cargo passes its home in this variable")]
 fn cargo_home() -> Option<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
@@ -103,15 +107,15 @@ fn cargo_home() -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// A database with one advisory, and what comes of asking it.
-    fn asked(name: &str, of: &str, patched: &str) -> Result<()> {
+    /// Checks against a database with one advisory.
+    fn check_with(name: &str, of: &str, patched: &str) -> Result<()> {
         let root = format!("target/made-up-{name}");
         workspace::write(
             &format!("{root}/crates/{of}/RUSTSEC-2026-0001.md"),
             &format!(
                 "```toml\n[advisory]\nid = \"RUSTSEC-2026-0001\"\npackage = \"{of}\"\n\
                  date = \"2026-01-01\"\n\n[versions]\npatched = [\"{patched}\"]\n```\n\n\
-                 # A fault\n\nNothing holds.\n"
+                 # A defect\n\nDetails.\n"
             ),
         )
         .unwrap();
@@ -123,25 +127,25 @@ mod tests {
     }
 
     #[test]
-    fn an_advisory_is_an_error_where_its_crate_is_used_and_not_mended() {
-        asked("other", "gatepass-uses-no-such-crate", ">= 999").unwrap();
-        asked("mended", "rustls", ">= 0.1").unwrap();
-        let failure = asked("hit", "rustls", ">= 999").unwrap_err();
-        assert!(matches!(failure, Failure::Failed(_)), "{failure}");
+    fn advisory_is_an_error_for_an_unpatched_dependency() {
+        check_with("other", "gatepass-uses-no-such-crate", ">= 999").unwrap();
+        check_with("patched", "rustls", ">= 0.1").unwrap();
+        let error = check_with("hit", "rustls", ">= 999").unwrap_err();
+        assert!(matches!(error, Error::Failed(_)), "{error}");
     }
 
     #[test]
-    fn without_a_database_nothing_is_called_good() {
+    fn missing_database_is_not_checked() {
         let folder = workspace::path("target/no-advisories");
         fs::create_dir_all(&folder).unwrap();
         assert_eq!(find(&folder), None);
-        let failure = check(&folder, "advisories-none").unwrap_err();
+        let error = check(&folder, "advisories-none").unwrap_err();
         fs::remove_dir_all(&folder).unwrap();
-        assert!(matches!(&failure, Failure::NotChecked(says) if says.starts_with("not checked")));
+        assert!(matches!(&error, Error::NotChecked(message) if message.starts_with("not checked")));
     }
 
     #[test]
-    fn the_database_of_either_tool_is_found() {
+    fn database_of_either_tool_is_found() {
         let home = workspace::path("target/advisory-home");
         for place in [format!("advisory-dbs/{CLONE}"), "advisory-db".to_owned()] {
             for folder in ["crates", ".git"] {

@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the public API of every published crate, as lists that a reviewer reads.
+//! `cargo xtask api`: the public API of every published crate, as lists for reviewers.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,9 @@ use public_api::PublicItem;
 use serde_json::Value;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{release, rustdoc, say, workspace};
+use crate::{output, release, rustdoc, workspace};
 
 const HELP: &str = "\
 cargo xtask api [--bless]
@@ -17,55 +17,55 @@ Compares the public API of every published crate, with all features, with xtask/
 
   --bless  writes these files";
 
-/// Where the lists are.
+/// The folder of the lists.
 const LISTS: &str = "xtask/api";
 
-/// The form of rustdoc's JSON that the crate `public-api` reads in the version that is locked.
+/// The version of rustdoc's JSON format that the locked `public-api` reads.
 const FORMAT: u64 = 57;
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &["--bless", "--check"], &[], HELP)?.no_names(HELP)?;
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    let args = Args::read(arguments, &["--bless", "--check"], &[], HELP)?.no_names(HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     if args.has("--bless") { bless() } else { check() }
 }
 
-/// Fails if a list is not what the code says; says so where this toolchain cannot tell.
+/// Compares the lists with the code. Passes with a note if this toolchain's format is not readable.
 pub(crate) fn check() -> Result<()> {
     let Some(lists) = lists()? else { return Ok(()) };
     let mut wrong = strays(&lists)?;
     for (name, is) in &lists {
         let file = file(name);
-        let noted = workspace::read(&file).unwrap_or_default();
-        wrong.extend(changes(&noted, is).into_iter().map(|change| format!("{file}: {change}")));
+        let listed = workspace::read(&file).unwrap_or_default();
+        wrong.extend(changes(&listed, is).into_iter().map(|change| format!("{file}: {change}")));
     }
     if wrong.is_empty() {
-        say::line(format_args!("{} crates have the public API of {LISTS}", lists.len()));
+        output::line(format_args!("{} crates have the public API of {LISTS}", lists.len()));
         return Ok(());
     }
     for line in &wrong {
-        say::line(line);
+        output::line(line);
     }
-    Err(Failure::failed(format!(
-        "the public API differs in {} lines from {LISTS}: where that is meant, \
-         `cargo xtask api --bless` writes the lists anew",
+    Err(Error::failed(format!(
+        "the public API differs in {} lines from {LISTS}: if that is intended, \
+         `cargo xtask api --bless` writes the lists",
         wrong.len()
     )))
 }
 
 fn bless() -> Result<()> {
     let Some(lists) = lists()? else {
-        return Err(Failure::failed("the lists are as they were"));
+        return Err(Error::failed("the lists were not written"));
     };
     for (name, is) in &lists {
         workspace::write(&file(name), is)?;
     }
     if let [stray, ..] = strays(&lists)?.as_slice() {
-        return Err(Failure::failed(format!("{stray}; remove it")));
+        return Err(Error::failed(format!("{stray}; remove it")));
     }
-    say::line(format_args!("{} lists are in {LISTS}", lists.len()));
+    output::line(format_args!("{} lists are in {LISTS}", lists.len()));
     Ok(())
 }
 
@@ -73,7 +73,7 @@ fn file(name: &str) -> String {
     format!("{LISTS}/{name}.txt")
 }
 
-/// Each published crate and its list; nothing where rustdoc writes another form of JSON.
+/// Returns each published crate and its list; `None` if rustdoc's JSON has another format.
 fn lists() -> Result<Option<Vec<(String, String)>>> {
     let metadata = Run::new("cargo metadata --locked --no-deps --format-version 1").output()?;
     let names = release::published(&metadata)?;
@@ -88,7 +88,7 @@ fn lists() -> Result<Option<Vec<(String, String)>>> {
         let json = folder.join(format!("{}.json", name.replace('-', "_")));
         let format = format(&json)?;
         if format != FORMAT {
-            say::line(format_args!(
+            output::line(format_args!(
                 "NOT CHECKED: this toolchain writes its documentation in form {format}, and \
                  public-api reads {FORMAT}, which Rust 1.95 writes"
             ));
@@ -104,26 +104,29 @@ fn target(metadata: &str) -> Result<PathBuf> {
     metadata
         .as_ref()
         .and_then(|metadata| metadata.get("target_directory")?.as_str().map(PathBuf::from))
-        .ok_or_else(|| Failure::failed("cargo metadata has an unknown form"))
+        .ok_or_else(|| Error::failed("cargo metadata has an unknown form"))
 }
 
 fn format(json: &Path) -> Result<u64> {
     let unreadable = |why: &dyn std::fmt::Display| {
-        Failure::failed(format!("{} cannot be read: {why}", json.display()))
+        Error::failed(format!("{} cannot be read: {why}", json.display()))
     };
     let text = std::fs::read_to_string(json).map_err(|error| unreadable(&error))?;
     let value: Value = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-    value.get("format_version").and_then(Value::as_u64).ok_or_else(|| unreadable(&"no form"))
+    value
+        .get("format_version")
+        .and_then(Value::as_u64)
+        .ok_or_else(|| unreadable(&"no format_version"))
 }
 
-/// One line for each item. What every type has is left out, and so are the methods of a trait
-/// that is derived or passed on by a `Box` or an `Arc`: that it is, stands there.
+/// Returns one line for each item, without the implementations that every type has, and without the
+/// methods of traits that are derived or forwarded by a `Box` or an `Arc`: the `impl` line is enough.
 fn list(json: &Path) -> Result<String> {
     let api = public_api::Builder::from_rustdoc_json(json)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
         .build()
-        .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", json.display())))?;
+        .map_err(|error| Error::failed(format!("{} cannot be read: {error}", json.display())))?;
     let lines = api.items().map(PublicItem::to_string).filter(|line| !is_noise(line));
     Ok(lines.map(|line| line + "\n").collect())
 }
@@ -147,8 +150,8 @@ fn is_noise(line: &str) -> bool {
         || line.starts_with("pub fn ") && DERIVED.iter().any(|method| line.contains(method))
 }
 
-/// The lines that are gone and those that came, in the order of the lists.
-fn changes(noted: &str, is: &str) -> Vec<String> {
+/// Returns the removed and the added lines, in the order of the lists.
+fn changes(listed: &str, is: &str) -> Vec<String> {
     let without = |from: &str, of: &str, sign: char| -> Vec<String> {
         let mut left: Vec<&str> = of.lines().collect();
         let mut found = Vec::new();
@@ -160,23 +163,23 @@ fn changes(noted: &str, is: &str) -> Vec<String> {
         }
         found
     };
-    let mut changes = without(noted, is, '-');
-    changes.extend(without(is, noted, '+'));
-    if changes.is_empty() && noted != is {
-        changes.push("has its lines in another order".to_owned());
+    let mut changes = without(listed, is, '-');
+    changes.extend(without(is, listed, '+'));
+    if changes.is_empty() && listed != is {
+        changes.push("the lines have another order".to_owned());
     }
     changes
 }
 
-/// Lists of crates that are not published.
+/// Returns the lists of crates that are not published.
 fn strays(lists: &[(String, String)]) -> Result<Vec<String>> {
     let folder = workspace::path(LISTS);
     let entries = std::fs::read_dir(&folder)
-        .map_err(|error| Failure::failed(format!("{LISTS} cannot be read: {error}")))?;
+        .map_err(|error| Error::failed(format!("{LISTS} cannot be read: {error}")))?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     Ok(names
         .filter(|name| !lists.iter().any(|(known, _)| *name == format!("{known}.txt")))
-        .map(|name| format!("{LISTS}/{name}: no crate of this name is published"))
+        .map(|name| format!("{LISTS}/{name}: no published crate has this name"))
         .collect())
 }
 
@@ -185,24 +188,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_went_and_what_came_is_named() {
+    fn removed_and_added_lines_are_named() {
         let changes = changes("pub fn a()\npub fn b()\n", "pub fn b()\npub fn c()\n");
         assert_eq!(changes, ["-pub fn a()", "+pub fn c()"]);
     }
 
     #[test]
-    fn a_line_that_stands_twice_counts_twice() {
+    fn repeated_line_counts_twice() {
         assert_eq!(changes("a\na\n", "a\n"), ["-a"]);
         assert_eq!(changes("a\n", "a\n"), [""; 0]);
     }
 
     #[test]
-    fn another_order_is_a_change() {
-        assert_eq!(changes("a\nb\n", "b\na\n"), ["has its lines in another order"]);
+    fn changed_order_is_a_change() {
+        assert_eq!(changes("a\nb\n", "b\na\n"), ["the lines have another order"]);
     }
 
     #[test]
-    fn a_derived_trait_is_one_line() {
+    fn derived_trait_is_one_line() {
         assert!(is_noise("pub fn acme::Acme::clone(&self) -> acme::Acme"));
         assert!(!is_noise("pub fn acme::Acme::new() -> acme::Acme"));
         assert!(!is_noise("impl core::clone::Clone for acme::Acme"));

@@ -1,10 +1,13 @@
-//! Reads a task's arguments: flags, options with one value, and names.
+//! The arguments of a task: flags, options with one value, and names.
+//!
+//! xflags declares the same in a macro, but each task here describes itself, with its help, in its
+//! own file, and the rest is about fifty lines without a dependency.
 
 use std::collections::BTreeMap;
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 
-/// The arguments of one task, after all of them proved known.
+/// The arguments of one task; all of them are known to it.
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     flags: Vec<String>,
@@ -13,27 +16,27 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Reads `words`; `help` is shown with every complaint.
+    /// Reads `arguments`; every error ends with `help`.
     pub(crate) fn read(
-        words: &[String],
+        arguments: &[String],
         flags: &[&str],
         options: &[&str],
         help: &str,
     ) -> Result<Self> {
         let mut args = Self::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            if flags.contains(&word.as_str()) || word == "--help" {
-                args.flags.push(word.clone());
-            } else if options.contains(&word.as_str()) {
-                let value = words
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            if flags.contains(&argument.as_str()) || argument == "--help" {
+                args.flags.push(argument.clone());
+            } else if options.contains(&argument.as_str()) {
+                let value = arguments
                     .next()
-                    .ok_or_else(|| Failure::usage(format!("`{word}` needs a value\n\n{help}")))?;
-                args.options.insert(word.clone(), value.clone());
-            } else if word.starts_with('-') {
-                return Err(Failure::usage(format!("no option `{word}`\n\n{help}")));
+                    .ok_or_else(|| Error::usage(format!("`{argument}` needs a value\n\n{help}")))?;
+                args.options.insert(argument.clone(), value.clone());
+            } else if argument.starts_with('-') {
+                return Err(Error::usage(format!("unexpected option `{argument}`\n\n{help}")));
             } else {
-                args.names.push(word.clone());
+                args.names.push(argument.clone());
             }
         }
         Ok(args)
@@ -47,24 +50,24 @@ impl Args {
         self.options.get(name).map(String::as_str)
     }
 
-    /// The only name, if exactly one was given.
+    /// Returns the only name; an error if there is not exactly one.
     pub(crate) fn only_name(&self, help: &str) -> Result<&str> {
         match self.names.as_slice() {
             [name] => Ok(name),
-            _ => Err(Failure::usage(format!("exactly one name is needed\n\n{help}"))),
+            _ => Err(Error::usage(format!("expected exactly one name\n\n{help}"))),
         }
     }
 
-    /// The names.
+    /// Returns the names.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Refuses names, for tasks that take none.
+    /// Returns an error if there is a name, for tasks that take none.
     pub(crate) fn no_names(self, help: &str) -> Result<Self> {
         match self.names.first() {
             None => Ok(self),
-            Some(name) => Err(Failure::usage(format!("`{name}` is not expected\n\n{help}"))),
+            Some(name) => Err(Error::usage(format!("unexpected argument `{name}`\n\n{help}"))),
         }
     }
 }
@@ -73,28 +76,28 @@ impl Args {
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Vec<String> {
+    fn arguments(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
     #[test]
-    fn flags_options_and_names_are_told_apart() {
-        let args =
-            Args::read(&words("acme --check --from fmt"), &["--check"], &["--from"], "").unwrap();
+    fn flags_options_and_names_are_distinguished() {
+        let args = Args::read(&arguments("acme --check --from fmt"), &["--check"], &["--from"], "")
+            .unwrap();
         assert!(args.has("--check"));
         assert_eq!(args.option("--from"), Some("fmt"));
         assert_eq!(args.only_name("").unwrap(), "acme");
     }
 
     #[test]
-    fn an_unknown_option_is_wrong_usage() {
-        let failure = Args::read(&words("--chekc"), &["--check"], &[], "HELP").unwrap_err();
-        assert!(matches!(&failure, Failure::Usage(says) if says.contains("--chekc")));
-        assert!(failure.to_string().contains("HELP"));
+    fn unknown_option_is_wrong_usage() {
+        let error = Args::read(&arguments("--chekc"), &["--check"], &[], "HELP").unwrap_err();
+        assert!(matches!(&error, Error::Usage(message) if message.contains("--chekc")));
+        assert!(error.to_string().contains("HELP"));
     }
 
     #[test]
-    fn an_option_without_its_value_is_wrong_usage() {
-        assert!(Args::read(&words("--from"), &[], &["--from"], "").is_err());
+    fn option_without_value_is_wrong_usage() {
+        assert!(Args::read(&arguments("--from"), &[], &["--from"], "").is_err());
     }
 }

@@ -1,10 +1,10 @@
-//! `cargo xtask ci`: everything CI runs, in the same order.
+//! `cargo xtask ci`: every check of CI, in the same order.
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
-use crate::{api, mutants, packages, readme, rustdoc, say, test, tidy, tools, workspace};
+use crate::{api, mutants, output, packages, readme, rustdoc, test, tidy, tools, workspace};
 
 const HELP: &str = "\
 cargo xtask ci [--list] [--only STEP] [--from STEP] [--install] [--allow-missing]
@@ -15,11 +15,11 @@ cargo xtask ci [--list] [--only STEP] [--from STEP] [--install] [--allow-missing
   --install        installs missing Debian packages of xtask/packages.txt, with sudo if needed
   --allow-missing  runs without them; tests that need one fail and name it";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    steps::main("ci", words, HELP, all, Some(packages::ensure))
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    steps::main("ci", arguments, HELP, all, Some(packages::ensure))
 }
 
-/// All steps, for a caller that runs everything.
+/// Runs all steps, for a release.
 pub(crate) fn run() -> Result<()> {
     packages::ensure(&Args::default())?;
     steps::run_all("ci", &all()?)
@@ -33,7 +33,7 @@ fn steps(providers: &[String]) -> Vec<Step> {
     let mut steps = vec![
         Step::run("fmt", "cargo fmt --all --check"),
         Step::run("fetch", "cargo fetch --locked"),
-        // No member of the workspace: its lock file would fall behind unseen.
+        // Not a member of the workspace, so no other step would notice an outdated lock file.
         Step::run("fetch:fuzz", "cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
         Step::run(
             "clippy",
@@ -64,20 +64,20 @@ fn steps(providers: &[String]) -> Vec<Step> {
     steps
 }
 
-/// The stated `rust-version` is this toolchain's or an older one.
+/// Checks that the stated `rust-version` is not newer than this toolchain.
 fn rust_version() -> Result<()> {
     let stated = workspace::package_field("rust-version")?;
-    let answer = Run::new("rustc --version").output()?;
-    let toolchain = answer.split_whitespace().nth(1).unwrap_or_default();
+    let printed = Run::new("rustc --version").output()?;
+    let toolchain = printed.split_whitespace().nth(1).unwrap_or_default();
     let (Some(wanted), Some(has)) = (version(&stated), version(toolchain)) else {
-        return Err(Failure::failed(format!("cannot compare {stated} with {toolchain}")));
+        return Err(Error::failed(format!("cannot compare {stated} with {toolchain}")));
     };
     if wanted > has {
-        return Err(Failure::failed(format!(
+        return Err(Error::failed(format!(
             "Cargo.toml states rust-version {stated}, but this toolchain is {toolchain}"
         )));
     }
-    say::line(format_args!("rust-version {stated} holds for toolchain {toolchain}"));
+    output::line(format_args!("rust-version {stated} is not newer than toolchain {toolchain}"));
     Ok(())
 }
 
@@ -85,7 +85,7 @@ fn deny() -> Result<()> {
     tools::DENY.run(DENY_CHECK)?.run()
 }
 
-/// A whole release of a copy of this repository, to a registry on this machine.
+/// Rehearses a whole release of a copy of this repository, to a registry on this machine.
 fn release() -> Result<()> {
     let registry = tools::HTTP_REGISTRY.path()?;
     Run::new("cargo test -p gatepass-tests --test release")
@@ -93,7 +93,7 @@ fn release() -> Result<()> {
         .run()
 }
 
-/// The first three numbers of a version: `1.95` and `1.95.0-nightly` are alike.
+/// Returns the first three numbers of a version: `1.95` and `1.95.0-nightly` are equal.
 fn version(text: &str) -> Option<[u32; 3]> {
     let mut numbers = [0; 3];
     let release = text.split('-').next()?;
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_compared_by_number() {
+    fn versions_compare_by_number() {
         assert_eq!(version("1.95"), version("1.95.0-nightly"));
         assert!(version("1.100") > version("1.95.2"));
         assert_eq!(version("stable"), None);

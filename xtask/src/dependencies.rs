@@ -1,55 +1,56 @@
-//! How many crates every feature brings, and how large it makes the command: docs/dependencies.md.
+//! The figures of docs/dependencies.md: crates per feature, and the size of the command.
 
 use std::fs;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::generated;
 use crate::parts::TARGET;
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{output, workspace};
 
 pub(crate) const FILE: &str = "docs/dependencies.md";
 
 const SIZES: &str = "\
 cargo xtask sizes [FEATURES…]
 
-Builds the command once for each set of its features, as it is released, which takes minutes for
-each, and writes the sizes into docs/dependencies.md. With names, builds those and writes nothing.";
+Builds the command once for each set of its features with the release profile, which takes minutes
+for each, and writes the sizes into docs/dependencies.md. With names, it builds only these and prints
+their sizes.";
 
-/// `cargo xtask sizes`.
-pub(crate) fn sizes(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &[], &[], SIZES)?;
+/// Runs `cargo xtask sizes`.
+pub(crate) fn sizes(arguments: &[String]) -> Result<()> {
+    let args = Args::read(arguments, &[], &[], SIZES)?;
     if args.has("--help") {
-        say::line(SIZES);
+        output::line(SIZES);
         return Ok(());
     }
     if !args.names().is_empty() {
         for features in args.names() {
-            say::line(format_args!("{features}: {} bytes", size(features)?));
+            output::line(format_args!("{features}: {} bytes", size(features)?));
         }
         return Ok(());
     }
     let mut rows = String::from("| features | bytes |\n|-|-:|\n");
     for features in sets("gatepass-cli", "")? {
-        rows.push_str(&format!("| {} | {} |\n", shown(&features), size(&features)?));
+        rows.push_str(&format!("| {} | {} |\n", in_table(&features), size(&features)?));
     }
     let compiler = Run::new("rustc --version").output()?;
     let compiler = compiler.split_whitespace().nth(1).unwrap_or_default().to_owned();
     let text = format!("Built by rustc {compiler} for {TARGET}:\n\n{rows}");
     let file = generated::replace(FILE, &workspace::read(FILE)?, "sizes", &text)?;
     workspace::write(FILE, &file)?;
-    say::line(format_args!("{FILE} is up to date"));
+    output::line(format_args!("{FILE} is up to date"));
     Ok(())
 }
 
-/// The file with its counts as they are.
+/// Returns the file with its counts up to date.
 pub(crate) fn with_counts(file: &str) -> Result<String> {
     let mut rows = String::from("| package | features | crates |\n|-|-|-:|\n");
     let mut row = |package: &str, features: &str| {
         let count = count(package, features)?;
-        rows.push_str(&format!("| `{package}` | {} | {count} |\n", shown(features)));
-        Ok::<(), Failure>(())
+        rows.push_str(&format!("| `{package}` | {} | {count} |\n", in_table(features)));
+        Ok::<(), Error>(())
     };
     row("gatepass-core", "")?;
     for id in workspace::provider_ids()? {
@@ -64,7 +65,7 @@ pub(crate) fn with_counts(file: &str) -> Result<String> {
     generated::replace(FILE, file, "counts", &rows)
 }
 
-/// How many different crates a package is with these features and no others, itself included.
+/// Counts the different crates of a package with exactly these features, itself included.
 pub(crate) fn count(package: &str, features: &str) -> Result<usize> {
     let chosen = if features.is_empty() { String::new() } else { format!("--features {features}") };
     let tree = format!(
@@ -74,7 +75,7 @@ pub(crate) fn count(package: &str, features: &str) -> Result<usize> {
     Ok(crates(&Run::new(&tree).output()?))
 }
 
-/// None, each feature alone but a provider's with `base`, and all.
+/// Returns no feature, each feature alone (providers together with `base`), and all.
 fn sets(package: &str, base: &str) -> Result<Vec<String>> {
     let manifest = workspace::manifest(&format!("crates/{package}/Cargo.toml"))?;
     let features = manifest.get("features").and_then(toml::Value::as_table);
@@ -86,7 +87,7 @@ fn arranged(names: Vec<&str>, providers: &[String], base: &str) -> Vec<String> {
     let is_provider = |name: &str| providers.iter().any(|id| id == name);
     let (of_providers, others): (Vec<&str>, Vec<&str>) = names
         .into_iter()
-        // What begins so is no feature for users.
+        // These are not for users.
         .filter(|name| *name != "all-providers" && !name.starts_with("__"))
         .partition(|name| is_provider(name));
     let mut sets = vec![String::new()];
@@ -98,11 +99,11 @@ fn arranged(names: Vec<&str>, providers: &[String], base: &str) -> Vec<String> {
     sets
 }
 
-fn shown(features: &str) -> String {
+fn in_table(features: &str) -> String {
     if features.is_empty() { "none".to_owned() } else { format!("`{features}`") }
 }
 
-/// The bytes of the command as it is released, with these features.
+/// Returns the size of the released command with these features, in bytes.
 fn size(features: &str) -> Result<u64> {
     let folder = "target/sizes";
     let chosen = if features.is_empty() { String::new() } else { format!("--features {features}") };
@@ -110,14 +111,14 @@ fn size(features: &str) -> Result<u64> {
         "cargo build --locked --release -p gatepass-cli --no-default-features {chosen} \
          --target {TARGET} --target-dir {folder}"
     );
-    say::note(format_args!("$ {build}"));
+    output::note(format_args!("$ {build}"));
     Run::new(&build).run()?;
     let path = workspace::path(&format!("{folder}/{TARGET}/release/gatepass"));
     let found = fs::metadata(&path).map(|file| file.len());
-    found.map_err(|error| Failure::failed(format!("{}: {error}", path.display())))
+    found.map_err(|error| Error::failed(format!("{}: {error}", path.display())))
 }
 
-/// How many different crates a `cargo tree --prefix none` names.
+/// Counts the different crates in the output of `cargo tree --prefix none`.
 fn crates(tree: &str) -> usize {
     let mut lines: Vec<&str> =
         tree.lines().map(|line| line.trim_end_matches(" (*)").trim()).collect();
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crates_are_counted_once() {
+    fn each_crate_counts_once() {
         assert_eq!(crates("a v1\nb v2\nb v2 (*)\nb v3\n"), 3);
     }
 
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_brings_more_than_the_vocabulary_and_less_than_the_library() {
+    fn provider_adds_crates_but_fewer_than_the_facade() {
         let [core, provider, library] = [
             count("gatepass-core", ""),
             count("provider-cisco", ""),

@@ -1,8 +1,8 @@
-//! `cargo xtask features`: each feature alone and every two of them together.
+//! `cargo xtask features`: lints each feature alone and every two of them together.
 
 use serde_json::Value;
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
 
@@ -10,17 +10,17 @@ const HELP: &str = "\
 cargo xtask features [--list] [--only STEP] [--from STEP]
 
 Lints gatepass and gatepass-cli without features, with each alone, and with every two together:
-what one feature adds must not need another one, nor break it.
+code of one feature must neither need another feature nor break it.
 
   --list       shows every step and its command
   --only STEP  runs one step, and its parts: `features:gatepass` runs all of that crate
-  --from STEP  goes on from a step";
+  --from STEP  starts at a step";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    steps::main("features", words, HELP, steps, None)
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    steps::main("features", arguments, HELP, steps, None)
 }
 
-/// All steps, for a release.
+/// Runs all steps, for a release.
 pub(crate) fn run() -> Result<()> {
     steps::run_all("features", &steps()?)
 }
@@ -47,9 +47,9 @@ fn steps() -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// The features of a package that are more than a list of others.
+/// Returns the features of a package, except the ones that only list others.
 fn features(metadata: &str, package: &str) -> Result<Vec<String>> {
-    let bad = || Failure::failed(format!("cargo metadata tells no features of {package}"));
+    let bad = || Error::failed(format!("cargo metadata has no features of {package}"));
     let metadata: Value = serde_json::from_str(metadata).map_err(|_| bad())?;
     let packages = metadata.get("packages").and_then(Value::as_array).ok_or_else(bad)?;
     let found = packages.iter().find(|one| one.get("name").is_some_and(|name| name == package));
@@ -57,7 +57,7 @@ fn features(metadata: &str, package: &str) -> Result<Vec<String>> {
     Ok(features.keys().filter(|name| !LISTS.contains(&name.as_str())).cloned().collect())
 }
 
-/// None, each alone, and every two.
+/// Returns the empty set, each feature alone, and every two.
 fn sets(features: &[String]) -> Vec<Vec<&str>> {
     let mut sets = vec![Vec::new()];
     sets.extend(features.iter().map(|one| vec![one.as_str()]));
@@ -67,9 +67,9 @@ fn sets(features: &[String]) -> Vec<Vec<&str>> {
     sets
 }
 
-/// The crates with features that a user chooses.
+/// The crates whose features a user chooses.
 const PACKAGES: [&str; 2] = ["gatepass", "gatepass-cli"];
-/// What is but a list of other features.
+/// Features that only list other features.
 const LISTS: [&str; 2] = ["default", "all-providers"];
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_tried_alone_and_with_each_other() {
+    fn sets_have_each_feature_alone_and_every_pair() {
         let features = ["a", "b", "c"].map(str::to_owned);
         let sets: Vec<String> = sets(&features).iter().map(|set| set.join("+")).collect();
         assert_eq!(sets, ["", "a", "b", "c", "a+b", "a+c", "b+c"]);

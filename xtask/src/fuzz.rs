@@ -1,11 +1,11 @@
-//! `cargo xtask fuzz`: every reader, given whatever libFuzzer thinks of.
+//! `cargo xtask fuzz`: builds and runs the fuzz targets, and reports their findings.
 
 use std::fs;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{say, tools, workspace};
+use crate::{output, tools, workspace};
 
 mod seeds;
 mod session;
@@ -16,27 +16,29 @@ use session::Session;
 const HELP: &str = "\
 cargo xtask fuzz [--seconds N] [--list] [TARGET…]
 
-  --seconds N  how long each target runs: 60
-  --list       names every target
+  --seconds N  time for each target, 60 by default
+  --list       lists the targets
 
-Needs a nightly toolchain; cargo-fuzz is installed where it is missing. What is found is shortened,
-and shown with the command that repeats it.";
+Needs a nightly toolchain; a missing cargo-fuzz is installed. An input that fails is minimized and
+shown with the command that repeats the failure.";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &["--list"], &["--seconds"], HELP)?;
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    let args = Args::read(arguments, &["--list"], &["--seconds"], HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     let targets = targets()?;
     if args.has("--list") {
-        targets.iter().for_each(say::line);
+        targets.iter().for_each(output::line);
         return Ok(());
     }
     let seconds = args.option("--seconds").unwrap_or("60");
-    let seconds: u32 = seconds
-        .parse()
-        .map_err(|_| Failure::usage(format!("`{seconds}` is no number of seconds\n\n{HELP}")))?;
+    let seconds: u32 = seconds.parse().map_err(|_| {
+        Error::usage(format!(
+            "invalid value `{seconds}` for --seconds: expected a number\n\n{HELP}"
+        ))
+    })?;
     let chosen = chosen(targets, args.names())?;
     let program = program()?;
     for target in &chosen {
@@ -46,20 +48,20 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
     let (mut executions, mut finds) = (0, 0);
     for target in &chosen {
         let session = Session::run(&program, target, seconds)?;
-        say::line(&session);
+        output::line(&session);
         executions += session.executions;
         finds += usize::from(session.find.is_some());
     }
     let number = chosen.len();
     if finds == 0 {
-        say::line(format_args!("xtask fuzz: ok. {number} targets; {executions} executions"));
+        output::line(format_args!("xtask fuzz: ok. {number} targets; {executions} executions"));
         return Ok(());
     }
-    say::line("\nmend it, and keep the input as fuzz/regressions/TARGET/what-was-wrong");
-    Err(Failure::failed(format!("{finds} of {number} targets found something")))
+    output::line("\nfix it, and keep the input as fuzz/regressions/TARGET/DESCRIPTION");
+    Err(Error::failed(format!("{finds} of {number} targets found something")))
 }
 
-/// The entries of `fuzz/Cargo.toml`.
+/// Returns the entries of `fuzz/Cargo.toml`.
 fn targets() -> Result<Vec<String>> {
     let manifest = workspace::manifest("fuzz/Cargo.toml")?;
     let entries = manifest.get("bin").and_then(toml::Value::as_array).into_iter().flatten();
@@ -69,15 +71,15 @@ fn targets() -> Result<Vec<String>> {
 fn chosen(targets: Vec<String>, names: &[String]) -> Result<Vec<String>> {
     if let Some(name) = names.iter().find(|name| !targets.contains(name)) {
         let all = targets.join(", ");
-        return Err(Failure::usage(format!("no target `{name}`, only: {all}")));
+        return Err(Error::usage(format!("no target `{name}`, only: {all}")));
     }
     Ok(if names.is_empty() { targets } else { names.to_vec() })
 }
 
-/// What calls cargo-fuzz, as words without blanks.
+/// Returns the start of a command line that runs cargo-fuzz with the nightly toolchain.
 fn program() -> Result<String> {
     if !Run::new("rustup run nightly rustc --version").succeeds() {
-        return Err(Failure::failed(
+        return Err(Error::failed(
             "fuzzing needs a nightly toolchain: rustup toolchain install nightly --profile minimal",
         ));
     }
@@ -86,10 +88,10 @@ fn program() -> Result<String> {
     Ok(format!("rustup run nightly {}", path.display()))
 }
 
-/// Makes a folder below the root.
+/// Creates a folder below the root.
 fn folder(name: &str) -> Result<()> {
     fs::create_dir_all(workspace::path(name))
-        .map_err(|error| Failure::failed(format!("{name} cannot be made: {error}")))
+        .map_err(|error| Error::failed(format!("{name} cannot be created: {error}")))
 }
 
 #[cfg(test)]
@@ -97,22 +99,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_targets_are_the_entries_of_the_manifest() {
+    fn targets_are_the_entries_of_the_manifest() {
         let targets = targets().unwrap();
         assert!(targets.contains(&"answer".to_owned()) && targets.len() >= 10, "{targets:?}");
     }
 
     #[test]
-    fn a_target_that_is_none_is_wrong_usage() {
+    fn unknown_target_is_wrong_usage() {
         let targets = || vec!["answer".to_owned(), "config".to_owned()];
         assert_eq!(chosen(targets(), &[]).unwrap(), targets());
         assert_eq!(chosen(targets(), &["config".to_owned()]).unwrap(), ["config"]);
-        let failure = chosen(targets(), &["confgi".to_owned()]).unwrap_err();
-        assert!(matches!(&failure, Failure::Usage(says) if says.contains("answer, config")));
+        let error = chosen(targets(), &["confgi".to_owned()]).unwrap_err();
+        assert!(matches!(&error, Error::Usage(message) if message.contains("answer, config")));
     }
 
     #[test]
-    fn every_target_has_something_to_begin_with() {
+    fn every_target_has_a_seed() {
         for target in targets().unwrap() {
             assert!(!seeds::of(&target).unwrap().is_empty(), "{target}");
         }

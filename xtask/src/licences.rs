@@ -1,26 +1,30 @@
 //! `cargo xtask licences`: the licences of everything that is linked into the command, as one text.
+//!
+//! cargo-about would replace the search for licence files, about eighty lines. It leaves out the
+//! Rust standard library and musl, prints the template of a licence instead of a crate's own text and
+//! notices where it recognizes the licence, and takes minutes to build on a bare machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
+use crate::output;
 use crate::parts::{self, Id, Parts};
 use crate::run::Run;
-use crate::say;
 
 const HELP: &str = "\
 cargo xtask licences [--features F] [--target T] [FILE]
 
-Writes the licences of all that is linked into the command `gatepass`: what every crate carries in
-its own package, the Rust standard library's notices, and musl's where it is linked.
+Writes the licences of everything that is linked into the command `gatepass`: the files in the
+packages of its crates, the Rust standard library's notices, and musl's if it is linked.
 
-  --features F  as `cargo build --no-default-features --features F`: default
-  --target T    x86_64-unknown-linux-gnu
-  FILE          target/THIRD-PARTY.txt";
+  --features F  features of the build, `default` by default
+  --target T    target of the build, x86_64-unknown-linux-gnu by default
+  FILE          file to write, target/THIRD-PARTY.txt by default";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    parts::main(words, HELP, "target/THIRD-PARTY.txt", write)
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    parts::main(arguments, HELP, "target/THIRD-PARTY.txt", write)
 }
 
 /// Writes the licences of one build.
@@ -28,7 +32,7 @@ pub(crate) fn write(path: &Path, features: &str, target: &str) -> Result<()> {
     let mut parts = Parts::read(features, target)?;
     let version = parts.root.version.clone();
     parts.all.retain(|_, part| part.checksum.is_some());
-    let mut text = format!("What others wrote of gatepass {version} for {target}\n\n");
+    let mut text = format!("Third-party code in gatepass {version} for {target}\n\n");
     for (id, part) in &parts.all {
         text.push_str(&format!("{id}: {}\n", part.licence));
     }
@@ -40,10 +44,9 @@ pub(crate) fn write(path: &Path, features: &str, target: &str) -> Result<()> {
     if target.ends_with("-musl") {
         text.push_str(&section("musl", MUSL));
     }
-    fs::write(path, text).map_err(|error| {
-        Failure::failed(format!("{} cannot be written: {error}", path.display()))
-    })?;
-    say::line(format_args!("{}: {} crates", path.display(), parts.all.len()));
+    fs::write(path, text)
+        .map_err(|error| Error::failed(format!("{} cannot be written: {error}", path.display())))?;
+    output::line(format_args!("{}: {} crates", path.display(), parts.all.len()));
     Ok(())
 }
 
@@ -51,15 +54,15 @@ fn section(whose: &str, notice: &str) -> String {
     format!("\n{}\n{whose}\n\n{}\n", "=".repeat(80), notice.trim_matches('\n'))
 }
 
-/// Every different text, and the crates that carry it.
+/// Returns every different text with the crates that contain it.
 fn notices(parts: &Parts) -> Result<BTreeMap<String, BTreeSet<&Id>>> {
     let mut notices: BTreeMap<String, BTreeSet<&Id>> = BTreeMap::new();
     for (id, part) in &parts.all {
         let texts = texts(&part.folder)
-            .map_err(|error| Failure::failed(format!("the licence of {id}: {error}")))?;
+            .map_err(|error| Error::failed(format!("the licence of {id}: {error}")))?;
         if texts.is_empty() {
-            return Err(Failure::failed(format!(
-                "{id} carries no licence: ask its authors for it"
+            return Err(Error::failed(format!(
+                "{id} has no licence file: ask its authors for one"
             )));
         }
         for text in texts {
@@ -69,7 +72,8 @@ fn notices(parts: &Parts) -> Result<BTreeMap<String, BTreeSet<&Id>>> {
     Ok(notices)
 }
 
-/// The licences and notices at the top of a package; line ends and margins do not tell them apart.
+/// Returns the licences and notices at the top of a package, without differences in line ends and
+/// trailing blanks.
 fn texts(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut texts = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -93,16 +97,16 @@ fn trimmed(text: &str) -> String {
     lines.join("\n").trim_matches('\n').to_owned()
 }
 
-/// What the toolchain says of the library that it links into every program.
+/// Returns the toolchain's notices about the standard library.
 fn standard_library() -> Result<String> {
     let sysroot = Run::new("rustc --print sysroot").output()?;
     let path = Path::new(sysroot.trim()).join("share/doc/rust/COPYRIGHT-library.html");
     fs::read_to_string(&path).map(|page| plain(&page)).map_err(|error| {
-        Failure::failed(format!("the notices of Rust itself, {}: {error}", path.display()))
+        Error::failed(format!("the notices of Rust itself, {}: {error}", path.display()))
     })
 }
 
-/// The text of a page, without its marks and without rows of empty lines.
+/// Returns the text of an HTML page, without tags and repeated empty lines.
 fn plain(page: &str) -> String {
     let body = page.split_once("<body>").map_or(page, |(_, body)| body);
     let mut text = String::new();
@@ -112,15 +116,15 @@ fn plain(page: &str) -> String {
         rest = mark.split_once('>').map_or("", |(_, after)| after);
     }
     text.push_str(rest);
-    for (coded, meant) in ENTITIES {
-        text = text.replace(coded, meant);
+    for (entity, character) in ENTITIES {
+        text = text.replace(entity, character);
     }
     let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     lines.dedup_by(|a, b| a.is_empty() && b.is_empty());
     lines.join("\n").trim_matches('\n').to_owned()
 }
 
-/// The ampersand last: what it leaves is not read again.
+/// HTML entities; the ampersand is last, so that its result is not decoded again.
 const ENTITIES: [(&str, &str); 9] = [
     ("&#34;", "\""),
     ("&#39;", "'"),
@@ -133,7 +137,7 @@ const ENTITIES: [(&str, &str); 9] = [
     ("&amp;", "&"),
 ];
 
-/// The notice of the C library, which no crate carries.
+/// The notice of the C library, which is not in any crate.
 const MUSL: &str = "\
 Copyright © 2005-2020 Rich Felker, et al.
 
@@ -163,7 +167,7 @@ mod tests {
     use crate::workspace;
 
     #[test]
-    fn every_crate_of_the_build_is_there_with_a_text() {
+    fn every_crate_of_the_build_has_a_text() {
         let path = workspace::path("target/THIRD-PARTY-test.txt");
         write(&path, "cisco", "x86_64-unknown-linux-musl").unwrap();
         let text = fs::read_to_string(&path).unwrap();
@@ -181,20 +185,20 @@ mod tests {
         assert!(!list.contains("gatepass-core") && !headings.contains("provider-"));
         assert!(text.contains("The Rust Project Developers") && text.contains("Rich Felker"));
         let folder = workspace::root().display().to_string();
-        assert!(!text.contains(&folder), "it names no folder of this machine");
+        assert!(!text.contains(&folder), "it contains a path of this machine");
     }
 
     #[test]
-    fn a_crate_without_a_licence_is_named() {
+    fn crate_without_licence_is_named() {
         let id = Id { name: "bare".to_owned(), version: "1.0.0".to_owned() };
         let part = Part { folder: workspace::path("xtask/src"), ..Part::default() };
         let all = BTreeMap::from([(id.clone(), part)]);
-        let says = notices(&Parts { root: id, features: String::new(), all }).unwrap_err();
-        assert!(says.to_string().contains("bare 1.0.0 carries no licence"), "{says}");
+        let message = notices(&Parts { root: id, features: String::new(), all }).unwrap_err();
+        assert!(message.to_string().contains("bare 1.0.0 has no licence"), "{message}");
     }
 
     #[test]
-    fn a_notice_is_known_by_its_name() {
+    fn notices_are_recognized_by_name() {
         for name in ["LICENSE", "LICENSE-MIT", "licence.txt", "COPYING", "NOTICE", "UNLICENSE"] {
             assert!(is_notice(name), "{name}");
         }
@@ -204,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_read_as_text() {
+    fn html_page_becomes_text() {
         let page = "<html><title>t</title><body>\n<p>A &#34;B&#34; &#60;c@d&#62;</p>\n\n\n\n<b>E</b> &amp;lt;";
         assert_eq!(plain(page), "A \"B\" <c@d>\n\nE &lt;");
     }

@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask --help` lists them.
+//! The project's tasks, one file for each; `cargo xtask --help` lists them.
 
 use std::process::ExitCode;
 
@@ -8,20 +8,20 @@ mod args;
 mod ci;
 mod code;
 mod dependencies;
-mod failure;
+mod error;
 mod features;
 mod fuzz;
 mod generated;
 mod licences;
 mod mutants;
 mod new_provider;
+mod output;
 mod packages;
 mod parts;
 mod readme;
 mod release;
 mod run;
 mod rustdoc;
-mod say;
 mod sbom;
 mod steps;
 mod test;
@@ -29,25 +29,25 @@ mod tidy;
 mod tools;
 mod workspace;
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 
 fn main() -> ExitCode {
     if rustdoc::is_called() {
         return rustdoc::pass_on(std::env::args_os().skip(1));
     }
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&words) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            say::error(&failure);
-            failure.exit_code()
+        Err(error) => {
+            output::error(&error);
+            error.exit_code()
         }
     }
 }
 
-fn dispatch(words: &[String]) -> Result<()> {
-    let Some((command, rest)) = words.split_first() else {
-        return Err(Failure::usage(format!("no command given\n\n{HELP}")));
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((command, rest)) = arguments.split_first() else {
+        return Err(Error::usage(format!("no command given\n\n{HELP}")));
     };
     match command.as_str() {
         "ci" => ci::main(rest),
@@ -66,31 +66,31 @@ fn dispatch(words: &[String]) -> Result<()> {
         "licences" => licences::main(rest),
         "sbom" => sbom::main(rest),
         "help" | "--help" | "-h" => {
-            say::line(HELP);
+            output::line(HELP);
             Ok(())
         }
-        other => Err(Failure::usage(format!("no command `{other}`\n\n{HELP}"))),
+        other => Err(Error::usage(format!("no command `{other}`\n\n{HELP}"))),
     }
 }
 
 const HELP: &str = "\
 cargo xtask <command>
 
-  ci                 everything CI runs, in its order; stops at the first failure
+  ci                 every check of CI, in its order; stops at the first failure
   test               all tests: unit, integration, documentation, features, examples
   packages           the programs that the tests run; --install installs the missing ones
-  tidy               the rules about files and manifests that no other tool checks
+  tidy               rules about files and manifests that no other tool checks
   api                the public API of every published crate, against xtask/api
-  features           each feature alone and every two together, in both crates that have some
-  fuzz               every reader of what comes from outside, given any bytes
-  mutants            seeded defects, each of which must make its tests fail; --check only applies
-  readme             rewrites the generated parts of README.md; --check only compares
-  new-provider <id>  the files of another provider, and every line that names it
-  advisories         what is known to be wrong with what we depend on
-  sizes              how large each feature makes the command; takes minutes
-  licences           the licences of all that is linked into it, as one text
-  sbom               what the shipped command is made of, as CycloneDX
-  release <version>  checks and builds all of a release; with --execute tags and publishes it
+  features           lints each feature alone and every two together
+  fuzz               fuzzes every reader of external input
+  mutants            seeded defects, each of which must make its tests fail
+  readme             rewrites the generated parts of the documents; --check only compares
+  new-provider <id>  writes the files of a provider crate and every line that names it
+  advisories         compares the dependencies with RustSec's advisories
+  sizes              measures how large each feature makes the command; takes minutes
+  licences           collects the licences of everything that is linked into the command
+  sbom               writes the command's bill of materials, as CycloneDX
+  release <version>  checks and builds a release; with --execute tags and publishes it
 
-cargo xtask <command> --help says more.
-Exit code: 0 good, 1 a check failed, 2 wrong usage, 3 not checked (advisories).";
+cargo xtask <command> --help shows the options.
+Exit code: 0 success, 1 a check failed, 2 wrong usage, 3 not checked (advisories).";

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{say, steps, workspace};
+use crate::{output, steps, workspace};
 
 const HELP: &str = "\
 cargo xtask mutants [NAME]... [--check]
@@ -51,7 +51,7 @@ enum Outcome {
 pub(crate) fn main(arguments: &[String]) -> Result<()> {
     let args = Args::read(arguments, &["--check"], &[], HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     let mutants = select(read()?, args.names())?;
@@ -71,7 +71,7 @@ pub(crate) fn run() -> Result<()> {
 /// All mutants, sorted by name.
 fn read() -> Result<Vec<Mutant>> {
     let folder = workspace::path(FOLDER);
-    let unreadable = |error| Failure::failed(format!("{FOLDER} cannot be read: {error}"));
+    let unreadable = |error| Error::failed(format!("{FOLDER} cannot be read: {error}"));
     let mut mutants = Vec::new();
     if !folder.exists() {
         return Ok(mutants);
@@ -88,7 +88,7 @@ fn read() -> Result<Vec<Mutant>> {
 
 fn select(mut mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>> {
     if let Some(name) = names.iter().find(|name| !mutants.iter().any(|one| one.name == **name)) {
-        return Err(Failure::usage(format!("no mutant `{name}` in {FOLDER}")));
+        return Err(Error::usage(format!("no mutant `{name}` in {FOLDER}")));
     }
     mutants.retain(|mutant| names.is_empty() || names.contains(&mutant.name));
     Ok(mutants)
@@ -99,7 +99,7 @@ impl Mutant {
         let description = text.split("diff --git ").next().unwrap_or_default();
         let test = description.lines().find_map(|line| line.strip_prefix("test: "));
         let test = test.ok_or_else(|| {
-            Failure::failed(format!("{FOLDER}/{name}.patch has no line `test: ARGUMENTS`"))
+            Error::failed(format!("{FOLDER}/{name}.patch has no line `test: ARGUMENTS`"))
         })?;
         Ok(Self { name: name.to_owned(), test: test.trim().to_owned() })
     }
@@ -115,7 +115,7 @@ impl Mutant {
         Run::new(&format!("git apply {options}"))
             .arg(self.patch().to_string_lossy())
             .env("GIT_CEILING_DIRECTORIES", above)
-            .inside(folder)
+            .in_folder(folder)
     }
 
     /// `cargo test` in the copy; `options` before the names of the tests.
@@ -126,7 +126,7 @@ impl Mutant {
         };
         Run::new(&format!("cargo test {arguments} {options} {names}"))
             .env("CARGO_TARGET_DIR", workspace::path(TARGET).to_string_lossy())
-            .inside(&workspace::path(COPY))
+            .in_folder(&workspace::path(COPY))
     }
 
     /// Applies the patch, builds and runs the tests, and takes the patch back.
@@ -139,10 +139,10 @@ impl Mutant {
     }
 
     fn outcome(&self) -> Result<Outcome> {
-        let (builds, output) = self.tests("--no-run").said()?;
+        let (builds, output) = self.tests("--no-run").run_captured()?;
         if !builds {
-            say::note(output);
-            return Err(Failure::failed(format!("mutant {} does not compile", self.name)));
+            output::note(output);
+            return Err(Error::failed(format!("mutant {} does not compile", self.name)));
         }
         match self.tests("").succeeds_within(TIMEOUT)? {
             true => Ok(Outcome::Survived),
@@ -154,15 +154,15 @@ impl Mutant {
 fn apply_all(mutants: &[Mutant]) -> Result<()> {
     let root = workspace::root();
     for mutant in mutants {
-        let (applies, output) = mutant.apply(root, "--check").said()?;
+        let (applies, output) = mutant.apply(root, "--check").run_captured()?;
         if !applies {
-            return Err(Failure::failed(format!(
+            return Err(Error::failed(format!(
                 "{output}mutant {} does not apply: make its patch again from the current code",
                 mutant.name
             )));
         }
     }
-    say::line(format_args!("mutants: {} patches apply", mutants.len()));
+    output::line(format_args!("mutants: {} patches apply", mutants.len()));
     Ok(())
 }
 
@@ -175,11 +175,11 @@ fn run_all(mutants: &[Mutant]) -> Result<()> {
         if mutants.iter().find(|other| other.test == mutant.test) != Some(mutant) {
             continue;
         }
-        say::note(format_args!("== without a mutant: cargo test {}", mutant.test));
-        let (passes, output) = mutant.tests("").said()?;
+        output::note(format_args!("== without a mutant: cargo test {}", mutant.test));
+        let (passes, output) = mutant.tests("").run_captured()?;
         if !passes || !output.lines().any(is_run) {
-            say::note(output);
-            return Err(Failure::failed(format!(
+            output::note(output);
+            return Err(Error::failed(format!(
                 "`cargo test {}` does not pass without the mutant {}, or runs no test",
                 mutant.test, mutant.name
             )));
@@ -190,7 +190,7 @@ fn run_all(mutants: &[Mutant]) -> Result<()> {
         let began = steps::now();
         let outcome = mutant.try_out()?;
         let seconds = began.elapsed().as_secs();
-        say::line(format_args!("mutant {}: {} in {seconds} s", mutant.name, outcome.describe()));
+        output::line(format_args!("mutant {}: {} in {seconds} s", mutant.name, outcome.describe()));
         if outcome == Outcome::Survived {
             survivors.push(format!("{} (cargo test {})", mutant.name, mutant.test));
         }
@@ -198,13 +198,13 @@ fn run_all(mutants: &[Mutant]) -> Result<()> {
     let seconds = start.elapsed().as_secs();
     if survivors.is_empty() {
         let count = mutants.len();
-        say::line(format_args!(
+        output::line(format_args!(
             "mutants: {count} caught by {} test commands in {seconds} s",
             commands.len()
         ));
         return Ok(());
     }
-    Err(Failure::failed(format!("the tests do not notice: {}", survivors.join(", "))))
+    Err(Error::failed(format!("the tests do not notice: {}", survivors.join(", "))))
 }
 
 impl Outcome {
@@ -226,9 +226,9 @@ fn is_run(line: &str) -> bool {
 /// have not changed keep their time, so cargo does not build them again.
 fn copy_tree() -> Result<()> {
     let copy = workspace::path(COPY);
-    let failed = |error| Failure::failed(format!("{COPY} cannot be written: {error}"));
+    let failed = |error| Error::failed(format!("{COPY} cannot be written: {error}"));
     let list = "git ls-files -z --cached --others --exclude-standard";
-    let files = Run::new(list).inside(workspace::root()).output()?;
+    let files = Run::new(list).in_folder(workspace::root()).output()?;
     let files: BTreeSet<&str> = files.split('\0').filter(|name| !name.is_empty()).collect();
     for name in &files {
         let (from, to) = (workspace::path(name), copy.join(name));
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn unknown_name_is_wrong_usage() {
         let mutants = vec![Mutant::parse("expired", PATCH).unwrap()];
-        assert!(matches!(select(mutants, &["other".into()]), Err(Failure::Usage(_))));
+        assert!(matches!(select(mutants, &["other".into()]), Err(Error::Usage(_))));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! `cargo xtask new-provider`: another provider's files, and every line that names it.
+//! `cargo xtask new-provider`: writes the files of a provider crate and every line that names it.
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
-use crate::{say, workspace};
+use crate::error::{Error, Result};
+use crate::{output, workspace};
 
 const HELP: &str = "\
 cargo xtask new-provider <id>
@@ -10,10 +10,10 @@ cargo xtask new-provider <id>
 Writes crates/provider-<id> and the lines that name it: the workspace dependency, the features of
 gatepass and gatepass-cli, and in gatepass the `pub use` line and the registry's.
 
-An id is small letters, digits and single hyphens, and begins with a letter. It becomes the
-feature's name and `provider = \"<id>\"`.";
+An id consists of lower-case letters, digits and single hyphens, and starts with a letter. It becomes
+the feature's name and `provider = \"<id>\"`.";
 
-/// The files of a provider crate: where each goes, and what it says before names are filled in.
+/// The files of a provider crate and their templates.
 const FILES: [(&str, &str); 11] = [
     ("Cargo.toml", include_str!("../provider/Cargo.toml.txt")),
     ("README.md", include_str!("../provider/README.md.txt")),
@@ -35,19 +35,19 @@ const REGISTRY: &str = "crates/gatepass/src/registry.rs";
 const COMMAND: &str = "crates/gatepass-cli/Cargo.toml";
 const COMMAND_LIB: &str = "crates/gatepass-cli/src/lib.rs";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &[], &[], HELP)?;
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    let args = Args::read(arguments, &[], &[], HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     let id = args.only_name(HELP)?;
     check_id(id)?;
     let folder = format!("crates/provider-{id}");
     if workspace::path(&folder).exists() {
-        return Err(Failure::failed(format!("{folder} exists")));
+        return Err(Error::failed(format!("{folder} exists")));
     }
-    // All edits are made before anything is written: half a provider helps nobody.
+    // Prepare all edits before the first write, so that an error leaves no half provider.
     let mut files = vec![
         (WORKSPACE.to_owned(), in_workspace(&workspace::read(WORKSPACE)?, id)?),
         (FACADE.to_owned(), in_facade(&workspace::read(FACADE)?, id)?),
@@ -64,11 +64,11 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
     }
     for (name, text) in &files {
         workspace::write(name, text)?;
-        say::line(name);
+        output::line(name);
     }
-    say::line(format_args!(
-        "it builds and passes: cargo test -p provider-{id}\n\
-         next: fill in INFO, settings.rs, wire.rs and README.md, and put the vendor's answers into\n\
+    output::line(format_args!(
+        "the crate builds and its tests pass: cargo test -p provider-{id}\n\
+         next: fill in INFO, settings.rs, wire.rs and README.md, and put the vendor's responses into\n\
          {folder}/fixtures; CONTRIBUTING.md has the rest, from the sandbox to `cargo xtask ci`"
     ));
     Ok(())
@@ -81,17 +81,17 @@ fn check_id(id: &str) -> Result<()> {
         && !id.ends_with('-')
         && !id.contains("--");
     if !good {
-        return Err(Failure::usage(format!("`{id}` is no id\n\n{HELP}")));
+        return Err(Error::usage(format!("`{id}` is not an id\n\n{HELP}")));
     }
     if TAKEN.contains(&id) {
-        return Err(Failure::usage(format!(
-            "`{id}` is the name of another feature or of a word of Rust"
+        return Err(Error::usage(format!(
+            "`{id}` is the name of another feature or a keyword of Rust"
         )));
     }
     Ok(())
 }
 
-/// Ids that would clash with a feature of the facade or with Rust.
+/// Ids that conflict with a feature of the facade or with Rust.
 const TAKEN: &[&str] = &[
     "all-providers",
     "config",
@@ -148,7 +148,7 @@ fn in_command(text: &str, id: &str) -> Result<String> {
     };
     let text = insert(text, &feature, is_feature)
         .ok_or_else(|| no_place(COMMAND, "a `… = [\"gatepass/…\"]` feature"))?;
-    // What docs.rs shows, where that is not every feature.
+    // The features that docs.rs shows, in a crate that lists them.
     let text = extend(&text, "features", id).unwrap_or(text);
     extend(&text, "all-providers", id)
         .or_else(|| extend(&text, "default", id))
@@ -163,7 +163,7 @@ fn in_facade_lib(text: &str, id: &str) -> Result<String> {
         .ok_or_else(|| no_place(FACADE_LIB, "a `pub use provider_… as …;` line below its `#[cfg]`"))
 }
 
-/// The row of the feature in a crate's documentation.
+/// Adds the row of the feature to a crate's documentation.
 fn with_row(file: &'static str, text: &str, id: &str) -> Result<String> {
     insert(text, &format!("//! | `{id}` | a vendor: {} |", type_name(id)), |line| {
         line.contains("` | a vendor: ")
@@ -171,7 +171,7 @@ fn with_row(file: &'static str, text: &str, id: &str) -> Result<String> {
     .ok_or_else(|| no_place(file, "a row of a vendor's feature"))
 }
 
-/// The table of features, by which an unknown id is answered with the feature that would add it.
+/// Adds a line to the table that names the missing feature in the error about an unknown provider.
 fn in_registry(text: &str, id: &str) -> Result<String> {
     insert(text, &format!("    (\"{id}\", &[]),"), |line| {
         line.starts_with("    (\"") && line.contains("\", &[") && line.ends_with("]),")
@@ -188,7 +188,7 @@ fn insert(text: &str, line: &str, is_sibling: impl Fn(&str) -> bool) -> Option<S
     Some(all.join("\n") + "\n")
 }
 
-/// Inserts the `#[cfg]` line and the `pub use` line among their siblings, as far indented as these.
+/// Inserts the `#[cfg]` line and the `pub use` line among their siblings, with the same indentation.
 fn insert_pair(text: &str, lines: &[String; 2]) -> Option<String> {
     let mut all: Vec<String> = text.lines().map(str::to_owned).collect();
     let is_use = |line: &str| line.trim_start().starts_with("pub use provider_");
@@ -204,7 +204,7 @@ fn insert_pair(text: &str, lines: &[String; 2]) -> Option<String> {
     Some(all.join("\n") + "\n")
 }
 
-/// Adds `id` to the array `key`, sorted among what stands there.
+/// Adds `id` to the array `key`, in alphabetical order.
 fn extend(text: &str, key: &str, id: &str) -> Option<String> {
     let open = format!("{key} = [");
     let start = if text.starts_with(&open) { 0 } else { text.find(&format!("\n{open}"))? + 1 };
@@ -226,7 +226,7 @@ fn extend(text: &str, key: &str, id: &str) -> Option<String> {
 }
 
 fn filled_in(text: &str, id: &str) -> String {
-    // By default a provider's id is its type's name, which has no hyphen.
+    // By default a provider's id is the name of its type, which has no hyphen.
     let method = if id.contains('-') { ID_METHOD } else { "" };
     text.replace("@ID_METHOD@", method)
         .replace("@ID@", id)
@@ -240,7 +240,7 @@ const ID_METHOD: &str = "    fn id(&self) -> std::borrow::Cow<'static, str> {
 
 ";
 
-/// `acme-cloud` as a type: `AcmeCloud`.
+/// Returns the type name for an id: `AcmeCloud` for `acme-cloud`.
 fn type_name(id: &str) -> String {
     let capital = |word: &str| {
         let mut letters = word.chars();
@@ -251,8 +251,8 @@ fn type_name(id: &str) -> String {
     id.split('-').map(capital).collect()
 }
 
-fn no_place(file: &str, sibling: &str) -> Failure {
-    Failure::failed(format!("{file} has no {sibling} to stand beside"))
+fn no_place(file: &str, sibling: &str) -> Error {
+    Error::failed(format!("{file} has no {sibling}, beside which the new line belongs"))
 }
 
 #[cfg(test)]
@@ -260,22 +260,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_small_letters_digits_and_single_hyphens() {
+    fn id_has_letters_digits_and_single_hyphens() {
         for good in ["acme", "acme-cloud", "s3"] {
             assert!(check_id(good).is_ok(), "{good}");
         }
         for bad in ["", "Acme", "3s", "acme_cloud", "acme-", "a--b", "../a", "http", "type"] {
-            assert!(matches!(check_id(bad), Err(Failure::Usage(_))), "{bad}");
+            assert!(matches!(check_id(bad), Err(Error::Usage(_))), "{bad}");
         }
     }
 
     #[test]
-    fn a_type_is_named_after_the_id() {
+    fn type_is_named_after_the_id() {
         assert_eq!(type_name("acme-cloud"), "AcmeCloud");
     }
 
     #[test]
-    fn the_facade_gets_the_feature_the_dependency_and_the_list() {
+    fn facade_gets_feature_dependency_and_list() {
         let text = "[features]\nall-providers = [\"cisco\"]\ncisco = [\"dep:provider-cisco\"]\n\
             [dependencies]\nprovider-cisco = { workspace = true, optional = true }\n";
         let wanted = "[features]\nall-providers = [\"acme\", \"cisco\"]\n\
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_gets_the_feature_and_the_list() {
+    fn command_gets_feature_and_list() {
         let text = "[package.metadata.docs.rs]\nfeatures = [\"cisco\"]\n\n\
             [features]\nall-providers = [\n    \"cisco\",\n]\ncisco = [\"gatepass/cisco\"]\n";
         let wanted = "[package.metadata.docs.rs]\nfeatures = [\"cisco\", \"zoom\"]\n\n\
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_that_links_the_provider_stands_among_its_siblings() {
+    fn linking_line_is_inserted_in_order() {
         let text =
             "mod a {\n    #[cfg(feature = \"cisco\")]\n    pub use provider_cisco as cisco;\n}\n";
         let wanted = "mod a {\n    #[cfg(feature = \"acme-cloud\")]\n    \
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_has_a_row_for_the_feature() {
+    fn documentation_gets_a_row_for_the_feature() {
         let text = "//! | `cisco` | a vendor: Cisco |\n//! | `tower` | more |\n";
         let wanted = "//! | `acme` | a vendor: Acme |\n//! | `cisco` | a vendor: Cisco |\n\
             //! | `tower` | more |\n";
@@ -314,20 +314,20 @@ mod tests {
     }
 
     #[test]
-    fn the_registry_knows_the_feature() {
+    fn registry_gets_the_feature() {
         let text = "const FEATURES: &[A] = &[\n    (\"cisco\", &[\"cloudsso\"]),\n];\n";
         let wanted = "const FEATURES: &[A] = &[\n    (\"acme\", &[]),\n    (\"cisco\", &[\"cloudsso\"]),\n];\n";
         assert_eq!(in_registry(text, "acme").unwrap(), wanted);
     }
 
     #[test]
-    fn a_file_without_a_sibling_is_named() {
-        let says = in_facade("[features]\n", "acme").unwrap_err().to_string();
-        assert!(says.contains(FACADE), "{says}");
+    fn file_without_sibling_is_named() {
+        let message = in_facade("[features]\n", "acme").unwrap_err().to_string();
+        assert!(message.contains(FACADE), "{message}");
     }
 
     #[test]
-    fn nothing_is_left_to_fill_in() {
+    fn templates_are_filled_in_completely() {
         for (name, text) in FILES {
             for id in ["acme", "acme-cloud"] {
                 assert!(!filled_in(text, id).contains('@'), "{name}");

@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{output, workspace};
 
 const HELP: &str = "\
 cargo xtask packages [--install] [--allow-missing]
@@ -30,11 +30,11 @@ const LIST: &str = "xtask/packages.txt";
 pub(crate) fn main(arguments: &[String]) -> Result<()> {
     let args = Args::read(arguments, &FLAGS, &[], HELP)?.no_names(HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     ensure(&args)?;
-    say::line(format_args!("{LIST}: checked"));
+    output::line(format_args!("{LIST}: checked"));
     Ok(())
 }
 
@@ -62,11 +62,11 @@ pub(crate) fn ensure(args: &Args) -> Result<()> {
         return Ok(());
     }
     if args.has("--allow-missing") {
-        say::note(format_args!("{}tests that need one of these fail", describe(&missing)));
+        output::note(format_args!("{}tests that need one of these fail", describe(&missing)));
         return Ok(());
     }
     if !is_in_path("apt-get") {
-        return Err(Failure::failed(format!(
+        return Err(Error::failed(format!(
             "{}install them with the package manager of this system, under the names that it has; \
              or run what does not need them with --allow-missing",
             describe(&missing)
@@ -74,28 +74,28 @@ pub(crate) fn ensure(args: &Args) -> Result<()> {
     }
     let (is_root, is_ci) = (is_root(), is_set("CI"));
     if !(is_root || is_ci || args.has("--install")) {
-        return Err(Failure::failed(format!(
+        return Err(Error::failed(format!(
             "{}install them:\n\n  {}\n\nor run the same command with --install, or with \
              --allow-missing to let the tests that need them fail",
             describe(&missing),
             commands(&missing, "sudo ")
         )));
     }
-    say::note(describe(&missing));
+    output::note(describe(&missing));
     install(&missing, is_root)
 }
 
 fn install(packages: &[Package], is_root: bool) -> Result<()> {
     let prefix = if is_root { "" } else { "sudo " };
     for line in commands(packages, prefix).split(" && ") {
-        say::note(line);
+        output::note(line);
         Run::new(line).env("DEBIAN_FRONTEND", "noninteractive").run()?;
     }
     let left = missing(packages);
     if left.is_empty() {
         return Ok(());
     }
-    Err(Failure::failed(format!(
+    Err(Error::failed(format!(
         "{}apt-get succeeded, but the programs are not in the PATH",
         describe(&left)
     )))
@@ -133,7 +133,7 @@ fn parse(text: &str) -> Result<Vec<Package>> {
         .map(|line| {
             let parts: Vec<&str> = line.split('|').map(str::trim).collect();
             let &[name, purpose, check] = parts.as_slice() else {
-                return Err(Failure::failed(format!(
+                return Err(Error::failed(format!(
                     "{LIST}: expected `package | purpose | program`, found `{line}`"
                 )));
             };

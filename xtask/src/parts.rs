@@ -1,4 +1,4 @@
-//! What one build of the command is made of, as cargo resolves it for its features and target.
+//! The crates of one build of the command, as cargo resolves them for its features and target.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,23 +7,23 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{output, workspace};
 
 /// The package whose binary is shipped.
 pub(crate) const PACKAGE: &str = "gatepass-cli";
-/// What is shipped, where nothing else is asked for.
+/// The features that are shipped.
 const FEATURES: &str = "default";
-/// The counts and sizes are this platform's, too, wherever they are made.
+/// The default target; counts and sizes are for this one on every machine.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Everything that is compiled into the command; nothing that only tests or builds it.
+/// The crates that are compiled into the command, without those for tests and build scripts.
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The command itself, which is one of `all`.
     pub(crate) root: Id,
-    /// The features that it has, with those that they bring.
+    /// Its features, with the ones that they enable.
     pub(crate) features: String,
     pub(crate) all: BTreeMap<Id, Part>,
 }
@@ -35,22 +35,22 @@ pub(crate) struct Id {
     pub(crate) version: String,
 }
 
-/// What is known of a crate.
+/// The facts about a crate.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) needs: BTreeSet<Id>,
     /// An SPDX expression.
     pub(crate) licence: String,
     pub(crate) repository: Option<String>,
-    /// SHA-256 of the package; none of our own.
+    /// SHA-256 of the package; `None` for a member of the workspace.
     pub(crate) checksum: Option<String>,
-    /// Where its sources are.
+    /// The folder of its sources.
     pub(crate) folder: PathBuf,
 }
 
 impl Parts {
-    /// Asks cargo; `features` as in `cargo build --no-default-features --features`, so `default` is
-    /// what is shipped.
+    /// Reads the crates from cargo. `features` has the form of `cargo build --no-default-features
+    /// --features`; `default` is the shipped set.
     pub(crate) fn read(features: &str, target: &str) -> Result<Self> {
         let tree = Run::new(&format!(
             "cargo tree --locked -p {PACKAGE} --no-default-features --features {features} \
@@ -61,7 +61,7 @@ impl Parts {
         describe(&mut parts.all, &metadata)?;
         checksums(&mut parts.all, &workspace::manifest("Cargo.lock")?);
         if let Some((id, _)) = parts.all.iter().find(|(_, part)| part.licence.is_empty()) {
-            return Err(Failure::failed(format!("{id} states no licence")));
+            return Err(Error::failed(format!("{id} states no license")));
         }
         Ok(parts)
     }
@@ -73,16 +73,17 @@ impl fmt::Display for Id {
     }
 }
 
-/// `cargo xtask … [--features F] [--target T] [FILE]`: a text about the parts of one build.
+/// Runs `cargo xtask … [--features F] [--target T] [FILE]`, a task that writes a document about one
+/// build.
 pub(crate) fn main(
-    words: &[String],
+    arguments: &[String],
     help: &str,
     file: &str,
     write: fn(&Path, &str, &str) -> Result<()>,
 ) -> Result<()> {
-    let args = Args::read(words, &[], &["--features", "--target"], help)?;
+    let args = Args::read(arguments, &[], &["--features", "--target"], help)?;
     if args.has("--help") {
-        say::line(help);
+        output::line(help);
         return Ok(());
     }
     let file = if args.names().is_empty() { file } else { args.only_name(help)? };
@@ -90,12 +91,12 @@ pub(crate) fn main(
     write(&workspace::path(file), features, args.option("--target").unwrap_or(TARGET))
 }
 
-/// Reads `cargo tree --prefix depth --format '|{p}|{f}'`.
+/// Reads the output of `cargo tree --prefix depth --format '|{p}|{f}'`.
 fn from_tree(tree: &str) -> Result<Parts> {
     let mut all: BTreeMap<Id, Part> = BTreeMap::new();
     let (mut path, mut features) = (Vec::<Id>::new(), String::new());
     for line in tree.lines().filter(|line| !line.is_empty()) {
-        let bad = || Failure::failed(format!("cargo tree wrote an unknown line: {line}"));
+        let bad = || Error::failed(format!("cargo tree wrote an unknown line: {line}"));
         let mut fields = line.split('|');
         let depth: usize = fields.next().and_then(|field| field.parse().ok()).ok_or_else(bad)?;
         let mut words = fields.next().unwrap_or_default().split_whitespace();
@@ -114,13 +115,13 @@ fn from_tree(tree: &str) -> Result<Parts> {
         path.push(id);
     }
     let root = path.into_iter().next();
-    let root = root.ok_or_else(|| Failure::failed("cargo tree wrote nothing"))?;
+    let root = root.ok_or_else(|| Error::failed("cargo tree wrote nothing"))?;
     Ok(Parts { root, features, all })
 }
 
-/// Adds what `cargo metadata` says.
+/// Adds licences, repositories and folders from `cargo metadata`.
 fn describe(parts: &mut BTreeMap<Id, Part>, metadata: &str) -> Result<()> {
-    let bad = || Failure::failed("cargo metadata has an unknown form");
+    let bad = || Error::failed("cargo metadata has an unknown format");
     let metadata: Value = serde_json::from_str(metadata).map_err(|_| bad())?;
     for package in metadata.get("packages").and_then(Value::as_array).ok_or_else(bad)? {
         let text = |name: &str| package.get(name).and_then(Value::as_str);
@@ -129,7 +130,7 @@ fn describe(parts: &mut BTreeMap<Id, Part>, metadata: &str) -> Result<()> {
         };
         let id = Id { name: name.to_owned(), version: version.to_owned() };
         let Some(part) = parts.get_mut(&id) else { continue };
-        // The older way to write a choice, which is no SPDX.
+        // The older form of a choice, which is not an SPDX expression.
         part.licence = text("license").unwrap_or_default().replace('/', " OR ");
         part.repository = text("repository").map(str::to_owned);
         part.folder = PathBuf::from(text("manifest_path").unwrap_or_default());
@@ -138,7 +139,7 @@ fn describe(parts: &mut BTreeMap<Id, Part>, metadata: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds what `Cargo.lock` says.
+/// Adds the checksums of `Cargo.lock`.
 fn checksums(parts: &mut BTreeMap<Id, Part>, lock: &toml::Table) {
     for package in lock.get("package").and_then(toml::Value::as_array).into_iter().flatten() {
         let text = |name: &str| package.get(name).and_then(toml::Value::as_str).map(str::to_owned);
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_graph_is_read_from_the_depths() {
+    fn depths_become_a_graph() {
         let parts = from_tree(TREE).unwrap();
         assert_eq!(parts.root, id("gatepass-cli", "0.1.0"));
         assert_eq!(parts.features, "acme,default");
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_that_cannot_be_read_is_no_short_list() {
+    fn unreadable_tree_is_an_error() {
         assert!(from_tree("").is_err());
         assert!(from_tree("1|a v1.0.0|\n").is_err());
         assert!(from_tree("0|a v1.0.0|\n2|b v1.0.0|\n").is_err());
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_crate_is_added_to_it() {
+    fn metadata_and_checksums_are_added() {
         let mut parts = from_tree(TREE).unwrap().all;
         let metadata = r#"{"packages":[{"name":"a","version":"1.0.0","license":"MIT/Apache-2.0",
             "repository":"https://a.example","manifest_path":"/r/a/Cargo.toml"},

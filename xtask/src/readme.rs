@@ -1,31 +1,31 @@
-//! `cargo xtask readme`: the parts of README files that are written from the built command.
+//! `cargo xtask readme`: the generated parts of README files, written from the built command.
 
 use serde_json::Value;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{dependencies, generated, say, workspace};
+use crate::{dependencies, generated, output, workspace};
 
 const HELP: &str = "\
 cargo xtask readme [--check]
 
-Rewrites what stands between `<!-- generated: NAME -->` and `<!-- /generated -->`, in README.md:
+Rewrites the text between `<!-- generated: NAME -->` and `<!-- /generated -->`, in README.md:
   providers     the table of providers, from `gatepass providers --format json`
-  dependencies  the count of crates that `gatepass` with one provider is
+  dependencies  the number of crates of `gatepass` with one provider
 and in the README.md of each provider:
   settings      the table of its fields, from the same
 and in docs/dependencies.md:
-  counts        the count of crates for every feature
+  counts        the number of crates for every feature
 
-  --check  changes nothing, and fails if a file is not what it would write";
+  --check  changes nothing and fails if a file is out of date";
 
 const README: &str = "README.md";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &["--check"], &[], HELP)?.no_names(HELP)?;
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    let args = Args::read(arguments, &["--check"], &[], HELP)?.no_names(HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     for (path, wanted) in generate()? {
@@ -36,16 +36,16 @@ pub(crate) fn main(words: &[String]) -> Result<()> {
             false => workspace::write(&path, &wanted)?,
         }
     }
-    say::line("the README files and docs/dependencies.md are up to date");
+    output::line("the README files and docs/dependencies.md are up to date");
     Ok(())
 }
 
-/// Fails if a file is not what would be written.
+/// Returns an error if a file is out of date.
 pub(crate) fn check() -> Result<()> {
     main(&[String::from("--check")])
 }
 
-/// Every file with a generated part, as it should be.
+/// Returns every file with a generated part, up to date.
 fn generate() -> Result<Vec<(String, String)>> {
     let json = Run::new("cargo run -q -p gatepass-cli -- providers --format json").output()?;
     let providers: Value = serde_json::from_str(&json).map_err(|error| bad(&error.to_string()))?;
@@ -77,8 +77,8 @@ fn front(readme: &str, providers: &[Value], ids: &[String]) -> Result<String> {
     generated::replace(README, &readme, "dependencies", &text)
 }
 
-fn bad(says: &str) -> Failure {
-    Failure::failed(format!("`gatepass providers --format json`: {says}"))
+fn bad(message: &str) -> Error {
+    Error::failed(format!("`gatepass providers --format json`: {message}"))
 }
 
 fn text<'a>(object: &'a Value, name: &str) -> Result<&'a str> {
@@ -86,7 +86,7 @@ fn text<'a>(object: &'a Value, name: &str) -> Result<&'a str> {
     value.ok_or_else(|| bad(&format!("there is no `{name}`")))
 }
 
-/// The table of providers.
+/// Returns the table of providers.
 fn table(providers: &[Value]) -> Result<String> {
     let mut lines = String::from("| provider | vendor | environments | documentation |\n");
     lines.push_str("|-|-|-|-|\n");
@@ -101,7 +101,7 @@ fn table(providers: &[Value]) -> Result<String> {
     Ok(lines)
 }
 
-/// The table of a provider's fields.
+/// Returns the table of a provider's fields.
 fn settings(provider: &Value) -> Result<String> {
     let mut lines = String::from("| key | value | meaning |\n|-|-|-|\n");
     let environments = names(provider.get("environments"));
@@ -117,7 +117,7 @@ fn settings(provider: &Value) -> Result<String> {
     Ok(lines)
 }
 
-/// What a field may be, and whether it must.
+/// Describes the values of a field, its default, and whether it is required.
 fn value(field: &Value) -> Result<String> {
     let default = field.get("default").and_then(Value::as_str);
     let choices = names(field.get("choices"));
@@ -137,7 +137,7 @@ fn value(field: &Value) -> Result<String> {
     Ok(format!("{kind}; {need}{}", only.unwrap_or_default()))
 }
 
-/// The names of an array of texts, or of objects that have a `name`.
+/// Returns the names in an array of strings, or of objects that have a `name`.
 fn names(value: Option<&Value>) -> String {
     let names =
         value.and_then(Value::as_array).into_iter().flatten().filter_map(|value| {
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_has_a_line_for_every_provider() {
+    fn table_has_a_line_for_every_provider() {
         let provider = serde_json::json!({"id": "acme", "title": "Acme Cloud", "vendor": "Acme",
             "docs": "https://acme.example", "environments": ["prod", {"name": "trial"}]});
         let table = table(&[provider]).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_has_a_line_for_its_environments_and_for_every_field() {
+    fn environments_and_fields_have_a_line_each() {
         let field = |name: &str, more: Value| {
             let mut field = serde_json::json!({"name": name, "kind": "text", "help": "it", "required": true,
                 "unless": null, "only_with": null, "default": null, "choices": null});

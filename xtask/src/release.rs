@@ -1,4 +1,8 @@
 //! `cargo xtask release`: one command from a clean tree to published crates and files to download.
+//!
+//! cargo-release raises versions, tags and publishes. It has no resumable run, no dry run that builds
+//! the files, no comparison of two builds, and it works in the tree itself; here a copy is changed, and
+//! the branch moves in one step.
 
 use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
@@ -7,9 +11,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{ci, features, mutants, say, workspace};
+use crate::{ci, features, mutants, output, workspace};
 
 mod archive;
 mod binary;
@@ -35,33 +39,32 @@ use git::{Copy, Identity};
 use packages::Packages;
 use plan::{Facts, Plan, Stage};
 use registry::Registry;
-use version::Ask;
+use version::VersionRequest;
 
 const HELP: &str = "\
 cargo xtask release <patch|minor|major|VERSION> [--execute] [--registry NAME] [--target TRIPLE]
                     [--skip-ci | --rehearse]
 
-Checks everything, raises the version in a copy of the repository, builds each crate from its own
-package and the command twice, and writes what users download into target/release-VERSION. It
-writes nowhere else and says what would follow.
+Runs all checks, raises the version in a copy of the repository, builds each crate from its own
+package and the command twice, and writes the files for users into target/release-VERSION. It
+writes nowhere else and prints the steps that --execute would add.
 
-  --execute        does what follows: the commit, the annotated tag, and the crates in order.
-                   Nothing is pushed. What stops half-way goes on where it was by the same words
-  --registry NAME  another registry than crates.io, as cargo's configuration names it
-  --target TRIPLE  for whom the command is built: this machine
-  --skip-ci        leaves out `cargo xtask ci` and `cargo xtask features`, to try the rest;
-                   not with --execute
-  --rehearse       leaves out all checks, builds no crate from its package, and the command
-                   without optimizing: for a registry of your own, so only with --registry
+  --execute        commits, makes the annotated tag, and publishes the crates in order. It does not
+                   push. Repeat the command to continue an interrupted release
+  --registry NAME  another registry than crates.io, by its name in cargo's configuration
+  --target TRIPLE  target of the command, this machine by default
+  --skip-ci        skips `cargo xtask ci`, `features` and `mutants`; not with --execute
+  --rehearse       skips all checks, does not build the crates from their packages, and builds the
+                   command without optimization; only with a --registry of your own
 
-  cargo xtask release 0.1.0              the first release, dry
-  cargo xtask release minor --execute    the next one, in earnest
+  cargo xtask release 0.1.0              the first release, as a dry run
+  cargo xtask release minor --execute    the next release
   cargo xtask release patch --execute --registry local --rehearse";
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Debug)]
 struct Options {
-    ask: Ask,
+    request: VersionRequest,
     execute: bool,
     registry: Registry,
     target: Option<String>,
@@ -69,16 +72,16 @@ struct Options {
     rehearse: bool,
 }
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    let args = Args::read(words, &FLAGS, &["--registry", "--target"], HELP)?;
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    let args = Args::read(arguments, &FLAGS, &["--registry", "--target"], HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     Options::read(&args)?.release()
 }
 
-/// The crates that are published, by what `cargo metadata` says: each after those that it needs.
+/// Returns the published crates from the output of `cargo metadata`, each after its dependencies.
 pub(crate) fn published(metadata: &str) -> Result<Vec<String>> {
     Ok(Packages::of(metadata)?.order)
 }
@@ -86,7 +89,7 @@ pub(crate) fn published(metadata: &str) -> Result<Vec<String>> {
 impl Options {
     fn read(args: &Args) -> Result<Self> {
         let options = Self {
-            ask: Ask::read(args.only_name(HELP)?)?,
+            request: VersionRequest::read(args.only_name(HELP)?)?,
             execute: args.has("--execute"),
             registry: Registry::named(args.option("--registry")),
             target: args.option("--target").map(str::to_owned),
@@ -94,26 +97,26 @@ impl Options {
             rehearse: args.has("--rehearse"),
         };
         if options.skip_ci && options.execute {
-            return Err(Failure::usage(
-                "what is published has passed ci: not `--skip-ci --execute`",
+            return Err(Error::usage(
+                "--execute publishes only what has passed ci: remove --skip-ci",
             ));
         }
         if options.rehearse && options.registry.is_crates_io() {
-            return Err(Failure::usage(
-                "crates.io is not there for rehearsals: `--rehearse` needs `--registry NAME`",
+            return Err(Error::usage(
+                "crates.io is not for rehearsals: `--rehearse` needs `--registry NAME`",
             ));
         }
         Ok(options)
     }
 
     fn release(&self) -> Result<()> {
-        let place = workspace::path(PLACE);
-        let _alone = alone(&place)?;
+        let place = workspace::path(FOLDER);
+        let _lock = lock(&place)?;
         let facts = git::facts()?;
-        let plan = Plan::make(&self.ask, &facts)?;
+        let plan = Plan::make(&self.request, &facts)?;
         self.registry.check(&workspace::read("Cargo.toml")?)?;
         let version = &plan.version;
-        say::note(format_args!("== release {version}{}", self.kind()));
+        output::note(format_args!("== release {version}{}", self.kind()));
 
         let copy = self.copy(&plan, &facts)?;
         let commit = copy.commit()?;
@@ -123,27 +126,27 @@ impl Options {
         if self.execute {
             self.execute(&plan, &copy, &commit, &packages)
         } else {
-            self.tell(version, &names, &packages);
+            self.report(version, &names, &packages);
             Ok(())
         }
     }
 
-    /// A copy of the repository in which the release is committed.
+    /// Returns a copy of the repository with the commit of the release.
     fn copy(&self, plan: &Plan, facts: &Facts) -> Result<Copy> {
-        let (root, folder) = (workspace::root(), workspace::path(PLACE).join("source"));
+        let (root, folder) = (workspace::root(), workspace::path(FOLDER).join("source"));
         let at = match &plan.stage {
             Stage::Tagged(commit) => commit,
             Stage::Committed | Stage::New => &facts.head,
         };
         if plan.stage != Stage::New {
-            say::note(format_args!("== copy: its commit is there already, {at}"));
+            output::note(format_args!("== copy: the release is already committed as {at}"));
             let copy = match Copy::there(&folder, at) {
                 Some(copy) => copy,
                 None => Copy::make(root, at, folder)?,
             };
             let states = manifests::version(&copy.read("Cargo.toml")?)?;
             if states != plan.version {
-                return Err(Failure::failed(format!(
+                return Err(Error::failed(format!(
                     "the tag v{} is at {at}, which states {states}: git tag --delete v{0}",
                     plan.version
                 )));
@@ -152,24 +155,27 @@ impl Options {
         }
         let date = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date().to_string();
         if let Some(copy) = Copy::of_release(&folder, &plan.version, at, &date) {
-            say::note("== copy: the commit of the run before is as good");
+            output::note("== copy: reused from the previous run");
             return Ok(copy);
         }
-        say::note(format_args!("== copy: version, changelog and lock files of {}", plan.version));
+        output::note(format_args!(
+            "== copy: version, changelog and lock files of {}",
+            plan.version
+        ));
         let copy = Copy::make(root, at, folder)?;
         raise(&copy, plan, &facts.version, &date)?;
         copy.commit_all(&plan.version, &Identity::find(self.execute)?)?;
         Ok(copy)
     }
 
-    /// All checks, unless this very commit has passed them before.
+    /// Runs all checks, unless this commit has already passed them.
     fn check(&self, plan: &Plan, facts: &Facts, copy: &Copy, commit: &str) -> Result<()> {
         if self.rehearse {
-            say::note("== checks: none, this is a rehearsal");
+            output::note("== checks: skipped, this is a rehearsal");
             return Ok(());
         }
         if is_marked(CHECKED, commit) {
-            say::note("== checks: this commit has passed them");
+            output::note("== checks: this commit has passed them before");
             return Ok(());
         }
         if !self.skip_ci {
@@ -182,14 +188,14 @@ impl Options {
             features::run()?;
             mutants::run()?;
         }
-        say::note("== packages: each crate is built from its own package");
+        output::note("== packages: each crate is built from its own package");
         in_copy(packages.package(), copy).run()?;
         if self.skip_ci { Ok(()) } else { mark(CHECKED, commit) }
     }
 
-    /// Builds the command and writes all that users download.
+    /// Builds the command and writes the files for users.
     fn build(&self, plan: &Plan, copy: &Copy, commit: &str) -> Result<Vec<String>> {
-        let (version, place) = (&plan.version, workspace::path(PLACE));
+        let (version, place) = (&plan.version, workspace::path(FOLDER));
         let seconds = copy.seconds()?;
         let elsewhere = place.join("somewhere/else/again");
         let sources = [copy.folder().to_owned(), elsewhere.clone()];
@@ -198,25 +204,25 @@ impl Options {
         let made =
             format!("{commit} for {target}{}", if self.rehearse { ", rehearsed" } else { "" });
         if let Some(names) = dist::whole(version).filter(|_| is_marked(BUILT, &made)) {
-            say::note("== command and files: made by the run before");
+            output::note("== command and files: reused from the previous run");
             return Ok(names);
         }
-        say::note(format_args!("== command: built for {target}, twice"));
+        output::note(format_args!("== command: built for {target}, twice"));
         let (once, again) = (place.join("build"), place.join("rebuild"));
         let again = if self.rehearse { &once } else { &again };
         let binary = binary::reproducible(&recipe, [&once, again], || {
             Copy::make(copy.folder(), commit, elsewhere).map(|_| ())
         })?;
 
-        say::note("== files: archive, packages, sums and note");
+        output::note("== files: archive, packages, sums and note");
         let repository = workspace::package_field("repository")?;
         let program = recipe.program(again);
-        let licences = ourselves(copy, "licences", target, THIRD_PARTY)?;
-        let bill = ourselves(copy, "sbom", target, "gatepass.cdx.json")?;
+        let licences = run_own_task(copy, "licences", target, THIRD_PARTY)?;
+        let bill = run_own_task(copy, "sbom", target, "gatepass.cdx.json")?;
         let mut contents =
             Contents::gather(copy, (&program, binary.clone()), recipe.name(), &place, &repository)?;
 
-        contents.add_paper(THIRD_PARTY, licences);
+        contents.add_document(THIRD_PARTY, licences);
         let mut dist = Dist::new(version);
         let name = format!("gatepass-{version}-{target}");
         dist.add(format!("{name}.tar.gz"), contents.archive(&name).tar_gz(seconds)?);
@@ -227,18 +233,20 @@ impl Options {
                 let files = contents.debian()?;
                 dist.add(name, control.package(&files, &binary, seconds)?);
             }
-            None => say::note(format_args!("   no Debian package: {target} is not Debian's")),
+            None => output::note(format_args!(
+                "   no Debian package: {target} is not a target of Debian"
+            )),
         }
         let changelog = copy.read("CHANGELOG.md")?;
         let changes = changelog::section(&changelog, version).ok_or_else(|| {
-            Failure::failed(format!("CHANGELOG.md has no section `## [{version}]`"))
+            Error::failed(format!("CHANGELOG.md has no section `## [{version}]`"))
         })?;
         let names = dist.write(changes, &recipe.script(version, &sums::sha256(&binary)))?;
         mark(BUILT, &made)?;
         Ok(names)
     }
 
-    /// The commit, the tag and the crates: each unless it is there.
+    /// Commits, tags and publishes, except for the parts that exist already.
     fn execute(&self, plan: &Plan, copy: &Copy, commit: &str, packages: &Packages) -> Result<()> {
         let version = &plan.version;
         let tag = version::tag(version);
@@ -247,28 +255,30 @@ impl Options {
         }
         if plan.stage == Stage::New {
             git::take(copy, commit)?;
-            say::note(format_args!("== commit: release: {version}"));
+            output::note(format_args!("== commit: release: {version}"));
         }
         if !matches!(plan.stage, Stage::Tagged(_)) {
             git::make_tag(version, commit)?;
-            say::note(format_args!("== tag: {tag}"));
+            output::note(format_args!("== tag: {tag}"));
         }
-        say::note(format_args!("== publish: {} crates, in order", packages.order.len()));
+        output::note(format_args!("== publish: {} crates, in order", packages.order.len()));
         self.registry.publish(&packages.order, version, |run| in_copy(run, copy))?;
-        say::line(format_args!("{version} is released; its files are in target/release-{version}"));
-        say::line(format_args!("push it by:  git push origin main {tag}"));
+        output::line(format_args!(
+            "{version} is released; its files are in target/release-{version}"
+        ));
+        output::line(format_args!("push it with:  git push origin main {tag}"));
         Ok(())
     }
 
-    /// What a dry run has made, and what would follow.
-    fn tell(&self, version: &semver::Version, names: &[String], packages: &Packages) {
-        say::line(format_args!("target/release-{version} holds:"));
-        names.iter().for_each(|name| say::line(format_args!("  {name}")));
-        say::line("with --execute these would follow, unless they are there already:");
-        say::line(format_args!("  the commit `{}` on main", plan::message(version)));
-        say::line(format_args!("  git tag --annotate {}", version::tag(version)));
+    /// Prints the files of a dry run, and the steps that would follow.
+    fn report(&self, version: &semver::Version, names: &[String], packages: &Packages) {
+        output::line(format_args!("target/release-{version} holds:"));
+        names.iter().for_each(|name| output::line(format_args!("  {name}")));
+        output::line("with --execute these steps would follow, unless they are done already:");
+        output::line(format_args!("  the commit `{}` on main", plan::message(version)));
+        output::line(format_args!("  git tag --annotate {}", version::tag(version)));
         for name in &packages.order {
-            say::line(format_args!("  {}", self.registry.publish_line(name)));
+            output::line(format_args!("  {}", self.registry.publish_line(name)));
         }
     }
 
@@ -282,7 +292,7 @@ impl Options {
     }
 }
 
-/// Writes the new version wherever a file of the copy states the old one.
+/// Writes the new version into all files of the copy that state the old one.
 fn raise(copy: &Copy, plan: &Plan, from: &semver::Version, date: &str) -> Result<()> {
     let to = &plan.version;
     copy.write("Cargo.toml", &manifests::raised(&copy.read("Cargo.toml")?, to)?)?;
@@ -302,11 +312,11 @@ fn raise(copy: &Copy, plan: &Plan, from: &semver::Version, date: &str) -> Result
     copy.write("CHANGELOG.md", &cut)
 }
 
-/// What another of our tasks writes into a file, done in the copy.
-fn ourselves(copy: &Copy, task: &str, target: &str, name: &str) -> Result<String> {
+/// Runs another task in the copy, and returns the text of the file that it writes.
+fn run_own_task(copy: &Copy, task: &str, target: &str, name: &str) -> Result<String> {
     let xtask = std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("cannot find our own program: {error}")))?;
-    let file = workspace::path(PLACE).join(name);
+        .map_err(|error| Error::failed(format!("cannot find the program of xtask: {error}")))?;
+    let file = workspace::path(FOLDER).join(name);
     Run::program(&xtask.to_string_lossy(), task)
         .arg("--target")
         .arg(target)
@@ -314,41 +324,41 @@ fn ourselves(copy: &Copy, task: &str, target: &str, name: &str) -> Result<String
         .env("CARGO_MANIFEST_DIR", copy.folder().join("xtask").to_string_lossy())
         .env("SOURCE_DATE_EPOCH", copy.seconds()?.to_string())
         .output()?;
-    workspace::read(&format!("{PLACE}/{name}"))
+    workspace::read(&format!("{FOLDER}/{name}"))
 }
 
-/// A command of cargo's in the copy, with what it builds beside it.
+/// Runs a cargo command in the copy, with a target folder beside it.
 fn in_copy(run: Run, copy: &Copy) -> Run {
-    let folder = workspace::path(PLACE).join("build");
-    run.inside(copy.folder()).env("CARGO_TARGET_DIR", folder.to_string_lossy())
+    let folder = workspace::path(FOLDER).join("build");
+    run.in_folder(copy.folder()).env("CARGO_TARGET_DIR", folder.to_string_lossy())
 }
 
-/// Remembers what has been done, for the same words again.
+/// Remembers a finished part for a repeated run.
 fn mark(name: &str, what: &str) -> Result<()> {
-    workspace::write(&format!("{PLACE}/{name}"), what)
+    workspace::write(&format!("{FOLDER}/{name}"), what)
 }
 
 fn is_marked(name: &str, what: &str) -> bool {
-    workspace::read(&format!("{PLACE}/{name}")).is_ok_and(|marked| marked == what)
+    workspace::read(&format!("{FOLDER}/{name}")).is_ok_and(|marked| marked == what)
 }
 
-/// Two releases at a time would write into the same folders.
-fn alone(place: &PathBuf) -> Result<File> {
+/// Locks the folder: two releases at a time would write into the same files.
+fn lock(place: &PathBuf) -> Result<File> {
     let path = place.join("lock");
-    let file = fs::create_dir_all(place).and_then(|()| File::create(&path)).map_err(|error| {
-        Failure::failed(format!("{} cannot be written: {error}", path.display()))
-    })?;
+    let file = fs::create_dir_all(place)
+        .and_then(|()| File::create(&path))
+        .map_err(|error| Error::failed(format!("{} cannot be written: {error}", path.display())))?;
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(Failure::failed("another release is running here")),
-        // A file system without locks has one user.
+        Err(TryLockError::WouldBlock) => Err(Error::failed("another release is running here")),
+        // On a file system without locks, assume a single user.
         _ => Ok(file),
     }
 }
 
 const FLAGS: [&str; 3] = ["--execute", "--rehearse", "--skip-ci"];
-/// Where a release is made, below the root.
-const PLACE: &str = "target/releasing";
-/// The commit that has passed all checks, and what was built last.
+/// The folder in which a release is built, below the root.
+const FOLDER: &str = "target/releasing";
+/// Names of the files with the checked commit, and with the last build.
 const CHECKED: &str = "checked";
 const BUILT: &str = "built";
 const THIRD_PARTY: &str = "THIRD-PARTY.txt";
@@ -358,28 +368,28 @@ mod tests {
     use super::*;
 
     fn options(line: &str) -> Result<Options> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        Options::read(&Args::read(&words, &FLAGS, &["--registry", "--target"], HELP)?)
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Options::read(&Args::read(&arguments, &FLAGS, &["--registry", "--target"], HELP)?)
     }
 
     #[test]
-    fn nothing_unchecked_reaches_crates_io() {
+    fn only_checked_releases_reach_crates_io() {
         for line in [
             "patch --execute --skip-ci",
             "patch --execute --rehearse",
             "patch --execute --rehearse --registry crates-io",
             "patch --rehearse",
         ] {
-            assert!(matches!(options(line), Err(Failure::Usage(_))), "{line}");
+            assert!(matches!(options(line), Err(Error::Usage(_))), "{line}");
         }
         assert!(options("patch --execute").is_ok_and(|options| !options.rehearse));
         assert!(options("patch --execute --rehearse --registry local").is_ok());
     }
 
     #[test]
-    fn one_version_is_asked_for() {
+    fn exactly_one_version_is_required() {
         for line in ["", "patch minor", "--execute"] {
-            assert!(matches!(options(line), Err(Failure::Usage(_))), "{line}");
+            assert!(matches!(options(line), Err(Error::Usage(_))), "{line}");
         }
     }
 }

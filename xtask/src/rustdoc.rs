@@ -1,22 +1,22 @@
-//! rustdoc as docs.rs runs it: with the parts that are a nightly's alone, by whatever toolchain.
+//! rustdoc with the nightly features that docs.rs uses, on any toolchain.
 //!
-//! Cargo is told that this very program is rustdoc. So only rustdoc is asked for them: with
-//! `RUSTC_BOOTSTRAP` in cargo's own environment every dependency would be built anew.
+//! `RUSTDOC` names this program, which calls the real rustdoc with `RUSTC_BOOTSTRAP`. If cargo itself
+//! had that variable, it would build every dependency again.
 
 use std::ffi::OsStr;
 use std::process::{Command, ExitCode};
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
+use crate::output;
 use crate::run::Run;
-use crate::say;
 
-/// Tells this program that cargo calls it for rustdoc.
+/// The variable that makes this program act as rustdoc.
 const CALLED: &str = "GATEPASS_XTASK_IS_RUSTDOC";
 
-/// The documentation that docs.rs would show, free of warnings.
+/// The command line of `docs`.
 pub(crate) const DOCS: &str = "cargo doc --workspace --no-deps --all-features";
 
-/// Makes the documentation of all crates, features labelled.
+/// Builds the documentation of all crates as docs.rs does, and refuses warnings.
 pub(crate) fn docs() -> Result<()> {
     run(DOCS, "-D warnings --cfg docsrs")
 }
@@ -24,8 +24,8 @@ pub(crate) fn docs() -> Result<()> {
 /// Runs cargo with this program as its rustdoc.
 pub(crate) fn run(cargo: &str, flags: &'static str) -> Result<()> {
     let this = std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("this program's path is not known: {error}")))?;
-    say::note(format_args!("RUSTDOCFLAGS='{flags}' {cargo}"));
+        .map_err(|error| Error::failed(format!("cannot find the path of this program: {error}")))?;
+    output::note(format_args!("RUSTDOCFLAGS='{flags}' {cargo}"));
     Run::new(cargo)
         .env("RUSTDOC", this.to_string_lossy().into_owned())
         .env("RUSTDOCFLAGS", flags)
@@ -33,13 +33,13 @@ pub(crate) fn run(cargo: &str, flags: &'static str) -> Result<()> {
         .run()
 }
 
-/// Does cargo call this program for rustdoc?
-#[expect(clippy::disallowed_methods, reason = "cargo gives a rustdoc no words of ours")]
+/// Returns whether cargo has called this program as rustdoc.
+#[expect(clippy::disallowed_methods, reason = "cargo passes rustdoc no arguments of ours")]
 pub(crate) fn is_called() -> bool {
     std::env::var_os(CALLED).is_some()
 }
 
-/// Is rustdoc.
+/// Calls the real rustdoc with these arguments.
 pub(crate) fn pass_on(args: impl Iterator<Item = impl AsRef<OsStr>>) -> ExitCode {
     let ran = Command::new("rustdoc").args(args).env("RUSTC_BOOTSTRAP", "1").status();
     match ran {
@@ -47,7 +47,7 @@ pub(crate) fn pass_on(args: impl Iterator<Item = impl AsRef<OsStr>>) -> ExitCode
             ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
         }
         Err(error) => {
-            say::error(Failure::failed(format!("`rustdoc` could not be run: {error}")));
+            output::error(Error::failed(format!("`rustdoc` could not be run: {error}")));
             ExitCode::FAILURE
         }
     }

@@ -1,38 +1,41 @@
-//! `cargo xtask sbom`: the bill of materials of the command, as CycloneDX wants it.
+//! `cargo xtask sbom`: the bill of materials of the command, as CycloneDX 1.5.
+//!
+//! cargo-cyclonedx would replace about eighty lines here. Its components are all dependencies of the
+//! package's manifest, including those of build scripts, so it does not describe what is linked; and
+//! it would be one more tool to build on every machine that makes a release.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
+use crate::output;
 use crate::parts::{self, Id, Part, Parts};
 use crate::run::Run;
-use crate::say;
 
 const HELP: &str = "\
 cargo xtask sbom [--features F] [--target T] [FILE]
 
-Writes what the command `gatepass` is made of as CycloneDX 1.5 JSON: every crate that is compiled
-into it for one set of features and one target, with its version, licence, checksum and needs. The
-same commit gives the same bytes.
+Writes the components of the command `gatepass` as CycloneDX 1.5 JSON: every crate that is compiled
+into it for one set of features and one target, with version, licence, checksum and dependencies.
+The same commit gives the same bytes.
 
-  --features F  as `cargo build --no-default-features --features F`: default
-  --target T    x86_64-unknown-linux-gnu
-  FILE          target/gatepass.cdx.json";
+  --features F  features of the build, `default` by default
+  --target T    target of the build, x86_64-unknown-linux-gnu by default
+  FILE          file to write, target/gatepass.cdx.json by default";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    parts::main(words, HELP, "target/gatepass.cdx.json", write)
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    parts::main(arguments, HELP, "target/gatepass.cdx.json", write)
 }
 
 /// Writes the bill of materials of one build.
 pub(crate) fn write(path: &Path, features: &str, target: &str) -> Result<()> {
     let parts = Parts::read(features, target)?;
     let text = format!("{:#}\n", bill(&parts, target, &timestamp()?));
-    fs::write(path, text).map_err(|error| {
-        Failure::failed(format!("{} cannot be written: {error}", path.display()))
-    })?;
-    say::line(format_args!("{}: {} components", path.display(), parts.all.len() - 1));
+    fs::write(path, text)
+        .map_err(|error| Error::failed(format!("{} cannot be written: {error}", path.display())))?;
+    output::line(format_args!("{}: {} components", path.display(), parts.all.len() - 1));
     Ok(())
 }
 
@@ -85,16 +88,13 @@ fn component(kind: &str, id: &Id, part: &Part) -> Value {
     component
 }
 
-/// The package's URL, which also names it within the bill.
+/// Returns the package URL, which is also the reference within the document.
 fn purl(id: &Id) -> String {
     format!("pkg:cargo/{}@{}", id.name, id.version.replace('+', "%2B"))
 }
 
-/// When the sources were made: `SOURCE_DATE_EPOCH`, or else the commit's time.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "who builds packages states the time in this variable"
-)]
+/// Returns the time of the sources: `SOURCE_DATE_EPOCH`, otherwise the commit's time.
+#[expect(clippy::disallowed_methods, reason = "package builders set this variable")]
 fn timestamp() -> Result<String> {
     let seconds = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(seconds) => seconds,
@@ -106,7 +106,7 @@ fn timestamp() -> Result<String> {
 fn rfc3339(seconds: &str) -> Result<String> {
     let parsed = seconds.parse().ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
     parsed.map(|time| time.to_string()).ok_or_else(|| {
-        Failure::failed(format!("`{seconds}` is no time: SOURCE_DATE_EPOCH counts seconds"))
+        Error::failed(format!("invalid SOURCE_DATE_EPOCH `{seconds}`: expected seconds since 1970"))
     })
 }
 
@@ -122,7 +122,7 @@ mod tests {
         let list = bill[list].as_array().unwrap();
         let all: BTreeSet<String> =
             list.iter().map(|item| item[field].as_str().unwrap().to_owned()).collect();
-        assert_eq!(all.len(), list.len(), "each stands there once");
+        assert_eq!(all.len(), list.len(), "each is listed once");
         all
     }
 
@@ -135,7 +135,7 @@ mod tests {
         (text, bill)
     }
 
-    /// What cargo itself shows, by other words than those that the bill is made with.
+    /// Returns the crates from `cargo tree`, with another selection than the one of the document.
     fn shown_by_cargo(features: &str, target: &str) -> BTreeSet<String> {
         let tree = Run::new(&format!(
             "cargo tree --locked -p gatepass-cli --no-default-features --features {features} \
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bill_has_every_crate_that_is_built_in_and_no_other() {
+    fn components_are_the_crates_of_the_build() {
         for target in [TARGET, "x86_64-pc-windows-msvc"] {
             let (_, bill) = written("bill-all", "default", target);
             let mut all = texts(&bill, "components", "bom-ref");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bill_is_of_the_features_it_was_asked_for() {
+    fn components_depend_on_the_features() {
         let (_, one) = written("bill-one", "cisco", TARGET);
         let all = texts(&one, "components", "purl");
         let has =
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn every_crate_of_the_registry_has_its_checksum_and_licence() {
+    fn registry_crates_have_checksum_and_licence() {
         let (text, bill) = written("bill-hash", "cisco", TARGET);
         for component in bill["components"].as_array().unwrap() {
             let name = component["name"].as_str().unwrap();
@@ -183,22 +183,22 @@ mod tests {
             assert!(!component["licenses"][0]["expression"].as_str().unwrap().is_empty());
         }
         let folder = workspace::root().display().to_string();
-        assert!(!text.contains(&folder), "it names no folder of this machine");
+        assert!(!text.contains(&folder), "it contains a path of this machine");
     }
 
     #[test]
-    fn the_same_sources_make_the_same_bytes() {
+    fn same_sources_give_the_same_bytes() {
         assert_eq!(written("bill-a", "cisco", TARGET).0, written("bill-b", "cisco", TARGET).0);
     }
 
     #[test]
-    fn a_time_is_the_sources_own() {
+    fn timestamp_is_seconds_since_1970() {
         assert_eq!(rfc3339("1700000000").unwrap(), "2023-11-14T22:13:20Z");
         assert!(rfc3339("yesterday").is_err());
     }
 
     #[test]
-    fn a_version_is_safe_in_a_url() {
+    fn version_is_escaped_in_the_package_url() {
         let id = Id { name: "a".to_owned(), version: "1.0.0+spec-1".to_owned() };
         assert_eq!(purl(&id), "pkg:cargo/a@1.0.0%2Bspec-1");
     }

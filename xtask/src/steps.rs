@@ -1,32 +1,32 @@
-//! A list of steps, run in order: each is named, shown, timed, and stops the list if it fails.
+//! Named steps that run in order, each with its time, until one fails.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{packages, say};
+use crate::{output, packages};
 
-/// One thing to do, and the name to ask for it by.
+/// A step and the name that `--only` and `--from` take.
 #[derive(Debug)]
 pub(crate) struct Step {
     name: String,
     work: Work,
 }
 
-/// What a step does.
+/// The work of a step.
 #[derive(Debug)]
 enum Work {
     /// Runs a program.
     Run(Run),
-    /// Runs `cargo test`, and adds up what it reports.
+    /// Runs `cargo test` and adds up its results.
     Tests(Run),
-    /// Calls another task of ours, known at a shell as the text.
+    /// Calls a task of xtask; the text is its command line.
     Task(&'static str, fn() -> Result<()>),
 }
 
-/// What `cargo test` reported, added up.
+/// The results of `cargo test`, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
@@ -57,13 +57,13 @@ impl Step {
     fn go(&self, tally: &mut Tally) -> Result<()> {
         match &self.work {
             Work::Run(run) => run.run(),
-            Work::Tests(run) => run.run_seen(|line| tally.add(line)),
+            Work::Tests(run) => run.run_with_lines(|line| tally.add(line)),
             Work::Task(_, task) => task(),
         }
     }
 }
 
-/// The line to type at a shell for this step alone.
+/// The line that repeats this step at a shell.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.work {
@@ -74,7 +74,7 @@ impl fmt::Display for Step {
 }
 
 impl Tally {
-    /// Adds what a line of `cargo test` says, if it is a closing line.
+    /// Adds the counts of a line of `cargo test`, if it is the last one of a test program.
     fn add(&mut self, line: &str) {
         let Some(counts) = line.trim_start().strip_prefix("test result: ") else { return };
         for part in counts.split([';', '.']) {
@@ -90,7 +90,7 @@ impl Tally {
         }
     }
 
-    /// The sums, as the beginning of a sentence; empty where no test ran.
+    /// Returns the sums as the beginning of a sentence; empty if no test ran.
     fn counted(&self) -> String {
         if *self == Self::default() {
             return String::new();
@@ -99,19 +99,20 @@ impl Tally {
     }
 }
 
-/// `cargo xtask <task> [--list] [--only STEP] [--from STEP]`.
+/// Runs `cargo xtask <task> [--list] [--only STEP] [--from STEP]`. With `prepare`, the task also takes
+/// `packages::FLAGS`, and `prepare` runs before the first step if tests are among the steps.
 pub(crate) fn main(
     task: &str,
-    words: &[String],
+    arguments: &[String],
     help: &str,
     steps: fn() -> Result<Vec<Step>>,
     prepare: Option<fn(&Args) -> Result<()>>,
 ) -> Result<()> {
     let mut flags = vec!["--list"];
     flags.extend(prepare.iter().flat_map(|_| packages::FLAGS));
-    let args = Args::read(words, &flags, &["--only", "--from"], help)?.no_names(help)?;
+    let args = Args::read(arguments, &flags, &["--only", "--from"], help)?.no_names(help)?;
     if args.has("--help") {
-        say::line(help);
+        output::line(help);
         return Ok(());
     }
     let steps = steps()?;
@@ -127,22 +128,22 @@ pub(crate) fn main(
     run_all(task, &selected)
 }
 
-/// Shows the names and commands of `steps`.
+/// Prints the names and commands of `steps`.
 fn list(steps: &[Step]) {
     let width = steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
     for step in steps {
-        say::line(format_args!("{:<width$}  {step}", step.name));
+        output::line(format_args!("{:<width$}  {step}", step.name));
     }
 }
 
-/// The steps that `--only` and `--from` leave; a name stands for its `name:…` steps too.
+/// Returns the steps that `--only` and `--from` select; `name` also selects `name:…`.
 fn select(mut steps: Vec<Step>, only: Option<&str>, from: Option<&str>) -> Result<Vec<Step>> {
     let is = |step: &Step, name: &str| {
         step.name == name || step.name.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
     };
     for name in [only, from].into_iter().flatten() {
         if !steps.iter().any(|step| is(step, name)) {
-            return Err(Failure::usage(format!("no step `{name}`; `--list` shows them")));
+            return Err(Error::usage(format!("no step `{name}`; `--list` prints the names")));
         }
     }
     if let Some(name) = from {
@@ -155,36 +156,39 @@ fn select(mut steps: Vec<Step>, only: Option<&str>, from: Option<&str>) -> Resul
     Ok(steps)
 }
 
-/// Runs `steps` of `cargo xtask <task>` in order; stops at the first that fails.
+/// Runs the steps of `cargo xtask <task>` in order and stops at the first that fails.
 pub(crate) fn run_all(task: &str, steps: &[Step]) -> Result<()> {
     let start = now();
     let mut tally = Tally::default();
     for (number, step) in steps.iter().enumerate() {
         let began = now();
-        say::note(format_args!("== {}/{} {}: {step}", number + 1, steps.len(), step.name));
+        output::note(format_args!("== {}/{} {}: {step}", number + 1, steps.len(), step.name));
         let outcome = step.go(&mut tally);
         let took = seconds(began.elapsed());
-        if let Err(failure) = outcome {
+        if let Err(error) = outcome {
             let all = seconds(start.elapsed());
-            say::line(format_args!(
+            output::line(format_args!(
                 "xtask {task}: FAILED at {}. {}finished in {all}",
                 step.name,
                 tally.counted()
             ));
-            return Err(Failure::failed(format!(
-                "{failure}\nstep {name} failed after {took}; repeat it with:  {step}\n\
-                 go on from there with:  cargo xtask {task} --from {name}",
+            return Err(Error::failed(format!(
+                "{error}\nstep {name} failed after {took}; repeat it with:  {step}\n\
+                 continue with:  cargo xtask {task} --from {name}",
                 name = step.name,
             )));
         }
-        say::note(format_args!("== {} is good, {took}", step.name));
+        output::note(format_args!("== {} passed, {took}", step.name));
     }
     let (count, took) = (tally.counted(), seconds(start.elapsed()));
-    say::line(format_args!("xtask {task}: ok. {} steps; {count}finished in {took}", steps.len()));
+    output::line(format_args!(
+        "xtask {task}: ok. {} steps; {count}finished in {took}",
+        steps.len()
+    ));
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "steps are timed for the person who waits")]
+#[expect(clippy::disallowed_methods, reason = "steps show how long they take")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
@@ -206,24 +210,24 @@ mod tests {
     }
 
     #[test]
-    fn only_takes_a_step_and_its_parts() {
+    fn only_selects_a_step_and_its_parts() {
         let left = select(steps(), Some("clippy"), None).unwrap();
         assert_eq!(names(&left), ["clippy", "clippy:cisco"]);
     }
 
     #[test]
-    fn from_takes_a_step_and_all_after_it() {
+    fn from_selects_a_step_and_all_after_it() {
         let left = select(steps(), None, Some("clippy:cisco")).unwrap();
         assert_eq!(names(&left), ["clippy:cisco", "test", "tidy"]);
     }
 
     #[test]
-    fn an_unknown_step_is_wrong_usage() {
-        assert!(matches!(select(steps(), Some("clip"), None), Err(Failure::Usage(_))));
+    fn unknown_step_is_wrong_usage() {
+        assert!(matches!(select(steps(), Some("clip"), None), Err(Error::Usage(_))));
     }
 
     #[test]
-    fn closing_lines_are_added_up() {
+    fn tally_adds_up_closing_lines() {
         let mut tally = Tally::default();
         tally.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.10s");
         tally.add("test a_thing ... ok");
@@ -232,10 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_stops_the_list_and_says_how_to_repeat_it() {
-        let failure =
+    fn first_failure_stops_the_list_and_names_its_command() {
+        let error =
             run_all("ci", &[Step::run("bad", "false"), Step::run("never", "true")]).unwrap_err();
-        let says = failure.to_string();
-        assert!(says.contains("step bad failed") && says.contains("--from bad"), "{says}");
+        let message = error.to_string();
+        assert!(message.contains("step bad failed") && message.contains("--from bad"), "{message}");
     }
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: all tests, after a check that the programs they run are installed.
 
-use crate::failure::Result;
+use crate::error::Result;
 use crate::steps::{self, Step};
 use crate::{packages, workspace};
 
@@ -18,23 +18,23 @@ the missing ones for root or with CI=true.
 
 The last line adds up the results of all steps.";
 
-pub(crate) fn main(words: &[String]) -> Result<()> {
-    steps::main("test", words, HELP, all, Some(packages::ensure))
+pub(crate) fn main(arguments: &[String]) -> Result<()> {
+    steps::main("test", arguments, HELP, all, Some(packages::ensure))
 }
 
 fn all() -> Result<Vec<Step>> {
     Ok(steps(&workspace::provider_ids()?))
 }
 
-/// The steps, for `cargo xtask ci` too.
+/// Returns the steps; `cargo xtask ci` has them too.
 pub(crate) fn steps(providers: &[String]) -> Vec<Step> {
-    // The end-to-end tests start the real command, which `cargo test` alone need not build.
+    // The end-to-end tests start the real command, which `cargo test` does not build by itself.
     let mut steps = vec![
         Step::run("test:build", "cargo build --workspace --exclude xtask --all-features --bins"),
-        // Unit, integration and documentation tests; examples are built.
+        // Unit, integration and documentation tests. Examples are only built.
         Step::tests("test:all", "cargo test --workspace --all-features --no-fail-fast"),
     ];
-    // A provider that is not linked registers nothing, so every feature set has its own list.
+    // A provider that is not linked is not registered, so each feature set has its own test.
     let registry = |name: String, flags: &str| {
         let line = format!("cargo test -p gatepass --no-default-features {flags} --test registry");
         Step::tests(format!("test:registry:{name}"), &line)
@@ -43,10 +43,10 @@ pub(crate) fn steps(providers: &[String]) -> Vec<Step> {
     for id in providers {
         steps.push(registry(id.clone(), &format!("--features {id},http,config")));
     }
-    // A linker that optimizes across crates is the likeliest to drop a registration.
+    // A linker that optimizes across crates is the most likely one to drop a registration.
     let all = "--features all-providers,http,config --release";
     steps.push(registry("release".to_owned(), all).env("CARGO_PROFILE_RELEASE_LTO", "fat"));
-    // What the README shows is run as it stands there.
+    // The commands of the README run unchanged.
     steps.push(Step::run("test:demo", "cargo run --quiet -- demo"));
     for example in ["token", "service", "middleware"] {
         let line = format!("cargo run --quiet -p gatepass --all-features --example {example}");
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_provider_has_a_registry_test_of_its_own() {
+    fn every_provider_has_its_registry_test() {
         let steps = steps(&["acme".to_owned()]);
         assert!(steps.iter().any(|step| step.to_string().contains("--features acme,http,config")));
     }

@@ -1,10 +1,10 @@
-//! `cargo xtask tidy`: the rules about files and manifests that no other tool checks.
+//! `cargo xtask tidy`: rules about files and manifests that no other tool checks.
 
 use std::fmt;
 
 use crate::args::Args;
-use crate::failure::{Failure, Result};
-use crate::say;
+use crate::error::{Error, Result};
+use crate::output;
 
 mod counts;
 mod cycles;
@@ -32,30 +32,30 @@ cargo xtask tidy [--bless] [--list] [--words [PATH]...]
   --words  lists the forms of speech to replace, with what to write instead; in files whose
            path contains PATH, if given";
 
-/// A rule: its name, what it asks, and what it finds.
+/// A rule: its name, its summary, and its check.
 struct Rule {
     name: &'static str,
-    asks: &'static str,
+    summary: &'static str,
     check: fn(&Tree) -> Vec<Finding>,
 }
 
-/// A place that breaks a rule.
+/// A violation of a rule.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Finding {
     file: String,
     line: Option<usize>,
-    says: String,
+    message: String,
 }
 
 pub(crate) fn main(arguments: &[String]) -> Result<()> {
     let args = Args::read(arguments, &["--bless", "--list", "--words"], &[], HELP)?;
     if args.has("--help") {
-        say::line(HELP);
+        output::line(HELP);
         return Ok(());
     }
     if args.has("--list") {
         for rule in RULES {
-            say::line(format_args!("{:<22} {}", rule.name, rule.asks));
+            output::line(format_args!("{:<22} {}", rule.name, rule.summary));
         }
         return Ok(());
     }
@@ -73,53 +73,51 @@ pub(crate) fn main(arguments: &[String]) -> Result<()> {
     check(&tree)
 }
 
-/// All rules, for `cargo xtask ci`.
+/// Checks all rules, for `cargo xtask ci`.
 pub(crate) fn run() -> Result<()> {
     check(&Tree::read()?)
 }
 
 fn check(tree: &Tree) -> Result<()> {
     for note in sources::near_the_limit(tree).into_iter().chain(type_names::outdated(tree)) {
-        say::note(format_args!("note: {note}"));
+        output::note(format_args!("note: {note}"));
     }
     let mut count = 0;
     for rule in RULES {
         for finding in (rule.check)(tree) {
-            say::line(format_args!("{finding} [{}]", rule.name));
+            output::line(format_args!("{finding} [{}]", rule.name));
             count += 1;
         }
     }
-    say::line(words::summary(tree));
+    output::line(words::summary(tree));
     match count {
         0 => {
-            say::line(format_args!(
+            output::line(format_args!(
                 "tidy: {} files keep {} rules",
                 tree.files().len(),
                 RULES.len()
             ));
             Ok(())
         }
-        _ => {
-            Err(Failure::failed(format!("tidy found {count} places; `--list` explains the rules")))
-        }
+        _ => Err(Error::failed(format!("tidy found {count} places; `--list` explains the rules"))),
     }
 }
 
 impl Finding {
-    fn new(file: impl Into<String>, says: impl Into<String>) -> Self {
-        Self { file: file.into(), line: None, says: says.into() }
+    fn new(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { file: file.into(), line: None, message: message.into() }
     }
 
-    fn at(file: impl Into<String>, line: usize, says: impl Into<String>) -> Self {
-        Self { file: file.into(), line: Some(line), says: says.into() }
+    fn at(file: impl Into<String>, line: usize, message: impl Into<String>) -> Self {
+        Self { file: file.into(), line: Some(line), message: message.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file, self.says),
-            None => write!(f, "{}: {}", self.file, self.says),
+            Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),
+            None => write!(f, "{}: {}", self.file, self.message),
         }
     }
 }
@@ -127,152 +125,152 @@ impl fmt::Display for Finding {
 const RULES: &[Rule] = &[
     Rule {
         name: "provider-dependencies",
-        asks: "a provider depends on core and on formats: no runtime, HTTP client or sibling",
+        summary: "a provider depends on core and on formats: no runtime, HTTP client or sibling",
         check: providers::dependencies,
     },
     Rule {
         name: "provider-pure",
-        asks: "a provider does no I/O, tells no time and keeps no state",
+        summary: "a provider does no I/O, reads no clock and keeps no state",
         check: providers::pure,
     },
     Rule {
         name: "provider-files",
-        asks: "every provider crate has the same files and fixtures",
+        summary: "every provider crate has the same files and fixtures",
         check: providers::files,
     },
     Rule {
         name: "provider-order",
-        asks: "INFO, register!, the type and impl Provider stand in this order; INFO's id is the folder's",
+        summary: "INFO, register!, the type and impl Provider have this order; INFO's id is the folder's",
         check: providers::order,
     },
     Rule {
         name: "provider-readme",
-        asks: "a provider's README has the fixed headings in order",
+        summary: "a provider's README has the fixed headings in order",
         check: providers::readme,
     },
     Rule {
         name: "provider-features",
-        asks: "the facade and the command have one feature per provider folder",
+        summary: "the facade and the command have one feature per provider folder",
         check: providers::features,
     },
     Rule {
         name: "package-name",
-        asks: "a package is named as its folder",
+        summary: "a package is named as its folder",
         check: manifests::package_name,
     },
     Rule {
         name: "inheritance",
-        asks: "every member inherits version, edition, rust-version, license, repository and lints",
+        summary: "every member inherits version, edition, rust-version, license, repository and lints",
         check: manifests::inheritance,
     },
     Rule {
         name: "workspace-dependency",
-        asks: "every dependency is `.workspace = true`",
+        summary: "every dependency is `.workspace = true`",
         check: manifests::workspace_dependencies,
     },
     Rule {
         name: "published-files",
-        asks: "every published crate has a README and the licences",
+        summary: "every published crate has a README and the licences",
         check: published::files,
     },
     Rule {
         name: "features",
-        asks: "every feature is a row of the crate's documentation, and docs.rs shows it",
+        summary: "every feature is a row of the crate's documentation, and docs.rs shows it",
         check: published::features,
     },
     Rule {
         name: "registry",
-        asks: "every dependency comes from crates.io or from this workspace",
+        summary: "every dependency comes from crates.io or from this workspace",
         check: manifests::registry,
     },
     Rule {
         name: "file-name",
-        asks: "a file is named by its one subject; no mod.rs",
+        summary: "a file is named by its one subject; no mod.rs",
         check: sources::file_name,
     },
     Rule {
         name: "file-length",
-        asks: "no source file is longer than 500 lines; the budget is 450",
+        summary: "no source file is longer than 500 lines; the budget is 450",
         check: sources::file_length,
     },
     Rule {
         name: "first-line",
-        asks: "the first line of every source file describes it, in at most 100 characters",
+        summary: "the first line of every source file describes it, in at most 100 characters",
         check: sources::first_line,
     },
     Rule {
         name: "bare-allow",
-        asks: "no #[allow] without a reason; #[expect] where it fits",
+        summary: "no #[allow] without a reason; #[expect] where it fits",
         check: sources::bare_allow,
     },
     Rule {
         name: "unfinished",
-        asks: "no todo!, unimplemented! or dbg!",
+        summary: "no todo!, unimplemented! or dbg!",
         check: sources::unfinished,
     },
     Rule {
         name: "instrument",
-        asks: "#[instrument] skips all arguments",
+        summary: "#[instrument] skips all arguments",
         check: sources::instrument,
     },
     Rule {
         name: "exceptions",
-        asks: "what clippy.toml forbids is called by a clock.rs and the facade's config only",
+        summary: "only a clock.rs and the facade's config call the methods that clippy.toml forbids",
         check: sources::exceptions,
     },
     Rule {
         name: "workflows",
-        asks: "a workflow pins its actions by commit, reads only, and needs no secret",
+        summary: "a workflow pins its actions by commit, reads only, and needs no secret",
         check: workflows::workflows,
     },
     Rule {
         name: "expose-secret",
-        asks: "every call that opens a secret is counted in xtask/expose_secret.txt",
+        summary: "every call that opens a secret is counted in xtask/expose_secret.txt",
         check: counts::expose_secret,
     },
     Rule {
         name: "secret-shaped",
-        asks: "nothing that looks like a key or a token stands outside the fixtures",
+        summary: "only fixtures contain text that looks like a key or a token",
         check: secrets::secret_shaped,
     },
     Rule {
         name: "words",
-        asks: "no file has more forms of speech to replace than xtask/words.txt allows",
+        summary: "no file has more forms of speech to replace than xtask/words.txt allows",
         check: words::words,
     },
     Rule {
         name: "type-names",
-        asks: "a type name that several files use means one type, except in xtask/type_names.txt",
+        summary: "a type name that several files use means one type, except in xtask/type_names.txt",
         check: type_names::type_names,
     },
     Rule {
         name: "cycles",
-        asks: "files of a crate import one way; xtask/cycles.txt lists the exceptions",
+        summary: "files of a crate import one way; xtask/cycles.txt lists the exceptions",
         check: cycles::cycles,
     },
     Rule {
         name: "test-features",
-        asks: "no `cfg(feature = \"__…\")` outside a fuzzing.rs",
+        summary: "no `cfg(feature = \"__…\")` outside a fuzzing.rs",
         check: text_data::test_features,
     },
     Rule {
         name: "debug-as-data",
-        asks: "no `{:?}` in the store and in cache keys",
+        summary: "no `{:?}` in the store and in cache keys",
         check: text_data::debug_as_data,
     },
     Rule {
         name: "message-read-back",
-        asks: "no code splits or matches an error's message",
+        summary: "no code splits or matches an error's message",
         check: text_data::message_read_back,
     },
     Rule {
         name: "links",
-        asks: "every relative link of a Markdown file leads to a file, and its #anchor to a heading",
+        summary: "every relative link of a Markdown file leads to a file, and its #anchor to a heading",
         check: links::links,
     },
     Rule {
         name: "host-path",
-        asks: "no text names a folder of the machine it was written on",
+        summary: "no file names a folder of a developer's machine",
         check: secrets::host_path,
     },
 ];
@@ -282,13 +280,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_names_file_line_and_what_is_wrong() {
-        assert_eq!(Finding::at("a.rs", 3, "is wrong").to_string(), "a.rs:3: is wrong");
-        assert_eq!(Finding::new("a.rs", "is wrong").to_string(), "a.rs: is wrong");
+    fn finding_has_file_line_and_message() {
+        assert_eq!(Finding::at("a.rs", 3, "too long").to_string(), "a.rs:3: too long");
+        assert_eq!(Finding::new("a.rs", "too long").to_string(), "a.rs: too long");
     }
 
     #[test]
-    fn rules_have_different_names() {
+    fn rule_names_are_unique() {
         let mut names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
         names.sort_unstable();
         names.dedup();

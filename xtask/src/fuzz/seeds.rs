@@ -7,22 +7,22 @@ use super::texts::{
     ADDED, ADDRESSES, QUESTIONS, REDIRECTS, REPEATED, REQUESTS, SHOWN, TIMES, TOKENS, VARIABLES,
     VISITS, WORDS,
 };
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::workspace;
 
-/// Writes a target's seeds into its corpus, which is not kept.
+/// Writes a target's seeds into its corpus, which is not committed.
 pub(crate) fn write(target: &str) -> Result<()> {
     let corpus = format!("fuzz/corpus/{target}");
     folder(&corpus)?;
     for (number, seed) in of(target)?.into_iter().enumerate() {
         let name = format!("{corpus}/seed-{number}");
         fs::write(workspace::path(&name), seed)
-            .map_err(|error| Failure::failed(format!("{name} cannot be written: {error}")))?;
+            .map_err(|error| Error::failed(format!("{name} cannot be written: {error}")))?;
     }
     Ok(())
 }
 
-/// A target's seeds.
+/// Returns a target's seeds.
 pub(crate) fn of(target: &str) -> Result<Vec<Vec<u8>>> {
     let texts = |all: &[&str]| all.iter().map(|text| text.as_bytes().to_vec()).collect();
     Ok(match target {
@@ -40,19 +40,19 @@ pub(crate) fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "sandbox" => texts(REQUESTS),
         "shown" => texts(SHOWN),
         "words" => texts(WORDS),
-        "record" => vec![token(), [&[1][..], &failure()].concat()],
+        "record" => vec![token(), [&[1][..], &error()].concat()],
         "journal" => vec![vec![1], note(&[0], false), note(&[3], true)],
         _ => Vec::new(),
     })
 }
 
-/// Every fixture, as it is and with the secret that is looked for in its token's place.
+/// Returns every fixture, unchanged and with the target's secret in place of its token.
 fn answers() -> Result<Vec<Vec<u8>>> {
     let mut answers = Vec::new();
     for id in workspace::provider_ids()? {
         let folder = workspace::path(&format!("crates/provider-{id}/fixtures"));
         let entries = fs::read_dir(&folder)
-            .map_err(|error| Failure::failed(format!("{}: {error}", folder.display())))?;
+            .map_err(|error| Error::failed(format!("{}: {error}", folder.display())))?;
         let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.sort();
         for path in paths {
@@ -64,8 +64,8 @@ fn answers() -> Result<Vec<Vec<u8>>> {
     Ok(answers)
 }
 
-/// A text with the mark of the secret as the value of its first member that ends in `token`, or
-/// else of its description.
+/// Returns the text with the mark of the secret as the value of its first member whose name ends in
+/// `token`, or of its description.
 fn marked(text: &str) -> Option<String> {
     let names = ["token\":", "description\":", "errorSummary\":", "error_msg\":", "message\":"];
     let value = names.iter().find_map(|name| {
@@ -76,7 +76,7 @@ fn marked(text: &str) -> Option<String> {
     Some([text.get(..value)?, "{SECRET}", text.get(end..)?].concat())
 }
 
-/// The profiles that the providers' pages show.
+/// Returns the profiles in the providers' pages.
 fn profiles() -> Result<Vec<Vec<u8>>> {
     let mut pages = vec![workspace::read("README.md")?];
     for id in workspace::provider_ids()? {
@@ -101,7 +101,7 @@ const PROFILES: &[&str] = &[
     "[profiles.configapi]\nhost = \"{SECRET}\"\ntimeout = \"{SECRET}\"\nclient_id = 5\n",
 ];
 
-/// A time as a store writes it: seconds and nanoseconds.
+/// Encodes a time as the store does: seconds and nanoseconds.
 fn time(seconds: u64) -> Vec<u8> {
     [&seconds.to_le_bytes()[..], &7_u32.to_le_bytes()].concat()
 }
@@ -121,18 +121,18 @@ fn token() -> Vec<u8> {
         .concat()
 }
 
-fn failure() -> Vec<u8> {
+fn error() -> Vec<u8> {
     let said = [text("refused"), optional("act"), optional("invalid_client"), vec![0]].concat();
     [&time(NOW)[..], &time(NOW + 60), &[1, 0], &401_u16.to_le_bytes(), &said].concat()
 }
 
-/// A journal of one note: a token, or a failure.
+/// Returns a history file with one entry: a token, or a failure.
 fn note(decision: &[u8], has_failed: bool) -> Vec<u8> {
     let head = [vec![1], time(NOW), 12_u64.to_le_bytes().to_vec(), text("cisco")].concat();
     let who = [vec![0, 0], 7_u64.to_le_bytes().to_vec(), optional("gatepass")].concat();
     let until = if has_failed { time(NOW + 60) } else { Vec::new() };
     let outcome = if has_failed {
-        [&[1][..], &failure()].concat()
+        [&[1][..], &error()].concat()
     } else {
         [&[0][..], &time(NOW + 60)].concat()
     };
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recorded_token_is_replaced_by_the_mark() {
+    fn recorded_token_is_replaced_by_the_mark() {
         let text = "HTTP/1.1 200 OK\n\n{\"access_token\": \"abc\",\"token_type\":\"Bearer\"}";
         assert!(marked(text).unwrap().contains("\"access_token\": \"{SECRET}\",\"token_type\""));
         assert_eq!(marked("{}"), None);

@@ -1,4 +1,4 @@
-//! What the targets of texts begin with.
+//! Seeds of the targets that read text.
 
 pub(super) const ADDRESSES: &[&str] = &[
     "https://Example.com:8443/base/\n/v1/token?a=b\nc=d\nhttps://example.com:8443/x",

@@ -1,4 +1,7 @@
-//! Archives whose bytes depend on nothing but what is in them.
+//! Reproducible tar archives: the same files and the same time give the same bytes.
+//!
+//! The crate `tar` writes the format. This file fixes owner, order, modes and times, which no tool of
+//! cargo does for an archive with completions, man pages and licences.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -6,9 +9,9 @@ use std::io::Write as _;
 use flate2::{Compression, GzBuilder};
 use tar::{Builder, EntryType, Header};
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 
-/// Files by their paths, in the order of those.
+/// Files in the order of their paths.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Files {
     files: BTreeMap<String, File>,
@@ -21,24 +24,25 @@ struct File {
 }
 
 impl Files {
-    /// Adds a file that everybody may read.
+    /// Adds a file of mode 0644.
     pub(super) fn add(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         self.files.insert(path.into(), File { mode: 0o644, bytes: bytes.into() });
     }
 
-    /// Adds a file that everybody may run.
+    /// Adds a program, of mode 0755.
     pub(super) fn add_program(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         self.files.insert(path.into(), File { mode: 0o755, bytes: bytes.into() });
     }
 
-    /// The paths and bytes of all files.
+    /// Returns the paths and bytes of all files.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(path, file)| (path.as_str(), file.bytes.as_slice()))
     }
 
-    /// A compressed tar archive of all files and their folders: root's, of the time `seconds`.
+    /// Returns a compressed tar archive of all files and their folders, owned by root, with the time
+    /// `seconds`.
     pub(super) fn tar_gz(&self, seconds: u64) -> Result<Vec<u8>> {
-        let bad = |error| Failure::failed(format!("an archive cannot be made: {error}"));
+        let bad = |error| Error::failed(format!("cannot write an archive: {error}"));
         let mut tar = Builder::new(Vec::new());
         for folder in self.folders() {
             let mut header = header(EntryType::Directory, 0o755, 0, seconds);
@@ -52,7 +56,7 @@ impl Files {
         gz(&tar.into_inner().map_err(bad)?)
     }
 
-    /// Every folder above a file, each after the one it is in.
+    /// Returns the folders above the files, each after its parent.
     fn folders(&self) -> Vec<&str> {
         let above =
             |path: &'_ str| -> Vec<usize> { path.match_indices('/').map(|(at, _)| at).collect() };
@@ -67,12 +71,12 @@ impl Files {
     }
 }
 
-/// Compressed, without a name or a time.
+/// Returns the bytes compressed, without a name or a time in the header.
 pub(super) fn gz(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut gz = GzBuilder::new().write(Vec::new(), Compression::best());
     gz.write_all(bytes)
         .and_then(|()| gz.finish())
-        .map_err(|error| Failure::failed(format!("compressing failed: {error}")))
+        .map_err(|error| Error::failed(format!("compressing failed: {error}")))
 }
 
 fn header(kind: EntryType, mode: u32, size: u64, seconds: u64) -> Header {
@@ -108,16 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_files_make_the_same_archive() {
+    fn same_files_give_the_same_archive() {
         let made = some(["a/b/c", "a/x"]).tar_gz(7).unwrap();
         assert_eq!(some(["a/x", "a/b/c"]).tar_gz(7).unwrap(), made);
         assert_ne!(some(["a/x", "a/b/c"]).tar_gz(8).unwrap(), made);
-        // RFC 1952: neither a time nor a name.
+        // RFC 1952: the flags and the time are zero.
         assert_eq!(&made[3..8], [0; 5]);
     }
 
     #[test]
-    fn an_archive_has_its_folders_and_nobody_of_this_machine() {
+    fn archive_has_its_folders_and_belongs_to_root() {
         let made = some(["a/b/c", "a/x"]).tar_gz(7).unwrap();
         let mut archive = tar::Archive::new(GzDecoder::new(made.as_slice()));
         let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The command, built so that anybody who builds it again gets the same bytes.
+//! The reproducible build of the command: two builds in different folders must be identical.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,26 +7,26 @@ use semver::Version;
 
 use super::sums::sha256;
 use super::version::tag;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{output, workspace};
 
-/// How a binary is built.
+/// The parameters of a build.
 #[derive(Debug)]
 pub(super) struct Recipe {
     /// The target triple.
     pub(super) target: String,
-    /// When its source was committed, in seconds since 1970.
+    /// The time of the commit, in seconds since 1970.
     seconds: u64,
-    /// In the profile of tests, and with nothing of others built twice?
+    /// Uses the dev profile and builds the dependencies once, for a rehearsal.
     quick: bool,
-    /// The two folders that the source is built in.
+    /// The two folders with the source.
     sources: [PathBuf; 2],
-    /// Where rustc comes from, for paths that it writes down.
+    /// The toolchain, whose paths the binary must not contain.
     toolchain: Toolchain,
 }
 
-/// What rustc says of itself.
+/// Facts about rustc.
 #[derive(Debug, PartialEq)]
 struct Toolchain {
     release: String,
@@ -37,7 +37,7 @@ struct Toolchain {
 }
 
 impl Recipe {
-    /// For `target`, or for this machine.
+    /// Returns the recipe for `target`, by default this machine.
     pub(super) fn new(
         target: Option<&str>,
         seconds: u64,
@@ -49,12 +49,12 @@ impl Recipe {
         Ok(Self { target, seconds, quick, sources, toolchain })
     }
 
-    /// Builds one of the sources, with what it is built of in `folder`.
+    /// Builds one of the sources with `folder` as its target folder.
     fn build(&self, source: usize, folder: &Path) -> Result<Vec<u8>> {
         Run::new("cargo build --locked --quiet --package gatepass-cli --bin gatepass")
             .arg("--profile")
             .arg(if self.quick { "dev" } else { "release" })
-            // Also for this machine, or the flags would be those of build scripts too.
+            // Always with a target, so that the flags do not apply to build scripts.
             .arg("--target")
             .arg(&self.target)
             .arg("--target-dir")
@@ -64,25 +64,25 @@ impl Recipe {
             .env("CARGO_INCREMENTAL", "0")
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .env("CARGO_PROFILE_DEV_STRIP", "symbols")
-            .inside(&self.sources[source])
+            .in_folder(&self.sources[source])
             .run()?;
         let path = self.program(folder);
         fs::read(&path)
-            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))
+            .map_err(|error| Error::failed(format!("{} cannot be read: {error}", path.display())))
     }
 
-    /// Where a build puts the command.
+    /// Returns the path of the built command.
     pub(super) fn program(&self, folder: &Path) -> PathBuf {
         let profile = if self.quick { "debug" } else { "release" };
         folder.join(&self.target).join(profile).join(self.name())
     }
 
-    /// What the command's file is called.
+    /// Returns the file name of the command.
     pub(super) fn name(&self) -> &'static str {
         if self.target.contains("windows") { "gatepass.exe" } else { "gatepass" }
     }
 
-    /// How anybody makes the same bytes again, at a shell; `sum` is theirs.
+    /// Returns the shell commands that reproduce the binary, whose checksum is `sum`.
     pub(super) fn script(&self, version: &Version, sum: &str) -> String {
         format!(
             "git checkout {tag}\n\
@@ -101,10 +101,10 @@ impl Recipe {
         )
     }
 
-    /// What makes the paths of this machine those of nobody.
+    /// Returns the flags that replace this machine's paths.
     fn flags(&self, source: usize) -> Vec<String> {
         let Toolchain { commit, sysroot, cargo_home, .. } = &self.toolchain;
-        // What is built with other flags is built anew: to be quick, they are those of both.
+        // Other flags would build the dependencies again, so a rehearsal uses the same flags twice.
         let sources = if self.quick { &self.sources[..] } else { &self.sources[source..=source] };
         let sources = sources.iter().map(|source| (source.to_string_lossy(), "/gatepass"));
         let library = (format!("{sysroot}/lib/rustlib/src/rust"), format!("/rustc/{commit}"));
@@ -118,17 +118,17 @@ impl Recipe {
 impl Toolchain {
     fn find() -> Result<Self> {
         let sysroot = Run::new("rustc --print sysroot").output()?.trim().to_owned();
-        // The folder of `cargo metadata`'s sources would do too, but takes a whole resolution.
-        let home = cargo_home()
-            .ok_or_else(|| Failure::failed("neither CARGO_HOME nor HOME says where cargo is"))?;
+        // `cargo metadata` also has the folder of the sources, but resolves all dependencies for it.
+        let home =
+            cargo_home().ok_or_else(|| Error::failed("neither CARGO_HOME nor HOME is set"))?;
         Self::read(&Run::new("rustc -vV").output()?, sysroot, home)
     }
 
-    fn read(says: &str, sysroot: String, cargo_home: String) -> Result<Self> {
+    fn read(message: &str, sysroot: String, cargo_home: String) -> Result<Self> {
         let field = |name: &str| {
-            let line = says.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            let line = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             line.map(str::to_owned)
-                .ok_or_else(|| Failure::failed(format!("`rustc -vV` tells no {name}")))
+                .ok_or_else(|| Error::failed(format!("`rustc -vV` has no {name}")))
         };
         Ok(Self {
             release: field("release")?,
@@ -140,9 +140,9 @@ impl Toolchain {
     }
 }
 
-/// Builds the command twice, in folders whose paths have little in common, and gives it if both are
-/// the same. The second copy of the source is made by `again`, when the first is built: what is
-/// newer than a build is built anew.
+/// Builds the command twice, in folders with different paths, and returns it if both are identical.
+/// `again` makes the second copy of the source after the first build, because cargo builds
+/// every file again that is newer than its last build.
 pub(super) fn reproducible(
     recipe: &Recipe,
     folders: [&Path; 2],
@@ -150,16 +150,16 @@ pub(super) fn reproducible(
 ) -> Result<Vec<u8>> {
     let binary = recipe.build(0, folders[0])?;
     let sum = sha256(&binary);
-    say::note(format_args!("   built once:  {sum}"));
+    output::note(format_args!("   built once:  {sum}"));
     again()?;
     let twin = recipe.build(1, folders[1])?;
     if twin != binary {
         let (left, right) =
             (workspace::path("target/differs-1"), workspace::path("target/differs-2"));
         fs::write(&left, &binary).and_then(|()| fs::write(&right, &twin)).map_err(|error| {
-            Failure::failed(format!("{} cannot be written: {error}", left.display()))
+            Error::failed(format!("{} cannot be written: {error}", left.display()))
         })?;
-        return Err(Failure::failed(format!(
+        return Err(Error::failed(format!(
             "two builds of one commit differ ({sum} and {}); look for a path or a time in\n  \
              diff <(strings {}) <(strings {})",
             sha256(&twin),
@@ -167,20 +167,20 @@ pub(super) fn reproducible(
             right.display(),
         )));
     }
-    say::note(format_args!("   built again: {sum}"));
+    output::note(format_args!("   built again: {sum}"));
     if is_unstripped(&binary) {
-        return Err(Failure::failed("the binary has its symbols; the profile has to strip them"));
+        return Err(Error::failed("the binary has symbols: the profile has to strip them"));
     }
     Ok(binary)
 }
 
-/// The symbol table that `strip` takes away has this name; the one that linking needs has not.
+/// Returns whether the binary has the symbol table that `strip` removes.
 fn is_unstripped(binary: &[u8]) -> bool {
     let name = b"\0.symtab\0";
     binary.windows(name.len()).any(|window| window == name)
 }
 
-#[expect(clippy::disallowed_methods, reason = "cargo tells it in no other way")]
+#[expect(clippy::disallowed_methods, reason = "cargo passes its home in this variable")]
 fn cargo_home() -> Option<String> {
     let home = std::env::var("CARGO_HOME").ok();
     home.or_else(|| Some(format!("{}/.cargo", std::env::home_dir()?.to_str()?)))
@@ -191,10 +191,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_of_this_machine_becomes_nobodys() {
-        let says =
+    fn paths_of_this_machine_are_replaced() {
+        let message =
             "rustc 1.95.0\nrelease: 1.95.0\nhost: x86_64-unknown-linux-gnu\ncommit-hash: abc\n";
-        let toolchain = Toolchain::read(says, "/r".to_owned(), "/c".to_owned());
+        let toolchain = Toolchain::read(message, "/r".to_owned(), "/c".to_owned());
         let toolchain = toolchain.unwrap();
         let target = toolchain.host.clone();
         let sources = ["/here", "/there"].map(PathBuf::from);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_table_is_seen() {
+    fn symbol_table_is_detected() {
         assert!(is_unstripped(b"\x7fELF\0.text\0.symtab\0.strtab\0"));
         assert!(!is_unstripped(b"\x7fELF\0.text\0.dynsym\0"));
     }

@@ -1,22 +1,25 @@
-//! CHANGELOG.md: what is unreleased becomes a version's section.
+//! CHANGELOG.md at a release: the section "Unreleased" becomes the section of the version.
+//!
+//! cargo-release replaces text by regular expressions from the manifest. It does not refuse an empty
+//! section and does not return the section for the release note, which is half of this file.
 
 use semver::Version;
 
 use super::version::tag;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 
-/// Is there a change under "Unreleased"?
+/// Returns whether there is a change under "Unreleased".
 pub(super) fn has_unreleased(text: &str) -> bool {
     body(text, "Unreleased").is_some_and(|body| body.lines().any(|line| line.starts_with("- ")))
 }
 
-/// What the section of a version says, without its heading.
+/// Returns the section of a version without its heading.
 pub(super) fn section<'a>(text: &'a str, version: &Version) -> Option<&'a str> {
     body(text, &version.to_string())
 }
 
-/// The text with "Unreleased" turned into the section of `version`, a new "Unreleased" above it,
-/// and the links at its end as they are then. `last` is the version before, if there is one.
+/// Turns "Unreleased" into the section of `version`, puts a new "Unreleased" above it, and updates the
+/// links at the end. `last` is the previous version, if there is one.
 pub(super) fn cut(
     text: &str,
     version: &Version,
@@ -25,10 +28,10 @@ pub(super) fn cut(
     repository: &str,
 ) -> Result<String> {
     if section(text, version).is_some() {
-        return Err(Failure::failed(format!("CHANGELOG.md has a section [{version}] already")));
+        return Err(Error::failed(format!("CHANGELOG.md has a section [{version}] already")));
     }
     if !has_unreleased(text) {
-        return Err(Failure::failed(format!("CHANGELOG.md has nothing under {UNRELEASED}")));
+        return Err(Error::failed(format!("CHANGELOG.md has no changes under {UNRELEASED}")));
     }
     let cut = text.replacen(
         &format!("{UNRELEASED}\n"),
@@ -40,7 +43,7 @@ pub(super) fn cut(
         Some(last) => format!("[{version}]: {repository}/compare/v{last}...{tag}"),
         None => format!("[{version}]: {repository}/releases/tag/{tag}"),
     };
-    // Without a link for "Unreleased" the file has none at all.
+    // A file without a link for "Unreleased" has no links.
     let lines = cut.lines().map(|line| match line.starts_with(UNRELEASED_LINK) {
         true => format!("{UNRELEASED_LINK} {repository}/compare/{tag}...main\n{here}\n"),
         false => format!("{line}\n"),
@@ -48,7 +51,7 @@ pub(super) fn cut(
     Ok(lines.collect())
 }
 
-/// The lines between a section's heading and the next one, or the links at the end.
+/// Returns the lines between a section's heading and the next one, or the links at the end.
 fn body<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let heading = format!("## [{name}]");
     let mut start = None;
@@ -67,7 +70,7 @@ fn body<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     start.map(|start| text[start..].trim())
 }
 
-/// `[0.1.0]: https://…`
+/// Returns whether the line has the form `[0.1.0]: https://…`.
 fn is_link(line: &str) -> bool {
     line.starts_with('[') && line.split_once("]: ").is_some_and(|(_, to)| to.starts_with("http"))
 }
@@ -89,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn unreleased_becomes_the_version_and_a_new_one_stands_above_it() {
+    fn unreleased_becomes_the_section_of_the_version() {
         let first = cut_at(FIRST, "0.1.0", None).unwrap();
         assert_eq!(
             first,
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_version_brought_is_found_without_its_neighbours() {
+    fn section_ends_at_the_next_heading() {
         let first = cut_at(FIRST, "0.1.0", None).unwrap();
         let version = Version::new(0, 1, 0);
         assert_eq!(section(&first, &version).unwrap(), "### Added\n\n- A thing, see [Keep].");
@@ -120,22 +123,22 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_release_is_refused() {
+    fn empty_unreleased_section_is_refused() {
         for text in ["# Changelog\n", "## [Unreleased]\n\n### Added\n\n## [0.0.9]\n\n- Old.\n"] {
             assert!(!has_unreleased(text));
-            let failure = cut_at(text, "0.1.0", None).unwrap_err().to_string();
-            assert!(failure.contains("nothing under ## [Unreleased]"), "{failure}");
+            let error = cut_at(text, "0.1.0", None).unwrap_err().to_string();
+            assert!(error.contains("no changes under ## [Unreleased]"), "{error}");
         }
     }
 
     #[test]
-    fn a_version_is_not_cut_twice() {
+    fn existing_section_is_refused() {
         let first = cut_at(FIRST, "0.1.0", None).unwrap();
         assert!(cut_at(&first, "0.1.0", None).unwrap_err().to_string().contains("already"));
     }
 
     #[test]
-    fn a_file_without_links_gets_none() {
+    fn file_without_links_gets_no_link() {
         let text = "## [Unreleased]\n\n- A.\n";
         assert_eq!(
             cut_at(text, "0.1.0", None).unwrap(),

@@ -1,14 +1,14 @@
-//! What a user gets: the command, what a shell and `man` want to know of it, and the papers.
+//! The files for users: the command, its completions and man pages, and the documents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::archive::{Files, gz};
 use super::git::Copy;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
 
-/// Everything but the command, read or made once for all forms.
+/// The files, collected once for the archive and the Debian package.
 #[derive(Debug)]
 pub(super) struct Contents {
     binary: Vec<u8>,
@@ -16,22 +16,22 @@ pub(super) struct Contents {
     completions: Vec<(&'static Shell, String)>,
     /// The man pages, by file name.
     pages: Vec<(String, Vec<u8>)>,
-    /// What stands at the root of the repository, by file name.
-    papers: Vec<(&'static str, String)>,
+    /// Documents of the repository's root, by file name.
+    documents: Vec<(&'static str, String)>,
     repository: String,
 }
 
-/// A shell, and where its completions belong.
+/// A shell and the paths of its completions.
 #[derive(Debug)]
 struct Shell {
     name: &'static str,
     file: &'static str,
-    /// Where Debian has them, if it has that shell.
+    /// The path in the Debian package, if Debian has the shell.
     debian: Option<&'static str>,
 }
 
 impl Contents {
-    /// Asks `program`, whose bytes are `binary`, for what it can tell of itself.
+    /// Collects the files; `program`, whose bytes are `binary`, prints completions and man pages.
     pub(super) fn gather(
         copy: &Copy,
         (program, binary): (&Path, Vec<u8>),
@@ -39,33 +39,33 @@ impl Contents {
         scratch: &Path,
         repository: &str,
     ) -> Result<Self> {
-        let ask = |args: &str| Run::program(&program.to_string_lossy(), args);
+        let request = |args: &str| Run::program(&program.to_string_lossy(), args);
         let mut completions = Vec::new();
         for shell in &SHELLS {
-            completions.push((shell, ask(&format!("completions {}", shell.name)).output()?));
+            completions.push((shell, request(&format!("completions {}", shell.name)).output()?));
         }
         let folder = scratch.join("man");
         fresh(&folder)?;
-        ask("man --dir").arg(folder.to_string_lossy()).run()?;
-        let mut papers = Vec::new();
-        for name in PAPERS {
-            papers.push((name, copy.read(name)?));
+        request("man --dir").arg(folder.to_string_lossy()).run()?;
+        let mut documents = Vec::new();
+        for name in DOCUMENTS {
+            documents.push((name, copy.read(name)?));
         }
         let pages = read_all(&folder)?;
         let repository = repository.to_owned();
-        Ok(Self { binary, name, completions, pages, papers, repository })
+        Ok(Self { binary, name, completions, pages, documents, repository })
     }
 
-    /// Adds a text that stands beside the licences.
-    pub(super) fn add_paper(&mut self, name: &'static str, text: String) {
-        self.papers.push((name, text));
+    /// Adds a document beside the licences.
+    pub(super) fn add_document(&mut self, name: &'static str, text: String) {
+        self.documents.push((name, text));
     }
 
-    /// The files of the archive, all in the folder `root`.
+    /// Returns the files of the archive, all in the folder `root`.
     pub(super) fn archive(&self, root: &str) -> Files {
         let mut files = Files::default();
         files.add_program(format!("{root}/{}", self.name), self.binary.as_slice());
-        for (name, text) in &self.papers {
+        for (name, text) in &self.documents {
             files.add(format!("{root}/{name}"), text.as_str());
         }
         for (shell, text) in &self.completions {
@@ -77,7 +77,7 @@ impl Contents {
         files
     }
 
-    /// The files of the Debian package, where Debian wants them.
+    /// Returns the files of the Debian package, at the paths of Debian's policy.
     pub(super) fn debian(&self) -> Result<Files> {
         let mut files = Files::default();
         files.add_program("usr/bin/gatepass", self.binary.as_slice());
@@ -90,10 +90,10 @@ impl Contents {
             files.add(format!("usr/share/man/man1/{name}.gz"), gz(page)?);
         }
         let folder = "usr/share/doc/gatepass";
-        for (name, text) in &self.papers {
+        for (name, text) in &self.documents {
             match *name {
                 "CHANGELOG.md" => files.add(format!("{folder}/changelog.gz"), gz(text.as_bytes())?),
-                // Debian has its text already, and the other one is in `copyright`.
+                // Debian has the text of this licence, and `copyright` has the other one.
                 "LICENSE-APACHE" => {}
                 "LICENSE-MIT" => {
                     files.add(format!("{folder}/copyright"), copyright(text, &self.repository));
@@ -105,7 +105,7 @@ impl Contents {
     }
 }
 
-/// Debian's machine-readable form of who may do what.
+/// Returns the copyright file in Debian's machine-readable format.
 fn copyright(mit: &str, repository: &str) -> String {
     let (holder, rest) = mit.split_once("\n\n").unwrap_or(("", mit));
     let holder = holder.trim_start_matches("Copyright (c) ").trim();
@@ -123,19 +123,19 @@ fn copyright(mit: &str, repository: &str) -> String {
     )
 }
 
-/// An empty folder.
+/// Creates the folder, or empties it.
 pub(super) fn fresh(folder: &Path) -> Result<()> {
     let made = match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => fs::create_dir_all(folder),
     };
-    made.map_err(|error| Failure::failed(format!("{} cannot be made: {error}", folder.display())))
+    made.map_err(|error| Error::failed(format!("{} cannot be created: {error}", folder.display())))
 }
 
-/// Every file of a folder, by name.
+/// Reads every file of a folder, by name.
 fn read_all(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let bad = |path: &PathBuf, error: &std::io::Error| {
-        Failure::failed(format!("{} cannot be read: {error}", path.display()))
+        Error::failed(format!("{} cannot be read: {error}", path.display()))
     };
     let here = folder.to_owned();
     let mut files = Vec::new();
@@ -169,14 +169,14 @@ const SHELLS: [Shell; 5] = [
     Shell { name: "elvish", file: "gatepass.elv", debian: None },
 ];
 
-const PAPERS: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+const DOCUMENTS: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn debian_is_told_who_may_do_what() {
+    fn copyright_has_debians_format() {
         let mit = "Copyright (c) The authors\n\nPermission is\ngranted.\n\nAS IS.\n";
         let text = copyright(mit, "https://x.example");
         assert!(text.contains("Copyright: The authors\nLicense: MIT or Apache-2.0\n"), "{text}");

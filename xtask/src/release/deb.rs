@@ -1,11 +1,15 @@
-//! A Debian package: an `ar` archive of two tar archives, one says what it is, one holds it.
+//! The Debian package: an `ar` archive of the control file and of the data, both as tar archives.
+//!
+//! cargo-deb would replace the control file and the `ar` format, about a hundred lines. It builds a
+//! package from the files of a manifest, so the completions, man pages and licences that a release
+//! collects would have to be written out for it first; and it takes minutes to build on a bare machine.
 
 use semver::Version;
 
 use super::archive::Files;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 
-/// What is said of a package.
+/// The fields of a package's control file that differ between builds.
 #[derive(Debug)]
 pub(super) struct Control<'a> {
     pub(super) version: &'a Version,
@@ -15,13 +19,14 @@ pub(super) struct Control<'a> {
 }
 
 impl Control<'_> {
-    /// The package's file, or nothing where the target is no Linux that Debian knows. Its name has
-    /// the processor alone, so one of a processor's targets makes it.
+    /// Returns the file name of the package; `None` if the target is not one of Debian. The name has
+    /// only the architecture, so one target for each architecture makes a package.
     pub(super) fn file_name(&self) -> Option<String> {
         Some(format!("gatepass_{}_{}.deb", self.version(), architecture(self.target)?))
     }
 
-    /// The package of `files`, whose paths begin at the root. `seconds` is the time in it.
+    /// Returns the package of `files`, whose paths start at the root. `seconds` is the time of all
+    /// entries.
     pub(super) fn package(&self, files: &Files, binary: &[u8], seconds: u64) -> Result<Vec<u8>> {
         let mut control = Files::default();
         control.add("control", self.text(files, binary)?);
@@ -35,10 +40,10 @@ impl Control<'_> {
         ))
     }
 
-    /// The fields of Debian's policy, chapter 5.
+    /// Returns the control file by chapter 5 of Debian's policy.
     fn text(&self, files: &Files, binary: &[u8]) -> Result<String> {
         let architecture = architecture(self.target)
-            .ok_or_else(|| Failure::failed(format!("Debian has no name for {}", self.target)))?;
+            .ok_or_else(|| Error::failed(format!("Debian has no name for {}", self.target)))?;
         let version = self.version();
         let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
         let mut text = format!(
@@ -58,41 +63,41 @@ impl Control<'_> {
         Ok(text)
     }
 
-    /// A pre-release sorts before its release by `~`.
+    /// Returns the version with `~`, by which Debian sorts a pre-release before its release.
     fn version(&self) -> String {
         self.version.to_string().replacen('-', "~", 1)
     }
 }
 
-/// What the loader looks for, as the packages that have it.
+/// Returns the packages with the shared libraries that the binary loads.
 fn depends(binary: &[u8]) -> Result<Option<String>> {
     let has = |name: &str| binary.windows(name.len()).any(|window| window == name.as_bytes());
     if !has("libc.so.6") {
         return Ok(None);
     }
     let (major, minor) = glibc(binary)
-        .ok_or_else(|| Failure::failed("the binary says no version of the glibc it needs"))?;
+        .ok_or_else(|| Error::failed("the binary has no version of the glibc that it needs"))?;
     let gcc = if has("libgcc_s.so.1") { ", libgcc-s1" } else { "" };
     Ok(Some(format!("libc6 (>= {major}.{minor}){gcc}")))
 }
 
-/// The newest version of glibc that a symbol was linked with: `GLIBC_2.34` stands in its names.
+/// Returns the newest version of glibc among the binary's symbol versions, such as `GLIBC_2.34`.
 fn glibc(binary: &[u8]) -> Option<(u32, u32)> {
     const NAME: &[u8] = b"\0GLIBC_";
     let number = |bytes: &[u8]| -> Option<(u32, u32)> {
         let text = bytes.split(|&byte| byte == 0).next()?;
         let (major, minor) = str::from_utf8(text).ok()?.split_once('.')?;
-        // A third number is of no meaning to Debian: 2.2.5 is long past.
+        // Debian's versions have two numbers; symbols with three, such as 2.2.5, are old.
         Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
     };
     let ends = binary.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME);
     ends.filter_map(|(at, _)| number(&binary[at + NAME.len()..])).max()
 }
 
-/// Debian's name for a target's processor.
+/// Returns Debian's name for a target's architecture.
 fn architecture(target: &str) -> Option<&'static str> {
     let (processor, rest) = target.split_once('-')?;
-    // Debian's C library is GNU's.
+    // Debian uses glibc.
     if !rest.contains("linux-gnu") {
         return None;
     }
@@ -108,7 +113,7 @@ fn architecture(target: &str) -> Option<&'static str> {
     })
 }
 
-/// The archive of Unix, as `ar` of deb(5) wants it.
+/// Returns an `ar` archive in the format of deb(5).
 fn ar(members: &[(&str, &[u8])], seconds: u64) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
     for (name, bytes) in members {
@@ -116,16 +121,16 @@ fn ar(members: &[(&str, &[u8])], seconds: u64) -> Vec<u8> {
         let head = format!("{name:<16}{seconds:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 100_644);
         out.extend(head.bytes());
         out.extend(*bytes);
-        // Every member begins at an even place.
+        // Every member starts at an even offset.
         out.extend((size % 2 == 1).then_some(b'\n'));
     }
     out
 }
 
-/// A name without a mailbox: whoever has a question finds the repository by `Homepage`.
+/// An address without a mailbox; `Homepage` leads to the repository.
 const MAINTAINER: &str = "gatepass's authors <gatepass@users.noreply.github.com>";
 
-/// As Debian wants it: neither the package's name nor a sentence.
+/// By Debian's policy, without the package's name and not a sentence.
 const SYNOPSIS: &str = "access tokens of vendors' APIs at a shell";
 const LONGER: &str = "\
 Acquires, caches and refreshes the access tokens of vendors' APIs: Bright
@@ -145,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_depends_on_the_newest_glibc_it_names() {
+    fn binary_depends_on_its_newest_glibc_symbol() {
         let dynamic = b"\0libgcc_s.so.1\0libc.so.6\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0";
         assert_eq!(depends(dynamic).unwrap().unwrap(), "libc6 (>= 2.34), libgcc-s1");
         assert_eq!(depends(b"static").unwrap(), None);
@@ -153,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_it_is_what_debian_reads() {
+    fn control_file_has_debians_fields() {
         let version = Version::parse("1.0.0-rc.1").unwrap();
         let mut files = Files::default();
         files.add("usr/share/doc/x", vec![0; 1025]);
@@ -171,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_package_where_debian_is_not() {
+    fn other_targets_have_no_package() {
         let version = Version::new(1, 0, 0);
         for target in ["x86_64-apple-darwin", "x86_64-unknown-linux-musl"] {
             assert_eq!(Control { target, ..control(&version) }.file_name(), None, "{target}");
@@ -179,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_targets_of_one_release_make_packages_of_different_names() {
+    fn targets_of_a_release_have_different_package_names() {
         let workflow = workspace::read(".github/workflows/release.yml").unwrap();
         let targets =
             workflow.split("{ target: ").skip(1).filter_map(|rest| rest.split(',').next());
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_of_odd_length_is_followed_by_a_filler() {
+    fn member_of_odd_length_is_padded() {
         let made = ar(&[("a", b"x"), ("b", b"yz")], 7);
         let head = |name, size| format!("{name:<16}7           0     0     100644  {size:<10}`\n");
         let wanted = format!("!<arch>\n{}x\n{}yz", head("a", 1), head("b", 2));

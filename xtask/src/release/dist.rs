@@ -1,4 +1,4 @@
-//! The folder of files that a release is: all of them, or the one that was there before.
+//! The folder with the files of a release, which is replaced as a whole.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use semver::Version;
 
 use super::contents::fresh;
 use super::sums;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::workspace;
 
-/// The files, until they are written.
+/// The files of a release before they are written.
 #[derive(Debug)]
 pub(super) struct Dist {
     version: Version,
@@ -26,12 +26,12 @@ impl Dist {
         self.files.push((name.into(), bytes.into()));
     }
 
-    /// The sums of all files, for the note and for `sha256sum --check`.
+    /// Returns the checksums of all files, for the note and for `sha256sum --check`.
     fn sums(&self) -> String {
         sums::lines(self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())))
     }
 
-    /// Writes all files, their sums, and the note of what has changed and how to check them.
+    /// Writes all files, their checksums, and the note with the changes and how to verify the files.
     pub(super) fn write(mut self, changes: &str, recheck: &str) -> Result<Vec<String>> {
         let sums = self.sums();
         let note = note(&self.version, changes, &sums, recheck);
@@ -44,7 +44,7 @@ impl Dist {
             let path = made.join(name);
             fs::write(&path, bytes).map_err(|error| bad(&path, &error))?;
         }
-        // From here on nothing is missing, whoever interrupts.
+        // The new folder is complete before it replaces the old one.
         fresh(&folder)?;
         fs::rename(&made, &folder).map_err(|error| bad(&folder, &error))?;
         let mut names: Vec<String> = self.files.into_iter().map(|(name, _)| name).collect();
@@ -53,7 +53,7 @@ impl Dist {
     }
 }
 
-/// The names of a version's files, if all are there and have their sums.
+/// Returns the names of a version's files if all exist and match their checksums.
 pub(super) fn whole(version: &Version) -> Option<Vec<String>> {
     let folder = folder(version);
     let mut names = vec![SUMS.to_owned(), NOTE.to_owned()];
@@ -69,23 +69,23 @@ pub(super) fn whole(version: &Version) -> Option<Vec<String>> {
     folder.join(NOTE).is_file().then_some(names)
 }
 
-/// Where a version's files are.
+/// Returns the folder of a version's files.
 pub(super) fn folder(version: &Version) -> PathBuf {
     workspace::path("target").join(format!("release-{version}"))
 }
 
-/// What stands beside a release for its readers.
+/// Returns the text for the page of the release.
 fn note(version: &Version, changes: &str, sums: &str, recheck: &str) -> String {
     format!(
-        "# gatepass {version}\n\n{changes}\n\n## Checking what you got\n\n\
+        "# gatepass {version}\n\n{changes}\n\n## Verifying the files\n\n\
          ```text\n{sums}```\n\n\
-         `sha256sum --check --ignore-missing {SUMS}` compares. The command is built so that the \
-         same source, compiler and target make the same bytes:\n\n```sh\n{recheck}```\n"
+         `sha256sum --check --ignore-missing {SUMS}` verifies the files. The build is reproducible: the \
+         same source, compiler and target give the same bytes:\n\n```sh\n{recheck}```\n"
     )
 }
 
-fn bad(path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("{} cannot be written: {error}", path.display()))
+fn bad(path: &std::path::Path, error: &std::io::Error) -> Error {
+    Error::failed(format!("{} cannot be written: {error}", path.display()))
 }
 
 const SUMS: &str = "SHA256SUMS";
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_tells_the_changes_and_how_to_check() {
+    fn note_has_changes_and_checksums() {
         let note = note(&Version::new(1, 2, 3), "- New.", "abc  file\n", "cargo build\n");
         for part in
             ["# gatepass 1.2.3\n", "\n- New.\n", "abc  file\n", "--ignore-missing SHA256SUMS"]
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn files_replace_those_that_were_there_before_as_one() {
+    fn files_replace_the_previous_folder_as_a_whole() {
         let version = Version::parse("0.0.0-test.1").unwrap();
         let folder = folder(&version);
         for (name, other) in [("a", "b"), ("b", "a")] {

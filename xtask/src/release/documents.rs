@@ -1,8 +1,8 @@
-//! The version in the documents: in what they tell a reader to write into a Cargo.toml.
+//! The version in the documents' examples of dependencies.
 
 use semver::Version;
 
-/// A document in which our crates are needed in another version.
+/// Returns the document with the new version in dependencies on our crates.
 pub(super) fn raised(text: &str, from: &Version, to: &Version) -> String {
     let (from, to) = (requirement(from), requirement(to));
     let lines = text.split_inclusive('\n').map(|line| match is_of_ours(line) {
@@ -12,7 +12,7 @@ pub(super) fn raised(text: &str, from: &Version, to: &Version) -> String {
     lines.collect()
 }
 
-/// Whether the line is a dependency on one of our crates.
+/// Returns whether the line is a dependency on one of our crates.
 fn is_of_ours(line: &str) -> bool {
     let (name, _) = line.split_once(" = ").unwrap_or_default();
     let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
@@ -20,7 +20,7 @@ fn is_of_ours(line: &str) -> bool {
         && (name == "gatepass" || name.starts_with("gatepass-") || name.starts_with("provider-"))
 }
 
-/// Every version that works with this one, as the documents ask for it.
+/// Returns the version requirement that the documents use.
 fn requirement(version: &Version) -> String {
     format!("\"{}.{}\"", version.major, version.minor)
 }
@@ -33,7 +33,7 @@ mod tests {
     use crate::workspace;
 
     #[test]
-    fn our_crates_are_raised_and_no_others() {
+    fn only_our_crates_get_the_new_version() {
         let text = "gatepass = { version = \"0.1\", features = [\"cisco\"] }\n\
                     gatepass-core = \"0.1\"\nprovider-cisco = \"0.1\"\nother = \"0.1\"\n\
                     In 0.1 gatepass = \"0.1\" was new.";
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn every_document_asks_for_the_version_that_is_here() {
+    fn documents_require_the_current_version() {
         let version = manifests::version(&workspace::read("Cargo.toml").unwrap()).unwrap();
         let mut found = 0;
         for name in Run::new("git ls-files *.md").output().unwrap().lines() {

@@ -1,4 +1,4 @@
-//! The repository: what it says, the copy that a release is made in, and what comes back of it.
+//! The repository at a release: its state, the copy that is changed, and the way back to the branch.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,15 +9,15 @@ use semver::Version;
 use super::manifests;
 use super::plan::{Facts, message};
 use super::version::tag;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::workspace;
 
-/// What the repository says of itself.
+/// Returns the state of the repository.
 pub(super) fn facts() -> Result<Facts> {
     let at = |commit: &str| Run::new(&format!("git show {commit}:Cargo.toml")).quiet_output();
     let mut tags = BTreeMap::new();
-    // What an annotated tag points at has a `^{}`; without one, the tag is the commit itself.
+    // The second object is the commit of an annotated tag; it is empty for a lightweight tag.
     let format =
         "git for-each-ref --format=%(refname:short)=%(objectname)=%(*objectname) refs/tags";
     for line in Run::new(format).output()?.lines() {
@@ -45,18 +45,18 @@ pub(super) fn facts() -> Result<Facts> {
     })
 }
 
-/// A copy of the repository at one commit, in a folder that is made anew.
+/// A copy of the repository at one commit, in a new folder.
 #[derive(Debug)]
 pub(super) struct Copy {
     folder: PathBuf,
 }
 
 impl Copy {
-    /// Copies what is committed at `commit`.
+    /// Copies the repository at `commit`.
     pub(super) fn make(from: &Path, commit: &str, folder: PathBuf) -> Result<Self> {
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Failure::failed(format!(
+                return Err(Error::failed(format!(
                     "{} cannot be removed: {error}",
                     folder.display()
                 )));
@@ -72,7 +72,7 @@ impl Copy {
         Ok(copy)
     }
 
-    /// The copy that a run before has made of this release, if it would be made so again.
+    /// Returns the copy that an earlier run has made of this release, if it is still valid.
     pub(super) fn of_release(
         folder: &Path,
         version: &Version,
@@ -87,13 +87,13 @@ impl Copy {
         is_ours.then_some(copy)
     }
 
-    /// The copy of this commit that a run before has made.
+    /// Returns the copy of this commit that an earlier run has made.
     pub(super) fn there(folder: &Path, commit: &str) -> Option<Self> {
         let copy = Self { folder: folder.to_owned() };
         (copy.is_clean() && copy.commit().is_ok_and(|there| there == commit)).then_some(copy)
     }
 
-    /// Is it a repository of its own, and as it was committed?
+    /// Returns whether the folder is a repository without changes.
     fn is_clean(&self) -> bool {
         let changed = || self.git("status --porcelain").quiet_output();
         self.folder.join(".git").is_dir() && changed().is_ok_and(|changed| changed.is_empty())
@@ -103,14 +103,14 @@ impl Copy {
         &self.folder
     }
 
-    /// A file of the copy.
+    /// Reads a file of the copy.
     pub(super) fn read(&self, name: &str) -> Result<String> {
         let path = self.folder.join(name);
         fs::read_to_string(&path)
-            .map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))
+            .map_err(|error| Error::failed(format!("{} cannot be read: {error}", path.display())))
     }
 
-    /// The names of the files that match, of those that are committed.
+    /// Returns the names of the committed files that match.
     pub(super) fn files(&self, pattern: &str) -> Result<Vec<String>> {
         let names = self.git("ls-files").arg(pattern).output()?;
         Ok(names.lines().map(str::to_owned).collect())
@@ -119,27 +119,27 @@ impl Copy {
     pub(super) fn write(&self, name: &str, text: &str) -> Result<()> {
         let path = self.folder.join(name);
         fs::write(&path, text).map_err(|error| {
-            Failure::failed(format!("{} cannot be written: {error}", path.display()))
+            Error::failed(format!("{} cannot be written: {error}", path.display()))
         })
     }
 
-    /// Was there such a file in this commit?
+    /// Returns whether the commit has this file.
     pub(super) fn had(&self, commit: &str, path: &str) -> bool {
         self.git("cat-file -e").arg(format!("{commit}:{path}")).succeeds()
     }
 
-    /// The commit that is checked out.
+    /// Returns the commit that is checked out.
     pub(super) fn commit(&self) -> Result<String> {
         Ok(self.git("rev-parse HEAD").output()?.trim().to_owned())
     }
 
-    /// When it was committed, in seconds since 1970.
+    /// Returns the time of the commit, in seconds since 1970.
     pub(super) fn seconds(&self) -> Result<u64> {
         let seconds = self.git("log -1 --format=%ct").output()?;
-        seconds.trim().parse().map_err(|_| Failure::failed("git tells no time of the commit"))
+        seconds.trim().parse().map_err(|_| Error::failed("git prints no time for the commit"))
     }
 
-    /// Commits what was written. `by` is who does it.
+    /// Commits the changes as `by`.
     pub(super) fn commit_all(&self, version: &Version, by: &Identity) -> Result<()> {
         self.git("commit --quiet --all --no-verify --message")
             .arg(message(version))
@@ -151,11 +151,11 @@ impl Copy {
     }
 
     fn git(&self, args: &str) -> Run {
-        Run::new(&format!("git {args}")).inside(&self.folder)
+        Run::new(&format!("git {args}")).in_folder(&self.folder)
     }
 }
 
-/// Who commits.
+/// The name and address of a committer.
 #[derive(Debug)]
 pub(super) struct Identity {
     name: String,
@@ -163,46 +163,48 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Whom git knows; what is not executed is committed by anybody, to be thrown away.
+    /// Returns git's identity. A dry run does not need one, because its commit is thrown away.
     pub(super) fn find(execute: bool) -> Result<Self> {
-        let says = Run::new("git var GIT_COMMITTER_IDENT").quiet_output().ok();
-        let found = says.as_deref().and_then(|says| {
-            let (name, rest) = says.split_once(" <")?;
+        let message = Run::new("git var GIT_COMMITTER_IDENT").quiet_output().ok();
+        let found = message.as_deref().and_then(|message| {
+            let (name, rest) = message.split_once(" <")?;
             Some(Self { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
         });
         match found {
             Some(identity) => Ok(identity),
-            None if execute => Err(Failure::failed(
-                "git does not know who commits: git config user.name and user.email",
-            )),
+            None if execute => {
+                Err(Error::failed("git has no identity: git config user.name and user.email"))
+            }
             None => Ok(Self { name: "a dry run".to_owned(), email: "dry@run.invalid".to_owned() }),
         }
     }
 }
 
-/// Takes the release's commit from the copy onto the branch that is checked out.
+/// Moves the checked-out branch to the release's commit in the copy.
 pub(super) fn take(copy: &Copy, commit: &str) -> Result<()> {
     Run::new("git fetch --quiet").arg(copy.folder().to_string_lossy()).arg(commit).run()?;
-    // All files or none, also where somebody presses Ctrl-C meanwhile.
-    Run::new("git merge --quiet --ff-only").arg(commit).apart().run().map_err(|failure| {
-        Failure::failed(format!("{failure}\nthe branch moved meanwhile: run the same again"))
+    // In its own process group, so that Ctrl-C does not stop it between two files.
+    Run::new("git merge --quiet --ff-only").arg(commit).own_group().run().map_err(|error| {
+        Error::failed(format!(
+            "{error}\nthe branch has moved since the copy was made: run the same command again"
+        ))
     })
 }
 
-/// Refuses where `origin` has commits on main that are missing here: what is published could not be
-/// pushed.
+/// Returns an error if `origin` has commits on main that are missing here, because the release could
+/// then not be pushed.
 pub(super) fn is_not_behind(root: &Path) -> Result<()> {
-    let git = |args: &str| Run::new(&format!("git {args}")).inside(root);
+    let git = |args: &str| Run::new(&format!("git {args}")).in_folder(root);
     if !git("remote get-url origin").succeeds() {
         return Ok(());
     }
-    let there = git("ls-remote origin refs/heads/main").output()?;
-    let Some(commit) = there.split_whitespace().next() else { return Ok(()) };
+    let remote = git("ls-remote origin refs/heads/main").output()?;
+    let Some(commit) = remote.split_whitespace().next() else { return Ok(()) };
     if git("merge-base --is-ancestor").arg(commit).arg("HEAD").succeeds() {
         return Ok(());
     }
-    Err(Failure::failed(
-        "origin has commits on main that are not here, so what is published could not be pushed: \
+    Err(Error::failed(
+        "origin has commits on main that are not here, so the release could not be pushed: \
          git pull --rebase origin main",
     ))
 }
@@ -218,12 +220,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_not_be_pushed_is_not_published() {
+    fn branch_behind_origin_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (theirs, ours) = (folder.path().join("theirs"), folder.path().join("ours"));
         let git = |at: &Path, args: &str| {
             let who = "-c user.name=a -c user.email=a@b.example -c init.defaultBranch=main";
-            Run::new(&format!("git {who} {args}")).inside(at).output().unwrap()
+            Run::new(&format!("git {who} {args}")).in_folder(at).output().unwrap()
         };
         git(folder.path(), "init --quiet theirs");
         git(&theirs, "commit --quiet --allow-empty --message one");
@@ -232,7 +234,7 @@ mod tests {
         git(&ours, "commit --quiet --allow-empty --message ours");
         assert!(is_not_behind(&ours).is_ok(), "ahead is not behind");
         git(&theirs, "commit --quiet --allow-empty --message two");
-        let says = is_not_behind(&ours).unwrap_err().to_string();
-        assert!(says.contains("git pull --rebase origin main"), "{says}");
+        let message = is_not_behind(&ours).unwrap_err().to_string();
+        assert!(message.contains("git pull --rebase origin main"), "{message}");
     }
 }

@@ -1,11 +1,15 @@
-//! The version, in the manifests and lock files that have it.
+//! The version in the manifests and lock files.
+//!
+//! cargo-edit's `cargo set-version` writes the manifests, but neither the lock file of the fuzz
+//! workspace nor requirements without a network; toml_edit does both in the same lines.
 
 use semver::Version;
 use toml_edit::{DocumentMut, Item, TableLike, value};
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 
-/// Cargo.toml at the root with another version: of all packages, and of those that need each other.
+/// Returns the root's Cargo.toml with another version of all packages, and in their dependencies on each
+/// other.
 pub(super) fn raised(manifest: &str, version: &Version) -> Result<String> {
     let mut document = read(manifest, "Cargo.toml")?;
     let workspace = document.get_mut("workspace").and_then(Item::as_table_like_mut);
@@ -21,7 +25,7 @@ pub(super) fn raised(manifest: &str, version: &Version) -> Result<String> {
     Ok(document.to_string())
 }
 
-/// A lock file in which our packages, which have no source, go from one version to another.
+/// Returns a lock file with another version of our packages, which are the ones without a source.
 pub(super) fn raised_lock(lock: &str, from: &Version, to: &Version) -> Result<String> {
     let mut document = read(lock, "Cargo.lock")?;
     let packages = document.get_mut("package").and_then(Item::as_array_of_tables_mut);
@@ -35,7 +39,7 @@ pub(super) fn raised_lock(lock: &str, from: &Version, to: &Version) -> Result<St
     Ok(document.to_string())
 }
 
-/// The version that a Cargo.toml states for all packages.
+/// Returns the version that a Cargo.toml states for all packages.
 pub(super) fn version(manifest: &str) -> Result<Version> {
     let document = read(manifest, "Cargo.toml")?;
     let workspace = document.get("workspace").and_then(|workspace| workspace.get("package"));
@@ -43,7 +47,7 @@ pub(super) fn version(manifest: &str) -> Result<Version> {
     super::version::read(version.ok_or_else(|| no("Cargo.toml has no workspace.package.version"))?)
 }
 
-/// Our crates that the manifest does not take from `registry` when they are published.
+/// Returns our crates for which the manifest does not name `registry`.
 pub(super) fn from_elsewhere(manifest: &str, registry: &str) -> Result<Vec<String>> {
     let document = read(manifest, "Cargo.toml")?;
     let needed = document.get("workspace").and_then(|workspace| workspace.get("dependencies"));
@@ -61,7 +65,7 @@ pub(super) fn from_elsewhere(manifest: &str, registry: &str) -> Result<Vec<Strin
 fn set(table: &mut dyn TableLike, version: &Version, of: &str) -> Result<()> {
     let item = table.get_mut("version").filter(|item| item.is_str());
     let item = item.ok_or_else(|| no(format!("{of} has no version in Cargo.toml")))?;
-    // What stands around it stays, such as the blank before a comma.
+    // Keep the blanks and comments around the value.
     let decor = item.as_value().map(|old| old.decor().clone()).unwrap_or_default();
     *item = value(version.to_string());
     if let Some(new) = item.as_value_mut() {
@@ -71,11 +75,11 @@ fn set(table: &mut dyn TableLike, version: &Version, of: &str) -> Result<()> {
 }
 
 fn read(text: &str, name: &str) -> Result<DocumentMut> {
-    text.parse().map_err(|_| no(format!("{name} is not toml")))
+    text.parse().map_err(|_| no(format!("{name} is not TOML")))
 }
 
-fn no(says: impl Into<String>) -> Failure {
-    Failure::failed(says)
+fn no(message: impl Into<String>) -> Error {
+    Error::failed(message)
 }
 
 #[cfg(test)]
@@ -96,7 +100,7 @@ plain = \"0.1.0\"
 ";
 
     #[test]
-    fn the_version_is_raised_where_it_is_ours_and_nowhere_else() {
+    fn only_our_packages_get_the_new_version() {
         let raised = raised(MANIFEST, &Version::new(0, 2, 0)).unwrap();
         let wanted = MANIFEST
             .replace("\nversion = \"0.1.0\"", "\nversion = \"0.2.0\"")
@@ -106,14 +110,14 @@ plain = \"0.1.0\"
     }
 
     #[test]
-    fn a_crate_of_ours_without_a_version_is_named() {
+    fn own_crate_without_version_is_named() {
         let manifest = MANIFEST.replace("version = \"0.1.0\", path", "path");
-        let failure = raised(&manifest, &Version::new(0, 2, 0)).unwrap_err().to_string();
-        assert!(failure.contains("core has no version"), "{failure}");
+        let error = raised(&manifest, &Version::new(0, 2, 0)).unwrap_err().to_string();
+        assert!(error.contains("core has no version"), "{error}");
     }
 
     #[test]
-    fn a_lock_file_follows_and_keeps_its_form() {
+    fn lock_file_changes_only_our_versions() {
         let to = Version::new(9, 8, 7);
         for name in ["Cargo.lock", "fuzz/Cargo.lock"] {
             let lock = workspace::read(name).unwrap();
@@ -130,7 +134,7 @@ plain = \"0.1.0\"
     }
 
     #[test]
-    fn crates_that_another_registry_would_not_find_are_named() {
+    fn crates_missing_in_the_registry_are_named() {
         assert_eq!(from_elsewhere(MANIFEST, "local").unwrap(), ["core"]);
         let ours = MANIFEST.replace("path =", "registry = \"local\", path =");
         assert!(from_elsewhere(&ours, "local").unwrap().is_empty());

@@ -1,21 +1,21 @@
-//! The crates that are published: which, in what order, and that each builds from its own package.
+//! The published crates, their order, and the build of each from its own package.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
 
 /// The members of the workspace.
 #[derive(Debug)]
 pub(super) struct Packages {
-    /// Those that are published, each after those that it needs.
+    /// The published members, each after its dependencies.
     pub(super) order: Vec<String>,
     unpublished: Vec<String>,
 }
 
-/// A member that is published, and the members it needs.
+/// A published member and the members it depends on.
 #[derive(Debug, PartialEq)]
 struct Package {
     name: String,
@@ -23,21 +23,21 @@ struct Package {
 }
 
 impl Packages {
-    /// Those of the workspace in `folder`.
+    /// Reads the members of the workspace in `folder`.
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let command = "cargo metadata --locked --no-deps --format-version 1";
-        Self::of(&Run::new(command).inside(folder).output()?)
+        Self::of(&Run::new(command).in_folder(folder).output()?)
     }
 
-    /// Those that `cargo metadata` tells of.
+    /// Reads the members from the output of `cargo metadata`.
     pub(super) fn of(metadata: &str) -> Result<Self> {
         let (published, unpublished) = members(metadata)?;
         Ok(Self { order: in_order(published)?, unpublished })
     }
 
-    /// Packages all, and builds each from its package.
+    /// Returns the command that packages all crates and builds each from its package.
     pub(super) fn package(&self) -> Run {
-        // One command for all: cargo lays a registry of its own over packages that need each other.
+        // One command for all, so that cargo finds the packages that depend on each other.
         let mut run = Run::new("cargo package --workspace --locked --quiet");
         for name in &self.unpublished {
             run = run.arg("--exclude").arg(name);
@@ -46,9 +46,9 @@ impl Packages {
     }
 }
 
-/// The members that are published, and the names of those that are not, from `cargo metadata`.
+/// Returns the published members and the names of the others from `cargo metadata`.
 fn members(metadata: &str) -> Result<(Vec<Package>, Vec<String>)> {
-    let bad = || Failure::failed("cargo metadata has an unknown form");
+    let bad = || Error::failed("cargo metadata has an unknown format");
     let metadata: Value = serde_json::from_str(metadata).map_err(|_| bad())?;
     let members = metadata.get("packages").and_then(Value::as_array).ok_or_else(bad)?;
     let (mut published, mut unpublished) = (Vec::new(), Vec::new());
@@ -70,7 +70,7 @@ fn members(metadata: &str) -> Result<(Vec<Package>, Vec<String>)> {
     Ok((published, unpublished))
 }
 
-/// The names so that every package comes after those it needs.
+/// Returns the names, each after its dependencies.
 fn in_order(mut left: Vec<Package>) -> Result<Vec<String>> {
     let mut order = Vec::new();
     left.sort_by(|a, b| a.name.cmp(&b.name));
@@ -78,7 +78,10 @@ fn in_order(mut left: Vec<Package>) -> Result<Vec<String>> {
         let names: Vec<String> = left.iter().map(|package| package.name.clone()).collect();
         let ready = |package: &Package| !package.needs.iter().any(|need| names.contains(need));
         let Some(at) = left.iter().position(ready) else {
-            return Err(Failure::failed(format!("these need each other: {}", names.join(", "))));
+            return Err(Error::failed(format!(
+                "these crates depend on each other: {}",
+                names.join(", ")
+            )));
         };
         order.push(left.remove(at).name);
     }
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_is_published_after_those_it_needs() {
+    fn crate_is_published_after_its_dependencies() {
         let order = in_order(vec![
             package("gatepass", &["gatepass-core", "provider-acme"]),
             package("provider-acme", &["gatepass-core", "gatepass-testkit"]),
@@ -109,13 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn crates_that_need_each_other_are_named() {
-        let says = in_order(vec![package("a", &["b"]), package("b", &["a"])]).unwrap_err();
-        assert!(says.to_string().contains("a, b"));
+    fn dependency_cycle_is_named() {
+        let message = in_order(vec![package("a", &["b"]), package("b", &["a"])]).unwrap_err();
+        assert!(message.to_string().contains("a, b"));
     }
 
     #[test]
-    fn a_member_that_is_not_published_is_left_out() {
+    fn unpublished_member_is_left_out() {
         let metadata = r#"{"packages":[
             {"name":"xtask","publish":[],"dependencies":[]},
             {"name":"gatepass","publish":null,"dependencies":[

@@ -1,21 +1,24 @@
-//! What is to be done for a release, from what is there already: nothing is done twice.
+//! The plan of a release: its version and its stage, from the state of the repository.
+//!
+//! A release can be interrupted at any point. The same command reads the repository again and does
+//! only what is missing.
 
 use std::collections::BTreeMap;
 
 use semver::Version;
 
 use super::changelog;
-use super::version::{Ask, tag};
-use crate::failure::{Failure, Result};
+use super::version::{VersionRequest, tag};
+use crate::error::{Error, Result};
 
-/// What the repository says.
+/// The state of the repository.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
-    /// The branch that is checked out, if one is.
+    /// The checked-out branch; `None` for a detached HEAD.
     pub(super) branch: Option<String>,
-    /// What `git status` shows.
+    /// The output of `git status`.
     pub(super) changed: String,
-    /// The version that `HEAD` states, and the one that the commit before it states.
+    /// The versions in the manifests of `HEAD` and of its parent.
     pub(super) version: Version,
     pub(super) before: Option<Version>,
     /// The commit `HEAD`, and the first line of its message.
@@ -23,11 +26,11 @@ pub(super) struct Facts {
     pub(super) subject: String,
     /// The tagged versions, with the commit of each.
     pub(super) tags: BTreeMap<Version, String>,
-    /// CHANGELOG.md
+    /// The text of CHANGELOG.md.
     pub(super) changelog: String,
 }
 
-/// A release, and how far it has come.
+/// A release and its stage.
 #[derive(Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) version: Version,
@@ -39,32 +42,32 @@ pub(super) struct Plan {
 /// How far a release has come.
 #[derive(Debug, PartialEq)]
 pub(super) enum Stage {
-    /// Nothing of it is there.
+    /// Not started.
     New,
     /// `HEAD` is its commit; the tag is missing.
     Committed,
-    /// The tag is there, at this commit.
+    /// The tag exists, at this commit.
     Tagged(String),
 }
 
 impl Plan {
-    pub(super) fn make(ask: &Ask, facts: &Facts) -> Result<Self> {
-        let version = wanted(ask, facts)?;
+    pub(super) fn make(request: &VersionRequest, facts: &Facts) -> Result<Self> {
+        let version = wanted(request, facts)?;
         let last = facts.tags.range(..&version).next_back().map(|(version, _)| version.clone());
         let plan = |stage| Self { version: version.clone(), last, stage };
-        // From a tag everything can be made, whatever is checked out.
+        // Everything can be built from a tag, so the checked-out branch does not matter.
         if let Some(commit) = facts.tags.get(&version) {
             return Ok(plan(Stage::Tagged(commit.clone())));
         }
         if facts.branch.as_deref() != Some(BRANCH) {
             let here = facts.branch.as_deref().unwrap_or("no branch");
             return Err(failed(format!(
-                "a release is made on {BRANCH}, and this is {here}: git switch {BRANCH}"
+                "releases are made on {BRANCH}, and this is {here}: git switch {BRANCH}"
             )));
         }
         if !facts.changed.trim().is_empty() {
             return Err(failed(format!(
-                "the tree is not clean: commit, or put away with `git stash -u`\n{}",
+                "the tree is not clean: commit the changes, or `git stash -u`\n{}",
                 facts.changed.trim_end()
             )));
         }
@@ -82,13 +85,13 @@ impl Plan {
         }
         if !changelog::has_unreleased(&facts.changelog) {
             return Err(failed(
-                "CHANGELOG.md has nothing under ## [Unreleased]: say there what users notice",
+                "CHANGELOG.md has no changes under ## [Unreleased]: describe there what users notice",
             ));
         }
         Ok(plan(Stage::New))
     }
 
-    /// Is what is checked out what is released? The checks run there.
+    /// Returns an error if the checked-out tree, in which the checks run, is not the released one.
     pub(super) fn is_here(&self, facts: &Facts) -> Result<()> {
         let Stage::Tagged(commit) = &self.stage else { return Ok(()) };
         if facts.head == *commit && facts.changed.trim().is_empty() {
@@ -102,30 +105,30 @@ impl Plan {
     }
 }
 
-/// The message of a release's commit.
+/// Returns the message of a release's commit.
 pub(super) fn message(version: &Version) -> String {
     format!("release: {version}")
 }
 
-fn wanted(ask: &Ask, facts: &Facts) -> Result<Version> {
-    let level = match ask {
-        Ask::Version(version) => return Ok(version.clone()),
-        Ask::Level(level) => *level,
+fn wanted(request: &VersionRequest, facts: &Facts) -> Result<Version> {
+    let level = match request {
+        VersionRequest::Version(version) => return Ok(version.clone()),
+        VersionRequest::Level(level) => *level,
     };
     let here = &facts.version;
     if facts.tags.is_empty() {
         return Err(failed(format!(
-            "no version is tagged, so there is none for `{level}` to follow; \
-             for the first one say:  cargo xtask release {here}"
+            "no version is tagged, so `{level}` has no previous version; \
+             for the first release:  cargo xtask release {here}"
         )));
     }
-    // A release that stopped half-way is not followed by the next one, but finished.
+    // An interrupted release is finished before the next one.
     let from = if is_release(facts) { facts.before.as_ref().unwrap_or(here) } else { here };
     let version = level.after(from);
     if is_release(facts) && version != *here {
         return Err(failed(format!(
             "HEAD is the release of {here}, and `{level}` would be {version}; \
-             to go on with it say:  cargo xtask release {here}"
+             to continue it:  cargo xtask release {here}"
         )));
     }
     Ok(version)
@@ -135,11 +138,11 @@ fn is_release(facts: &Facts) -> bool {
     facts.subject == message(&facts.version)
 }
 
-fn failed(says: impl Into<String>) -> Failure {
-    Failure::failed(says)
+fn failed(message: impl Into<String>) -> Error {
+    Error::failed(message)
 }
 
-/// Where releases are made.
+/// The branch of releases.
 const BRANCH: &str = "main";
 
 #[cfg(test)]
@@ -150,7 +153,7 @@ mod tests {
         Version::parse(text).unwrap()
     }
 
-    /// 0.1.0 is out, and something has changed since.
+    /// 0.1.0 is released, and there are changes since.
     fn facts() -> Facts {
         Facts {
             branch: Some("main".to_owned()),
@@ -168,7 +171,7 @@ mod tests {
         Facts { tags: BTreeMap::new(), ..facts() }
     }
 
-    /// The commit of 0.1.1 is made, its tag is not.
+    /// 0.1.1 is committed but not tagged.
     fn half_way() -> Facts {
         Facts {
             version: version("0.1.1"),
@@ -184,12 +187,12 @@ mod tests {
         facts
     }
 
-    fn made(ask: &str, facts: &Facts) -> Plan {
-        Plan::make(&Ask::read(ask).unwrap(), facts).unwrap()
+    fn made(request: &str, facts: &Facts) -> Plan {
+        Plan::make(&VersionRequest::read(request).unwrap(), facts).unwrap()
     }
 
-    fn refused(ask: &str, facts: &Facts) -> String {
-        Plan::make(&Ask::read(ask).unwrap(), facts).unwrap_err().to_string()
+    fn refused(request: &str, facts: &Facts) -> String {
+        Plan::make(&VersionRequest::read(request).unwrap(), facts).unwrap_err().to_string()
     }
 
     fn plan(of: &str, last: Option<&str>, stage: Stage) -> Plan {
@@ -197,37 +200,37 @@ mod tests {
     }
 
     #[test]
-    fn the_first_release_is_the_version_that_stands_there() {
+    fn first_release_needs_a_version() {
         assert_eq!(made("0.1.0", &first()), plan("0.1.0", None, Stage::New));
         assert!(refused("patch", &first()).contains("cargo xtask release 0.1.0"));
     }
 
     #[test]
-    fn a_level_counts_from_the_version_that_stands_there() {
+    fn level_counts_from_the_current_version() {
         assert_eq!(made("patch", &facts()), plan("0.1.1", Some("0.1.0"), Stage::New));
         assert_eq!(made("major", &facts()), plan("1.0.0", Some("0.1.0"), Stage::New));
         assert_eq!(made("0.3.0", &facts()), plan("0.3.0", Some("0.1.0"), Stage::New));
     }
 
     #[test]
-    fn the_same_words_again_go_on_with_what_was_begun() {
-        for ask in ["patch", "0.1.1"] {
+    fn repeated_command_continues_the_release() {
+        for request in ["patch", "0.1.1"] {
             let committed = plan("0.1.1", Some("0.1.0"), Stage::Committed);
-            assert_eq!(made(ask, &half_way()), committed);
-            let there = plan("0.1.1", Some("0.1.0"), Stage::Tagged("c2".to_owned()));
-            assert_eq!(made(ask, &tagged()), there);
+            assert_eq!(made(request, &half_way()), committed);
+            let tagged_plan = plan("0.1.1", Some("0.1.0"), Stage::Tagged("c2".to_owned()));
+            assert_eq!(made(request, &tagged()), tagged_plan);
         }
         assert!(refused("minor", &half_way()).contains("cargo xtask release 0.1.1"));
     }
 
     #[test]
-    fn a_tag_is_enough_whatever_is_checked_out() {
+    fn tagged_release_ignores_the_checked_out_branch() {
         let elsewhere = Facts { branch: None, changed: " M a\n".to_owned(), ..facts() };
         assert_eq!(made("0.1.0", &elsewhere).stage, Stage::Tagged("c1".to_owned()));
     }
 
     #[test]
-    fn the_checks_of_a_tag_run_in_its_own_tree_alone() {
+    fn checks_of_a_tag_need_its_tree() {
         let at = |head: &str, changed: &str| {
             let (head, changed) = (head.to_owned(), changed.to_owned());
             let facts = Facts { head, changed, ..facts() };
@@ -235,33 +238,33 @@ mod tests {
         };
         assert!(at("c1", "").is_ok());
         for (head, changed) in [("c9", ""), ("c1", " M a\n"), ("c1", "?? a\n")] {
-            let says = at(head, changed).unwrap_err().to_string();
-            assert!(says.contains("git switch --detach v0.1.0"), "{says}");
+            let message = at(head, changed).unwrap_err().to_string();
+            assert!(message.contains("git switch --detach v0.1.0"), "{message}");
         }
-        // What is new or half-way has been made from a clean tree, which is this one.
+        // The other stages start from a clean tree, which is this one.
         for facts in [facts(), half_way()] {
             assert!(made("0.1.1", &facts).is_here(&facts).is_ok());
         }
     }
 
     #[test]
-    fn a_new_release_needs_a_clean_tree_on_main_and_something_to_tell() {
+    fn new_release_needs_clean_main_and_changes() {
         for facts in [facts(), half_way()] {
             let branch = Some("idea".to_owned());
-            let says = refused("0.1.1", &Facts { branch, ..facts.clone() });
-            assert!(says.contains("git switch main"), "{says}");
+            let message = refused("0.1.1", &Facts { branch, ..facts.clone() });
+            assert!(message.contains("git switch main"), "{message}");
             assert!(
                 refused("0.1.1", &Facts { branch: None, ..facts.clone() }).contains("no branch")
             );
-            let says = refused("0.1.1", &Facts { changed: "?? a\n".to_owned(), ..facts });
-            assert!(says.contains("not clean") && says.contains("?? a"), "{says}");
+            let message = refused("0.1.1", &Facts { changed: "?? a\n".to_owned(), ..facts });
+            assert!(message.contains("not clean") && message.contains("?? a"), "{message}");
         }
         let changelog = "## [Unreleased]\n".to_owned();
-        assert!(refused("0.1.1", &Facts { changelog, ..facts() }).contains("nothing under"));
+        assert!(refused("0.1.1", &Facts { changelog, ..facts() }).contains("no changes under"));
     }
 
     #[test]
-    fn versions_go_up_only() {
+    fn lower_version_is_refused() {
         let ahead = Facts { version: version("0.3.0"), ..facts() };
         assert!(refused("0.2.0", &ahead).contains("states 0.3.0"));
         assert_eq!(made("0.3.0", &ahead).stage, Stage::New);

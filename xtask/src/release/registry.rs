@@ -1,20 +1,20 @@
-//! Where crates are published, and what is there already.
+//! The registry that crates are published to, and the versions that it has already.
 
 use semver::Version;
 
 use super::manifests;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{say, workspace};
+use crate::{output, workspace};
 
-/// A registry that cargo knows by its name.
+/// A registry with its name in cargo's configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Registry {
     name: String,
 }
 
 impl Registry {
-    /// crates.io, if nothing else is said.
+    /// Returns the registry with this name, by default crates.io.
     pub(super) fn named(name: Option<&str>) -> Self {
         Self { name: name.unwrap_or(CRATES_IO).to_owned() }
     }
@@ -23,7 +23,7 @@ impl Registry {
         self.name == CRATES_IO
     }
 
-    /// Would what is published there find the others of ours there?
+    /// Returns an error if our crates would not find each other in this registry.
     pub(super) fn check(&self, manifest: &str) -> Result<()> {
         if self.is_crates_io() {
             return Ok(());
@@ -32,16 +32,16 @@ impl Registry {
         if elsewhere.is_empty() {
             return Ok(());
         }
-        Err(Failure::failed(format!(
-            "in Cargo.toml, workspace.dependencies, give these `registry = \"{}\"`, or what is \
-             published there looks for them on {CRATES_IO}: {}",
+        Err(Error::failed(format!(
+            "in Cargo.toml, workspace.dependencies, give these `registry = \"{}\"`, or the \
+             published crates look for them on {CRATES_IO}: {}",
             self.name,
             elsewhere.join(", ")
         )))
     }
 
-    /// Publishes these crates, but for those that are there.
-    /// `inside` is where cargo finds their workspace.
+    /// Publishes the crates that the registry does not have yet. `inside` moves a command into their
+    /// workspace.
     pub(super) fn publish(
         &self,
         order: &[String],
@@ -51,22 +51,22 @@ impl Registry {
         for (at, name) in order.iter().enumerate() {
             let number = format!("{}/{}", at + 1, order.len());
             if self.has(name, version)? {
-                say::note(format_args!("   {number} {name} {version} is published already"));
+                output::note(format_args!("   {number} {name} {version} is published already"));
                 continue;
             }
-            inside(self.publish_line(name)).run().map_err(|failure| {
-                Failure::failed(format!(
-                    "{failure}\n{at} of {} crates are published; run the same again: it goes on \
-                     from there",
+            inside(self.publish_line(name)).run().map_err(|error| {
+                Error::failed(format!(
+                    "{error}\n{at} of {} crates are published; run the same command again to \
+                     continue",
                     order.len()
                 ))
             })?;
-            say::note(format_args!("   {number} {name} {version} is published"));
+            output::note(format_args!("   {number} {name} {version} is published"));
         }
         Ok(())
     }
 
-    /// The command for one crate; it has been built from its package before.
+    /// Returns the command that publishes one crate, which has been built from its package before.
     pub(super) fn publish_line(&self, name: &str) -> Run {
         let line = Run::new("cargo publish --locked --no-verify --quiet --package").arg(name);
         if self.is_crates_io() { line } else { line.arg("--registry").arg(&self.name) }
@@ -76,22 +76,22 @@ impl Registry {
         let asked = Run::new("cargo info --quiet --registry")
             .arg(&self.name)
             .arg(format!("{name}@{version}"))
-            // Inside a workspace cargo would show its member.
-            .inside(&workspace::path("target"));
-        let (good, says) = asked.said()?;
+            // Within the workspace, cargo would show the member instead of the registry's crate.
+            .in_folder(&workspace::path("target"));
+        let (good, message) = asked.run_captured()?;
         if good {
             return Ok(true);
         }
-        if says.contains(NOT_THERE) {
+        if message.contains(NOT_THERE) {
             return Ok(false);
         }
-        Err(Failure::failed(format!("`{asked}` failed\n{}", says.trim_end())))
+        Err(Error::failed(format!("`{asked}` failed\n{}", message.trim_end())))
     }
 }
 
-/// The name of the registry that cargo has built in.
+/// The name of cargo's built-in registry.
 const CRATES_IO: &str = "crates-io";
-/// What `cargo info` says of a crate or a version that a registry has not.
+/// The message of `cargo info` about a crate or a version that a registry does not have.
 const NOT_THERE: &str = "could not find `";
 
 #[cfg(test)]
@@ -99,19 +99,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_registry_is_named_and_asks_that_our_crates_are_there() {
+    fn other_registry_must_have_our_crates() {
         let (ours, io) = (Registry::named(Some("ours")), Registry::named(None));
         assert!(ours.publish_line("core").to_string().ends_with("--package core --registry ours"));
         assert!(io.publish_line("core").to_string().ends_with("--package core"));
         let manifest =
             "[workspace.dependencies]\ncore = { path = \"core\", version = \"1.0.0\" }\n";
         io.check(manifest).unwrap();
-        let says = ours.check(manifest).unwrap_err().to_string();
-        assert!(says.contains("registry = \"ours\"") && says.ends_with(": core"), "{says}");
+        let message = ours.check(manifest).unwrap_err().to_string();
+        assert!(
+            message.contains("registry = \"ours\"") && message.ends_with(": core"),
+            "{message}"
+        );
     }
 
     #[test]
-    fn crates_io_by_its_name_is_crates_io() {
+    fn name_of_crates_io_is_recognized() {
         assert!(Registry::named(Some("crates-io")).is_crates_io());
         assert!(!Registry::named(Some("local")).is_crates_io());
     }

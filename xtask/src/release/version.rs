@@ -1,21 +1,24 @@
-//! Which version is asked for, and which one follows another.
+//! The requested version: stated, or the next patch, minor or major version.
+//!
+//! The crate `semver` reads and orders versions. It does not have the next one, and cargo-release does
+//! not start from an interrupted release.
 
 use std::fmt;
 
 use semver::Version;
 
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 
-/// What the command line asks for.
+/// The version in the arguments of the command line.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Ask {
-    /// The version that follows the last one.
+pub(super) enum VersionRequest {
+    /// The next version after the last one.
     Level(Level),
     /// This version.
     Version(Version),
 }
 
-/// Which number of a version is raised.
+/// The number of a version that is raised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Level {
     Patch,
@@ -23,7 +26,7 @@ pub(super) enum Level {
     Major,
 }
 
-impl Ask {
+impl VersionRequest {
     /// Reads `patch`, `minor`, `major`, or a version.
     pub(super) fn read(word: &str) -> Result<Self> {
         Ok(match word {
@@ -31,8 +34,8 @@ impl Ask {
             "minor" => Self::Level(Level::Minor),
             "major" => Self::Level(Level::Major),
             _ => Self::Version(read(word).map_err(|_| {
-                Failure::usage(format!(
-                    "`{word}` is none of patch, minor and major, and no version such as 1.2.3"
+                Error::usage(format!(
+                    "`{word}` is neither patch, minor or major nor a version such as 1.2.3"
                 ))
             })?),
         })
@@ -40,7 +43,7 @@ impl Ask {
 }
 
 impl Level {
-    /// The version that follows `version`; a pre-release is followed by what it announces.
+    /// Returns the version after `version`; the one after a pre-release is its release.
     pub(super) fn after(self, version: &Version) -> Version {
         let Version { major, minor, patch, .. } = *version;
         let announced = !version.pre.is_empty();
@@ -65,7 +68,7 @@ impl fmt::Display for Level {
     }
 }
 
-impl fmt::Display for Ask {
+impl fmt::Display for VersionRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Level(level) => level.fmt(f),
@@ -74,12 +77,12 @@ impl fmt::Display for Ask {
     }
 }
 
-/// A version as Cargo.toml and a tag have it.
+/// Reads a version in the form of Cargo.toml and tags.
 pub(super) fn read(text: &str) -> Result<Version> {
-    Version::parse(text).map_err(|_| Failure::failed(format!("`{text}` is no version")))
+    Version::parse(text).map_err(|_| Error::failed(format!("`{text}` is not a version")))
 }
 
-/// The tag of a version.
+/// Returns the tag of a version.
 pub(super) fn tag(version: &Version) -> String {
     format!("v{version}")
 }
@@ -93,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn a_level_raises_its_number_and_clears_those_behind_it() {
+    fn level_raises_its_number_and_clears_the_lower_ones() {
         assert_eq!(after(Level::Patch, "0.1.9"), "0.1.10");
         assert_eq!(after(Level::Minor, "0.1.9"), "0.2.0");
         assert_eq!(after(Level::Major, "0.1.9"), "1.0.0");
     }
 
     #[test]
-    fn a_pre_release_is_followed_by_what_it_announces() {
+    fn release_comes_after_its_pre_release() {
         assert_eq!(after(Level::Patch, "1.2.3-rc.1"), "1.2.3");
         assert_eq!(after(Level::Minor, "1.2.0-rc.1"), "1.2.0");
         assert_eq!(after(Level::Minor, "1.2.3-rc.1"), "1.3.0");
@@ -109,11 +112,11 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_neither_level_nor_version_is_wrong_usage() {
-        assert_eq!(Ask::read("minor").unwrap(), Ask::Level(Level::Minor));
-        assert_eq!(Ask::read("1.2.3-rc.1").unwrap().to_string(), "1.2.3-rc.1");
+    fn other_words_are_wrong_usage() {
+        assert_eq!(VersionRequest::read("minor").unwrap(), VersionRequest::Level(Level::Minor));
+        assert_eq!(VersionRequest::read("1.2.3-rc.1").unwrap().to_string(), "1.2.3-rc.1");
         for word in ["v1.2.3", "1.2", "mayor", ""] {
-            assert!(matches!(Ask::read(word), Err(Failure::Usage(_))), "{word}");
+            assert!(matches!(VersionRequest::read(word), Err(Error::Usage(_))), "{word}");
         }
     }
 }

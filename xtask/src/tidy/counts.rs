@@ -1,12 +1,12 @@
-//! Who opens secrets: every file's calls, counted and compared with a list that is reviewed.
+//! Counts the calls that open secrets and compares them with a reviewed list.
 
 use std::collections::BTreeMap;
 
 use super::Finding;
 use super::tree::Tree;
 use crate::code::before_tests;
-use crate::failure::Result;
-use crate::{say, workspace};
+use crate::error::Result;
+use crate::{output, workspace};
 
 const LIST: &str = "xtask/expose_secret.txt";
 const CALL: &str = "expose_secret";
@@ -27,21 +27,21 @@ pub(super) fn expose_secret(tree: &Tree) -> Vec<Finding> {
         .filter_map(|file| {
             let (is, was) = (counted.get(file).unwrap_or(&0), listed.get(file).unwrap_or(&0));
             (is != was).then(|| {
-                let says = format!(
-                    "opens a secret in {is} places, the list says {was}: `cargo xtask tidy --bless`"
+                let message = format!(
+                    "opens a secret in {is} places, {LIST} allows {was}: `cargo xtask tidy --bless`"
                 );
-                Finding::new(file, says)
+                Finding::new(file, message)
             })
         })
         .collect()
 }
 
-/// Writes the list as the tree is.
+/// Writes the list from the tree.
 pub(super) fn bless(tree: &Tree) -> Result<()> {
     let counted = count(tree);
     let lines: String = counted.iter().map(|(file, n)| format!("{n:>3} {file}\n")).collect();
     workspace::write(LIST, &format!("{HEAD}{lines}"))?;
-    say::line(format_args!("{LIST}: {} files", counted.len()));
+    output::line(format_args!("{LIST}: {} files", counted.len()));
     Ok(())
 }
 
@@ -53,7 +53,7 @@ fn count(tree: &Tree) -> BTreeMap<String, usize> {
         .collect()
 }
 
-/// Calls of `expose_secret`, also where it is only named; not its definition.
+/// Counts the uses of `expose_secret`, also as a function's name, but not its definition.
 fn calls(code: &str) -> usize {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(CALL)
@@ -83,25 +83,25 @@ mod tests {
         #[cfg(test)]\nmod tests { c.expose_secret(); }";
 
     #[test]
-    fn calls_are_counted_but_not_definitions_comments_or_tests() {
+    fn only_calls_are_counted() {
         let tree = Tree::of(&[("crates/a/src/b.rs", CODE)]);
         assert_eq!(count(&tree).get("crates/a/src/b.rs"), Some(&2));
     }
 
     #[test]
-    fn a_count_that_is_not_listed_is_found() {
+    fn unlisted_count_is_found() {
         let tree = Tree::of(&[("crates/a/src/b.rs", CODE), (LIST, "  1 crates/a/src/b.rs\n")]);
         assert_eq!(expose_secret(&tree).len(), 1);
     }
 
     #[test]
-    fn a_listed_file_that_is_gone_is_found() {
+    fn listed_file_that_was_removed_is_found() {
         let tree = Tree::of(&[(LIST, "# head\n  1 crates/a/src/b.rs\n")]);
         assert_eq!(expose_secret(&tree).len(), 1);
     }
 
     #[test]
-    fn a_listed_count_is_fine() {
+    fn listed_count_is_accepted() {
         let tree = Tree::of(&[("crates/a/src/b.rs", CODE), (LIST, "  2 crates/a/src/b.rs\n")]);
         assert_eq!(expose_secret(&tree), []);
     }

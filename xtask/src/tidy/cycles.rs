@@ -67,7 +67,7 @@ struct Graph {
 #[derive(Debug, Default)]
 struct Module {
     file: String,
-    /// What `use` brings into the module, by the name it has there.
+    /// Imports of the module, by the name that they have there.
     uses: BTreeMap<String, Path>,
     /// Every path that the module names, from the root.
     paths: Vec<Path>,
@@ -93,7 +93,7 @@ impl Graph {
         graph
     }
 
-    /// What the code of a module imports, and every other path it names.
+    /// Returns the imports of a module's code, and the other paths that it names.
     fn read(&self, module: &Path, code: &str) -> (BTreeMap<String, Path>, Vec<Path>) {
         let (mut uses, mut paths) = (BTreeMap::new(), Vec::new());
         for (start, end) in statements(code) {
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn parent_that_uses_its_child_may_not_be_used_by_it() {
+    fn parent_and_child_that_import_each_other_are_found() {
         let files = [
             ROOT,
             ("crates/a/src/b.rs", "mod d;\nuse d::D;\nstruct B;"),

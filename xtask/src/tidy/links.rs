@@ -1,19 +1,19 @@
-//! The rule about links in Markdown: what they name is there.
+//! The rule about links in Markdown: their targets exist.
 
 use std::collections::BTreeMap;
 
 use super::Finding;
 use super::tree::{File, Tree};
 
-/// Relative links lead to a file of the tree, and anchors to one of its headings; links to
-/// elsewhere are looked at for their form alone.
+/// Checks that relative links lead to a file of the tree, and anchors to one of its headings. Of other
+/// links only the form is checked.
 pub(super) fn links(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.files().iter().filter(|file| is_markdown(file)) {
         for (number, line) in prose(&file.text) {
             for target in targets(&without_code(line)) {
-                if let Err(says) = check(tree, file, target) {
-                    found.push(Finding::at(&file.path, number, format!("`{target}` {says}")));
+                if let Err(message) = check(tree, file, target) {
+                    found.push(Finding::at(&file.path, number, format!("`{target}` {message}")));
                 }
             }
         }
@@ -27,7 +27,7 @@ fn check(tree: &Tree, file: &File, target: &str) -> Result<(), String> {
         let is_named = host.contains('.') && !host.starts_with('.') && !host.ends_with('.');
         return match scheme {
             "https" if is_named && !rest.contains(char::is_whitespace) => Ok(()),
-            _ => Err(String::from("is no https address")),
+            _ => Err(String::from("is not an https address")),
         };
     }
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
@@ -39,16 +39,16 @@ fn check(tree: &Tree, file: &File, target: &str) -> Result<(), String> {
         let is_folder = !tree.below(&path).is_empty();
         return match is_folder && anchor.is_empty() {
             true => Ok(()),
-            false => Err(format!("leads to {path}, which is not there")),
+            false => Err(format!("leads to {path}, which does not exist")),
         };
     };
     if anchor.is_empty() || !is_markdown(at) || anchors(&at.text).any(|known| known == anchor) {
         return Ok(());
     }
-    Err(format!("names no heading of {path}"))
+    Err(format!("is not a heading of {path}"))
 }
 
-/// The path from the root that `link` is, in the file at `from`.
+/// Resolves a link in the file `from` to a path from the root.
 fn resolve(from: &str, link: &str) -> Option<String> {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
@@ -62,7 +62,7 @@ fn resolve(from: &str, link: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The lines outside fenced blocks, numbered from 1.
+/// Returns the lines outside fenced blocks, numbered from 1.
 fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut fence = None;
     (1..).zip(text.lines()).filter(move |(_, line)| {
@@ -80,7 +80,7 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The line without what stands in backticks.
+/// Returns the line without its code spans.
 fn without_code(line: &str) -> String {
     let mut parts = line.split('`');
     let mut text = parts.next().unwrap_or_default().to_owned();
@@ -93,7 +93,7 @@ fn without_code(line: &str) -> String {
     text
 }
 
-/// What `[…](target)`, `[…]: target` and `<https://…>` name.
+/// Returns the targets of `[…](target)`, `[…]: target` and `<https://…>`.
 fn targets(line: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for (at, _) in line.match_indices("](") {
@@ -110,7 +110,7 @@ fn targets(line: &str) -> Vec<&str> {
     found
 }
 
-/// What each heading is called in an address, as forges make it of the text.
+/// Returns the anchor of each heading, as forges derive it.
 fn anchors(text: &str) -> impl Iterator<Item = String> {
     let mut seen = BTreeMap::<String, usize>::new();
     let headings = prose(text).filter_map(|(_, line)| {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_to_a_file_a_folder_or_a_heading() {
+    fn link_to_file_folder_or_heading_is_accepted() {
         let good = "# Here\n[a](other.md) [`b`](other.md#other-page-with-signs) [c](#here)\n\
                     [d](other.md#twice-1) [e](../src/lib.rs) [f](../src/) [g](../src/lib.rs#L1)\n\
                     <https://acme.example/a> [h](https://acme.example)\n[i]: https://acme.example\n\
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_nothing_is_found_with_its_line() {
+    fn broken_link_is_found_with_its_line() {
         for bad in [
             "[a](gone.md)",
             "[a](other.md#gone)",
@@ -168,10 +168,10 @@ mod tests {
             "[a]: gone.md",
             "```\n```\n[a](gone.md)",
         ] {
-            let says = found(bad);
-            assert_eq!(says.len(), 1, "{bad}");
+            let message = found(bad);
+            assert_eq!(message.len(), 1, "{bad}");
             let line = bad.lines().count();
-            assert!(says[0].starts_with(&format!("docs/a.md:{line}: ")), "{says:?}");
+            assert!(message[0].starts_with(&format!("docs/a.md:{line}: ")), "{message:?}");
         }
     }
 }

@@ -5,10 +5,10 @@ use toml::{Table, Value};
 use super::Finding;
 use super::tree::{File, Tree};
 
-/// What every member takes from `[workspace.package]`.
+/// The fields that every member inherits from `[workspace.package]`.
 const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "repository"];
 
-/// The one registry that `Cargo.lock` may name.
+/// The only registry that `Cargo.lock` may name.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn package_name(tree: &Tree) -> Vec<Finding> {
@@ -28,11 +28,11 @@ pub(super) fn inheritance(tree: &Tree) -> Vec<Finding> {
         let mut found = Vec::new();
         for name in INHERITED {
             if !is_from_workspace(field(manifest, "package", name)) {
-                found.push(Finding::new(&file.path, format!("wants `{name}.workspace = true`")));
+                found.push(Finding::new(&file.path, format!("needs `{name}.workspace = true`")));
             }
         }
         if !is_from_workspace(manifest.get("lints")) {
-            found.push(Finding::new(&file.path, "wants `[lints] workspace = true`"));
+            found.push(Finding::new(&file.path, "needs `[lints] workspace = true`"));
         }
         found
     })
@@ -44,7 +44,7 @@ pub(super) fn workspace_dependencies(tree: &Tree) -> Vec<Finding> {
             .into_iter()
             .filter(|(_, _, value)| !is_from_workspace(Some(value)))
             .map(|(_, name, _)| {
-                Finding::new(&file.path, format!("wants `{name}.workspace = true`"))
+                Finding::new(&file.path, format!("needs `{name}.workspace = true`"))
             })
             .collect()
     })
@@ -71,7 +71,7 @@ pub(super) fn registry(tree: &Tree) -> Vec<Finding> {
     found
 }
 
-/// Every dependency of a manifest: the table it stands in, its name, its value.
+/// Returns every dependency of a manifest: its table, its name, its value.
 pub(super) fn dependencies(manifest: &Table) -> Vec<(&str, &str, &Value)> {
     let mut tables = vec![manifest];
     if let Some(targets) = manifest.get("target").and_then(Value::as_table) {
@@ -87,7 +87,7 @@ pub(super) fn dependencies(manifest: &Table) -> Vec<(&str, &str, &Value)> {
         .collect()
 }
 
-/// Runs `check` on every member's manifest; an unreadable one is a finding.
+/// Runs `check` on every member's manifest; an unreadable manifest is a finding.
 pub(super) fn each_package(
     tree: &Tree,
     check: impl Fn(&File, &Table) -> Vec<Finding>,
@@ -95,7 +95,7 @@ pub(super) fn each_package(
     tree.manifests()
         .flat_map(|file| match file.text.parse::<Table>() {
             Ok(manifest) => check(file, &manifest),
-            Err(error) => vec![Finding::new(&file.path, format!("no toml: {}", error.message()))],
+            Err(error) => vec![Finding::new(&file.path, format!("not TOML: {}", error.message()))],
         })
         .collect()
 }
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_inherits_everything_is_fine() {
+    fn manifest_that_inherits_everything_is_accepted() {
         let tree = core(GOOD);
         assert_eq!(package_name(&tree), []);
         assert_eq!(inheritance(&tree), []);
@@ -131,38 +131,38 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_its_own_is_found() {
+    fn field_that_is_not_inherited_is_found() {
         let tree = core(&GOOD.replace("edition.workspace = true", "edition = \"2021\""));
-        assert_eq!(inheritance(&tree)[0].says, "wants `edition.workspace = true`");
+        assert_eq!(inheritance(&tree)[0].message, "needs `edition.workspace = true`");
     }
 
     #[test]
     fn lints_that_are_not_inherited_are_found() {
         let tree = core(&GOOD.replace("[lints]\nworkspace = true\n", ""));
-        assert_eq!(inheritance(&tree)[0].says, "wants `[lints] workspace = true`");
+        assert_eq!(inheritance(&tree)[0].message, "needs `[lints] workspace = true`");
     }
 
     #[test]
-    fn a_dependency_with_a_version_is_found_in_every_table() {
+    fn dependency_with_a_version_is_found_in_every_table() {
         let tree = core(&GOOD.replace("{ workspace = true,", "{ version = \"1\","));
-        assert_eq!(workspace_dependencies(&tree)[0].says, "wants `rustix.workspace = true`");
+        assert_eq!(workspace_dependencies(&tree)[0].message, "needs `rustix.workspace = true`");
     }
 
     #[test]
-    fn a_package_named_otherwise_than_its_folder_is_found() {
+    fn package_with_another_name_than_its_folder_is_found() {
         let tree = core(&GOOD.replace("gatepass-core", "gatepass-kernel"));
         assert_eq!(package_name(&tree).len(), 1);
     }
 
     #[test]
-    fn a_lock_file_that_names_another_registry_is_found() {
+    fn other_registry_in_lock_file_is_found() {
         let lock = format!("source = \"{REGISTRY}\"\nsource = \"sparse+https://elsewhere/\"\n");
         let found = registry(&Tree::of(&[("Cargo.lock", &lock)]));
         assert_eq!(found, [Finding::at("Cargo.lock", 2, "names another registry")]);
     }
 
     #[test]
-    fn a_source_replacement_is_found() {
+    fn source_replacement_is_found() {
         let config = "[source.crates-io]\nreplace-with = \"here\"\n";
         assert_eq!(registry(&Tree::of(&[(".cargo/config.toml", config)])).len(), 1);
     }

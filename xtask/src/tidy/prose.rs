@@ -15,7 +15,7 @@ pub(super) struct Word {
     /// Belongs to the name of a function.
     pub(super) is_name: bool,
     /// Belongs to a question.
-    pub(super) asks: bool,
+    pub(super) summary: bool,
     /// Followed by a comma or a closing parenthesis, or the last word of its sentence.
     pub(super) ends_clause: bool,
 }
@@ -183,7 +183,7 @@ fn words(text: &str, first_line: usize) -> Vec<Word> {
                     starts_sentence: starts,
                     starts_docs: false,
                     is_name: false,
-                    asks: is_question,
+                    summary: is_question,
                     ends_clause: stops || after.contains([',', ')']),
                 });
                 starts = stops;
@@ -208,11 +208,11 @@ fn end(words: &mut [Word]) -> bool {
 
 /// Marks all words of a sentence that ends in a question mark.
 fn spread_questions(words: &mut [Word]) {
-    let mut asks = false;
+    let mut summary = false;
     for at in (0..words.len()).rev() {
         let ends_here = words.get(at + 1).is_none_or(|next| next.starts_sentence);
-        asks = if ends_here { words[at].asks } else { asks };
-        words[at].asks = asks;
+        summary = if ends_here { words[at].summary } else { summary };
+        words[at].summary = summary;
     }
 }
 
@@ -284,8 +284,8 @@ mod tests {
         let found = words("One two. Three?\n\nFour: five", 1);
         let starts: Vec<_> = found.iter().map(|word| word.starts_sentence).collect();
         assert_eq!(starts, [true, false, true, true, true]);
-        let asks: Vec<_> = found.iter().map(|word| word.asks).collect();
-        assert_eq!(asks, [false, false, true, false, false]);
+        let summary: Vec<_> = found.iter().map(|word| word.summary).collect();
+        assert_eq!(summary, [false, false, true, false, false]);
         assert_eq!(found[4].line, 3);
     }
 }

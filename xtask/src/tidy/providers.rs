@@ -1,4 +1,4 @@
-//! Rules that keep the provider crates alike.
+//! Rules about the provider crates: pure code, the same files, the same order.
 
 use toml::{Table, Value};
 
@@ -7,7 +7,7 @@ use super::manifests::dependencies as dependencies_of;
 use super::tree::Tree;
 use crate::code::{before_tests, line_of};
 
-/// What a provider may depend on.
+/// The allowed dependencies of a provider.
 const MAY_USE: &[&str] = &[
     "async-trait",
     "base64",
@@ -19,17 +19,17 @@ const MAY_USE: &[&str] = &[
     "serde_json",
 ];
 
-/// What its tests and examples may depend on besides.
+/// The additional dependencies that its tests and examples may have.
 const TESTS_MAY_USE: &[&str] = &["gatepass-testkit", "proptest", "ureq"];
 
-/// What every provider crate holds; of fixtures, at least one that begins with each name.
+/// The files of every provider crate; of fixtures, at least one that starts with each name.
 const FILES: &[&str] = &["Cargo.toml", "README.md", "src/lib.rs", "src/settings.rs", "src/wire.rs"];
 const FIXTURES: &[&str] = &["token", "denied", "throttled", "garbage"];
 
-/// What one provider holds besides, each with its reason.
+/// Additional files of one provider, each with its reason.
 const MORE_FILES: &[(&str, &str)] = &[];
 
-/// What no pure function needs.
+/// Names that a pure function does not need.
 const IMPURE: &[&str] = &[
     "std::env",
     "std::fs",
@@ -85,8 +85,8 @@ pub(super) fn pure(tree: &Tree) -> Vec<Finding> {
             let code = before_tests(&file.code);
             for name in IMPURE {
                 for (at, _) in code.match_indices(name).filter(|(at, _)| is_word(code, *at)) {
-                    let says = format!("a provider is pure: no `{}`", name.trim());
-                    found.push(Finding::at(&file.path, line_of(code, at), says));
+                    let message = format!("a provider is pure: no `{}`", name.trim());
+                    found.push(Finding::at(&file.path, line_of(code, at), message));
                 }
             }
         }
@@ -114,7 +114,7 @@ pub(super) fn files(tree: &Tree) -> Vec<Finding> {
             if !listed(path) {
                 found.push(Finding::new(
                     &folder,
-                    format!("has {path}, which its siblings have not"),
+                    format!("has {path}, which the other providers do not have"),
                 ));
             }
         }
@@ -128,17 +128,17 @@ pub(super) fn order(tree: &Tree) -> Vec<Finding> {
         let path = format!("crates/provider-{id}/src/lib.rs");
         let Some(file) = tree.get(&path) else { continue };
         if !file.text.contains(&format!("ProviderInfo::new(\"{id}\",")) {
-            let says =
+            let message =
                 format!("INFO must begin with `ProviderInfo::new(\"{id}\", …)`: the folder's name");
-            found.push(Finding::new(&path, says));
+            found.push(Finding::new(&path, message));
         }
         let mut last = 0;
         for part in ORDER {
             match file.code.find(part) {
                 None => found.push(Finding::new(&path, format!("has no `{part}`"))),
                 Some(at) if at < last => {
-                    let says = format!("`{}` stands too early", part.trim());
-                    found.push(Finding::at(&path, line_of(&file.code, at), says));
+                    let message = format!("`{}` is too early", part.trim());
+                    found.push(Finding::at(&path, line_of(&file.code, at), message));
                 }
                 Some(at) => last = at,
             }
@@ -155,8 +155,8 @@ pub(super) fn readme(tree: &Tree) -> Vec<Finding> {
         let headings: Vec<&str> =
             file.text.lines().filter_map(|line| line.strip_prefix("## ")).map(str::trim).collect();
         if headings != HEADINGS {
-            let says = format!("its headings are {headings:?}, not {HEADINGS:?}");
-            found.push(Finding::new(&path, says));
+            let message = format!("its headings are {headings:?}, not {HEADINGS:?}");
+            found.push(Finding::new(&path, message));
         }
     }
     found
@@ -184,7 +184,7 @@ pub(super) fn features(tree: &Tree) -> Vec<Finding> {
                 ));
             }
             if !default.contains(&part) && !default.contains(&"gatepass/all-providers".to_owned()) {
-                found.push(Finding::new(COMMAND, format!("`default` wants \"{id}\"")));
+                found.push(Finding::new(COMMAND, format!("`default` needs \"{id}\"")));
             }
         }
     }
@@ -194,20 +194,20 @@ pub(super) fn features(tree: &Tree) -> Vec<Finding> {
             let name = id.replace('-', "_");
             let line = format!("#[cfg(feature = \"{id}\")] pub use provider_{name} as {name};");
             if !text.contains(&line) {
-                let says = format!("wants `{line}`: a crate that nobody names is not linked");
-                found.push(Finding::new(FACADE_LIB, says));
+                let message = format!("needs `{line}`: a crate that no code names is not linked");
+                found.push(Finding::new(FACADE_LIB, message));
             }
         }
     }
     if let Some(registry) = tree.get(FACADE_REGISTRY) {
         for id in ids.iter().filter(|id| !registry.text.contains(&format!("(\"{id}\", &["))) {
-            found.push(Finding::new(FACADE_REGISTRY, format!("FEATURES wants `(\"{id}\", &[…])`")));
+            found.push(Finding::new(FACADE_REGISTRY, format!("FEATURES needs `(\"{id}\", &[…])`")));
         }
     }
     found
 }
 
-/// Finds a feature that is not exactly `parts`, in any order.
+/// Reports a feature that does not have exactly these parts, in any order.
 fn wants(found: &mut Vec<Finding>, path: &str, manifest: &Table, name: &str, parts: &[String]) {
     let mut is = feature(manifest, name);
     let mut wanted = parts.to_vec();
@@ -218,19 +218,19 @@ fn wants(found: &mut Vec<Finding>, path: &str, manifest: &Table, name: &str, par
     }
 }
 
-/// Finds features for providers that have no folder.
+/// Reports features for providers that have no folder.
 fn extra(found: &mut Vec<Finding>, path: &str, manifest: &Table, ids: &[&str], prefix: &str) {
     let features = manifest.get("features").and_then(Value::as_table);
     for (name, _) in features.into_iter().flatten() {
         for part in feature(manifest, name) {
             if let Some(id) = part.strip_prefix(prefix).filter(|id| !ids.contains(id)) {
-                found.push(Finding::new(path, format!("`{name}` wants crates/provider-{id}")));
+                found.push(Finding::new(path, format!("`{name}` needs crates/provider-{id}")));
             }
         }
     }
 }
 
-/// What a feature switches on, through other features of the same manifest too.
+/// Returns everything that a feature enables, through other features of the same manifest too.
 fn switched_on(manifest: &Table, name: &str) -> Vec<String> {
     let mut all = feature(manifest, name);
     let mut at = 0;
@@ -248,7 +248,7 @@ fn feature(manifest: &Table, name: &str) -> Vec<String> {
     parts.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// A manifest that can be read; one that cannot is found by another rule.
+/// Returns a manifest; an unreadable one is reported by another rule.
 fn table(tree: &Tree, path: &str) -> Option<Table> {
     tree.get(path)?.text.parse().ok()
 }
@@ -270,16 +270,16 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_depends_on_a_runtime_is_found() {
+    fn dependency_on_a_runtime_is_found() {
         let manifest = "[dependencies]\ngatepass-core.workspace = true\ntokio.workspace = true\n\
             [dev-dependencies]\ngatepass-testkit.workspace = true\n";
         let found = dependencies(&Tree::of(&[("crates/provider-acme/Cargo.toml", manifest)]));
         assert_eq!(found.len(), 1);
-        assert!(found[0].says.contains("tokio"));
+        assert!(found[0].message.contains("tokio"));
     }
 
     #[test]
-    fn a_provider_that_tells_the_time_or_keeps_state_is_found() {
+    fn clock_and_state_are_found() {
         let tree =
             lib("static CACHE: Mutex<()> = x;\nfn f(a: &'static str) { SystemTime::now(); }");
         let lines: Vec<_> = pure(&tree).iter().map(|found| found.line).collect();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_or_fixture_and_one_too_many_are_found() {
+    fn missing_and_extra_files_are_found() {
         let tree = Tree::of(&[
             ("crates/provider-acme/Cargo.toml", ""),
             ("crates/provider-acme/README.md", ""),
@@ -298,29 +298,29 @@ mod tests {
             ("crates/provider-acme/fixtures/denied-html.http", ""),
             ("crates/provider-acme/fixtures/garbage.http", ""),
         ]);
-        let says: Vec<String> = files(&tree).into_iter().map(|found| found.says).collect();
-        assert_eq!(says.len(), 3, "{says:?}");
-        assert_eq!(says[0], "has no src/wire.rs");
-        assert_eq!(says[1], "has no fixtures/throttled*.http");
-        assert!(says[2].contains("src/client.rs"));
+        let message: Vec<String> = files(&tree).into_iter().map(|found| found.message).collect();
+        assert_eq!(message.len(), 3, "{message:?}");
+        assert_eq!(message[0], "has no src/wire.rs");
+        assert_eq!(message[1], "has no fixtures/throttled*.http");
+        assert!(message[2].contains("src/client.rs"));
     }
 
     #[test]
-    fn the_parts_of_a_provider_stand_in_order() {
+    fn parts_in_another_order_are_found() {
         assert_eq!(order(&lib(LIB)), []);
         let (head, tail) = LIB.split_at(LIB.find("pub struct").unwrap());
         let turned = format!("{tail}{head}");
-        assert!(order(&lib(&turned)).iter().any(|found| found.says.contains("too early")));
+        assert!(order(&lib(&turned)).iter().any(|found| found.message.contains("too early")));
     }
 
     #[test]
-    fn an_id_that_is_not_the_folders_name_is_found() {
+    fn id_other_than_the_folders_name_is_found() {
         let found = order(&lib(&LIB.replace("\"acme\"", "\"acme-cloud\"")));
         assert_eq!(found.len(), 1);
     }
 
     #[test]
-    fn a_readme_has_the_fixed_headings() {
+    fn readme_with_other_headings_is_found() {
         let good: String = HEADINGS.iter().map(|heading| format!("## {heading}\n")).collect();
         let good = format!("# Acme\n{good}");
         let path = "crates/provider-acme/README.md";
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn every_provider_has_its_features_and_its_line() {
+    fn missing_features_and_lines_are_found() {
         let files = |facade: &str, command: &str, lib: &str| {
             let tree = Tree::of(&[
                 ("crates/provider-acme/Cargo.toml", ""),

@@ -1,4 +1,4 @@
-//! Rules about what crates.io and docs.rs are given.
+//! Rules about the packages for crates.io and docs.rs.
 
 use toml::{Table, Value};
 
@@ -6,7 +6,7 @@ use super::Finding;
 use super::manifests::each_package;
 use super::tree::{File, Tree};
 
-/// Every published crate carries its own README and the licences as they are at the root.
+/// Checks that every published crate has a README and the licences of the root.
 pub(super) fn files(tree: &Tree) -> Vec<Finding> {
     each_published(tree, |folder, _, _| {
         let has = |name: &str| tree.get(&format!("{folder}/{name}"));
@@ -17,15 +17,15 @@ pub(super) fn files(tree: &Tree) -> Vec<Finding> {
         for name in LICENCES {
             let ours = tree.get(name).map(|file| &file.text);
             if has(name).map(|file| &file.text) != ours {
-                let says = format!("wants {name}, a link to ../../{name}");
-                found.push(Finding::new(folder, says));
+                let message = format!("needs {name}, a link to ../../{name}");
+                found.push(Finding::new(folder, message));
             }
         }
         found
     })
 }
 
-/// Every feature has its row in the crate's documentation, and docs.rs shows what it switches on.
+/// Checks that the crate's documentation has a row for each feature, and that docs.rs enables it.
 pub(super) fn features(tree: &Tree) -> Vec<Finding> {
     each_published(tree, |folder, file, manifest| {
         let lib = format!("{folder}/src/lib.rs");
@@ -34,34 +34,34 @@ pub(super) fn features(tree: &Tree) -> Vec<Finding> {
         let rows = rows(text);
         let mut found = Vec::new();
         for name in features.iter().filter(|name| !rows.contains(name)) {
-            found.push(Finding::new(&lib, format!("wants a row `{name}` below `# Features`")));
+            found.push(Finding::new(&lib, format!("needs a row `{name}` below `# Features`")));
         }
         for name in rows.iter().filter(|name| !features.contains(name)) {
-            found.push(Finding::new(&lib, format!("has a row of no feature: `{name}`")));
+            found.push(Finding::new(&lib, format!("has a row for an unknown feature: `{name}`")));
         }
         if features.is_empty() {
             return found;
         }
         if !text.contains(LABELS) {
-            found.push(Finding::new(&lib, format!("wants `{LABELS}`, for docs.rs")));
+            found.push(Finding::new(&lib, format!("needs `{LABELS}`, for docs.rs")));
         }
         if !shows(manifest, &features) {
-            let says = "wants `[package.metadata.docs.rs]` with `all-features`, or with every \
-                        feature in `features` where some are for the project alone";
-            found.push(Finding::new(&file.path, says));
+            let message = "needs `[package.metadata.docs.rs]` with `all-features`, or with every \
+                        feature in `features` if some are only for the project";
+            found.push(Finding::new(&file.path, message));
         }
         found
     })
 }
 
-/// The features of a crate that are for others.
+/// Returns the features that are meant for users.
 fn features_of(manifest: &Table) -> Vec<&str> {
     let all = manifest.get("features").and_then(Value::as_table);
     let names = all.into_iter().flat_map(|all| all.keys().map(String::as_str));
     names.filter(|name| *name != "default" && !name.starts_with("__")).collect()
 }
 
-/// The names in the first column of the table below `# Features`.
+/// Returns the names in the first column of the table below `# Features`.
 fn rows(text: &str) -> Vec<&str> {
     text.lines()
         .map_while(|line| line.strip_prefix("//!"))
@@ -119,30 +119,30 @@ mod tests {
     const LIB: &str = "//! A.\n//!\n//! # Features\n//!\n//! | `tls` | https |\n\n\
          #![cfg_attr(docsrs, feature(doc_cfg))]\n";
 
-    fn says(manifest: &str, lib: &str) -> Vec<String> {
+    fn message(manifest: &str, lib: &str) -> Vec<String> {
         let tree = Tree::of(&[("crates/a/Cargo.toml", manifest), ("crates/a/src/lib.rs", lib)]);
-        features(&tree).into_iter().map(|finding| finding.says).collect()
+        features(&tree).into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]
-    fn a_feature_without_a_row_and_a_row_without_a_feature_are_found() {
-        assert_eq!(says(MANIFEST, LIB), [""; 0]);
-        let found = says(MANIFEST, &LIB.replace("`tls`", "`tsl`"));
+    fn rows_and_features_that_differ_are_found() {
+        assert_eq!(message(MANIFEST, LIB), [""; 0]);
+        let found = message(MANIFEST, &LIB.replace("`tls`", "`tsl`"));
         assert!(found[0].contains("a row `tls`") && found[1].ends_with("`tsl`"), "{found:?}");
-        assert_eq!(says(MANIFEST, &LIB.replace("# Features", "# Others")).len(), 1);
+        assert_eq!(message(MANIFEST, &LIB.replace("# Features", "# Others")).len(), 1);
     }
 
     #[test]
-    fn docs_rs_is_told_the_features_and_never_those_of_the_project_alone() {
-        assert!(says(&MANIFEST.replace("\"tls\"", ""), LIB)[0].contains("docs.rs"));
+    fn docs_rs_enables_users_features_only() {
+        assert!(message(&MANIFEST.replace("\"tls\"", ""), LIB)[0].contains("docs.rs"));
         let all = MANIFEST.replace("features = [\"tls\"]", "all-features = true");
-        assert_eq!(says(&all, LIB).len(), 1);
-        assert_eq!(says(&all.replace("__own = []\n", ""), LIB), [""; 0]);
-        assert!(says(MANIFEST, &LIB.replace("doc_cfg", "other"))[0].contains("doc_cfg"));
+        assert_eq!(message(&all, LIB).len(), 1);
+        assert_eq!(message(&all.replace("__own = []\n", ""), LIB), [""; 0]);
+        assert!(message(MANIFEST, &LIB.replace("doc_cfg", "other"))[0].contains("doc_cfg"));
     }
 
     #[test]
-    fn a_licence_that_is_missing_or_another_is_found() {
+    fn missing_or_changed_licence_is_found() {
         let with = |licence: &str| {
             let tree = Tree::of(&[
                 ("LICENSE-APACHE", "A"),

@@ -1,17 +1,17 @@
-//! Rules about what no text may hold: keys, tokens, and paths of the machine it was written on.
+//! Rules about text that no file may contain: keys, tokens, and paths of a developer's machine.
 
 use super::Finding;
 use super::tree::{File, Tree};
 use super::workflows::action;
 
-/// Where random-looking text belongs, each with its reason.
+/// Paths that may contain random-looking text, each with its reason.
 const RANDOM: &[(&str, &str)] = &[
     ("Cargo.lock", "checksums"),
-    ("/fixtures/", "answers with made-up secrets"),
+    ("/fixtures/", "responses with made-up secrets"),
     ("proptest-regressions/", "seeds of failures"),
 ];
 
-/// Folders at the root of a machine; ours never stand in a text.
+/// Folders at the root of developers' machines.
 const HOST_FOLDERS: [&str; 5] = ["work", "home", "root", "Users", "builds"];
 
 pub(super) fn secret_shaped(tree: &Tree) -> Vec<Finding> {
@@ -19,11 +19,12 @@ pub(super) fn secret_shaped(tree: &Tree) -> Vec<Finding> {
     let mut found = Vec::new();
     for file in tree.files().iter().filter(|file| !random(file)) {
         for (number, line) in file.text.lines().enumerate() {
-            // The commit of an action, which is pinned.
+            // Without the commit that pins an action.
             let line = action(line).and_then(|_| line.split('@').next()).unwrap_or(line);
             if let Some(shape) = shape(line) {
-                let says = format!("holds {shape}: put it into a fixture or make it when it runs");
-                found.push(Finding::at(&file.path, number + 1, says));
+                let message =
+                    format!("contains {shape}: put it into a fixture, or generate it at run time");
+                found.push(Finding::at(&file.path, number + 1, message));
             }
         }
     }
@@ -35,15 +36,15 @@ pub(super) fn host_path(tree: &Tree) -> Vec<Finding> {
     for file in tree.files() {
         for (number, line) in file.text.lines().enumerate() {
             for folder in HOST_FOLDERS.iter().filter(|folder| names_folder(line, folder)) {
-                let says = format!("names a folder below /{folder} of some machine");
-                found.push(Finding::at(&file.path, number + 1, says));
+                let message = format!("names a folder below /{folder} of a developer's machine");
+                found.push(Finding::at(&file.path, number + 1, message));
             }
         }
     }
     found
 }
 
-/// Does `line` hold an absolute path below `folder`?
+/// Returns whether the line contains an absolute path below `folder`.
 fn names_folder(line: &str, folder: &str) -> bool {
     let path = format!("/{folder}/");
     line.match_indices(&path).any(|(at, _)| {
@@ -52,7 +53,7 @@ fn names_folder(line: &str, folder: &str) -> bool {
     })
 }
 
-/// What a secret in `line` looks like, if there is one.
+/// Describes the text in `line` that looks like a secret, if there is one.
 fn shape(line: &str) -> Option<&'static str> {
     if line.match_indices(JWT).any(|(at, _)| is_jwt(&line[at..])) {
         return Some("a JWT");
@@ -64,10 +65,10 @@ fn shape(line: &str) -> Option<&'static str> {
         .find_map(|word| looks_random(word))
 }
 
-/// How the first line of a private key ends.
+/// The end of the first line of a private key.
 const KEY: &str = concat!("PRIVATE", " KEY-----");
 
-/// How a JSON object begins in base64.
+/// The start of a JSON object in base64.
 const JWT: &str = concat!("ey", "J");
 
 fn is_jwt(text: &str) -> bool {
@@ -91,7 +92,7 @@ fn looks_random(word: &str) -> Option<&'static str> {
         return Some("a long hexadecimal number");
     }
     if word.split(['-', '_', '=', '+']).any(is_canary) {
-        return Some("what looks like a canary of a test");
+        return Some("text that looks like a canary of a test");
     }
     let mixed =
         any(char::is_ascii_lowercase) && any(char::is_ascii_uppercase) && any(char::is_ascii_digit);
@@ -99,14 +100,14 @@ fn looks_random(word: &str) -> Option<&'static str> {
         .then_some("a long random text")
 }
 
-/// The testkit's `canary` makes 40 small letters and digits; a part of one is found, too.
+/// Recognizes the testkit's canaries, 40 lower-case letters and digits, and parts of them.
 fn is_canary(part: &str) -> bool {
     const SHORTEST: usize = 24;
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     part.len() >= SHORTEST && part.chars().all(letters) && changes(part) * 5 >= part.len()
 }
 
-/// How often the text changes between capital, small letter, digit and sign: words seldom do.
+/// Counts the changes between upper case, lower case, digits and punctuation; words have few.
 fn changes(text: &str) -> usize {
     let class = |byte: &u8| match byte {
         b'a'..=b'z' => 0,
@@ -138,7 +139,7 @@ mod tests {
     const CANARY: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
     #[test]
-    fn random_texts_are_found() {
+    fn random_text_is_found() {
         assert!(shape(&format!("-----BEGIN {KEY}")).is_some());
         assert!(shape(&format!("key = \"{}\"", random(BASE64, 40))).is_some());
         assert!(shape(&format!("key = \"{}\"", random(b"0123456789abcdef", 40))).is_some());
@@ -146,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn a_canary_that_a_test_left_in_a_text_is_found() {
+    fn canary_that_a_test_left_behind_is_found() {
         for length in [24, 40] {
             let canary = random(CANARY, length);
             for line in
                 [format!("\"access_token\":\"{canary}\""), format!("client_secret={canary}")]
             {
-                assert_eq!(shape(&line), Some("what looks like a canary of a test"), "{line}");
+                assert_eq!(shape(&line), Some("text that looks like a canary of a test"), "{line}");
             }
         }
         let left = random(CANARY, 40);
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn words_numbers_and_addresses_are_not() {
+    fn words_numbers_and_addresses_are_accepted() {
         for line in [
             "fn a_hundred_callers_make_one_request_and_share_its_outcome() {",
             "https://developer.example.com/docs/OpenAPI/Reference-2024-01/getting-started",
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_the_machine_is_found_but_not_a_part_of_another_path() {
+    fn absolute_path_of_a_machine_is_found() {
         let [work, home] = ["work", "home"].map(|folder| format!("/{folder}/"));
         assert!(names_folder(&format!("see {work}notes"), "work"));
         assert!(names_folder(&format!("\"{home}me\""), "home"));

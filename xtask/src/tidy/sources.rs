@@ -1,14 +1,14 @@
-//! Rules about source files: their names, their length, and what may stand in them.
+//! Rules about source files: names, length, first line, attributes.
 
 use super::Finding;
 use super::tree::{File, Tree};
 use crate::code::{attributes, before_tests, line_of};
 
-/// Lines a file should not pass, and lines it must not pass.
+/// Length of a file in lines from which on it is noted, and its maximum.
 const BUDGET: usize = 450;
 const LIMIT: usize = 500;
 
-/// Characters of the line that describes a file; rustfmt does not wrap it.
+/// Maximum width of the line that describes a file; rustfmt does not wrap comments.
 const WIDTH: usize = 100;
 
 /// Files with a longer first line.
@@ -25,15 +25,15 @@ const WIDE: [&str; 7] = [
 /// Files that may be longer than the limit, each with its reason.
 const LONG: &[(&str, &str)] = &[];
 
-/// Who may call what clippy.toml forbids, besides a `clock.rs`, examples and benchmarks, each with its
-/// reason.
+/// Files that may call the methods that clippy.toml forbids, each with its reason; besides these, every
+/// `clock.rs`, examples and benchmarks.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("crates/gatepass/src/config.rs", "reads the environment"),
     ("crates/gatepass/src/config/", "reads the environment"),
-    ("crates/gatepass-cli/src/browser.rs", "hands a browser the environment it needs"),
+    ("crates/gatepass-cli/src/browser.rs", "passes a browser the environment it needs"),
     ("crates/gatepass-http/src/client.rs", "builds the client"),
-    ("tests/", "stands for a user"),
-    ("xtask/", "stands for a user"),
+    ("tests/", "acts for a user"),
+    ("xtask/", "acts for a user"),
 ];
 
 pub(super) fn file_name(tree: &Tree) -> Vec<Finding> {
@@ -51,12 +51,12 @@ pub(super) fn file_length(tree: &Tree) -> Vec<Finding> {
     tree.rust()
         .filter(|file| lines(file) > LIMIT && !listed(file))
         .map(|file| {
-            Finding::new(&file.path, format!("{} lines: there is a second subject", lines(file)))
+            Finding::new(&file.path, format!("{} lines: split off the second subject", lines(file)))
         })
         .collect()
 }
 
-/// What to say about files past the budget but not past the limit.
+/// Returns a note for each file between the budget and the limit.
 pub(super) fn near_the_limit(tree: &Tree) -> Vec<String> {
     tree.rust()
         .filter(|file| (BUDGET + 1..=LIMIT).contains(&lines(file)))
@@ -85,7 +85,7 @@ pub(super) fn bare_allow(tree: &Tree) -> Vec<Finding> {
 
 pub(super) fn instrument(tree: &Tree) -> Vec<Finding> {
     let shows = |text: &str| !text.contains("skip_all");
-    in_attributes(tree, "instrument", shows, "arguments hold secrets: `skip_all`")
+    in_attributes(tree, "instrument", shows, "arguments may be secrets: add `skip_all`")
 }
 
 pub(super) fn unfinished(tree: &Tree) -> Vec<Finding> {
@@ -96,19 +96,19 @@ pub(super) fn unfinished(tree: &Tree) -> Vec<Finding> {
             let is_word =
                 |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
             for (at, _) in code.match_indices(name).filter(|(at, _)| is_word(*at)) {
-                let says = format!("`{name}` is for work in progress");
-                found.push(Finding::at(&file.path, line_of(code, at), says));
+                let message = format!("`{name}` is for work in progress");
+                found.push(Finding::at(&file.path, line_of(code, at), message));
             }
         }
     }
     found
 }
 
-/// A call that clippy.toml forbids, let through in a file that has no business with it.
+/// Reports exceptions from clippy.toml's bans in files that may not have them.
 pub(super) fn exceptions(tree: &Tree) -> Vec<Finding> {
     let may = |file: &File| {
         file.name() == "clock.rs"
-            // What measures time has to ask for it.
+            // Measurements read the clock.
             || file.path.contains("/benches/")
             || file.path.contains("/examples/")
             || EXCEPTIONS.iter().any(|(path, _)| file.path.starts_with(path))
@@ -118,9 +118,9 @@ pub(super) fn exceptions(tree: &Tree) -> Vec<Finding> {
         let [expect, allow] = ["expect", "allow"].map(|name| attributes(&file.code, name));
         for (line, text) in expect.into_iter().chain(allow) {
             if text.contains("clippy::disallowed_methods") {
-                let says = "only a clock.rs asks the time, only the facade's config reads the \
+                let message = "only a clock.rs reads the time, only the facade's config reads the \
                             environment, only gatepass-http builds a client";
-                found.push(Finding::at(&file.path, line, says));
+                found.push(Finding::at(&file.path, line, message));
             }
         }
     }
@@ -131,12 +131,12 @@ fn in_attributes(
     tree: &Tree,
     name: &str,
     is_wrong: impl Fn(&str) -> bool,
-    says: &str,
+    message: &str,
 ) -> Vec<Finding> {
     tree.rust()
         .flat_map(|file| attributes(&file.code, name).into_iter().map(move |found| (file, found)))
         .filter(|(_, (_, text))| is_wrong(text))
-        .map(|(file, (line, _))| Finding::at(&file.path, line, says))
+        .map(|(file, (line, _))| Finding::at(&file.path, line, message))
         .collect()
 }
 
@@ -153,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_named_for_nothing_is_found() {
+    fn file_name_without_a_subject_is_found() {
         assert_eq!(file_name(&one("crates/a/src/utils.rs", "")).len(), 1);
         assert_eq!(file_name(&one("crates/a/src/config/mod.rs", "")).len(), 1);
         assert_eq!(file_name(&one("crates/a/src/redact.rs", "")), []);
     }
 
     #[test]
-    fn past_the_budget_is_a_note_and_past_the_limit_is_found() {
+    fn file_over_the_limit_is_found() {
         let long = |lines| one("crates/a/src/b.rs", &"\n".repeat(lines));
         assert!(file_length(&long(450)).is_empty() && near_the_limit(&long(450)).is_empty());
         assert!(file_length(&long(500)).is_empty() && near_the_limit(&long(500)).len() == 1);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_first_sentence_is_found() {
+    fn missing_or_long_first_line_is_found() {
         assert_eq!(first_line(&one("crates/a/src/b.rs", "use std::fmt;\n")).len(), 1);
         assert_eq!(
             first_line(&one("crates/a/src/b.rs", &format!("//! {}\n", "a".repeat(97)))).len(),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_needs_a_reason() {
+    fn allow_without_reason_is_found() {
         let bare = one("crates/a/src/b.rs", "\n#[allow(dead_code)]\nfn f() {}");
         assert_eq!(bare_allow(&bare)[0].line, Some(2));
         let reasoned = "#[allow(\n    dead_code,\n    reason = \"a macro\"\n)]\nfn f() {}";
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instrumented_function_skips_its_arguments() {
+    fn instrument_with_arguments_is_found() {
         let bare = one("crates/a/src/b.rs", "#[tracing::instrument(level = \"debug\")]\nfn f() {}");
         assert_eq!(instrument(&bare).len(), 1);
         let skips = one("crates/a/src/b.rs", "#[instrument(skip_all)]\nfn f() {}");
@@ -194,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_code_is_found_but_not_talk_about_it() {
+    fn unfinished_code_is_found_in_code_only() {
         let code = "// todo!(\nfn f() { todo!() }\nconst A: &str = \"dbg!(\";";
         let found = unfinished(&one("crates/a/src/b.rs", code));
         assert_eq!(found, [Finding::at("crates/a/src/b.rs", 2, "`todo!` is for work in progress")]);
     }
 
     #[test]
-    fn only_a_clock_and_the_config_are_excepted() {
+    fn exception_outside_clock_and_config_is_found() {
         let code = "//! A.\n#[expect(clippy::disallowed_methods, reason = \"b\")]\nfn f() {}";
         let at = |path| exceptions(&one(path, code)).len();
         assert_eq!(at("crates/gatepass-engine/src/source.rs"), 1);

@@ -11,7 +11,7 @@ const STORE: [&str; 2] = ["crates/gatepass-engine/src/store", "crates/gatepass-r
 /// Files that may look into a message, each with its reason.
 const READERS: &[(&str, &str)] = &[
     ("crates/gatepass-http/src/error.rs", "rustls and hyper have no type for some of their causes"),
-    ("crates/gatepass-testkit/", "checks what an error says"),
+    ("crates/gatepass-testkit/", "checks the messages of errors"),
     ("crates/gatepass/src/config/profile/read.rs", "until errors have fields"),
     ("crates/gatepass/src/config/value.rs", "until errors have fields"),
     ("crates/gatepass-cli/src/next.rs", "until errors have fields"),
@@ -49,7 +49,7 @@ pub(super) fn test_features(tree: &Tree) -> Vec<Finding> {
                 .iter()
                 .any(|name| item.contains(name) && !item.contains('{'));
             if is_for_tests && !is_declaration {
-                let text = "code for a test: move it to a fuzzing.rs, or make a mutant of it";
+                let text = "code for a test: move it to a fuzzing.rs, or turn it into a mutant";
                 found.push(Finding::at(&file.path, line, text));
             }
         }
@@ -101,7 +101,7 @@ pub(super) fn message_read_back(tree: &Tree) -> Vec<Finding> {
             places.extend(splits.filter(|at| *at < code.len() && code[*at..].starts_with("split")));
         }
         for at in places {
-            let text = "a message is for people: put what the code needs into the error's fields";
+            let text = "code reads a message: add a field to the error instead";
             found.push(Finding::at(&file.path, line_of(&file.text, at), text));
         }
     }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_is_found_in_the_store_and_in_keys() {
+    fn debug_output_in_store_and_keys_is_found() {
         let code = "fn f() { format!(\"… {:?}\", 1); }\nfn cache_key() -> String {\n    \
                     format!(\"{self:?}\")\n}\n#[cfg(test)]\nmod tests { \"{:?}\" }\n";
         assert_eq!(lines(debug_as_data, "crates/gatepass-engine/src/store/key.rs", code), [1, 3]);

@@ -1,19 +1,19 @@
-//! Every text of the repository, read once.
+//! The files of the repository, read once for all rules.
 
 use std::fs;
 use std::path::Path;
 
 use crate::code::code_only;
-use crate::failure::{Failure, Result};
+use crate::error::{Error, Result};
 use crate::workspace;
 
-/// The repository's texts, by path.
+/// The repository's files, by path.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     files: Vec<File>,
 }
 
-/// One text: its path from the root with `/`, and for Rust its code alone.
+/// A file: its path from the root with `/`, its text, and for Rust its code alone.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) path: String,
@@ -28,7 +28,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// A tree made up for a test.
+    /// Returns a made-up tree for a test.
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         Self { files: files.iter().map(|(path, text)| File::new(path, text)).collect() }
@@ -46,12 +46,12 @@ impl Tree {
         self.files.iter().filter(|file| file.is_rust())
     }
 
-    /// The manifests of the workspace's members.
+    /// Returns the manifests of the workspace's members.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter(|file| file.path.ends_with("/Cargo.toml") && !file.is_outside())
     }
 
-    /// The files below `folder`, each with its path from there.
+    /// Returns the files below `folder`, each with its path from there.
     pub(crate) fn below(&self, folder: &str) -> Vec<(&str, &File)> {
         self.files
             .iter()
@@ -59,7 +59,7 @@ impl Tree {
             .collect()
     }
 
-    /// The ids of the providers: the folders `crates/provider-*`, sorted.
+    /// Returns the ids of the providers: the folders `crates/provider-*`, sorted.
     pub(crate) fn providers(&self) -> Vec<&str> {
         let id = |file: &'_ File| -> Option<(usize, usize)> {
             let rest = file.path.strip_prefix(PROVIDERS)?;
@@ -76,8 +76,7 @@ impl Tree {
     }
 
     fn walk(&mut self, folder: &Path, below: &str) -> Result<()> {
-        let failed =
-            |error| Failure::failed(format!("{} cannot be read: {error}", folder.display()));
+        let failed = |error| Error::failed(format!("{} cannot be read: {error}", folder.display()));
         let mut entries = fs::read_dir(folder)
             .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
             .map_err(failed)?;
@@ -91,7 +90,7 @@ impl Tree {
             } else if is_folder {
                 self.walk(&entry.path(), &format!("{path}/"))?;
             } else if let Ok(bytes) = fs::read(entry.path()) {
-                // What fuzzing found is no text, and may hold a secret all the same.
+                // Inputs for fuzzing may be binary, and can still contain a secret.
                 self.files.push(File::new(&path, &String::from_utf8_lossy(&bytes)));
             }
         }
@@ -110,12 +109,12 @@ impl File {
         Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
     }
 
-    /// Belongs to a crate that is deliberately no member: `fuzz/`, or a stranger's provider.
+    /// Returns whether the file belongs to a crate outside the workspace: `fuzz/`, `tests/outside`.
     pub(crate) fn is_outside(&self) -> bool {
         !["crates/", "tests/Cargo.toml", "xtask/"].iter().any(|ours| self.path.starts_with(ours))
     }
 
-    /// The last part of the path.
+    /// Returns the last part of the path.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
@@ -126,7 +125,7 @@ fn is_ours(folder: &str) -> bool {
         && (!folder.starts_with('.') || [".cargo", ".ci", ".github"].contains(&folder))
 }
 
-/// What fuzzing leaves behind.
+/// Output of fuzzing.
 const NOT_KEPT: [&str; 2] = ["fuzz/artifacts", "fuzz/corpus"];
 
 const PROVIDERS: &str = "crates/provider-";
@@ -136,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn providers_are_the_folders_named_so() {
+    fn providers_are_the_folders_with_the_prefix() {
         let tree = Tree::of(&[
             ("crates/provider-huawei/Cargo.toml", ""),
             ("crates/provider-cisco/Cargo.toml", ""),
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_repository_itself_is_read_without_its_build_folder() {
+    fn build_folder_is_not_read() {
         let tree = Tree::read().unwrap();
         assert!(tree.get("xtask/src/tidy/tree.rs").is_some());
         assert!(!tree.files().iter().any(|file| file.path.starts_with("target/")));

@@ -33,7 +33,7 @@ pub(super) fn type_names(tree: &Tree) -> Vec<Finding> {
 pub(super) fn outdated(tree: &Tree) -> Vec<String> {
     let shared = shared(tree);
     let names = accepted(tree).into_iter().filter(|name| !shared.contains_key(*name));
-    names.map(|name| format!("{LIST}: `{name}` has one type, the line can go")).collect()
+    names.map(|name| format!("{LIST}: `{name}` has one type now, remove the line")).collect()
 }
 
 fn accepted(tree: &Tree) -> BTreeSet<&str> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::Finding;
 use super::prose::{Word, prose};
 use super::tree::{File, Tree};
-use crate::failure::{Failure, Result};
-use crate::{say, workspace};
+use crate::error::{Error, Result};
+use crate::{output, workspace};
 
 const LIST: &str = "xtask/words.txt";
 
@@ -110,7 +110,7 @@ impl Form {
         let after = words.get(at + found.len()).filter(|_| is_before_end);
         is_same
             && is_joined
-            && (!self.at_start || (found[0].starts_sentence && !found[0].asks))
+            && (!self.at_start || (found[0].starts_sentence && !found[0].summary))
             && (!self.at_docs || found[0].starts_docs)
             && !clause.any(|word| self.not_in_clause_of.contains(&word.text.as_str()))
             && !before.is_some_and(|word| self.not_after.contains(&word))
@@ -226,7 +226,7 @@ const FORMS: &[Form] = &[
         ]],
         "the technical term",
     ),
-    Form::new(&[&["person", "persons", "people"]], "the user"),
+    Form::new(&[&["person", "persons", "people"]], "the user").without(&["licences.rs"]),
     Form::new(&[&["exchange", "exchanges", "exchanged"]], "token request")
         .within(&["README.md", "docs/"])
         .without(&["rust", "provider"]),
@@ -269,18 +269,18 @@ pub(super) fn show(tree: &Tree, paths: &[String]) {
             continue;
         }
         for (line, found, instead) in forms(file) {
-            say::line(format_args!("{}:{line}: \"{found}\": {instead}", file.path));
+            output::line(format_args!("{}:{line}: \"{found}\": {instead}", file.path));
             total += 1;
         }
     }
-    say::line(format_args!("{total} forms of speech to replace"));
+    output::line(format_args!("{total} forms of speech to replace"));
 }
 
 /// Writes the list as the tree is, unless the sum would rise.
 pub(super) fn bless(tree: &Tree) -> Result<()> {
     let (counted, listed) = (counted(tree), listed(tree));
     if tree.get(LIST).is_some() && sum(&counted) > sum(&listed) {
-        return Err(Failure::failed(format!(
+        return Err(Error::failed(format!(
             "{LIST} allows {} forms of speech and the tree has {}: reword the new ones, \
              `cargo xtask tidy` names the files",
             sum(&listed),
@@ -290,7 +290,7 @@ pub(super) fn bless(tree: &Tree) -> Result<()> {
     let lines: String =
         counted.iter().map(|(path, count)| format!("{count:>3} {path}\n")).collect();
     workspace::write(LIST, &format!("{HEAD}{lines}"))?;
-    say::line(format_args!("{LIST}: {} forms in {} files", sum(&counted), counted.len()));
+    output::line(format_args!("{LIST}: {} forms in {} files", sum(&counted), counted.len()));
     Ok(())
 }
 

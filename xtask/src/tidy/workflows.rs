@@ -1,4 +1,4 @@
-//! Rules about what runs on others' machines: pinned actions, few rights, and tasks that exist.
+//! Rules about the CI workflows: pinned actions, few permissions, existing tasks.
 
 use super::Finding;
 use super::tree::{File, Tree};
@@ -8,15 +8,16 @@ pub(super) fn workflows(tree: &Tree) -> Vec<Finding> {
     for file in files(tree) {
         if !file.text.contains("\npermissions:\n  contents: read\n\n") {
             found
-                .push(Finding::new(&file.path, "wants `permissions: contents: read` for all jobs"));
+                .push(Finding::new(&file.path, "needs `permissions: contents: read` for all jobs"));
         }
         for (number, line) in file.text.lines().enumerate() {
             if action(line).is_some_and(|action| !is_pinned(action)) {
-                let says = "names no commit of the action: `uses: owner/name@COMMIT # vVERSION`";
-                found.push(Finding::at(&file.path, number + 1, says));
+                let message =
+                    "the action is not pinned to a commit: `uses: owner/name@COMMIT # vVERSION`";
+                found.push(Finding::at(&file.path, number + 1, message));
             }
             if line.contains("secrets.") {
-                found.push(Finding::at(&file.path, number + 1, "asks for a secret"));
+                found.push(Finding::at(&file.path, number + 1, "uses a secret"));
             }
         }
     }
@@ -27,7 +28,7 @@ fn files(tree: &Tree) -> impl Iterator<Item = &File> {
     tree.files().iter().filter(|file| file.path.starts_with(".github/workflows/"))
 }
 
-/// What a line uses, if it uses an action.
+/// Returns the action that a line uses.
 pub(super) fn action(line: &str) -> Option<&str> {
     let line = line.trim_start();
     line.strip_prefix("- ").unwrap_or(line).strip_prefix("uses: ")
@@ -46,29 +47,29 @@ mod tests {
 
     const HEAD: &str = "on: push\n\npermissions:\n  contents: read\n\njobs:\n";
 
-    fn says(text: &str) -> Vec<String> {
+    fn message(text: &str) -> Vec<String> {
         let found = workflows(&Tree::of(&[(".github/workflows/a.yml", text)]));
         found.into_iter().map(|finding| finding.to_string()).collect()
     }
 
     #[test]
-    fn an_action_names_its_commit() {
+    fn action_without_commit_is_found() {
         let commit = "0123456789".repeat(4);
-        assert!(says(&format!("{HEAD}      - uses: a/b@{commit} # v1.2.3\n")).is_empty());
+        assert!(message(&format!("{HEAD}      - uses: a/b@{commit} # v1.2.3\n")).is_empty());
         for action in ["a/b@v4".to_owned(), "a/b".to_owned(), format!("a/b@{commit}")] {
-            assert_eq!(says(&format!("{HEAD}      - uses: {action}\n")).len(), 1, "{action}");
+            assert_eq!(message(&format!("{HEAD}      - uses: {action}\n")).len(), 1, "{action}");
         }
     }
 
     #[test]
-    fn a_workflow_has_no_right_that_it_does_not_ask_for() {
-        assert_eq!(says("on: push\n\njobs:\n").len(), 1);
-        assert_eq!(says(&HEAD.replace("read", "write")).len(), 1);
-        assert_eq!(says(&format!("{HEAD}  A: ${{{{ secrets.KEY }}}}\n")).len(), 1);
+    fn other_permissions_are_found() {
+        assert_eq!(message("on: push\n\njobs:\n").len(), 1);
+        assert_eq!(message(&HEAD.replace("read", "write")).len(), 1);
+        assert_eq!(message(&format!("{HEAD}  A: ${{{{ secrets.KEY }}}}\n")).len(), 1);
     }
 
     #[test]
-    fn every_task_that_a_workflow_calls_is_there_and_takes_its_options() {
+    fn tasks_of_workflows_exist_and_take_their_options() {
         let tree = Tree::read().unwrap();
         let mut called = 0;
         for line in files(&tree).flat_map(|file| file.text.lines()) {
