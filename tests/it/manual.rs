@@ -58,11 +58,11 @@ fn skipped_manual_commands_have_a_reason() {
             *counted.entry((page.path.clone(), reason.to_owned())).or_default() += 1;
         }
     }
-    let mut told = String::new();
+    let mut shown = String::new();
     for ((page, reason), count) in counted {
-        writeln!(told, "{page}: {count}, {reason}").unwrap();
+        writeln!(shown, "{page}: {count}, {reason}").unwrap();
     }
-    insta::assert_snapshot!("not_run", told);
+    insta::assert_snapshot!("not_run", shown);
 }
 
 #[test]

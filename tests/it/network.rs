@@ -24,9 +24,9 @@ fn https_uses_connect_and_hides_the_proxy_password() {
     let home = Home::with_config(&vendor.profile("https://vendor.example.com", ""));
     let command = home.gatepass(["token", "cisco", "--wait", "0s"]).env("RUST_LOG", "trace");
     let run = command.env("HTTPS_PROXY", &address).run();
-    let told = run.failed(2);
-    assert!(told.contains("the proxy wants a user name and password"), "{told}");
-    assert!(!told.contains("unsaid-word"), "{told}");
+    let shown = run.failed(2);
+    assert!(shown.contains("the proxy wants a user name and password"), "{shown}");
+    assert!(!shown.contains("unsaid-word"), "{shown}");
     let request = proxy.request();
     assert_eq!(
         (request.method.as_str(), request.target.as_str()),

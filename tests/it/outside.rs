@@ -1,4 +1,4 @@
-//! Tests of extensions outside the workspace: built there, tested with the testkit and in a command.
+//! Tests of extensions outside the workspace, built there and linked into a command.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -64,8 +64,8 @@ fn outside_provider_follows_all_token_rules() {
     assert_eq!(request.json(), serde_json::json!({"key": "me", "secret": "unsaid-secret"}));
 
     let run = home.program(command(), ["token", "acme", "--fresh"]).run();
-    let told = run.failed(3);
-    assert!(told.contains("invalid_client") && !told.contains("unsaid-secret"), "{told}");
+    let shown = run.failed(3);
+    assert!(shown.contains("invalid_client") && !shown.contains("unsaid-secret"), "{shown}");
 
     let run = home.program(command(), ["token", "acme", "--set", "tenat=x"]).run();
     assert!(run.failed(2).contains("did you mean `tenant`?"), "{run:#?}");

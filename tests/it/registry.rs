@@ -107,9 +107,9 @@ fn error_names_the_missing_feature() {
     ] {
         let home = Home::with_config(&format!("[profiles.p]\nprovider = \"{name}\"\n"));
         let run = command(&home, ["token", "p", "--quiet"]);
-        let told = run.failed(2);
-        assert!(told.contains("which has: celerdata\n"), "{told}");
-        assert!(told.contains(&format!("feature `{feature}`")), "{told}");
+        let shown = run.failed(2);
+        assert!(shown.contains("which has: celerdata\n"), "{shown}");
+        assert!(shown.contains(&format!("feature `{feature}`")), "{shown}");
     }
     let demo = command(&Home::new(), ["demo", "--format", "json"]);
     assert_eq!(demo.json().as_array().unwrap().len(), 1);

@@ -22,7 +22,7 @@ use story::Story;
 
 #[test]
 fn ctrl_c_while_building_changes_nothing() {
-    let story = Story::told();
+    let story = Story::shown();
     assert_eq!(story.interrupted_build.changed, "");
     assert_eq!(story.interrupted_build.head, story.begun.head);
     assert_eq!(story.interrupted_build.tags, story.begun.tags);
@@ -31,17 +31,17 @@ fn ctrl_c_while_building_changes_nothing() {
 
 #[test]
 fn dry_run_writes_to_target_only() {
-    let story = Story::told();
+    let story = Story::shown();
     assert_eq!(story.dry.changed, "");
     assert_eq!((&story.dry.head, &story.dry.tags), (&story.begun.head, &story.begun.tags));
     assert!(story.dry.published.is_empty(), "{:?}", story.dry.published);
-    for told in [
+    for shown in [
         format!("git tag --annotate v{}", story.version),
         format!("the commit `release: {}` on main", story.version),
         String::from("--package gatepass-cli --registry local"),
         format!("gatepass-{}-{}.tar.gz", story.version, story.target),
     ] {
-        assert!(story.dry_told.contains(&told), "{told} is not in {}", story.dry_told);
+        assert!(story.dry_told.contains(&shown), "{shown} is not in {}", story.dry_told);
     }
     // Dependencies come before their dependents.
     let at = |name: &str| story.dry_told.find(&format!("--package {name} ")).unwrap();
@@ -51,7 +51,7 @@ fn dry_run_writes_to_target_only() {
 
 #[test]
 fn interrupted_release_is_resumed_by_the_same_command() {
-    let story = Story::told();
+    let story = Story::shown();
     // Ctrl-C after the second crate was published.
     let published = &story.interrupted.published;
     assert!(published.len() >= 2 && published.len() < story.crates.len(), "{published:?}");
@@ -70,7 +70,7 @@ fn interrupted_release_is_resumed_by_the_same_command() {
 
 #[test]
 fn release_is_one_commit_with_tag() {
-    let story = Story::told();
+    let story = Story::shown();
     let (version, before) = (&story.version, &story.before);
     assert_eq!(story.git("rev-parse HEAD^"), story.begun.head);
     assert_eq!(story.git(&format!("rev-parse v{version}^{{commit}}")), story.done.head);
@@ -97,32 +97,32 @@ fn release_is_one_commit_with_tag() {
 
 #[test]
 fn project_from_registry_gets_a_token() {
-    let story = Story::told();
+    let story = Story::shown();
     project::gets_a_token(story);
 }
 
 #[test]
 fn command_installs_from_the_registry() {
-    let story = Story::told();
+    let story = Story::shown();
     project::installs_the_command(story);
 }
 
 #[test]
 fn files_match_their_checksums() {
-    files::are_summed(Story::told());
+    files::are_summed(Story::shown());
 }
 
 #[test]
 fn archive_contains_command_and_documents() {
-    files::archive(Story::told());
+    files::archive(Story::shown());
 }
 
 #[test]
 fn debian_package_installs_and_runs() {
-    files::debian(Story::told());
+    files::debian(Story::shown());
 }
 
 #[test]
 fn downloads_contain_no_build_paths() {
-    files::name_no_folder(Story::told());
+    files::name_no_folder(Story::shown());
 }

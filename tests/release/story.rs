@@ -47,7 +47,7 @@ pub(crate) struct State {
 
 impl Story {
     /// Returns the release, which is executed once.
-    pub(crate) fn told() -> &'static Self {
+    pub(crate) fn shown() -> &'static Self {
         // A failure is reported once, too.
         static STORY: LazyLock<Story> = LazyLock::new(Story::tell);
         &STORY
@@ -148,10 +148,10 @@ fn run(command: &mut Command, until: Option<&str>) -> String {
     // A terminal sends Ctrl-C to its whole process group.
     let mut child = command.process_group(0).spawn().unwrap();
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let (mut told, mut pressed) = (String::new(), false);
+    let (mut shown, mut pressed) = (String::new(), false);
     for line in BufReader::new(reader).lines() {
         let line = line.unwrap();
-        told += &format!("{line}\n");
+        shown += &format!("{line}\n");
         if until.is_some_and(|until| line.starts_with(until)) && !pressed {
             let group = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
             kill_process_group(group, Signal::INT).unwrap();
@@ -159,9 +159,9 @@ fn run(command: &mut Command, until: Option<&str>) -> String {
         }
     }
     let status = child.wait().unwrap();
-    assert_eq!(pressed, until.is_some(), "{until:?} was not said:\n{told}");
-    assert_eq!(status.success(), until.is_none(), "{status}:\n{told}");
-    told
+    assert_eq!(pressed, until.is_some(), "{until:?} was not said:\n{shown}");
+    assert_eq!(status.success(), until.is_none(), "{status}:\n{shown}");
+    shown
 }
 
 fn minor_after(version: &str) -> String {

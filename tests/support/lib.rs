@@ -1,5 +1,4 @@
-//! Test support: the real command, a browser, a keyring, a terminal, scripted servers, a sandbox and
-//! nested builds.
+//! Test support: the real command, a browser, a keyring, a terminal, servers and nested builds.
 
 #![expect(
     clippy::unwrap_used,

@@ -29,6 +29,6 @@ pub fn python() -> &'static Path {
 
 fn run(command: &mut Command) {
     let ran = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let told = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{command:?} failed:\n{told}");
+    let shown = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{command:?} failed:\n{shown}");
 }

@@ -1,5 +1,6 @@
-//! Restores default signal handling: the parent of the tests may ignore signals, as `nohup` does, and
-//! every child would inherit that.
+//! Restores default signal handling in the tests.
+//!
+//! The parent of the tests may ignore signals, as `nohup` does, and every child would inherit that.
 
 use std::fs;
 use std::sync::atomic::AtomicBool;

@@ -92,7 +92,7 @@ fn zsh_completes_from_an_fpath_folder() {
 }
 
 /// Returns the completions for these words, the last of which is incomplete.
-fn told(home: &Home, words: &[&str]) -> Vec<String> {
+fn shown(home: &Home, words: &[&str]) -> Vec<String> {
     let run = home
         .gatepass(["--", "gatepass"].into_iter().chain(words.iter().copied()))
         .env("_GATEPASS_COMPLETE", "bash")
@@ -109,14 +109,14 @@ fn commands_complete_profile_names() {
     for command in commands() {
         let help = home.gatepass([command.as_str(), "--help"]).run();
         if help.ok().contains("<PROFILE>") || help.stdout.contains("[PROFILE]") {
-            let names = told(&home, &[&command, ""]);
+            let names = shown(&home, &[&command, ""]);
             assert!(names.contains(&String::from("mountain")), "{command}: {names:?}");
             completed += 1;
         }
     }
     assert!(completed >= 7, "{completed}");
     for command in ["allow", "remove"] {
-        let names = told(&home, &["profile", command, ""]);
+        let names = shown(&home, &["profile", command, ""]);
         assert!(names.contains(&String::from("mountain")), "{command}: {names:?}");
     }
 }
@@ -128,24 +128,24 @@ fn completion_reads_the_file_of_the_config_option() {
     let other = other.to_str().unwrap();
     let glued = format!("--config={other}");
     for words in [["token", "--config", other, ""].as_slice(), &["token", &glued, ""]] {
-        assert_eq!(told(&home, words)[0], "elsewhere", "{words:?}");
+        assert_eq!(shown(&home, words)[0], "elsewhere", "{words:?}");
     }
 }
 
 #[test]
 fn completion_ignores_an_unreadable_config() {
     let home = Home::with_config("[profiles.cisco\nclient_secret = \"oops\"");
-    assert_eq!(told(&home, &["token", "c"]), Vec::<String>::new());
-    assert!(told(&home, &["tok"]).contains(&String::from("token")));
+    assert_eq!(shown(&home, &["token", "c"]), Vec::<String>::new());
+    assert!(shown(&home, &["tok"]).contains(&String::from("token")));
 }
 
 #[test]
 fn completion_lists_faults_with_and_without_vendor() {
     let home = Home::new();
-    let begin = told(&home, &["sandbox", "--fault", ""]);
+    let begin = shown(&home, &["sandbox", "--fault", ""]);
     assert!(VENDORS.iter().all(|one| begin.contains(&format!("{}:", one.id))), "{begin:?}");
     assert!(begin.contains(&String::from("status-503")), "{begin:?}");
-    assert_eq!(told(&home, &["sandbox", "--fault", "cisco:status-503"]), ["cisco:status-503"]);
+    assert_eq!(shown(&home, &["sandbox", "--fault", "cisco:status-503"]), ["cisco:status-503"]);
 }
 
 #[test]

@@ -13,11 +13,11 @@ use serde_json::Value;
 #[track_caller]
 fn found(run: &Run, exit: i32) -> (Vec<String>, Vec<Value>) {
     assert_eq!(run.code, Some(exit), "{run:#?}");
-    let told: Value = serde_json::from_str(&run.stdout).unwrap();
-    let names: Vec<&String> = told.as_object().unwrap().keys().collect();
+    let shown: Value = serde_json::from_str(&run.stdout).unwrap();
+    let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
     assert_eq!(names, ["exit", "ok", "steps"]);
-    assert_eq!((&told["exit"], &told["ok"]), (&exit.into(), &(exit == 0).into()));
-    let steps = told["steps"].as_array().unwrap().clone();
+    assert_eq!((&shown["exit"], &shown["ok"]), (&exit.into(), &(exit == 0).into()));
+    let steps = shown["steps"].as_array().unwrap().clone();
     for step in &steps {
         let names: Vec<&String> = step.as_object().unwrap().keys().collect();
         assert_eq!(names, ["code", "detail", "hint", "profile", "state", "step"]);
@@ -44,8 +44,8 @@ fn failure(run: &Run, exit: i32, step: &str, text: &str) -> (Vec<String>, Value)
     assert_eq!(failed.len(), 1, "{run:#?}");
     let failed = failed[0];
     assert_eq!(failed["step"], step, "{run:#?}");
-    let told = format!("{} {}", failed["detail"], failed["hint"]);
-    assert!(told.contains(text), "{told}");
+    let shown = format!("{} {}", failed["detail"], failed["hint"]);
+    assert!(shown.contains(text), "{shown}");
     (states, failed.clone())
 }
 

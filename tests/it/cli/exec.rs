@@ -60,9 +60,9 @@ fn exec_exits_126_or_127_without_a_program() {
             ("no-such-program", 127),
             ("./no-such-program", 127),
         ] {
-            let told = exec(&home, options, &[program, "an-argument"]).run();
-            assert!(told.failed(code).contains(program), "{told:#?}");
-            assert!(!told.stderr.contains("an-argument"), "{told:#?}");
+            let shown = exec(&home, options, &[program, "an-argument"]).run();
+            assert!(shown.failed(code).contains(program), "{shown:#?}");
+            assert!(!shown.stderr.contains("an-argument"), "{shown:#?}");
             let json = [options, &["--format", "json"]].concat();
             exec(&home, &json, &[program]).run().error(code);
             assert!(!home.path("work/token").exists());

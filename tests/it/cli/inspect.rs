@@ -15,7 +15,7 @@ fn huawei() -> (Server, Home) {
 }
 
 /// Returns the output with the home's path replaced.
-fn told(home: &Home, args: &[&str]) -> String {
+fn shown(home: &Home, args: &[&str]) -> String {
     let run = home.gatepass(args.iter().copied()).run();
     steady(&run.ok().replace(home.path("").to_str().unwrap(), "HOME/"))
 }
@@ -24,7 +24,7 @@ fn told(home: &Home, args: &[&str]) -> String {
 fn inspect_describes_a_cached_token_offline() {
     let (server, home) = huawei();
     home.gatepass(["token", "huawei"]).run().ok();
-    assert_snapshot!(told(&home, &["inspect", "huawei"]), @"
+    assert_snapshot!(shown(&home, &["inspect", "huawei"]), @"
     profile        huawei (Huawei OneAccess), from HOME/config/gatepass/config.toml
     client_secret  from HOME/config/gatepass/config.toml
     state          token good
@@ -60,7 +60,7 @@ fn inspect_describes_a_cached_token_offline() {
 #[test]
 fn inspect_without_a_token_names_the_command() {
     let (server, home) = huawei();
-    assert_snapshot!(told(&home, &["inspect", "huawei"]), @"
+    assert_snapshot!(shown(&home, &["inspect", "huawei"]), @"
     profile        huawei (Huawei OneAccess), from HOME/config/gatepass/config.toml
     client_secret  from HOME/config/gatepass/config.toml
     state          ready
@@ -90,11 +90,11 @@ fn inspect_reports_memory_only_tokens() {
     let server = Server::answering([Reply::json(200, answer)]);
     let home = Home::with_config(&vendor("cloudneeti").profile(&server.url(), ""));
     home.gatepass(["token", "cloudneeti"]).run().ok();
-    let text = told(&home, &["inspect", "cloudneeti"]);
+    let text = shown(&home, &["inspect", "cloudneeti"]);
     assert!(text.contains("not cached: this profile's tokens stay in memory"), "{text}");
     assert!(text.contains("gatepass inspect cloudneeti --fresh"), "{text}");
     assert_eq!(server.requests().len(), 1);
-    let fresh = told(&home, &["inspect", "cloudneeti", "--fresh"]);
+    let fresh = shown(&home, &["inspect", "cloudneeti", "--fresh"]);
     assert!(fresh.contains("26 characters") && fresh.contains("assumed"), "{fresh}");
 }
 
@@ -103,7 +103,7 @@ fn inspect_reports_a_stored_failure() {
     let server = Server::answering([Reply::json(401, r#"{"error":"invalid_client"}"#)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     home.gatepass(["token", "cisco"]).run().failed(3);
-    let text = told(&home, &["inspect", "cisco"]);
+    let text = shown(&home, &["inspect", "cisco"]);
     for line in
         ["refused", "client id or secret refused (401 invalid_client)", "gatepass why cisco"]
     {

@@ -141,8 +141,8 @@ fn fault_option_applies_per_vendor_and_count() {
 #[test]
 fn unknown_fault_error_lists_the_faults() {
     let run = Home::new().gatepass(["sandbox", "--fault", "status-53"]).run();
-    let told = run.failed(2);
-    assert!(told.contains("status-503") && told.contains("html"), "{told}");
+    let shown = run.failed(2);
+    assert!(shown.contains("status-503") && shown.contains("html"), "{shown}");
 }
 
 #[test]

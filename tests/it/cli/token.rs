@@ -174,17 +174,17 @@ fn retry_at_is_in_utc() {
 fn retry_at_without_retry_after_is_kept() {
     let server = Server::answering([Reply::empty(429)]);
     let home = Home::with_config(&vendor("celerdata").profile(&server.url(), ""));
-    let told = || {
+    let shown = || {
         let args = ["token", "celerdata", "--format", "json", "--wait", "0s"];
         let error = home.gatepass(args).run().error(5);
         error["retry_at"].as_str().unwrap().parse::<Timestamp>().unwrap().as_second()
     };
     let before = seconds(SystemTime::now());
-    let first = told();
+    let first = shown();
     let after = seconds(SystemTime::now());
     assert!((before + 3..=after + 6).contains(&first), "{before} {first} {after}");
     // The same time, both truncated to seconds.
-    assert!((first - 1..=first + 1).contains(&told()));
+    assert!((first - 1..=first + 1).contains(&shown()));
     assert_eq!(server.requests().len(), 1);
 }
 

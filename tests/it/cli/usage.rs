@@ -87,11 +87,11 @@ fn invalid_arguments_are_usage_errors() {
         &["sandbox", "--listen", "nowhere"],
         &["help"],
     ] {
-        let told = home.gatepass(args.iter().copied()).run();
-        let lines: Vec<&str> = told.failed(2).lines().collect();
-        assert!(lines[0].starts_with("gatepass: "), "{args:?}: {told:#?}");
-        assert!(lines[1].contains("hint"), "{args:?}: {told:#?}");
-        assert_eq!(lines.len(), 2, "{args:?}: {told:#?}");
+        let shown = home.gatepass(args.iter().copied()).run();
+        let lines: Vec<&str> = shown.failed(2).lines().collect();
+        assert!(lines[0].starts_with("gatepass: "), "{args:?}: {shown:#?}");
+        assert!(lines[1].contains("hint"), "{args:?}: {shown:#?}");
+        assert_eq!(lines.len(), 2, "{args:?}: {shown:#?}");
         let json = args.iter().copied().chain(["--format", "json"]);
         if args != ["token", "cisco", "--min-ttl"] {
             assert_eq!(home.gatepass(json).run().error(2)["code"], "config", "{args:?}");
@@ -188,9 +188,9 @@ fn set_rejects_secrets_and_urls() {
     for key in ["client_secret", "base_url", "api_url", "api_origins", "provider"] {
         let set = format!("{key}={}", secret.text());
         let run = home.gatepass(["token", "cisco", "--set", &set]).run();
-        let told = run.failed(2);
-        assert!(told.contains(key) && told.contains("hint"), "{run:#?}");
-        assert_eq!(find_leak(told, std::slice::from_ref(&secret)), None, "{key}");
+        let shown = run.failed(2);
+        assert!(shown.contains(key) && shown.contains("hint"), "{run:#?}");
+        assert_eq!(find_leak(shown, std::slice::from_ref(&secret)), None, "{key}");
     }
     assert_eq!(server.connections(), 0);
 }

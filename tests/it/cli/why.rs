@@ -24,9 +24,9 @@ fn good() -> Reply {
 }
 
 fn exchanges(home: &Home, profile: &str) -> Vec<Value> {
-    let told = home.gatepass(["why", profile, "--last", "99", "--format", "json"]).run().json();
-    assert_eq!((&told["profile"], &told["is_kept"]), (&profile.into(), &true.into()));
-    told["exchanges"].as_array().unwrap().clone()
+    let shown = home.gatepass(["why", profile, "--last", "99", "--format", "json"]).run().json();
+    assert_eq!((&shown["profile"], &shown["is_kept"]), (&profile.into(), &true.into()));
+    shown["exchanges"].as_array().unwrap().clone()
 }
 
 /// Returns the only history file in a home's store.

@@ -165,9 +165,9 @@ fn invalid_variable_error_hides_the_value() {
     ] {
         let command = variables(home.gatepass(["token", "cisco"]), &good).env(name, value);
         let run = command.run();
-        let told = run.failed(2);
-        assert!(told.contains(name) || told.contains("BASE_URL"), "{name}: {told}");
-        assert!(!told.contains("unsaid-"), "{told}");
+        let shown = run.failed(2);
+        assert!(shown.contains(name) || shown.contains("BASE_URL"), "{name}: {shown}");
+        assert!(!shown.contains("unsaid-"), "{shown}");
     }
     let run = variables(home.gatepass(["token", "cisco"]), &good[..1]).run();
     assert!(run.failed(2).contains("client_secret"), "{run:#?}");

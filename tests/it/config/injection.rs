@@ -93,11 +93,11 @@ fn misleading_urls_are_rejected() {
             };
             let home = Home::with_config(&format!("{kept}{key} = {value}\n"));
             let run = home.gatepass(["token", "cisco", "--wait=0s"]).run();
-            let told = run.failed(2);
+            let shown = run.failed(2);
             let line = kept.lines().count() + 1;
             let place = format!("config.toml:{line}: `{key}`");
-            assert!(told.contains(&place), "{key} {address}: {told}");
-            assert!(!told.contains("unsaid"), "{key} {address}: {told}");
+            assert!(shown.contains(&place), "{key} {address}: {shown}");
+            assert!(!shown.contains("unsaid"), "{key} {address}: {shown}");
         }
     }
     assert_eq!(server.connections(), 0);

@@ -94,10 +94,10 @@ fn missing_keyring_entry_names_the_command() {
     let session = Keyring::start(&home);
     session.write("gatepass", "other", b"not this");
     let stage = Stage::new(&home, "acme/cisco prod");
-    let told = stage.refused(&home, |command| session.reached_by(command));
-    assert!(told.contains("the keyring has no entry acme/cisco prod"), "{told}");
+    let shown = stage.refused(&home, |command| session.reached_by(command));
+    assert!(shown.contains("the keyring has no entry acme/cisco prod"), "{shown}");
     let hint = "secret-tool store --label=acme service acme username 'cisco prod'";
-    assert!(told.contains(hint), "{told}");
+    assert!(shown.contains(hint), "{shown}");
     // The hint's command, as a user pastes it.
     session.program("sh", ["-c", hint]).stdin("secret").run().ok();
     session.reached_by(stage.command(&home, "token")).run().ok();
@@ -112,8 +112,8 @@ fn invalid_keyring_entry_is_rejected() {
     {
         session.write("acme", "cisco", secret);
         let stage = Stage::new(&home, "acme/cisco");
-        let told = stage.refused(&home, |command| session.reached_by(command));
-        assert!(told.contains(wanted) && !told.contains("unsaid"), "{told}");
+        let shown = stage.refused(&home, |command| session.reached_by(command));
+        assert!(shown.contains(wanted) && !shown.contains("unsaid"), "{shown}");
     }
 }
 
@@ -123,8 +123,8 @@ fn locked_keyring_is_reported() {
     let session = Keyring::start(&home);
     session.write("gatepass", "cisco", b"unsaid");
     session.lock();
-    let told = Stage::new(&home, "cisco").refused(&home, |command| session.reached_by(command));
-    assert!(told.contains("the keyring is locked") && told.contains("unlock it"), "{told}");
+    let shown = Stage::new(&home, "cisco").refused(&home, |command| session.reached_by(command));
+    assert!(shown.contains("the keyring is locked") && shown.contains("unlock it"), "{shown}");
 }
 
 #[test]
@@ -134,13 +134,13 @@ fn missing_keyring_service_names_the_requirement() {
     let nowhere = format!("unix:path={}", home.path("tmp/no-such-socket").display());
     let runtime = home.path("work");
     let stage = Stage::new(&home, "cisco");
-    for told in [
+    for shown in [
         stage.refused(&home, |command| command.env("XDG_RUNTIME_DIR", &runtime)),
         stage.refused(&home, |command| command.env("DBUS_SESSION_BUS_ADDRESS", &nowhere)),
         stage.refused(&home, |command| session.reached_by(command)),
     ] {
-        assert!(told.contains("no keyring can be reached"), "{told}");
-        assert!(told.contains("D-Bus session") && told.contains("{ file = … }"), "{told}");
+        assert!(shown.contains("no keyring can be reached"), "{shown}");
+        assert!(shown.contains("D-Bus session") && shown.contains("{ file = … }"), "{shown}");
     }
 }
 
@@ -215,10 +215,10 @@ impl Stage {
         more: impl Fn(Gatepass<'home>) -> Gatepass<'home>,
     ) -> String {
         let run = more(self.command(home, "token")).run();
-        let told = run.failed(2);
-        assert!(told.contains("config.toml:4: `client_secret`: "), "{told}");
-        assert!(told.contains("hint"), "{told}");
+        let shown = run.failed(2);
+        assert!(shown.contains("config.toml:4: `client_secret`: "), "{shown}");
+        assert!(shown.contains("hint"), "{shown}");
         assert_eq!(self.server.connections(), 0);
-        told.to_owned()
+        shown.to_owned()
     }
 }

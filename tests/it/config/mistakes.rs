@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 /// Returns the error of a profile `cisco` with these lines; checks that text and JSON output do not
 /// show the secret.
 #[track_caller]
-fn told(lines: &str) -> String {
+fn shown(lines: &str) -> String {
     told_of(&format!("[profiles.cisco]\n{lines}\nclient_secret = \"{SECRET}\"\n"), "cisco", &[])
 }
 
@@ -88,19 +88,19 @@ fn an_unknown_provider() {
 
 #[test]
 fn an_unknown_key() {
-    assert_snapshot!(told("client_id = \"a\"\nclient_secrt = \"b\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\nclient_secrt = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `client_secrt`
       hint: did you mean `client_secret`?
     ");
-    assert_snapshot!(told("client_id = \"a\"\nbase-url = \"b\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\nbase-url = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `base-url`
       hint: did you mean `base_url`?
     ");
-    assert_snapshot!(told("client_id = \"a\"\nxyzzy = \"b\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\nxyzzy = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `xyzzy`
       hint: `gatepass providers` lists the keys of cisco
     ");
-    assert_snapshot!(told("client_id = \"a\"\ndomain = \"b\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\ndomain = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `domain`
       hint: `gatepass providers` lists the keys of cisco
     ");
@@ -108,15 +108,15 @@ fn an_unknown_key() {
 
 #[test]
 fn unknown_environment_or_choice() {
-    assert_snapshot!(told("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `environment` has an unknown value
       hint: cisco has: cloudsso, id
     ");
-    assert_snapshot!(told("client_id = \"a\"\nclient_auth = \"unsaid-secret\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\nclient_auth = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `client_auth` has an unknown value
       hint: it is one of: form, basic, query
     ");
-    assert_snapshot!(told("client_id = \"a\"\ntoken_charset = \"unsaid-secret\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\ntoken_charset = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `token_charset` has an unknown value
       hint: it is one of: b64token, vschar-no-space
     ");
@@ -130,7 +130,7 @@ fn unknown_environment_or_choice() {
 
 #[test]
 fn a_missing_value() {
-    assert_snapshot!(told(""), @r"
+    assert_snapshot!(shown(""), @r"
     gatepass: cisco/cisco: c.toml:1: `client_id` is missing
       hint: client_id: the key of your application in the API console
     ");
@@ -138,7 +138,7 @@ fn a_missing_value() {
     gatepass: cisco/cisco: c.toml:1: `client_secret` is missing
       hint: client_secret: the client secret of the same application
     ");
-    assert_snapshot!(told("client_id = \"\""), @r"
+    assert_snapshot!(shown("client_id = \"\""), @r"
     gatepass: cisco/cisco: c.toml:2: `client_id` is empty
       hint: client_id: the key of your application in the API console
     ");
@@ -152,43 +152,43 @@ fn a_missing_value() {
 
 #[test]
 fn a_wrong_type() {
-    assert_snapshot!(told("client_id = 5"), @r#"
+    assert_snapshot!(shown("client_id = 5"), @r#"
     gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a number
       hint: write it in quotes: client_id = "…"
     "#);
-    assert_snapshot!(told("client_id = [\"unsaid-secret\"]"), @r#"
+    assert_snapshot!(shown("client_id = [\"unsaid-secret\"]"), @r#"
     gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a list
       hint: write it in quotes: client_id = "…"
     "#);
-    assert_snapshot!(told("client_id = 1979-05-27"), @r#"
+    assert_snapshot!(shown("client_id = 1979-05-27"), @r#"
     gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a date
       hint: write it in quotes: client_id = "…"
     "#);
-    assert_snapshot!(told("client_id = \"a\"\nallow_plain_http = \"yes\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\nallow_plain_http = \"yes\""), @r"
     gatepass: cisco/cisco: c.toml:3: `allow_plain_http` must be true or false, not a text
       hint: write it without quotes: allow_plain_http = true
     ");
-    assert_snapshot!(told("client_id = \"a\"\ntimeout = 5"), @r#"
+    assert_snapshot!(shown("client_id = \"a\"\ntimeout = 5"), @r#"
     gatepass: cisco/cisco: c.toml:3: `timeout` must be a text, not a number
       hint: write it in quotes: timeout = "…"
     "#);
-    assert_snapshot!(told("client_id = \"a\"\ntimeout = \"unsaid-secret\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\ntimeout = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `timeout` is not a duration
       hint: write it like 90s, 10m or 1h30m
     ");
-    assert_snapshot!(told("client_id = \"a\"\napi_origins = \"unsaid-secret\""), @r"
+    assert_snapshot!(shown("client_id = \"a\"\napi_origins = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `api_origins` is refused: the address is not a URL like https://host/path
       hint: write it like https://host:port/path
     ");
-    assert_snapshot!(told("client_id = { fil = \"unsaid-secret\" }"), @r#"
+    assert_snapshot!(shown("client_id = { fil = \"unsaid-secret\" }"), @r#"
     gatepass: cisco: c.toml:2: `client_id`: no reference is called `fil`; did you mean `file`?
       hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
-    assert_snapshot!(told("client_id = { env = \"A\", file = \"B\" }"), @r#"
+    assert_snapshot!(shown("client_id = { env = \"A\", file = \"B\" }"), @r#"
     gatepass: cisco: c.toml:2: `client_id`: a reference has exactly one key
       hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
-    assert_snapshot!(told("client_id = { command = \"unsaid-secret\" }"), @r#"
+    assert_snapshot!(shown("client_id = { command = \"unsaid-secret\" }"), @r#"
     gatepass: cisco: c.toml:2: `client_id`: `command` is a list of words, since no shell reads it
       hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
@@ -196,7 +196,7 @@ fn a_wrong_type() {
 
 #[test]
 fn misleading_url() {
-    let base = |url: &str| told(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
+    let base = |url: &str| shown(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
     assert_snapshot!(base("https://me:unsaid-secret@vendor.example.com"), @r"
     gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not hold a user name or password
       hint: credentials have their own keys in the profile

@@ -113,9 +113,12 @@ fn literal_secret_requires_a_private_file() {
     for mode in [0o640, 0o604, 0o644, 0o610] {
         let path = home.write_as("config.toml", &config("x"), mode);
         let run = home.gatepass(["token", "cisco"]).config(&path).run();
-        let told = run.failed(2);
-        assert!(told.contains("client_secret") && told.contains("chmod 600"), "{mode:o}: {told}");
-        assert!(!told.contains("of-the-tests"), "{told}");
+        let shown = run.failed(2);
+        assert!(
+            shown.contains("client_secret") && shown.contains("chmod 600"),
+            "{mode:o}: {shown}"
+        );
+        assert!(!shown.contains("of-the-tests"), "{shown}");
     }
     assert_eq!(server.connections(), 0);
     for mode in [0o600, 0o400, 0o700] {

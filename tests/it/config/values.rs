@@ -103,8 +103,8 @@ fn secret_command_has_its_own_timeout() {
     home.forget_all();
     // The vendor's own timeout is shorter.
     let silent = Server::answering([Reply::silence()]);
-    let told = stage(&silent);
-    assert!(told.failed(6).contains("in 0.5 s"), "{told:#?}");
+    let shown = stage(&silent);
+    assert!(shown.failed(6).contains("in 0.5 s"), "{shown:#?}");
 }
 
 #[test]
@@ -171,11 +171,11 @@ fn unreadable_secret_sends_no_request() {
         let run = run(&home, &server, reference, |command| {
             command.env("EMPTY", "").env("CREDENTIALS_DIRECTORY", home.path(""))
         });
-        let told = run.failed(2);
-        assert!(told.contains(named) && told.contains("client_secret"), "{reference}: {told}");
-        assert!(told.contains("cisco/cisco") || told.contains("cisco:"), "{reference}: {told}");
-        assert!(told.contains("hint"), "{reference}: {told}");
-        assert!(!told.contains("unsaid-word"), "{told}");
+        let shown = run.failed(2);
+        assert!(shown.contains(named) && shown.contains("client_secret"), "{reference}: {shown}");
+        assert!(shown.contains("cisco/cisco") || shown.contains("cisco:"), "{reference}: {shown}");
+        assert!(shown.contains("hint"), "{reference}: {shown}");
+        assert!(!shown.contains("unsaid-word"), "{shown}");
     }
     let outside = run(&home, &server, "{ systemd = \"x\" }", |command| command);
     assert!(outside.failed(2).contains("CREDENTIALS_DIRECTORY"), "{outside:#?}");
@@ -219,8 +219,8 @@ fn profile_sets_ca_file_and_plain_http() {
     let refused = run(&config(plain));
     assert!(refused.failed(2).contains("allow_plain_http"), "{refused:#?}");
     let allowed = run(&config(&format!("{plain}\nallow_plain_http = true")));
-    let told = allowed.failed(6);
-    assert!(told.contains("warning") && told.contains("unencrypted"), "{told}");
+    let shown = allowed.failed(6);
+    assert!(shown.contains("warning") && shown.contains("unencrypted"), "{shown}");
     home.write("ca.pem", "no certificate");
     let run = run(&config("base_url = \"https://127.0.0.1:9\"\nca_file = \"ca.pem\""));
     assert!(run.failed(2).contains("ca"), "{run:#?}");

@@ -30,8 +30,8 @@ fn disk_failure_warns_and_returns_the_token() {
             // The file exists until its directory entry is lost.
             let token = format!("token-{exchanges}\n");
             assert_eq!(run.ok(), token, "{call} {error}");
-            let told = "gatepass: warning: the store is not used: the ";
-            let is_told = run.stderr.starts_with(told) && run.stderr.lines().count() == 1;
+            let shown = "gatepass: warning: the store is not used: the ";
+            let is_told = run.stderr.starts_with(shown) && run.stderr.lines().count() == 1;
             assert!(is_told, "{call} {error}: {run:#?}");
             assert!(!run.stderr.contains("token-"), "{run:#?}");
             assert!(!files(&home).iter().any(|path| path.to_str().unwrap().contains("/.tmp-")));

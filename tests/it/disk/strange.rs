@@ -26,8 +26,8 @@ fn is_let_be(name: &str, put: Put) {
         let begun = Instant::now();
         let run = home.gatepass(["token", "cisco"]).run();
         assert_eq!(run.ok(), format!("token-{n}\n"), "{name}");
-        let told = "gatepass: warning: a stored record is not used: ";
-        let is_told = run.stderr.starts_with(told) && run.stderr.lines().count() == 1;
+        let shown = "gatepass: warning: a stored record is not used: ";
+        let is_told = run.stderr.starts_with(shown) && run.stderr.lines().count() == 1;
         assert!(is_told, "{name}: {run:#?}");
         assert!(begun.elapsed() < Duration::from_secs(20), "{name}: {:?}", begun.elapsed());
         home.gatepass(["forget", "cisco"]).run().ok();

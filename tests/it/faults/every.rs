@@ -98,7 +98,7 @@ fn by_command(row: &'static Row) -> Result<Told, String> {
 }
 
 /// Returns the differences between the library's behaviour and the row.
-fn by_library(row: &'static Row, told: &Told) -> Option<String> {
+fn by_library(row: &'static Row, shown: &Told) -> Option<String> {
     let (server, home) = stage(row);
     let gate = Gate::load(home.path(CONFIG)).unwrap();
     let source = gate.source("cisco").unwrap();
@@ -125,7 +125,7 @@ fn by_library(row: &'static Row, told: &Told) -> Option<String> {
                 wrong.push(format!("{:?}, {:?}", error.kind(), error.retry()));
             }
             let says = error.to_string().replace(&server.url(), "ADDRESS");
-            if says.replace("cisco/cisco: ", "") != told.says {
+            if says.replace("cisco/cisco: ", "") != shown.says {
                 wrong.push(format!("says {says}"));
             }
         }
@@ -152,10 +152,10 @@ fn chain<T>(outcome: &Result<T, Error>) -> String {
 }
 
 fn try_row(row: &'static Row) -> Result<Told, String> {
-    let told = by_command(row)?;
-    match by_library(row, &told) {
+    let shown = by_command(row)?;
+    match by_library(row, &shown) {
         Some(wrong) => Err(wrong),
-        None => Ok(told),
+        None => Ok(shown),
     }
 }
 
@@ -177,16 +177,16 @@ fn library_and_command_handle_each_fault_row() {
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     outcomes.sort_by_key(|(at, _)| *at);
-    let (mut told, mut wrong) = (Vec::new(), Vec::new());
+    let (mut shown, mut wrong) = (Vec::new(), Vec::new());
     for (_, outcome) in outcomes {
         match outcome {
-            Ok(row) => told.push(row),
+            Ok(row) => shown.push(row),
             Err(why) => wrong.push(why),
         }
     }
     assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
-    insta::assert_snapshot!("told", sentences(&told));
-    assert_page(&page(&told));
+    insta::assert_snapshot!("messages", sentences(&shown));
+    assert_page(&page(&shown));
 }
 
 #[test]
@@ -201,9 +201,9 @@ fn memory_limit_of_a_row_is_enforced() {
 }
 
 /// Returns the snapshot: a line each for the fault, the message and the hint.
-fn sentences(told: &[Told]) -> String {
+fn sentences(shown: &[Told]) -> String {
     let mut text = String::new();
-    for Told { row, says, hint } in told {
+    for Told { row, says, hint } in shown {
         writeln!(text, "{} {}", row.id, row.what).unwrap();
         for line in [says, hint].into_iter().filter(|line| !line.is_empty()) {
             writeln!(text, "    {line}").unwrap();
@@ -213,9 +213,9 @@ fn sentences(told: &[Told]) -> String {
 }
 
 /// Renders `docs/faults.md`.
-fn page(told: &[Told]) -> String {
+fn page(shown: &[Told]) -> String {
     let mut text = String::from(PAGE);
-    for Told { row, says, .. } in told {
+    for Told { row, says, .. } in shown {
         let (does, exit) = match row.takes {
             Takes::Token => ("uses the token", 0),
             Takes::Warning => ("uses the token and warns", 0),

@@ -1,5 +1,4 @@
-//! The mapping from each fault F1 to F120 to its test; checks that it is complete and that the tests
-//! exist.
+//! The mapping from each fault F1 to F120 to its test, checked for completeness.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -104,6 +103,6 @@ fn every_proof_is_there() {
 
 #[test]
 fn fault_rows_have_distinct_messages() {
-    let told: BTreeSet<&str> = rows::all().into_iter().map(|row| row.what).collect();
-    assert_eq!(told.len(), rows::all().len());
+    let shown: BTreeSet<&str> = rows::all().into_iter().map(|row| row.what).collect();
+    assert_eq!(shown.len(), rows::all().len());
 }

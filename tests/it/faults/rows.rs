@@ -1,5 +1,6 @@
-//! The table of faults that a server produces, one row each. `TOKEN` and `SECRET` are placeholders of
-//! recognizable values.
+//! The table of faults that a server produces, one row each.
+//!
+//! `TOKEN` and `SECRET` are placeholders of recognizable values.
 
 mod bytes;
 mod connections;

@@ -20,7 +20,7 @@ fn bazel_receives_a_header_for_the_vendors_url() {
 fn credential_helpers_reject_other_hosts() {
     let place = Place::new("cisco", |_| Reply::empty(404));
     let not_found = "credentials not found in native keychain\n";
-    for (format, question, told) in [
+    for (format, question, shown) in [
         ("git", "protocol=https\nhost=evil.example\n\n", ""),
         ("git", "protocol=https\nhost=HOST\n\n", ""),
         ("docker", "evil.example", not_found),
@@ -32,7 +32,7 @@ fn credential_helpers_reject_other_hosts() {
     ] {
         let question = question.replace("HOST", &place.host());
         let run = ask(&place, format, "get").stdin(question.as_str()).run();
-        assert_eq!((run.code, run.stdout.as_str()), (Some(2), told), "{question}: {run:#?}");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), shown), "{question}: {run:#?}");
     }
     assert_eq!(place.server.connections(), 0);
 }
@@ -40,7 +40,7 @@ fn credential_helpers_reject_other_hosts() {
 #[test]
 fn store_and_list_operations_need_no_token() {
     let place = Place::new("cisco", |_| Reply::empty(404));
-    for (format, operation, told) in [
+    for (format, operation, shown) in [
         ("git", "store", ""),
         ("git", "capability", "version 0\ncapability authtype\n"),
         ("docker", "store", ""),
@@ -48,7 +48,7 @@ fn store_and_list_operations_need_no_token() {
         ("docker", "list", "{}\n"),
     ] {
         let run = ask(&place, format, operation).stdin("password=x\n\n").run();
-        assert_eq!(run.ok(), told, "{format} {operation}");
+        assert_eq!(run.ok(), shown, "{format} {operation}");
     }
     assert_eq!(place.server.connections(), 0);
 }

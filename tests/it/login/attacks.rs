@@ -155,8 +155,8 @@ fn response_counts_once_for_its_own_login() {
     // The same response, delivered to the next login.
     let second = stage.login(&[]);
     let replayed = format!("{}#{}", second.landing(), answer.split_once('#').unwrap().1);
-    let told = deliver(&replayed);
-    assert!(told.contains("\"bad\"") && told.contains("another login"), "{told}");
+    let shown = deliver(&replayed);
+    assert!(shown.contains("\"bad\"") && shown.contains("another login"), "{shown}");
     let run = second.finish();
     assert!(run.failed(6).contains("another login"), "{run:#?}");
     assert!(!run.stderr.contains(&parameter(&answer, "access_token")), "{run:#?}");

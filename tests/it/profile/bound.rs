@@ -278,8 +278,8 @@ fn keyring_origins_cannot_be_changed_by_config() {
     session.reached_by(home.gatepass(["token", "cisco", "--fresh"])).run().ok();
     edit(&home, &server.url(), &other.url());
     let run = session.reached_by(home.gatepass(["token", "cisco"])).run();
-    let told = run.failed(2);
-    assert!(told.contains("the keyring's gatepass/cisco/client_secret is kept for"), "{told}");
+    let shown = run.failed(2);
+    assert!(shown.contains("the keyring's gatepass/cisco/client_secret is kept for"), "{shown}");
     assert_eq!(other.connections(), 0);
     session.reached_by(home.gatepass(["profile", "allow", "cisco", "--yes"])).run().ok();
     assert!(kept().contains(&server.url()) && kept().contains(&other.url()), "{}", kept());

@@ -38,13 +38,13 @@ fn remove_deletes_secret_and_tokens_only() {
     add(&home, &server, &["--secrets=file"]).stdin(secret.text()).run().ok();
     assert!(config(&home).contains("[profiles.cisco]"));
     assert_only_in(&home, &secret, &["cisco.client_secret"]);
-    let told = remove(&home, &["cisco", "--yes", "--format=json"]).env("RUST_LOG", "trace").run();
-    assert_eq!(find_leak(&told.all(), std::slice::from_ref(&secret)), None);
-    let told = told.json();
-    assert_eq!((&told["forgotten"], &told["exchanges"]), (&1.into(), &1.into()), "{told}");
+    let shown = remove(&home, &["cisco", "--yes", "--format=json"]).env("RUST_LOG", "trace").run();
+    assert_eq!(find_leak(&shown.all(), std::slice::from_ref(&secret)), None);
+    let shown = shown.json();
+    assert_eq!((&shown["forgotten"], &shown["exchanges"]), (&1.into(), &1.into()), "{shown}");
     let file = home.path("config/gatepass/cisco.client_secret").display().to_string();
-    assert_eq!(told["secrets"][0]["secret"], file);
-    assert_eq!(told["secrets"][0]["removed"], true);
+    assert_eq!(shown["secrets"][0]["secret"], file);
+    assert_eq!(shown["secrets"][0]["removed"], true);
     assert_eq!(config(&home), MINE);
     assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
     assert_only_in(&home, &secret, &[]);
@@ -157,9 +157,9 @@ fn remove_keeps_shared_and_foreign_secrets() {
             let path = home.path("config/gatepass/cisco.client_secret");
             command = command.env("GATEPASS_LAB_CLIENT_SECRET_FILE", path);
         }
-        let told = command.run().json();
-        let row = &told["secrets"][0];
-        assert_eq!((&row["removed"], &row["why"]), (&false.into(), &why.into()), "{n}: {told}");
+        let shown = command.run().json();
+        let row = &shown["secrets"][0];
+        assert_eq!((&row["removed"], &row["why"]), (&false.into(), &why.into()), "{n}: {shown}");
         assert_eq!(files(&home, "config/gatepass"), before, "{n}");
         assert!(!config(&home).contains(&format!("profiles.{name}]")), "{n}");
         let secret = fs::read_to_string(home.path("config/gatepass/cisco.client_secret")).unwrap();

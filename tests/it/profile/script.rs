@@ -115,8 +115,8 @@ fn add_keeps_the_existing_config_bytes() {
 fn replacing_a_profile_needs_an_option() {
     let before = "# one\n[profiles.lab]\nprovider = \"cisco\"\n# two\n\n[profiles.z]\n# three\n";
     let home = Home::with_config(before);
-    let told = add(&home, &["--name", "lab"]).stdin("secret").run();
-    assert!(told.failed(2).contains("--force"), "{told:#?}");
+    let shown = add(&home, &["--name", "lab"]).stdin("secret").run();
+    assert!(shown.failed(2).contains("--force"), "{shown:#?}");
     assert_eq!(fs::read_to_string(home.path(CONFIG)).unwrap(), before);
     assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
     for secret in ["secret", "another"] {

@@ -208,9 +208,9 @@ fn secret_of_words_is_redacted() {
             let config = vendor.profile_with(&server.url(), "", |_| format!("\"{words}\""));
             let home = Home::with_config(&config);
             let run = home.gatepass(["token", vendor.id]).run();
-            let told = run.failed(3);
-            assert_eq!(find_leak(told, &secret), None, "{}: {told}", vendor.id);
-            assert!(told.contains("the vendor says: no client has [redacted], sorry"), "{told}");
+            let shown = run.failed(3);
+            assert_eq!(find_leak(shown, &secret), None, "{}: {shown}", vendor.id);
+            assert!(shown.contains("the vendor says: no client has [redacted], sorry"), "{shown}");
         }
     });
 }

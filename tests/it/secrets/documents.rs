@@ -64,7 +64,7 @@ fn shown(line: &str) -> Option<&str> {
     let echo = || {
         ["echo ", "printf "].into_iter().find(|&print| {
             let piped = line.split(print).nth(1).and_then(|rest| rest.split_once('|'));
-            piped.is_some_and(|(told, to)| to.contains("gatepass") && !told.contains('$'))
+            piped.is_some_and(|(shown, to)| to.contains("gatepass") && !shown.contains('$'))
         })
     };
     option.or_else(bearer).or_else(echo)

@@ -88,7 +88,7 @@ async fn cisco_new_answers_like_okta() {
 }
 
 #[tokio::test]
-async fn cisco_accepts_a_secret_in_the_query_and_counts_it() {
+async fn cisco_accepts_and_counts_a_secret_in_the_query() {
     let sandbox = Sandbox::start().await.unwrap();
     let form = client_form(&sandbox.client("cisco").unwrap());
     let path = format!("/cisco/as/token.oauth2?{form}");
