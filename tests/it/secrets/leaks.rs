@@ -66,7 +66,7 @@ fn leak_channels_name_existing_tests() {
     // The check detects a wrong row.
     assert!(fault("| L1 | a | `no_such_test_at_all` |", 1, &tests).is_some());
     assert!(fault("| L1 | a | |", 1, &tests).is_some());
-    assert!(fault("| L1 | a | `random_texts_are_found`; open: b |", 1, &tests).is_some());
+    assert!(fault("| L1 | a | `random_text_is_found`; open: b |", 1, &tests).is_some());
     assert!(fault("| L2 | a | none: b |", 1, &tests).is_some());
 }
 
