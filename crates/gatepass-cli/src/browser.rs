@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn browser_variable_is_a_list_of_commands_without_a_shell() {
+    fn browser_variable_is_split_without_a_shell() {
         let environment =
             environment(&[("BROWSER", "lynx -x;y '%s' $(id):firefox"), ("DISPLAY", ":0")]);
         let launchers = launchers(URL, &environment);
@@ -234,7 +234,7 @@ mod tests {
     fn launcher_keeps_its_own_variables_only() {
         let mut command = Command::new("launcher");
         command.env("OPEN_RS_TARGET", URL);
-        set_environment(&mut command, &environment(&[("HOME", "/home/user")]));
+        set_environment(&mut command, &environment(&[("HOME", "/root")]));
         let names: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(names, ["HOME", "OPEN_RS_TARGET"]);
     }

@@ -52,7 +52,7 @@ pub(crate) async fn hidden(
     }
     let bytes = read.map_err(|error| internal("cannot read the input", &error))?;
     match std::str::from_utf8(&bytes).map(str::trim) {
-        Ok("") => Err(usage("nothing was entered", "type or paste it and press Enter")),
+        Ok("") => Err(usage("the input is empty", "type or paste it and press Enter")),
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
         Err(_) => Err(usage("the input is not UTF-8", "type or paste it again")),
     }
@@ -74,7 +74,7 @@ pub(crate) async fn visible(
     read.map_err(|error| internal("cannot read the input", &error))
 }
 
-/// Asks a yes-or-no question; the default is no.
+/// Asks a question, and returns true only for an explicit yes.
 pub(crate) async fn confirm(output: &Output, question: &str) -> Result<bool, CommandError> {
     let reply = visible(output, &format!("{question} [y/N] ")).await?;
     Ok(matches!(reply.as_deref(), Some("y" | "Y" | "yes")))

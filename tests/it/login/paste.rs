@@ -38,9 +38,9 @@ fn pasted_address_logs_in_and_is_hidden() {
 fn address_is_read_from_a_pipe() {
     let stage = Stage::new();
     let run = stage.home.gatepass(["login", "cisco", "--paste"]).stdin("\n").run();
-    assert!(run.failed(2).contains("nothing was entered"), "{run:#?}");
+    assert!(run.failed(2).contains("the input is empty"), "{run:#?}");
     let run = stage.home.gatepass(["login", "cisco", "--paste"]).run();
-    assert!(run.failed(2).contains("nothing was entered"), "{run:#?}");
+    assert!(run.failed(2).contains("the input is empty"), "{run:#?}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub(super) fn result(state: PageState, title: &str, text: &str) -> PageResponse 
     respond(StatusCode::OK, &nonce(), "application/json", json)
 }
 
-/// Redirects the browser with 303, so that the next request is a GET whatever the method was.
+/// Redirects the browser with 303, so that the next request is a GET after any method.
 pub(super) fn redirect_to(location: HeaderValue) -> PageResponse {
     let mut response = respond(StatusCode::SEE_OTHER, &nonce(), "text/plain", String::new());
     response.headers_mut().insert(LOCATION, location);

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use super::page::{self, LoginResultPage, PageResponse, PageState};
 use super::policy::{PolicyViolation, RequestPolicy, SecretPath};
 
-/// The address on this machine to which the vendor redirects the browser, as it is registered.
+/// The registered address on this machine to which the vendor redirects the browser.
 #[derive(Clone, Debug)]
 pub(crate) struct CallbackAddress {
     /// `127.0.0.1`, `[::1]` or `localhost`.

@@ -113,7 +113,7 @@ impl CredentialHelper {
         Ok(HelperRequest { addresses, reply })
     }
 
-    /// Returns the text that tells the program on stdout that there is no token.
+    /// Returns the output that makes the program stop waiting for a token.
     pub(crate) fn error_reply(self, error: &HelperError) -> String {
         match (self, error) {
             (Self::Docker, HelperError::WrongAddress(_)) => String::from(docker::NOT_FOUND),

@@ -36,8 +36,7 @@ pub(super) async fn run(
             output.json(&json!({"profile": name, "allowed": secrets}))?;
         }
         _ if bound.is_empty() => output.status(&format!(
-            "gatepass: {name}: nothing to allow: every stored secret may be sent to the profile's \
-             addresses"
+            "gatepass: {name}: every stored secret may already be sent to the profile's addresses"
         )),
         _ => output.status(&format!("gatepass: {name}: allowed")),
     }

@@ -77,7 +77,7 @@ impl ConfigText {
         };
         Config::from_toml(&text).map_err(|_| {
             usage(
-                "cannot add a section to the config file as it is written",
+                "cannot add a section to this config file",
                 "write its profiles as sections: [profiles.NAME]",
             )
         })?;

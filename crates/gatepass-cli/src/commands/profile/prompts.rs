@@ -259,7 +259,7 @@ async fn ask_secret(field: &Field, output: &Output) -> Result<Zeroizing<String>,
 
 /// Returns the error for an input that ends where a reply is expected.
 pub(super) fn input_ended(name: &str) -> CommandError {
-    usage(format!("{name}: nothing was entered"), "nothing was written; run the command again")
+    usage(format!("{name}: the input ended"), "no profile was written; run the command again")
 }
 
 fn check_names(info: &'static ProviderInfo, input: &ProfileInput) -> Result<(), CommandError> {

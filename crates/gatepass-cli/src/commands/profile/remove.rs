@@ -55,7 +55,7 @@ pub(super) async fn run(
     let written = file.write(&[], false, |config| match read(config) {
         Ok(now) if now == before => config.without_profile(name),
         _ => Err(usage(
-            format!("another process has changed profile {name}; nothing was removed"),
+            format!("another process has changed profile {name}, so it was not removed"),
             Hint::gatepass("see what would be removed now", ["profile", "remove", name]),
         )),
     })?;
@@ -102,14 +102,14 @@ impl Removal<'_> {
         }
         if !prompt::is_available() {
             return Err(usage(
-                "cannot ask without a terminal, so nothing was removed",
+                "cannot ask without a terminal, so the profile was not removed",
                 Hint::gatepass("to remove all of this", ["profile", "remove", name, "--yes"]),
             ));
         }
         match prompt::confirm(output, "Remove it?").await? {
             true => Ok(()),
             false => Err(usage(
-                "nothing was removed",
+                "the profile was not removed",
                 Hint::gatepass("to remove only its cached tokens", ["forget", name]),
             )),
         }

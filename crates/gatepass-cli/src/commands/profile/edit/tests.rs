@@ -45,13 +45,13 @@ fn profile_without_its_own_section_is_not_replaced() {
 fn removal_takes_own_comments_and_keeps_all_other_bytes() {
     let text = "# mine\r\n\r\n# of a\r\n  # more of a\r\n[profiles.a]\r\n# in a\r\nx = 1 # so\r\n\
                 \n# also in a\r\n[profiles.a.s]\r\nfile = 'f'\r\n# the last of a\r\n\r\n\
-                # stands alone\n\n# of b\n[profiles.b]\ny = 2\n# of c\n[profiles.'c.d']\nz = 3";
-    let a = "# mine\r\n\r\n# stands alone\n\n# of b\n[profiles.b]\ny = 2\n# of c\n\
+                # separate\n\n# of b\n[profiles.b]\ny = 2\n# of c\n[profiles.'c.d']\nz = 3";
+    let a = "# mine\r\n\r\n# separate\n\n# of b\n[profiles.b]\ny = 2\n# of c\n\
              [profiles.'c.d']\nz = 3";
     assert_eq!(without(text, "a").unwrap(), a);
-    let b = "# mine\r\n\r\n# stands alone\n\n# of c\n[profiles.'c.d']\nz = 3";
+    let b = "# mine\r\n\r\n# separate\n\n# of c\n[profiles.'c.d']\nz = 3";
     assert_eq!(without(a, "b").unwrap(), b);
-    assert_eq!(without(b, "c.d").unwrap(), "# mine\r\n\r\n# stands alone\n");
+    assert_eq!(without(b, "c.d").unwrap(), "# mine\r\n\r\n# separate\n");
 }
 
 #[test]
