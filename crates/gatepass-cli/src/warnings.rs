@@ -63,7 +63,7 @@ impl Visit for WarningFields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "why" {
+        if field.name() == "reason" {
             self.reason = format!(": {value}");
         }
     }

@@ -10,18 +10,28 @@ pub type Digest = [u8; 32];
 ///
 /// Each part is preceded by its length, so that two different lists never have the same input.
 pub fn digest<'a>(context: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Zeroizing<Digest> {
-    let digest = hash(context, parts);
+    let digest = hash(Hasher::new_derive_key(context), |hasher| {
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    });
+    clear_stack();
+    digest
+}
+
+/// Returns the keyed digest of some bytes.
+pub fn keyed_digest(key: &[u8; 32], bytes: &[u8]) -> Zeroizing<Digest> {
+    let digest = hash(Hasher::new_keyed(key), |hasher| {
+        hasher.update(bytes);
+    });
     clear_stack();
     digest
 }
 
 #[inline(never)]
-fn hash<'a>(context: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Zeroizing<Digest> {
-    let mut hasher = Hasher::new_derive_key(context);
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
+fn hash(mut hasher: Hasher, update: impl FnOnce(&mut Hasher)) -> Zeroizing<Digest> {
+    update(&mut hasher);
     let mut hash = hasher.finalize();
     let digest = Zeroizing::new(*hash.as_bytes());
     // Both have processed the secret.

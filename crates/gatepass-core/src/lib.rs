@@ -86,7 +86,7 @@ pub use crate::token::{
 pub mod __private {
     pub use inventory;
 
-    pub use crate::digest::{Digest, digest};
+    pub use crate::digest::{Digest, digest, keyed_digest};
 }
 
 #[cfg(doctest)]

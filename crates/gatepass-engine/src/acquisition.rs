@@ -6,6 +6,7 @@ use crate::cached_token::CachedToken;
 use crate::exchange::{ExchangeFailure, ExchangeRequest, set_next_step};
 use crate::fingerprint::Fingerprint;
 use crate::pending_login::LoginToken;
+use crate::persistence::StoreAcquisition;
 use crate::policy::Phase;
 use crate::rt::timeout;
 use crate::source_config::{SourceConfig, timed_out};
@@ -93,33 +94,21 @@ impl SourceConfig {
         history: &mut Vec<HistoryEntry>,
     ) -> Result<CachedToken, ExchangeFailure> {
         let key = self.store_key(&credential)?;
-        if let Some(found) = self.load_usable(store, &key, &credential, request).await {
-            return found;
-        }
-        let lease = store.lease(&key, self.timeout).await;
-        // The previous lease holder may have stored a token.
-        if lease.is_ok()
-            && let Some(found) = self.load_usable(store, &key, &credential, request).await
-        {
-            return found;
-        }
-        // No request takes that long: a stopped process must not block the others.
-        let lease = lease.and_then(|lease| {
-            lease.ok_or_else(|| {
-                Error::internal(format!(
-                    "another process has requested a token for {} s (is it stopped?)",
-                    self.timeout.as_secs()
-                ))
-            })
-        });
-        let lease = lease.map_err(|error| self.warn_of_store(&error)).ok();
+        let lease = match self.take_lease(store, &key, &credential, request).await {
+            Ok(StoreAcquisition::Stored(found)) => return found,
+            Ok(StoreAcquisition::Lease(lease)) => Some(lease),
+            Err(error) => {
+                self.warn_of_store(&error);
+                None
+            }
+        };
         let exchange = self.exchange(credential, on_start, history);
         let mut outcome = match timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(timed_out(self.timeout).into()),
         };
         if let Some(lease) = lease {
-            let next_step = self.save(store, &key, &*lease, request, &mut outcome).await;
+            let next_step = self.save(&*lease, request, &mut outcome).await;
             set_next_step(history, next_step);
         }
         outcome

@@ -28,6 +28,7 @@
 //! | feature | adds |
 //! |-|-|
 //! | `file-store` | `FileStore`: an encrypted store in a folder that processes share |
+//! | `sealed` | `SealingKeys` and the encoding of records, for a store of your own |
 //! | `metrics` | the metrics below |
 //!
 //! # Metrics
@@ -90,9 +91,11 @@ pub use crate::store::FileStore;
 #[doc(hidden)]
 pub use crate::store::fuzzing;
 pub use crate::store::{
-    FailureRecord, HistoryEntry, Lease, MemoryStore, NextStep, ProcessInfo, ProfileKey, Record,
-    StoreKey, TokenStore,
+    FailureRecord, HistoryEntry, Lease, LeaseOutcome, MemoryStore, NextStep, ProcessInfo,
+    ProfileKey, Record, RecordRequirement, SaveOutcome, StoreKey, TokenStore,
 };
+#[cfg(feature = "sealed")]
+pub use crate::store::{OpenError, Opened, SealingKeys};
 pub use crate::watch::Watch;
 
 #[cfg(doctest)]

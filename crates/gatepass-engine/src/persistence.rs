@@ -13,7 +13,8 @@ use crate::rt::timeout;
 use crate::source_config::SourceConfig;
 use crate::status::{State, Status};
 use crate::store::{
-    FailureRecord, HistoryEntry, Lease, NextStep, ProfileKey, Record, StoreKey, TokenStore,
+    FailureRecord, HistoryEntry, Lease, LeaseOutcome, NextStep, ProfileKey, Record,
+    RecordRequirement, SaveOutcome, StoreKey, TokenStore,
 };
 
 /// The vendor gets a denied credential again after this time, because it may accept it by then.
@@ -25,11 +26,37 @@ impl SourceConfig {
     /// Returns the key of this source's record. Everything that shapes the token request, or how
     /// its response is read, is part of the key.
     pub(crate) fn store_key(&self, credential: &Credential) -> Result<StoreKey> {
-        let request = self.request(credential)?;
-        let profile = self.name.as_deref().unwrap_or_default();
-        // A provider's Debug shows its settings and no secret.
-        let settings = format!("{:?} {:?}", self.provider, self.token_rules);
-        Ok(StoreKey::new(profile, &self.provider_id, &request).and("provider", &settings))
+        let profile = ProfileKey::new(self.name.as_deref().unwrap_or_default());
+        let cache_key = self.token_rules.add_to_key(self.provider.cache_key(credential)?);
+        Ok(StoreKey::new(&profile, &self.provider_id, &cache_key))
+    }
+
+    /// Takes the lease, or returns what another process has stored. Waits as long as a token
+    /// request may take: a stopped process must not block the others.
+    pub(crate) async fn take_lease(
+        &self,
+        store: &dyn TokenStore,
+        key: &StoreKey,
+        credential: &Credential,
+        request: &ExchangeRequest,
+    ) -> Result<StoreAcquisition> {
+        let (mut wanted, started) = (requirement(request), self.now());
+        // A store compares rough times: its record may expire too soon by the exact clocks.
+        for _ in 0..2 {
+            let wait = self.timeout.saturating_sub(self.now().since(started));
+            match store.acquire(key, &wanted, wait).await? {
+                LeaseOutcome::Lease(lease) => return Ok(StoreAcquisition::Lease(lease)),
+                LeaseOutcome::Busy { .. } => return Err(self.lease_is_held()),
+                LeaseOutcome::Found(record) => {
+                    let remaining = record.expires_at().duration_since(self.clock.wall());
+                    if let Some(found) = self.usable(record, credential, request) {
+                        return Ok(StoreAcquisition::Stored(found));
+                    }
+                    wanted.min_remaining = remaining.unwrap_or_default() + Duration::from_secs(1);
+                }
+            }
+        }
+        Err(Error::internal("the store returned a record that was not asked for"))
     }
 
     /// Loads the record if it serves this flight: a token that fulfils the request, or a failure
@@ -45,7 +72,23 @@ impl SourceConfig {
             return None;
         }
         match store.load(key).await {
-            Ok(Some(Record::Token(token))) => {
+            Ok(record) => self.usable(record?, credential, request),
+            Err(error) => {
+                self.warn_of_store(&error);
+                None
+            }
+        }
+    }
+
+    /// Returns the record's outcome if it serves this flight by the exact clocks.
+    fn usable(
+        &self,
+        record: Record,
+        credential: &Credential,
+        request: &ExchangeRequest,
+    ) -> Option<Result<CachedToken, ExchangeFailure>> {
+        match record {
+            Record::Token(token) => {
                 let is_same = |other: &Token| other.expose_secret() == token.expose_secret();
                 let is_older = request.newer_than.is_some_and(|time| token.issued_at() <= time);
                 if is_older || request.rejected.as_ref().is_some_and(is_same) {
@@ -55,15 +98,10 @@ impl SourceConfig {
                 let is_usable = cached.phase(self.now(), request.min_remaining) != Phase::Expired;
                 is_usable.then_some(Ok(cached))
             }
-            Ok(Some(Record::Failure(failure))) => {
+            Record::Failure(failure) => {
                 let error = failure.error(self.clock.wall());
                 let denied = cooldown::is_denied(&error).then(|| Fingerprint::of(credential));
                 Some(Err(ExchangeFailure { denied, ..error.into() }))
-            }
-            Ok(None) => None,
-            Err(error) => {
-                self.warn_of_store(&error);
-                None
             }
         }
     }
@@ -75,15 +113,19 @@ impl SourceConfig {
         credential: &Credential,
         cached: &CachedToken,
     ) -> NextStep {
+        let wanted = RecordRequirement { is_fresh: true, ..RecordRequirement::default() };
         let save = async {
-            let Some(lease) = store.lease(&self.store_key(credential)?, self.timeout).await? else {
-                return Ok(false);
-            };
-            lease.save(&Record::Token(cached.token.clone())).await
+            let key = self.store_key(credential)?;
+            match store.acquire(&key, &wanted, self.timeout).await? {
+                LeaseOutcome::Lease(lease) => {
+                    lease.save(&Record::Token(cached.token.clone())).await
+                }
+                _ => Ok(SaveOutcome::Late),
+            }
         };
         match save.await {
-            Ok(true) => NextStep::TokenStored,
-            Ok(false) => NextStep::TokenNotStored,
+            Ok(SaveOutcome::Kept) => NextStep::TokenStored,
+            Ok(_) => NextStep::TokenNotStored,
             Err(error) => {
                 self.warn_of_store(&error);
                 NextStep::TokenNotStored
@@ -95,42 +137,43 @@ impl SourceConfig {
     /// next.
     pub(crate) async fn save(
         &self,
-        store: &dyn TokenStore,
-        key: &StoreKey,
         lease: &dyn Lease,
         request: &ExchangeRequest,
         outcome: &mut Result<CachedToken, ExchangeFailure>,
     ) -> NextStep {
-        let now = self.clock.wall();
-        let record = match outcome {
-            Ok(cached) => Record::Token(cached.token.clone()),
-            Err(failure) => {
-                // A stored token that still works is worth more than the failure.
-                if matches!(store.load(key).await, Ok(Some(Record::Token(_)))) {
-                    return NextStep::PreviousTokenKept;
-                }
-                let failures = request.prior_failures + 1;
-                let cooldown = match failure.denied {
-                    Some(_) => DENIED_COOLDOWN,
-                    None => cooldown::duration(&failure.error, failures, false, request.jitter),
+        let failure = match outcome {
+            Ok(cached) => {
+                let token = Record::Token(cached.token.clone());
+                return match self.save_record(lease, token).await {
+                    Some(SaveOutcome::Kept) => NextStep::TokenStored,
+                    _ => NextStep::TokenNotStored,
                 };
-                failure.cooldown = Some(cooldown);
-                Record::Failure(FailureRecord::new(&failure.error, now, now + cooldown))
             }
+            Err(failure) => failure,
         };
-        let is_saved = lease.save(&record).await.unwrap_or_else(|error| {
-            self.warn_of_store(&error);
-            false
-        });
-        match (record, outcome) {
-            (Record::Token(_), _) if is_saved => NextStep::TokenStored,
-            (Record::Token(_), _) => NextStep::TokenNotStored,
-            (Record::Failure(_), _) if !is_saved => NextStep::NotCached,
-            (Record::Failure(record), Err(ExchangeFailure { denied: Some(_), .. })) => {
-                NextStep::Denied(record.until())
-            }
-            (Record::Failure(record), _) => NextStep::CooledDown(record.until()),
+        let (now, failures) = (self.clock.wall(), request.prior_failures + 1);
+        let cooldown = match failure.denied {
+            Some(_) => DENIED_COOLDOWN,
+            None => cooldown::duration(&failure.error, failures, false, request.jitter),
+        };
+        let record = FailureRecord::new(&failure.error, now, now + cooldown);
+        let until = record.until();
+        let saved = self.save_record(lease, Record::Failure(record)).await;
+        // The store kept a token that still works: the cool-down of the refresh is this process's.
+        if let Some(SaveOutcome::Older | SaveOutcome::Beside) = saved {
+            return NextStep::PreviousTokenKept;
         }
+        failure.cooldown = Some(cooldown);
+        match (saved, failure.denied) {
+            (Some(SaveOutcome::Kept), Some(_)) => NextStep::Denied(until),
+            (Some(SaveOutcome::Kept), None) => NextStep::CooledDown(until),
+            _ => NextStep::NotCached,
+        }
+    }
+
+    /// Saves a record; `None` if the store failed.
+    async fn save_record(&self, lease: &dyn Lease, record: Record) -> Option<SaveOutcome> {
+        lease.save(&record).await.inspect_err(|error| self.warn_of_store(error)).ok()
     }
 
     /// Appends entries to the history. If the store is slow or fails, the entries are lost; no
@@ -189,5 +232,29 @@ impl SourceConfig {
     pub(crate) fn warn_of_store(&self, error: &Error) {
         let profile = self.name.as_deref();
         tracing::warn!(provider = &*self.provider_id, profile, %error, "the store is not used");
+    }
+    /// Returns the error for a lease that another process holds longer than a request may take.
+    fn lease_is_held(&self) -> Error {
+        Error::internal(format!(
+            "another process has requested a token for {} s (is it stopped?)",
+            self.timeout.as_secs()
+        ))
+    }
+}
+
+/// What a flight gets from the store.
+pub(crate) enum StoreAcquisition {
+    /// The right to send the token request.
+    Lease(Box<dyn Lease>),
+    /// The outcome of another process's request.
+    Stored(Result<CachedToken, ExchangeFailure>),
+}
+
+fn requirement(request: &ExchangeRequest) -> RecordRequirement {
+    RecordRequirement {
+        newer_than: request.newer_than,
+        refused: request.rejected.clone(),
+        min_remaining: request.min_remaining,
+        is_fresh: request.skip_store,
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{
-    Credential, CredentialSource, Error, Hint, HttpSend, Interactive, Provider, Request, Result,
-    TokenRules,
+    Credential, CredentialSource, Error, Hint, HttpSend, Interactive, Provider, Result, TokenRules,
 };
 
 use crate::allowed_origins::AllowedOrigins;
@@ -88,14 +87,6 @@ impl SourceConfig {
         timeout(self.timeout, self.read_credential())
             .await
             .unwrap_or_else(|_| Err(timed_out(self.timeout)))
-    }
-
-    /// Builds the token request, or for a provider that needs a login the authorization request.
-    pub(crate) fn request(&self, credential: &Credential) -> Result<Request> {
-        match self.provider.interactive() {
-            Some(interactive) => Ok(interactive.authorization_request(credential)?.to_request()),
-            None => self.provider.token_request(credential),
-        }
     }
 
     pub(crate) fn interactive(&self) -> Result<&dyn Interactive> {

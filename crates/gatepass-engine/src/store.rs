@@ -1,17 +1,19 @@
-//! TokenStore: where tokens and failures outlive the one who acquired them.
+//! Token stores: where tokens and failures outlive the process that acquired them.
 //!
-//! A store is a second level behind a source: it is asked when no usable token is held, and told
-//! what an exchange brought. Whoever shares it makes one exchange together:
-//!
-//! 1. [`load`](TokenStore::load): another may have brought a token, or failed a moment ago.
-//! 2. [`lease`](TokenStore::lease): the right to ask the vendor; waits for whoever has it.
-//! 3. [`load`](TokenStore::load) again: the one who had it may have brought the token.
-//! 4. the exchange, and [`Lease::save`].
+//! A store is a second level behind a source. The source calls it when it has no usable token in
+//! memory, and saves the outcome of its token request. All sources that share a store send one
+//! token request together: [`TokenStore::acquire`] returns a record that another source has
+//! stored, or the lease, which is the right to send the request.
 
+#[cfg(feature = "sealed")]
+mod codec;
 mod failure_record;
 mod history;
 mod key;
 mod memory;
+mod record;
+#[cfg(feature = "sealed")]
+mod seal;
 
 #[cfg(all(feature = "file-store", unix))]
 mod file;
@@ -19,12 +21,13 @@ mod file;
 #[path = "store/unsupported.rs"]
 mod file;
 
-use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::{Result, Token, async_trait};
+use gatepass_core::{Clock, Result, async_trait};
+
+use crate::SystemClock;
 
 pub use self::failure_record::FailureRecord;
 #[cfg(feature = "file-store")]
@@ -34,122 +37,156 @@ pub use self::file::fuzzing;
 pub use self::history::{HistoryEntry, NextStep, ProcessInfo};
 pub use self::key::{ProfileKey, StoreKey};
 pub use self::memory::MemoryStore;
+pub use self::record::{Record, RecordRequirement};
+#[cfg(feature = "sealed")]
+pub use self::seal::{OpenError, Opened, SealingKeys};
 
-/// Keeps what exchanges brought, one record a key.
+/// A store of token requests' outcomes, with one record per key.
 ///
-/// An error is always of kind `Internal` and no reason to go without a token: whoever gets one
-/// warns, and goes on without the store. A record that cannot be used (damaged, of another
-/// version, ended) is no error but missing.
+/// Errors are of kind `Internal`. They never cost a token: the source logs a warning and sends its
+/// request without the store. A record that cannot be used (damaged, expired, in the format of
+/// another version) is not an error but a miss.
+///
+/// `gatepass_testkit::store_contract!` tests an implementation against everything that is promised
+/// here. With the feature `sealed`, [`Record::encode`](Record) and `SealingKeys` turn records into
+/// bytes that a store can keep where others read them.
 #[async_trait]
 pub trait TokenStore: fmt::Debug + Send + Sync {
-    /// The record of this key, if it [`is_current`](Record::is_current).
+    /// Loads the record of this key if it [is current](Record::is_current).
     async fn load(&self, key: &StoreKey) -> Result<Option<Record>>;
 
-    /// The right to make the one exchange for this key, for as long as the lease is held. If
-    /// another has it, waits for it for `wait` at most, and then is `None`.
+    /// Takes the lease of this key: the right to send the one token request, until it is dropped.
+    /// Waits for another holder for `wait` at most, and then returns `None`.
     async fn lease(&self, key: &StoreKey, wait: Duration) -> Result<Option<Box<dyn Lease>>>;
 
-    /// Removes every record of a profile, whatever its credential was, and says how many. What an
-    /// exchange under way brings is not saved any more.
+    /// Removes every record of a profile, whatever its credential was, and returns how many there
+    /// were. The outcome of a token request that is in flight is no longer saved.
     async fn forget(&self, profile: &ProfileKey) -> Result<usize>;
 
-    /// The records of a profile that are [current](Record::is_current), whatever their credentials
-    /// were, the latest first. A store that cannot tell has none.
+    /// Returns a record that satisfies `wanted`, or the lease. Waits for either for `wait` at most.
+    ///
+    /// A record that satisfies `wanted` is returned even while another process holds the lease.
+    /// The default loads the record, takes the lease, and loads the record again, because another
+    /// process may have stored one while this one waited. A store that is notified of new records
+    /// overrides it, and need not wait for the lease to be released.
+    async fn acquire(
+        &self,
+        key: &StoreKey,
+        wanted: &RecordRequirement,
+        wait: Duration,
+    ) -> Result<LeaseOutcome> {
+        if let Some(record) = load_accepted(self, key, wanted).await {
+            return Ok(LeaseOutcome::Found(record));
+        }
+        let lease = self.lease(key, wait).await?;
+        if let Some(record) = load_accepted(self, key, wanted).await {
+            return Ok(LeaseOutcome::Found(record));
+        }
+        Ok(lease.map_or(LeaseOutcome::Busy { retry_after: Duration::ZERO }, LeaseOutcome::Lease))
+    }
+
+    /// Returns the wall time by which this store judges its records. The default is the system's
+    /// time.
+    fn now(&self) -> SystemTime {
+        SystemClock::new().wall()
+    }
+
+    /// Lists the [current](Record::is_current) records of a profile, whatever their credentials
+    /// were, latest first. A store that cannot list them returns none.
     async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
         let _ = profile;
         Ok(Vec::new())
     }
 
-    /// Notes what came of asking the vendor once, beside the latest others of the profile:
-    /// [`HistoryEntry::MAX_ENTRIES`] at most. The store [keys](HistoryEntry::with_fingerprint_key) the credential's fingerprint and, if
-    /// processes share it, [says who asked](HistoryEntry::with_process). A store need not keep any.
+    /// Appends an entry to the history of a profile and drops all but the latest
+    /// [`HistoryEntry::MAX_ENTRIES`]. A store need not keep a history.
     ///
-    /// It takes no longer than a token can wait for it.
-    async fn append_history(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
-        let _ = (profile, note);
+    /// The store makes the credential's fingerprint with a
+    /// [key of its own](HistoryEntry::with_fingerprint_key). A store that processes share also adds
+    /// the [process](HistoryEntry::with_process), unless the entry has one. A caller waits for this
+    /// method before it gets its token, so it must be fast.
+    async fn append_history(&self, profile: &ProfileKey, entry: &HistoryEntry) -> Result<()> {
+        let _ = (profile, entry);
         Ok(())
     }
 
-    /// The notes of a profile, the latest last; an error if there were some and they are lost.
+    /// Returns the history of a profile, latest entry last. Fails if there is one that cannot be
+    /// read.
     async fn history(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
         let _ = profile;
         Ok(Vec::new())
     }
 
-    /// Removes the notes of a profile, and says how many. [`forget`](Self::forget) leaves them: a
-    /// token that is forgotten because it was refused is what they tell of.
+    /// Removes the history of a profile and returns the number of its entries.
+    /// [`forget`](Self::forget) keeps the history, because it explains why a token was forgotten.
     async fn clear_history(&self, profile: &ProfileKey) -> Result<usize> {
         let _ = profile;
         Ok(0)
     }
 }
 
-/// The right to make the one exchange for a key, and to save what it brought. It ends when
-/// dropped.
+/// The right to send the one token request for a key and to save its outcome. It ends when dropped.
 ///
-/// A store that can lose a lease without its holder's notice (its network is cut, say) keeps a
-/// fencing number in it, and refuses to save under an old one.
+/// A store that can lose a lease without its holder's notice, for example because its network
+/// fails, keeps a fencing number in the lease and refuses to save under an old one.
 #[async_trait]
 pub trait Lease: fmt::Debug + Send + Sync {
-    /// Makes this the key's record, and says whether it is: not if it is not
-    /// [current](Record::is_current), if a newer one is there, or if the profile has been
-    /// forgotten since the lease began.
-    async fn save(&self, record: &Record) -> Result<bool>;
+    /// Saves the key's record, if it may [replace](Record::replaces) the stored one.
+    async fn save(&self, record: &Record) -> Result<SaveOutcome>;
 }
 
-/// What a store keeps for a key.
-#[derive(Clone, Debug)]
+/// What a store returns to a source that needs a token.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum Record {
-    /// A token. What the vendor sent besides (`refresh_token`, `id_token`) and the answer's
-    /// warnings are not kept.
-    Token(Token),
-    /// A failure that answers for the vendor for a while.
-    Failure(FailureRecord),
+pub enum LeaseOutcome {
+    /// The caller holds the lease and sends the token request.
+    Lease(Box<dyn Lease>),
+    /// A usable record was stored, or arrived while the call waited.
+    Found(Record),
+    /// Another process holds the lease, and the wait is over.
+    Busy {
+        /// How long the other lease is known to last; zero if the store does not know.
+        retry_after: Duration,
+    },
 }
 
-impl Record {
-    /// How far in the future a record may have been made: a clock is set right by so much without
-    /// harm, since a token's leeway is longer.
-    const STEP: Duration = Duration::from_secs(5);
+/// What a store did with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SaveOutcome {
+    /// It is the key's record now.
+    Kept,
+    /// It is a failure, kept beside a token that is still usable.
+    Beside,
+    /// It was not saved: the stored record is newer, is a usable token while this one is a
+    /// failure, or this one is not [current](Record::is_current).
+    Older,
+    /// It was not saved: the lease was lost before.
+    Late,
+    /// It was not saved: the profile was [forgotten](TokenStore::forget) during the lease.
+    Forgotten,
+}
 
-    /// When the request was sent that brought it.
-    pub fn created_at(&self) -> SystemTime {
-        match self {
-            Self::Token(token) => token.issued_at(),
-            Self::Failure(failure) => failure.failed_at(),
+/// A store that cannot be read may still have leases: without them, all processes would send a
+/// request.
+async fn load_accepted<S: TokenStore + ?Sized>(
+    store: &S,
+    key: &StoreKey,
+    wanted: &RecordRequirement,
+) -> Option<Record> {
+    if wanted.is_fresh {
+        return None;
+    }
+    match store.load(key).await {
+        Ok(record) => record.filter(|record| wanted.accepts(record, store.now())),
+        Err(error) => {
+            tracing::warn!(%error, "the stored record is not used");
+            None
         }
     }
-
-    /// When it is of no use any more: the token ends, or the vendor may be asked again.
-    pub fn expires_at(&self) -> SystemTime {
-        match self {
-            Self::Token(token) => token.expires_at(),
-            Self::Failure(failure) => failure.until(),
-        }
-    }
-
-    /// Whether it can be of use at `now`: it has not ended, and it was not made later than now. The
-    /// latter means that the wall clock was set back, and nobody knows when such a token ends.
-    pub fn is_current(&self, now: SystemTime) -> bool {
-        let is_ahead = self.created_at().duration_since(now).is_ok_and(|by| by > Self::STEP);
-        !is_ahead && self.expires_at() > now
-    }
-
-    /// Whether it takes the place of what is there: an older one never does.
-    fn replaces(&self, there: Option<&Self>, now: SystemTime) -> bool {
-        let is_newer =
-            |there: &Self| there.is_current(now) && there.created_at() > self.created_at();
-        self.is_current(now) && !there.is_some_and(is_newer)
-    }
 }
 
-fn latest_first(records: impl Iterator<Item = Record>) -> Vec<Record> {
-    let mut records: Vec<_> = records.collect();
-    records.sort_by_key(|record| Reverse(record.created_at()));
-    records
-}
-
+/// Forwards every method: one that is left out would silently use the default.
 macro_rules! pointers {
     ($($pointer:ident)*) => {$(
         #[async_trait]
@@ -166,12 +203,29 @@ macro_rules! pointers {
                 (**self).forget(profile).await
             }
 
+            async fn acquire(
+                &self,
+                key: &StoreKey,
+                wanted: &RecordRequirement,
+                wait: Duration,
+            ) -> Result<LeaseOutcome> {
+                (**self).acquire(key, wanted, wait).await
+            }
+
+            fn now(&self) -> SystemTime {
+                (**self).now()
+            }
+
             async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
                 (**self).records(profile).await
             }
 
-            async fn append_history(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
-                (**self).append_history(profile, note).await
+            async fn append_history(
+                &self,
+                profile: &ProfileKey,
+                entry: &HistoryEntry,
+            ) -> Result<()> {
+                (**self).append_history(profile, entry).await
             }
 
             async fn history(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {

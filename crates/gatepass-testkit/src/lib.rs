@@ -27,6 +27,8 @@ mod profile;
 
 pub mod checks;
 pub mod example;
+#[cfg(feature = "store")]
+pub mod store;
 
 pub use crate::block_on::block_on;
 pub use crate::canary::{Canary, Leak, canary, find_leak};

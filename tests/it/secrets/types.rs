@@ -15,7 +15,7 @@ use gatepass::{
     MemoryStore, ProfileKey, Record, RedirectUri, Registry, Request, Response, Secret, Settings,
     StoreKey, SystemClock, Token, TokenRules, TokenSource, credential_fn,
 };
-use gatepass_core::{ExchangeContext, LoginAttempt, Provider, oauth2};
+use gatepass_core::{CacheKey, ExchangeContext, LoginAttempt, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{Canary, FakeHttp, FakeResponse, canary, find_leak};
@@ -257,8 +257,9 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     printed.add(&note.next_step());
     printed.add(&note);
     let request = Example::new().token_request(&Credential::client("id", text())).unwrap();
-    printed.add(&StoreKey::new("cisco", "example", &request));
-    printed.add(&ProfileKey::new("cisco"));
+    let (profile, cache_key) = (ProfileKey::new("cisco"), CacheKey::from_request(&request));
+    printed.add(&StoreKey::new(&profile, "example", &cache_key));
+    printed.add(&profile);
     printed.add(&MemoryStore::new());
     let home = Home::new();
     printed.add(&FileStore::open(home.path("store")).unwrap());

@@ -1,10 +1,10 @@
-//! FailureRecord: an error that a store keeps, so that a refusing vendor is asked once.
+//! Failure records: errors that a store keeps, so that a vendor that denies is asked once.
 
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Error, ErrorKind, Hint, Retry};
 
-/// A failed exchange, and until when its error answers whoever asks.
+/// A failed token request, and how long callers get its error instead of sending another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureRecord {
     pub(super) kind: ErrorKind,
@@ -19,13 +19,14 @@ pub struct FailureRecord {
 }
 
 impl FailureRecord {
-    /// No failure is kept for longer. A refusal holds for the credential that was refused, which
-    /// is part of the key; should the vendor change its mind, it is asked again by then.
+    /// The longest time that a failure is kept. A denied credential is part of the store's key, so
+    /// a changed one sends a new request at once; this limit is for a vendor that changes its mind.
     pub const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
 
-    /// Keeps this error of a request sent at `failed_at` until `until`, for an hour at most.
+    /// Creates the record of a request that was sent at `failed_at`. It is kept until `until`, but
+    /// not longer than [`MAX_COOLDOWN`](Self::MAX_COOLDOWN).
     ///
-    /// Provider, profile and cause are not kept.
+    /// The error's provider, profile and cause are not kept.
     pub fn new(error: &Error, failed_at: SystemTime, until: SystemTime) -> Self {
         Self {
             kind: error.kind(),
@@ -40,22 +41,22 @@ impl FailureRecord {
         }
     }
 
-    /// What the caller can do.
+    /// Returns the kind of the error, which says what the caller can do.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// When the request was sent that failed.
+    /// Returns when the request was sent that failed.
     pub fn failed_at(&self) -> SystemTime {
         self.failed_at
     }
 
-    /// Until when it answers for the vendor.
+    /// Returns when the cool-down ends.
     pub fn until(&self) -> SystemTime {
         self.until
     }
 
-    /// The error. If asking again later can help, it says in how long from `now`.
+    /// Returns the error. If a later request can succeed, it says how long that is from `now`.
     pub fn error(&self, now: SystemTime) -> Error {
         let make = match self.kind {
             ErrorKind::Config => Error::config,

@@ -1,4 +1,4 @@
-//! Note: what came of asking the vendor once, for whoever wants to know why.
+//! History entries: the outcome of one token request each, for `gatepass why`.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -9,100 +9,101 @@ use zeroize::Zeroizing;
 
 use super::FailureRecord;
 
-/// What came of asking the vendor once: when, with what outcome, and what follows from it.
+/// The outcome of one token request, and what followed from it.
 ///
-/// It holds no token and no secret. Which credential was sent is told by a
-/// [fingerprint](Self::fingerprint) that only one store can make: a reader sees whether the secret
-/// has changed from one note to the next, and nothing else.
+/// It contains no token and no secret. The credential is represented by a
+/// [fingerprint](Self::fingerprint) that only one store can make: it shows whether the secret has
+/// changed from one entry to the next, and nothing else.
 #[derive(Clone)]
 pub struct HistoryEntry {
     pub(super) at: SystemTime,
     pub(super) took: Duration,
     pub(super) provider: String,
     pub(super) origin: Option<String>,
-    /// When the token ends; otherwise why there was none.
+    /// The token's expiry, or the reason why there was none.
     pub(super) outcome: Result<SystemTime, FailureRecord>,
-    pub(super) decision: NextStep,
+    pub(super) next_step: NextStep,
     pub(super) fingerprint: Option<String>,
     pub(super) process: Option<ProcessInfo>,
-    /// Of a note that no store has keyed yet.
+    /// The digest of a credential whose fingerprint has not been made yet.
     credential: Option<Zeroizing<[u8; 32]>>,
 }
 
-/// What follows from an exchange.
+/// What follows from a token request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextStep {
-    /// The token is handed out, and kept for all who share the store.
+    /// The token is used, and stored for all processes that share the store.
     TokenStored,
-    /// The token is handed out by the process that asked, and not kept.
+    /// The token is used by the process that requested it, and not stored.
     TokenNotStored,
-    /// The token from before is handed out still.
+    /// The request failed, and the previous token stays in use.
     PreviousTokenKept,
-    /// The credential was refused: its error answers until it changes, until this moment at the
-    /// longest.
+    /// The vendor denied the credential: callers get this error until the credential changes, or
+    /// until this time.
     Denied(SystemTime),
-    /// Its error answers until this moment.
+    /// Callers get this error until this time.
     CooledDown(SystemTime),
-    /// The credential had changed meanwhile: the vendor is asked again with that.
+    /// The credential had changed during the request, which is sent again with the new one.
     Retried,
-    /// Nothing is kept of it: the next one who comes asks the vendor.
+    /// The failure is not stored: the next caller sends a request.
     NotCached,
 }
 
-/// Who asked.
+/// The process that sent a token request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProcessInfo {
-    /// Its process id.
+    /// The process id.
     pub id: u32,
-    /// Its program's name, or the word of its command.
+    /// The name of the program, or the command of `gatepass`.
     pub name: String,
 }
 
 impl HistoryEntry {
-    /// How many notes of a profile a store keeps: the latest.
+    /// The number of entries of a profile that a store keeps: the latest ones.
     pub const MAX_ENTRIES: usize = 32;
 
-    /// Of a request sent at `at` that took so long and brought a token that ends then, or this
-    /// error.
+    /// Creates the entry of a request that was sent at `at` and took this long. `outcome` is the
+    /// expiry of the token, or the error.
     pub fn new(
         provider: &str,
         at: SystemTime,
         took: Duration,
         outcome: Result<SystemTime, &Error>,
     ) -> Self {
-        let decision = if outcome.is_ok() { NextStep::TokenNotStored } else { NextStep::NotCached };
+        let next_step =
+            if outcome.is_ok() { NextStep::TokenNotStored } else { NextStep::NotCached };
         Self {
             at,
             took,
             provider: provider.to_owned(),
             origin: None,
             outcome: outcome.map_err(|error| FailureRecord::new(error, at, at)),
-            decision,
+            next_step,
             fingerprint: None,
             process: None,
             credential: None,
         }
     }
 
-    /// Names the scheme, host and port that were asked.
+    /// Adds the scheme, host and port that the request was sent to.
     pub fn with_origin(self, origin: &str) -> Self {
         Self { origin: Some(origin.to_owned()), ..self }
     }
 
-    /// Says what follows.
-    pub fn with_next_step(self, decision: NextStep) -> Self {
-        Self { decision, ..self }
+    /// Sets what follows from the request.
+    pub fn with_next_step(self, next_step: NextStep) -> Self {
+        Self { next_step, ..self }
     }
 
-    /// Says who asked.
+    /// Adds the process that sent the request.
     pub fn with_process(self, id: u32, name: &str) -> Self {
         Self { process: Some(ProcessInfo { id, name: name.to_owned() }), ..self }
     }
 
-    /// Says which credential was sent. It is told to nobody before a store
-    /// [keys](Self::with_fingerprint_key) it.
+    /// Adds a digest of the credential that was sent. It is not shown: a store turns it into a
+    /// [fingerprint](Self::with_fingerprint_key).
     pub fn with_credential(self, credential: &Credential) -> Self {
         let secrets = credential.secrets().map(|(name, secret)| (name, secret.expose_secret()));
         let pairs = credential.texts().chain(secrets);
@@ -111,8 +112,9 @@ impl HistoryEntry {
         Self { credential: Some(digest), ..self }
     }
 
-    /// The note as a store keeps it: its credential is told by a fingerprint made with the store's
-    /// own key, which nobody else can make or compare with a guess.
+    /// Returns the entry as a store keeps it: the credential's digest is replaced by a fingerprint
+    /// made with the store's own key. Without that key a fingerprint cannot be made, nor compared
+    /// with a guessed credential.
     pub fn with_fingerprint_key(&self, key: &[u8; 32]) -> Self {
         let fingerprint = |digest: &[u8; 32]| {
             let hash = blake3::keyed_hash(key, digest);
@@ -123,47 +125,54 @@ impl HistoryEntry {
         Self { fingerprint, credential: None, ..self.clone() }
     }
 
-    /// When the request was sent.
+    /// Adds a fingerprint that was made before, for a store that reads entries from a format of
+    /// its own.
+    pub fn with_fingerprint(self, fingerprint: &str) -> Self {
+        Self { fingerprint: Some(fingerprint.to_owned()), credential: None, ..self }
+    }
+
+    /// Returns when the request was sent.
     pub fn at(&self) -> SystemTime {
         self.at
     }
 
-    /// How long it took.
+    /// Returns how long the request took.
     pub fn took(&self) -> Duration {
         self.took
     }
 
-    /// The provider's id.
+    /// Returns the provider's id.
     pub fn provider(&self) -> &str {
         &self.provider
     }
 
-    /// Scheme, host and port that were asked.
+    /// Returns the scheme, host and port that the request was sent to.
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
     }
 
-    /// When the token ends that it brought.
+    /// Returns the expiry of the token; `None` if the request failed.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.outcome.as_ref().ok().copied()
     }
 
-    /// Why it brought none.
+    /// Returns the error; `None` if the request succeeded.
     pub fn error(&self) -> Option<Error> {
         self.outcome.as_ref().err().map(|failure| failure.error(self.at))
     }
 
-    /// What follows.
+    /// Returns what followed from the request.
     pub fn next_step(&self) -> NextStep {
-        self.decision
+        self.next_step
     }
 
-    /// Eight characters that tell credentials apart; none before a store has made them.
+    /// Returns eight characters that differ between credentials; `None` until a store has made
+    /// them.
     pub fn fingerprint(&self) -> Option<&str> {
         self.fingerprint.as_deref()
     }
 
-    /// Who asked.
+    /// Returns the process that sent the request.
     pub fn process(&self) -> Option<&ProcessInfo> {
         self.process.as_ref()
     }
@@ -177,7 +186,7 @@ impl fmt::Debug for HistoryEntry {
             .field("provider", &self.provider)
             .field("origin", &self.origin)
             .field("outcome", &self.outcome)
-            .field("decision", &self.decision)
+            .field("next_step", &self.next_step)
             .field("fingerprint", &self.fingerprint)
             .field("process", &self.process)
             .finish_non_exhaustive()
@@ -188,15 +197,15 @@ impl fmt::Debug for HistoryEntry {
 mod tests {
     use super::*;
 
-    fn note(credential: &Credential) -> HistoryEntry {
+    fn entry(credential: &Credential) -> HistoryEntry {
         let at = SystemTime::UNIX_EPOCH;
         HistoryEntry::new("example", at, Duration::ZERO, Ok(at)).with_credential(credential)
     }
 
     #[test]
-    fn a_fingerprint_changes_with_the_secret_the_client_and_the_key_and_shows_none_of_them() {
+    fn fingerprint_depends_on_secret_client_and_key() {
         let print = |credential: &Credential, key| {
-            note(credential).with_fingerprint_key(&[key; 32]).fingerprint().unwrap().to_owned()
+            entry(credential).with_fingerprint_key(&[key; 32]).fingerprint().unwrap().to_owned()
         };
         let one = Credential::client("app-1", "hunter2");
         let prints = [
@@ -213,14 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn a_note_that_no_store_has_keyed_tells_nothing_of_the_credential() {
-        let note = note(&Credential::client("app-1", "hunter2"));
-        assert_eq!(note.fingerprint(), None);
+    fn entry_without_a_key_shows_nothing_of_the_credential() {
+        let entry = entry(&Credential::client("app-1", "hunter2"));
+        assert_eq!(entry.fingerprint(), None);
         let digest: Vec<String> =
-            note.credential.as_ref().unwrap().iter().map(u8::to_string).collect();
-        assert!(!format!("{note:?}").contains(&digest.join(", ")));
-        let keyed = note.with_fingerprint_key(&[1; 32]);
+            entry.credential.as_ref().unwrap().iter().map(u8::to_string).collect();
+        assert!(!format!("{entry:?}").contains(&digest.join(", ")));
+        let keyed = entry.with_fingerprint_key(&[1; 32]);
         assert!(keyed.credential.is_none());
         assert_eq!(keyed.with_fingerprint_key(&[2; 32]).fingerprint(), keyed.fingerprint());
+        let fingerprint = keyed.fingerprint().unwrap();
+        let rebuilt = entry.with_fingerprint(fingerprint);
+        assert!(rebuilt.credential.is_none() && rebuilt.fingerprint() == Some(fingerprint));
     }
 }

@@ -1,68 +1,70 @@
-//! StoreKey: whose record it is, without a word of who that is.
+//! Keys of stored records: digests that do not reveal the profile or the credential.
 
 use std::fmt;
-
-use gatepass_core::Request;
-use zeroize::Zeroizing;
+use std::hash::{Hash, Hasher};
 
 use gatepass_core::__private::{Digest, digest};
+use gatepass_core::CacheKey;
+use zeroize::Zeroizing;
 
-/// A profile: what [`TokenStore::forget`](crate::TokenStore::forget) forgets.
+/// The key of a profile, by which [`TokenStore::forget`](super::TokenStore::forget) finds its
+/// records.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProfileKey(Digest);
 
-/// An identity's place in a store: a profile, and the exact token request, secret included. With
-/// another secret, scope or endpoint it is another place.
+/// The key of a record: a profile, a provider, and the provider's key of its tokens.
 ///
-/// It holds digests only, and making one needs no I/O. A store that shows names to others hashes
-/// them once more, with a key of its own: who knows a client id could otherwise look for it.
-#[derive(Clone)]
+/// The provider's key depends on the secret, the scope, the endpoint and every other setting that
+/// changes the token, so a changed setting is a miss and never a token of the old one. A key
+/// consists of digests, and making one needs no I/O.
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreKey {
     profile: ProfileKey,
-    request: Zeroizing<Digest>,
+    digest: Zeroizing<Digest>,
 }
 
 impl ProfileKey {
-    /// The profile of this name.
+    /// Returns the key of the profile with this name.
     pub fn new(profile: &str) -> Self {
         Self(*digest("gatepass store: profile, version 1", [profile.as_bytes()]))
     }
 
-    #[cfg(all(feature = "file-store", unix))]
-    pub(super) fn digest(&self) -> &Digest {
+    /// Returns the digest of the profile's name.
+    ///
+    /// Names can be guessed. A store that others can read derives the names it shows with a key of
+    /// its own, as `SealingKeys::name` does.
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
 impl StoreKey {
-    /// The place of what `request` brings. A request must be the same each time it is built.
-    pub fn new(profile: &str, provider: &str, request: &Request) -> Self {
-        let mut headers: Vec<_> = request.headers().iter().collect();
-        // Values of one name keep their order.
-        headers.sort_by_key(|(name, _)| name.as_str());
-        let method = request.method().as_str();
-        let parts = [provider, method, request.endpoint().as_str()].map(str::as_bytes);
-        let parts = parts.into_iter().chain([request.body()]);
-        let headers = headers.into_iter().flat_map(|(n, v)| [n.as_str().as_bytes(), v.as_bytes()]);
-        let request = digest("gatepass store: token request, version 1", parts.chain(headers));
-        Self { profile: ProfileKey::new(profile), request }
+    /// Returns the key of the tokens of a profile, a provider (its id) and a provider's
+    /// [`cache_key`](gatepass_core::Provider::cache_key).
+    pub fn new(profile: &ProfileKey, provider_id: &str, cache_key: &CacheKey) -> Self {
+        let parts = [profile.as_bytes(), provider_id.as_bytes(), cache_key.as_bytes().as_slice()];
+        let digest = digest("gatepass store: record, version 2", parts);
+        Self { profile: profile.clone(), digest }
     }
 
-    /// The place of another token of the same request: for a setting that shapes what is made of
-    /// the answer.
-    pub fn and(self, setting: &str, value: &str) -> Self {
-        let parts = [&*self.request, setting.as_bytes(), value.as_bytes()];
-        let request = digest("gatepass store: setting, version 1", parts);
-        Self { request, profile: self.profile }
-    }
-
-    /// The profile.
+    /// Returns the key of the profile.
     pub fn profile(&self) -> &ProfileKey {
         &self.profile
     }
 
-    pub(super) fn request(&self) -> &Digest {
-        &self.request
+    /// Returns the digest of the whole key, the profile included.
+    ///
+    /// The digest is of input that can be guessed: with a known client id, a weak secret could be
+    /// found by trying. A store that others can read derives the names it shows with a key of its
+    /// own, as `SealingKeys::name` does.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.digest
+    }
+}
+
+impl Hash for StoreKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
@@ -80,56 +82,31 @@ impl fmt::Debug for StoreKey {
 
 #[cfg(test)]
 mod tests {
-    use gatepass_core::Endpoint;
-    use http::header::{AUTHORIZATION, COOKIE};
-
     use super::*;
 
-    fn request(path: &str, body: &str) -> Request {
-        let endpoint = Endpoint::parse("https://vendor.example.com").unwrap();
-        Request::post(endpoint.join(path).unwrap()).form([("client_secret", body)])
+    fn key(profile: &str, provider_id: &str, secret: &str) -> StoreKey {
+        let cache_key = CacheKey::from_parts([secret.as_bytes()]);
+        StoreKey::new(&ProfileKey::new(profile), provider_id, &cache_key)
     }
 
     #[test]
-    fn whatever_shapes_the_request_shapes_the_key() {
-        let key = |request| StoreKey::new("prod", "acme", &request).request().to_owned();
-        let plain = || request("/token", "s-1");
-        let with = |name, value: &str| plain().secret_header(name, &value.into()).unwrap();
-        let settings = |value| StoreKey::new("prod", "acme", &plain()).and("use", value);
+    fn every_part_changes_the_key() {
         let keys = [
-            key(plain()),
-            key(request("/token", "s-2")),
-            key(request("/token/", "s-1")),
-            key(request("/token", "s-1").secret_query([("client_secret", "s-1")])),
-            key(plain().with_method(http::Method::PUT)),
-            key(with(AUTHORIZATION, "a")),
-            key(with(AUTHORIZATION, "b")),
-            key(with(COOKIE, "a")),
-            StoreKey::new("prod", "other", &plain()).request().to_owned(),
-            settings("id_token").request().to_owned(),
-            settings("access_token").request().to_owned(),
+            key("prod", "acme", "s-1"),
+            key("prod", "acme", "s-2"),
+            key("prod", "other", "s-1"),
+            key("test", "acme", "s-1"),
         ];
         for (at, one) in keys.iter().enumerate() {
             assert!(keys.iter().skip(at + 1).all(|other| other != one), "{at}");
+            assert!(keys.iter().skip(at + 1).all(|other| other.as_bytes() != one.as_bytes()));
         }
-        assert_eq!(key(plain()), key(plain()));
+        assert_eq!(key("prod", "acme", "s-1"), keys[0]);
     }
 
     #[test]
-    fn headers_set_in_another_order_are_the_same_request() {
-        let of = |names: [http::HeaderName; 2]| {
-            let request = request("/token", "s-1");
-            let request = names
-                .into_iter()
-                .fold(request, |request, name| request.secret_header(name, &"v".into()).unwrap());
-            *StoreKey::new("prod", "acme", &request).request()
-        };
-        assert_eq!(of([AUTHORIZATION, COOKIE]), of([COOKIE, AUTHORIZATION]));
-    }
-
-    #[test]
-    fn a_profile_is_one_profile_whatever_its_secret() {
-        let [one, other] = ["s-1", "s-2"].map(|s| StoreKey::new("prod", "a", &request("/t", s)));
+    fn profile_key_does_not_depend_on_the_secret() {
+        let [one, other] = ["s-1", "s-2"].map(|secret| key("prod", "acme", secret));
         assert_eq!(one.profile(), other.profile());
         assert_ne!(one.profile(), &ProfileKey::new("prod-2"));
         assert_eq!(format!("{one:?} {:?}", one.profile()), "StoreKey ProfileKey");

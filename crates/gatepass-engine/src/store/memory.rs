@@ -1,19 +1,30 @@
-//! MemoryStore: records that end with the process.
+//! A store in memory: its records end with the process.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, Result, async_trait};
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{HistoryEntry, Lease, ProfileKey, Record, StoreKey, TokenStore};
+use super::record::latest_first;
+use super::{HistoryEntry, Lease, ProfileKey, Record, SaveOutcome, StoreKey, TokenStore};
 use crate::SystemClock;
 
 /// A store in memory. Its clones are the same store.
+///
+/// ```
+/// use gatepass_engine::{MemoryStore, ProfileKey, TokenStore};
+///
+/// # async fn run() -> gatepass_core::Result<()> {
+/// let store = MemoryStore::new();
+/// assert_eq!(store.forget(&ProfileKey::new("cisco-prod")).await?, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct MemoryStore {
     profiles: Arc<Mutex<Profiles>>,
@@ -21,22 +32,24 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
 }
 
-/// The latest notes of all profiles.
+/// The latest history entries of all profiles.
 struct Journal {
-    notes: Mutex<VecDeque<(ProfileKey, HistoryEntry)>>,
-    /// None where the system gives no randomness: then there are no notes.
+    entries: Mutex<VecDeque<(ProfileKey, HistoryEntry)>>,
+    /// The key of the fingerprints; `None` if the system has no randomness. There is no history
+    /// then.
     key: Option<Zeroizing<[u8; 32]>>,
 }
 
-/// The most notes of all profiles together: there may be a million of those.
-const MOST: usize = 1024;
+/// The limit for all profiles together: a pool may have a million of them.
+const MAX_ENTRIES: usize = 1024;
 
-type Profiles = HashMap<ProfileKey, HashMap<[u8; 32], Slot>>;
+type Profiles = HashMap<ProfileKey, HashMap<StoreKey, Slot>>;
 
 #[derive(Debug, Default)]
 struct Slot {
     record: Option<Record>,
-    turn: Arc<Turn<()>>,
+    /// Locked by the holder of the lease.
+    lock: Arc<AsyncMutex<()>>,
     /// How often the profile has been forgotten.
     forgotten: u64,
 }
@@ -45,31 +58,31 @@ struct MemoryLease {
     store: MemoryStore,
     key: StoreKey,
     forgotten: u64,
-    turn: Option<OwnedMutexGuard<()>>,
+    guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         let mut key = Zeroizing::new([0; 32]);
         let key = getrandom::fill(&mut *key).is_ok().then_some(key);
-        let journal = Arc::new(Journal { notes: Mutex::default(), key });
+        let journal = Arc::new(Journal { entries: Mutex::default(), key });
         Self { profiles: Arc::default(), journal, clock: Arc::new(SystemClock::new()) }
     }
 
-    /// Asks this clock what has ended.
+    /// Sets the clock that decides what has expired.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// No code but ours runs under this lock.
+    /// Only this module's code runs under the lock, so a poisoned one is still consistent.
     fn profiles(&self) -> MutexGuard<'_, Profiles> {
         self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn journal(&self) -> MutexGuard<'_, VecDeque<(ProfileKey, HistoryEntry)>> {
-        self.journal.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, VecDeque<(ProfileKey, HistoryEntry)>> {
+        self.journal.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,24 +96,24 @@ impl Default for MemoryStore {
 impl TokenStore for MemoryStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Record>> {
         let profiles = self.profiles();
-        let slot = profiles.get(key.profile()).and_then(|slots| slots.get(key.request()));
+        let slot = profiles.get(key.profile()).and_then(|slots| slots.get(key));
         let record = slot.and_then(|slot| slot.record.as_ref());
-        Ok(record.filter(|record| record.is_current(self.clock.wall())).cloned())
+        Ok(record.filter(|record| record.is_current(self.now())).cloned())
     }
 
     async fn lease(&self, key: &StoreKey, wait: Duration) -> Result<Option<Box<dyn Lease>>> {
-        let turn = slot(&mut self.profiles(), key).turn.clone();
-        let turn = match turn.clone().try_lock_owned() {
-            Ok(turn) => turn,
-            Err(_) => match timeout(wait, turn.lock_owned()).await {
-                Ok(turn) => turn,
+        let lock = slot(&mut self.profiles(), key).lock.clone();
+        let guard = match lock.clone().try_lock_owned() {
+            Ok(guard) => guard,
+            Err(_) => match timeout(wait, lock.lock_owned()).await {
+                Ok(guard) => guard,
                 Err(_) => return Ok(None),
             },
         };
-        // Whoever has a place in the queue keeps the slot alive.
+        // The slot still exists: every clone of its lock keeps it.
         let forgotten = slot(&mut self.profiles(), key).forgotten;
         let (store, key) = (self.clone(), key.clone());
-        Ok(Some(Box::new(MemoryLease { store, key, forgotten, turn: Some(turn) })))
+        Ok(Some(Box::new(MemoryLease { store, key, forgotten, guard: Some(guard) })))
     }
 
     async fn forget(&self, profile: &ProfileKey) -> Result<usize> {
@@ -111,55 +124,62 @@ impl TokenStore for MemoryStore {
             count += usize::from(slot.record.take().is_some());
             slot.forgotten += 1;
         }
-        slots.retain(|_, slot| slot.is_wanted());
+        slots.retain(|_, slot| slot.is_used());
         Ok(count)
     }
 
-    async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
-        let (profiles, now) = (self.profiles(), self.clock.wall());
-        let slots = profiles.get(profile).into_iter().flat_map(HashMap::values);
-        let current = slots.filter_map(|slot| slot.record.clone()).filter(|r| r.is_current(now));
-        Ok(super::latest_first(current))
+    fn now(&self) -> SystemTime {
+        self.clock.wall()
     }
 
-    async fn append_history(&self, profile: &ProfileKey, note: &HistoryEntry) -> Result<()> {
+    async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
+        let (profiles, now) = (self.profiles(), self.now());
+        let slots = profiles.get(profile).into_iter().flat_map(HashMap::values);
+        let current = slots.filter_map(|slot| slot.record.clone()).filter(|r| r.is_current(now));
+        Ok(latest_first(current))
+    }
+
+    async fn append_history(&self, profile: &ProfileKey, entry: &HistoryEntry) -> Result<()> {
         let Some(key) = &self.journal.key else { return Ok(()) };
-        let mut journal = self.journal();
-        journal.push_back((profile.clone(), note.with_fingerprint_key(key)));
-        let count = journal.iter().filter(|(of, _)| of == profile).count();
+        let mut entries = self.entries();
+        entries.push_back((profile.clone(), entry.with_fingerprint_key(key)));
+        let count = entries.iter().filter(|(of, _)| of == profile).count();
         if count > HistoryEntry::MAX_ENTRIES
-            && let Some(oldest) = journal.iter().position(|(of, _)| of == profile)
+            && let Some(oldest) = entries.iter().position(|(of, _)| of == profile)
         {
-            journal.remove(oldest);
+            entries.remove(oldest);
         }
-        if journal.len() > MOST {
-            journal.pop_front();
+        if entries.len() > MAX_ENTRIES {
+            entries.pop_front();
         }
         Ok(())
     }
 
     async fn history(&self, profile: &ProfileKey) -> Result<Vec<HistoryEntry>> {
-        let journal = self.journal();
-        let notes = journal.iter().filter(|(of, _)| of == profile);
-        Ok(notes.map(|(_, note)| note.clone()).collect())
+        let entries = self.entries();
+        let own = entries.iter().filter(|(of, _)| of == profile);
+        Ok(own.map(|(_, entry)| entry.clone()).collect())
     }
 
     async fn clear_history(&self, profile: &ProfileKey) -> Result<usize> {
-        let mut journal = self.journal();
-        let before = journal.len();
-        journal.retain(|(of, _)| of != profile);
-        Ok(before - journal.len())
+        let mut entries = self.entries();
+        let before = entries.len();
+        entries.retain(|(of, _)| of != profile);
+        Ok(before - entries.len())
     }
 }
 
 #[async_trait]
 impl Lease for MemoryLease {
-    async fn save(&self, record: &Record) -> Result<bool> {
-        let now = self.store.clock.wall();
+    async fn save(&self, record: &Record) -> Result<SaveOutcome> {
+        let now = self.store.now();
         let mut profiles = self.store.profiles();
         let slot = slot(&mut profiles, &self.key);
-        if slot.forgotten != self.forgotten || !record.replaces(slot.record.as_ref(), now) {
-            return Ok(false);
+        if slot.forgotten != self.forgotten {
+            return Ok(SaveOutcome::Forgotten);
+        }
+        if !record.replaces(slot.record.as_ref(), now) {
+            return Ok(SaveOutcome::Older);
         }
         slot.record = Some(match record {
             Record::Token(token) => Record::Token(token.without_extras()),
@@ -169,19 +189,19 @@ impl Lease for MemoryLease {
             for slot in slots.values_mut() {
                 slot.record.take_if(|record| !record.is_current(now));
             }
-            slots.retain(|_, slot| slot.is_wanted());
+            slots.retain(|_, slot| slot.is_used());
         }
-        Ok(true)
+        Ok(SaveOutcome::Kept)
     }
 }
 
 impl Drop for MemoryLease {
     fn drop(&mut self) {
-        self.turn = None;
+        self.guard = None;
         let mut profiles = self.store.profiles();
         if let Some(slots) = profiles.get_mut(self.key.profile()) {
-            if slots.get(self.key.request()).is_some_and(|slot| !slot.is_wanted()) {
-                slots.remove(self.key.request());
+            if slots.get(&self.key).is_some_and(|slot| !slot.is_used()) {
+                slots.remove(&self.key);
             }
             if slots.is_empty() {
                 profiles.remove(self.key.profile());
@@ -191,14 +211,14 @@ impl Drop for MemoryLease {
 }
 
 impl Slot {
-    /// Whether it holds a record, or somebody holds or waits for its lease.
-    fn is_wanted(&self) -> bool {
-        self.record.is_some() || Arc::strong_count(&self.turn) > 1
+    /// Returns whether it has a record, or a holder of its lease, or a caller that waits for it.
+    fn is_used(&self) -> bool {
+        self.record.is_some() || Arc::strong_count(&self.lock) > 1
     }
 }
 
 fn slot<'a>(profiles: &'a mut Profiles, key: &StoreKey) -> &'a mut Slot {
-    profiles.entry(key.profile().clone()).or_default().entry(*key.request()).or_default()
+    profiles.entry(key.profile().clone()).or_default().entry(key.clone()).or_default()
 }
 
 impl fmt::Debug for MemoryStore {

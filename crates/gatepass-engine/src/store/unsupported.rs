@@ -1,4 +1,4 @@
-//! FileStore where there is none yet: opening it says so.
+//! The file store on systems that have none yet: opening it returns an error.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -8,27 +8,27 @@ use gatepass_core::{Clock, Error, Result, async_trait};
 
 use super::{Lease, ProfileKey, Record, StoreKey, TokenStore};
 
-/// An encrypted store in a folder. On this system there is none yet.
+/// An encrypted store in a folder. This system does not support it yet.
 #[derive(Clone, Debug)]
 pub struct FileStore(Infallible);
 
 impl FileStore {
-    /// An error of kind `Config`.
+    /// Returns an error of kind `Config`.
     pub fn open(_: impl AsRef<Path>) -> Result<Self> {
         Err(Error::config("tokens are not kept in files on this system yet"))
     }
 
-    /// Asks this clock what has ended.
+    /// Sets the clock that decides what has expired.
     pub fn with_clock(self, _: impl Clock + 'static) -> Self {
         match self.0 {}
     }
 
-    /// Notes exchanges under this name.
+    /// Sets the name of the process in the history.
     pub fn with_process_name(self, _: &str) -> Self {
         match self.0 {}
     }
 
-    /// There is none.
+    /// Returns `None`.
     pub fn default_dir(_: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
         None
     }

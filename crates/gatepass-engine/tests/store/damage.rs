@@ -1,4 +1,4 @@
-//! A record that is not as it was written is missing, and is let be until it is replaced.
+//! Damaged records: each is a miss, and stays until it is replaced.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
@@ -9,9 +9,9 @@ use gatepass_engine::{FileStore, StoreKey};
 use gatepass_testkit::{TestClock, block_on};
 use proptest::prelude::*;
 
-use super::{key, save, text, token};
+use super::{key, save_new, text, token};
 
-struct One {
+struct Damaged {
     dir: tempfile::TempDir,
     store: FileStore,
     clock: TestClock,
@@ -20,13 +20,13 @@ struct One {
 }
 
 /// A store with one record, `t-1`.
-fn one() -> One {
+fn one() -> Damaged {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let store = FileStore::open(dir.path()).unwrap().with_clock(clock.clone());
     let key = key("prod", "s-1");
-    assert!(block_on(save(&store, &key, &token("t-1", clock.wall()))));
+    block_on(save_new(&store, &key, &token("t-1", clock.wall())));
     let file = records(dir.path()).remove(0);
-    One { dir, store, clock, key, file }
+    Damaged { dir, store, clock, key, file }
 }
 
 pub(crate) fn records(dir: &Path) -> Vec<PathBuf> {
@@ -34,22 +34,22 @@ pub(crate) fn records(dir: &Path) -> Vec<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|e| e == "token")).collect()
 }
 
-impl One {
+impl Damaged {
     fn text(&self) -> String {
         block_on(text(&self.store, &self.key))
     }
 
-    /// The record is missing, and the next one takes its place.
-    fn is_missing_and_replaced(&self) {
+    /// Asserts that the record is a miss, and that the next one replaces it.
+    fn assert_replaced(&self) {
         assert_eq!(self.text(), "nothing");
         assert!(fs::symlink_metadata(&self.file).is_ok(), "it was removed");
-        assert!(block_on(save(&self.store, &self.key, &token("t-2", self.clock.wall()))));
+        block_on(save_new(&self.store, &self.key, &token("t-2", self.clock.wall())));
         assert_eq!(self.text(), "t-2");
         assert_eq!(fs::metadata(&self.file).unwrap().mode() & 0o7777, 0o600);
     }
 
-    /// The record is missing, and what stands there stays.
-    fn is_missing_and_stays(&self) {
+    /// Asserts that the record is a miss, and that the foreign file stays.
+    fn assert_untouched(&self) {
         assert_eq!(self.text(), "nothing");
         let is = fs::symlink_metadata(&self.file).unwrap();
         let error = block_on(async {
@@ -73,7 +73,7 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn with_any_bit_flipped_it_is_missing() {
+fn record_with_a_flipped_bit_is_a_miss() {
     let one = one();
     let whole = fs::read(&one.file).unwrap();
     for at in 0..whole.len() {
@@ -90,7 +90,7 @@ fn with_any_bit_flipped_it_is_missing() {
 }
 
 #[test]
-fn cut_anywhere_or_longer_it_is_missing() {
+fn cut_or_extended_record_is_a_miss() {
     let one = one();
     let whole = fs::read(&one.file).unwrap();
     for length in 0..whole.len() {
@@ -98,14 +98,14 @@ fn cut_anywhere_or_longer_it_is_missing() {
         assert_eq!(one.text(), "nothing", "{length} bytes");
     }
     fs::write(&one.file, [&whole[..], &[0]].concat()).unwrap();
-    one.is_missing_and_replaced();
+    one.assert_replaced();
 }
 
 #[test]
-fn two_that_are_swapped_are_both_missing() {
+fn swapped_records_are_both_misses() {
     let one = one();
     let other = key("prod", "s-2");
-    assert!(block_on(save(&one.store, &other, &token("t-2", one.clock.wall()))));
+    block_on(save_new(&one.store, &other, &token("t-2", one.clock.wall())));
     let [a, b] = <[PathBuf; 2]>::try_from(records(one.dir.path())).unwrap();
     let away = one.dir.path().join("away");
     fs::rename(&a, &away).unwrap();
@@ -116,84 +116,84 @@ fn two_that_are_swapped_are_both_missing() {
 }
 
 #[test]
-fn made_with_another_key_it_is_missing() {
+fn record_of_another_key_is_a_miss() {
     let (one, other) = (one(), one());
     fs::copy(&other.file, &one.file).unwrap();
-    one.is_missing_and_replaced();
-    // Nor is there a key that opens everything.
+    one.assert_replaced();
+    // Two stores have different keys.
     assert_ne!(one.file.file_name(), other.file.file_name());
 }
 
 #[test]
-fn of_a_newer_version_it_is_missing() {
+fn record_of_a_newer_version_is_a_miss() {
     let one = one();
     let mut bytes = fs::read(&one.file).unwrap();
     bytes[8] += 1;
     fs::write(&one.file, bytes).unwrap();
-    one.is_missing_and_replaced();
+    one.assert_replaced();
 }
 
 #[test]
-fn an_older_copy_is_never_handed_out_past_its_end() {
+fn restored_copy_is_not_used_after_its_expiry() {
     let one = one();
     let copy = fs::read(&one.file).unwrap();
     one.clock.advance(super::HOUR);
-    assert!(block_on(save(&one.store, &one.key, &token("t-2", one.clock.wall()))));
+    block_on(save_new(&one.store, &one.key, &token("t-2", one.clock.wall())));
     fs::write(&one.file, copy).unwrap();
-    one.is_missing_and_replaced();
+    one.assert_replaced();
 }
 
 #[test]
-fn of_over_64_kib_it_is_missing() {
+fn record_over_64_kib_is_a_miss() {
     let one = one();
     let mut bytes = fs::read(&one.file).unwrap();
     bytes.resize(64 * 1024 + 1, 0);
     fs::write(&one.file, bytes).unwrap();
-    one.is_missing_and_replaced();
+    one.assert_replaced();
 }
 
 #[test]
-fn readable_or_writable_by_others_it_is_missing() {
+fn record_open_to_other_users_is_a_miss() {
     for mode in [0o640, 0o604, 0o620, 0o602, 0o666] {
         let one = one();
         fs::set_permissions(&one.file, fs::Permissions::from_mode(mode)).unwrap();
-        one.is_missing_and_replaced();
+        one.assert_replaced();
     }
 }
 
 #[test]
-fn a_link_a_pipe_or_a_folder_in_its_place_is_let_be() {
+fn link_pipe_or_directory_is_left_alone() {
     let linked = one();
     let target = linked.dir.path().join("target");
     fs::rename(&linked.file, &target).unwrap();
     symlink(&target, &linked.file).unwrap();
     let before = fs::read(&target).unwrap();
-    linked.is_missing_and_stays();
+    linked.assert_untouched();
     assert_eq!(fs::read(&target).unwrap(), before);
 
     let piped = one();
     fs::remove_file(&piped.file).unwrap();
     let made = std::process::Command::new("mkfifo").arg(&piped.file).status().unwrap();
     assert!(made.success() && fs::metadata(&piped.file).unwrap().file_type().is_fifo());
-    piped.is_missing_and_stays();
+    piped.assert_untouched();
 
     let folder = one();
     fs::remove_file(&folder.file).unwrap();
     fs::create_dir(&folder.file).unwrap();
-    folder.is_missing_and_stays();
+    folder.assert_untouched();
 
     let socket = one();
     fs::remove_file(&socket.file).unwrap();
     let _listener = std::os::unix::net::UnixListener::bind(&socket.file).unwrap();
-    socket.is_missing_and_stays();
+    socket.assert_untouched();
 }
 
 #[test]
-fn of_another_user_it_is_let_be() {
+fn file_of_another_user_is_left_alone() {
     let one = one();
     // Only the superuser can make such a file.
     if std::os::unix::fs::chown(&one.file, Some(65_533), None).is_ok() {
-        one.is_missing_and_stays();
+        one.assert_untouched();
     }
 }
 
@@ -201,7 +201,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_in_its_place_are_missing(
+    fn arbitrary_bytes_are_a_miss(
         bytes in prop::collection::vec(any::<u8>(), 0..400),
         kept in 0..80usize,
     ) {

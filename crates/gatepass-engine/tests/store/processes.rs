@@ -1,4 +1,4 @@
-//! What many processes promise each other, also when they are killed. A child is this program.
+//! Processes that share a folder, and are killed. Each child process is this test program.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,21 +10,21 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{ErrorKind, Token};
-use gatepass_engine::{FileStore, Record, TokenStore};
+use gatepass_engine::{FileStore, Record, SaveOutcome, TokenStore};
 use gatepass_testkit::block_on;
 
 use super::damage::{names, records};
-use super::{HOUR, key, now, save, text, token};
+use super::{HOUR, key, now, save_new, text, token};
 
-/// A child at work; killed when dropped.
+/// A child process; killed when dropped.
 struct Process {
     child: Child,
     input: ChildStdin,
-    says: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Process {
-    /// Starts `task` on a store, after the shell has run `first`.
+    /// Starts `task` on the store in `dir`, after the shell has run `first`.
     fn start(first: &str, task: &str, dir: &Path) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", &format!("{first}\nexec \"$0\" \"$@\"")])
@@ -37,24 +37,24 @@ impl Process {
             .unwrap();
         let mut input = child.stdin.take().unwrap();
         writeln!(input, "{task}\n{}", dir.to_str().unwrap()).unwrap();
-        let says = BufReader::new(child.stdout.take().unwrap());
-        let mut process = Self { child, input, says };
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut process = Self { child, input, output };
         assert_eq!(process.next().as_deref(), Some("ready"));
         process
     }
 
-    /// Lets it begin.
+    /// Lets the child begin.
     fn go(&mut self) {
         writeln!(self.input, "go").unwrap();
     }
 
-    /// What it says next; nothing when it has ended.
+    /// Returns the child's next line; `None` when it has ended.
     fn next(&mut self) -> Option<String> {
         let mut line = String::new();
-        while self.says.read_line(&mut line).unwrap() > 0 {
-            // The test harness of the child says things too.
-            if let Some((_, said)) = line.trim_end().split_once('@') {
-                return Some(said.to_owned());
+        while self.output.read_line(&mut line).unwrap() > 0 {
+            // The test harness of the child prints lines of its own.
+            if let Some((_, line)) = line.trim_end().split_once('@') {
+                return Some(line.to_owned());
             }
             line.clear();
         }
@@ -73,13 +73,13 @@ impl Drop for Process {
     }
 }
 
-pub(crate) fn say(line: &str) {
+pub(crate) fn print(line: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("@{line}\n").as_bytes()).unwrap();
     out.flush().unwrap();
 }
 
-pub(crate) fn hear() -> String {
+pub(crate) fn read_line() -> String {
     let mut line = Vec::new();
     for byte in std::io::stdin().lock().bytes() {
         match byte.unwrap() {
@@ -90,13 +90,13 @@ pub(crate) fn hear() -> String {
     String::from_utf8(line).unwrap()
 }
 
-/// Not a test: what the children of the tests below do.
+/// Not a test: the code of the child processes.
 #[test]
 #[ignore = "a child of other tests"]
 fn child() {
-    let (task, dir) = (hear(), PathBuf::from(hear()));
-    say("ready");
-    hear();
+    let (task, dir) = (read_line(), PathBuf::from(read_line()));
+    print("ready");
+    read_line();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         match task.as_str().split(' ').next().unwrap() {
@@ -105,30 +105,30 @@ fn child() {
             "hold" => {
                 let store = FileStore::open(&dir).unwrap();
                 let _lease = store.lease(&key("prod", "s-1"), HOUR).await.unwrap().unwrap();
-                say("held");
-                hear();
+                print("held");
+                read_line();
             }
-            // Each has a secret of its own, and so a record.
+            // Each child has its own secret, and so its own record.
             "save" => {
                 let store = FileStore::open(&dir).unwrap();
                 let own = std::process::id().to_string();
-                assert!(save(&store, &key("prod", &own), &token(&own, now())).await);
-                say(&own);
+                save_new(&store, &key("prod", &own), &token(&own, now())).await;
+                print(&own);
             }
             "fill" => {
                 let store = FileStore::open(&dir).unwrap();
                 let key = key("prod", "s-1");
                 let lease = store.lease(&key, HOUR).await.unwrap().unwrap();
                 let error = lease.save(&token("t-2", now())).await.unwrap_err();
-                say(error.kind().code());
-                say(&text(&store, &key).await);
+                print(error.kind().code());
+                print(&text(&store, &key).await);
             }
             _ => {}
         }
     });
 }
 
-/// A token whose text is its number, issued so many milliseconds after `begun`, in seconds.
+/// A token whose text is its number, issued this many milliseconds after `begun` (in seconds).
 fn numbered(begun: u64, number: u64) -> Record {
     let begun = SystemTime::UNIX_EPOCH + Duration::from_secs(begun);
     let issued_at = begun + Duration::from_millis(number);
@@ -136,24 +136,24 @@ fn numbered(begun: u64, number: u64) -> Record {
     Record::Token(token.expires_in((240 * HOUR).into()).build().unwrap())
 }
 
-/// Writes newer and newer tokens, and says each that it has written; tries to write older ones.
+/// Writes ever newer tokens, prints each one, and tries to write an older one after it.
 async fn write(begun: u64, dir: &Path) {
     let (store, key) = (FileStore::open(dir).unwrap(), key("prod", "s-1"));
     loop {
         let lease = store.lease(&key, HOUR).await.unwrap().unwrap();
         let held = text(&store, &key).await;
         let held = if held == "nothing" { 0 } else { held.parse().unwrap() };
-        assert!(lease.save(&numbered(begun, held + 1)).await.unwrap());
-        if lease.save(&numbered(begun, held)).await.unwrap() {
-            say("an older one took its place");
+        assert_eq!(lease.save(&numbered(begun, held + 1)).await.unwrap(), SaveOutcome::Kept);
+        if lease.save(&numbered(begun, held)).await.unwrap() == SaveOutcome::Kept {
+            print("an older token replaced it");
         }
         drop(lease);
-        say(&(held + 1).to_string());
+        print(&(held + 1).to_string());
     }
 }
 
 #[test]
-fn killed_at_any_time_eight_writers_leave_the_old_token_or_the_new_one() {
+fn killed_writers_leave_the_old_or_the_new_token() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     let newest = Mutex::new(0);
@@ -166,7 +166,7 @@ fn killed_at_any_time_eight_writers_leave_the_old_token_or_the_new_one() {
                 for round in 0..8 {
                     let mut process = Process::start("umask 0", task, state);
                     process.go();
-                    // It is killed somewhere after its n-th write.
+                    // Killed at some moment after its n-th write.
                     for _ in 0..(writer * 5 + round * 3) % 7 {
                         let number: u64 = process.next().unwrap().parse().unwrap();
                         let mut newest = newest.lock().unwrap();
@@ -182,26 +182,26 @@ fn killed_at_any_time_eight_writers_leave_the_old_token_or_the_new_one() {
     let newest = *newest.lock().unwrap();
     let store = FileStore::open(&state).unwrap();
     let left: u64 = block_on(text(&store, &key("prod", "s-1"))).parse().unwrap();
-    // What was written and not yet said may be newer.
+    // The last token may have been written but not printed.
     assert!(newest > 8 && left >= newest, "{left} is older than {newest}");
-    // Nobody who was killed holds anything.
+    // No killed process holds the lease.
     assert!(block_on(store.lease(&key("prod", "s-1"), Duration::ZERO)).unwrap().is_some());
 }
 
-/// Passes some microseconds, differently for each number.
+/// Spends some microseconds, which differ by number.
 fn spin(number: usize) {
     for _ in 0..number * number % 101 * 1000 {
         std::hint::spin_loop();
     }
 }
 
-/// Every file is for its owner alone, and the record is whole.
+/// Asserts that every file is private, and that the record is whole.
 fn check(state: &Path) {
     if !state.exists() {
         return;
     }
     for name in names(state) {
-        // A file that another process has moved or removed meanwhile has no mode.
+        // Another process may have moved or removed the file since.
         if let Ok(is) = fs::symlink_metadata(state.join(&name)) {
             assert_eq!(is.mode() & 0o7777, 0o600, "{name}");
         }
@@ -215,24 +215,24 @@ fn check(state: &Path) {
     }
 }
 
-/// Asks the store, then a vendor who counts, as an engine does.
+/// Acquires a token as an engine does, from a vendor that counts its requests in a file.
 async fn acquire(dir: &Path) {
     let (store, key) = (FileStore::open(dir.join("state")).unwrap(), key("prod", "s-1"));
     let lease = store.lease(&key, HOUR).await.unwrap().unwrap();
     let alone = fs::OpenOptions::new().write(true).create_new(true).open(dir.join("inside"));
-    assert!(alone.is_ok(), "another one is inside");
+    assert!(alone.is_ok(), "another process is inside");
     if store.load(&key).await.unwrap().is_none() {
         let mut count = fs::OpenOptions::new().append(true).create(true).open(dir.join("count"));
         count.as_mut().unwrap().write_all(b".").unwrap();
-        assert!(lease.save(&token("t-1", now())).await.unwrap());
+        assert_eq!(lease.save(&token("t-1", now())).await.unwrap(), SaveOutcome::Kept);
     }
     fs::remove_file(dir.join("inside")).unwrap();
     drop(lease);
-    say(&text(&store, &key).await);
+    print(&text(&store, &key).await);
 }
 
 #[test]
-fn twenty_processes_make_one_exchange() {
+fn twenty_processes_send_one_token_request() {
     let dir = tempfile::tempdir().unwrap();
     let mut processes: Vec<_> =
         (0..20).map(|_| Process::start("", "acquire", dir.path())).collect();
@@ -241,12 +241,12 @@ fn twenty_processes_make_one_exchange() {
         assert_eq!(process.next().as_deref(), Some("t-1"));
     }
     assert_eq!(fs::read(dir.path().join("count")).unwrap(), b".");
-    // Their locks are gone with them.
+    // Their lock files are removed.
     assert_eq!(names(&dir.path().join("state")).len(), 2);
 }
 
 #[test]
-fn the_lease_of_a_killed_process_is_free() {
+fn lease_of_a_killed_process_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let mut process = Process::start("", "hold", dir.path());
@@ -259,7 +259,7 @@ fn the_lease_of_a_killed_process_is_free() {
 }
 
 #[test]
-fn sixteen_processes_that_open_a_new_store_have_one_key() {
+fn sixteen_processes_create_one_key() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     let mut processes: Vec<_> = (0..16).map(|_| Process::start("", "save", &state)).collect();
@@ -273,7 +273,7 @@ fn sixteen_processes_that_open_a_new_store_have_one_key() {
 }
 
 #[test]
-fn sixteen_threads_that_open_a_new_store_have_one_key() {
+fn sixteen_threads_create_one_key() {
     for _ in 0..10 {
         let dir = tempfile::tempdir().unwrap();
         let (state, barrier) = (dir.path().join("state"), Barrier::new(16));
@@ -285,7 +285,7 @@ fn sixteen_threads_that_open_a_new_store_have_one_key() {
             };
             let all: Vec<_> = (0..16).map(|_| scope.spawn(open)).collect();
             let stores: Vec<FileStore> = all.into_iter().map(|one| one.join().unwrap()).collect();
-            assert!(block_on(save(&stores[0], &prod, &token("t-1", now()))));
+            block_on(save_new(&stores[0], &prod, &token("t-1", now())));
             for store in &stores {
                 assert_eq!(block_on(text(store, &prod)), "t-1");
             }
@@ -295,7 +295,7 @@ fn sixteen_threads_that_open_a_new_store_have_one_key() {
 }
 
 #[test]
-fn whatever_the_umask_files_are_for_their_owner_alone() {
+fn files_are_private_under_every_umask() {
     for umask in ["umask 0", "umask 022", "umask 077"] {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("a/state");
@@ -317,13 +317,13 @@ fn whatever_the_umask_files_are_for_their_owner_alone() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_of_ours_and_leaves_the_old_token() {
+fn full_disk_leaves_the_old_token() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
     let store = FileStore::open(&state).unwrap();
-    assert!(block_on(save(&store, &key("prod", "s-1"), &token("t-1", now()))));
-    // No file may grow: each write fails as on a full disk.
+    block_on(save_new(&store, &key("prod", "s-1"), &token("t-1", now())));
+    // No file may grow, so each write fails as on a full disk.
     let mut process = Process::start("trap '' XFSZ; ulimit -f 0", "fill", &state);
     process.go();
     assert_eq!(process.next().as_deref(), Some(ErrorKind::Internal.code()));

@@ -1,5 +1,7 @@
-//! One writer, stopped or failed at each of its system calls in turn: strace does it. Without a
-//! runtime all that the store does is done on one thread, whose calls come in the same order each time.
+//! One writer that strace kills, or fails, at each of its system calls in turn.
+//!
+//! Without a runtime the store does all its work on one thread, whose calls have the same order in
+//! each run.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,17 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use gatepass_engine::{FileStore, HistoryEntry, StoreKey, TokenStore};
+use gatepass_engine::{FileStore, HistoryEntry, SaveOutcome, StoreKey, TokenStore};
 use gatepass_testkit::block_on;
 
 use super::damage::{names, records};
-use super::processes::{hear, say};
-use super::{HOUR, key, now, save, text, token};
+use super::processes::{print, read_line};
+use super::{HOUR, key, now, save_new, text, token};
 
-/// Every call that opens, changes, names or locks a file, or asks about one.
+/// Every call that opens, changes, names, locks or inspects a file.
 const CALLS: &str = "openat,read,write,fsync,fdatasync,fstat,newfstatat,statx,renameat,renameat2,\
                      linkat,unlinkat,mkdir,mkdirat,fchmod,ftruncate,flock,getdents64,close,lseek";
-/// Nothing is there: opening these tells in a trace where the writer begins and ends.
+/// Paths that do not exist: opening them marks in a trace where the writer begins and ends.
 const BEGIN: &str = "/the-writer-begins";
 const END: &str = "/the-writer-ends";
 const OLD: &str = "the-old-token-of-the-tests";
@@ -29,13 +31,13 @@ fn prod() -> StoreKey {
     key("prod", "s-1")
 }
 
-/// Not a test: the writer. It says what came of saving a token.
+/// Not a test: the writer. It prints the outcome of saving a token.
 #[test]
 #[ignore = "a child of other tests"]
 fn writer() {
-    let dir = PathBuf::from(hear());
-    // Each thread's calls are counted for themselves. The first thread loads the program: its numbers
-    // must not be the writer's.
+    let dir = PathBuf::from(read_line());
+    // strace counts the calls of each thread. These make the writer's numbers differ from those of
+    // the first thread, which loads the program.
     for _ in 0..99 {
         let mut file = File::options().read(true).write(true).open("/dev/null").unwrap();
         assert_eq!(file.read(&mut [0]).unwrap() + file.write(&[0]).unwrap(), 1);
@@ -46,7 +48,7 @@ fn writer() {
     assert!(File::open(BEGIN).is_err());
     let outcome = write(&dir);
     assert!(File::open(END).is_err());
-    say(&outcome);
+    print(&outcome);
 }
 
 fn write(dir: &Path) -> String {
@@ -55,17 +57,17 @@ fn write(dir: &Path) -> String {
         Err(error) => return error.kind().code().to_owned(),
     };
     let saved = block_on(async {
-        let Some(lease) = store.lease(&prod(), Duration::ZERO).await? else { return Ok(false) };
+        let lease = store.lease(&prod(), Duration::ZERO).await?;
+        let Some(lease) = lease else { return Ok(SaveOutcome::Late) };
         lease.save(&token(NEW, now())).await
     });
     let note = HistoryEntry::new("example", now(), HOUR, Ok(now() + HOUR));
-    // Whether it is noted is no token's concern.
+    // A history that cannot be written does not fail the save.
     let _ = block_on(store.append_history(prod().profile(), &note));
-    saved.map_or_else(|error| error.kind().code().to_owned(), |is| is.to_string())
+    saved.map_or_else(|error| error.kind().code().to_owned(), |saved| format!("{saved:?}"))
 }
 
-/// Runs the writer under strace, which is one of the packages that tests need; `inject` says what
-/// befalls it.
+/// Runs the writer under strace with a fault to inject.
 fn trace(dir: &Path, log: &Path, inject: Option<String>) -> Output {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o"]).arg(log).args(["-e", &format!("trace={CALLS}")]);
@@ -82,7 +84,7 @@ fn trace(dir: &Path, log: &Path, inject: Option<String>) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// Each call of the writer by its name, with the numbers strace counts it under.
+/// Lists the calls of the writer: name, and strace's number of the call.
 fn calls(dir: &Path, log: &Path) -> Vec<(String, usize)> {
     assert!(trace(dir, log, None).status.success());
     let log = fs::read_to_string(log).unwrap();
@@ -111,20 +113,20 @@ fn calls(dir: &Path, log: &Path) -> Vec<(String, usize)> {
     calls
 }
 
-/// A folder without a store, or with one that has the old token.
+/// Creates a directory without a store, or with a store that has the old token.
 fn folder(has_old: bool) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     if has_old {
         let store = FileStore::open(&state).unwrap();
-        assert!(block_on(save(&store, &prod(), &token(OLD, now() - HOUR / 2))));
+        block_on(save_new(&store, &prod(), &token(OLD, now() - HOUR / 2)));
     }
     (dir, state)
 }
 
-/// What is there after the writer: its files are private and tell nothing, and the record is the old
-/// one or the new one, whole. Gives which.
-fn look(state: &Path, has_old: bool, what: &str) -> String {
+/// Asserts that the writer's files are private and reveal nothing, and that the record is whole.
+/// Returns which one it is.
+fn assert_whole(state: &Path, has_old: bool, what: &str) -> String {
     for name in names(state) {
         let path = state.join(&name);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600, "{what}: {name}");
@@ -143,20 +145,18 @@ fn look(state: &Path, has_old: bool, what: &str) -> String {
     found
 }
 
-/// The next writer needs no mercy, and removes what was left over an hour ago.
-fn goes_on(state: &Path, what: &str) {
+/// Asserts that the next writer succeeds, and removes leftovers after an hour.
+fn assert_next_writer_succeeds(state: &Path, what: &str) {
     for name in names(state).iter().filter(|name| name.starts_with(".tmp")) {
         let long_ago = now() - 2 * HOUR;
         File::options().write(true).open(state.join(name)).unwrap().set_modified(long_ago).unwrap();
     }
     let store = FileStore::open(state).unwrap();
     let lease = block_on(store.lease(&prod(), Duration::ZERO)).unwrap();
-    assert!(lease.is_some(), "{what}: somebody holds the lease");
+    assert!(lease.is_some(), "{what}: the lease is held");
     let lease = lease.unwrap();
-    assert!(
-        block_on(lease.save(&token("next", now() + Duration::from_secs(1)))).unwrap(),
-        "{what}"
-    );
+    let next = token("next", now() + Duration::from_secs(1));
+    assert_eq!(block_on(lease.save(&next)).unwrap(), SaveOutcome::Kept, "{what}");
     drop(lease);
     assert_eq!(block_on(text(&store, &prod())), "next", "{what}");
     let left: Vec<_> = names(state).into_iter().filter(|name| name.starts_with(".tmp")).collect();
@@ -164,12 +164,12 @@ fn goes_on(state: &Path, what: &str) {
 }
 
 #[test]
-fn killed_at_any_system_call_a_writer_leaves_the_old_token_or_the_new_one() {
+fn writer_killed_at_any_call_leaves_a_whole_token() {
     for has_old in [false, true] {
         let (dir, state) = folder(has_old);
         let calls = calls(&state, &dir.path().join("log"));
         let of = |name: &str| calls.iter().filter(|(call, _)| call.starts_with(name)).count();
-        // The calls that a writer cannot do without are there.
+        // The trace contains the calls that every writer makes.
         assert!(of("fsync") >= 2 && of("rename") >= 2 && of("flock") >= 3, "{calls:?}");
         let mut found = BTreeMap::<String, usize>::new();
         for (name, count) in &calls {
@@ -180,25 +180,25 @@ fn killed_at_any_system_call_a_writer_leaves_the_old_token_or_the_new_one() {
             assert!(!output.status.success(), "{what}: {output:?}");
             if state.exists() {
                 assert_eq!(fs::metadata(&state).unwrap().mode() & 0o7777, 0o700, "{what}");
-                *found.entry(look(&state, has_old, &what)).or_default() += 1;
-                goes_on(&state, &what);
+                *found.entry(assert_whole(&state, has_old, &what)).or_default() += 1;
+                assert_next_writer_succeeds(&state, &what);
             }
         }
-        // It was killed before and after the moment at which the token changes.
+        // Some kills came before the token changed, and some after.
         let before = if has_old { OLD } else { "nothing" };
         assert!(found[before] > 10 && found[NEW] > 5, "{found:?}");
     }
 }
 
 #[test]
-fn a_system_call_that_fails_costs_no_token_that_was_there() {
+fn failed_system_call_never_loses_the_old_token() {
     let (dir, state) = folder(true);
     let calls = calls(&state, &dir.path().join("log"));
     let changing = ["openat", "write", "fsync", "rename", "flock", "unlink", "getdents"];
     let errors = ["ENOSPC", "EIO", "EROFS", "EDQUOT"];
     let (mut failed, mut saved) = (0, 0);
     for (at, (name, count)) in calls.iter().enumerate() {
-        // A disk that fails fails at what changes it in every way, and at what reads it in one.
+        // Calls that change the disk fail in every way; calls that read it fail in one.
         let all = changing.iter().any(|call| name.starts_with(call));
         let errors = if all { &errors[..] } else { &errors[1..2] };
         for error in errors {
@@ -209,10 +209,10 @@ fn a_system_call_that_fails_costs_no_token_that_was_there() {
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(output.status.success(), "{what}: {output:?}");
             let outcome = said.split_once('@').unwrap().1.lines().next().unwrap();
-            let found = look(&state, true, &what);
+            let found = assert_whole(&state, true, &what);
             match outcome {
-                "true" => {
-                    assert_eq!(found, NEW, "{what}: it said that it was saved");
+                "Kept" => {
+                    assert_eq!(found, NEW, "{what}: the writer reported success");
                     saved += 1;
                 }
                 other => {
@@ -220,9 +220,9 @@ fn a_system_call_that_fails_costs_no_token_that_was_there() {
                     failed += 1;
                 }
             }
-            let is_left = names(&state).iter().any(|name| name.starts_with(".tmp"));
-            assert!(!is_left || name.starts_with("unlink"), "{what}: a file is left over");
-            goes_on(&state, &what);
+            let has_leftover = names(&state).iter().any(|name| name.starts_with(".tmp"));
+            assert!(!has_leftover || name.starts_with("unlink"), "{what}: a leftover");
+            assert_next_writer_succeeds(&state, &what);
         }
     }
     assert!(failed > 10 && saved > 10, "{failed} failed, {saved} did not");

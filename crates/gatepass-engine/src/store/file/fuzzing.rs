@@ -1,32 +1,19 @@
-//! A door for fuzzing: the readers behind the seal, which nobody else can hand any bytes.
+//! Entry points for fuzzing: the readers of journals, whose bytes are behind a seal.
 
-use zeroize::Zeroizing;
+use super::{journal, version_1};
+use crate::store::HistoryEntry;
 
-use super::seal::Keys;
-use super::{codec, journal};
-use crate::store::{HistoryEntry, Record};
-
-/// The bytes under a seal that was made with a key of zeros.
-pub fn open(sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    Keys::derive(&[0; 32]).open("name", sealed).ok()
-}
-
-/// The record that these bytes are.
-pub fn record(bytes: &[u8]) -> Option<Record> {
-    codec::decode(bytes)
-}
-
-/// The bytes of a record.
-pub fn write_record(record: &Record) -> Option<Zeroizing<Vec<u8>>> {
-    codec::encode(record)
-}
-
-/// The notes that these bytes are.
+/// Decodes a journal.
 pub fn journal(bytes: &[u8]) -> Option<Vec<HistoryEntry>> {
     journal::decode(bytes)
 }
 
-/// The bytes of notes.
-pub fn write_journal(notes: &[HistoryEntry]) -> Option<Zeroizing<Vec<u8>>> {
-    journal::encode(notes)
+/// Decodes a journal of format version 1.
+pub fn journal_version_1(bytes: &[u8]) -> Option<Vec<HistoryEntry>> {
+    version_1::decode_journal(bytes)
+}
+
+/// Encodes a journal.
+pub fn write_journal(entries: &[HistoryEntry]) -> Option<Vec<u8>> {
+    journal::encode(entries)
 }

@@ -1,90 +1,108 @@
-//! Locks between processes: a file each, locked by the kernel, which frees a killed one's.
+//! Locks between processes: one file each, with the kernel's advisory lock on it.
 //!
-//! A lock's file is removed by who holds it, and by nobody else: so the file under the name is
-//! always the one to lock, and whoever locks another one begins again.
+//! The requirements: the lock of a killed process must be free at once, and the folder must not
+//! fill up with one lock file for each secret that was ever used. The kernel's `flock` gives the
+//! first. The second means that files are removed, which is where the difficulty is: between
+//! opening a file and locking it, its holder may have removed it. Two processes would then hold
+//! the lock, each on a file of its own.
+//!
+//! The invariant is that a lock file is removed by its holder and by no other process. A process
+//! that has locked a file therefore compares it with the file that has the name now (device and
+//! inode). If it is the same, no other process can remove or replace it while the lock is held. If
+//! it differs, the lock is worthless and the process starts over, `MAX_TRIES` times at most.
+//!
+//! Waiting is polling with a pause that grows to 25 ms and is jittered. A blocking `flock` would
+//! need a thread for each waiting caller, which cannot be cancelled. Rejected alternatives: a file
+//! created with `O_EXCL` (stays after a kill, and a process id in it may belong to another
+//! process), `fcntl` locks (belong to the process, so that two stores in one process would not
+//! exclude each other, and closing any descriptor of the file frees them), and one lock file for
+//! the whole store (one slow vendor would delay all profiles).
+//!
+//! A lock can be marked by another process, by appending a byte to its file. The holder sees that
+//! its length has changed, and does not save what `forget` has removed.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::folder::Folder;
+use super::directory::Directory;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_millis(25);
-/// How often a file may be removed under our hands.
-const TRIES: usize = 100;
+const MIN_PAUSE: Duration = Duration::from_millis(2);
+const MAX_PAUSE: Duration = Duration::from_millis(25);
+/// How often the file may be removed between opening and locking it.
+const MAX_TRIES: usize = 100;
 
-/// A lock that is held; dropping it frees it.
+/// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    folder: Arc<Folder>,
+    directory: Arc<Directory>,
     name: String,
     file: File,
     marks: u64,
 }
 
 impl Lock {
-    /// Takes the lock, unless another has it.
-    pub(super) fn try_take(folder: &Arc<Folder>, name: &str) -> io::Result<Option<Self>> {
-        for _ in 0..TRIES {
-            match Self::of(folder, name, folder.open_lock(name)?)? {
-                Attempt::Taken(lock) => return Ok(Some(lock)),
-                Attempt::Held => return Ok(None),
-                Attempt::Gone => {}
+    /// Takes the lock; `None` if another holder has it.
+    pub(super) fn try_take(directory: &Arc<Directory>, name: &str) -> io::Result<Option<Self>> {
+        for _ in 0..MAX_TRIES {
+            match Self::lock(directory, name, directory.open_lock(name)?)? {
+                LockAttempt::Taken(lock) => return Ok(Some(lock)),
+                LockAttempt::Held => return Ok(None),
+                LockAttempt::Removed => {}
             }
         }
         Ok(None)
     }
 
-    /// Locks this file, which stood under the name a moment ago.
-    fn of(folder: &Arc<Folder>, name: &str, file: File) -> io::Result<Attempt> {
+    /// Locks this file, which had the name when it was opened.
+    fn lock(directory: &Arc<Directory>, name: &str, file: File) -> io::Result<LockAttempt> {
         match file.try_lock() {
-            Ok(()) if folder.is_at(&file, name)? => {}
-            Ok(()) => return Ok(Attempt::Gone),
-            Err(TryLockError::WouldBlock) => return Ok(Attempt::Held),
+            Ok(()) if directory.is_at(&file, name)? => {}
+            Ok(()) => return Ok(LockAttempt::Removed),
+            Err(TryLockError::WouldBlock) => return Ok(LockAttempt::Held),
             Err(TryLockError::Error(error)) => return Err(error),
         }
         let marks = file.metadata()?.len();
-        let (folder, name) = (folder.clone(), name.to_owned());
-        Ok(Attempt::Taken(Self { folder, name, file, marks }))
+        let (directory, name) = (directory.clone(), name.to_owned());
+        Ok(LockAttempt::Taken(Self { directory, name, file, marks }))
     }
 
-    /// Takes the lock, or waits for it. Cancel it to stop waiting.
-    pub(super) async fn take(folder: &Arc<Folder>, name: &str) -> io::Result<Self> {
-        let mut pauses = Pauses::new();
+    /// Takes the lock, and waits for it if necessary. Cancelling the future ends the wait.
+    pub(super) async fn take(directory: &Arc<Directory>, name: &str) -> io::Result<Self> {
+        let mut backoff = Backoff::new();
         loop {
-            if let Some(lock) = Self::try_take(folder, name)? {
+            if let Some(lock) = Self::try_take(directory, name)? {
                 return Ok(lock);
             }
-            tokio::time::sleep(pauses.next()).await;
+            tokio::time::sleep(backoff.next_pause()).await;
         }
     }
 
-    /// Takes the lock, or blocks the thread for it, for about `wait` at most.
+    /// Takes the lock, and blocks the thread for about `wait` at most.
     pub(super) fn take_blocking(
-        folder: &Arc<Folder>,
+        directory: &Arc<Directory>,
         name: &str,
         wait: Duration,
     ) -> io::Result<Option<Self>> {
-        let (mut pauses, mut left) = (Pauses::new(), wait);
+        let (mut backoff, mut remaining) = (Backoff::new(), wait);
         loop {
-            let lock = Self::try_take(folder, name)?;
-            if lock.is_some() || left.is_zero() {
+            let lock = Self::try_take(directory, name)?;
+            if lock.is_some() || remaining.is_zero() {
                 return Ok(lock);
             }
-            let pause = pauses.next().min(left);
+            let pause = backoff.next_pause().min(remaining);
             std::thread::sleep(pause);
-            left -= pause;
+            remaining -= pause;
         }
     }
 
-    /// Tells whoever holds the lock that it is worth nothing any more.
-    pub(super) fn mark(folder: &Folder, name: &str) -> io::Result<()> {
-        folder.open_lock(name)?.write_all(b".")
+    /// Marks the lock, so that its holder does not save.
+    pub(super) fn write_marker(directory: &Directory, name: &str) -> io::Result<()> {
+        directory.open_lock(name)?.write_all(b".")
     }
 
-    /// Whether somebody has marked the lock since it was taken.
+    /// Returns whether the lock was marked since it was taken.
     pub(super) fn is_marked(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.len() != self.marks)
     }
@@ -92,35 +110,35 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Only while we hold it may it be removed; closing it frees it.
-        if self.folder.is_at(&self.file, &self.name).unwrap_or(false) {
-            let _ = self.folder.remove(&self.name);
+        // Remove the file before closing it, because closing frees the lock.
+        if self.directory.is_at(&self.file, &self.name).unwrap_or(false) {
+            let _ = self.directory.remove(&self.name);
         }
     }
 }
 
-/// What comes of locking a file.
+/// The outcome of locking a file.
 #[derive(Debug)]
-enum Attempt {
+enum LockAttempt {
     Taken(Lock),
     Held,
-    /// Who held it has removed it.
-    Gone,
+    /// The previous holder has removed the file.
+    Removed,
 }
 
-/// How long to wait between two tries: longer each time, and not in step with others.
-struct Pauses {
+/// The pauses between two attempts: they grow, and differ between processes.
+struct Backoff {
     next: Duration,
 }
 
-impl Pauses {
+impl Backoff {
     fn new() -> Self {
-        Self { next: FIRST_PAUSE }
+        Self { next: MIN_PAUSE }
     }
 
-    fn next(&mut self) -> Duration {
+    fn next_pause(&mut self) -> Duration {
         let pause = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.next = self.next.mul_f64(1.5).min(LONGEST_PAUSE);
+        self.next = self.next.mul_f64(1.5).min(MAX_PAUSE);
         pause
     }
 }
@@ -133,26 +151,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_was_removed_before_it_was_locked_is_no_lock() {
+    fn file_removed_before_it_was_locked_is_not_a_lock() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Arc::new(Folder::open(dir.path()).unwrap());
-        let lock = Lock::try_take(&folder, "a").unwrap().unwrap();
-        let open = || folder.open_lock("a").unwrap();
+        let directory = Arc::new(Directory::open(dir.path()).unwrap());
+        let lock = Lock::try_take(&directory, "a").unwrap().unwrap();
+        let open = || directory.open_lock("a").unwrap();
         let early = open();
-        assert!(matches!(Lock::of(&folder, "a", open()), Ok(Attempt::Held)));
+        assert!(matches!(Lock::lock(&directory, "a", open()), Ok(LockAttempt::Held)));
         drop(lock);
-        assert!(matches!(Lock::of(&folder, "a", early), Ok(Attempt::Gone)));
-        assert!(matches!(Lock::of(&folder, "a", open()), Ok(Attempt::Taken(_))));
+        assert!(matches!(Lock::lock(&directory, "a", early), Ok(LockAttempt::Removed)));
+        assert!(matches!(Lock::lock(&directory, "a", open()), Ok(LockAttempt::Taken(_))));
     }
 
     #[test]
-    fn one_at_a_time_holds_a_lock_whose_file_comes_and_goes() {
+    fn removed_lock_files_never_give_two_holders() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Arc::new(Folder::open(dir.path()).unwrap());
+        let directory = Arc::new(Directory::open(dir.path()).unwrap());
         let (inside, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let take = || {
             while taken.load(Ordering::SeqCst) < 300 {
-                if let Some(lock) = Lock::try_take(&folder, "a").unwrap() {
+                if let Some(lock) = Lock::try_take(&directory, "a").unwrap() {
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                     taken.fetch_add(1, Ordering::SeqCst);
                     thread::yield_now();
@@ -163,16 +181,16 @@ mod tests {
             }
         };
         thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(take))));
-        assert!(!folder.names().unwrap().contains(&"a".to_owned()));
+        assert!(!directory.names().unwrap().contains(&"a".to_owned()));
     }
 
     #[test]
     fn pauses_grow_to_25_ms_and_differ() {
-        let (mut one, mut other) = (Pauses::new(), Pauses::new());
-        let pauses: Vec<_> = (0..40).map(|_| (one.next(), other.next())).collect();
-        assert!(pauses.iter().all(|(a, b)| a.max(b) <= &LONGEST_PAUSE));
-        assert!(pauses.iter().all(|(a, b)| a.min(b) >= &(FIRST_PAUSE / 2)));
+        let (mut one, mut other) = (Backoff::new(), Backoff::new());
+        let pauses: Vec<_> = (0..40).map(|_| (one.next_pause(), other.next_pause())).collect();
+        assert!(pauses.iter().all(|(a, b)| a.max(b) <= &MAX_PAUSE));
+        assert!(pauses.iter().all(|(a, b)| a.min(b) >= &(MIN_PAUSE / 2)));
         assert!(pauses.iter().any(|(a, b)| a != b));
-        assert!(pauses.last().unwrap().0 >= LONGEST_PAUSE / 2);
+        assert!(pauses.last().unwrap().0 >= MAX_PAUSE / 2);
     }
 }

@@ -1,5 +1,7 @@
-//! The folder: every file is reached through one open folder, whose owner and mode have been
-//! checked, and never through a link.
+//! The store's directory: reads and writes files relative to one open directory.
+//!
+//! The owner and the mode of the directory are checked when it is opened, and no file is reached
+//! through a link. So a file cannot be replaced between a check and its use, as it could by path.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -17,51 +19,51 @@ use zeroize::Zeroizing;
 pub(super) const MAX_FILE: usize = 64 * 1024;
 
 const TEMP: &str = ".tmp-";
-/// How old a file must be to be left over: no write takes so long.
-const LEFT_OVER: Duration = Duration::from_secs(3600);
+/// A temporary file of this age is a leftover: no write takes that long.
+const LEFTOVER_AGE: Duration = Duration::from_secs(3600);
 
-/// For each way of opening: not through a link, not for children, and not for as long as a pipe's
-/// other end pleases.
+/// Flags of every opened file: no link is followed, no child inherits it, and a pipe in its place
+/// does not block.
 const SAFELY: OFlags =
     OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-/// For the owner alone, from the first moment on.
+/// Readable by the owner alone, from its creation on.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// An open folder of this user's.
+/// An open directory of this user.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct Directory {
     fd: OwnedFd,
     user: u32,
 }
 
-/// What stands under a name.
-pub(super) enum Found {
-    Nothing,
-    /// A file of ours and what is in it. It may be a key.
+/// What was read under a name.
+pub(super) enum ReadResult {
+    Missing,
+    /// The content of a file of ours. It may be a key.
     File(Zeroizing<Vec<u8>>),
-    /// A file of ours that is not read.
-    Unread(&'static str),
-    /// Something that we have not made: it is let be.
+    /// A file of ours that must not be read.
+    Unreadable(&'static str),
+    /// A file that is not ours: it is left alone.
     Foreign(&'static str),
 }
 
-/// A file on its way to its name; removed if it does not get there.
+/// A new file under a temporary name; removed when dropped before it is renamed.
 #[derive(Debug)]
-pub(super) struct Temp<'a> {
-    folder: &'a Folder,
+pub(super) struct TempFile<'a> {
+    directory: &'a Directory,
     name: Option<String>,
 }
 
-impl Folder {
-    /// Opens the folder, made with mode 0700 if it is absent.
+impl Directory {
+    /// Opens the directory. Creates it with mode 0700 if it does not exist.
     ///
-    /// `Config` if it is a link, is another user's or may be written by others; `Internal` if it
-    /// cannot be made or opened.
+    /// Fails with `Config` if it is a link, belongs to another user or is writable by others; with
+    /// `Internal` if it cannot be created or opened.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        // Without a slash at the end, which would lead through a link.
+        // Without a trailing slash, which would follow a link.
         let path: PathBuf = path.components().collect();
-        let refused = |why: &str| {
-            Error::config(format!("tokens are not kept in {}: {why}", path.display()))
+        let refused = |reason: &str| {
+            Error::config(format!("tokens are not kept in {}: {reason}", path.display()))
                 .hint("set GATEPASS_STATE_DIR to a folder of your own with mode 0700")
         };
         let open = || {
@@ -77,97 +79,98 @@ impl Folder {
             opened => opened.map_err(io::Error::from),
         };
         let fd = fd.map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::LOOP | Errno::NOTDIR) => refused("it is a link, or no folder"),
-            _ => failed(&format!("{} cannot be opened", path.display()), error),
+            Some(Errno::LOOP | Errno::NOTDIR) => refused("it is a link, or not a folder"),
+            _ => io_error(&format!("{} cannot be opened", path.display()), error),
         })?;
-        let stat = rustix::fs::fstat(&fd)
-            .map_err(|error| failed(&format!("{} cannot be read", path.display()), error.into()))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|error| {
+            io_error(&format!("{} cannot be read", path.display()), error.into())
+        })?;
         let user = rustix::process::geteuid().as_raw();
         if stat.st_uid != user {
-            return Err(refused("it is another user's"));
+            return Err(refused("it belongs to another user"));
         }
         if Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
-            return Err(refused("others may write to it"));
+            return Err(refused("it is writable by others"));
         }
         Ok(Self { fd, user })
     }
 
-    /// Reads a file of ours.
-    pub(super) fn read(&self, name: &str) -> io::Result<Found> {
+    /// Reads a file.
+    pub(super) fn read(&self, name: &str) -> io::Result<ReadResult> {
         let fd = match rustix::fs::openat(&self.fd, name, OFlags::RDONLY | SAFELY, Mode::empty()) {
             Ok(fd) => fd,
-            Err(Errno::NOENT) => return Ok(Found::Nothing),
-            Err(Errno::LOOP) => return Ok(Found::Foreign("it is a link")),
+            Err(Errno::NOENT) => return Ok(ReadResult::Missing),
+            Err(Errno::LOOP) => return Ok(ReadResult::Foreign("it is a link")),
             Err(Errno::ACCESS | Errno::PERM) => {
-                return Ok(Found::Foreign("it is not ours to read"));
+                return Ok(ReadResult::Foreign("it may not be read"));
             }
-            Err(Errno::NXIO | Errno::NODEV) => return Ok(Found::Foreign("it is no file")),
+            Err(Errno::NXIO | Errno::NODEV) => return Ok(ReadResult::Foreign("it is not a file")),
             Err(error) => return Err(error.into()),
         };
         let stat = rustix::fs::fstat(&fd)?;
-        if let Err(why) = self.is_ours(&stat) {
-            return Ok(Found::Foreign(why));
+        if let Err(reason) = self.check_owner(&stat) {
+            return Ok(ReadResult::Foreign(reason));
         }
         if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
-            return Ok(Found::Unread("others may read or write it"));
+            return Ok(ReadResult::Unreadable("it is readable or writable by others"));
         }
-        // It may grow while it is read. Room for all of it at once: what grows leaves copies.
+        // The file may grow while it is read. The buffer must not: growing leaves copies behind.
         let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX).min(MAX_FILE);
         let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
         File::from(fd).take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
         match bytes.len() {
-            0..=MAX_FILE => Ok(Found::File(bytes)),
-            _ => Ok(Found::Unread("it is too long")),
+            0..=MAX_FILE => Ok(ReadResult::File(bytes)),
+            _ => Ok(ReadResult::Unreadable("it is too long")),
         }
     }
 
-    /// Writes a new file under a name of its own, down to the disk.
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<Temp<'_>> {
-        let (temp, file) = self.begin(bytes)?;
+    /// Writes a new file under a temporary name, and waits until it is on the disk.
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<TempFile<'_>> {
+        let (temp, file) = self.create_temp(bytes)?;
         file.sync_all()?;
         Ok(temp)
     }
 
-    /// The same, for what the disk may get later, or never.
-    pub(super) fn write_later(&self, bytes: &[u8]) -> io::Result<Temp<'_>> {
-        Ok(self.begin(bytes)?.0)
+    /// Writes a new file without waiting for the disk. A power failure may lose it.
+    pub(super) fn write_unsynced(&self, bytes: &[u8]) -> io::Result<TempFile<'_>> {
+        Ok(self.create_temp(bytes)?.0)
     }
 
-    fn begin(&self, bytes: &[u8]) -> io::Result<(Temp<'_>, File)> {
+    fn create_temp(&self, bytes: &[u8]) -> io::Result<(TempFile<'_>, File)> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|_| io::ErrorKind::Unsupported)?;
         let name = format!("{TEMP}{:016x}", u64::from_le_bytes(random));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | SAFELY;
         let mut file = File::from(rustix::fs::openat(&self.fd, &name, flags, PRIVATE)?);
-        let temp = Temp { folder: self, name: Some(name) };
+        let temp = TempFile { directory: self, name: Some(name) };
         file.write_all(bytes)?;
         Ok((temp, file))
     }
 
-    /// Opens a file of ours that is locked and never read, made if it is absent.
+    /// Opens a lock file. Creates it if it does not exist.
     pub(super) fn open_lock(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | SAFELY;
         let fd = rustix::fs::openat(&self.fd, name, flags, PRIVATE)?;
-        match self.is_ours(&rustix::fs::fstat(&fd)?) {
+        match self.check_owner(&rustix::fs::fstat(&fd)?) {
             Ok(()) => Ok(fd.into()),
-            Err(why) => Err(io::Error::other(format!("the lock {name}: {why}"))),
+            Err(reason) => Err(io::Error::other(format!("the lock {name}: {reason}"))),
         }
     }
 
-    /// Whether this very file stands under the name.
+    /// Returns whether this very file has the name.
     pub(super) fn is_at(&self, file: &File, name: &str) -> io::Result<bool> {
         let is = rustix::fs::fstat(file)?;
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) => Ok((is.st_dev, is.st_ino) == (there.st_dev, there.st_ino)),
+            Ok(found) => Ok((is.st_dev, is.st_ino) == (found.st_dev, found.st_ino)),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Removes a file of ours, and says whether there was one.
+    /// Removes a file of ours, and returns whether there was one.
     pub(super) fn remove(&self, name: &str) -> io::Result<bool> {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if self.is_ours(&stat).is_ok() => {}
+            Ok(stat) if self.check_owner(&stat).is_ok() => {}
             Ok(_) | Err(Errno::NOENT) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
@@ -178,7 +181,7 @@ impl Folder {
         }
     }
 
-    /// Every name in the folder that is text: ours are.
+    /// Lists the names in the directory that are UTF-8. Ours are.
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.fd)? {
@@ -187,50 +190,51 @@ impl Folder {
         Ok(names)
     }
 
-    /// Whether this is a file that a killed process of ours has left on its way.
-    pub(super) fn is_left_over(&self, name: &str, now: SystemTime) -> bool {
+    /// Returns whether this is a temporary file that a killed process left behind.
+    pub(super) fn is_leftover(&self, name: &str, now: SystemTime) -> bool {
         name.starts_with(TEMP) && self.is_old(name, now)
     }
 
-    /// Whether this is a file of ours that nobody has changed for an hour.
+    /// Returns whether this is a file of ours that has not changed for an hour.
     pub(super) fn is_old(&self, name: &str, now: SystemTime) -> bool {
         let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
         stat.is_ok_and(|stat| {
             let changed = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or_default());
             let changed = SystemTime::UNIX_EPOCH + changed;
-            self.is_ours(&stat).is_ok() && now.duration_since(changed).is_ok_and(|d| d > LEFT_OVER)
+            self.check_owner(&stat).is_ok()
+                && now.duration_since(changed).is_ok_and(|d| d > LEFTOVER_AGE)
         })
     }
 
-    /// Brings the names down to the disk.
+    /// Waits until the names are on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.fd)?)
     }
 
-    fn is_ours(&self, stat: &Stat) -> Result<(), &'static str> {
+    fn check_owner(&self, stat: &Stat) -> Result<(), &'static str> {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err("it is no file");
+            return Err("it is not a file");
         }
         if stat.st_uid != self.user {
-            return Err("it is another user's");
+            return Err("it belongs to another user");
         }
         Ok(())
     }
 }
 
-impl Temp<'_> {
-    /// Gives the file its name, whatever file has it now.
+impl TempFile<'_> {
+    /// Renames the file. A file that has the name is replaced.
     pub(super) fn replace(mut self, name: &str) -> io::Result<()> {
         if let Some(temp) = &self.name {
-            rustix::fs::renameat(&self.folder.fd, temp, &self.folder.fd, name)?;
+            rustix::fs::renameat(&self.directory.fd, temp, &self.directory.fd, name)?;
         }
         self.name = None;
         Ok(())
     }
 
-    /// Gives the file its name, unless something has it already.
+    /// Gives the file its name, unless another file has it.
     pub(super) fn claim(self, name: &str) -> io::Result<()> {
-        let fd = &self.folder.fd;
+        let fd = &self.directory.fd;
         let Some(temp) = &self.name else { return Ok(()) };
         match rustix::fs::linkat(fd, temp, fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
@@ -239,15 +243,15 @@ impl Temp<'_> {
     }
 }
 
-impl Drop for Temp<'_> {
+impl Drop for TempFile<'_> {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            let _ = rustix::fs::unlinkat(&self.folder.fd, name, AtFlags::empty());
+            let _ = rustix::fs::unlinkat(&self.directory.fd, name, AtFlags::empty());
         }
     }
 }
 
-/// The error of a folder that does not do what it should.
-pub(super) fn failed(what: &str, error: io::Error) -> Error {
+/// Returns the error of a failed operation on the directory.
+pub(super) fn io_error(what: &str, error: io::Error) -> Error {
     Error::internal(format!("{what}: {error}")).with_source(error)
 }

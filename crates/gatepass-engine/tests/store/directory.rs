@@ -1,22 +1,22 @@
-//! The folder: whose it is, what is in it, and what stays out of it.
+//! The store's directory: its owner and mode, the names in it, and what it never contains.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use gatepass_core::{Clock, Endpoint, ErrorKind, Expiry, Request, Secret, Token};
-use gatepass_engine::{FileStore, Record, StoreKey, TokenStore};
+use gatepass_core::{CacheKey, Clock, Endpoint, ErrorKind, Expiry, Request, Secret, Token};
+use gatepass_engine::{FileStore, ProfileKey, Record, SaveOutcome, StoreKey, TokenStore};
 use gatepass_testkit::{Canary, TestClock, block_on, canary, find_leak};
 
 use super::damage::{names, records};
-use super::{HOUR, failure, key, now, save, text, token};
+use super::{HOUR, failure, key, now, save_new, text, token};
 
 fn mode(path: impl AsRef<Path>) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
 }
 
-/// The error of opening this folder, in which nothing was made.
+/// Returns the error of opening this directory, and asserts that no file was created in it.
 fn refused(path: &Path) -> String {
     let before = fs::read_dir(path).map(|dir| dir.count()).unwrap_or_default();
     let error = FileStore::open(path).unwrap_err();
@@ -27,11 +27,11 @@ fn refused(path: &Path) -> String {
 }
 
 #[test]
-fn the_folder_and_its_parents_are_made_for_the_owner_alone() {
+fn created_directories_belong_to_the_owner_alone() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("a/b");
     let store = FileStore::open(state.join("")).unwrap();
-    assert!(block_on(save(&store, &key("prod", "s-1"), &token("t-1", now()))));
+    block_on(save_new(&store, &key("prod", "s-1"), &token("t-1", now())));
     assert_eq!((mode(dir.path().join("a")), mode(&state)), (0o700, 0o700));
     assert_eq!(mode(state.join("key")), 0o600);
     assert_eq!(mode(&records(&state)[0]), 0o600);
@@ -42,51 +42,51 @@ fn the_folder_and_its_parents_are_made_for_the_owner_alone() {
 }
 
 #[test]
-fn a_folder_that_is_not_safe_is_refused() {
+fn unsafe_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
     fs::create_dir(&state).unwrap();
     for open in [0o770, 0o707, 0o722, 0o1777] {
         fs::set_permissions(&state, Permissions::from_mode(open)).unwrap();
-        assert!(refused(&state).ends_with("others may write to it"));
+        assert!(refused(&state).ends_with("it is writable by others"));
         assert_eq!(mode(&state), open);
     }
     fs::set_permissions(&state, Permissions::from_mode(0o755)).unwrap();
     let link = dir.path().join("link");
     symlink(&state, &link).unwrap();
-    assert!(refused(&link).ends_with("it is a link, or no folder"));
-    assert!(refused(&link.join("")).ends_with("it is a link, or no folder"));
-    assert!(refused(&link.join(".")).ends_with("it is a link, or no folder"));
+    assert!(refused(&link).ends_with("it is a link, or not a folder"));
+    assert!(refused(&link.join("")).ends_with("it is a link, or not a folder"));
+    assert!(refused(&link.join(".")).ends_with("it is a link, or not a folder"));
     let dangling = dir.path().join("dangling");
     symlink(dir.path().join("absent"), &dangling).unwrap();
-    assert!(refused(&dangling).ends_with("it is a link, or no folder"));
+    assert!(refused(&dangling).ends_with("it is a link, or not a folder"));
     assert!(!dir.path().join("absent").exists());
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    assert!(refused(&file).ends_with("it is a link, or no folder"));
+    assert!(refused(&file).ends_with("it is a link, or not a folder"));
     // Only the superuser can give a folder away.
     if std::os::unix::fs::chown(&state, Some(65_533), None).is_ok() {
-        assert!(refused(&state).ends_with("it is another user's"));
+        assert!(refused(&state).ends_with("it belongs to another user"));
     }
 }
 
 #[test]
-fn a_key_that_is_not_one_is_refused_and_let_be() {
+fn invalid_key_is_refused_and_left_alone() {
     type Spoil = fn(&Path);
     let bad: [(&str, Spoil); 5] = [
         ("it is not 32 bytes long", |key| fs::write(key, [7; 31]).unwrap()),
-        ("others may read or write it", |key| {
+        ("it is readable or writable by others", |key| {
             fs::set_permissions(key, Permissions::from_mode(0o640)).unwrap();
         }),
         ("it is a link", |key| {
             fs::rename(key, key.with_extension("moved")).unwrap();
             symlink(key.with_extension("moved"), key).unwrap();
         }),
-        ("it is no file", |key| {
+        ("it is not a file", |key| {
             fs::remove_file(key).unwrap();
             fs::create_dir(key).unwrap();
         }),
-        ("it is another user's", |key| {
+        ("it belongs to another user", |key| {
             if std::os::unix::fs::chown(key, Some(65_533), None).is_err() {
                 fs::set_permissions(key, Permissions::from_mode(0o666)).unwrap();
             }
@@ -99,14 +99,14 @@ fn a_key_that_is_not_one_is_refused_and_let_be() {
         spoil(&key);
         let before = fs::symlink_metadata(&key).unwrap();
         let says = refused(dir.path());
-        assert!(says.ends_with(why) || why.contains("user's"), "{says}");
+        assert!(says.ends_with(why) || why.contains("another user"), "{says}");
         let after = fs::symlink_metadata(&key).unwrap();
         assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()));
     }
 }
 
 #[test]
-fn a_link_in_a_locks_place_is_not_followed() {
+fn link_in_place_of_a_lock_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let key = key("prod", "s-1");
@@ -120,7 +120,7 @@ fn a_link_in_a_locks_place_is_not_followed() {
 }
 
 #[test]
-fn a_lease_whose_lock_somebody_removed_takes_no_other_with_it() {
+fn lease_with_a_removed_file_leaves_others_alone() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let lease = || block_on(store.lease(&key("prod", "s-1"), Duration::ZERO)).unwrap();
@@ -135,7 +135,7 @@ fn a_lease_whose_lock_somebody_removed_takes_no_other_with_it() {
 }
 
 #[test]
-fn no_file_and_no_name_shows_a_secret_or_whose_it_is() {
+fn files_and_names_reveal_no_secret_or_profile() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let names_of = ["token", "secret", "client", "host", "profile", "scope", "hint", "code"];
@@ -147,24 +147,25 @@ fn no_file_and_no_name_shows_a_secret_or_whose_it_is() {
     let header: Secret = secret.into();
     let request = Request::post(endpoint).form(form);
     let request = request.secret_header(http::header::AUTHORIZATION, &header).unwrap();
-    let key = StoreKey::new(profile, "example", &request).and("use", scope);
+    let cache_key = CacheKey::from_request(&request).with("use", scope.as_bytes());
+    let key = StoreKey::new(&ProfileKey::new(profile), "example", &cache_key);
     let saved = Token::builder(text.into(), now()).scope(Some(scope));
     let saved = saved.build_with_expiry(now() + HOUR, Expiry::Vendor).unwrap();
     let lease = block_on(store.lease(&key, HOUR)).unwrap().unwrap();
-    assert!(block_on(lease.save(&Record::Token(saved))).unwrap());
+    assert_eq!(block_on(lease.save(&Record::Token(saved))).unwrap(), SaveOutcome::Kept);
 
     let mut shown =
         format!("{store:?} {store:#?} {lease:?} {lease:#?} {key:?} {:?}", key.profile());
     shown += &format!("{:?}", block_on(store.load(&key)).unwrap());
     let canaries = canaries.to_vec();
-    // A scope is no secret in a record's `Debug`; in a file it is.
+    // A scope may be printed, but not stored in clear text.
     let secrets: Vec<Canary> = canaries.iter().filter(|c| c.name() != "scope").cloned().collect();
     assert_eq!(find_leak(&shown, &secrets), None);
 
     let error = gatepass_core::Error::denied("refused").hint(hint.to_owned());
     let refused = gatepass_engine::FailureRecord::new(&error, now(), now() + HOUR);
     let other = super::key(profile, "s-2");
-    assert!(block_on(save(&store, &other, &Record::Failure(refused))));
+    block_on(save_new(&store, &other, &Record::Failure(refused)));
     assert_eq!(names(dir.path()).len(), 4);
     for name in names(dir.path()) {
         let bytes = fs::read(dir.path().join(&name)).unwrap();
@@ -175,11 +176,11 @@ fn no_file_and_no_name_shows_a_secret_or_whose_it_is() {
 }
 
 #[test]
-fn what_has_ended_is_removed_with_the_next_save_of_its_profile() {
+fn next_save_removes_expired_records_of_its_profile() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let store = FileStore::open(dir.path()).unwrap().with_clock(clock.clone());
     let save = |profile, secret, record| {
-        assert!(block_on(save(&store, &key(profile, secret), &record)));
+        block_on(save_new(&store, &key(profile, secret), &record));
         records(dir.path()).len()
     };
     save("prod", "s-1", token("t-1", clock.wall()));
@@ -194,7 +195,7 @@ fn what_has_ended_is_removed_with_the_next_save_of_its_profile() {
 }
 
 #[test]
-fn what_killed_processes_leave_is_removed_after_an_hour_and_nothing_else() {
+fn leftovers_of_killed_processes_are_removed_after_an_hour() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let key = key("prod", "s-1");
@@ -215,8 +216,8 @@ fn what_killed_processes_leave_is_removed_after_an_hour_and_nothing_else() {
     let dead = made(&others, old);
     symlink(dir.path().join("notes.tmp"), dir.path().join(".tmp-link")).unwrap();
     fs::create_dir(dir.path().join(".tmp-folder")).unwrap();
-    // Any other key of the profile: the lock of this one is not its business.
-    assert!(block_on(save(&store, &super::key("prod", "s-2"), &token("t-1", now()))));
+    // A save under another key does not touch the lock of this one.
+    block_on(save_new(&store, &super::key("prod", "s-2"), &token("t-1", now())));
     let left = names(dir.path());
     assert!(!left.contains(&gone) && !left.contains(&dead), "{left:?}");
     for name in stays.iter().map(String::as_str).chain([".tmp-link", ".tmp-folder"]) {
@@ -225,7 +226,7 @@ fn what_killed_processes_leave_is_removed_after_an_hour_and_nothing_else() {
 }
 
 #[test]
-fn a_folder_that_is_gone_is_an_error_of_ours() {
+fn removed_directory_is_an_internal_error() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path().join("state")).unwrap();
     let key = key("prod", "s-1");
@@ -239,7 +240,7 @@ fn a_folder_that_is_gone_is_an_error_of_ours() {
 }
 
 #[test]
-fn what_is_too_long_for_a_record_is_an_error_of_ours() {
+fn too_long_record_is_an_internal_error() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let refused = gatepass_core::Error::denied("a".repeat(64 * 1024));
@@ -251,17 +252,17 @@ fn what_is_too_long_for_a_record_is_an_error_of_ours() {
 }
 
 #[test]
-fn the_longest_token_is_kept() {
+fn longest_token_is_stored() {
     let dir = tempfile::tempdir().unwrap();
     let store = FileStore::open(dir.path()).unwrap();
     let long = "t".repeat(gatepass_core::MAX_TOKEN);
     let token = Token::builder(long.clone().into(), now()).scope(Some(&long)).build().unwrap();
-    assert!(block_on(save(&store, &key("prod", "s-1"), &Record::Token(token))));
+    block_on(save_new(&store, &key("prod", "s-1"), &Record::Token(token)));
     assert_eq!(block_on(text(&store, &key("prod", "s-1"))), long);
 }
 
 #[test]
-fn the_default_folder_is_the_first_that_the_environment_names() {
+fn default_directory_is_the_first_that_is_set() {
     let dir = |variables: &[(&str, &str)]| {
         let found = FileStore::default_dir(|name| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
