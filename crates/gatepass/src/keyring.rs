@@ -170,7 +170,7 @@ fn refused(entry: &KeyringEntry, failure: Failure) -> Error {
         }
         Failure::BadEncoding(bytes) | Failure::BadDataFormat(bytes, _) => {
             drop(Zeroizing::new(bytes));
-            Error::config(format!("the keyring's {entry} is not UTF-8"))
+            Error::config(format!("the keyring entry {entry} is not UTF-8"))
                 .hint(Hint::run("store it again", store_command(entry)))
         }
         Failure::TooLong(what, most) => {

@@ -178,7 +178,7 @@ fn keyring_secrets_are_not_logged() {
     let form = stage.server.request().form();
     assert!(form.contains(&("client_secret".into(), secret.text().into())), "it was not sent");
     assert_eq!(token.ok(), "token-1\n");
-    assert!(inspect.ok().contains("the keyring's gatepass/cisco"), "{inspect:#?}");
+    assert!(inspect.ok().contains("the keyring entry gatepass/cisco"), "{inspect:#?}");
     session.lock();
     home.forget_all();
     let locked = loud("token");

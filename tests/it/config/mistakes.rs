@@ -49,15 +49,17 @@ fn an_unknown_profile() {
     ");
     assert_snapshot!(told_of("[profiles.a]\n", "huawei", &[]), @r"
     gatepass: no profile `huawei` in c.toml
-      hint: `gatepass profile add huawei --config c.toml` asks for it and writes it; or set GATEPASS_HUAWEI_DOMAIN, GATEPASS_HUAWEI_CLIENT_ID, GATEPASS_HUAWEI_CLIENT_SECRET
+      hint: add the profile: gatepass profile add huawei --config c.toml
+      hint: or set GATEPASS_HUAWEI_DOMAIN, GATEPASS_HUAWEI_CLIENT_ID, GATEPASS_HUAWEI_CLIENT_SECRET
     ");
     assert_snapshot!(told_of("[profiles.a]\n", "xyzzy", &[]), @r"
     gatepass: no profile `xyzzy` in c.toml
-      hint: `gatepass list --config c.toml` lists the profiles; a new one: write [profiles.xyzzy] into the config file, or set GATEPASS_XYZZY_PROVIDER and its fields
+      hint: list the profiles: gatepass list --config c.toml
+      hint: or add it: write [profiles.xyzzy] into the config file, or set GATEPASS_XYZZY_PROVIDER and its fields
     ");
     assert_snapshot!(told_of("[profiles.a]\n", "../a", &[]), @r"
-    gatepass: `..a` is not a profile's name
-      hint: a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit
+    gatepass: `..a` is not a valid profile name
+      hint: a name has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit
     ");
 }
 
@@ -82,7 +84,7 @@ fn an_unknown_provider() {
     ");
     assert_snapshot!(told_of("[profiles.p]\nclient_id = \"a\"\n", "p", &[]), @r#"
     gatepass: p: c.toml:1: no provider `p` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
-      hint: which vendor? set provider = "…" in the profile
+      hint: name the vendor: set provider = "…" in the profile
     "#);
 }
 
@@ -98,99 +100,99 @@ fn an_unknown_key() {
     ");
     assert_snapshot!(shown("client_id = \"a\"\nxyzzy = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `xyzzy`
-      hint: `gatepass providers` lists the keys of cisco
+      hint: list the keys of cisco: gatepass providers
     ");
     assert_snapshot!(shown("client_id = \"a\"\ndomain = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `domain`
-      hint: `gatepass providers` lists the keys of cisco
+      hint: list the keys of cisco: gatepass providers
     ");
 }
 
 #[test]
 fn unknown_environment_or_choice() {
     assert_snapshot!(shown("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
-    gatepass: cisco/cisco: c.toml:3: `environment` has an unknown value
+    gatepass: cisco/cisco: c.toml:3: `environment`: unknown value
       hint: cisco has: cloudsso, id
     ");
     assert_snapshot!(shown("client_id = \"a\"\nclient_auth = \"unsaid-secret\""), @r"
-    gatepass: cisco/cisco: c.toml:3: `client_auth` has an unknown value
-      hint: it is one of: form, basic, query
+    gatepass: cisco/cisco: c.toml:3: `client_auth`: unknown value
+      hint: use one of: form, basic, query
     ");
     assert_snapshot!(shown("client_id = \"a\"\ntoken_charset = \"unsaid-secret\""), @r"
-    gatepass: cisco/cisco: c.toml:3: `token_charset` has an unknown value
-      hint: it is one of: b64token, vschar-no-space
+    gatepass: cisco/cisco: c.toml:3: `token_charset`: unknown value
+      hint: use one of: b64token, vschar-no-space
     ");
     let config = "[profiles.lake]\nprovider = \"celerdata\"\nenvironment = \"prod\"\n\
                   client_id = \"a\"\nclient_secret = \"b\"\n";
     assert_snapshot!(told_of(config, "lake", &[]), @r"
-    gatepass: celerdata/lake: c.toml:3: `environment` has an unknown value
-      hint: celerdata has no environments: leave it out
+    gatepass: celerdata/lake: c.toml:3: `environment`: unknown value
+      hint: celerdata has no environments: remove this key
     ");
 }
 
 #[test]
 fn a_missing_value() {
     assert_snapshot!(shown(""), @r"
-    gatepass: cisco/cisco: c.toml:1: `client_id` is missing
-      hint: client_id: the key of your application in the API console
+    gatepass: cisco/cisco: c.toml:1: `client_id`: missing
+      hint: the key of your application in the API console
     ");
     assert_snapshot!(told_of("[profiles.cisco]\nclient_id = \"a\"\n", "cisco", &[]), @r"
-    gatepass: cisco/cisco: c.toml:1: `client_secret` is missing
-      hint: client_secret: the client secret of the same application
+    gatepass: cisco/cisco: c.toml:1: `client_secret`: missing
+      hint: the client secret of the same application
     ");
     assert_snapshot!(shown("client_id = \"\""), @r"
-    gatepass: cisco/cisco: c.toml:2: `client_id` is empty
-      hint: client_id: the key of your application in the API console
+    gatepass: cisco/cisco: c.toml:2: `client_id`: empty
+      hint: the key of your application in the API console
     ");
     let config =
         "[profiles.iam]\nprovider = \"huawei\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
     assert_snapshot!(told_of(config, "iam", &[]), @r"
-    gatepass: huawei/iam: c.toml:1: `domain` is missing
-      hint: domain: the user access domain, such as acme.huaweioneaccess.com
+    gatepass: huawei/iam: c.toml:1: `domain`: missing
+      hint: the user access domain, such as acme.huaweioneaccess.com
     ");
 }
 
 #[test]
 fn a_wrong_type() {
     assert_snapshot!(shown("client_id = 5"), @r#"
-    gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a number
+    gatepass: cisco/cisco: c.toml:2: `client_id`: must be a string, not a number
       hint: write it in quotes: client_id = "…"
     "#);
     assert_snapshot!(shown("client_id = [\"unsaid-secret\"]"), @r#"
-    gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a list
+    gatepass: cisco/cisco: c.toml:2: `client_id`: must be a string, not a list
       hint: write it in quotes: client_id = "…"
     "#);
     assert_snapshot!(shown("client_id = 1979-05-27"), @r#"
-    gatepass: cisco/cisco: c.toml:2: `client_id` must be a text, not a date
+    gatepass: cisco/cisco: c.toml:2: `client_id`: must be a string, not a date
       hint: write it in quotes: client_id = "…"
     "#);
     assert_snapshot!(shown("client_id = \"a\"\nallow_plain_http = \"yes\""), @r"
-    gatepass: cisco/cisco: c.toml:3: `allow_plain_http` must be true or false, not a text
+    gatepass: cisco/cisco: c.toml:3: `allow_plain_http`: must be true or false, not a string
       hint: write it without quotes: allow_plain_http = true
     ");
     assert_snapshot!(shown("client_id = \"a\"\ntimeout = 5"), @r#"
-    gatepass: cisco/cisco: c.toml:3: `timeout` must be a text, not a number
+    gatepass: cisco/cisco: c.toml:3: `timeout`: must be a string, not a number
       hint: write it in quotes: timeout = "…"
     "#);
     assert_snapshot!(shown("client_id = \"a\"\ntimeout = \"unsaid-secret\""), @r"
-    gatepass: cisco/cisco: c.toml:3: `timeout` is not a duration
+    gatepass: cisco/cisco: c.toml:3: `timeout`: not a duration
       hint: write it like 90s, 10m or 1h30m
     ");
     assert_snapshot!(shown("client_id = \"a\"\napi_origins = \"unsaid-secret\""), @r"
-    gatepass: cisco/cisco: c.toml:3: `api_origins` is refused: the address is not a URL like https://host/path
+    gatepass: cisco/cisco: c.toml:3: `api_origins`: the address is not a URL like https://host/path
       hint: write it like https://host:port/path
     ");
     assert_snapshot!(shown("client_id = { fil = \"unsaid-secret\" }"), @r#"
-    gatepass: cisco: c.toml:2: `client_id`: no reference is called `fil`; did you mean `file`?
-      hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
+    gatepass: cisco: c.toml:2: `client_id`: unknown reference `fil`; did you mean `file`?
+      hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
     assert_snapshot!(shown("client_id = { env = \"A\", file = \"B\" }"), @r#"
     gatepass: cisco: c.toml:2: `client_id`: a reference has exactly one key
-      hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
+      hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
     assert_snapshot!(shown("client_id = { command = \"unsaid-secret\" }"), @r#"
-    gatepass: cisco: c.toml:2: `client_id`: `command` is a list of words, since no shell reads it
-      hint: a reference is one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
+    gatepass: cisco: c.toml:2: `client_id`: `command` must be a list: gatepass runs it without a shell
+      hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
 }
 
@@ -198,31 +200,31 @@ fn a_wrong_type() {
 fn misleading_url() {
     let base = |url: &str| shown(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
     assert_snapshot!(base("https://me:unsaid-secret@vendor.example.com"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not hold a user name or password
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address must not hold a user name or password
       hint: credentials have their own keys in the profile
     ");
     assert_snapshot!(base("https://vendor.example.com/?key=unsaid-secret"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not have a query (?…)
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address must not have a query (?…)
       hint: write it like https://host:port/path
     ");
     assert_snapshot!(base("https://vendor.example.com/#unsaid-secret"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not have a fragment (#…)
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address must not have a fragment (#…)
       hint: write it like https://host:port/path
     ");
     assert_snapshot!(base("http://vendor.example.com"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address is plain http and not on this machine
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address is plain http and not on this machine
       hint: use https, or set allow_plain_http = true in the profile
     ");
     assert_snapshot!(base("vendor.example.com/unsaid-secret"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address is not a URL like https://host/path
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address is not a URL like https://host/path
       hint: write it like https://host:port/path
     ");
     assert_snapshot!(base("https://vendor.example.com/../unsaid-secret"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must not have . or .. in its path
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address must not have . or .. in its path
       hint: write it like https://host:port/path
     ");
     assert_snapshot!(base("ftp://vendor.example.com"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url` is refused: the address must begin with https://
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address must begin with https://
       hint: write it like https://host:port/path
     ");
 }
@@ -232,31 +234,31 @@ fn not_a_config_file() {
     let of = |config: &str| told_of(config, "cisco", &[]);
     assert_snapshot!(of("[profiles.cisco]\nclient_secret = unsaid-secret-of-the-tests\n"), @r#"
     gatepass: c.toml:2: not valid TOML: string values must be quoted, expected literal string
-      hint: texts stand in quotes: client_id = "abc"
+      hint: strings must be quoted: client_id = "abc"
     "#);
     assert_snapshot!(of("[profiles.cisco]\nclient_secret = \"unsaid-secret-of-the-tests\n"), @r#"
     gatepass: c.toml:2: not valid TOML
-      hint: texts stand in quotes: client_id = "abc"
+      hint: strings must be quoted: client_id = "abc"
     "#);
     assert_snapshot!(of("[profiles.cisco]\na = \"1\"\na = \"unsaid-secret-of-the-tests\"\n"), @r#"
     gatepass: c.toml:3: not valid TOML: duplicate key
-      hint: texts stand in quotes: client_id = "abc"
+      hint: strings must be quoted: client_id = "abc"
     "#);
     assert_snapshot!(of("[profile.cisco]\nclient_secret = \"unsaid-secret-of-the-tests\"\n"), @r"
     gatepass: c.toml:1: unknown key `profile` at the top level
       hint: a profile begins with [profiles.NAME]
     ");
     assert_snapshot!(of("profiles = \"unsaid-secret-of-the-tests\"\n"), @r"
-    gatepass: c.toml:1: `profiles` must be a table
+    gatepass: c.toml:1: `profiles`: must be a table
       hint: a profile begins with [profiles.NAME]
     ");
     assert_snapshot!(of("[profiles]\ncisco = \"unsaid-secret-of-the-tests\"\n"), @r"
-    gatepass: c.toml:2: `profiles.cisco` must be a table
+    gatepass: c.toml:2: `profiles.cisco`: must be a table
       hint: write [profiles.cisco] on a line of its own
     ");
     assert_snapshot!(of("[profiles.\"-x\"]\n"), @r"
-    gatepass: c.toml:1: `-x` is not a profile's name
-      hint: a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit
+    gatepass: c.toml:1: `-x` is not a valid profile name
+      hint: a name has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit
     ");
 }
 
@@ -265,19 +267,19 @@ fn invalid_set_arguments() {
     let config = format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\n");
     let set = |set: &str| told_of(&config, "cisco", &["--set", set]);
     assert_snapshot!(set("client_secret=unsaid-secret-of-the-tests"), @r"
-    gatepass: cisco/cisco: --set client_secret: a secret cannot be set on the command line
-      hint: arguments are visible to every user of this machine: write it into the profile
+    gatepass: cisco/cisco: --set: `client_secret`: a secret cannot be set on the command line
+      hint: all users of this machine can read arguments: write it into the profile
     ");
     assert_snapshot!(set("base_url=https://unsaid-secret-of-the-tests"), @r"
-    gatepass: cisco/cisco: --set base_url: an address cannot be set on the command line
-      hint: arguments are visible to every user of this machine: write it into the profile
+    gatepass: cisco/cisco: --set: `base_url`: an address cannot be set on the command line
+      hint: all users of this machine can read arguments: write it into the profile
     ");
     assert_snapshot!(set("client_secrt=unsaid-secret-of-the-tests"), @r"
     gatepass: cisco/cisco: --set: unknown key `client_secrt`
       hint: did you mean `client_secret`?
     ");
     assert_snapshot!(set("environment=unsaid-secret-of-the-tests"), @r"
-    gatepass: cisco/cisco: --set: `environment` has an unknown value
+    gatepass: cisco/cisco: --set: `environment`: unknown value
       hint: cisco has: cloudsso, id
     ");
 }

@@ -59,8 +59,8 @@ fn changed_address_blocks_all_commands() {
         let all = run.all();
         for wanted in [
             home.path(SECRET).display().to_string(),
-            format!("is kept for {}", server.url()),
-            format!("not for {}", other.url()),
+            format!("is bound to {}", server.url()),
+            format!("not to {}", other.url()),
             String::from("gatepass profile allow cisco"),
         ] {
             assert!(all.contains(&wanted), "{words:?}: no {wanted:?} in {all}");
@@ -91,7 +91,7 @@ fn changed_address_blocks_all_commands() {
     let error =
         runtime().block_on(async { gate.source("cisco").unwrap().token().await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.hints()[0].text().contains("gatepass profile allow cisco"), "{error:?}");
+    assert!(error.hints()[1].to_string().contains("gatepass profile allow cisco"), "{error:?}");
     assert_eq!((server.connections(), other.connections()), (asked, 0));
 }
 
@@ -153,7 +153,7 @@ fn bound_secret_cannot_be_used_by_another_profile() {
                 format!("[profiles.lab]\nprovider = \"cisco\"\nbase_url = \"{url}\"\n{lines}\n");
             let config = home.write("work/other.toml", &text);
             let run = home.gatepass(["token", "lab", "--wait=0s"]).config(&config).run();
-            assert!(run.failed(2).contains("is kept for"), "{run:#?}");
+            assert!(run.failed(2).contains("is bound to"), "{run:#?}");
         }
     }
     let by_variables = home
@@ -163,7 +163,7 @@ fn bound_secret_cannot_be_used_by_another_profile() {
         .env("GATEPASS_LAB_CLIENT_ID", "abc")
         .env("GATEPASS_LAB_CLIENT_SECRET_FILE", &secret)
         .run();
-    assert!(by_variables.failed(2).contains("is kept for"), "{by_variables:#?}");
+    assert!(by_variables.failed(2).contains("is bound to"), "{by_variables:#?}");
     assert_eq!(other.connections(), 0);
 }
 
@@ -177,7 +177,7 @@ fn new_api_address_needs_permission_for_cached_tokens() {
     {
         edit(&home, "client_id = ", &format!("{line}\nclient_id = "));
         let run = home.gatepass(["call", "cisco", &format!("{}/hello", other.url())]).run();
-        assert!(run.failed(2).contains(&format!("not for {}", other.url())), "{run:#?}");
+        assert!(run.failed(2).contains(&format!("not to {}", other.url())), "{run:#?}");
         edit(&home, &format!("{line}\n"), "");
     }
     assert_eq!(other.connections(), 0);
@@ -204,7 +204,7 @@ fn all_secrets_are_bound_to_their_environment() {
     ] {
         edit(&home, "license_id = ", &format!("{line}\nlicense_id = "));
         let run = home.gatepass(["token", "cloudneeti", "--wait=0s"]).run();
-        let wanted = format!("is kept for https://api.cloudneeti.com, not for {asked}");
+        let wanted = format!("is bound to https://api.cloudneeti.com, not to {asked}");
         assert!(run.failed(2).contains(&wanted), "{run:#?}");
         edit(&home, &format!("{line}\n"), "");
     }
@@ -279,7 +279,10 @@ fn keyring_origins_cannot_be_changed_by_config() {
     edit(&home, &server.url(), &other.url());
     let run = session.reached_by(home.gatepass(["token", "cisco"])).run();
     let shown = run.failed(2);
-    assert!(shown.contains("the keyring's gatepass/cisco/client_secret is kept for"), "{shown}");
+    assert!(
+        shown.contains("the keyring entry gatepass/cisco/client_secret is bound to"),
+        "{shown}"
+    );
     assert_eq!(other.connections(), 0);
     session.reached_by(home.gatepass(["profile", "allow", "cisco", "--yes"])).run().ok();
     assert!(kept().contains(&server.url()) && kept().contains(&other.url()), "{}", kept());

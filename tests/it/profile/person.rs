@@ -22,7 +22,7 @@ fn init_prompts_for_fields_and_hides_the_secret() {
     terminal.line("abc");
     terminal.wait_for("grant [client_credentials]: ");
     terminal.line("nonsense");
-    terminal.wait_for("invalid value: it is one of: client_credentials, implicit");
+    terminal.wait_for("invalid value: use one of: client_credentials, implicit");
     terminal.line("");
     terminal.wait_for("the input is hidden");
     terminal.wait_until_hidden();

@@ -183,7 +183,7 @@ fn remove_deletes_unshared_keyring_entry_and_origins() {
     home.write(CONFIG, &format!("{}\n{text}", config(&home)));
     // Without a keyring the owner of the entry is unknown.
     let alone = remove(&home, &["lab"]).run();
-    assert!(alone.failed(2).contains("will keep: client_secret: the keyring's"), "{alone:#?}");
+    assert!(alone.failed(2).contains("will keep: client_secret: the keyring entry"), "{alone:#?}");
     for (name, stays) in [("lab", false), ("lake", true)] {
         let account = format!("{name}/client_secret");
         assert_eq!(entries(&account), (true, true), "{name}");
@@ -203,7 +203,7 @@ fn remove_rejects_an_unknown_profile() {
     for (name, wanted) in [
         ("othr", "did you mean `other`?"),
         ("nobody", "`gatepass list` lists the profiles"),
-        ("a/b", "is not a profile's name"),
+        ("a/b", "is not a valid profile name"),
         ("river", "comes from the environment"),
         ("torn", "no provider `nobody` in this build"),
     ] {

@@ -199,7 +199,7 @@ fn check(info: &ProviderInfo, field: &Field, text: &str) -> Result<(), String> {
     if let Some(choices) = choices(info, field) {
         return match choices.contains(&text) {
             true => Ok(()),
-            false => Err(format!("it is one of: {}", choices.join(", "))),
+            false => Err(format!("use one of: {}", choices.join(", "))),
         };
     }
     let checked = match field.kind {

@@ -87,7 +87,7 @@ impl SecretRef {
     pub(super) fn describe(&self) -> String {
         match &self.location {
             SecretLocation::File(path) => path.display().to_string(),
-            SecretLocation::Keyring(entry) => format!("the keyring's {entry}"),
+            SecretLocation::Keyring(entry) => format!("the keyring entry {entry}"),
         }
     }
 

@@ -108,7 +108,7 @@ impl SecretTargets {
         match self {
             Self::Keyring(entries) => {
                 let entry = entries.get(field.name).map_or("", |(entry, _)| entry);
-                format!("the keyring's {entry}")
+                format!("the keyring entry {entry}")
             }
             Self::File(names) => {
                 let name = names.get(field.name).map_or("", String::as_str);
