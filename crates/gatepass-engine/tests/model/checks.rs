@@ -1,86 +1,88 @@
-//! The checks: what the engine does, held against what the oracle knows.
+//! The checks: compare what the engine does with what the oracle expects.
 
 use std::time::Duration;
 
 use gatepass_core::{Error, ErrorKind, Result, Token};
 
-use crate::operation::{Does, Want};
-use crate::oracle::{Account, Held};
+use crate::operation::{ModelRequirement, VendorAction};
+use crate::oracle::{ModelCachedToken, ModelSource};
 use crate::property::Property;
-use crate::vendor::{Answer, Event, Exchange, Moment};
+use crate::vendor::{ModelEvent, ModelExchange, ModelMoment, ModelResponse};
 use crate::world::World;
 
-/// How long a flight may take, and how long somebody may wait for one that is stuck.
+/// How long a flight may take, and how long a caller may wait for a stuck one.
 const TIMEOUT: Duration = Duration::from_secs(15);
-const LONGEST: Duration = Duration::from_secs(17);
-/// How many flights somebody waits for, should each be lost or its token refused at once.
-const FLIGHTS: u32 = 4;
+const MAX_WAIT: Duration = Duration::from_secs(17);
+/// How many flights a caller waits for if each is aborted or its token is invalidated at once.
+const MAX_FLIGHTS: u32 = 4;
 
-/// What the first poll of somebody who asks must bring, as known before.
+/// What the first poll of a caller must return.
 #[derive(Debug)]
-pub(crate) struct Due {
-    /// The token of this exchange.
+pub(crate) struct ExpectedResult {
+    /// The token of the exchange with this number.
     token: Option<usize>,
-    /// The last failure.
+    /// Whether it must fail.
     fails: bool,
-    /// An exchange, of which there are so many yet.
+    /// Whether a new exchange must start: the property, and the number of exchanges before.
     exchange: Option<(Property, usize)>,
 }
 
-/// A flight has ended: who is to be told by now, and of which failure.
+/// A completed flight: the callers that must have got its outcome, and the failure if it failed.
 #[derive(Debug)]
-pub(crate) struct Landing {
+pub(crate) struct ModelCompletion {
     source: usize,
     waiting: Vec<u64>,
-    does: Option<Does>,
+    action: Option<VendorAction>,
 }
 
-/// What has to be looked at once everything has settled.
+/// Checks to make once all tasks are idle.
 #[derive(Debug, Default)]
 pub(crate) struct Open {
-    landings: Vec<Landing>,
+    completions: Vec<ModelCompletion>,
     exchanges: Vec<(Property, usize, usize)>,
     errors: Vec<(usize, u32, String)>,
 }
 
-impl Want {
+impl ModelRequirement {
     fn seconds(self) -> u64 {
-        if let Self::Lasting(seconds) = self { seconds } else { 0 }
+        if let Self::Remaining(seconds) = self { seconds } else { 0 }
     }
 }
 
 impl World {
-    fn exchange(&self, n: usize) -> Exchange {
-        self.ledger.book().exchanges[n].clone()
+    fn exchange(&self, n: usize) -> ModelExchange {
+        self.ledger.state().exchanges[n].clone()
     }
 
     fn is_exchanging(&self, source: usize) -> bool {
         self.sources[source].status().is_exchanging
     }
 
-    pub(crate) fn due(&self, source: usize, want: Want) -> Due {
-        let (now, account) = (self.now(), &self.accounts[source]);
-        let mut due = Due { token: None, fails: account.is_closed, exchange: None };
-        if account.is_closed || want == Want::Fresh {
+    pub(crate) fn due(&self, source: usize, requirement: ModelRequirement) -> ExpectedResult {
+        let (now, model) = (self.now(), &self.models[source]);
+        let mut due = ExpectedResult { token: None, fails: model.is_closed, exchange: None };
+        if model.is_closed || requirement == ModelRequirement::Fresh {
             return due;
         }
-        due.token = account.usable(now, want.seconds()).map(|held| held.exchange);
-        let Some(failure) = &account.failure else { return due };
-        if self.is_exchanging(source) || account.usable(now, 0).is_some() {
+        due.token = model.usable(now, requirement.seconds()).map(|cached| cached.exchange);
+        let Some(failure) = &model.failure else { return due };
+        if self.is_exchanging(source) || model.usable(now, 0).is_some() {
             return due;
         }
-        due.fails = account.rests(now);
-        let book = self.ledger.book();
-        let (from, property) = match failure.does {
-            Does::Refuses if book.desks[source].secret > book.desks[source].refused => {
-                (failure.at.max(account.rotated), Property::I14)
+        due.fails = model.is_cooling_down(now);
+        let state = self.ledger.state();
+        let (from, property) = match failure.action {
+            VendorAction::Denies
+                if state.vendors[source].secret > state.vendors[source].refused =>
+            {
+                (failure.at.max(model.rotated), Property::I14)
             }
-            Does::Refuses => return due,
-            Does::Panics => (failure.at, Property::I5),
+            VendorAction::Denies => return due,
+            VendorAction::Panics => (failure.at, Property::I5),
             _ => (failure.at, Property::I6),
         };
         if now.boot > from + failure.ceiling {
-            due.exchange = Some((property, book.exchanges.len()));
+            due.exchange = Some((property, state.exchanges.len()));
         }
         due
     }
@@ -88,19 +90,19 @@ impl World {
     pub(crate) fn first_poll(
         &mut self,
         source: usize,
-        want: Want,
-        due: &Due,
+        requirement: ModelRequirement,
+        due: &ExpectedResult,
         outcome: Option<&Result<Token>>,
     ) {
         if let Some(exchange) = due.token {
             let has = matches!(outcome, Some(Ok(token)) if number(token) == Some(exchange));
-            self.check(Property::I3, has, || format!("{want:?} of {source}: {outcome:?}"));
+            self.check(Property::I3, has, || format!("{requirement:?} of {source}: {outcome:?}"));
         } else if due.fails {
             let has = matches!(outcome, Some(Err(_)));
-            let is_closed = self.accounts[source].is_closed;
+            let is_closed = self.models[source].is_closed;
             let property = if is_closed { Property::I19 } else { Property::I9 };
             self.check(property, has, || {
-                format!("{want:?} of {source} is no failure: {outcome:?}")
+                format!("{requirement:?} of {source} did not fail: {outcome:?}")
             });
         }
         if let Some((property, exchanges)) = due.exchange {
@@ -108,100 +110,105 @@ impl World {
         }
     }
 
-    /// Looks at what the vendors have seen since the last look.
-    pub(crate) fn look(&mut self) {
+    /// Checks the vendors' new events.
+    pub(crate) fn check_events(&mut self) {
         loop {
-            let event = self.ledger.book().events.get(self.events).copied();
+            let event = self.ledger.state().events.get(self.events).copied();
             let Some(event) = event else { return };
             self.events += 1;
             self.trace.push(format!("{event:?}"));
             match event {
-                Event::Began(n) => self.began(n),
-                Event::Answered(n) => self.ended(n),
-                Event::Dropped(n) => self.dropped(n),
+                ModelEvent::Started(n) => self.started(n),
+                ModelEvent::Responded(n) => self.ended(n),
+                ModelEvent::Dropped(n) => self.dropped(n),
             }
         }
     }
 
-    fn began(&mut self, n: usize) {
+    fn started(&mut self, n: usize) {
         let exchange = self.exchange(n);
-        let (source, now) = (exchange.source, exchange.begun);
-        let account = &mut self.accounts[source];
-        let goes_on = std::mem::take(&mut account.goes_on);
-        let before = account.flight;
-        if !goes_on {
-            account.flight = self.asked;
-            account.flight_begun = Some(now.runtime);
+        let (source, now) = (exchange.source, exchange.started);
+        let model = &mut self.models[source];
+        let may_retry = std::mem::take(&mut model.may_retry);
+        let before = model.flight;
+        if !may_retry {
+            model.flight = self.asked;
+            model.flight_begun = Some(now.runtime);
         }
-        let account = self.accounts[source].clone();
-        self.check(Property::I1, exchange.others == 0, || "two exchanges of one source".to_owned());
-        self.check(Property::I19, !account.is_closed, || "an exchange when closed".to_owned());
-        let (secret, wanted) = (exchange.secret, exchange.wanted);
-        self.check(Property::I10, secret.0 == source, || "another's secret is used".to_owned());
-        self.check(Property::I14, secret.1 == wanted, || {
-            format!("secret {} is used, and {wanted} is right", secret.1)
+        let model = self.models[source].clone();
+        self.check(Property::I1, exchange.others == 0, || {
+            "two exchanges of one source at a time".to_owned()
         });
-        let is_wanted = account.fresh > before;
-        if let Some((refused, callers)) = account.refused {
-            let may = secret.1 > refused || account.fresh > callers;
+        self.check(Property::I19, !model.is_closed, || "an exchange of a closed source".to_owned());
+        let (secret, wanted) = (exchange.secret, exchange.wanted);
+        self.check(Property::I10, secret.0 == source, || {
+            "the secret of another source is used".to_owned()
+        });
+        self.check(Property::I14, secret.1 == wanted, || {
+            format!("secret {} is used instead of {wanted}", secret.1)
+        });
+        let is_wanted = model.fresh > before;
+        if let Some((refused, callers)) = model.refused {
+            let may = secret.1 > refused || model.fresh > callers;
             self.check(Property::I6, may, || format!("secret {refused} is sent again"));
         }
-        if goes_on {
+        if may_retry {
             return;
         }
-        if let Some(failure) = &account.failure {
+        if let Some(failure) = &model.failure {
             let gap = now.boot.saturating_sub(failure.at);
-            let may = gap >= failure.floor || account.fresh > failure.callers;
-            self.check(Property::I6, may, || format!("{gap:?} after {:?}", failure.does));
+            let may = gap >= failure.floor || model.fresh > failure.callers;
+            self.check(Property::I6, may, || format!("{gap:?} after {:?}", failure.action));
         }
-        let wants_more = |held: &Held| {
+        let needs_more = |cached: &ModelCachedToken| {
             self.callers.values().any(|caller| {
-                caller.source == source && !held.is_usable(now, caller.want.seconds())
+                caller.source == source && !cached.is_usable(now, caller.requirement.seconds())
             })
         };
-        if let Some(held) = account.usable(now, 0) {
-            let has_reason = is_wanted || held.may_be_aging(now) || wants_more(held);
-            let left = held.left(now);
+        if let Some(cached) = model.usable(now, 0) {
+            let has_reason = is_wanted || cached.may_be_aging(now) || needs_more(cached);
+            let remaining = cached.remaining(now);
             self.check(Property::I18, has_reason, || {
-                format!("an exchange with {left:?} left of {:?}", held.at_intake)
+                format!("an exchange with {remaining:?} remaining of {:?}", cached.at_intake)
             });
         }
     }
 
     fn ended(&mut self, n: usize) {
         let exchange = self.exchange(n);
-        let (source, now) = (exchange.source, exchange.ended.unwrap_or(exchange.begun));
-        let current = self.ledger.book().desks[source].secret;
-        let account = &mut self.accounts[source];
-        if account.is_closed {
+        let (source, now) = (exchange.source, exchange.ended.unwrap_or(exchange.started));
+        let current = self.ledger.state().vendors[source].secret;
+        let model = &mut self.models[source];
+        if model.is_closed {
             return;
         }
         let mut failed = None;
-        match (&exchange.answer, Held::of(n, &exchange)) {
-            (Answer::Token { text, .. }, Some(held)) => match arrival(account, n, text, &held, now)
-            {
-                Arrival::Lands => {
-                    account.held = Some(held);
-                    account.succeed();
+        match (&exchange.answer, ModelCachedToken::of(n, &exchange)) {
+            (ModelResponse::Token { text, .. }, Some(cached)) => {
+                match store_outcome(model, n, text, &cached, now) {
+                    ModelStoreOutcome::Stored => {
+                        model.cached = Some(cached);
+                        model.succeed();
+                    }
+                    ModelStoreOutcome::Retried => return model.may_retry = true,
+                    // The oracle does not know which token is cached at the end of this flight.
+                    ModelStoreOutcome::Unknown => {
+                        model.cached = None;
+                        model.failure = None;
+                        return model.may_retry = true;
+                    }
                 }
-                Arrival::GoesOn => return account.goes_on = true,
-                // The oracle cannot tell what is held by the end of this flight.
-                Arrival::Open => {
-                    account.held = None;
-                    account.failure = None;
-                    return account.goes_on = true;
-                }
-            },
-            (Answer::Other(Does::Refuses), _) if exchange.secret.1 != current => {
-                account.refused = Some((exchange.secret.1, account.flight));
-                return account.goes_on = true;
             }
-            (Answer::Other(does), _) => {
-                if *does == Does::Refuses {
-                    account.refused = Some((exchange.secret.1, account.flight));
+            (ModelResponse::Other(VendorAction::Denies), _) if exchange.secret.1 != current => {
+                model.refused = Some((exchange.secret.1, model.flight));
+                return model.may_retry = true;
+            }
+            (ModelResponse::Other(action), _) => {
+                if *action == VendorAction::Denies {
+                    model.refused = Some((exchange.secret.1, model.flight));
                 }
-                account.fail(*does, now);
-                failed = Some(*does);
+                model.fail(*action, now);
+                failed = Some(*action);
             }
             _ => {}
         }
@@ -210,134 +217,150 @@ impl World {
 
     fn dropped(&mut self, n: usize) {
         let exchange = self.exchange(n);
-        let (source, now) = (exchange.source, exchange.ended.unwrap_or(exchange.begun));
-        let account = &mut self.accounts[source];
-        if account.is_closed {
+        let (source, now) = (exchange.source, exchange.ended.unwrap_or(exchange.started));
+        let model = &mut self.models[source];
+        if model.is_closed {
             return;
         }
-        let begun = account.flight_begun.unwrap_or(exchange.begun.runtime);
-        let is_late = now.runtime.duration_since(begun) >= TIMEOUT;
+        let started = model.flight_begun.unwrap_or(exchange.started.runtime);
+        let is_late = now.runtime.duration_since(started) >= TIMEOUT;
         if is_late {
-            account.fail(Does::NeverAnswers, now);
-            self.landed(source, Some(Does::NeverAnswers));
+            model.fail(VendorAction::NeverResponds, now);
+            self.landed(source, Some(VendorAction::NeverResponds));
         }
-        self.check(Property::I4, is_late, || format!("exchange {n} was given up"));
+        self.check(Property::I4, is_late, || format!("exchange {n} was aborted"));
     }
 
-    /// All who waited when this flight ended are answered by it, but not who wants a later one.
-    fn landed(&mut self, source: usize, does: Option<Does>) {
-        let flight = self.accounts[source].flight;
+    /// Every caller that waits when a flight ends gets its outcome, unless it needs a later one.
+    fn landed(&mut self, source: usize, action: Option<VendorAction>) {
+        let flight = self.models[source].flight;
         let waiting = { self.callers.iter() }
             .filter(|(_, caller)| caller.source == source)
-            .filter(|(number, caller)| caller.want != Want::Fresh || **number <= flight)
+            .filter(|(number, caller)| {
+                caller.requirement != ModelRequirement::Fresh || **number <= flight
+            })
             .map(|(number, _)| *number)
             .collect();
-        self.open.landings.push(Landing { source, waiting, does });
+        self.open.completions.push(ModelCompletion { source, waiting, action });
     }
 
-    /// Somebody is answered.
-    pub(crate) fn answered(
+    /// Checks the result of a caller.
+    pub(crate) fn finished(
         &mut self,
         source: usize,
         caller: u64,
-        want: Want,
+        requirement: ModelRequirement,
         outcome: Result<Token>,
         is_hit: bool,
     ) {
-        self.note(caller, &outcome);
+        self.log_result(caller, &outcome);
         match outcome {
             Ok(token) => {
-                self.handed_out(source, &token, if is_hit { want.seconds() } else { 0 });
+                self.returned(source, &token, if is_hit { requirement.seconds() } else { 0 });
                 let n = number(&token).unwrap_or_default();
-                let account = &mut self.accounts[source];
-                account.handed_out.push(token);
-                let newest = account.newest;
-                account.newest = newest.max(n);
+                let model = &mut self.models[source];
+                model.returned.push(token);
+                let newest = model.newest;
+                model.newest = newest.max(n);
                 self.check(Property::I12, n >= newest, || format!("{n} after {newest}"));
             }
-            Err(error) => self.failed(source, caller, want, &error),
+            Err(error) => self.failed(source, caller, requirement, &error),
         }
     }
 
     pub(crate) fn peeked(&mut self, source: usize, token: Option<&Token>) {
         let now = self.now();
-        let usable = self.accounts[source].usable(now, 0).map(|held| held.exchange);
+        let usable = self.models[source].usable(now, 0).map(|cached| cached.exchange);
         match token {
-            Some(token) => self.handed_out(source, token, 0),
+            Some(token) => self.returned(source, token, 0),
             None => self.check(Property::I3, usable.is_none(), || {
-                format!("exchange {usable:?} is held by {source} and not seen")
+                format!("exchange {usable:?} is cached by {source} but not returned")
             }),
         }
     }
 
-    fn handed_out(&mut self, source: usize, token: &Token, seconds: u64) {
+    fn returned(&mut self, source: usize, token: &Token, seconds: u64) {
         let (now, text) = (self.now(), token.expose_secret());
         let n = number(token).unwrap_or(usize::MAX);
-        let exchange = self.ledger.book().exchanges.get(n).cloned();
+        let exchange = self.ledger.state().exchanges.get(n).cloned();
         let own = exchange.filter(|exchange| exchange.source == source);
         let is_own = own.is_some() && text.starts_with(&format!("k{source}."));
-        self.check(Property::I10, is_own, || format!("{source} hands out {text} of {n}"));
-        let is_closed = self.accounts[source].is_closed;
-        self.check(Property::I19, !is_closed, || format!("{text} is handed out when closed"));
-        let is_gone = self.accounts[source].invalidated.iter().any(|(invalidated, exchanges)| {
+        self.check(Property::I10, is_own, || format!("{source} returns {text} of {n}"));
+        let is_closed = self.models[source].is_closed;
+        self.check(Property::I19, !is_closed, || format!("{text} is returned by a closed source"));
+        let is_gone = self.models[source].invalidated.iter().any(|(invalidated, exchanges)| {
             invalidated.is_same_as(token) || (invalidated.expose_secret() == text && *exchanges > n)
         });
         self.check(Property::I11, !is_gone, || format!("{text} was invalidated"));
-        let Some(held) = own.and_then(|exchange| Held::of(n, &exchange)) else { return };
-        let (truth, left, leeway) = (held.left_in_truth(now), held.left(now), held.leeway());
-        // A vendor that gives the same token gives no longer one.
-        let is_given_again = source == 2 || !text.ends_with(&format!(".{n}"));
-        let least = if is_given_again { 0 } else { seconds };
+        let Some(cached) = own.and_then(|exchange| ModelCachedToken::of(n, &exchange)) else {
+            return;
+        };
+        let (truth, remaining, leeway) =
+            (cached.remaining_at_vendor(now), cached.remaining(now), cached.leeway());
+        // A vendor that returns the same token cannot return a longer one.
+        let is_same_token = source == 2 || !text.ends_with(&format!(".{n}"));
+        let least = if is_same_token { 0 } else { seconds };
         let least = leeway.max(Duration::from_secs(least)).max(Duration::from_nanos(1));
-        self.check(Property::I2, truth >= least, || format!("{text} has {truth:?} of {least:?}"));
-        self.check(Property::I13, left >= least, || format!("{text} has {left:?} of {least:?}"));
+        self.check(Property::I2, truth >= least, || {
+            format!("{text} has {truth:?}, needs {least:?}")
+        });
+        self.check(Property::I13, remaining >= least, || {
+            format!("{text} has {remaining:?}, needs {least:?}")
+        });
     }
 
-    fn failed(&mut self, source: usize, caller: u64, want: Want, error: &Error) {
+    fn failed(&mut self, source: usize, caller: u64, requirement: ModelRequirement, error: &Error) {
         let now = self.now();
-        let account = &self.accounts[source];
-        let (failures, is_closed) = (account.failures, account.is_closed);
-        let is_usable = want != Want::Fresh && account.usable(now, want.seconds()).is_some();
-        let is_told = error.message() == "the source is closed";
-        self.check(Property::I19, is_closed == is_told, || format!("{source}: {error}"));
-        self.check(Property::I3, !is_usable, || format!("{error} while a usable token is held"));
+        let model = &self.models[source];
+        let (failures, is_closed) = (model.failures, model.is_closed);
+        let is_usable = requirement != ModelRequirement::Fresh
+            && model.usable(now, requirement.seconds()).is_some();
+        let says_closed = error.message() == "the source is closed";
+        self.check(Property::I19, is_closed == says_closed, || format!("{source}: {error}"));
+        self.check(Property::I3, !is_usable, || format!("{error} while a usable token is cached"));
         let text = error.message().to_owned();
         let same =
             { self.open.errors.iter() }.find(|(of, nth, _)| (*of, *nth) == (source, failures));
         let is_same = same.is_none_or(|(_, _, other)| *other == text);
-        self.check(Property::I9, is_same, || format!("{text}, and another error for others"));
-        let panicked =
-            self.open.landings.iter().any(|landing| {
-                landing.does == Some(Does::Panics) && landing.waiting.contains(&caller)
-            });
+        self.check(Property::I9, is_same, || {
+            format!("{text}, but other callers got another error")
+        });
+        let panicked = self.open.completions.iter().any(|completion| {
+            completion.action == Some(VendorAction::Panics) && completion.waiting.contains(&caller)
+        });
         let is_internal = error.kind() == ErrorKind::Internal && text.contains("panicked");
         self.check(Property::I5, !panicked || is_internal || is_closed, || {
-            format!("a panic is told as {error}")
+            format!("the error of a panic is {error}")
         });
         self.open.errors.push((source, failures, text));
     }
 
     pub(crate) fn closed(&mut self, source: usize) {
         let waiting = self.callers.values().filter(|caller| caller.source == source).count();
-        let in_flight = self.ledger.book().desks[source].in_flight;
+        let in_flight = self.ledger.state().vendors[source].in_flight;
         let is_over = waiting == 0 && in_flight == 0 && self.sources[source].peek().is_none();
         self.check(Property::I19, is_over, || {
             format!("{waiting} callers and {in_flight} exchanges when closed")
         });
     }
 
-    /// Nothing moves any more, until something else happens.
+    /// Makes the pending checks: all tasks are idle.
     pub(crate) fn settled(&mut self) {
-        let Open { landings, exchanges, .. } = std::mem::take(&mut self.open);
-        for Landing { source, waiting, does } in landings {
-            let left = waiting.iter().filter(|caller| self.callers.contains_key(caller)).count();
-            let what = || format!("{left} who waited for {source} were not told");
-            self.check(Property::I7, left == 0, what);
-            self.check(Property::I5, left == 0 || does != Some(Does::Panics), what);
+        let Open { completions, exchanges, .. } = std::mem::take(&mut self.open);
+        for ModelCompletion { source, waiting, action } in completions {
+            let remaining =
+                waiting.iter().filter(|caller| self.callers.contains_key(caller)).count();
+            let detail = || format!("{remaining} callers of {source} did not get the outcome");
+            self.check(Property::I7, remaining == 0, detail);
+            self.check(
+                Property::I5,
+                remaining == 0 || action != Some(VendorAction::Panics),
+                detail,
+            );
         }
         for (property, source, before) in exchanges {
-            let made = self.ledger.book().exchanges.len() > before;
-            self.check(property, made, || format!("{source} does not ask its vendor again"));
+            let made = self.ledger.state().exchanges.len() > before;
+            self.check(property, made, || format!("{source} sends no further request"));
         }
         let now = self.now();
         for source in 0..self.sources.len() {
@@ -346,64 +369,72 @@ impl World {
             let waiting = of_it().count();
             let longest = of_it().map(|caller| caller.since.elapsed()).max().unwrap_or_default();
             self.check(Property::I8, is_exchanging || waiting == 0, || {
-                format!("{waiting} callers of {source} wait for nothing")
+                format!("{waiting} callers of {source} wait without a flight")
             });
-            self.check(Property::I8, longest <= FLIGHTS * LONGEST, || {
-                format!("somebody has waited for {longest:?}")
+            self.check(Property::I8, longest <= MAX_FLIGHTS * MAX_WAIT, || {
+                format!("a caller has waited for {longest:?}")
             });
             if !is_exchanging {
-                self.rested(source, now);
+                self.check_cooldown(source, now);
             }
         }
     }
 
-    fn rested(&mut self, source: usize, now: Moment) {
-        let account = &mut self.accounts[source];
-        if std::mem::take(&mut account.goes_on) {
-            // It ended without a token, and with a failure that is not a vendor's.
-            account.failure = None;
-            account.failures += 1;
+    fn check_cooldown(&mut self, source: usize, now: ModelMoment) {
+        let model = &mut self.models[source];
+        if std::mem::take(&mut model.may_retry) {
+            // The flight ended without a token, and its failure is not a vendor's.
+            model.failure = None;
+            model.failures += 1;
         }
-        let resting = self.sources[source].cooldown_remaining().unwrap_or_default();
-        let (least, most) = match &account.failure {
-            _ if account.is_closed => return,
-            None if account.failures == 0 => (Duration::ZERO, Duration::ZERO),
+        let remaining = self.sources[source].cooldown_remaining().unwrap_or_default();
+        let (least, most) = match &model.failure {
+            _ if model.is_closed => return,
+            None if model.failures == 0 => (Duration::ZERO, Duration::ZERO),
             None => return,
-            Some(failure) if failure.does == Does::Refuses => (Duration::ZERO, failure.ceiling),
+            Some(failure) if failure.action == VendorAction::Denies => {
+                (Duration::ZERO, failure.ceiling)
+            }
             Some(failure) => {
                 let until = |rest: Duration| (failure.at + rest).saturating_sub(now.boot);
                 (until(failure.floor), until(failure.ceiling))
             }
         };
-        self.check(Property::I6, (least..=most).contains(&resting), || {
-            format!("{source} rests for {resting:?}, not for {least:?} to {most:?}")
+        self.check(Property::I6, (least..=most).contains(&remaining), || {
+            format!("the cool-down of {source} is {remaining:?}, not {least:?} to {most:?}")
         });
     }
 }
 
-/// What the engine is to do with a token that comes.
-enum Arrival {
-    Lands,
-    /// Ask again: it is dead, or was invalidated on its way.
-    GoesOn,
-    /// It ends at once and comes again until then.
-    Open,
+/// What the engine must do with a new token.
+enum ModelStoreOutcome {
+    Stored,
+    /// Request another one: it has expired, or was invalidated during the flight.
+    Retried,
+    /// Unknown: it expires in less than a second, and the vendor returns it again until then.
+    Unknown,
 }
 
-fn arrival(account: &Account, n: usize, text: &str, held: &Held, now: Moment) -> Arrival {
-    let is_fenced = { account.invalidated.iter() }
+fn store_outcome(
+    model: &ModelSource,
+    n: usize,
+    text: &str,
+    cached: &ModelCachedToken,
+    now: ModelMoment,
+) -> ModelStoreOutcome {
+    let is_fenced = { model.invalidated.iter() }
         .any(|(token, exchanges)| token.expose_secret() == text && *exchanges > n);
-    let is_given_again = !text.ends_with(&format!(".{n}")) || text.starts_with("k2.");
-    if held.left(now).is_zero() || is_fenced {
-        Arrival::GoesOn
-    } else if is_given_again && held.left(now) < Duration::from_secs(1) {
-        Arrival::Open
+    let is_same_token = !text.ends_with(&format!(".{n}")) || text.starts_with("k2.");
+    if cached.remaining(now).is_zero() || is_fenced {
+        ModelStoreOutcome::Retried
+    } else if is_same_token && cached.remaining(now) < Duration::from_secs(1) {
+        ModelStoreOutcome::Unknown
     } else {
-        Arrival::Lands
+        ModelStoreOutcome::Stored
     }
 }
 
-/// The number of the exchange that brought a token: its scope.
+/// Returns the number of the exchange that returned the token: its scope.
 pub(crate) fn number(token: &Token) -> Option<usize> {
     token.scope()?.parse().ok()
 }

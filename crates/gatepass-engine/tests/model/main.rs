@@ -1,11 +1,13 @@
-//! The engine against an oracle: every promise, under any clocks, vendors and callers.
+//! The engine against an oracle: every property, with random clocks, vendors and callers.
 //!
-//! `PROPTEST_CASES` makes more cases of each; a failure says its seed.
+//! Each property is checked with a fixed seed, with which every mutant in `tests/mutants` is
+//! found, and with a random one. `PROPTEST_CASES` sets the number of cases; a failure shows its
+//! seed.
 
 #![expect(
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a broken promise and a failed assumption fail the test"
+    reason = "a violated property and a failed assumption fail the test"
 )]
 
 mod checks;
@@ -17,42 +19,42 @@ mod vendor;
 mod world;
 
 use crate::property::Property;
-use crate::suite::{is_repeatable, keeps};
+use crate::suite::{check, check_repeatable};
 
 #[test]
-fn all_promises_hold_together() {
-    keeps(None);
+fn all_properties_hold_together() {
+    check(None);
 }
 
-macro_rules! promises {
+macro_rules! properties {
     ($($name:ident: $property:ident,)*) => {
         $(#[test]
         fn $name() {
-            keeps(Some(Property::$property));
+            check(Some(Property::$property));
         })*
     };
 }
 
-promises! {
-    i1_a_source_has_one_exchange_under_way_at_most: I1,
-    i2_what_is_handed_out_is_usable_for_as_long_as_was_asked: I2,
-    i3_whoever_asks_while_a_usable_token_is_held_has_it_at_the_first_poll: I3,
-    i4_a_dropped_waiter_ends_no_exchange: I4,
-    i5_a_panic_is_told_to_all_at_once_and_the_source_goes_on: I5,
-    i6_a_failure_rests_as_long_as_its_class_wants_and_no_longer: I6,
-    i7_who_waits_when_a_flight_lands_is_answered_by_it: I7,
-    i8_nobody_waits_for_nothing_and_nobody_for_ever: I8,
-    i9_a_failure_is_everybodys_and_answers_while_it_rests: I9,
-    i10_no_source_hands_out_anothers_token: I10,
-    i11_an_invalidated_token_is_gone_for_good_and_no_other_with_it: I11,
+properties! {
+    i1_source_has_at_most_one_exchange: I1,
+    i2_returned_token_is_usable_as_long_as_required: I2,
+    i3_first_poll_returns_a_usable_cached_token: I3,
+    i4_dropped_caller_ends_no_exchange: I4,
+    i5_all_callers_get_the_error_of_a_panic: I5,
+    i6_cooldown_depends_on_the_class_of_the_failure: I6,
+    i7_waiting_caller_gets_the_outcome_of_its_flight: I7,
+    i8_no_caller_waits_forever: I8,
+    i9_all_callers_get_the_same_failure: I9,
+    i10_source_returns_only_its_own_tokens: I10,
+    i11_invalidation_removes_exactly_one_token: I11,
     i12_no_earlier_token_follows_a_later_one: I12,
-    i13_no_clock_that_is_set_brings_a_dead_token_out: I13,
-    i14_a_changed_secret_is_used_at_once_and_the_old_one_never_again: I14,
-    i18_a_fresh_token_is_no_reason_for_an_exchange: I18,
-    i19_a_closed_source_tells_all_and_ends_everything: I19,
+    i13_setting_a_clock_revives_no_token: I13,
+    i14_changed_secret_replaces_the_old_one_at_once: I14,
+    i18_fresh_token_causes_no_exchange: I18,
+    i19_closing_ends_exchange_and_callers: I19,
 }
 
 #[test]
-fn i20_the_same_seed_gives_the_same_course_of_events() {
-    is_repeatable();
+fn i20_same_seed_gives_the_same_events() {
+    check_repeatable();
 }

@@ -1,63 +1,62 @@
-//! Operation: everything that can happen to a source, and how often the model lets it happen.
+//! The operations of the model, and how often each is generated.
 
 use proptest::prelude::*;
 
-/// How many sources there are. The first has most of the traffic, the last a vendor that is known
-/// to give the same token until its end.
+/// Number of sources. The first has most of the traffic. The vendor of the last is known to return
+/// the same token until it expires.
 pub(crate) const SOURCES: usize = 3;
 
-/// One thing that happens. Numbers of callers, requests and tokens are taken modulo how many
-/// there are.
+/// One operation. Indices of callers, requests and tokens are taken modulo their number.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
     Ask {
         source: usize,
-        want: Want,
+        requirement: ModelRequirement,
     },
     Peek {
         source: usize,
     },
-    /// Drops a caller who waits.
+    /// Drops a waiting caller.
     Drop {
         caller: usize,
     },
-    /// Lets a request have its answer.
+    /// Lets a request get its response.
     Release {
         request: usize,
     },
-    /// What the vendor does with requests from now on, and whether without waiting for a release.
+    /// Sets what the vendor does with requests, and whether it responds without a release.
     Vendor {
         source: usize,
-        does: Does,
-        promptly: bool,
+        action: VendorAction,
+        responds_at_once: bool,
     },
     /// Changes the secret.
     Rotate {
         source: usize,
     },
-    /// Invalidates the token that was handed out last, or one before.
+    /// Invalidates the latest returned token, or an earlier one.
     Invalidate {
         source: usize,
         back: usize,
     },
-    /// Somebody invalidates the token while the vendor is asked, who is about to give it again.
+    /// Invalidates the token during an exchange that returns the same one.
     InvalidateDuring {
         source: usize,
     },
-    /// So many callers report that the last token was refused, and ask for another.
+    /// Several callers report the latest token as rejected, and acquire another.
     Report {
         source: usize,
         callers: usize,
     },
-    /// Time passes, for the machine and for the vendor.
+    /// Advances the clocks of the machine and of the vendor.
     Pass {
         milliseconds: u64,
     },
-    /// The machine sleeps.
+    /// Suspends the machine.
     Suspend {
         seconds: u64,
     },
-    /// Somebody sets the wall clock.
+    /// Sets the wall clock.
     SetWall {
         seconds: i64,
     },
@@ -66,34 +65,34 @@ pub(crate) enum Operation {
     },
 }
 
-/// What a caller asks for.
+/// The token that a caller needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
-    Token,
-    /// A token with so many seconds left.
-    Lasting(u64),
+pub(crate) enum ModelRequirement {
+    Any,
+    /// A token with this remaining lifetime in seconds.
+    Remaining(u64),
     Fresh,
 }
 
-/// What a vendor does.
+/// What a vendor does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Does {
-    /// A new token with so many seconds of life.
-    Mints(u64),
-    /// The same token until its end, then a new one.
-    Repeats(u64),
+pub(crate) enum VendorAction {
+    /// Issues a new token with this lifetime in seconds.
+    IssuesNew(u64),
+    /// Returns the same token until it expires, then a new one.
+    ReturnsSame(u64),
     /// 500.
-    Breaks,
+    ServerError,
     /// 429, with or without `Retry-After`.
-    Throttles(Option<u64>),
+    RateLimits(Option<u64>),
     /// 503 with `Retry-After`.
-    IsAway(u64),
-    /// 401 to the secret of now and all before it.
-    Refuses,
+    Unavailable(u64),
+    /// 401 for the current secret and all earlier ones.
+    Denies,
     /// 200 with a web page.
-    Babbles,
+    WebPage,
     Panics,
-    NeverAnswers,
+    NeverResponds,
 }
 
 pub(crate) fn operation() -> BoxedStrategy<Operation> {
@@ -101,12 +100,12 @@ pub(crate) fn operation() -> BoxedStrategy<Operation> {
     let source = || prop_oneof![4 => Just(0), 1 => 1..SOURCES];
     let pass = prop_oneof![0..300u64, 0..20_000u64, 0..400_000u64, 0..4_000_000u64];
     prop_oneof![
-        12 => (source(), want()).prop_map(|(source, want)| Operation::Ask { source, want }),
+        12 => (source(), requirement()).prop_map(|(source, requirement)| Operation::Ask { source, requirement }),
         1 => source().prop_map(|source| Operation::Peek { source }),
         3 => any::<usize>().prop_map(|caller| Operation::Drop { caller }),
         8 => any::<usize>().prop_map(|request| Operation::Release { request }),
-        5 => (source(), does(), any::<bool>()).prop_map(|(source, does, promptly)| {
-            Operation::Vendor { source, does, promptly }
+        5 => (source(), action(), any::<bool>()).prop_map(|(source, action, responds_at_once)| {
+            Operation::Vendor { source, action, responds_at_once }
         }),
         2 => source().prop_map(|source| Operation::Rotate { source }),
         2 => (source(), 0..3usize)
@@ -123,24 +122,24 @@ pub(crate) fn operation() -> BoxedStrategy<Operation> {
     .boxed()
 }
 
-fn want() -> impl Strategy<Value = Want> {
+fn requirement() -> impl Strategy<Value = ModelRequirement> {
     prop_oneof![
-        6 => Just(Want::Token),
-        2 => (0..5000u64).prop_map(Want::Lasting),
-        1 => Just(Want::Fresh),
+        6 => Just(ModelRequirement::Any),
+        2 => (0..5000u64).prop_map(ModelRequirement::Remaining),
+        1 => Just(ModelRequirement::Fresh),
     ]
 }
 
-fn does() -> impl Strategy<Value = Does> {
+fn action() -> impl Strategy<Value = VendorAction> {
     prop_oneof![
-        6 => (1..5000u64).prop_map(Does::Mints),
-        2 => (1..5000u64).prop_map(Does::Repeats),
-        2 => Just(Does::Breaks),
-        2 => prop_oneof![Just(None), (0..7200u64).prop_map(Some)].prop_map(Does::Throttles),
-        1 => (0..7200u64).prop_map(Does::IsAway),
-        2 => Just(Does::Refuses),
-        1 => Just(Does::Babbles),
-        1 => Just(Does::Panics),
-        1 => Just(Does::NeverAnswers),
+        6 => (1..5000u64).prop_map(VendorAction::IssuesNew),
+        2 => (1..5000u64).prop_map(VendorAction::ReturnsSame),
+        2 => Just(VendorAction::ServerError),
+        2 => prop_oneof![Just(None), (0..7200u64).prop_map(Some)].prop_map(VendorAction::RateLimits),
+        1 => (0..7200u64).prop_map(VendorAction::Unavailable),
+        2 => Just(VendorAction::Denies),
+        1 => Just(VendorAction::WebPage),
+        1 => Just(VendorAction::Panics),
+        1 => Just(VendorAction::NeverResponds),
     ]
 }

@@ -1,82 +1,84 @@
-//! The oracle: what one source may hold, owe and do, from what its vendor saw.
+//! The oracle: derives from the vendor's events what one source may cache, return and do.
 
 use std::time::Duration;
 
 use gatepass_core::Token;
 
-use crate::operation::Does;
-use crate::vendor::{Answer, Exchange, Moment};
+use crate::operation::VendorAction;
+use crate::vendor::{ModelExchange, ModelMoment, ModelResponse};
 
-/// What the oracle knows of one source.
+/// What the oracle knows about one source.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Account {
-    /// The exchange whose token is held.
-    pub(crate) held: Option<Held>,
-    /// Every token that was handed out, the latest last, and when.
-    pub(crate) handed_out: Vec<Token>,
-    /// Invalidated tokens, and how many exchanges there were by then.
+pub(crate) struct ModelSource {
+    /// The cached token.
+    pub(crate) cached: Option<ModelCachedToken>,
+    /// Every returned token, the latest last.
+    pub(crate) returned: Vec<Token>,
+    /// Invalidated tokens, each with the number of exchanges before its invalidation.
     pub(crate) invalidated: Vec<(Token, usize)>,
-    /// The latest exchange of which a token was handed out.
+    /// The latest exchange whose token was returned.
     pub(crate) newest: usize,
-    /// Why the latest flight failed, if the oracle can tell, and nothing has come since.
-    pub(crate) failure: Option<Failure>,
+    /// Why the latest flight failed, if it did and the oracle knows the reason.
+    pub(crate) failure: Option<ModelFailure>,
     pub(crate) failures: u32,
-    /// The secret that was refused last, and how many callers had asked by then.
+    /// The secret that was denied last, and the number of callers before that.
     pub(crate) refused: Option<(usize, u64)>,
-    /// The number of the latest caller who wants an exchange of its own.
+    /// The number of the latest caller that needs a new exchange.
     pub(crate) fresh: u64,
-    /// How many callers had asked when the flight began that is under way or was last.
+    /// The number of callers when the current or latest flight started.
     pub(crate) flight: u64,
     pub(crate) flight_begun: Option<tokio::time::Instant>,
-    /// Whether that flight makes, or may make, one more exchange.
-    pub(crate) goes_on: bool,
+    /// Whether that flight may make one more exchange.
+    pub(crate) may_retry: bool,
     /// When the secret last changed, on the boot clock.
     pub(crate) rotated: Duration,
     pub(crate) is_closed: bool,
 }
 
-/// A token that is held.
+/// A cached token.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct ModelCachedToken {
     pub(crate) exchange: usize,
     wall_end: std::time::SystemTime,
     boot_end: Duration,
     pub(crate) at_intake: Duration,
 }
 
-/// A flight that failed.
+/// A failed flight.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) does: Does,
-    /// When, on the boot clock.
+pub(crate) struct ModelFailure {
+    pub(crate) action: VendorAction,
+    /// Time of the failure on the boot clock.
     pub(crate) at: Duration,
-    /// The least time, and the most, until the vendor is asked again.
+    /// The shortest and the longest allowed cool-down.
     pub(crate) floor: Duration,
     pub(crate) ceiling: Duration,
-    /// How many callers had asked when it began.
+    /// The number of callers when it started.
     pub(crate) callers: u64,
 }
 
-impl Held {
-    /// What `exchange` brought, at its answer.
-    pub(crate) fn of(number: usize, exchange: &Exchange) -> Option<Self> {
-        let (Answer::Token { life, .. }, Some(ended)) = (&exchange.answer, exchange.ended) else {
+impl ModelCachedToken {
+    /// Returns the token of `exchange` at the time of its response.
+    pub(crate) fn of(number: usize, exchange: &ModelExchange) -> Option<Self> {
+        let (ModelResponse::Token { lifetime, .. }, Some(ended)) =
+            (&exchange.answer, exchange.ended)
+        else {
             return None;
         };
-        let wall_end = exchange.begun.wall + *life;
-        let boot_end = exchange.begun.boot + *life;
-        let held = Self { exchange: number, wall_end, boot_end, at_intake: Duration::ZERO };
-        Some(Self { at_intake: held.left(ended), ..held })
+        let wall_end = exchange.started.wall + *lifetime;
+        let boot_end = exchange.started.boot + *lifetime;
+        let cached = Self { exchange: number, wall_end, boot_end, at_intake: Duration::ZERO };
+        Some(Self { at_intake: cached.remaining(ended), ..cached })
     }
 
-    /// What is left of it, by the clock that says less.
-    pub(crate) fn left(&self, now: Moment) -> Duration {
+    /// Returns the remaining lifetime by the more pessimistic clock.
+    pub(crate) fn remaining(&self, now: ModelMoment) -> Duration {
         let by_wall = self.wall_end.duration_since(now.wall).unwrap_or_default();
-        by_wall.min(self.left_in_truth(now))
+        by_wall.min(self.remaining_at_vendor(now))
     }
 
-    /// What is left of it for its vendor, whose clock nobody sets.
-    pub(crate) fn left_in_truth(&self, now: Moment) -> Duration {
+    /// Returns the remaining lifetime by the vendor's clock, which is never set.
+    pub(crate) fn remaining_at_vendor(&self, now: ModelMoment) -> Duration {
         self.boot_end.saturating_sub(now.boot)
     }
 
@@ -84,74 +86,77 @@ impl Held {
         Duration::from_secs(10).min(self.at_intake / 10)
     }
 
-    pub(crate) fn is_usable(&self, now: Moment, seconds: u64) -> bool {
-        let left = self.left(now);
-        !left.is_zero() && left >= self.leeway().max(Duration::from_secs(seconds))
+    pub(crate) fn is_usable(&self, now: ModelMoment, seconds: u64) -> bool {
+        let remaining = self.remaining(now);
+        !remaining.is_zero() && remaining >= self.leeway().max(Duration::from_secs(seconds))
     }
 
-    /// Whether a refresh may begin: 37 % of its life are the most that is ever left by then.
-    pub(crate) fn may_be_aging(&self, now: Moment) -> bool {
-        self.left(now) <= self.at_intake.mul_f64(0.371)
+    /// Returns whether a refresh may start: at most 37 % of the lifetime remain.
+    pub(crate) fn may_be_aging(&self, now: ModelMoment) -> bool {
+        self.remaining(now) <= self.at_intake.mul_f64(0.371)
     }
 }
 
-impl Account {
-    pub(crate) fn usable(&self, now: Moment, seconds: u64) -> Option<&Held> {
-        self.held.as_ref().filter(|held| held.is_usable(now, seconds))
+impl ModelSource {
+    pub(crate) fn usable(&self, now: ModelMoment, seconds: u64) -> Option<&ModelCachedToken> {
+        self.cached.as_ref().filter(|cached| cached.is_usable(now, seconds))
     }
 
-    /// A flight ended, at `now` and in this failure.
-    pub(crate) fn fail(&mut self, does: Does, now: Moment) {
+    /// Records a flight that failed at `now`.
+    pub(crate) fn fail(&mut self, action: VendorAction, now: ModelMoment) {
         self.failures += 1;
-        let held = self.usable(now, 0);
-        let (mut floor, mut ceiling) = bounds(does, self.failures, held.is_some());
-        if let Some(held) = held {
-            // People wait once it ends, so no rest is longer, but for what the vendor told.
-            let usable = held.left(now).saturating_sub(held.leeway());
-            let end = usable.max(told(does)).max(Duration::from_millis(50));
+        let cached = self.usable(now, 0);
+        let (mut floor, mut ceiling) = bounds(action, self.failures, cached.is_some());
+        if let Some(cached) = cached {
+            // Callers wait once the token has expired, so the cool-down ends with it, except for
+            // the vendor's own delay.
+            let usable = cached.remaining(now).saturating_sub(cached.leeway());
+            let end = usable.max(retry_after(action)).max(Duration::from_millis(50));
             (floor, ceiling) = (floor.min(end), ceiling.min(end.mul_f64(1.1)));
         }
         let callers = self.flight;
-        self.failure = Some(Failure { does, at: now.boot, floor, ceiling, callers });
+        self.failure = Some(ModelFailure { action, at: now.boot, floor, ceiling, callers });
     }
 
     pub(crate) fn succeed(&mut self) {
         (self.failure, self.failures, self.refused) = (None, 0, None);
     }
 
-    /// Whether the last failure is the answer for certain.
-    pub(crate) fn rests(&self, now: Moment) -> bool {
+    /// Returns whether the cool-down certainly lasts.
+    pub(crate) fn is_cooling_down(&self, now: ModelMoment) -> bool {
         self.failure.as_ref().is_some_and(|failure| now.boot < failure.at + failure.floor)
     }
 }
 
-/// How long the vendor says to wait.
-fn told(does: Does) -> Duration {
-    match does {
-        Does::Throttles(Some(after)) | Does::IsAway(after) => {
+/// Returns the vendor's own delay.
+fn retry_after(action: VendorAction) -> Duration {
+    match action {
+        VendorAction::RateLimits(Some(after)) | VendorAction::Unavailable(after) => {
             Duration::from_secs(after.clamp(1, 3600))
         }
-        Does::Throttles(None) => Duration::from_secs(5),
+        VendorAction::RateLimits(None) => Duration::from_secs(5),
         _ => Duration::ZERO,
     }
 }
 
-/// How long a failure rests: at least, and at most (`FAULTS.md` section 4).
-fn bounds(does: Does, failures: u32, is_held: bool) -> (Duration, Duration) {
+/// Returns the shortest and the longest allowed cool-down.
+fn bounds(action: VendorAction, failures: u32, is_held: bool) -> (Duration, Duration) {
     let (seconds, milliseconds) = (Duration::from_secs, Duration::from_millis);
     let (least, most) =
         if is_held { (seconds(1), seconds(300)) } else { (milliseconds(50), seconds(30)) };
-    let told = |after: u64| seconds(after.clamp(1, 3600));
-    match does {
-        Does::Throttles(Some(after)) => {
-            (told(after).max(least), told(after).mul_f64(1.1).max(most))
+    let retry_after = |after: u64| seconds(after.clamp(1, 3600));
+    match action {
+        VendorAction::RateLimits(Some(after)) => {
+            (retry_after(after).max(least), retry_after(after).mul_f64(1.1).max(most))
         }
-        Does::Throttles(None) => (seconds(5), most),
-        Does::IsAway(after) => (told(after).max(least), told(after).max(most)),
-        // It is looked at again, and asked with only if it has changed.
-        Does::Refuses => (seconds(1), seconds(30)),
-        Does::Babbles if failures == 1 => (least, most.max(seconds(60))),
-        Does::Babbles => (seconds(60), most.max(seconds(60))),
+        VendorAction::RateLimits(None) => (seconds(5), most),
+        VendorAction::Unavailable(after) => {
+            (retry_after(after).max(least), retry_after(after).max(most))
+        }
+        // The credential is read again, and sent only if it has changed.
+        VendorAction::Denies => (seconds(1), seconds(30)),
+        VendorAction::WebPage if failures == 1 => (least, most.max(seconds(60))),
+        VendorAction::WebPage => (seconds(60), most.max(seconds(60))),
         _ => (least, most),
     }
 }

@@ -1,53 +1,53 @@
-//! Property: what the model asks of the engine, and who is asked about it.
+//! The properties that the model checks.
 
 use std::fmt;
 
-/// One promise, by its number.
+/// One property, by its number in `ARCHITECTURE.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Property {
-    /// At every instant at most one exchange of a source is under way.
+    /// A source has at most one exchange in progress.
     I1,
-    /// What is handed out is usable, and for as long as was asked.
+    /// A returned token is usable for as long as the caller required.
     I2,
-    /// Whoever asks while a usable token is held has it at the first poll.
+    /// While a usable token is cached, the first poll returns it.
     I3,
-    /// No dropped waiter ends an exchange.
+    /// Dropping a caller does not end an exchange.
     I4,
-    /// A panic is everybody's error at once, and the source goes on.
+    /// All waiting callers get an error when a provider panics, and the source stays usable.
     I5,
-    /// Between a failure and the next exchange lies the rest of its class.
+    /// After a failure, the next exchange starts after the cool-down of its class.
     I6,
-    /// Who waits when a flight lands is answered by that landing.
+    /// A caller that waits when a flight ends gets its outcome.
     I7,
-    /// Nobody waits for nothing, and nobody for ever.
+    /// A caller waits only for a flight, and never forever.
     I8,
-    /// A failure is everybody's who waits, and the answer to all who come while it rests.
+    /// All waiting callers, and all callers during the cool-down, get the same failure.
     I9,
-    /// A token comes from an exchange of the source that hands it out.
+    /// A source returns tokens of its own exchanges only.
     I10,
-    /// An invalidated token is gone for good, and no other goes with it.
+    /// An invalidation removes exactly one token, permanently.
     I11,
-    /// After a later token no earlier one is handed out.
+    /// A source never returns an earlier token after a later one.
     I12,
-    /// No clock that is set brings a dead token out.
+    /// Setting a clock never makes an expired token usable.
     I13,
-    /// No exchange uses a secret after it has changed, and the new one is tried soon.
+    /// No exchange uses a secret after it has changed, and the new one is soon used.
     I14,
-    /// There is no exchange without a reason, and a fresh token is none.
+    /// No exchange starts while the token is fresh.
     I18,
-    /// A closed source answers all who wait, ends what is under way and has nothing any more.
+    /// Closing a source ends its exchange, fails its callers and removes its token.
     I19,
 }
 
-/// A promise that was not kept.
+/// A violated property.
 #[derive(Clone, Debug)]
 pub(crate) struct Violation {
     pub(crate) property: Property,
-    pub(crate) what: String,
+    pub(crate) detail: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is broken: {}", self.property, self.what)
+        write!(f, "{:?} is violated: {}", self.property, self.detail)
     }
 }

@@ -1,4 +1,4 @@
-//! The suite: the model as a state machine, and the runs that look at one promise or at all.
+//! The model as a state machine, and the runs that check one property or all.
 
 use std::fmt::Write;
 use std::panic::resume_unwind;
@@ -12,21 +12,21 @@ use crate::operation::{Operation, operation};
 use crate::property::{Property, Violation};
 use crate::world::World;
 
-/// How many operations a case has, at most.
+/// Maximum number of operations in a case.
 const OPERATIONS: usize = 40;
-/// How far the wall clock is ever set off: times beyond some centuries cannot be written down.
+/// Maximum error of the wall clock in seconds: later times do not fit into a token.
 const CENTURY: i64 = 100 * 365 * 24 * 3600;
 
-/// What does not depend on the engine: the engine's own seed, and which promise is looked at.
+/// The inputs of a case: the engine's seed and the property to check.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) focus: Option<Property>,
-    /// How far the wall clock has been set off, in seconds.
+    /// Error of the wall clock in seconds.
     pub(crate) wall: i64,
 }
 
-/// A world and its runtime, whose time stands still until the world moves it.
+/// A world and its runtime, whose time only the world advances.
 pub(crate) struct Running {
     runtime: Runtime,
     world: World,
@@ -71,13 +71,13 @@ impl StateMachineTest for Machine {
 
     fn apply(mut running: Running, _: &Plan, operation: Operation) -> Running {
         let outcome = running.step(&operation);
-        running.told(outcome);
+        running.end_if_violated(outcome);
         running
     }
 
     fn teardown(mut running: Running, _: Plan) {
         let outcome = running.end();
-        running.told(outcome);
+        running.end_if_violated(outcome);
     }
 }
 
@@ -100,8 +100,8 @@ impl Running {
         self.runtime.block_on(self.world.end())
     }
 
-    /// A broken promise ends the case, without the hook that prints every panic of a search.
-    fn told(&self, outcome: Result<(), Violation>) {
+    /// Ends the case if a property is violated, without the hook that prints every panic.
+    fn end_if_violated(&self, outcome: Result<(), Violation>) {
         if let Err(violation) = outcome {
             let trace = self.world.trace.join("\n    ");
             resume_unwind(Box::new(format!("{violation}\n    {trace}")));
@@ -116,61 +116,62 @@ impl Running {
     }
 }
 
-/// As many cases as usual, from a seed that can be given again.
-fn config() -> Config {
-    let mut config = Config { failure_persistence: None, ..Config::default() };
-    if let RngSeed::Random = config.rng_seed {
-        config.rng_seed = RngSeed::Fixed(fastrand::u64(..));
-    }
-    config
+/// The seed with which every mutant in `tests/mutants` is found.
+const FIXED_SEED: u64 = 1;
+
+/// Checks one property, or all.
+pub(crate) fn check(focus: Option<Property>) {
+    check_with_seeds(|config| run(focus, config));
 }
 
-/// Looks at one promise, or at all.
-pub(crate) fn keeps(focus: Option<Property>) {
-    let config = config();
-    let seed = config.rng_seed;
-    if let Err(broken) = run(focus, config) {
-        panic!("{broken}\nrepeat it with PROPTEST_RNG_SEED={seed}");
+/// Checks that the same seed gives the same events.
+pub(crate) fn check_repeatable() {
+    check_with_seeds(run_twice);
+}
+
+/// Runs the cases with the fixed seed and with a random one, or with that of `PROPTEST_RNG_SEED`.
+fn check_with_seeds(run: impl Fn(Config) -> Result<(), String>) {
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let seeds = match config.rng_seed {
+        RngSeed::Random => vec![FIXED_SEED, fastrand::u64(..)],
+        RngSeed::Fixed(seed) => vec![seed],
+    };
+    for seed in seeds {
+        let config = Config { rng_seed: RngSeed::Fixed(seed), ..config.clone() };
+        if let Err(violation) = run(config) {
+            panic!("{violation}\nrepeat with PROPTEST_RNG_SEED={seed}");
+        }
     }
 }
 
-/// Runs every case twice: the same seed gives the same course of events.
-pub(crate) fn is_repeatable() {
-    let config = config();
-    let seed = config.rng_seed;
-    if let Err(broken) = repeats(config) {
-        panic!("{broken}\nrepeat it with PROPTEST_RNG_SEED={seed}");
-    }
-}
-
-/// Which operations break the promise; the text begins with its number.
+/// Runs the cases. The error starts with the violated property.
 pub(crate) fn run(focus: Option<Property>, config: Config) -> Result<(), String> {
     let strategy = Machine::sequential_strategy(1..OPERATIONS)
         .prop_map(move |(plan, operations, seen)| (Plan { focus, ..plan }, operations, seen));
     let outcome = TestRunner::new(config.clone()).run(&strategy, |(plan, operations, seen)| {
-        // How far a case came is counted for the sake of making it smaller.
+        // The counter of executed operations is needed for shrinking only.
         let seen = seen.filter(|_| config.max_shrink_iters > 0);
         Machine::test_sequential(config.clone(), plan, operations, seen);
         Ok(())
     });
-    told(outcome, |(plan, operations, _)| (plan.clone(), operations.clone()))
+    describe(outcome, |(plan, operations, _)| (plan.clone(), operations.clone()))
 }
 
-/// Runs every case twice and compares all that happened.
-pub(crate) fn repeats(config: Config) -> Result<(), String> {
+/// Runs every case twice and compares the events.
+pub(crate) fn run_twice(config: Config) -> Result<(), String> {
     let strategy = Machine::sequential_strategy(1..OPERATIONS);
     let outcome = TestRunner::new(config).run(&strategy, |(plan, operations, _)| {
         let [one, other] = [(), ()].map(|()| Running::new(&plan).trace(&operations));
         let differs = one.iter().zip(&other).find(|(one, other)| one != other);
         match differs {
             None if one.len() == other.len() => Ok(()),
-            _ => Err(TestCaseError::fail(format!("I20 is broken: {differs:?}"))),
+            _ => Err(TestCaseError::fail(format!("I20 is violated: {differs:?}"))),
         }
     });
-    told(outcome, |(plan, operations, _)| (plan.clone(), operations.clone()))
+    describe(outcome, |(plan, operations, _)| (plan.clone(), operations.clone()))
 }
 
-fn told<T>(
+fn describe<T>(
     outcome: Result<(), TestError<T>>,
     case: impl Fn(&T) -> (Plan, Vec<Operation>),
 ) -> Result<(), String> {

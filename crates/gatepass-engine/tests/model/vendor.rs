@@ -1,4 +1,4 @@
-//! The vendors, and the ledger of everything they were asked and gave.
+//! The vendors of the model, and the ledger of their requests and responses.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,29 +8,29 @@ use std::time::{Duration, SystemTime};
 use gatepass_core::{Clock, HttpSend, Request, Response, Result, async_trait};
 use gatepass_testkit::{Fixture, TestClock};
 
-use crate::operation::{Does, SOURCES};
+use crate::operation::{SOURCES, VendorAction};
 
-/// What happened at the vendors, in order. Its clones are the same ledger.
+/// The events at the vendors, in order. Clones share the same ledger.
 #[derive(Clone, Debug)]
-pub(crate) struct Ledger(Arc<Mutex<Book>>);
+pub(crate) struct Ledger(Arc<Mutex<LedgerState>>);
 
 #[derive(Debug, Default)]
-pub(crate) struct Book {
-    pub(crate) exchanges: Vec<Exchange>,
-    pub(crate) events: Vec<Event>,
-    pub(crate) desks: [Desk; SOURCES],
+pub(crate) struct LedgerState {
+    pub(crate) exchanges: Vec<ModelExchange>,
+    pub(crate) events: Vec<ModelEvent>,
+    pub(crate) vendors: [ModelVendor; SOURCES],
     released: Vec<usize>,
     wakers: Vec<Waker>,
 }
 
-/// Where a vendor answers the requests of one source.
+/// The state of one source's vendor.
 #[derive(Debug)]
-pub(crate) struct Desk {
-    pub(crate) does: Does,
-    pub(crate) promptly: bool,
-    /// The secret's version of now, as whoever configures the source has it.
+pub(crate) struct ModelVendor {
+    pub(crate) action: VendorAction,
+    pub(crate) responds_at_once: bool,
+    /// The current version of the secret.
     pub(crate) secret: usize,
-    /// The latest version that is refused.
+    /// The latest denied version.
     pub(crate) refused: usize,
     same: Option<(String, Duration)>,
     pub(crate) in_flight: usize,
@@ -38,59 +38,59 @@ pub(crate) struct Desk {
 
 /// One request.
 #[derive(Clone, Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct ModelExchange {
     pub(crate) source: usize,
-    /// Whose secret it came with, and its version.
+    /// The source and the version of the secret in the request.
     pub(crate) secret: (usize, usize),
-    /// The version that was right when it came.
+    /// The current version at that time.
     pub(crate) wanted: usize,
-    pub(crate) begun: Moment,
-    pub(crate) answer: Answer,
-    pub(crate) ended: Option<Moment>,
-    /// How many others of its source were under way when it began.
+    pub(crate) started: ModelMoment,
+    pub(crate) answer: ModelResponse,
+    pub(crate) ended: Option<ModelMoment>,
+    /// Number of other requests of the source in progress when it started.
     pub(crate) others: usize,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    Token { text: String, life: Duration },
-    Other(Does),
+pub(crate) enum ModelResponse {
+    Token { text: String, lifetime: Duration },
+    Other(VendorAction),
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Event {
-    Began(usize),
-    Answered(usize),
-    /// Given up by who asked, before there was an answer.
+pub(crate) enum ModelEvent {
+    Started(usize),
+    Responded(usize),
+    /// The engine dropped the request before its response.
     Dropped(usize),
 }
 
-/// One moment on both clocks, and on the runtime's.
+/// One moment on both clocks and on the runtime's clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct ModelMoment {
     pub(crate) wall: SystemTime,
     pub(crate) boot: Duration,
     pub(crate) runtime: tokio::time::Instant,
 }
 
-impl Moment {
+impl ModelMoment {
     pub(crate) fn of(clock: &TestClock) -> Self {
         let runtime = tokio::time::Instant::now();
         Self { wall: clock.wall(), boot: clock.boot(), runtime }
     }
 }
 
-impl Default for Desk {
+impl Default for ModelVendor {
     fn default() -> Self {
-        let does = Does::Mints(3600);
-        Self { does, promptly: true, secret: 1, refused: 0, same: None, in_flight: 0 }
+        let action = VendorAction::IssuesNew(3600);
+        Self { action, responds_at_once: true, secret: 1, refused: 0, same: None, in_flight: 0 }
     }
 }
 
-impl Desk {
-    /// Gives this token to all who ask, until its end.
-    pub(crate) fn insist(&mut self, text: &str, end: Duration) {
-        (self.does, self.promptly) = (Does::Repeats(3600), false);
+impl ModelVendor {
+    /// Returns this token for every request until it expires.
+    pub(crate) fn return_always(&mut self, text: &str, end: Duration) {
+        (self.action, self.responds_at_once) = (VendorAction::ReturnsSame(3600), false);
         self.same = Some((text.to_owned(), end));
     }
 }
@@ -100,67 +100,80 @@ impl Ledger {
         Self(Arc::default())
     }
 
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, LedgerState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the n-th of the requests under way have its answer.
+    /// Lets the n-th request in progress get its response.
     pub(crate) fn release(&self, request: usize) {
-        let mut book = self.book();
+        let mut state = self.state();
         let open: Vec<usize> =
-            (0..book.exchanges.len()).filter(|n| book.is_open(*n)).collect::<Vec<_>>();
+            (0..state.exchanges.len()).filter(|n| state.is_open(*n)).collect::<Vec<_>>();
         let Some(n) = open.get(request % open.len().max(1)) else { return };
-        book.released.push(*n);
-        let wakers = std::mem::take(&mut book.wakers);
-        drop(book);
+        state.released.push(*n);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-impl Book {
+impl LedgerState {
     fn is_open(&self, n: usize) -> bool {
         self.exchanges[n].ended.is_none() && !self.released.contains(&n)
     }
 
-    fn begin(&mut self, source: usize, secret: (usize, usize), begun: Moment) -> usize {
+    fn begin(&mut self, source: usize, secret: (usize, usize), started: ModelMoment) -> usize {
         let n = self.exchanges.len();
-        let desk = &mut self.desks[source];
-        let answer = match desk.does {
-            Does::Mints(life) => {
-                Answer::Token { text: format!("k{source}.{n}"), life: Duration::from_secs(life) }
-            }
-            Does::Repeats(life) => {
+        let vendor = &mut self.vendors[source];
+        let answer = match vendor.action {
+            VendorAction::IssuesNew(lifetime) => ModelResponse::Token {
+                text: format!("k{source}.{n}"),
+                lifetime: Duration::from_secs(lifetime),
+            },
+            VendorAction::ReturnsSame(lifetime) => {
                 let second = Duration::from_secs(1);
-                let lasting = |(_, end): &mut (String, Duration)| *end >= begun.boot + second;
-                if !desk.same.as_mut().is_some_and(lasting) {
-                    let end = begun.boot + Duration::from_secs(life);
-                    desk.same = Some((format!("k{source}.{n}"), end));
+                let lasting = |(_, end): &mut (String, Duration)| *end >= started.boot + second;
+                if !vendor.same.as_mut().is_some_and(lasting) {
+                    let end = started.boot + Duration::from_secs(lifetime);
+                    vendor.same = Some((format!("k{source}.{n}"), end));
                 }
-                let (text, end) = desk.same.clone().unwrap_or_default();
-                // In whole seconds, as vendors say it.
-                Answer::Token { text, life: Duration::from_secs((end - begun.boot).as_secs()) }
+                let (text, end) = vendor.same.clone().unwrap_or_default();
+                // In whole seconds, as vendors state it.
+                ModelResponse::Token {
+                    text,
+                    lifetime: Duration::from_secs((end - started.boot).as_secs()),
+                }
             }
-            Does::Refuses if secret.1 > desk.refused => {
-                Answer::Token { text: format!("k{source}.{n}"), life: Duration::from_secs(3600) }
-            }
-            other => Answer::Other(other),
+            VendorAction::Denies if secret.1 > vendor.refused => ModelResponse::Token {
+                text: format!("k{source}.{n}"),
+                lifetime: Duration::from_secs(3600),
+            },
+            other => ModelResponse::Other(other),
         };
-        let (others, wanted) = (desk.in_flight, desk.secret);
-        desk.in_flight += 1;
-        let (ended, is_prompt) = (None, desk.promptly);
-        self.exchanges.push(Exchange { source, secret, wanted, begun, answer, ended, others });
-        self.events.push(Event::Began(n));
-        if is_prompt {
+        let (others, wanted) = (vendor.in_flight, vendor.secret);
+        vendor.in_flight += 1;
+        let (ended, responds_now) = (None, vendor.responds_at_once);
+        self.exchanges.push(ModelExchange {
+            source,
+            secret,
+            wanted,
+            started,
+            answer,
+            ended,
+            others,
+        });
+        self.events.push(ModelEvent::Started(n));
+        if responds_now {
             self.released.push(n);
         }
         n
     }
 
-    fn end(&mut self, n: usize, event: Event, at: Moment) {
+    fn end(&mut self, n: usize, event: ModelEvent, at: ModelMoment) {
         let exchange = &mut self.exchanges[n];
         if exchange.ended.is_none() {
             exchange.ended = Some(at);
-            self.desks[exchange.source].in_flight -= 1;
+            self.vendors[exchange.source].in_flight -= 1;
             self.events.push(event);
         }
     }
@@ -168,73 +181,80 @@ impl Book {
 
 /// Sends one source's requests to its vendor.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct ModelHttp {
     pub(crate) source: usize,
     pub(crate) ledger: Ledger,
     pub(crate) clock: TestClock,
 }
 
-struct Open<'a>(&'a Line, usize);
+struct Open<'a>(&'a ModelHttp, usize);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         let Self(line, n) = *self;
-        line.ledger.book().end(n, Event::Dropped(n), Moment::of(&line.clock));
+        line.ledger.state().end(n, ModelEvent::Dropped(n), ModelMoment::of(&line.clock));
     }
 }
 
 #[async_trait]
-impl HttpSend for Line {
+impl HttpSend for ModelHttp {
     async fn send(&self, request: Request) -> Result<Response> {
         let secret = secret(request.body());
-        let n = self.ledger.book().begin(self.source, secret, Moment::of(&self.clock));
+        let n = self.ledger.state().begin(self.source, secret, ModelMoment::of(&self.clock));
         let open = Open(self, n);
         poll_fn(|cx| {
-            let mut book = self.ledger.book();
-            let is_never = matches!(book.exchanges[n].answer, Answer::Other(Does::NeverAnswers));
-            if book.released.contains(&n) && !is_never {
+            let mut state = self.ledger.state();
+            let is_never = matches!(
+                state.exchanges[n].answer,
+                ModelResponse::Other(VendorAction::NeverResponds)
+            );
+            if state.released.contains(&n) && !is_never {
                 return Poll::Ready(());
             }
-            book.wakers.push(cx.waker().clone());
+            state.wakers.push(cx.waker().clone());
             Poll::Pending
         })
         .await;
         let answer = {
-            let mut book = self.ledger.book();
-            book.end(n, Event::Answered(n), Moment::of(&self.clock));
-            book.exchanges[n].answer.clone()
+            let mut state = self.ledger.state();
+            state.end(n, ModelEvent::Responded(n), ModelMoment::of(&self.clock));
+            state.exchanges[n].answer.clone()
         };
         drop(open);
         Ok(response(n, &answer))
     }
 }
 
-/// The number of the exchange is the token's scope, so that each token says where it is from.
-fn response(n: usize, answer: &Answer) -> Response {
+/// Builds the response. A token's scope is the number of its exchange.
+fn response(n: usize, answer: &ModelResponse) -> Response {
     let fixture = match answer {
-        Answer::Token { text, life } => {
-            let life = life.as_secs();
-            let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{life}");
+        ModelResponse::Token { text, lifetime } => {
+            let lifetime = lifetime.as_secs();
+            let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{lifetime}");
             let body = format!("{{\"access_token\":\"{text}\",{fields},\"scope\":\"{n}\"}}");
             Fixture::json(200, body)
         }
-        Answer::Other(Does::Throttles(Some(after))) => {
+        ModelResponse::Other(VendorAction::RateLimits(Some(after))) => {
             Fixture::json(429, "").with_header("retry-after", &after.to_string())
         }
-        Answer::Other(Does::Throttles(None)) => Fixture::json(429, ""),
-        Answer::Other(Does::IsAway(after)) => {
+        ModelResponse::Other(VendorAction::RateLimits(None)) => Fixture::json(429, ""),
+        ModelResponse::Other(VendorAction::Unavailable(after)) => {
             Fixture::json(503, "").with_header("retry-after", &after.to_string())
         }
-        Answer::Other(Does::Refuses) => Fixture::json(401, "{\"error\":\"invalid_client\"}"),
-        Answer::Other(Does::Babbles) => Fixture::json(200, "<html>welcome</html>"),
-        // Without the hook, which would print it.
-        Answer::Other(Does::Panics) => std::panic::resume_unwind(Box::new("a provider's panic")),
-        Answer::Other(_) => Fixture::json(500, ""),
+        ModelResponse::Other(VendorAction::Denies) => {
+            Fixture::json(401, "{\"error\":\"invalid_client\"}")
+        }
+        ModelResponse::Other(VendorAction::WebPage) => Fixture::json(200, "<html>welcome</html>"),
+        // Without the panic hook, which would print it.
+        ModelResponse::Other(VendorAction::Panics) => {
+            std::panic::resume_unwind(Box::new("a provider's panic"))
+        }
+        ModelResponse::Other(_) => Fixture::json(500, ""),
     };
     fixture.response()
 }
 
-/// Whose secret a request carries, and which version: `…&client_secret=s0v1`.
+/// Returns the source and the version of a request's secret: `…&client_secret=s0v1`.
 fn secret(body: &[u8]) -> (usize, usize) {
     let body = String::from_utf8_lossy(body);
     let secret = body.rsplit("client_secret=s").next().unwrap_or_default();

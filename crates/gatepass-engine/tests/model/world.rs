@@ -1,4 +1,4 @@
-//! The world: sources, their callers and vendors, and the clocks, one operation at a time.
+//! The world: sources, their callers, vendors and clocks, and how each operation changes them.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,38 +18,38 @@ use gatepass_testkit::example::Example;
 use http::{HeaderMap, StatusCode};
 
 use crate::checks::{Open, number};
-use crate::operation::{Does, Operation, SOURCES, Want};
-use crate::oracle::Account;
+use crate::operation::{ModelRequirement, Operation, SOURCES, VendorAction};
+use crate::oracle::ModelSource;
 use crate::property::{Property, Violation};
-use crate::vendor::{Ledger, Line, Moment};
+use crate::vendor::{Ledger, ModelHttp, ModelMoment};
 
-/// Everything, between two operations.
+/// The state between two operations.
 pub(crate) struct World {
     pub(crate) clock: TestClock,
     pub(crate) ledger: Ledger,
     pub(crate) sources: Vec<TokenSource>,
-    pub(crate) accounts: Vec<Account>,
-    /// Who waits, by the order in which they asked.
-    pub(crate) callers: BTreeMap<u64, Caller>,
-    /// How many have asked.
+    pub(crate) models: Vec<ModelSource>,
+    /// Waiting callers, by number.
+    pub(crate) callers: BTreeMap<u64, ModelCaller>,
+    /// Number of callers so far.
     pub(crate) asked: u64,
-    /// How many of the ledger's events have been looked at.
+    /// Number of events that have been checked.
     pub(crate) events: usize,
-    /// What happened, for comparison with another run.
+    /// Log of the run, for comparison with another one.
     pub(crate) trace: Vec<String>,
-    /// What has to be looked at once everything has settled.
+    /// Checks to make once all tasks are idle.
     pub(crate) open: Open,
-    /// The one promise that is looked at; all, if none is named.
+    /// The property to check; all if `None`.
     focus: Option<Property>,
     violation: Option<Violation>,
 }
 
 type Asking = Pin<Box<dyn Future<Output = Result<Token>> + Send>>;
 
-/// Somebody who waits.
-pub(crate) struct Caller {
+/// A waiting caller.
+pub(crate) struct ModelCaller {
     pub(crate) source: usize,
-    pub(crate) want: Want,
+    pub(crate) requirement: ModelRequirement,
     pub(crate) since: tokio::time::Instant,
     asking: Asking,
     woken: Arc<Woken>,
@@ -64,11 +64,11 @@ impl Wake for Woken {
     }
 }
 
-/// The example's provider; its vendor may be known to give the same token until its end.
+/// The example's provider with hints.
 #[derive(Debug)]
-struct Known(Example, RefreshHints);
+struct HintedProvider(Example, RefreshHints);
 
-impl Provider for Known {
+impl Provider for HintedProvider {
     fn id(&self) -> &str {
         "known"
     }
@@ -89,21 +89,21 @@ impl Provider for Known {
 impl World {
     pub(crate) fn new(seed: u64, focus: Option<Property>) -> Self {
         let (clock, ledger) = (TestClock::new(), Ledger::new());
-        // As far from 1970 as from 2262, where a token's times end: many jumps either way.
+        // Half way between 1970 and 2262, the range of a token's times, for jumps either way.
         clock.jump_wall(90 * 365 * 24 * 3600);
         let source = |source: usize| {
             let hints = match source {
                 0 | 1 => RefreshHints::new(),
                 _ => RefreshHints::new().same_token_until_end(),
             };
-            let book = ledger.clone();
+            let state = ledger.clone();
             let secret = credential_fn(move || {
-                let secret = format!("s{source}v{}", book.book().desks[source].secret);
+                let secret = format!("s{source}v{}", state.state().vendors[source].secret);
                 async move { Ok(Credential::client("client", secret)) }
             });
-            TokenSource::builder(Known(Example::new(), hints))
+            TokenSource::builder(HintedProvider(Example::new(), hints))
                 .credential(secret)
-                .http(Line { source, ledger: ledger.clone(), clock: clock.clone() })
+                .http(ModelHttp { source, ledger: ledger.clone(), clock: clock.clone() })
                 .clock(clock.clone())
                 .name(format!("k{source}"))
                 .seed(seed + source as u64)
@@ -111,7 +111,7 @@ impl World {
         };
         Self {
             sources: (0..SOURCES).map(source).collect(),
-            accounts: (0..SOURCES).map(|_| Account::default()).collect(),
+            models: (0..SOURCES).map(|_| ModelSource::default()).collect(),
             callers: BTreeMap::new(),
             asked: 0,
             events: 0,
@@ -124,23 +124,28 @@ impl World {
         }
     }
 
-    /// Notes a promise that is not kept.
-    pub(crate) fn check(&mut self, property: Property, holds: bool, what: impl FnOnce() -> String) {
-        let is_looked_at = self.focus.is_none_or(|focus| focus == property);
-        if !holds && is_looked_at && self.violation.is_none() {
-            self.violation = Some(Violation { property, what: what() });
+    /// Records a violation.
+    pub(crate) fn check(
+        &mut self,
+        property: Property,
+        holds: bool,
+        detail: impl FnOnce() -> String,
+    ) {
+        let is_checked = self.focus.is_none_or(|focus| focus == property);
+        if !holds && is_checked && self.violation.is_none() {
+            self.violation = Some(Violation { property, detail: detail() });
         }
     }
 
-    pub(crate) fn now(&self) -> Moment {
-        Moment::of(&self.clock)
+    pub(crate) fn now(&self) -> ModelMoment {
+        ModelMoment::of(&self.clock)
     }
 
-    /// Does one thing, and lets everything happen that follows from it.
+    /// Runs one operation and everything that follows from it.
     pub(crate) async fn step(&mut self, operation: &Operation) -> Result<(), Violation> {
         self.trace.push(format!("{operation:?}"));
         match *operation {
-            Operation::Ask { source, want } => self.ask(source, want),
+            Operation::Ask { source, requirement } => self.ask(source, requirement),
             Operation::Peek { source } => self.peek(source),
             Operation::Drop { caller } => {
                 let waiting: Vec<u64> = self.callers.keys().copied().collect();
@@ -149,20 +154,20 @@ impl World {
                 }
             }
             Operation::Release { request } => self.ledger.release(request),
-            Operation::Vendor { source, does, promptly } => {
-                let mut book = self.ledger.book();
-                let desk = &mut book.desks[source];
-                (desk.does, desk.promptly) = (does, promptly);
-                if does == Does::Refuses {
-                    desk.refused = desk.secret;
+            Operation::Vendor { source, action, responds_at_once } => {
+                let mut state = self.ledger.state();
+                let vendor = &mut state.vendors[source];
+                (vendor.action, vendor.responds_at_once) = (action, responds_at_once);
+                if action == VendorAction::Denies {
+                    vendor.refused = vendor.secret;
                 }
             }
             Operation::Rotate { source } => {
-                self.ledger.book().desks[source].secret += 1;
-                self.accounts[source].rotated = self.now().boot;
+                self.ledger.state().vendors[source].secret += 1;
+                self.models[source].rotated = self.now().boot;
             }
             Operation::Invalidate { source, back } => {
-                let tokens = &self.accounts[source].handed_out;
+                let tokens = &self.models[source].returned;
                 let token = tokens.len().checked_sub(back + 1).map(|at| tokens[at].clone());
                 if let Some(token) = token {
                     self.invalidate(source, &token, TokenSource::invalidate);
@@ -181,39 +186,39 @@ impl World {
         self.violation.clone().map_or(Ok(()), Err)
     }
 
-    /// After the last operation: everybody is answered, whatever the vendors do.
+    /// Checks after the last operation that every caller gets a result, whatever the vendors do.
     pub(crate) async fn end(&mut self) -> Result<(), Violation> {
         self.pass(Duration::from_secs(80)).await;
-        let left = self.callers.len();
-        self.check(Property::I8, left == 0, || format!("{left} callers wait for ever"));
+        let remaining = self.callers.len();
+        self.check(Property::I8, remaining == 0, || format!("{remaining} callers wait forever"));
         self.violation.clone().map_or(Ok(()), Err)
     }
 
-    fn ask(&mut self, source: usize, want: Want) {
+    fn ask(&mut self, source: usize, requirement: ModelRequirement) {
         self.asked += 1;
         let number = self.asked;
-        if want == Want::Fresh {
-            self.accounts[source].fresh = number;
+        if requirement == ModelRequirement::Fresh {
+            self.models[source].fresh = number;
         }
         let asked = self.sources[source].clone();
-        let asking: Asking = match want {
-            Want::Token => Box::pin(async move { asked.token().await }),
-            Want::Lasting(seconds) => {
+        let asking: Asking = match requirement {
+            ModelRequirement::Any => Box::pin(async move { asked.token().await }),
+            ModelRequirement::Remaining(seconds) => {
                 Box::pin(async move { asked.token_for(Duration::from_secs(seconds)).await })
             }
-            Want::Fresh => Box::pin(async move { asked.refresh_now().await }),
+            ModelRequirement::Fresh => Box::pin(async move { asked.refresh_now().await }),
         };
         let (since, woken) = (tokio::time::Instant::now(), Arc::default());
-        let due = self.due(source, want);
-        self.callers.insert(number, Caller { source, want, since, asking, woken });
+        let due = self.due(source, requirement);
+        self.callers.insert(number, ModelCaller { source, requirement, since, asking, woken });
         let outcome = self.poll(number);
-        self.first_poll(source, want, &due, outcome.as_ref());
+        self.first_poll(source, requirement, &due, outcome.as_ref());
         if let Some(outcome) = outcome {
-            self.answered(source, number, want, outcome, true);
+            self.finished(source, number, requirement, outcome, true);
         }
     }
 
-    /// Polls a caller, who is gone with the answer.
+    /// Polls a caller, and removes it when it is ready.
     fn poll(&mut self, number: u64) -> Option<Result<Token>> {
         let caller = self.callers.get_mut(&number)?;
         caller.woken.0.store(false, Ordering::SeqCst);
@@ -234,82 +239,87 @@ impl World {
 
     fn invalidate(&mut self, source: usize, token: &Token, by: impl Fn(&TokenSource, &Token)) {
         let before = self.sources[source].peek();
-        let is_held = |held: &crate::oracle::Held| Some(held.exchange) == number(token);
-        let was_held = self.accounts[source].held.as_ref().is_some_and(is_held)
+        let is_held =
+            |cached: &crate::oracle::ModelCachedToken| Some(cached.exchange) == number(token);
+        let was_held = self.models[source].cached.as_ref().is_some_and(is_held)
             || before.as_ref().is_some_and(|before| before.is_same_as(token));
         by(&self.sources[source], token);
         let after = self.sources[source].peek();
-        let exchanges = self.ledger.book().exchanges.len();
-        let account = &mut self.accounts[source];
+        let exchanges = self.ledger.state().exchanges.len();
+        let model = &mut self.models[source];
         if was_held {
-            account.held = None;
-            account.invalidated.push((token.clone(), exchanges));
-            self.check(Property::I11, after.is_none(), || "it is held after it".to_owned());
+            model.cached = None;
+            model.invalidated.push((token.clone(), exchanges));
+            self.check(Property::I11, after.is_none(), || {
+                "the invalidated token is still cached".to_owned()
+            });
         } else {
             let is_same = before.as_ref().map(Token::expose_secret)
                 == after.as_ref().map(Token::expose_secret);
-            self.check(Property::I11, is_same, || "a late report took a newer token".to_owned());
+            self.check(Property::I11, is_same, || "a late report removed a newer token".to_owned());
         }
     }
 
     async fn invalidate_during(&mut self, source: usize) {
-        let Some(token) = self.accounts[source].handed_out.last().cloned() else { return };
+        let Some(token) = self.models[source].returned.last().cloned() else { return };
         let end = self.now().boot + Duration::from_secs(3600);
-        self.ledger.book().desks[source].insist(token.expose_secret(), end);
-        self.ask(source, Want::Fresh);
+        self.ledger.state().vendors[source].return_always(token.expose_secret(), end);
+        self.ask(source, ModelRequirement::Fresh);
         self.settle().await;
         self.invalidate(source, &token, TokenSource::invalidate);
     }
 
     async fn report(&mut self, source: usize, callers: usize) {
-        let Some(token) = self.accounts[source].handed_out.last().cloned() else { return };
-        let is_well = {
-            let book = self.ledger.book();
-            let desk = &book.desks[source];
-            desk.promptly && desk.in_flight == 0 && matches!(desk.does, Does::Mints(20..))
+        let Some(token) = self.models[source].returned.last().cloned() else { return };
+        let responds = {
+            let state = self.ledger.state();
+            let vendor = &state.vendors[source];
+            vendor.responds_at_once
+                && vendor.in_flight == 0
+                && matches!(vendor.action, VendorAction::IssuesNew(20..))
         };
-        let was_resting = self.sources[source].cooldown_remaining().is_some();
-        let before = self.ledger.book().exchanges.len();
+        let was_cooling_down = self.sources[source].cooldown_remaining().is_some();
+        let before = self.ledger.state().exchanges.len();
         for _ in 0..callers {
             self.invalidate(source, &token, |source, token| {
                 let headers = HeaderMap::new();
                 source
                     .report_response(token, &ApiResponse::new(StatusCode::UNAUTHORIZED, &headers));
             });
-            self.ask(source, Want::Token);
+            self.ask(source, ModelRequirement::Any);
             self.settle().await;
         }
-        let made = self.ledger.book().exchanges.len() - before;
-        if is_well && !was_resting {
+        let made = self.ledger.state().exchanges.len() - before;
+        if responds && !was_cooling_down {
             self.check(Property::I11, made <= 1, || {
                 format!("{callers} reports of one token made {made} exchanges")
             });
         }
     }
 
-    /// Time passes on all clocks: in small steps while somebody waits for it.
+    /// Advances all clocks, in small steps while callers or requests wait.
     async fn pass(&mut self, time: Duration) {
-        let mut left = time;
+        let mut remaining = time;
         for _ in 0..100 {
-            let somebody_waits = !self.callers.is_empty()
-                || self.ledger.book().desks.iter().any(|desk| desk.in_flight > 0);
-            if left.is_zero() || !somebody_waits {
+            let is_awaited = !self.callers.is_empty()
+                || self.ledger.state().vendors.iter().any(|vendor| vendor.in_flight > 0);
+            if remaining.is_zero() || !is_awaited {
                 break;
             }
-            let step = left.min(Duration::from_secs(1));
-            left -= step;
+            let step = remaining.min(Duration::from_secs(1));
+            remaining -= step;
             self.clock.advance(step);
             tokio::time::advance(step).await;
             self.settle().await;
         }
-        self.clock.advance(left);
-        tokio::time::advance(left).await;
+        self.clock.advance(remaining);
+        tokio::time::advance(remaining).await;
     }
 
     async fn close(&mut self, source: usize) {
         let closing = self.sources[source].clone();
-        self.accounts[source].is_closed = true;
-        self.accounts[source].held = None;
+        self.models[source].is_closed = true;
+        self.models[source].cached = None;
         let mut closing = Box::pin(async move { closing.close().await });
         for _ in 0..10 {
             if closing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
@@ -323,7 +333,7 @@ impl World {
         self.check(Property::I19, false, || "closing takes more than 200 ms".to_owned());
     }
 
-    /// Lets every task and every caller do all it can, and looks at what happened.
+    /// Polls tasks and callers until all are idle, and checks what happened.
     pub(crate) async fn settle(&mut self) {
         let mut quiet = 0;
         while quiet < 6 {
@@ -333,27 +343,27 @@ impl World {
                 .filter(|(_, caller)| caller.woken.0.load(Ordering::SeqCst))
                 .map(|(number, _)| *number)
                 .collect();
-            // A flight's end is seen before what it brings.
-            self.look();
+            // The end of a flight is checked before its result.
+            self.check_events();
             for number in &woken {
-                let Some((source, want)) =
-                    self.callers.get(number).map(|caller| (caller.source, caller.want))
+                let Some((source, requirement)) =
+                    self.callers.get(number).map(|caller| (caller.source, caller.requirement))
                 else {
                     continue;
                 };
                 if let Some(outcome) = self.poll(*number) {
-                    self.answered(source, *number, want, outcome, false);
+                    self.finished(source, *number, requirement, outcome, false);
                 }
             }
-            self.look();
+            self.check_events();
             let is_quiet = woken.is_empty() && before == (self.events, self.callers.len());
             quiet = if is_quiet { quiet + 1 } else { 0 };
         }
         self.settled();
     }
 
-    /// Writes down how somebody was answered.
-    pub(crate) fn note(&mut self, number: u64, outcome: &Result<Token, Error>) {
+    /// Logs the result of a caller.
+    pub(crate) fn log_result(&mut self, number: u64, outcome: &Result<Token, Error>) {
         let outcome = match outcome {
             Ok(token) => format!("{} {:?}", token.expose_secret(), token.scope()),
             Err(error) => error.to_string(),

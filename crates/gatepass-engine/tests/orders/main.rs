@@ -1,21 +1,21 @@
-//! The engine's own files under a scheduler that tries one order of events after the other.
+//! The engine under shuttle's schedulers, which try many interleavings.
 //!
-//! The files are compiled here once more, on [`rt`] instead of tokio, and without their unit
-//! tests: this is a program of its own, which takes a part of a name and runs what has it. A
-//! failure says the schedule that repeats it, and a waiter who is never woken is a deadlock, which
-//! fails as well.
+//! The engine's files are compiled here a second time, on [`rt`] instead of tokio and without
+//! their unit tests. This program has its own `main`; its arguments select tests by a part of their
+//! name. A failure prints the schedule that repeats it. A caller that is never woken is a deadlock,
+//! which is a failure too.
 
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a failed assumption fails the test, which says so"
+    reason = "a failed assumption fails the test, which prints it"
 )]
 #![allow(
     dead_code,
     irrefutable_let_patterns,
     unreachable_pub,
     unused_imports,
-    reason = "of the engine's files, this test uses a part"
+    reason = "this test uses a part of the engine's files"
 )]
 
 #[path = "../../src"]
@@ -70,11 +70,11 @@ use crate::status::{State, Status};
 use crate::store::TokenStore;
 use crate::watch::Watch;
 
-/// How many orders of each kind are tried.
+/// Number of interleavings per scheduler.
 const ORDERS: usize = 1000;
 /// Seed of both schedulers: a fault is found in every run or in none.
 const SEED: u64 = 7;
-/// How often whoever should go first is set back: most faults need no more.
+/// Priority changes per interleaving: most faults need no more.
 const CHANGES: usize = 3;
 
 fn main() -> ExitCode {
@@ -100,7 +100,7 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A scenario that must hold in any order.
+/// A scenario that must pass in any interleaving.
 struct Test {
     name: &'static str,
     scenario: fn(),

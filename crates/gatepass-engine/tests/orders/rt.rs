@@ -1,5 +1,4 @@
-//! The runtime in which what runs next is decided anew each time: what `src/rt.rs` takes from tokio
-//! and arc-swap, on shuttle's locks and tasks. No time passes here, so nothing is ever too late.
+//! The items of `src/rt.rs` on shuttle's locks and tasks. Time does not pass, so no timeout ends.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,19 +15,19 @@ use shuttle::future::{JoinError, JoinHandle, spawn, yield_now};
 pub(crate) use shuttle::future::AbortHandle;
 pub(crate) use shuttle::sync::{Mutex, MutexGuard};
 
-/// A place for an `Arc`, where each look and each change is a step of its own.
+/// An `ArcSwapOption` in which each load and each store is a scheduling point.
 pub(crate) struct ArcSwapOption<T>(Mutex<Option<Arc<T>>>);
 
-/// What was there at a look.
-pub(crate) struct Look<T>(Option<Arc<T>>);
+/// The result of a load.
+pub(crate) struct Loaded<T>(Option<Arc<T>>);
 
 impl<T> ArcSwapOption<T> {
     pub(crate) fn empty() -> Self {
         Self(Mutex::new(None))
     }
 
-    pub(crate) fn load(&self) -> Look<T> {
-        Look(locked(&self.0).clone())
+    pub(crate) fn load(&self) -> Loaded<T> {
+        Loaded(locked(&self.0).clone())
     }
 
     pub(crate) fn store(&self, next: Option<Arc<T>>) {
@@ -37,7 +36,7 @@ impl<T> ArcSwapOption<T> {
     }
 }
 
-impl<T> Deref for Look<T> {
+impl<T> Deref for Loaded<T> {
     type Target = Option<Arc<T>>;
 
     fn deref(&self) -> &Self::Target {
@@ -51,7 +50,7 @@ impl<T> fmt::Debug for ArcSwapOption<T> {
     }
 }
 
-/// The one runtime there is.
+/// The only runtime.
 pub(crate) struct Handle;
 
 impl Handle {
@@ -67,14 +66,14 @@ impl Handle {
     }
 }
 
-/// Tasks that end with the set.
+/// Tasks that are aborted when the set is dropped.
 pub(crate) struct JoinSet<T>(VecDeque<JoinHandle<T>>);
 
-/// A task was ended.
-pub(crate) struct Ended;
+/// A task was aborted.
+pub(crate) struct Aborted;
 
-impl Ended {
-    /// A panic in a task ends the test.
+impl Aborted {
+    /// Returns false: a panic in a task ends the test.
     pub(crate) fn is_panic(&self) -> bool {
         false
     }
@@ -89,11 +88,11 @@ impl<T: Send + 'static> JoinSet<T> {
         self.0.push_back(spawn(task));
     }
 
-    /// The first of them: there is one.
-    pub(crate) async fn join_next(&mut self) -> Option<Result<T, Ended>> {
+    /// Waits for the first task; the engine never has more.
+    pub(crate) async fn join_next(&mut self) -> Option<Result<T, Aborted>> {
         let outcome: Result<T, JoinError> = self.0.front_mut()?.await;
         self.0.pop_front();
-        Some(outcome.map_err(|_| Ended))
+        Some(outcome.map_err(|_| Aborted))
     }
 }
 
@@ -103,7 +102,7 @@ impl<T> Drop for JoinSet<T> {
     }
 }
 
-/// The time was up, which never is.
+/// The error of a timeout, which never ends here.
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 
@@ -129,7 +128,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A value and those who wait for another.
+/// A watch channel: a value, and the tasks that wait for its next version.
 pub(crate) mod watch {
     use std::future::poll_fn;
     use std::marker::PhantomData;
@@ -151,11 +150,11 @@ pub(crate) mod watch {
         seen: u64,
     }
 
-    /// What was seen.
+    /// A received value.
     pub(crate) struct Ref<'a, T>(T, PhantomData<&'a T>);
 
     pub(crate) mod error {
-        /// The sender is gone.
+        /// The sender was dropped.
         #[derive(Debug)]
         pub(crate) struct RecvError;
     }

@@ -1,4 +1,4 @@
-//! What must come out in whatever order things happen.
+//! Scenarios whose result must not depend on the interleaving.
 
 use std::time::Duration;
 
@@ -7,41 +7,41 @@ use gatepass_testkit::TestClock;
 use shuttle::future::{block_on, spawn, yield_now};
 
 use crate::store::MemoryStore;
-use crate::vendor::{Vendor, ask, builder, source};
+use crate::vendor::{Vendor, builder, source, spawn_callers};
 
 macro_rules! named {
     ($($scenario:ident,)*) => { &[$((stringify!($scenario), $scenario as fn()),)*] };
 }
 
-/// Every scenario, by its name.
+/// All scenarios with their names.
 pub(crate) const SCENARIOS: &[(&str, fn())] = named![
     callers_share_one_flight,
-    a_dropped_waiter_costs_nobody,
-    a_failure_is_everybodys,
+    dropped_caller_does_not_affect_others,
+    all_callers_get_the_same_failure,
     reports_of_one_token_make_one_exchange,
-    a_request_from_before_an_invalidation_does_not_bring_the_token_back,
-    a_closed_source_ends_everything,
-    an_aging_token_is_refreshed_once,
-    a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn,
-    who_wants_a_fresh_token_does_not_get_one_that_a_store_had,
+    earlier_request_does_not_bring_invalidated_token_back,
+    closing_ends_exchange_and_callers,
+    aging_token_is_refreshed_once,
+    replacement_of_aging_token_is_refreshed_too,
+    refresh_now_does_not_return_a_stored_token,
 ];
 
 fn callers_share_one_flight() {
     let vendor = Vendor::default();
     let source = source(&vendor, &TestClock::new());
     block_on(async {
-        for caller in ask(&source, 4) {
+        for caller in spawn_callers(&source, 4) {
             assert_eq!(caller.await.unwrap().unwrap().expose_secret(), "token-0");
         }
     });
     assert_eq!((vendor.count(), vendor.in_flight_max()), (1, 1));
 }
 
-fn a_dropped_waiter_costs_nobody() {
+fn dropped_caller_does_not_affect_others() {
     let vendor = Vendor::default();
     let source = source(&vendor, &TestClock::new());
     block_on(async {
-        let mut callers = ask(&source, 3);
+        let mut callers = spawn_callers(&source, 3);
         let dropped = callers.remove(0);
         dropped.abort();
         for caller in callers {
@@ -51,11 +51,11 @@ fn a_dropped_waiter_costs_nobody() {
     assert_eq!((vendor.count(), vendor.in_flight_max()), (1, 1));
 }
 
-fn a_failure_is_everybodys() {
+fn all_callers_get_the_same_failure() {
     let vendor = Vendor::broken();
     let source = source(&vendor, &TestClock::new());
     block_on(async {
-        for caller in ask(&source, 4) {
+        for caller in spawn_callers(&source, 4) {
             let error = caller.await.unwrap().unwrap_err();
             assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Some(500)));
         }
@@ -82,9 +82,9 @@ fn reports_of_one_token_make_one_exchange() {
     assert_eq!((vendor.count(), vendor.in_flight_max()), (2, 1));
 }
 
-/// The vendor gives the same text to whoever asks, and whoever asks after the invalidation has it
-/// from a request that began after it.
-fn a_request_from_before_an_invalidation_does_not_bring_the_token_back() {
+/// The vendor returns the same token for every request. A caller after the invalidation must get
+/// it from a request that started after the invalidation.
+fn earlier_request_does_not_bring_invalidated_token_back() {
     let vendor = Vendor::repeating("the-same");
     let source = source(&vendor, &TestClock::new());
     block_on(async {
@@ -104,11 +104,11 @@ fn a_request_from_before_an_invalidation_does_not_bring_the_token_back() {
     assert_eq!((vendor.count(), vendor.in_flight_max()), (3, 1));
 }
 
-fn a_closed_source_ends_everything() {
+fn closing_ends_exchange_and_callers() {
     let vendor = Vendor::default();
     let source = source(&vendor, &TestClock::new());
     block_on(async {
-        let callers = ask(&source, 3);
+        let callers = spawn_callers(&source, 3);
         source.close().await;
         let requests = vendor.count();
         assert_eq!(vendor.in_flight(), 0);
@@ -122,31 +122,31 @@ fn a_closed_source_ends_everything() {
     });
 }
 
-/// Nobody who comes late to an aging token refreshes the one that has replaced it.
-fn an_aging_token_is_refreshed_once() {
+/// A caller that was slow to see the aging token must not refresh its replacement.
+fn aging_token_is_refreshed_once() {
     let (vendor, clock) = (Vendor::default(), TestClock::new());
     let source = source(&vendor, &clock);
     block_on(async {
         source.token().await.unwrap();
         clock.advance(Duration::from_secs(3300));
-        for caller in ask(&source, 3) {
+        for caller in spawn_callers(&source, 3) {
             caller.await.unwrap().unwrap();
         }
-        // Whoever refreshes does so by now: closing ends it where it has got to.
+        // Every refresh has started: closing ends it.
         source.close().await;
     });
     assert!(vendor.count() <= 2, "{} requests", vendor.count());
 }
 
-/// Who saw the old token to be due and comes when the new one is there does not make that one wait.
-fn a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn() {
+/// A caller that saw the old token as due must not suppress the refresh of the new one.
+fn replacement_of_aging_token_is_refreshed_too() {
     let (vendor, clock) = (Vendor::default(), TestClock::new());
     let source = source(&vendor, &clock);
     block_on(async {
         source.token().await.unwrap();
         for requests in 2..4 {
             clock.advance(Duration::from_secs(3300));
-            for caller in ask(&source, 2) {
+            for caller in spawn_callers(&source, 2) {
                 caller.await.unwrap().unwrap();
             }
             while source.status().is_exchanging {
@@ -157,14 +157,14 @@ fn a_token_that_replaced_an_aging_one_is_refreshed_in_its_turn() {
     });
 }
 
-fn who_wants_a_fresh_token_does_not_get_one_that_a_store_had() {
+fn refresh_now_does_not_return_a_stored_token() {
     let (vendor, clock) = (Vendor::default(), TestClock::new());
     let store = MemoryStore::new().with_clock(clock.clone());
     let source = || builder(&vendor, &clock).store(store.clone()).build();
     block_on(async {
         source().token().await.unwrap();
         let source = source();
-        let callers = ask(&source, 1);
+        let callers = spawn_callers(&source, 1);
         assert_eq!(source.refresh_now().await.unwrap().expose_secret(), "token-1");
         for caller in callers {
             caller.await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! A vendor who takes some steps to answer, and whoever asks it.
+//! A vendor that needs several scheduling steps to respond, and its callers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use shuttle::future::{JoinHandle, spawn, yield_now};
 
 use crate::{TokenSource, TokenSourceBuilder};
 
-/// Its clones are the same vendor.
+/// A fake vendor. Clones share the same state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Vendor(Arc<State>);
 
@@ -21,7 +21,7 @@ struct State {
     in_flight: AtomicUsize,
     in_flight_max: AtomicUsize,
     is_held: AtomicBool,
-    /// The text of every token, instead of a text of its own for each.
+    /// The token for every request; a new one for each if `None`.
     repeats: Option<&'static str>,
     is_broken: bool,
 }
@@ -43,7 +43,7 @@ impl Vendor {
         Self(Arc::new(State { is_broken: true, ..State::default() }))
     }
 
-    /// Lets nobody have an answer before the [`release`](Self::release).
+    /// Holds all responses until [`release`](Self::release).
     pub(crate) fn hold(&self) {
         self.0.is_held.store(true, Ordering::SeqCst);
     }
@@ -52,7 +52,7 @@ impl Vendor {
         self.0.is_held.store(false, Ordering::SeqCst);
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until `count` requests have arrived.
     pub(crate) async fn asked(&self, count: usize) {
         while self.count() < count {
             yield_now().await;
@@ -67,7 +67,7 @@ impl Vendor {
         self.0.in_flight.load(Ordering::SeqCst)
     }
 
-    /// How many requests were under way at one time, at most.
+    /// Returns the maximum number of concurrent requests.
     pub(crate) fn in_flight_max(&self) -> usize {
         self.0.in_flight_max.load(Ordering::SeqCst)
     }
@@ -89,7 +89,7 @@ impl HttpSend for Vendor {
             return Ok(Fixture::json(500, "").response());
         }
         let text = state.repeats.map_or_else(|| format!("token-{n}"), str::to_owned);
-        // Each token says which request it is from.
+        // A token's scope is the number of its request.
         let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":3600,\"scope\":\"{n}\"");
         Ok(Fixture::json(200, format!("{{\"access_token\":\"{text}\",{fields}}}")).response())
     }
@@ -108,11 +108,14 @@ pub(crate) fn builder(vendor: &Vendor, clock: &TestClock) -> TokenSourceBuilder 
         .seed(7)
 }
 
-/// So many tasks that ask, each on its own.
-pub(crate) fn ask(source: &TokenSource, callers: usize) -> Vec<JoinHandle<Result<Token>>> {
-    let ask = |_| {
+/// Spawns `callers` tasks that acquire a token each.
+pub(crate) fn spawn_callers(
+    source: &TokenSource,
+    callers: usize,
+) -> Vec<JoinHandle<Result<Token>>> {
+    let spawn_callers = |_| {
         let source = source.clone();
         spawn(async move { source.token().await })
     };
-    (0..callers).map(ask).collect()
+    (0..callers).map(spawn_callers).collect()
 }
