@@ -140,11 +140,11 @@ mod tests {
             verbose: 0,
         };
         let failing = Failing(error, Arc::default());
-        let source = TokenSource::builder(failing.clone())
-            .credential(Credential::new())
+        let source = TokenSource::builder(failing.clone(), Credential::new())
             .http(failing.clone())
             .clock(RuntimeClock(Instant::now()))
-            .build();
+            .build()
+            .unwrap();
         let (output, count, start) =
             (Output::new(&args, String::from("token")), Cell::new(0), Instant::now());
         let wait = Duration::from_secs(wait);

@@ -1,17 +1,18 @@
 //! Authorize: what middleware asks of a token source; and ApiOrigins, where a token may go.
 
-use std::fmt;
-
 use async_trait::async_trait;
-use http::Uri;
+use http::header::AUTHORIZATION;
+use http::{StatusCode, Uri};
 
 use crate::endpoint::{is_host_and_port, origin_of};
-use crate::{ApiRequest, ApiResponse, Endpoint, Error, Provider, Result, Token, TokenVerdict};
+use crate::{
+    AccessToken, ApiRequest, ApiResponse, Endpoint, Error, Provider, Result, Token, TokenVerdict,
+};
 
 /// Puts tokens on API requests and hears which of them an API refuses. The engine's token source is
 /// one; middleware needs no more of it than this.
 #[async_trait]
-pub trait Authorize: fmt::Debug + Send + Sync {
+pub trait Authorize: AccessToken {
     /// Whether the token may go to this address.
     ///
     /// `Config` if not; see [`ApiOrigins::check`].
@@ -27,6 +28,24 @@ pub trait Authorize: fmt::Debug + Send + Sync {
     /// Whether this answer refuses the token. [`TokenVerdict::Rejected`] forgets exactly that token, so that
     /// the next request gets another; for [`TokenVerdict::NeedsBody`], ask again with the body.
     fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict;
+}
+
+/// A fixed token, for tests. It goes to this machine alone.
+#[async_trait]
+impl Authorize for Token {
+    fn check(&self, to: &Uri) -> Result<()> {
+        ApiOrigins::loopback().check(to)
+    }
+
+    async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Token> {
+        self.check(request.uri())?;
+        request.set_header(AUTHORIZATION, self.authorization().clone());
+        Ok(self.clone())
+    }
+
+    fn report_response(&self, _: &Token, response: &ApiResponse<'_>) -> TokenVerdict {
+        TokenVerdict::rejected_if(response.status == StatusCode::UNAUTHORIZED)
+    }
 }
 
 /// The origins that may see a provider's token: its API's and those that its user adds.

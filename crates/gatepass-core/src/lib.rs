@@ -29,6 +29,7 @@
 //! # fn main() {}
 //! ```
 
+mod access_token;
 mod api;
 mod authorize;
 mod cache_key;
@@ -56,6 +57,7 @@ pub mod oauth2;
 
 pub use async_trait::async_trait;
 
+pub use crate::access_token::AccessToken;
 pub use crate::api::{ApiRequest, ApiResponse, TokenVerdict};
 pub use crate::authorize::{ApiOrigins, Authorize};
 pub use crate::cache_key::CacheKey;
@@ -87,6 +89,7 @@ pub mod __private {
     pub use inventory;
 
     pub use crate::digest::{Digest, digest, keyed_digest};
+    pub use crate::register::{DefaultHttp, default_http};
 }
 
 #[cfg(doctest)]

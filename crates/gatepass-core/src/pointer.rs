@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use http::Uri;
 
 use crate::{
-    ApiRequest, ApiResponse, Authorize, CacheKey, Clock, CoarseTime, Credential, CredentialSource,
-    Endpoint, Error, ExchangeContext, HttpSend, Interactive, Provider, RefreshHints, Request,
-    Response, Result, Token, TokenVerdict,
+    AccessToken, ApiRequest, ApiResponse, Authorize, CacheKey, Clock, CoarseTime, Credential,
+    CredentialSource, Endpoint, Error, ExchangeContext, HttpSend, Interactive, Provider,
+    RefreshHints, Request, Response, Result, Token, TokenVerdict,
 };
 
 // clippy reports a method with a default that is not passed on: the pointer would silently have the
@@ -98,6 +98,14 @@ macro_rules! pointers {
         impl<C: CredentialSource + ?Sized> CredentialSource for $pointer<C> {
             async fn credential(&self) -> Result<Credential> {
                 (**self).credential().await
+            }
+        }
+
+        #[async_trait]
+        #[warn(clippy::missing_trait_methods)]
+        impl<A: AccessToken + ?Sized> AccessToken for $pointer<A> {
+            async fn token(&self) -> Result<Token> {
+                (**self).token().await
             }
         }
 

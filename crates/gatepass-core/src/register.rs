@@ -1,6 +1,8 @@
 //! Registration: how a provider crate makes itself known to whoever links it.
 
-use crate::ProviderInfo;
+use std::sync::Arc;
+
+use crate::{HttpSend, ProviderInfo, Result};
 
 /// One provider linked into this program.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,17 @@ impl Registration {
 }
 
 inventory::collect!(Registration);
+
+/// Makes the HTTP client of sources that were built without one. `gatepass-http` registers it.
+#[derive(Clone, Copy, Debug)]
+pub struct DefaultHttp(pub fn() -> Result<Arc<dyn HttpSend>>);
+
+inventory::collect!(DefaultHttp);
+
+/// Makes the default HTTP client, if one is linked into this program.
+pub fn default_http() -> Option<Result<Arc<dyn HttpSend>>> {
+    inventory::iter::<DefaultHttp>().next().map(|default| (default.0)())
+}
 
 /// Registers a provider's [`ProviderInfo`](crate::ProviderInfo), once in its crate.
 ///

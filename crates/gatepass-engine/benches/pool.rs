@@ -104,7 +104,7 @@ fn main() {
 
         let pool = TokenPool::builder(|key| {
             let credential = Credential::client(key, "the secret");
-            Ok(TokenSource::builder(Example::new()).credential(credential))
+            Ok(TokenSource::builder(Example::new(), credential))
         })
         .http(Vendor)
         .max_entries(count)

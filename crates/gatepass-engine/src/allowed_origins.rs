@@ -35,6 +35,10 @@ impl AllowedOrigins {
         }
     }
 
+    pub(crate) fn has_token_endpoints(&self) -> bool {
+        self.token_endpoints.get().is_some()
+    }
+
     /// Returns an error if a token must not be sent to this address.
     pub(crate) fn check(&self, to: &Uri) -> Result<()> {
         self.origins.check(to)?;

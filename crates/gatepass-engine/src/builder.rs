@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepass_core::{Clock, CredentialSource, Endpoint, HttpSend, Provider, TokenRules};
+use gatepass_core::{
+    Clock, CredentialSource, Endpoint, Error, HttpSend, Provider, Result, TokenRules,
+};
 
 use crate::cache::Cache;
 use crate::clock::ClockHandle;
@@ -21,38 +23,40 @@ use crate::store::TokenStore;
 /// # use gatepass_engine::TokenSource;
 /// # use gatepass_testkit::{FakeHttp, example::Example};
 /// # let http = FakeHttp::answering([]);
-/// let source = TokenSource::builder(Example::new())
-///     .credential(Credential::client("app-1", "hunter2"))
+/// let source = TokenSource::builder(Example::new(), Credential::client("app-1", "hunter2"))
 ///     .http(http)
 ///     .name("prod")
 ///     .timeout(Duration::from_secs(5))
-///     .build();
+///     .build()?;
 /// assert_eq!(source.name(), Some("prod"));
+/// # Ok::<(), gatepass_core::Error>(())
 /// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenSourceBuilder {
     config: SourceConfig,
+    http: Option<Arc<dyn HttpSend>>,
 }
 
 impl TokenSource {
     /// Returns a builder for a source of this provider's tokens.
-    pub fn builder(provider: impl Provider + 'static) -> TokenSourceBuilder {
-        TokenSourceBuilder { config: SourceConfig::new(provider) }
+    ///
+    /// The credential is a [`Credential`](gatepass_core::Credential), or for a secret that may
+    /// change a source of it, such as [`credential_fn`](gatepass_core::credential_fn): it is read
+    /// before each token request.
+    pub fn builder(
+        provider: impl Provider + 'static,
+        credential: impl CredentialSource + 'static,
+    ) -> TokenSourceBuilder {
+        TokenSourceBuilder { config: SourceConfig::new(provider, credential), http: None }
     }
 }
 
 impl TokenSourceBuilder {
-    /// Sets where the credential comes from: a [`Credential`](gatepass_core::Credential) or
-    /// [`credential_fn`](gatepass_core::credential_fn). It is read before each token request.
-    pub fn credential(mut self, source: impl CredentialSource + 'static) -> Self {
-        self.config.credential = Some(Arc::new(source));
-        self
-    }
-
-    /// Sets the client that sends the requests.
+    /// Sets the HTTP client that sends token requests. A program that links `gatepass-http` needs
+    /// none: [`build`](Self::build) makes its client, with the default settings.
     pub fn http(mut self, http: impl HttpSend + 'static) -> Self {
-        self.config.http = Some(Arc::new(http));
+        self.http = Some(Arc::new(http));
         self
     }
 
@@ -125,13 +129,33 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Builds the source. This reads, sends and spawns nothing; without a credential or an HTTP
-    /// client, the first [`token`](TokenSource::token) fails with `Config`.
-    pub fn build(self) -> TokenSource {
-        TokenSource::new(Cache::new(self.config))
+    /// Builds the source. This reads, sends and spawns nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Config` without an HTTP client, and the errors of making the default one.
+    pub fn build(self) -> Result<TokenSource> {
+        Ok(TokenSource::new(Cache::new(self.into_config(default_http)?)))
     }
 
-    pub(crate) fn into_config(self) -> SourceConfig {
-        self.config
+    /// Returns the settings; `default_http` makes an HTTP client if none was set.
+    pub(crate) fn into_config(
+        self,
+        default_http: impl FnOnce() -> Result<Arc<dyn HttpSend>>,
+    ) -> Result<SourceConfig> {
+        let Self { mut config, http } = self;
+        config.http = match http {
+            Some(http) => http,
+            None => default_http().map_err(|error| config.named(error))?,
+        };
+        Ok(config)
     }
+}
+
+/// Makes the HTTP client that the program has linked.
+pub(crate) fn default_http() -> Result<Arc<dyn HttpSend>> {
+    gatepass_core::__private::default_http().unwrap_or_else(|| {
+        Err(Error::config("the source has no HTTP client")
+            .hint("set one with `.http(…)`, or enable the feature `http` of the crate `gatepass`"))
+    })
 }

@@ -114,11 +114,7 @@ impl SourceConfig {
     }
 
     async fn request_token(&self, credential: &Credential) -> Result<CachedToken> {
-        let Some(http) = &self.http else {
-            return Err(Error::config("the source has no HTTP client")
-                .hint("pass one to the builder: `.http(…)`"));
-        };
-        let cx = ExchangeContext::new(&**http, &*self.clock, &self.token_rules);
+        let cx = ExchangeContext::new(&*self.http, &*self.clock, &self.token_rules);
         let started = self.now();
         let token = cx.run(&*self.provider, credential).await?;
         Ok(self.cache_token(token, credential, started))

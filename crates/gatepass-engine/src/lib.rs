@@ -11,10 +11,9 @@
 //! # use gatepass_core::{Credential, Result};
 //! # async fn run() -> Result<()> {
 //! # let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
-//! let source = TokenSource::builder(Example::new())
-//!     .credential(Credential::client("app-1", "hunter2"))
+//! let source = TokenSource::builder(Example::new(), Credential::client("app-1", "hunter2"))
 //!     .http(http)
-//!     .build();
+//!     .build()?;
 //! let token = source.token().await?;
 //! assert_eq!(token.authorization(), "Bearer token-1");
 //! # Ok(())
@@ -82,7 +81,7 @@ mod watch;
 pub use crate::builder::TokenSourceBuilder;
 pub use crate::clock::SystemClock;
 pub use crate::login::Login;
-pub use crate::pool::{PoolStatus, TokenPool, TokenPoolBuilder};
+pub use crate::pool::{PoolKey, PoolStatus, TokenPool, TokenPoolBuilder};
 pub use crate::source::TokenSource;
 pub use crate::status::{State, Status};
 #[cfg(feature = "file-store")]

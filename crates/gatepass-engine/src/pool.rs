@@ -17,12 +17,14 @@ mod entry;
 mod flights;
 mod index;
 mod key;
+mod pool_key;
 mod shard;
 mod shared;
 mod status;
 mod timer;
 
 pub use builder::TokenPoolBuilder;
+pub use pool_key::PoolKey;
 pub use status::PoolStatus;
 
 use entry::Entry;
@@ -47,7 +49,7 @@ const CLOSING: Duration = Duration::from_millis(100);
 /// # let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
 /// let pool = TokenPool::builder(|tenant| {
 ///     let credential = Credential::client(tenant, "hunter2");
-///     Ok(TokenSource::builder(Example::new()).credential(credential))
+///     Ok(TokenSource::builder(Example::new(), credential))
 /// })
 /// .http(http)
 /// .max_entries(50_000)
@@ -134,11 +136,22 @@ impl TokenPool {
     /// Errors as of [`token`](Self::token).
     pub async fn headers(&self, key: &str) -> Result<HeaderMap> {
         let token = self.token(key).await?;
-        let is_bearer = |entry: &Entry| entry.is_bearer && entry.token.is_same_as(&token);
-        if self.0.with_token(key, Duration::ZERO, is_bearer) == Some(true) {
+        if self.is_bearer(key, &token) {
             return Ok(HeaderMap::from_iter([(AUTHORIZATION, token.authorization().clone())]));
         }
         TokenSource::new(Cache::new(self.0.identity(key)?)).headers_for(&token).await
+    }
+
+    /// Whether this is the key's cached token, and `Authorization` is all that the vendor wants.
+    fn is_bearer(&self, key: &str, token: &Token) -> bool {
+        let is_bearer = |entry: &Entry| entry.is_bearer && entry.token.is_same_as(token);
+        self.0.with_token(key, Duration::ZERO, is_bearer) == Some(true)
+    }
+
+    /// Returns one key's tokens, for code that takes an [`AccessToken`](gatepass_core::AccessToken)
+    /// or [`Authorize`](gatepass_core::Authorize). Nothing is requested yet.
+    pub fn key(&self, key: &str) -> PoolKey {
+        PoolKey::new(self.clone(), key)
     }
 
     /// Forgets this token, if it is the key's held one: the next who asks gets another. A report

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{
-    ApiRequest, ApiResponse, Authorize, Credential, Error, ExchangeContext, HttpSend, MAX_LIFETIME,
-    Provider, Request, Response, Result, Secret, Token, TokenVerdict, async_trait,
+    AccessToken, ApiRequest, ApiResponse, Authorize, Credential, Error, ExchangeContext,
+    MAX_LIFETIME, Provider, Request, Response, Result, Secret, Token, TokenVerdict, async_trait,
 };
 use http::{HeaderMap, Uri};
 
@@ -49,9 +49,7 @@ impl TokenSource {
     /// ```
     pub fn fixed(token: impl Into<Secret>) -> Self {
         let provider = FixedToken(token.into());
-        let mut config = SourceConfig::new(provider.clone());
-        config.credential = Some(Arc::new(Credential::new()));
-        config.http = Some(Arc::new(NoHttp));
+        let mut config = SourceConfig::new(provider.clone(), Credential::new());
         config.allowed_origins = AllowedOrigins::loopback();
         let now = config.now();
         match provider.token(config.clock.wall()) {
@@ -151,12 +149,20 @@ impl TokenSource {
             return Ok(());
         }
         let config = &self.0.config;
-        let credential =
-            config.read_credential_in_time().await.map_err(|error| config.named(error))?;
+        let credential = self.read_credential().await?;
         config
             .provider
             .authorize(&credential, token, request)
             .map_err(|error| config.named(error.redacted(&credential)))
+    }
+
+    pub(crate) fn allowed_origins(&self) -> &AllowedOrigins {
+        &self.0.config.allowed_origins
+    }
+
+    pub(crate) async fn read_credential(&self) -> Result<Credential> {
+        let config = &self.0.config;
+        config.read_credential_in_time().await.map_err(|error| config.named(error))
     }
 
     /// Removes this token from the cache, so that the next caller gets another one. Does nothing if
@@ -296,6 +302,13 @@ impl fmt::Debug for TokenSource {
 }
 
 #[async_trait]
+impl AccessToken for TokenSource {
+    async fn token(&self) -> Result<Token> {
+        Self::token(self).await
+    }
+}
+
+#[async_trait]
 impl Authorize for TokenSource {
     fn check(&self, to: &Uri) -> Result<()> {
         self.0.config.allowed_origins.check(to).map_err(|error| self.0.config.named(error))
@@ -341,16 +354,5 @@ impl Provider for FixedToken {
 
     async fn exchange(&self, _: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
         self.token(cx.clock().wall())
-    }
-}
-
-/// The HTTP client of [`TokenSource::fixed`].
-#[derive(Debug)]
-struct NoHttp;
-
-#[async_trait]
-impl HttpSend for NoHttp {
-    async fn send(&self, _: Request) -> Result<Response> {
-        Err(Error::internal("a fixed token needs no request"))
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{
-    Credential, CredentialSource, Error, Hint, HttpSend, Interactive, Provider, Result, TokenRules,
+    Credential, CredentialSource, Error, Hint, HttpSend, Interactive, Provider, Request, Response,
+    Result, TokenRules, async_trait,
 };
 
 use crate::allowed_origins::AllowedOrigins;
@@ -24,8 +25,8 @@ pub(crate) struct SourceConfig {
     pub(crate) provider_id: Cow<'static, str>,
     pub(crate) allowed_origins: AllowedOrigins,
     pub(crate) name: Option<String>,
-    pub(crate) credential: Option<Arc<dyn CredentialSource>>,
-    pub(crate) http: Option<Arc<dyn HttpSend>>,
+    pub(crate) credential: Arc<dyn CredentialSource>,
+    pub(crate) http: Arc<dyn HttpSend>,
     pub(crate) clock: ClockHandle,
     pub(crate) token_rules: TokenRules,
     pub(crate) timeout: Duration,
@@ -41,14 +42,18 @@ pub(crate) struct SourceConfig {
 }
 
 impl SourceConfig {
-    pub(crate) fn new(provider: impl Provider + 'static) -> Self {
+    /// A configuration with defaults. Its HTTP client sends nothing: a builder replaces it.
+    pub(crate) fn new(
+        provider: impl Provider + 'static,
+        credential: impl CredentialSource + 'static,
+    ) -> Self {
         Self {
             provider_id: provider.id().to_owned().into(),
             allowed_origins: AllowedOrigins::from_provider(&provider),
             provider: Arc::new(provider),
             name: None,
-            credential: None,
-            http: None,
+            credential: Arc::new(credential),
+            http: Arc::new(NoHttp),
             clock: ClockHandle::System(SystemClock::new()),
             token_rules: TokenRules::default(),
             timeout: DEFAULT_TIMEOUT,
@@ -75,11 +80,7 @@ impl SourceConfig {
     }
 
     pub(crate) async fn read_credential(&self) -> Result<Credential> {
-        let Some(source) = &self.credential else {
-            return Err(Error::config("the source has no credential")
-                .hint("pass one to the builder: `.credential(…)`"));
-        };
-        source.credential().await
+        self.credential.credential().await
     }
 
     /// Reads the credential, within the time of a token request.
@@ -111,6 +112,17 @@ impl SourceConfig {
             Some(_) => self.timeout.saturating_mul(2),
             None => self.timeout,
         }
+    }
+}
+
+/// The HTTP client of a source that sends no request, such as one of a fixed token.
+#[derive(Debug)]
+struct NoHttp;
+
+#[async_trait]
+impl HttpSend for NoHttp {
+    async fn send(&self, _: Request) -> Result<Response> {
+        Err(Error::internal("a fixed token needs no request"))
     }
 }
 

@@ -48,11 +48,14 @@ impl<F: Fn(usize, SystemTime) -> Result<Token> + Send + Sync> Provider for Hosti
 fn hostile(
     act: impl Fn(usize, SystemTime) -> Result<Token> + Send + Sync + 'static,
 ) -> TokenSource {
-    TokenSource::builder(Hostile(act, AtomicUsize::new(0)))
-        .credential(Credential::client("client", "the secret"))
-        .http(FakeHttp::answering([]))
-        .name("hostile")
-        .build()
+    TokenSource::builder(
+        Hostile(act, AtomicUsize::new(0)),
+        Credential::client("client", "the secret"),
+    )
+    .http(FakeHttp::answering([]))
+    .name("hostile")
+    .build()
+    .unwrap()
 }
 
 fn token(text: &str, now: SystemTime) -> Result<Token> {
@@ -62,10 +65,10 @@ fn token(text: &str, now: SystemTime) -> Result<Token> {
 /// A source whose vendor and provider are as they should be.
 fn good() -> TokenSource {
     let http = FakeHttp::new(|n| FakeResponse::token(&format!("good-{n}"), 3600));
-    TokenSource::builder(Example::new())
-        .credential(Credential::client("client", "the secret"))
+    TokenSource::builder(Example::new(), Credential::client("client", "the secret"))
         .http(http)
         .build()
+        .unwrap()
 }
 
 /// How long an exchange and a hit of a good source take, where the machine leaves them alone: nine
@@ -116,11 +119,14 @@ async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
         }
         _ => token("new", now),
     };
-    let source = TokenSource::builder(Hostile(act, AtomicUsize::new(0)))
-        .credential(Credential::client("client", "the secret"))
-        .http(FakeHttp::answering([]))
-        .timeout(Duration::from_millis(10))
-        .build();
+    let source = TokenSource::builder(
+        Hostile(act, AtomicUsize::new(0)),
+        Credential::client("client", "the secret"),
+    )
+    .http(FakeHttp::answering([]))
+    .timeout(Duration::from_millis(10))
+    .build()
+    .unwrap();
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
     let new = source.refresh_now().await.unwrap();
     assert_eq!(new.expose_secret(), "new");
@@ -136,11 +142,12 @@ async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
 async fn a_hundred_stuck_sources_take_no_time_from_another() {
     let http = FakeHttp::new(|_| FakeResponse::never());
     let stuck = || {
-        let source = TokenSource::builder(Example::new())
-            .credential(Credential::client("client", "the secret"))
-            .http(http.clone())
-            .clock(TestClock::new())
-            .build();
+        let source =
+            TokenSource::builder(Example::new(), Credential::client("client", "the secret"))
+                .http(http.clone())
+                .clock(TestClock::new())
+                .build()
+                .unwrap();
         tokio::spawn(async move { source.token().await })
     };
     let waiters: Vec<_> = (0..100).map(|_| stuck()).collect();
@@ -191,10 +198,11 @@ async fn a_provider_that_drops_a_runtime_gets_an_error_and_may_go_on() {
 async fn no_token_can_carry_another_line_into_a_header() {
     for text in ["a\\r\\nX-Admin: 1", "a\\nb", "a\\u0000b", "a b", "\\u00e9", ""] {
         let body = format!("{{\"access_token\":\"{text}\",\"token_type\":\"Bearer\"}}");
-        let source = TokenSource::builder(Example::new())
-            .credential(Credential::client("client", "the secret"))
-            .http(FakeHttp::new(move |_| FakeResponse::json(200, body.clone())))
-            .build();
+        let source =
+            TokenSource::builder(Example::new(), Credential::client("client", "the secret"))
+                .http(FakeHttp::new(move |_| FakeResponse::json(200, body.clone())))
+                .build()
+                .unwrap();
         let error = source.token().await.unwrap_err();
         let is_refused = matches!(error.kind(), ErrorKind::UnsafeToken | ErrorKind::Protocol);
         assert!(is_refused, "{text}: {error}");

@@ -29,12 +29,13 @@ fn exchanges_waits_rests_flights_and_expiry_are_measured() {
                 FakeResponse::json(503, ""),
                 FakeResponse::token(&token_text, 3600),
             ]);
-            let source = TokenSource::builder(Example::new())
-                .credential(Credential::client("client", secret_text))
-                .http(http)
-                .clock(clock.clone())
-                .name("prod")
-                .build();
+            let source =
+                TokenSource::builder(Example::new(), Credential::client("client", secret_text))
+                    .http(http)
+                    .clock(clock.clone())
+                    .name("prod")
+                    .build()
+                    .unwrap();
             source.token().await.unwrap_err();
             clock.advance(Duration::from_secs(1));
             source.token().await.unwrap();
@@ -87,7 +88,7 @@ fn a_pools_keys_are_no_labels() {
             });
             let identify = |key: &str| {
                 let credential = Credential::client(key, "the secret");
-                Ok(TokenSource::builder(Example::new()).credential(credential))
+                Ok(TokenSource::builder(Example::new(), credential))
             };
             let pool = TokenPool::builder(identify).http(http).clock(TestClock::new()).build();
             for tenant in 0..10 {

@@ -20,11 +20,11 @@ const AGING: Duration = Duration::from_secs(3300);
 const ENDED: Duration = Duration::from_secs(3601);
 
 fn source(http: &FakeHttp, clock: &TestClock) -> TokenSource {
-    TokenSource::builder(Example::new())
-        .credential(Credential::client("client", "the secret"))
+    TokenSource::builder(Example::new(), Credential::client("client", "the secret"))
         .http(http.clone())
         .clock(clock.clone())
         .build()
+        .unwrap()
 }
 
 /// Sixteen callers at once.

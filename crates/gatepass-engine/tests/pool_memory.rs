@@ -44,7 +44,7 @@ impl HttpSend for Vendor {
 fn pool(max_entries: usize) -> TokenPool {
     TokenPool::builder(|key| {
         let credential = Credential::client(key, "the secret");
-        Ok(TokenSource::builder(Example::new()).credential(credential))
+        Ok(TokenSource::builder(Example::new(), credential))
     })
     .http(Vendor)
     .clock(TestClock::new())

@@ -44,9 +44,9 @@ async fn nothing_printed_or_traced_shows_a_secret() {
         FakeResponse::never(),
     ]);
     let credential = Credential::client("client", secret);
-    let builder = TokenSource::builder(Example::new()).credential(credential).http(http.clone());
+    let builder = TokenSource::builder(Example::new(), credential).http(http.clone());
     let mut shown = format!("{builder:?} {builder:#?}");
-    let source = builder.name("prod").clock(TestClock::new()).build();
+    let source = builder.name("prod").clock(TestClock::new()).build().unwrap();
     let error = source.token().await.unwrap_err();
     shown += &format!("{error} {error:?} {:?} {:#?} {source:?}", source.status(), source.status());
     let token = source.refresh_now().await.unwrap();

@@ -51,6 +51,10 @@ mod token_layer;
 mod token_middleware;
 mod whole;
 
+use std::sync::Arc;
+
+use gatepass_core::__private::{DefaultHttp, inventory};
+
 pub use crate::body::Body;
 pub use crate::client::{HttpClient, HttpClientBuilder};
 pub use crate::send_with::{SendWith, api_client_builder};
@@ -60,6 +64,11 @@ pub use crate::token_layer::{TokenLayer, TokenService};
 pub use crate::token_middleware::TokenMiddleware;
 #[cfg(feature = "tower")]
 pub use crate::whole::WholeBody;
+
+// The HTTP client of sources that were built without one.
+inventory::submit! {
+    DefaultHttp(|| Ok(Arc::new(HttpClient::new()?)))
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

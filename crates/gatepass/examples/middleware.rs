@@ -17,15 +17,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let cspm = TokenSource::builder(
         Cloudneeti::new(field("license_id"))?.base_url(Endpoint::parse(&base_url)?),
-    )
-    .credential(
         Credential::new()
             .with_text("api_application_id", field("api_application_id"))
             .with_secret("api_application_secret", field("api_application_secret"))
             .with_secret("subscription_key", field("subscription_key")),
     )
     .http(HttpClient::new()?)
-    .build();
+    .build()?;
     let api = reqwest_middleware::ClientBuilder::new(api_client_builder().build()?)
         .with(TokenMiddleware::new(cspm))
         .build();

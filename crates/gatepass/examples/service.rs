@@ -18,15 +18,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let huawei = Huawei::new("acme.huaweioneaccess.com")?
         .base_url(Endpoint::parse(&sandbox.base_url("huawei"))?); // a real service leaves this out
     let iam =
-        TokenSource::builder(huawei)
-            .credential(credential_fn(move || {
+        TokenSource::builder(
+            huawei,
+            credential_fn(move || {
                 let vault = vault.clone();
                 async move {
                     Ok(Credential::client(vault.read("client_id"), vault.read("client_secret")))
                 }
-            }))
-            .http(HttpClient::from_builder(reqwest::Client::builder().user_agent("acme/1"))?)
-            .build();
+            }),
+        )
+        .http(HttpClient::from_builder(reqwest::Client::builder().user_agent("acme/1"))?)
+        .build()?;
 
     let users =
         format!("{}/api/v2/tenant/users?org_id=&offset=0&limit=10", sandbox.base_url("huawei"));

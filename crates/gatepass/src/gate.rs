@@ -130,9 +130,8 @@ impl Gate {
             error.with_provider(profile.info.id).with_profile(&profile.name)
         };
         let http: Arc<dyn HttpSend> = self.http(profile).map_err(named)?;
-        let mut builder = TokenSource::builder(profile.provider()?)
+        let mut builder = TokenSource::builder(profile.provider()?, profile.clone())
             .name(&profile.name)
-            .credential(profile.clone())
             .http(http)
             .api_origins(profile.api_origins())
             .timeout(limit(profile))
@@ -145,7 +144,7 @@ impl Gate {
         if let Some(leeway) = profile.options.leeway {
             builder = builder.leeway(leeway);
         }
-        Ok(builder.build())
+        builder.build()
     }
 }
 

@@ -10,10 +10,10 @@
 //! use gatepass::huawei::Huawei;
 //! use gatepass::{Credential, HttpClient, SendWith, TokenSource, api_client_builder};
 //!
-//! let iam = TokenSource::builder(Huawei::new("acme.huaweioneaccess.com")?)
-//!     .credential(Credential::client("app-1", "hunter2"))
+//! let huawei = Huawei::new("acme.huaweioneaccess.com")?;
+//! let iam = TokenSource::builder(huawei, Credential::client("app-1", "hunter2"))
 //!     .http(HttpClient::new()?)
-//!     .build();
+//!     .build()?;
 //!
 //! let api = api_client_builder().build()?; // your own reqwest client
 //! let users = "https://acme.huaweioneaccess.com/api/v2/tenant/users?org_id=&offset=0&limit=10";
@@ -75,19 +75,20 @@ pub use provider_configapi as configapi;
 pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
-    ApiOrigins, ApiRequest, ApiResponse, AuthorizationRequest, Authorize, BasicEncoding, Clock,
-    CoarseTime, ConfigPlace, Credential, CredentialFn, CredentialSource, Endpoint, EnvironmentInfo,
-    Error, ErrorKind, ExchangeContext, Expiry, Field, FieldKind, Hint, HintArg, HttpSend,
-    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Registration, Request,
-    Response, Result, Retry, Secret, Settings, Token, TokenBuilder, TokenCharset, TokenRules,
-    TokenVerdict, async_trait, credential_fn, oauth2, register, retry_after,
+    AccessToken, ApiOrigins, ApiRequest, ApiResponse, AuthorizationRequest, Authorize,
+    BasicEncoding, Clock, CoarseTime, ConfigPlace, Credential, CredentialFn, CredentialSource,
+    Endpoint, EnvironmentInfo, Error, ErrorKind, ExchangeContext, Expiry, Field, FieldKind, Hint,
+    HintArg, HttpSend, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints,
+    Registration, Request, Response, Result, Retry, Secret, Settings, Token, TokenBuilder,
+    TokenCharset, TokenRules, TokenVerdict, async_trait, credential_fn, oauth2, register,
+    retry_after,
 };
 #[cfg(feature = "file-store")]
 pub use gatepass_engine::FileStore;
 pub use gatepass_engine::{
-    FailureRecord, HistoryEntry, Lease, Login, MemoryStore, NextStep, PoolStatus, ProcessInfo,
-    ProfileKey, Record, State, Status, StoreKey, SystemClock, TokenPool, TokenPoolBuilder,
-    TokenSource, TokenSourceBuilder, TokenStore, Watch,
+    FailureRecord, HistoryEntry, Lease, Login, MemoryStore, NextStep, PoolKey, PoolStatus,
+    ProcessInfo, ProfileKey, Record, State, Status, StoreKey, SystemClock, TokenPool,
+    TokenPoolBuilder, TokenSource, TokenSourceBuilder, TokenStore, Watch,
 };
 #[cfg(feature = "reqwest-middleware")]
 pub use gatepass_http::TokenMiddleware;

@@ -226,9 +226,7 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     let own = text();
     let source = move || {
         let http = FakeHttp::new(|_| FakeResponse::token("token", 3600));
-        TokenSource::builder(Example::new())
-            .credential(Credential::client("id", own.clone()))
-            .http(http)
+        TokenSource::builder(Example::new(), Credential::client("id", own.clone())).http(http)
     };
     printed.add(&source());
     let pool = TokenPool::builder(move |_| Ok(source()));
@@ -240,8 +238,9 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     });
     let login = TokenSource::builder(
         gatepass::cisco::Cisco::new().implicit(RedirectUri::parse("http://127.0.0.1:0/").unwrap()),
+        credential(text()),
     );
-    let login = login.credential(credential(text())).http(FakeHttp::answering([])).build();
+    let login = login.http(FakeHttp::answering([])).build().unwrap();
     let login = gatepass_tests::runtime().block_on(login.login()).unwrap();
     let url = login.url();
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();

@@ -47,14 +47,14 @@ impl Cache {
 
     fn of(name: &str, vendor: &Vendor, life: Duration) -> Self {
         match name {
-            "gatepass" => Self::Gatepass(vendor.builder().build()),
+            "gatepass" => Self::Gatepass(vendor.builder().build().unwrap()),
             _ => Self::Locked(Locked::new(vendor, life)),
         }
     }
 
     fn ahead(name: &str, vendor: &Vendor, life: Duration, ahead: Duration) -> Self {
         match name {
-            "gatepass" => Self::Gatepass(vendor.builder_ahead(ahead).build()),
+            "gatepass" => Self::Gatepass(vendor.builder_ahead(ahead).build().unwrap()),
             _ => Self::Locked(Locked::new(vendor, life).ahead(ahead)),
         }
     }

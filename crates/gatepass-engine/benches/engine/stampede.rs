@@ -30,12 +30,12 @@ pub(crate) fn run() {
         let vendor = Vendor::new(3600, LATENCY);
         exchange.push(runtime.block_on(async {
             let begun = clock::now();
-            let source = vendor.builder().build();
+            let source = vendor.builder().build().unwrap();
             tokio::spawn(async move { source.prefetch().await }).await.unwrap().unwrap();
             begun.elapsed().as_secs_f64() * 1e3
         }));
         let vendor = Vendor::new(3600, LATENCY);
-        let source = vendor.builder().build();
+        let source = vendor.builder().build().unwrap();
         gatepass.push(runtime.block_on(stampede(&vendor, || {
             let source = source.clone();
             async move { drop(source.token().await.unwrap()) }

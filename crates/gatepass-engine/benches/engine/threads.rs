@@ -19,7 +19,7 @@ const ALONE: f64 = 0.97;
 pub(crate) fn run() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let vendor = Vendor::new(3600, Duration::ZERO);
-    let (source, bound) = (vendor.builder().build(), Bound::new());
+    let (source, bound) = (vendor.builder().build().unwrap(), Bound::new());
     let locked = Locked::new(&vendor, Duration::from_secs(3600));
     runtime.block_on(async {
         source.prefetch().await.unwrap();

@@ -59,9 +59,11 @@ impl Vendor {
 
     /// A source that refreshes so early.
     pub(crate) fn builder_ahead(&self, ahead: Duration) -> TokenSourceBuilder {
-        TokenSource::builder(Early { example: Example::new(), ahead })
-            .credential(Credential::client("bench", "the secret"))
-            .http(self.clone())
+        TokenSource::builder(
+            Early { example: Example::new(), ahead },
+            Credential::client("bench", "the secret"),
+        )
+        .http(self.clone())
     }
 
     /// One exchange without an engine; the error is a status.

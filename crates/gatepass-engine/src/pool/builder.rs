@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::RandomState;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use gatepass_core::{Clock, HttpSend, Result};
@@ -106,7 +106,7 @@ impl TokenPoolBuilder {
         let shards = self.max_entries.div_ceil(SHARD).next_power_of_two().min(SHARDS);
         TokenPool(Arc::new(Shared {
             identify: self.identify,
-            http: self.http,
+            http: self.http.map(OnceLock::from).unwrap_or_default(),
             clock: self.clock,
             max_entries: self.max_entries,
             max_waiters: self.max_waiters,

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use gatepass_core::{Error, Result, Token};
+use gatepass_core::{Error, HttpSend, Result, Token};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -17,6 +17,7 @@ use super::key::Key;
 use super::shard::Shard;
 use super::shared::Shared;
 use crate::TokenSource;
+use crate::builder::default_http;
 use crate::cache::Cache;
 use crate::cached_token::CachedToken;
 use crate::flight_handle::{Flight, FlightHandle, FlightOutcome, OutcomeSender};
@@ -367,20 +368,26 @@ impl Shared {
         let builder = catch_unwind(AssertUnwindSafe(|| (self.identify)(key)))
             .unwrap_or_else(|_| Err(Error::internal("the pool's function of identities panicked")))
             .map_err(|error| error.with_profile(key))?;
-        let mut config = builder.into_config();
+        let mut config = builder.into_config(|| self.http())?;
         config.clock = self.clock.clone();
         config.keep_warm = false;
         config.store = None;
         config.is_pooled = true;
-        if config.http.is_none() {
-            config.http.clone_from(&self.http);
-        }
         config.name.get_or_insert_with(|| key.to_owned());
         if let Some(chance) = &self.chance {
             let mut chance = chance.lock().unwrap_or_else(PoisonError::into_inner);
             config.seed = Some(chance.u64(..));
         }
         Ok(config)
+    }
+
+    /// Returns the pool's HTTP client; without one, the default client, which is made once.
+    fn http(&self) -> Result<Arc<dyn HttpSend>> {
+        if let Some(http) = self.http.get() {
+            return Ok(Arc::clone(http));
+        }
+        let http = default_http()?;
+        Ok(Arc::clone(self.http.get_or_init(|| http)))
     }
 }
 

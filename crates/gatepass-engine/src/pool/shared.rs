@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use gatepass_core::{Error, HttpSend, Result, Token};
@@ -22,7 +22,7 @@ pub(super) type Identify = dyn Fn(&str) -> Result<TokenSourceBuilder> + Send + S
 
 pub(super) struct Shared {
     pub(super) identify: Box<Identify>,
-    pub(super) http: Option<Arc<dyn HttpSend>>,
+    pub(super) http: OnceLock<Arc<dyn HttpSend>>,
     pub(super) clock: ClockHandle,
     pub(super) max_entries: usize,
     pub(super) max_waiters: usize,

@@ -101,13 +101,13 @@ impl World {
                 let secret = format!("s{source}v{}", state.state().vendors[source].secret);
                 async move { Ok(Credential::client("client", secret)) }
             });
-            TokenSource::builder(HintedProvider(Example::new(), hints))
-                .credential(secret)
+            TokenSource::builder(HintedProvider(Example::new(), hints), secret)
                 .http(ModelHttp { source, ledger: ledger.clone(), clock: clock.clone() })
                 .clock(clock.clone())
                 .name(format!("k{source}"))
                 .seed(seed + source as u64)
                 .build()
+                .unwrap()
         };
         Self {
             sources: (0..SOURCES).map(source).collect(),

@@ -160,7 +160,7 @@ fn replacement_of_aging_token_is_refreshed_too() {
 fn refresh_now_does_not_return_a_stored_token() {
     let (vendor, clock) = (Vendor::default(), TestClock::new());
     let store = MemoryStore::new().with_clock(clock.clone());
-    let source = || builder(&vendor, &clock).store(store.clone()).build();
+    let source = || builder(&vendor, &clock).store(store.clone()).build().unwrap();
     block_on(async {
         source().token().await.unwrap();
         let source = source();

@@ -96,12 +96,11 @@ impl HttpSend for Vendor {
 }
 
 pub(crate) fn source(vendor: &Vendor, clock: &TestClock) -> TokenSource {
-    builder(vendor, clock).build()
+    builder(vendor, clock).build().unwrap()
 }
 
 pub(crate) fn builder(vendor: &Vendor, clock: &TestClock) -> TokenSourceBuilder {
-    TokenSource::builder(Example::new())
-        .credential(Credential::client("client", "the secret"))
+    TokenSource::builder(Example::new(), Credential::client("client", "the secret"))
         .http(vendor.clone())
         .clock(clock.clone())
         .timeout(Duration::from_secs(15))

@@ -81,7 +81,7 @@ async fn another_secret_for_a_refused_identity_is_sent_and_the_same_one_is_not()
         let secret = secret.clone();
         move |key: &str| {
             let secret = format!("secret-{}", secret.load(Ordering::SeqCst));
-            Ok(TokenSource::builder(Example::new()).credential(Credential::client(key, secret)))
+            Ok(TokenSource::builder(Example::new(), Credential::client(key, secret)))
         }
     };
     let pool = TokenPool::builder(identify).http(vendor.clone()).clock(clock.clone()).build();

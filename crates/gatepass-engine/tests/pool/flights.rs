@@ -208,7 +208,7 @@ async fn a_function_of_identities_that_fails_or_panics_is_an_error() {
         }
         _ => {
             let credential = gatepass_core::Credential::client(key, "the secret");
-            Ok(TokenSource::builder(Example::new()).credential(credential))
+            Ok(TokenSource::builder(Example::new(), credential))
         }
     })
     .http(vendor.clone())

@@ -6,6 +6,7 @@ mod bounds;
 mod crossing;
 mod failures;
 mod flights;
+mod keys;
 mod timer;
 mod vendor;
 
@@ -25,7 +26,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn builder(vendor: &Vendor, clock: &TestClock) -> TokenPoolBuilder {
     let identify = |key: &str| {
         let credential = Credential::client(key, "the secret");
-        Ok(TokenSource::builder(Example::new()).credential(credential))
+        Ok(TokenSource::builder(Example::new(), credential))
     };
     TokenPool::builder(identify).http(vendor.clone()).clock(clock.clone()).seed(7)
 }

@@ -196,7 +196,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
             FakeResponse::token(&format!("token-{n}"), life)
         }
     });
-    let source = builder(&http, &clock).build();
+    let source = builder(&http, &clock).build().unwrap();
     let (mut last, mut newest) = (None, 0);
     for op in ops {
         match op {

@@ -13,7 +13,7 @@ use gatepass_testkit::example::Example;
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use tokio::time::Instant;
 
-use crate::{builder, source, text, vendor};
+use crate::{builder_with, source, text, vendor};
 
 /// Runs a closure instead of an exchange.
 struct Hostile<F>(F);
@@ -44,12 +44,12 @@ impl<F: Fn(SystemTime) -> Result<Token> + Send + Sync> Provider for Hostile<F> {
 }
 
 fn hostile(act: impl Fn(SystemTime) -> Result<Token> + Send + Sync + 'static) -> TokenSource {
-    TokenSource::builder(Hostile(act))
-        .credential(Credential::client("client", "the secret"))
+    TokenSource::builder(Hostile(act), Credential::client("client", "the secret"))
         .http(vendor(60))
         .name("prod")
         .timeout(Duration::from_millis(50))
         .build()
+        .unwrap()
 }
 
 fn token(text: &str, now: SystemTime) -> Result<Token> {
@@ -92,10 +92,10 @@ async fn a_vendor_that_never_answers_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_never_comes_is_given_up() {
     let http = vendor(60);
-    let source = builder(&http, &TestClock::new())
-        .credential(credential_fn(std::future::pending))
+    let source = builder_with(&http, &TestClock::new(), credential_fn(std::future::pending))
         .timeout(Duration::from_millis(1500))
-        .build();
+        .build()
+        .unwrap();
     let error = source.token().await.unwrap_err();
     assert_eq!(error.to_string(), "example/prod: no token in 1500 ms");
     assert_eq!(http.count(), 0);
@@ -127,10 +127,13 @@ async fn what_an_exchange_of_its_own_brings_is_checked() {
         ("the-secret", "the answer returns the credential as the token"),
         ("a%20token", "the token has characters that a bearer token must not have"),
     ] {
-        let source = TokenSource::builder(Hostile(move |now| token(brought, now)))
-            .credential(Credential::client("client", "the-secret"))
-            .http(vendor(60))
-            .build();
+        let source = TokenSource::builder(
+            Hostile(move |now| token(brought, now)),
+            Credential::client("client", "the-secret"),
+        )
+        .http(vendor(60))
+        .build()
+        .unwrap();
         let error = source.token().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsafeToken);
         assert_eq!(error.to_string(), format!("hostile: {wanted}"));
@@ -140,16 +143,12 @@ async fn what_an_exchange_of_its_own_brings_is_checked() {
     assert_eq!(error.vendor_text(), Some("sent: [redacted]"));
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_missing_is_a_config_error_at_the_first_token() {
-    let source = TokenSource::builder(Example::new()).http(vendor(60)).build();
-    let error = source.token().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(error.to_string(), "example: the source has no credential");
-    let source = TokenSource::builder(Example::new()).credential(Credential::new()).build();
-    let error = source.token().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(error.to_string(), "example: the source has no HTTP client");
+#[test]
+fn source_without_http_client_is_not_built() {
+    let builder = TokenSource::builder(Example::new(), Credential::new()).name("prod");
+    let error = builder.build().unwrap_err();
+    assert_eq!((error.kind(), error.profile()), (ErrorKind::Config, Some("prod")));
+    assert_eq!(error.message(), "the source has no HTTP client");
 }
 
 /// A source whose credential is a new one on each reading, as `secrets` has them, and the last
@@ -171,7 +170,7 @@ fn rotating(secrets: &'static [&'static str]) -> (TokenSource, FakeHttp, Arc<Ato
             async move { Ok(Credential::client("client", secrets[read])) }
         }
     });
-    let source = builder(&http, &TestClock::new()).credential(credential).build();
+    let source = builder_with(&http, &TestClock::new(), credential).build().unwrap();
     (source, http, reads)
 }
 
@@ -210,9 +209,13 @@ async fn the_credential_is_read_before_each_exchange_and_not_for_a_hit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_cannot_be_read_is_named() {
-    let source = builder(&vendor(60), &TestClock::new())
-        .credential(credential_fn(|| async { Err(Error::credential(std::fmt::Error)) }))
-        .build();
+    let source = builder_with(
+        &vendor(60),
+        &TestClock::new(),
+        credential_fn(|| async { Err(Error::credential(std::fmt::Error)) }),
+    )
+    .build()
+    .unwrap();
     let error = source.token().await.unwrap_err();
     assert_eq!(error.to_string(), "example/prod: the credential could not be read");
 }
@@ -223,8 +226,10 @@ async fn a_provider_may_be_boxed_or_shared() {
     let shared: Arc<dyn Provider> = Arc::new(Example::new());
     let credential = || Credential::client("client", "secret");
     let http: Arc<dyn gatepass_core::HttpSend> = Arc::new(vendor(60));
-    for builder in [TokenSource::builder(boxed), TokenSource::builder(shared)] {
-        let source = builder.credential(credential()).http(http.clone()).build();
+    for builder in
+        [TokenSource::builder(boxed, credential()), TokenSource::builder(shared, credential())]
+    {
+        let source = builder.http(http.clone()).build().unwrap();
         source.prefetch().await.unwrap();
         assert_eq!(source.provider().id(), "example");
     }

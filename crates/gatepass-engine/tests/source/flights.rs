@@ -235,7 +235,7 @@ fn a_flight_whose_runtime_stands_still_holds_nobody_for_ever() {
 #[test]
 fn without_a_runtime_there_is_an_error_and_no_panic() {
     let http = vendor(3600);
-    let source = builder(&http, &TestClock::new()).build();
+    let source = builder(&http, &TestClock::new()).build().unwrap();
     let error = gatepass_testkit::block_on(source.token()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert_eq!(http.count(), 0);

@@ -44,10 +44,10 @@ impl Provider for TwoHeaders {
 #[tokio::test(start_paused = true)]
 async fn headers_are_all_that_the_vendor_wants() {
     let credential = Credential::client("client", "secret").with_secret("key", "the-key");
-    let source = TokenSource::builder(TwoHeaders(Example::new()))
-        .credential(credential)
+    let source = TokenSource::builder(TwoHeaders(Example::new()), credential)
         .http(vendor(60))
-        .build();
+        .build()
+        .unwrap();
     let older = source.token().await.unwrap();
     source.refresh_now().await.unwrap();
     let (mut uri, mut headers) = (Uri::default(), HeaderMap::new());
@@ -67,10 +67,11 @@ async fn headers_are_all_that_the_vendor_wants() {
 
 #[tokio::test(start_paused = true)]
 async fn headers_that_cannot_be_made_are_an_error_and_the_token_is_none() {
-    let source = TokenSource::builder(TwoHeaders(Example::new()))
-        .credential(Credential::client("client", "secret"))
-        .http(vendor(60))
-        .build();
+    let source =
+        TokenSource::builder(TwoHeaders(Example::new()), Credential::client("client", "secret"))
+            .http(vendor(60))
+            .build()
+            .unwrap();
     source.token().await.unwrap();
     let error = source.headers().await.unwrap_err();
     assert_eq!(error.to_string(), "twoheaders: `key` is missing");

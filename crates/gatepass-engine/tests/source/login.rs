@@ -61,12 +61,18 @@ impl Place {
     }
 
     fn source(&self, client: &str, is_stored: bool) -> TokenSource {
-        let builder = TokenSource::builder(ByRedirect)
-            .credential(Credential::new().with_text("client_id", client.to_owned()))
-            .http(self.http.clone())
-            .clock(self.clock.clone())
-            .name("prod");
-        if is_stored { builder.store(self.store.clone()).build() } else { builder.build() }
+        let builder = TokenSource::builder(
+            ByRedirect,
+            Credential::new().with_text("client_id", client.to_owned()),
+        )
+        .http(self.http.clone())
+        .clock(self.clock.clone())
+        .name("prod");
+        if is_stored {
+            builder.store(self.store.clone()).build().unwrap()
+        } else {
+            builder.build().unwrap()
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use gatepass_core::{Credential, Error, Result, Token};
+use gatepass_core::{Credential, CredentialSource, Error, Result, Token};
 use gatepass_engine::{TokenSource, TokenSourceBuilder};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
@@ -29,15 +29,22 @@ fn vendor(life: u64) -> FakeHttp {
 }
 
 fn builder(http: &FakeHttp, clock: &TestClock) -> TokenSourceBuilder {
-    TokenSource::builder(Example::new())
-        .credential(Credential::client("client", "the secret"))
+    builder_with(http, clock, Credential::client("client", "the secret"))
+}
+
+fn builder_with(
+    http: &FakeHttp,
+    clock: &TestClock,
+    credential: impl CredentialSource + 'static,
+) -> TokenSourceBuilder {
+    TokenSource::builder(Example::new(), credential)
         .http(http.clone())
         .clock(clock.clone())
         .name("prod")
 }
 
 fn source(http: &FakeHttp, clock: &TestClock) -> TokenSource {
-    builder(http, clock).build()
+    builder(http, clock).build().unwrap()
 }
 
 fn text(outcome: Result<Token>) -> std::result::Result<String, Error> {

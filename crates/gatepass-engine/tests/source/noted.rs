@@ -10,7 +10,7 @@ use gatepass_engine::{
 };
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
-use super::{builder, text, vendor};
+use super::{builder, builder_with, text, vendor};
 
 fn store(clock: &TestClock) -> MemoryStore {
     MemoryStore::new().with_clock(clock.clone())
@@ -30,7 +30,7 @@ async fn an_exchange_is_noted_once_and_what_a_store_answers_is_not() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     for _ in 0..3 {
-        builder(&http, &clock).store(store.clone()).build().prefetch().await.unwrap();
+        builder(&http, &clock).store(store.clone()).build().unwrap().prefetch().await.unwrap();
     }
     let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
     assert_eq!(note.next_step(), NextStep::TokenStored);
@@ -45,7 +45,7 @@ async fn a_refusal_is_noted_with_the_vendors_words_and_without_the_secret_they_r
     let (http, clock) = (FakeHttp::new(|_| denied()), TestClock::new());
     let store = store(&clock);
     for _ in 0..3 {
-        builder(&http, &clock).store(store.clone()).build().token().await.unwrap_err();
+        builder(&http, &clock).store(store.clone()).build().unwrap().token().await.unwrap_err();
     }
     let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
     assert_eq!(note.next_step(), NextStep::Denied(clock.wall() + Duration::from_secs(3600)));
@@ -62,7 +62,7 @@ async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
         FakeResponse::fails(Error::unavailable("down")),
     ]);
     let store = store(&clock);
-    let source = builder(&http, &clock).store(store.clone()).build();
+    let source = builder(&http, &clock).store(store.clone()).build().unwrap();
     source.prefetch().await.unwrap();
     source.refresh_now().await.unwrap_err();
     assert_eq!(decisions(&store).await, [NextStep::TokenStored, NextStep::PreviousTokenKept]);
@@ -74,7 +74,7 @@ async fn a_throttled_exchange_is_noted_with_the_time_until_it_rests() {
     let error = Error::throttled("wait").with_retry_after(Duration::from_secs(60));
     let http = FakeHttp::new(move |_| FakeResponse::fails(error.clone()));
     let store = store(&clock);
-    builder(&http, &clock).store(store.clone()).build().token().await.unwrap_err();
+    builder(&http, &clock).store(store.clone()).build().unwrap().token().await.unwrap_err();
     let [NextStep::CooledDown(until)] = decisions(&store).await[..] else {
         panic!("it does not rest")
     };
@@ -91,7 +91,7 @@ async fn a_credential_that_changes_when_it_is_refused_is_two_notes_and_two_finge
         let number = reads.fetch_add(1, Ordering::SeqCst);
         async move { Ok(Credential::client("client", format!("secret-{number}"))) }
     });
-    let source = builder(&http, &clock).credential(credential).store(store.clone()).build();
+    let source = builder_with(&http, &clock, credential).store(store.clone()).build().unwrap();
     assert_eq!(text(source.token().await).unwrap(), "token");
     let notes = store.history(&ProfileKey::new("prod")).await.unwrap();
     assert_eq!(decisions(&store).await[0], NextStep::Retried);
@@ -105,7 +105,8 @@ async fn what_must_stay_in_memory_is_noted_without_being_kept() {
     let down = FakeResponse::fails(Error::unavailable("down"));
     let http = FakeHttp::answering([FakeResponse::token("token", 3600), down]);
     let store = store(&clock);
-    let source = || builder(&http, &clock).store(store.clone()).persist(Some(false)).build();
+    let source =
+        || builder(&http, &clock).store(store.clone()).persist(Some(false)).build().unwrap();
     source().prefetch().await.unwrap();
     source().token().await.unwrap_err();
     assert_eq!(decisions(&store).await, [NextStep::TokenNotStored, NextStep::NotCached]);
@@ -116,12 +117,12 @@ async fn what_must_stay_in_memory_is_noted_without_being_kept() {
 async fn what_is_stored_is_told_without_an_exchange() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
-    let source = builder(&http, &clock).store(store.clone()).build();
+    let source = builder(&http, &clock).store(store.clone()).build().unwrap();
     assert!(source.stored().await.unwrap().is_none());
     source.prefetch().await.unwrap();
-    let other = builder(&http, &clock).store(store.clone()).build();
+    let other = builder(&http, &clock).store(store.clone()).build().unwrap();
     let secret = Credential::client("client", "another secret");
-    let changed = builder(&http, &clock).credential(secret).store(store).build();
+    let changed = builder_with(&http, &clock, secret).store(store).build().unwrap();
     assert!(changed.stored().await.unwrap().is_none());
     let state = async || {
         let record: Record = other.stored().await.unwrap().unwrap();
@@ -163,7 +164,7 @@ impl TokenStore for Stuck {
 async fn a_note_that_takes_for_ever_costs_a_second_and_no_token() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let begun = tokio::time::Instant::now();
-    let token = builder(&http, &clock).store(Stuck).build().token().await;
+    let token = builder(&http, &clock).store(Stuck).build().unwrap().token().await;
     assert_eq!(text(token).unwrap(), "token-0");
     assert!(begun.elapsed() <= Duration::from_secs(1), "{:?}", begun.elapsed());
 }
@@ -172,7 +173,7 @@ async fn a_note_that_takes_for_ever_costs_a_second_and_no_token() {
 async fn a_note_that_takes_longer_than_an_exchange_may_costs_no_token() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let limit = Duration::from_millis(500);
-    let source = builder(&http, &clock).store(Stuck).timeout(limit).build();
+    let source = builder(&http, &clock).store(Stuck).timeout(limit).build().unwrap();
     for number in 0..2 {
         assert_eq!(text(source.refresh_now().await).unwrap(), format!("token-{number}"));
     }

@@ -140,11 +140,11 @@ async fn a_vendor_known_to_give_the_same_token_is_asked_only_at_its_end() {
     let clock = TestClock::new();
     let http = vendor(1800);
     let provider = Hinted(Example::new(), RefreshHints::new().same_token_until_end());
-    let source = TokenSource::builder(provider)
-        .credential(Credential::client("client", "the secret"))
+    let source = TokenSource::builder(provider, Credential::client("client", "the secret"))
         .http(http.clone())
         .clock(clock.clone())
-        .build();
+        .build()
+        .unwrap();
     source.prefetch().await.unwrap();
     for _ in 0..178 {
         clock.advance(seconds(10));
@@ -185,11 +185,11 @@ async fn a_token_that_is_given_until_its_end_and_comes_at_it_is_asked_for_once_m
         FakeResponse::token(&format!("token-{n}"), if n == 0 { 1 } else { 1800 })
     });
     let provider = Hinted(Example::new(), RefreshHints::new().same_token_until_end());
-    let source = TokenSource::builder(provider)
-        .credential(Credential::client("client", "the secret"))
+    let source = TokenSource::builder(provider, Credential::client("client", "the secret"))
         .http(http.clone())
         .clock(clock)
-        .build();
+        .build()
+        .unwrap();
     assert_eq!(text(source.token().await).unwrap(), "token-1");
     assert_eq!(http.count(), 2);
 }
@@ -216,7 +216,7 @@ async fn a_thousand_processes_spread_their_refreshes_over_a_fifth_of_the_life() 
     let clock = TestClock::new();
     let mut due = Vec::new();
     for seed in 0..1000 {
-        let source = builder(&vendor(3600), &clock).seed(seed).build();
+        let source = builder(&vendor(3600), &clock).seed(seed).build().unwrap();
         source.prefetch().await.unwrap();
         due.push(source.status().refresh_in.unwrap().as_secs());
     }
@@ -235,7 +235,7 @@ async fn a_thousand_processes_spread_their_refreshes_over_a_fifth_of_the_life() 
 async fn a_slow_vendor_is_asked_early_enough_for_the_next_token() {
     for seed in 0..10 {
         let (http, clock) = (vendor(10).held(), TestClock::new());
-        let source = builder(&http, &clock).seed(seed).build();
+        let source = builder(&http, &clock).seed(seed).build().unwrap();
         let mut token = Box::pin(source.token());
         assert!(poll(&mut token).is_pending());
         http.arrived(1).await;

@@ -10,7 +10,7 @@ use gatepass_testkit::example::{self, Example};
 use gatepass_testkit::{FakeHttp, FakeResponse, Fixture, TestClock};
 
 use super::refresh::Hinted;
-use super::{builder, source, text, vendor};
+use super::{builder, builder_with, source, text, vendor};
 
 fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -40,7 +40,7 @@ async fn a_failure_answers_for_those_who_come_after_it() {
 #[tokio::test(start_paused = true)]
 async fn exchanges_of_a_vendor_that_is_down_thin_out() {
     let (http, clock) = (FakeHttp::new(|_| down()), TestClock::new());
-    let source = builder(&http, &clock).seed(7).build();
+    let source = builder(&http, &clock).seed(7).build().unwrap();
     for _ in 0..60_000 {
         let _ = source.token().await;
         clock.advance(Duration::from_millis(10));
@@ -86,13 +86,17 @@ async fn a_refused_credential_is_not_sent_again_until_it_changes() {
     let http = FakeHttp::new(|n| if n == 0 { denied() } else { FakeResponse::token("token", 60) });
     let (version, reads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (now, read) = (version.clone(), reads.clone());
-    let source = builder(&http, &clock)
-        .credential(credential_fn(move || {
+    let source = builder_with(
+        &http,
+        &clock,
+        credential_fn(move || {
             read.fetch_add(1, Ordering::SeqCst);
             let secret = format!("secret-{}", now.load(Ordering::SeqCst));
             async move { Ok(Credential::client("client", secret)) }
-        }))
-        .build();
+        }),
+    )
+    .build()
+    .unwrap();
     // An hour of callers: the vendor is asked once, and the credential looked at now and then.
     for _ in 0..3600 {
         assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Denied);
@@ -124,8 +128,10 @@ async fn a_credential_that_cannot_be_read_is_soon_read_again() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([FakeResponse::token("token", 60)]);
     let reads = AtomicUsize::new(0);
-    let source = builder(&http, &clock)
-        .credential(credential_fn(move || {
+    let source = builder_with(
+        &http,
+        &clock,
+        credential_fn(move || {
             let n = reads.fetch_add(1, Ordering::SeqCst);
             async move {
                 match n {
@@ -133,8 +139,10 @@ async fn a_credential_that_cannot_be_read_is_soon_read_again() {
                     _ => Ok(Credential::client("client", "secret")),
                 }
             }
-        }))
-        .build();
+        }),
+    )
+    .build()
+    .unwrap();
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Config);
     clock.advance(seconds(2));
     assert_eq!(text(source.token().await).unwrap(), "token");
@@ -145,11 +153,14 @@ async fn sources_of_one_endpoint_share_its_requests_a_minute() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = || {
         let hints = RefreshHints::new().requests_per_minute(2);
-        TokenSource::builder(Hinted(Example::new(), hints))
-            .credential(Credential::client("client", "the secret"))
-            .http(http.clone())
-            .clock(clock.clone())
-            .build()
+        TokenSource::builder(
+            Hinted(Example::new(), hints),
+            Credential::client("client", "the secret"),
+        )
+        .http(http.clone())
+        .clock(clock.clone())
+        .build()
+        .unwrap()
     };
     let sources = [source(), source(), source()];
     sources[0].token().await.unwrap();
@@ -174,14 +185,17 @@ async fn another_secret_for_a_refused_one_is_a_request_of_the_minutes_as_well() 
     let settings = Settings::new().with("client_id", "client").with_base_url(base_url);
     let provider = example::INFO.provider(&settings).unwrap();
     let hints = RefreshHints::new().requests_per_minute(1);
-    let source = TokenSource::builder(Hinted(provider, hints))
-        .credential(credential_fn(move || {
+    let source = TokenSource::builder(
+        Hinted(provider, hints),
+        credential_fn(move || {
             let secret = format!("secret-{}", reads.fetch_add(1, Ordering::SeqCst));
             async move { Ok(Credential::client("client", secret)) }
-        }))
-        .http(http.clone())
-        .clock(clock.clone())
-        .build();
+        }),
+    )
+    .http(http.clone())
+    .clock(clock.clone())
+    .build()
+    .unwrap();
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Throttled);
     assert_eq!(http.count(), 1);
 }

@@ -6,7 +6,7 @@ use gatepass_core::{Credential, Error, ErrorKind};
 use gatepass_engine::{MemoryStore, ProfileKey, TokenSource, TokenStore};
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
-use super::{builder, settle, text, vendor};
+use super::{builder, builder_with, settle, text, vendor};
 
 fn store(clock: &TestClock) -> MemoryStore {
     MemoryStore::new().with_clock(clock.clone())
@@ -14,7 +14,7 @@ fn store(clock: &TestClock) -> MemoryStore {
 
 /// Another process's source of the same profile.
 fn sharing(http: &FakeHttp, clock: &TestClock, store: &MemoryStore) -> TokenSource {
-    builder(http, clock).store(store.clone()).build()
+    builder(http, clock).store(store.clone()).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +91,7 @@ async fn a_changed_secret_or_setting_is_a_miss() {
     let store = store(&clock);
     let with = |secret: &str, name: &str| {
         let credential = Credential::client("client", secret);
-        builder(&http, &clock).credential(credential).name(name).store(store.clone()).build()
+        builder_with(&http, &clock, credential).name(name).store(store.clone()).build().unwrap()
     };
     assert_eq!(text(with("one", "prod").token().await).unwrap(), "token-0");
     assert_eq!(text(with("two", "prod").token().await).unwrap(), "token-1");
@@ -147,7 +147,8 @@ async fn tokens_that_must_stay_in_memory_do_not_reach_the_store() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     for _ in 0..2 {
-        let kept = builder(&http, &clock).store(store.clone()).persist(Some(false)).build();
+        let kept =
+            builder(&http, &clock).store(store.clone()).persist(Some(false)).build().unwrap();
         kept.prefetch().await.unwrap();
     }
     assert_eq!(http.count(), 2);
@@ -182,7 +183,7 @@ async fn a_store_that_fails_costs_an_exchange_and_no_token() {
     }
 
     let (http, clock) = (vendor(3600), TestClock::new());
-    let source = builder(&http, &clock).store(Broken).build();
+    let source = builder(&http, &clock).store(Broken).build().unwrap();
     assert_eq!(text(source.token().await).unwrap(), "token-0");
 }
 
@@ -216,14 +217,14 @@ async fn a_process_that_is_stopped_while_it_asks_holds_up_nobody_for_ever() {
     }
 
     let (http, clock) = (vendor(3600), TestClock::new());
-    let source = builder(&http, &clock).store(Stopped).build();
+    let source = builder(&http, &clock).store(Stopped).build().unwrap();
     let begun = tokio::time::Instant::now();
     assert_eq!(text(source.token().await).unwrap(), "token-0");
     assert_eq!(begun.elapsed().as_secs(), 15);
 
     // What comes then has an exchange's time, and no more.
     let silent = vendor(3600).held();
-    let source = builder(&silent, &clock).store(Stopped).build();
+    let source = builder(&silent, &clock).store(Stopped).build().unwrap();
     let begun = tokio::time::Instant::now();
     let error = source.token().await.unwrap_err();
     assert_eq!((error.kind(), begun.elapsed().as_secs()), (ErrorKind::Unavailable, 30));

@@ -45,7 +45,7 @@ async fn a_watch_tells_of_a_failure_once_and_then_waits_until_it_is_worth_asking
 #[tokio::test(start_paused = true)]
 async fn a_warm_source_refreshes_while_nobody_asks() {
     let (http, clock) = (vendor(3600), TestClock::new());
-    let source = builder(&http, &clock).keep_warm(true).build();
+    let source = builder(&http, &clock).keep_warm(true).build().unwrap();
     assert_eq!(http.count(), 0, "building it asks nobody");
     source.prefetch().await.unwrap();
     clock.advance(Duration::from_secs(3300));
@@ -75,7 +75,7 @@ async fn a_closed_source_ends_its_watches() {
 #[test]
 fn a_warm_source_stays_warm_in_another_runtime() {
     let (http, clock) = (vendor(3600), TestClock::new());
-    let source = builder(&http, &clock).keep_warm(true).build();
+    let source = builder(&http, &clock).keep_warm(true).build().unwrap();
     for runs in 1..3 {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();

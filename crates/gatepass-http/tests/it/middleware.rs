@@ -138,13 +138,22 @@ pub(crate) fn vendor() -> FakeHttp {
 
 /// A source of this provider's tokens.
 pub(crate) fn builder(provider: impl Provider + 'static, http: &FakeHttp) -> TokenSourceBuilder {
-    TokenSource::builder(provider)
-        .credential(Credential::client("app-1", "hunter2").with_secret("subscription_key", "key-1"))
-        .http(http.clone())
+    let credential =
+        Credential::client("app-1", "hunter2").with_secret("subscription_key", "key-1");
+    builder_with(provider, http, credential)
+}
+
+/// A source of this provider's tokens, with this credential.
+pub(crate) fn builder_with(
+    provider: impl Provider + 'static,
+    http: &FakeHttp,
+    credential: Credential,
+) -> TokenSourceBuilder {
+    TokenSource::builder(provider, credential).http(http.clone())
 }
 
 /// A source of tokens for the API at this origin, which refuses tokens with 401 or 403.
 pub(crate) fn source(origin: &str, http: &FakeHttp) -> TokenSource {
     let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(origin).unwrap());
-    builder(cisco, http).build()
+    builder(cisco, http).build().unwrap()
 }

@@ -18,7 +18,7 @@ const KIB: usize = 1024;
 /// A source whose provider wants to see every JSON body.
 fn curious(origin: &str) -> TokenSource {
     let celerdata = CelerData::new().base_url(Endpoint::parse(origin).unwrap());
-    builder(celerdata, &vendor()).build()
+    builder(celerdata, &vendor()).build().unwrap()
 }
 
 fn body(length: usize) -> Bytes {

@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 
 use gatepass_core::{
-    ApiRequest, ApiResponse, Authorize, Credential, Endpoint, Result, Token, TokenVerdict,
-    async_trait,
+    AccessToken, ApiRequest, ApiResponse, Authorize, Credential, Endpoint, Result, Token,
+    TokenVerdict, async_trait,
 };
 use gatepass_engine::TokenSource;
 use gatepass_http::SendWith;
@@ -12,7 +12,7 @@ use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::{HeaderName, HeaderValue, Uri};
 use provider_cloudneeti::Cloudneeti;
 
-use super::{WAYS, builder, client, get};
+use super::{WAYS, builder_with, client, get};
 use crate::canary::{CANARY, Log};
 use crate::server::{Server, answer_all, ok};
 
@@ -53,9 +53,10 @@ async fn no_log_error_or_debug_shows_a_canary() {
             for way in WAYS {
                 let http = FakeHttp::new(token);
                 let base = Endpoint::parse(origin).unwrap();
-                let source = builder(Cloudneeti::new("L").unwrap().base_url(base), &http)
-                    .credential(credential())
-                    .build();
+                let source =
+                    builder_with(Cloudneeti::new("L").unwrap().base_url(base), &http, credential())
+                        .build()
+                        .unwrap();
                 let request = get(&format!("{origin}/users"));
                 debugs.push_str(&format!("{source:?} {way:?}"));
                 match way.send(client, &source, request).await {
@@ -88,6 +89,13 @@ async fn no_log_error_or_debug_shows_a_canary() {
 /// A source whose provider forgets to mark what is secret.
 #[derive(Debug)]
 struct Careless(TokenSource);
+
+#[async_trait]
+impl AccessToken for Careless {
+    async fn token(&self) -> Result<Token> {
+        self.0.token().await
+    }
+}
 
 #[async_trait]
 impl Authorize for Careless {

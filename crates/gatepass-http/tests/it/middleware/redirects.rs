@@ -9,7 +9,7 @@ use http::StatusCode;
 use provider_cloudneeti::Cloudneeti;
 use reqwest::redirect::Policy;
 
-use super::{WAYS, Way, builder, client, ours, vendor};
+use super::{WAYS, Way, builder_with, client, ours, vendor};
 use crate::server::{Server, ok};
 
 /// A source with two headers, one of which reqwest takes along wherever a redirect leads.
@@ -23,7 +23,7 @@ fn two_headers(origin: &str) -> TokenSource {
         .with_text("api_application_id", "app-1")
         .with_secret("api_application_secret", "hunter2")
         .with_secret("subscription_key", "key-1");
-    builder(cloudneeti, &http).credential(credential).build()
+    builder_with(cloudneeti, &http, credential).build().unwrap()
 }
 
 /// A server that sends `/` on to an address, and answers `/here` itself.

@@ -73,7 +73,7 @@ async fn celerdatas_code_in_an_answer_that_says_200_is_a_refusal() {
     for way in WAYS {
         let (server, vendor) = (answering(&[&refused, &good]), vendor());
         let celerdata = CelerData::new().base_url(Endpoint::parse(&server.origin()).unwrap());
-        let source = builder(celerdata, &vendor).build();
+        let source = builder(celerdata, &vendor).build().unwrap();
         let answer = way.get(&client(), &source, &server.origin()).await.unwrap();
         assert_eq!(text(answer).await, r#"{"code":20000,"data":{}}"#, "{way:?}");
         assert_eq!((tokens(&server).len(), vendor.count()), (2, 2), "{way:?}");

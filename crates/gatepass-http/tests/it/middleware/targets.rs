@@ -40,7 +40,7 @@ async fn api_origins_adds_others() {
     let (api, other) = (Server::answering(ok("api")), Server::answering(ok("other")));
     let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(&api.origin()).unwrap());
     let also = Endpoint::parse(&format!("{}/v1", other.origin())).unwrap();
-    let source = builder(cisco, &vendor()).api_origins([also]).build();
+    let source = builder(cisco, &vendor()).api_origins([also]).build().unwrap();
     for way in WAYS {
         for server in [&api, &other] {
             let answer = way.get(&client(), &source, &server.origin()).await.unwrap();

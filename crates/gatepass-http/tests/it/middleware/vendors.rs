@@ -42,10 +42,10 @@ pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
         });
     let probe = provider.probe(&credential).unwrap().unwrap();
     let url = provider.api(None).unwrap().join(&probe).unwrap().as_str().to_owned();
-    let source = TokenSource::builder(provider)
-        .credential(credential)
+    let source = TokenSource::builder(provider, credential)
         .http(HttpClient::builder().no_proxy().build().unwrap())
-        .build();
+        .build()
+        .unwrap();
     (source, url)
 }
 
