@@ -264,7 +264,7 @@ impl Run {
         let last = self.failed(code).lines().last().unwrap_or_default();
         let report: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{self:#?}"));
         let names: Vec<&String> = report["error"].as_object().unwrap().keys().collect();
-        assert_eq!(names, ["code", "exit", "hint", "message", "retry_at"], "{self:#?}");
+        assert_eq!(names, ["code", "exit", "hint", "hints", "message", "retry_at"], "{self:#?}");
         assert_eq!(report["error"]["exit"], code, "{self:#?}");
         report["error"].clone()
     }

@@ -44,7 +44,7 @@ fn older_git_receives_a_password() {
 fn git_does_not_prompt_after_a_failure() {
     let place = Place::new("cisco", |request| repository(request, "token-1"));
     let run = ls_remote(&place).env("GATEPASS_CONFIG", "/no/such/file").run();
-    assert!(run.failed(128).contains("shown us to quit"), "{run:#?}");
+    assert!(run.failed(128).contains("told us to quit"), "{run:#?}");
 }
 
 /// A repository with one branch that requires this token.

@@ -122,7 +122,7 @@ fn sandbox_profiles_can_log_in() {
         let run = home.gatepass(["token", vendor]).run();
         assert_ne!(run.ok().trim_end(), super::parameter(&answer, "access_token"));
         // `forget` ends a login.
-        assert_eq!(home.gatepass(["forget", vendor]).args(set).run().code, Some(0));
+        assert_eq!(home.gatepass(["forget", vendor]).run().code, Some(0));
         home.gatepass(["token", vendor]).args(set).run().failed(4);
     }
 }

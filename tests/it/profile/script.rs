@@ -251,7 +251,7 @@ fn failed_test_keeps_profile_and_exit_code() {
         let run = home.gatepass(words.into_iter().chain(more)).stdin("secret").run();
         let hint = run.error(code)["hint"].to_string();
         assert!(
-            hint.contains("the profile is kept: try again with `gatepass token cisco --fresh`"),
+            hint.contains("the profile is kept; try again: gatepass token cisco --fresh"),
             "{hint}"
         );
         // This sends a new token request.
