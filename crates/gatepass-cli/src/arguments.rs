@@ -20,10 +20,12 @@ pub(crate) fn quoted(value: &str) -> String {
 fn is_shown(value: &str, arguments: &[String]) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-".contains(&byte);
     // Every position counts: a value that was typed twice may be a secret in one of them.
-    let mut positions = arguments.windows(2).filter(|pair| pair[1] == value);
+    let separate = arguments.windows(2).filter(|pair| pair[1] == value).map(|pair| &*pair[0]);
+    let joined = arguments.iter().filter_map(|word| word.split_once('='));
+    let joined = joined.filter(|(_, joined)| *joined == value).map(|(option, _)| option);
     value.len() <= MAX_SHOWN
         && value.bytes().all(is_plain)
-        && !positions.any(|pair| announces_secret(&pair[0]) && pair[0] != "token")
+        && !separate.chain(joined).any(|word| announces_secret(word) && word != "token")
 }
 
 /// The longest value that a message repeats. Most secrets are longer.
@@ -47,6 +49,7 @@ mod tests {
             ("token iam", "iam", true),
             ("token cisco --client-secret iam", "iam", false),
             ("token cisco --set client_secret iam", "iam", false),
+            ("init cisco --secrets=iam", "iam", false),
             ("token cisco iam --password iam", "iam", false),
             ("token cisco pa$$word", "pa$$word", false),
             ("token cisco eyJhbGciOiJSUzI1NiJ9", "eyJhbGciOiJSUzI1NiJ9", false),

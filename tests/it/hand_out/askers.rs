@@ -111,7 +111,10 @@ fn unknown_kubernetes_api_version_is_rejected() {
     let kubernetes = || place.program("gatepass", ["token", "cisco", "--format", "kubernetes"]);
     let v1alpha1 = "{\"apiVersion\":\"client.authentication.k8s.io/v1alpha1\"}";
     let run = kubernetes().env("KUBERNETES_EXEC_INFO", v1alpha1).run();
-    assert!(run.failed(2).contains("client.authentication.k8s.io/v1 in the kubeconfig"), "{run:#?}");
+    assert!(
+        run.failed(2).contains("client.authentication.k8s.io/v1 in the kubeconfig"),
+        "{run:#?}"
+    );
     assert_eq!(place.server.connections(), 0);
     let by_hand: Value = kubernetes().run().json();
     assert_eq!(by_hand["apiVersion"], "client.authentication.k8s.io/v1");
