@@ -1,27 +1,27 @@
-//! A secret that no error may show, and the search for it.
+//! A secret that errors must not show, and the search for it.
 
 use gatepass_core::Error;
 
-/// What an input writes where a secret is to stand.
+/// The placeholder for the secret in an input.
 const MARK: &str = "{SECRET}";
 
-/// A secret as vendors make them. Its last sign keeps it apart from whatever may name a key.
+/// A secret in the form of vendors' secrets. Its last character cannot occur in the name of a key.
 pub(crate) const CANARY: &str = "CNRYtokenQ7w8e9R0t1y2/";
 
-/// The longest that one of our errors may be.
-const LONGEST: usize = 4096;
+/// The maximum length of an error.
+const MAX_ERROR: usize = 4096;
 
-/// The text with the secret in its places; `None` if it knew the secret.
+/// Replaces the placeholders by the secret; `None` if the text contains the secret itself.
 pub(crate) fn planted(text: &str) -> Option<String> {
     (!shows(text)).then(|| text.replace(MARK, CANARY))
 }
 
-/// Whether a text has the secret in it, in any case.
+/// Returns whether a text contains the secret, in upper or lower case.
 pub(crate) fn shows(text: &str) -> bool {
     text.to_ascii_lowercase().contains(&CANARY.to_ascii_lowercase())
 }
 
-/// Panics if an error shows the secret, or has no end.
+/// Panics if an error shows the secret, is too long, or contains control characters.
 pub(crate) fn check(error: &Error) {
     let mut text = format!("{error}\n{error:?}\n{:?}", error.hints());
     let mut source = std::error::Error::source(error);
@@ -30,7 +30,7 @@ pub(crate) fn check(error: &Error) {
         source = cause.source();
     }
     assert!(!shows(&text), "an error of kind {:?} shows the secret", error.kind());
-    assert!(text.len() <= LONGEST, "an error of {} bytes", text.len());
+    assert!(text.len() <= MAX_ERROR, "an error of {} bytes", text.len());
     assert!(!text.contains(['\r', '\u{1b}', '\0']), "an error with control characters");
 }
 
@@ -45,12 +45,12 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_shows_the_secret_is_caught_wherever_it_stands() {
-        let shown = planted("not {SECRET} here").expect("it did not know the secret");
+    fn error_that_shows_the_secret_is_caught() {
+        let shown = planted("not {SECRET} here").expect("the text does not contain the secret");
         assert!(is_caught(Error::config(shown.clone())));
         assert!(is_caught(Error::config("x").hint(shown.to_uppercase())));
         assert!(is_caught(Error::config("x").with_profile(&shown)));
-        assert!(is_caught(Error::config("x".repeat(LONGEST))));
+        assert!(is_caught(Error::config("x".repeat(MAX_ERROR))));
         assert!(!is_caught(Error::denied("refused").with_vendor_text(&shown)));
         assert_eq!(planted(&shown), None);
     }

@@ -1,10 +1,10 @@
-//! A config file's text, and each profile in it.
+//! The text of a config file, and each of its profiles.
 
 use gatepass::{Config, Env, Registry};
 
 use super::canary::{self, CANARY};
 
-/// Reads the text, and every profile of it that does no more than say values.
+/// Reads the text, and its profiles if they contain literal values only.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if canary::shows(text) {
@@ -16,7 +16,7 @@ pub fn run(bytes: &[u8]) {
         Err(error) => return canary::check(&error),
     };
     assert!(!canary::shows(&format!("{config:?}")), "a config shows a secret");
-    let registry = Registry::linked().expect("no two providers of one id");
+    let registry = Registry::linked().expect("provider ids are unique");
     let names = config.names(&registry);
     assert!(names.len() <= text.len());
     if refers(&text) {
@@ -44,7 +44,7 @@ pub(crate) fn profile(config: &Config, registry: &Registry, name: &str) {
     assert!(profile.api_origins().len() <= 2 + profile.options.api_origins.len());
 }
 
-/// The text with the secret where a line gives it to a key as a value.
+/// Inserts the secret in lines that assign the placeholder to a key.
 fn planted(text: &str) -> String {
     let lines = text.split('\n').map(|line| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
@@ -58,8 +58,8 @@ fn planted(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether a profile could name what is read or run elsewhere than in the text: a fuzzer is to
-/// start no command. An escape could hide the word.
+/// Returns whether a profile may refer to a file or command, which the fuzzer must not read or run. An
+/// escape could hide the key, so a backslash counts too.
 fn refers(text: &str) -> bool {
     ["command", "file", "keyring", "stdin", "systemd", "\\"].iter().any(|word| text.contains(word))
 }

@@ -1,4 +1,4 @@
-//! An address from a config: parsed, joined and compared.
+//! An address of a config: parsing, joining and comparing.
 
 use gatepass_core::Endpoint;
 use http::Uri;
@@ -26,7 +26,7 @@ pub fn run(bytes: &[u8]) {
 fn check(base: &Endpoint, path: &str, query: &str, other: &str) {
     let text = base.as_str();
     let again = Endpoint::parse_plain_http(text);
-    assert!(again.is_ok_and(|again| again == *base), "it does not read back as itself");
+    assert!(again.is_ok_and(|again| again == *base), "parsing the text gives another address");
     assert!(!text.contains(['?', '#']) && text.is_ascii() && !base.origin().contains('@'));
     assert_eq!(base.to_string(), text);
     let uri = base.to_uri().expect("a checked address");
@@ -52,10 +52,10 @@ fn check(base: &Endpoint, path: &str, query: &str, other: &str) {
     }
 }
 
-/// Whatever is joined, it stays at the same machine, and only the address is shown.
+/// Checks that joining keeps the origin, and that errors show the address only.
 fn check_joined(base: &Endpoint, joined: &Endpoint) {
     let uri = joined.to_uri().expect("a checked address");
-    assert!(base.is_same_origin(&uri) && base.is_same_origin_as(joined), "it left its origin");
+    assert!(base.is_same_origin(&uri) && base.is_same_origin_as(joined), "the origin has changed");
     assert_eq!(joined.origin(), base.origin());
     assert_eq!(uri.host(), Some(base.host_name()));
     assert!(joined.as_str().starts_with(base.as_str()));

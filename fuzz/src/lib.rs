@@ -1,49 +1,49 @@
-//! What gatepass reads from outside, given any bytes: one module a reader.
+//! Fuzz targets for every reader of external input, one module for each.
 //!
-//! Each has `run`, which panics where a promise is broken. `cargo xtask fuzz` calls it by libFuzzer;
-//! `cargo test` takes this file in by its path and replays `regressions/`.
+//! Each module has `run`, which panics if a promise is broken. `cargo xtask fuzz` calls it with
+//! libFuzzer; `cargo test` includes this file by its path and replays `regressions/`.
 
-pub mod answer;
-pub mod asker;
+pub mod arguments;
+pub mod callback;
 pub mod config;
+pub mod credential_helper;
 pub mod endpoint;
 pub mod environment;
-pub mod hand_out;
-pub mod journal;
-pub mod landing;
+pub mod formats;
+pub mod history;
 pub mod profile;
 pub mod record;
 pub mod redaction;
 pub mod redirect;
-pub mod refusal;
 pub mod retry_after;
 pub mod sandbox;
-pub mod shown;
-pub mod words;
+pub mod terminal_text;
+pub mod token_response;
+pub mod token_verdict;
 
 mod canary;
 mod message;
 
-/// One reader: its name, and what is asked of it.
+/// A target: its name and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every reader.
+/// All targets.
 pub const TARGETS: &[Target] = &[
-    ("answer", answer::run),
-    ("asker", asker::run),
+    ("arguments", arguments::run),
+    ("callback", callback::run),
     ("config", config::run),
+    ("credential_helper", credential_helper::run),
     ("endpoint", endpoint::run),
     ("environment", environment::run),
-    ("hand_out", hand_out::run),
-    ("journal", journal::run),
-    ("landing", landing::run),
+    ("formats", formats::run),
+    ("history", history::run),
     ("profile", profile::run),
     ("record", record::run),
     ("redaction", redaction::run),
     ("redirect", redirect::run),
-    ("refusal", refusal::run),
     ("retry_after", retry_after::run),
     ("sandbox", sandbox::run),
-    ("shown", shown::run),
-    ("words", words::run),
+    ("terminal_text", terminal_text::run),
+    ("token_response", token_response::run),
+    ("token_verdict", token_verdict::run),
 ];

@@ -1,11 +1,11 @@
-//! An HTTP message as text: a first line, header fields, an empty line, the body.
+//! An HTTP message in an input: first line, header fields, empty line, body.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::canary;
 
-/// The first line, the header fields that are ones, and the body.
+/// The first line, the valid header fields, and the body.
 pub(crate) struct Message<'a> {
     pub(crate) first: &'a str,
     pub(crate) headers: HeaderMap,
@@ -13,7 +13,7 @@ pub(crate) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads one; `None` for what is none, or knew the secret.
+    /// Reads a message; `None` if the input is not a message, or contains the secret itself.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
         let first = line(&mut rest)?;
@@ -37,8 +37,8 @@ impl<'a> Message<'a> {
         Some(Self { first, headers, body })
     }
 
-    /// It as an answer: the status is the second word.
-    pub(crate) fn answer(self) -> Option<http::Response<Bytes>> {
+    /// Converts the message to a response; the status is the second word of the first line.
+    pub(crate) fn response(self) -> Option<http::Response<Bytes>> {
         let status = StatusCode::from_bytes(self.first.split(' ').nth(1)?.as_bytes()).ok()?;
         let mut answer = http::Response::new(Bytes::from(self.body));
         *answer.status_mut() = status;

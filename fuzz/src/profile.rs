@@ -1,10 +1,10 @@
-//! A profile that is added to whatever stands in a config.
+//! Adding a profile to a config with any other content.
 
 use gatepass_cli::fuzzing::NewProfile;
 use toml::{Table, Value};
 
-/// A line each for the vendor, the name and what is known (`key=value`, or `key:=value` for a
-/// secret), an empty line, and the config as it is. A vendor with a `!` replaces the profile.
+/// The input has lines for the vendor, the name and the fields (`key=value`, or `key:=value` for a
+/// secret), an empty line, and the existing config. A vendor with a `!` replaces the profile.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (head, config) = text.split_once("\n\n").unwrap_or((text, ""));
@@ -18,7 +18,7 @@ pub fn run(bytes: &[u8]) {
         let pair = |key: &str| (key.to_owned(), value.to_owned());
         match key.strip_suffix(':') {
             Some(key) => secrets.push(pair(key)),
-            // What is read of a file is not in this text.
+            // The content of a file is not part of the input.
             None if key == "ca_file" => return,
             None => fields.push(pair(key)),
         }
@@ -36,14 +36,14 @@ pub fn run(bytes: &[u8]) {
     if let Some((after, section)) = new.add_to(config) {
         check_text(config, &after, &section);
         check_values(config, &after, name);
-        let after: Table = after.parse().expect("what was written is TOML");
+        let after: Table = after.parse().expect("the result is TOML");
         check_profile(&after["profiles"][name], provider, &fields, &secrets);
     }
 }
 
-/// Every byte outside the section is as it was.
+/// Checks that every byte outside the section is unchanged.
 fn check_text(before: &str, after: &str, section: &str) {
-    let at = after.rfind(section).expect("the section is in it");
+    let at = after.rfind(section).expect("the result contains the section");
     let (head, tail) = (&after[..at], &after[at + section.len()..]);
     if before.is_empty() || head.starts_with(before) {
         assert!(tail.is_empty(), "more than the section was added");
@@ -52,13 +52,13 @@ fn check_text(before: &str, after: &str, section: &str) {
         return;
     }
     assert!(before.starts_with(head) && before.ends_with(tail), "other lines were changed");
-    assert!(head.len() + tail.len() <= before.len(), "lines are there twice");
+    assert!(head.len() + tail.len() <= before.len(), "lines are duplicated");
     assert!(head.is_empty() || head.ends_with('\n'), "a line was cut");
-    let gone = before[head.len()..before.len() - tail.len()].trim_start();
-    assert!(gone.starts_with('['), "what was replaced is no section: {gone:?}");
+    let replaced = before[head.len()..before.len() - tail.len()].trim_start();
+    assert!(replaced.starts_with('['), "the replaced text is not a section: {replaced:?}");
 }
 
-/// Every other value is what it was.
+/// Checks that every other value is unchanged.
 fn check_values(before: &str, after: &str, name: &str) {
     let others = |text: &str| {
         let mut table: Table = text.parse().expect("a config is TOML");
@@ -87,7 +87,7 @@ fn check_profile(
         };
         assert_eq!(read, *text, "{key}");
     }
-    // The last of two lines for a secret counts.
+    // A secret may be repeated; the last line counts.
     for (key, text) in secrets.iter().rev() {
         let is_last =
             secrets.iter().rfind(|(other, _)| other == key) == Some(&(key.clone(), text.clone()));
@@ -96,5 +96,5 @@ fn check_profile(
         }
     }
     let keys = 1 + fields.len() + secrets.len();
-    assert!(profile.as_table().is_some_and(|table| table.len() <= keys), "keys from nowhere");
+    assert!(profile.as_table().is_some_and(|table| table.len() <= keys), "unexpected keys");
 }

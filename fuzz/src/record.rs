@@ -1,12 +1,16 @@
+<<<<<<< HEAD
 //! Records of a token or a failure, as a store reads them.
+=======
+//! A stored token or failure as the store writes it, after decryption.
+>>>>>>> 4dd4130 (fuzz: name targets by what they read)
 
 use std::time::{Duration, SystemTime};
 
 use gatepass_engine::{Record, SealingKeys};
 
-use super::answer::sent;
+use super::token_response::sent;
 
-/// Reads a record, and reads again what it is written as.
+/// Reads a record, writes it, and reads it again.
 pub fn run(bytes: &[u8]) {
     let _ = SealingKeys::new("fuzz", &[0; 32], &[], &[0; 32]).open("name", bytes);
     let Some(record) = Record::decode(bytes) else { return };

@@ -1,18 +1,18 @@
-//! A vendor's words that repeat the secret which was sent, in whatever writing.
+//! A vendor's message that repeats the secret of the request, in any encoding.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use gatepass_core::{Credential, Error};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// The first line is the secret, the rest are the vendor's words, with `{SECRET}` where it stands.
+/// The first line is the secret, the rest is the vendor's message, with `{SECRET}` in its place.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let Some((secret, words)) = text.split_once('\n') else { return };
+    let Some((secret, message)) = text.split_once('\n') else { return };
     let length = secret.chars().count();
-    // Of what is longer, little more is shown.
-    if words.len() > 1024
-        || !words.contains("{SECRET}")
+    // A longer message is cut when it is shown.
+    if message.len() > 1024
+        || !message.contains("{SECRET}")
         || !(8..=80).contains(&length)
         || secret.to_lowercase().contains("redact")
         || !is_varied(secret)
@@ -21,8 +21,8 @@ pub fn run(bytes: &[u8]) {
     }
     let credential = Credential::client("someone", secret);
     for form in forms(secret) {
-        let said = words.replace("{SECRET}", &form);
-        let error = Error::denied("refused").with_vendor_text(&said).with_vendor_code(&form);
+        let text = message.replace("{SECRET}", &form);
+        let error = Error::denied("refused").with_vendor_text(&text).with_vendor_code(&form);
         let error = error.redacted(&credential);
         let shown = error.vendor_text().unwrap_or_default();
         assert!(shown.len() <= 1024 && shown.bytes().all(|byte| matches!(byte, b' '..=b'~')));
@@ -30,14 +30,14 @@ pub fn run(bytes: &[u8]) {
         for part in all.split("[redacted]") {
             for read in readings(part) {
                 let left = shared(&read, secret);
-                assert!(left < LEFT, "{left} characters of the secret stay, as {form:?}");
+                assert!(left < MIN_MATCH, "{left} characters of the secret are shown for {form:?}");
             }
         }
     }
 }
 
-/// Whether the secret has twelve characters of which none says more than another: `aaaaaaaaaaaa`
-/// is in every row of the letter.
+/// Returns whether the secret has enough different characters; `aaaaaaaaaaaa` would match in every
+/// repetition of the letter.
 fn is_varied(secret: &str) -> bool {
     let mut letters: Vec<char> = secret.to_lowercase().chars().collect();
     letters.sort_unstable();
@@ -45,7 +45,7 @@ fn is_varied(secret: &str) -> bool {
     letters.len() >= 6
 }
 
-/// The secret as a vendor may have it in a message.
+/// Returns the encodings of the secret that a vendor's message may contain.
 fn forms(secret: &str) -> Vec<String> {
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let json = serde_json::to_string(secret).unwrap_or_default();
@@ -67,7 +67,7 @@ fn forms(secret: &str) -> Vec<String> {
     ]
 }
 
-/// A text as somebody reads it who looks for secrets.
+/// Returns the text in the decodings that an attacker would try.
 fn readings(text: &str) -> Vec<String> {
     let plus = text.replace('+', " ");
     let once = percent_decode_str(&plus).decode_utf8_lossy().into_owned();
@@ -92,7 +92,7 @@ fn readings(text: &str) -> Vec<String> {
     all
 }
 
-/// How many characters in a row a text shares with the secret, whatever their case.
+/// Returns the length of the longest common part of a text and the secret, ignoring case.
 fn shared(text: &str, secret: &str) -> usize {
     let lower = |text: &str| text.to_lowercase().chars().collect::<Vec<char>>();
     let (text, secret) = (lower(text), lower(secret));
@@ -106,5 +106,5 @@ fn shared(text: &str, secret: &str) -> usize {
     longest
 }
 
-/// Fewer characters than this say nothing.
-const LEFT: usize = 12;
+/// Shorter common parts may be coincidental.
+const MIN_MATCH: usize = 12;

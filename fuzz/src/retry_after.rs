@@ -1,4 +1,4 @@
-//! When to ask again: `Retry-After` or Okta's `X-Rate-Limit-Reset`, read against `Date`.
+//! The earliest time of a retry: `Retry-After` or Okta's `X-Rate-Limit-Reset`, relative to `Date`.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,18 +7,18 @@ use gatepass_core::Response;
 use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 
-/// The first eight bytes say whether it is a 429 and when it was sent, the first line is `Date`, the
-/// second, if it begins with `@`, `X-Rate-Limit-Reset`, the others are `Retry-After`.
+/// The first eight bytes select the status 429 and the time of the request. The first line is `Date`,
+/// the second one is `X-Rate-Limit-Reset` if it starts with `@`, the others are `Retry-After`.
 pub fn run(bytes: &[u8]) {
     let Some((sent, text)) = bytes.split_first_chunk() else { return };
     let is_throttled = sent.first().is_some_and(|byte| byte % 2 == 1);
     let by = Duration::from_millis(u64::from_le_bytes(*sent) >> 8);
     let Some(sent) = SystemTime::UNIX_EPOCH.checked_add(by) else { return };
     let mut lines = text.split(|byte| *byte == b'\n').peekable();
-    let mut answer = http::Response::new(Bytes::new());
+    let mut response = http::Response::new(Bytes::new());
     let mut add = |name: HeaderName, value: &[u8]| {
         if let Ok(value) = HeaderValue::from_bytes(value) {
-            answer.headers_mut().append(name, value);
+            response.headers_mut().append(name, value);
         }
     };
     add(DATE, lines.next().unwrap_or_default());
@@ -28,9 +28,9 @@ pub fn run(bytes: &[u8]) {
     }
     lines.take(100).for_each(|line| add(RETRY_AFTER, line));
     if is_throttled {
-        *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     }
-    let response = Response::from(answer);
+    let response = Response::from(response);
     let after = response.retry_after(sent);
     if let Some(after) = after {
         assert!((1..=3600).contains(&after.as_secs()) && after.subsec_nanos() < 1_000_000_000);

@@ -1,4 +1,4 @@
-//! Requests to the sandbox: its vendors, its pages and its control.
+//! Requests to the sandbox: its vendors, its pages and its control API.
 
 use bytes::Bytes;
 use gatepass_sandbox::fuzzing::Front;
@@ -8,20 +8,20 @@ use http::{HeaderValue, Method, Request, Uri};
 use super::canary::{self, CANARY};
 use super::message::Message;
 
-/// HTTP requests as text, with NUL between them, to one sandbox. `{TOKEN}` is the last it issued.
+/// The input is HTTP requests, separated by NUL, to one sandbox. `{TOKEN}` is its last token.
 pub fn run(bytes: &[u8]) {
-    let front = Front::new(CANARY).expect("made-up clients are clients");
+    let router = Front::new(CANARY).expect("made-up clients are valid");
     let (mut token, mut has_fault) = (Vec::new(), false);
     for part in bytes.split(|byte| *byte == 0).take(MOST) {
         let text = replaced(part, b"{TOKEN}", &token);
         let Some(request) = Message::read(&text).and_then(request) else { return };
         has_fault |= request.uri().path().starts_with("/_sandbox/faults");
-        // Those that a fault keeps waiting have no answer.
-        let Some(answer) = front.ask(request) else { continue };
-        let status = answer.status().as_u16();
+        // A request that a fault delays has no response here.
+        let Some(response) = router.ask(request) else { continue };
+        let status = response.status().as_u16();
         assert!(has_fault || (200..500).contains(&status), "status {status}");
-        assert!(has_fault || answer.body().len() <= LARGEST, "{} bytes", answer.body().len());
-        if let Some(issued) = issued(answer.body()) {
+        assert!(has_fault || response.body().len() <= LARGEST, "{} bytes", response.body().len());
+        if let Some(issued) = issued(response.body()) {
             token = issued;
         }
     }
@@ -29,9 +29,9 @@ pub fn run(bytes: &[u8]) {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = format!("/_sandbox/{what}").parse().expect("a path");
         request.headers_mut().insert(HOST, HeaderValue::from_static(Front::HOST));
-        let answer = front.ask(request).expect("control waits for nothing");
-        assert_eq!(answer.status(), 200);
-        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        let response = router.ask(request).expect("the control API responds at once");
+        assert_eq!(response.status(), 200);
+        let text = String::from_utf8_lossy(response.body()).into_owned();
         assert!(!canary::shows(&text), "/_sandbox/{what} shows a secret");
     }
 }
@@ -40,7 +40,7 @@ fn request(message: Message<'_>) -> Option<Request<Bytes>> {
     let mut words = message.first.split(' ');
     let mut request = Request::new(Bytes::from(message.body));
     *request.method_mut() = Method::from_bytes(words.next()?.as_bytes()).ok()?;
-    // The log shows paths and names; a secret belongs into values.
+    // The log shows paths and names, so the secret may only be in values.
     let target = words.next()?;
     let target = target.replace("={SECRET}", &format!("={CANARY}"));
     *request.uri_mut() = target.parse::<Uri>().ok()?;
@@ -53,7 +53,7 @@ fn request(message: Message<'_>) -> Option<Request<Bytes>> {
     Some(request)
 }
 
-/// The token in an answer, whatever the vendor calls it.
+/// Returns the token in a response of any vendor.
 fn issued(body: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once("token\":\"")?;
@@ -79,5 +79,5 @@ fn replaced(text: &[u8], mark: &[u8], by: &[u8]) -> Vec<u8> {
 }
 
 const MOST: usize = 6;
-/// No vendor's honest answer, and no page of a login, is longer.
+/// The maximum length of a vendor's response and of a login page.
 const LARGEST: usize = 256 * 1024;

@@ -19,9 +19,9 @@ mod targets;
 use targets::TARGETS;
 
 /// Runs a target and names the input that makes it fail.
-fn stands(name: &str, run: fn(&[u8]), input: &[u8], from: &str) {
+fn survives(name: &str, run: fn(&[u8]), input: &[u8], from: &str) {
     let ran = catch_unwind(AssertUnwindSafe(|| run(input)));
-    assert!(ran.is_ok(), "the target `{name}` does not stand {from}");
+    assert!(ran.is_ok(), "the target `{name}` fails for {from}");
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -46,12 +46,12 @@ fn fixed_fuzz_findings_stay_fixed() {
     for (name, run) in TARGETS {
         known.insert(folder.join(name));
         for file in files(&folder.join(name)) {
-            stands(name, *run, &fs::read(&file).unwrap(), &file.display().to_string());
+            survives(name, *run, &fs::read(&file).unwrap(), &file.display().to_string());
         }
     }
-    let strangers: Vec<PathBuf> =
+    let unknown: Vec<PathBuf> =
         files(&folder).into_iter().filter(|file| !known.contains(file)).collect();
-    assert!(strangers.is_empty(), "no target of these names: {strangers:?}");
+    assert!(unknown.is_empty(), "no target has these names: {unknown:?}");
 }
 
 #[test]
@@ -60,18 +60,18 @@ fn readers_survive_damaged_recorded_responses() {
         let whole = fs::read(&file).unwrap();
         let from = file.display().to_string();
         for (name, run) in TARGETS {
-            stands(name, *run, &whole, &from);
+            survives(name, *run, &whole, &from);
             let cut = whole.get(..whole.len() / 2).unwrap();
-            stands(name, *run, cut, &format!("the half of {from}"));
+            survives(name, *run, cut, &format!("the half of {from}"));
         }
-        let answers = TARGETS.iter().filter(|(name, _)| ["answer", "refusal"].contains(name));
-        for (name, run) in answers {
+        let responses = TARGETS.iter().filter(|(name, _)| ["token_response", "token_verdict"].contains(name));
+        for (name, run) in responses {
             for at in (0..whole.len()).step_by(7) {
                 let mut flipped = whole.clone();
                 if let Some(byte) = flipped.get_mut(at) {
                     *byte ^= 1 << (at % 8);
                 }
-                stands(name, *run, &flipped, &format!("{from} with another byte {at}"));
+                survives(name, *run, &flipped, &format!("{from} with another byte {at}"));
             }
         }
     }

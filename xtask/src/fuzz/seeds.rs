@@ -4,8 +4,8 @@ use std::fs;
 
 use super::folder;
 use super::texts::{
-    ADDED, ADDRESSES, QUESTIONS, REDIRECTS, REPEATED, REQUESTS, SHOWN, TIMES, TOKENS, VARIABLES,
-    VISITS, WORDS,
+    ADDED, ADDRESSES, ARGUMENTS, CALLBACK_REQUESTS, HELPER_REQUESTS, REDIRECTS, REPEATED, REQUESTS,
+    TERMINAL_TEXT, TIMES, TOKENS, VARIABLES,
 };
 use crate::error::{Error, Result};
 use crate::workspace;
@@ -26,28 +26,28 @@ pub(crate) fn write(target: &str) -> Result<()> {
 pub(crate) fn of(target: &str) -> Result<Vec<Vec<u8>>> {
     let texts = |all: &[&str]| all.iter().map(|text| text.as_bytes().to_vec()).collect();
     Ok(match target {
-        "answer" | "refusal" => answers()?,
+        "token_response" | "token_verdict" => responses()?,
         "config" => profiles()?,
-        "asker" => texts(QUESTIONS),
+        "credential_helper" => texts(HELPER_REQUESTS),
         "endpoint" => texts(ADDRESSES),
         "environment" => texts(VARIABLES),
-        "hand_out" => texts(TOKENS),
-        "landing" => texts(VISITS),
+        "formats" => texts(TOKENS),
+        "callback" => texts(CALLBACK_REQUESTS),
         "profile" => texts(ADDED),
         "redaction" => texts(REPEATED),
         "redirect" => texts(REDIRECTS),
         "retry_after" => texts(TIMES),
         "sandbox" => texts(REQUESTS),
-        "shown" => texts(SHOWN),
-        "words" => texts(WORDS),
+        "terminal_text" => texts(TERMINAL_TEXT),
+        "arguments" => texts(ARGUMENTS),
         "record" => vec![token(), [&[1][..], &error()].concat()],
-        "journal" => vec![vec![1], note(&[0], false), note(&[3], true)],
+        "history" => vec![vec![1], entry(&[0], false), entry(&[3], true)],
         _ => Vec::new(),
     })
 }
 
 /// Returns every fixture, unchanged and with the target's secret in place of its token.
-fn answers() -> Result<Vec<Vec<u8>>> {
+fn responses() -> Result<Vec<Vec<u8>>> {
     let mut answers = Vec::new();
     for id in workspace::provider_ids()? {
         let folder = workspace::path(&format!("crates/provider-{id}/fixtures"));
@@ -127,7 +127,7 @@ fn error() -> Vec<u8> {
 }
 
 /// Returns a history file with one entry: a token, or a failure.
-fn note(decision: &[u8], has_failed: bool) -> Vec<u8> {
+fn entry(decision: &[u8], has_failed: bool) -> Vec<u8> {
     let head = [vec![1], time(NOW), 12_u64.to_le_bytes().to_vec(), text("cisco")].concat();
     let who = [vec![0, 0], 7_u64.to_le_bytes().to_vec(), optional("gatepass")].concat();
     let until = if has_failed { time(NOW + 60) } else { Vec::new() };

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn session(lines: &[&str]) -> Session {
-        let mut session = Session { target: "answer".to_owned(), ..Session::default() };
+        let mut session = Session { target: "config".to_owned(), ..Session::default() };
         lines.iter().for_each(|line| session.read_line(line));
         session
     }
@@ -200,7 +200,7 @@ mod tests {
     fn failure_has_its_panic_and_the_command_to_repeat() {
         let root = workspace::root().display();
         let written = format!(
-            "artifact_prefix='{root}/a/'; Test unit written to {root}/fuzz/artifacts/answer/crash-1"
+            "artifact_prefix='{root}/a/'; Test unit written to {root}/fuzz/artifacts/config/crash-1"
         );
         let session = session(&[
             "thread '<unnamed>' (7) panicked at src/canary.rs:34:5:",
@@ -210,15 +210,15 @@ mod tests {
         ]);
         let shown = session.to_string();
         assert!(shown.contains("canary.rs:34:5: an error with control characters\n"), "{shown}");
-        assert!(shown.contains("input:  fuzz/artifacts/answer/crash-1\n"), "{shown}");
-        assert!(shown.ends_with(" answer fuzz/artifacts/answer/crash-1"), "{shown}");
+        assert!(shown.contains("input:  fuzz/artifacts/config/crash-1\n"), "{shown}");
+        assert!(shown.ends_with(" config fuzz/artifacts/config/crash-1"), "{shown}");
     }
 
     #[test]
     fn timeout_is_reported() {
         let session = session(&[
             "==7== ERROR: libFuzzer: timeout after 10 seconds",
-            "Test unit written to fuzz/artifacts/answer/timeout-1",
+            "Test unit written to fuzz/artifacts/config/timeout-1",
         ]);
         assert!(session.to_string().contains("timeout after 10 seconds\n"), "{session}");
     }

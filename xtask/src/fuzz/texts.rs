@@ -62,7 +62,7 @@ pub(super) const REQUESTS: &[&str] = &[
      POST /_sandbox/faults HTTP/1.1\n\n{\"clear\":true}",
 ];
 
-pub(super) const QUESTIONS: &[&str] = &[
+pub(super) const HELPER_REQUESTS: &[&str] = &[
     "git get\ncapability[]=authtype\nprotocol=https\nhost=git.example:8443\npath=a/b\n\
      wwwauth[]=Bearer realm=\"x=y\"\n",
     "git get\nprotocol=https\nhost=[::1]:8\nusername=ann=b\n",
@@ -79,7 +79,7 @@ pub(super) const QUESTIONS: &[&str] = &[
 pub(super) const TOKENS: &[&str] =
     &["cisco\neyJ.a-b_c~d+e/f==", "my-lake\nit's $HOME`x`\\\"#!*", "a\"b\n''\\\\\\''"];
 
-pub(super) const VISITS: &[&str] = &[
+pub(super) const CALLBACK_REQUESTS: &[&str] = &[
     "GET {START} HTTP/1.1\r\nHost: 127.0.0.1:8400\r\nSec-Fetch-Mode: navigate\r\n\r\n\0\
      GET /callback?x=y&z=1 HTTP/1.1\r\nHost: 127.0.0.1:8400\r\n\r\n\0\
      POST {PAGE} HTTP/1.1\r\nHost: 127.0.0.1:8400\r\nOrigin: http://127.0.0.1:8400\r\n\
@@ -114,13 +114,13 @@ pub(super) const REPEATED: &[&str] = &[
      long long long long long long long long long long long long long {SECRET} long long",
 ];
 
-pub(super) const SHOWN: &[&str] = &[
+pub(super) const TERMINAL_TEXT: &[&str] = &[
     " {\"b\":[1.50,{ },[ ]],\"a\\\"\":\"x: {y, \\\\\", \"n\":12345678901234567890123} ",
     "{\"exp\":1800000000,\"iat\":-1,\"nbf\":1e300,\"sub\":\"a\u{9b}31m\u{202e}\u{7f}\"}",
     "read write:a/b \u{1b}[2J",
 ];
 
-pub(super) const WORDS: &[&str] = &[
+pub(super) const ARGUMENTS: &[&str] = &[
     "cisco\ntimeout=9s\n1h30m\ncisco:status-503*3,retry_after=7",
     "huawei\nkeep_warm=true\nPT5M\nbody-cut,on=both,bytes=7",
     "cloudneeti\nbase_url=https://evil.example\n90s\n*1",

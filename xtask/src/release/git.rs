@@ -1,4 +1,4 @@
-//! The repository at a release: its state, the copy that is changed, and the way back to the branch.
+//! The repository at a release: its state, the copy that is changed, and the update of the branch.
 
 use std::collections::BTreeMap;
 use std::fs;

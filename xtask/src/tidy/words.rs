@@ -200,7 +200,7 @@ const FORMS: &[Form] = &[
     Form::new(&[&["is", "are", "was", "were"], &["no"]], "is not a")
         .not_after(&["there"])
         .not_before(&["longer", "more", "less", "fewer", "better", "worse", "such"]),
-    Form::new(&[&["is", "are", "was", "were"], &["none"]], "is not one"),
+    Form::new(&[&["is", "are", "was", "were"], &["none"]], "is not one").not_after(&["there"]),
     Form::new(&[&["what"], VERBS], "name the subject").at_start(),
     Form::new(&[&["nothing"]], "name the subject").at_start(),
     Form::new(&[&["nothing"], VERBS], "name the subject").not_after(&["there"]),

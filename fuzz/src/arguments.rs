@@ -1,4 +1,4 @@
-//! The command line's own words: `--set`, durations and faults.
+//! Arguments of the command line: `--set`, durations and fault names.
 
 use gatepass::{Config, Env, FieldKind, Profile, Registry, Settings};
 use gatepass_cli::fuzzing::{duration, key_value};
@@ -7,16 +7,16 @@ use gatepass_sandbox::Fault;
 
 use super::canary;
 
-/// The first line is a vendor, each other one is a word behind `--set`, `--min-ttl` and `--fault`.
+/// The first line is a vendor; each other line is a value of `--set`, `--min-ttl` and `--fault`.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut lines = text.split('\n');
-    let registry = Registry::linked().expect("no two providers of one id");
+    let registry = Registry::linked().expect("provider ids are unique");
     let Ok(info) = registry.get(lines.next().unwrap_or_default()) else { return };
     let mut set = Vec::new();
     for word in lines.take(20) {
         if let Some(life) = duration(word) {
-            assert!(!life.is_zero(), "{word} is no time");
+            assert!(!life.is_zero(), "{word} is zero");
         }
         match word.parse::<Fault>() {
             Ok(fault) => assert!(!format!("{fault:?}").contains('\u{1b}')),
@@ -24,18 +24,18 @@ pub fn run(bytes: &[u8]) {
         }
         set.extend(key_value(word));
     }
-    // What is read of a file is not in this text.
+    // The content of a file is not part of the input.
     if set.iter().any(|(key, _)| key == "ca_file") {
         return;
     }
     apply(&registry, info, &set);
 }
 
-/// Whatever is set for one run, the secrets and the place that they go to stay.
+/// Checks that `--set` changes neither the secrets nor the address that receives them.
 fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
     let text = made_up(info);
     let config = Config::from_toml(&text).expect("a config").with_env(Env::fixed([("NO", "NO")]));
-    let whole = config.profile("p", registry, &[]).expect("what is required suffices");
+    let whole = config.profile("p", registry, &[]).expect("the required keys are complete");
     let changed = match config.profile("p", registry, set) {
         Ok(changed) => changed,
         Err(error) => return canary::check(&error),
@@ -58,11 +58,11 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
     assert_eq!(whole.api_origins(), changed.api_origins());
     if !set.iter().any(|(key, _)| key == "environment") {
         let api = |profile: &Profile| Some(profile.provider().ok()?.api(None)?.origin().to_owned());
-        assert_eq!(api(&whole), api(&changed), "the token goes elsewhere");
+        assert_eq!(api(&whole), api(&changed), "the token is sent to another origin");
     }
 }
 
-/// A profile with what is required.
+/// A profile with the required keys.
 fn made_up(info: &ProviderInfo) -> String {
     let mut text = format!("[profiles.p]\nprovider = \"{}\"\n", info.id);
     for field in info.fields {

@@ -1,4 +1,4 @@
-//! What git, docker, Bazel and kubectl ask of a credential helper.
+//! Requests of git, docker, Bazel and kubectl to a credential helper.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use gatepass_core::{Secret, Token};
 use http::Uri;
 use serde_json::Value;
 
-use super::answer::sent;
 use super::canary;
+use super::token_response::sent;
 
-/// The first line is the program and its operation, the rest is what it writes to stdin.
+/// The first line is the program and its operation, the rest is its input on stdin.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (first, input) = text.split_once('\n').unwrap_or((text, ""));
@@ -36,28 +36,32 @@ pub fn run(bytes: &[u8]) {
         Some(HelperOutcome::Forget(refused)) => {
             assert!(refused.is_none_or(|refused| input.contains(&refused)));
         }
-        Some(HelperOutcome::Respond(answer)) => assert!(answer.len() < 100),
+        Some(HelperOutcome::Respond(response)) => assert!(response.len() < 100),
         _ => {}
     }
 }
 
-/// git sends the token to the host that it names: no other may be asked about.
+/// git sends the token to the host of its request, so the check must be about that host.
 fn git(input: &str, addresses: &[String], reply: &str) {
-    let said = |key: &str| {
+    let last = |key: &str| {
         let mut lines = input.lines().filter_map(|line| line.split_once('='));
         lines.rfind(|(name, _)| *name == key).map(|(_, value)| value)
     };
-    let (protocol, host) = (said("protocol").unwrap_or(""), said("host").unwrap_or(""));
+    let (protocol, host) = (last("protocol").unwrap_or(""), last("host").unwrap_or(""));
     for address in addresses {
         let Ok(uri) = address.parse::<Uri>() else { continue };
         assert!(uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case(protocol)));
-        assert_eq!(uri.authority().map(|it| it.as_str()), Some(host), "another host than git's");
+        assert_eq!(
+            uri.authority().map(|authority| authority.as_str()),
+            Some(host),
+            "another host than git's"
+        );
     }
     assert!(reply.ends_with('\n') && !reply.contains(['\r', '\0']), "lines that git refuses");
     let mut values = Vec::new();
     for line in reply.lines() {
-        let (key, value) = line.split_once('=').expect("a line of git's has a key");
-        assert!(!values.iter().any(|(known, _)| *known == key), "{key} is said twice");
+        let (key, value) = line.split_once('=').expect("git's lines have a key");
+        assert!(!values.iter().any(|(known, _)| *known == key), "{key} is repeated");
         values.push((key, value));
     }
     let value = |key| values.iter().find(|(known, _)| *known == key).map(|(_, value)| *value);
@@ -71,7 +75,7 @@ fn docker(input: &str, addresses: &[String], reply: &str) {
     let place = server.split_once("://").map_or(server, |(_, rest)| rest);
     let place = place.split(['/', '?', '#']).next();
     for address in addresses {
-        // An address without a host is nowhere, and no token goes there.
+        // An address without a host receives no token.
         let Some(authority) = address.parse().ok().and_then(|uri: Uri| uri.authority().cloned())
         else {
             continue;
@@ -85,7 +89,7 @@ fn docker(input: &str, addresses: &[String], reply: &str) {
 }
 
 fn bazel(input: &str, addresses: &[String], reply: &str) {
-    let input: Value = serde_json::from_str(input).expect("what names an address is JSON");
+    let input: Value = serde_json::from_str(input).expect("a request with an address is JSON");
     let uri = input["uri"].as_str().unwrap_or_default();
     assert!(addresses.iter().all(|address| address.ends_with(uri)), "another address");
     let reply: Value = serde_json::from_str(reply).expect("Bazel reads JSON");

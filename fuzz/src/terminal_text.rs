@@ -1,4 +1,4 @@
-//! What others wrote, as a terminal shows it: an API's JSON and a token's claims.
+//! External text for a terminal: an API's JSON, a token's claims and its scope.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use gatepass_cli::fuzzing::{describe_claims, indented};
 use gatepass_core::{Secret, Token};
 use serde_json::Value;
 
-use super::answer::sent;
+use super::token_response::sent;
 
-/// The same bytes as an API's answer, as a token's claims and as the scope that it has.
+/// Uses the input as an API's response, as a token's claims and as its scope.
 pub fn run(bytes: &[u8]) {
     if let Some(text) = indented(bytes) {
-        let read: Value = serde_json::from_slice(bytes).expect("what is indented is JSON");
+        let read: Value = serde_json::from_slice(bytes).expect("indented text is JSON");
         let shown = uncoloured(&text);
-        assert!(obeys_nothing(&shown), "a terminal obeys it: {shown:?}");
+        assert!(is_harmless(&shown), "the text controls the terminal: {shown:?}");
         assert_eq!(serde_json::from_str::<Value>(&shown).ok(), Some(read), "{shown:?}");
     }
     let secret = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(bytes));
@@ -23,19 +23,19 @@ pub fn run(bytes: &[u8]) {
     let token = Token::builder(Secret::from(secret), sent()).scope(Some(&scope));
     let Ok(token) = token.expires_in(Duration::from_secs(60).into()).build() else { return };
     if let Some(shown) = describe_claims(&token) {
-        assert!(obeys_nothing(&shown), "a terminal obeys a claim: {shown:?}");
+        assert!(is_harmless(&shown), "a claim controls the terminal: {shown:?}");
     }
     let shown = token.scope().unwrap_or_default();
     assert!(shown.bytes().all(|byte| matches!(byte, b' '..=b'~')), "a scope of {shown:?}");
     assert!(shown.len() <= gatepass_core::MAX_TOKEN, "a scope of {} bytes", shown.len());
 }
 
-/// Whether there is nothing but text and lines.
-fn obeys_nothing(text: &str) -> bool {
+/// Returns whether the text has no control characters but line ends.
+fn is_harmless(text: &str) -> bool {
     text.chars().all(|c| c == '\n' || !c.is_control())
 }
 
-/// The text without colours; whatever else steers a terminal stays.
+/// Removes color sequences and keeps all other control sequences.
 fn uncoloured(text: &str) -> String {
     let mut pieces = text.split("\u{1b}[");
     let mut plain = pieces.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! A vendor's answer to a token request, read by every provider there is.
+//! A response to a token request, read by every provider.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,10 +16,10 @@ use gatepass_core::{
 use super::canary;
 use super::message::Message;
 
-/// One exchange with each provider that ends in this answer.
+/// Makes one token request with each provider, which gets the input as its response.
 pub fn run(bytes: &[u8]) {
-    let Some(answer) = Message::read(bytes).and_then(Message::answer) else { return };
-    let http = Answers(answer);
+    let Some(response) = Message::read(bytes).and_then(Message::response) else { return };
+    let http = FixedResponse(response);
     for (provider, credential) in providers() {
         for charset in [TokenCharset::B64Token, TokenCharset::VisibleAscii] {
             let token_rules = TokenRules::default().with_charset(charset);
@@ -29,7 +29,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-fn check(answer: &http::Response<bytes::Bytes>, read: Result<gatepass_core::Token>) {
+fn check(response: &http::Response<bytes::Bytes>, read: Result<gatepass_core::Token>) {
     let token = match read {
         Ok(token) => token,
         Err(error) => {
@@ -41,14 +41,14 @@ fn check(answer: &http::Response<bytes::Bytes>, read: Result<gatepass_core::Toke
     };
     let text = token.expose_secret();
     assert!((1..=MAX_TOKEN).contains(&text.len()), "a token of {} bytes", text.len());
-    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "a token that is no header");
+    assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "a token that is not a header value");
     assert_eq!(token.authorization().as_bytes(), format!("Bearer {text}").as_bytes());
     assert!(token.authorization().is_sensitive());
-    // An escape writes a character in another way than the token has it.
-    let body = answer.body();
+    // With escapes the token may be encoded differently in the body.
+    let body = response.body();
     let is_plain = !body.contains(&b'\\');
     let is_in = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
-    assert!(!is_plain || is_in(text.as_bytes()), "a token that the answer has not");
+    assert!(!is_plain || is_in(text.as_bytes()), "a token that is not in the response");
     assert_eq!(token.issued_at(), sent());
     let ends = token.expires_at();
     assert!(ends > sent() && ends <= sent() + MAX_LIFETIME, "ends at {ends:?}");
@@ -56,11 +56,11 @@ fn check(answer: &http::Response<bytes::Bytes>, read: Result<gatepass_core::Toke
     assert!(!canary::shows(&shown), "a token shows itself");
 }
 
-/// Every provider, with the fields that it must have.
+/// Returns every provider with its required fields.
 pub(crate) fn providers() -> &'static [(Box<dyn Provider>, Credential)] {
     static PROVIDERS: OnceLock<Vec<(Box<dyn Provider>, Credential)>> = OnceLock::new();
     PROVIDERS.get_or_init(|| {
-        let registry = Registry::linked().expect("no two providers of one id");
+        let registry = Registry::linked().expect("provider ids are unique");
         registry.iter().map(made_up).collect()
     })
 }
@@ -84,24 +84,24 @@ fn made_up(info: &'static ProviderInfo) -> (Box<dyn Provider>, Credential) {
     (info.provider(&settings).expect("the required fields suffice"), credential)
 }
 
-/// The outcome of a future that waits for nothing.
+/// Returns the output of a future that is ready at once.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
-        Poll::Pending => panic!("reading an answer waits for nothing"),
+        Poll::Pending => panic!("reading a response is synchronous"),
     }
 }
 
-/// When every request was sent.
+/// The time of all requests.
 pub(crate) fn sent() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
 #[derive(Debug)]
-struct Answers(http::Response<bytes::Bytes>);
+struct FixedResponse(http::Response<bytes::Bytes>);
 
 #[async_trait]
-impl HttpSend for Answers {
+impl HttpSend for FixedResponse {
     async fn send(&self, _: Request) -> Result<Response> {
         Ok(self.0.clone().into())
     }

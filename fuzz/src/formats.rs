@@ -1,4 +1,4 @@
-//! A token in each format, read back as each reader does.
+//! A token in each output format, read back by the rules of its reader.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use gatepass_cli::fuzzing::all_formats;
 use gatepass_core::{Secret, Token};
 use serde_json::Value;
 
-use super::answer::sent;
+use super::token_response::sent;
 
 /// The first line is the profile, the rest is the token.
 pub fn run(bytes: &[u8]) {
@@ -20,7 +20,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// The token as a reader of this format finds it.
+/// Reads the token back by the rules of this format.
 fn read(format: &str, profile: &str, text: &str) -> Option<String> {
     let is_json = matches!(format, "aws" | "kubernetes");
     let lines = text.strip_suffix('\n')?;
@@ -63,7 +63,7 @@ fn read(format: &str, profile: &str, text: &str) -> Option<String> {
     }
 }
 
-/// A word of sh's: nothing but texts in single quotation marks, and escaped such marks.
+/// Reads a word of sh that consists of single-quoted strings and escaped single quotes.
 fn sh(mut word: &str) -> Option<String> {
     let mut read = String::new();
     while !word.is_empty() {
@@ -79,8 +79,7 @@ fn sh(mut word: &str) -> Option<String> {
     Some(read)
 }
 
-/// A value as dotenv's readers agree on it: bare, in single quotation marks as it is, or in double
-/// ones with escapes.
+/// Reads a dotenv value: bare, single-quoted without escapes, or double-quoted with escapes.
 fn dotenv(value: &str) -> Option<String> {
     if let Some(rest) = value.strip_prefix('\'') {
         let text = rest.strip_suffix('\'')?;
@@ -93,7 +92,7 @@ fn dotenv(value: &str) -> Option<String> {
     (!value.contains([' ', '#', '\'', '"', '\\', '$', '`'])).then(|| value.to_owned())
 }
 
-/// A text without the backslashes before what ends it or means something in it.
+/// Removes the backslashes before special characters.
 fn unescaped(text: &str, special: &str) -> Option<String> {
     let (mut read, mut letters) = (String::new(), text.chars());
     while let Some(letter) = letters.next() {
