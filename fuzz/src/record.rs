@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Records of a token or a failure, as a store reads them.
-=======
 //! A stored token or failure as the store writes it, after decryption.
->>>>>>> 4dd4130 (fuzz: name targets by what they read)
 
 use std::time::{Duration, SystemTime};
 
