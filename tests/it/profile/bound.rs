@@ -68,7 +68,7 @@ fn changed_address_blocks_all_commands() {
         assert!(!all.contains("hunter2"), "{all}");
     }
     let exec = home.gatepass(["exec", "cisco", "--", "true"]).run();
-    assert!(exec.failed(125).contains("profile allow cisco`"), "{exec:#?}");
+    assert!(exec.failed(125).contains("gatepass profile allow cisco\n"), "{exec:#?}");
     // The hint's command can be copied: it has the `--config` option.
     let odd = home.path("config/gatepass/it's mine.toml");
     fs::copy(home.path(CONFIG), &odd).unwrap();
@@ -81,7 +81,7 @@ fn changed_address_blocks_all_commands() {
         let config = format!("--config={}", path.display());
         let run = home.gatepass([config.as_str()].into_iter().chain(words.iter().copied())).run();
         let shown = shown.unwrap_or_else(|| path.display().to_string());
-        let wanted = format!("`gatepass profile allow cisco --config {shown}`");
+        let wanted = format!("gatepass profile allow cisco --config {shown}\n");
         assert!(run.all().contains(&wanted), "{words:?}: {run:#?}");
     }
     let state = home.gatepass(["list", "--format=json"]).run().json()[0]["state"].clone();
@@ -265,7 +265,7 @@ fn rewritten_secret_is_bound_to_the_new_address() {
     assert_eq!(other.connections(), 1);
     edit(&home, &other.url(), &server.url());
     let run = home.gatepass(["token", "cisco"]).run();
-    assert!(run.failed(2).contains(&format!("not for {}", server.url())), "{run:#?}");
+    assert!(run.failed(2).contains(&format!("not to {}", server.url())), "{run:#?}");
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn remove_rejects_an_unknown_profile() {
     let home = Home::with_config(MINE);
     for (name, wanted) in [
         ("othr", "did you mean `other`?"),
-        ("nobody", "`gatepass list` lists the profiles"),
+        ("nobody", "list the profiles: gatepass list"),
         ("a/b", "is not a valid profile name"),
         ("river", "comes from the environment"),
         ("torn", "no provider `nobody` in this build"),
