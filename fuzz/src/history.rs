@@ -13,7 +13,8 @@ pub fn run(bytes: &[u8]) {
     let journals = [fuzzing::journal(bytes), fuzzing::journal_version_1(bytes)];
     for entries in journals.into_iter().flatten() {
         assert!(entries.len() <= bytes.len());
-        let written = fuzzing::write_journal(&entries).expect("entries that were read can be written");
+        let written =
+            fuzzing::write_journal(&entries).expect("entries that were read can be written");
         let again = fuzzing::journal(&written).expect("entries that were written can be read");
         assert_eq!(format!("{entries:?}"), format!("{again:?}"));
         assert_eq!(fuzzing::write_journal(&again), Some(written));

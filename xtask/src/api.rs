@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::args::Args;
 use crate::error::{Error, Result};
+use crate::release::packages::Packages;
 use crate::run::Run;
-use crate::{output, release, rustdoc, workspace};
+use crate::{output, rustdoc, workspace};
 
 const HELP: &str = "\
 cargo xtask api [--bless]
@@ -76,7 +77,7 @@ fn file(name: &str) -> String {
 /// Returns each published crate and its list; `None` if rustdoc's JSON has another format.
 fn lists() -> Result<Option<Vec<(String, String)>>> {
     let metadata = Run::new("cargo metadata --locked --no-deps --format-version 1").output()?;
-    let names = release::published(&metadata)?;
+    let names = Packages::of(&metadata)?.order;
     let chosen: Vec<String> = names.iter().map(|name| format!("-p {name}")).collect();
     rustdoc::run(
         &format!("cargo doc --quiet --lib --no-deps --all-features {}", chosen.join(" ")),

@@ -1,7 +1,5 @@
 //! `cargo xtask fuzz`: builds and runs the fuzz targets, and reports their findings.
 
-use std::fs;
-
 use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::run::Run;
@@ -86,12 +84,6 @@ fn program() -> Result<String> {
     let path = tools::FUZZ.path()?;
     let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
     Ok(format!("rustup run nightly {}", path.display()))
-}
-
-/// Creates a folder below the root.
-fn folder(name: &str) -> Result<()> {
-    fs::create_dir_all(workspace::path(name))
-        .map_err(|error| Error::failed(format!("{name} cannot be created: {error}")))
 }
 
 #[cfg(test)]

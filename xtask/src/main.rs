@@ -6,6 +6,7 @@ mod advisories;
 mod api;
 mod args;
 mod ci;
+mod clock;
 mod code;
 mod dependencies;
 mod error;

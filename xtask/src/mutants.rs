@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{output, steps, workspace};
+use crate::{clock, output, workspace};
 
 const HELP: &str = "\
 cargo xtask mutants [NAME]... [--check]
@@ -167,7 +167,7 @@ fn apply_all(mutants: &[Mutant]) -> Result<()> {
 }
 
 fn run_all(mutants: &[Mutant]) -> Result<()> {
-    let start = steps::now();
+    let start = clock::now();
     copy_tree()?;
     let commands: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.test.as_str()).collect();
     for mutant in mutants {
@@ -187,7 +187,7 @@ fn run_all(mutants: &[Mutant]) -> Result<()> {
     }
     let mut survivors = Vec::new();
     for mutant in mutants {
-        let began = steps::now();
+        let began = clock::now();
         let outcome = mutant.try_out()?;
         let seconds = began.elapsed().as_secs();
         output::line(format_args!("mutant {}: {} in {seconds} s", mutant.name, outcome.describe()));

@@ -25,7 +25,7 @@ mod dist;
 mod documents;
 mod git;
 mod manifests;
-mod packages;
+pub(crate) mod packages;
 mod plan;
 mod registry;
 mod sums;
@@ -35,7 +35,7 @@ use binary::Recipe;
 use contents::Contents;
 use deb::Control;
 use dist::Dist;
-use git::{Copy, Identity};
+use git::{Copy, FOLDER, Identity};
 use packages::Packages;
 use plan::{Facts, Plan, Stage};
 use registry::Registry;
@@ -79,11 +79,6 @@ pub(crate) fn main(arguments: &[String]) -> Result<()> {
         return Ok(());
     }
     Options::read(&args)?.release()
-}
-
-/// Returns the published crates from the output of `cargo metadata`, each after its dependencies.
-pub(crate) fn published(metadata: &str) -> Result<Vec<String>> {
-    Ok(Packages::of(metadata)?.order)
 }
 
 impl Options {
@@ -189,7 +184,7 @@ impl Options {
             mutants::run()?;
         }
         output::note("== packages: each crate is built from its own package");
-        in_copy(packages.package(), copy).run()?;
+        copy.cargo(packages.package()).run()?;
         if self.skip_ci { Ok(()) } else { mark(CHECKED, commit) }
     }
 
@@ -262,7 +257,7 @@ impl Options {
             output::note(format_args!("== tag: {tag}"));
         }
         output::note(format_args!("== publish: {} crates, in order", packages.order.len()));
-        self.registry.publish(&packages.order, version, |run| in_copy(run, copy))?;
+        self.registry.publish(&packages.order, version, |run| copy.cargo(run))?;
         output::line(format_args!(
             "{version} is released; its files are in target/release-{version}"
         ));
@@ -327,12 +322,6 @@ fn run_own_task(copy: &Copy, task: &str, target: &str, name: &str) -> Result<Str
     workspace::read(&format!("{FOLDER}/{name}"))
 }
 
-/// Runs a cargo command in the copy, with a target folder beside it.
-fn in_copy(run: Run, copy: &Copy) -> Run {
-    let folder = workspace::path(FOLDER).join("build");
-    run.in_folder(copy.folder()).env("CARGO_TARGET_DIR", folder.to_string_lossy())
-}
-
 /// Remembers a finished part for a repeated run.
 fn mark(name: &str, what: &str) -> Result<()> {
     workspace::write(&format!("{FOLDER}/{name}"), what)
@@ -356,8 +345,6 @@ fn lock(place: &PathBuf) -> Result<File> {
 }
 
 const FLAGS: [&str; 3] = ["--execute", "--rehearse", "--skip-ci"];
-/// The folder in which a release is built, below the root.
-const FOLDER: &str = "target/releasing";
 /// Names of the files with the checked commit, and with the last build.
 const CHECKED: &str = "checked";
 const BUILT: &str = "built";

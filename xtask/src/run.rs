@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::{output, steps, workspace};
+use crate::{clock, output, workspace};
 
 /// A program to run: its arguments, its folder, and the variables that it gets.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ impl Run {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| self.not_started(&error))?;
-        let start = steps::now();
+        let start = clock::now();
         while start.elapsed() < limit {
             if let Some(status) = child.try_wait().map_err(|error| self.not_started(&error))? {
                 return Ok(status.success());

@@ -1,12 +1,12 @@
 //! Named steps that run in order, each with its time, until one fails.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{output, packages};
+use crate::{clock, output, packages};
 
 /// A step and the name that `--only` and `--from` take.
 #[derive(Debug)]
@@ -158,10 +158,10 @@ fn select(mut steps: Vec<Step>, only: Option<&str>, from: Option<&str>) -> Resul
 
 /// Runs the steps of `cargo xtask <task>` in order and stops at the first that fails.
 pub(crate) fn run_all(task: &str, steps: &[Step]) -> Result<()> {
-    let start = now();
+    let start = clock::now();
     let mut tally = Tally::default();
     for (number, step) in steps.iter().enumerate() {
-        let began = now();
+        let began = clock::now();
         output::note(format_args!("== {}/{} {}: {step}", number + 1, steps.len(), step.name));
         let outcome = step.go(&mut tally);
         let took = seconds(began.elapsed());
@@ -186,11 +186,6 @@ pub(crate) fn run_all(task: &str, steps: &[Step]) -> Result<()> {
         steps.len()
     ));
     Ok(())
-}
-
-#[expect(clippy::disallowed_methods, reason = "steps show how long they take")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
 }
 
 fn seconds(time: Duration) -> String {

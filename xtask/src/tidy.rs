@@ -1,13 +1,12 @@
 //! `cargo xtask tidy`: rules about files and manifests that no other tool checks.
 
-use std::fmt;
-
 use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::output;
 
 mod counts;
 mod cycles;
+mod finding;
 mod links;
 mod manifests;
 mod prose;
@@ -21,6 +20,7 @@ mod type_names;
 mod words;
 mod workflows;
 
+use finding::Finding;
 use tree::Tree;
 
 const HELP: &str = "\
@@ -37,14 +37,6 @@ struct Rule {
     name: &'static str,
     summary: &'static str,
     check: fn(&Tree) -> Vec<Finding>,
-}
-
-/// A violation of a rule.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Finding {
-    file: String,
-    line: Option<usize>,
-    message: String,
 }
 
 pub(crate) fn main(arguments: &[String]) -> Result<()> {
@@ -100,25 +92,6 @@ fn check(tree: &Tree) -> Result<()> {
             Ok(())
         }
         _ => Err(Error::failed(format!("tidy found {count} places; `--list` explains the rules"))),
-    }
-}
-
-impl Finding {
-    fn new(file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { file: file.into(), line: None, message: message.into() }
-    }
-
-    fn at(file: impl Into<String>, line: usize, message: impl Into<String>) -> Self {
-        Self { file: file.into(), line: Some(line), message: message.into() }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file, self.message),
-            None => write!(f, "{}: {}", self.file, self.message),
-        }
     }
 }
 
@@ -278,12 +251,6 @@ const RULES: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn finding_has_file_line_and_message() {
-        assert_eq!(Finding::at("a.rs", 3, "too long").to_string(), "a.rs:3: too long");
-        assert_eq!(Finding::new("a.rs", "too long").to_string(), "a.rs: too long");
-    }
 
     #[test]
     fn rule_names_are_unique() {

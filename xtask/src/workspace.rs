@@ -46,6 +46,12 @@ pub(crate) fn write(name: &str, text: &str) -> Result<()> {
         .map_err(|error| Error::failed(format!("{name} cannot be written: {error}")))
 }
 
+/// Creates a folder below the root.
+pub(crate) fn create_folder(name: &str) -> Result<()> {
+    fs::create_dir_all(path(name))
+        .map_err(|error| Error::failed(format!("{name} cannot be created: {error}")))
+}
+
 /// Returns a file of the workspace as a TOML table.
 pub(crate) fn manifest(name: &str) -> Result<toml::Table> {
     toml::from_str(&read(name)?)

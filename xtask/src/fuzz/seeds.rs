@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use super::folder;
 use super::texts::{
     ADDED, ADDRESSES, ARGUMENTS, CALLBACK_REQUESTS, HELPER_REQUESTS, REDIRECTS, REPEATED, REQUESTS,
     TERMINAL_TEXT, TIMES, TOKENS, VARIABLES,
@@ -13,7 +12,7 @@ use crate::workspace;
 /// Writes a target's seeds into its corpus, which is not committed.
 pub(crate) fn write(target: &str) -> Result<()> {
     let corpus = format!("fuzz/corpus/{target}");
-    folder(&corpus)?;
+    workspace::create_folder(&corpus)?;
     for (number, seed) in of(target)?.into_iter().enumerate() {
         let name = format!("{corpus}/seed-{number}");
         fs::write(workspace::path(&name), seed)
@@ -48,7 +47,7 @@ pub(crate) fn of(target: &str) -> Result<Vec<Vec<u8>>> {
 
 /// Returns every fixture, unchanged and with the target's secret in place of its token.
 fn responses() -> Result<Vec<Vec<u8>>> {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for id in workspace::provider_ids()? {
         let folder = workspace::path(&format!("crates/provider-{id}/fixtures"));
         let entries = fs::read_dir(&folder)
@@ -57,11 +56,11 @@ fn responses() -> Result<Vec<Vec<u8>>> {
         paths.sort();
         for path in paths {
             let Ok(text) = fs::read_to_string(path) else { continue };
-            answers.extend(marked(&text).map(String::into_bytes));
-            answers.push(text.into_bytes());
+            responses.extend(marked(&text).map(String::into_bytes));
+            responses.push(text.into_bytes());
         }
     }
-    Ok(answers)
+    Ok(responses)
 }
 
 /// Returns the text with the mark of the secret as the value of its first member whose name ends in

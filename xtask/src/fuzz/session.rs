@@ -5,10 +5,9 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
-use super::folder;
 use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{output, steps, workspace};
+use crate::{clock, output, workspace};
 
 /// The result of one run.
 #[derive(Debug, Default)]
@@ -43,7 +42,7 @@ impl Session {
     pub(crate) fn run(program: &str, target: &str, seconds: u32) -> Result<Self> {
         let [corpus, regressions] =
             ["corpus", "regressions"].map(|name| format!("fuzz/{name}/{target}"));
-        folder(&corpus)?;
+        workspace::create_folder(&corpus)?;
         let known = workspace::path(&regressions).is_dir().then_some(regressions.as_str());
         let line = format!(
             "{program} run --fuzz-dir fuzz {target} {corpus} {} -- \
@@ -55,7 +54,7 @@ impl Session {
         let mut child = Run::new(&line).env("RUST_BACKTRACE", "0").start_with_stderr()?;
         let mut session =
             Self { program: program.to_owned(), target: target.to_owned(), ..Self::default() };
-        let (mut last, mut reported) = (Vec::new(), steps::now());
+        let (mut last, mut reported) = (Vec::new(), clock::now());
         if let Some(stderr) = child.stderr.take() {
             for line in BufReader::new(stderr).split(b'\n').map_while(std::io::Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
@@ -112,7 +111,7 @@ impl Session {
             return;
         };
         if reported.elapsed() >= REPORT_INTERVAL {
-            *reported = steps::now();
+            *reported = clock::now();
             let (_, edges) = self.covered.unwrap_or_default();
             output::note(format_args!("{}: {number} executions, {edges} edges …", self.target));
         }

@@ -25,7 +25,7 @@ pub(super) fn check(
             run = run.arg("--package").arg(name);
         }
     }
-    super::in_copy(run, copy).run().map_err(|error| {
+    copy.cargo(run).run().map_err(|error| {
         Error::failed(format!(
             "{error}\nthe changes shown above break users' code, so {version} is too low after {last}: \
              raise a higher number, or keep the old API"

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::workspace;
 
+/// The folder in which a release is built, below the root.
+pub(super) const FOLDER: &str = "target/releasing";
+
 /// Returns the state of the repository.
 pub(super) fn facts() -> Result<Facts> {
     let at = |commit: &str| Run::new(&format!("git show {commit}:Cargo.toml")).quiet_output();
@@ -148,6 +151,12 @@ impl Copy {
             .env("GIT_COMMITTER_NAME", &by.name)
             .env("GIT_COMMITTER_EMAIL", &by.email)
             .run()
+    }
+
+    /// Moves a cargo command into the copy, with a target folder beside it.
+    pub(super) fn cargo(&self, run: Run) -> Run {
+        let folder = workspace::path(FOLDER).join("build");
+        run.in_folder(&self.folder).env("CARGO_TARGET_DIR", folder.to_string_lossy())
     }
 
     fn git(&self, args: &str) -> Run {

@@ -9,9 +9,9 @@ use crate::run::Run;
 
 /// The members of the workspace.
 #[derive(Debug)]
-pub(super) struct Packages {
+pub(crate) struct Packages {
     /// The published members, each after its dependencies.
-    pub(super) order: Vec<String>,
+    pub(crate) order: Vec<String>,
     unpublished: Vec<String>,
 }
 
@@ -24,19 +24,19 @@ struct Package {
 
 impl Packages {
     /// Reads the members of the workspace in `folder`.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let command = "cargo metadata --locked --no-deps --format-version 1";
         Self::of(&Run::new(command).in_folder(folder).output()?)
     }
 
     /// Reads the members from the output of `cargo metadata`.
-    pub(super) fn of(metadata: &str) -> Result<Self> {
+    pub(crate) fn of(metadata: &str) -> Result<Self> {
         let (published, unpublished) = members(metadata)?;
         Ok(Self { order: in_order(published)?, unpublished })
     }
 
     /// Returns the command that packages all crates and builds each from its package.
-    pub(super) fn package(&self) -> Run {
+    pub(crate) fn package(&self) -> Run {
         // One command for all, so that cargo finds the packages that depend on each other.
         let mut run = Run::new("cargo package --workspace --locked --quiet");
         for name in &self.unpublished {

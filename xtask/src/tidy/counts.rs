@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Finding;
+use super::finding::Finding;
 use super::tree::Tree;
 use crate::code::before_tests;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::Finding;
+use super::finding::Finding;
 use super::tree::{File, Tree};
 
 /// The fields that every member inherits from `[workspace.package]`.

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::Finding;
+use super::finding::Finding;
 use super::manifests::dependencies as dependencies_of;
 use super::tree::Tree;
 use crate::code::{before_tests, line_of};

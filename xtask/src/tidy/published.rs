@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::Finding;
+use super::finding::Finding;
 use super::manifests::each_package;
 use super::tree::{File, Tree};
 

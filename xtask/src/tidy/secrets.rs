@@ -1,6 +1,6 @@
 //! Rules about text that no file may contain: keys, tokens, and paths of a developer's machine.
 
-use super::Finding;
+use super::finding::Finding;
 use super::tree::{File, Tree};
 use super::workflows::action;
 

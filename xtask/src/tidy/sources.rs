@@ -1,6 +1,6 @@
 //! Rules about source files: names, length, first line, attributes.
 
-use super::Finding;
+use super::finding::Finding;
 use super::tree::{File, Tree};
 use crate::code::{attributes, before_tests, line_of};
 

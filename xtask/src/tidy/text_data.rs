@@ -1,7 +1,7 @@
 //! Rules against text as data: no `Debug` output in a key or a record, no message taken apart, and
 //! no code for a test among the others.
 
-use super::Finding;
+use super::finding::Finding;
 use super::tree::{File, Tree};
 use crate::code::{Kind, attributes, before_tests, line_of, pieces};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Finding;
+use super::finding::Finding;
 use super::prose::{Word, prose};
 use super::tree::{File, Tree};
 use crate::error::{Error, Result};

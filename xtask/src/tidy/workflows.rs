@@ -1,6 +1,6 @@
 //! Rules about the CI workflows: pinned actions, few permissions, existing tasks.
 
-use super::Finding;
+use super::finding::Finding;
 use super::tree::{File, Tree};
 
 pub(super) fn workflows(tree: &Tree) -> Vec<Finding> {
