@@ -1,6 +1,7 @@
 //! Arguments of the command line: `--set`, durations and fault names.
 
-use gatepass::{Config, Env, FieldKind, Profile, Registry, Settings};
+use gatepass::config::{Config, Env, Profile};
+use gatepass::provider::{FieldKind, Registry, Settings};
 use gatepass_cli::fuzzing::{duration, key_value};
 use gatepass_core::ProviderInfo;
 use gatepass_sandbox::Fault;
@@ -41,7 +42,10 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
         Err(error) => return canary::check(&error),
     };
     for (key, _) in set {
-        let field = gatepass::COMMON_FIELDS.iter().chain(info.fields).find(|it| it.name == key);
+        let field = gatepass::cli_support::COMMON_FIELDS
+            .iter()
+            .chain(info.fields)
+            .find(|it| it.name == key);
         let kind = field.map(|field| field.kind);
         let is_kept = kind.is_none_or(|kind| {
             matches!(
@@ -54,7 +58,10 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
         });
         assert!(!is_kept && key != "provider", "{key} was set for one run");
     }
-    assert_eq!(whole.secret_sources(), changed.secret_sources());
+    assert_eq!(
+        gatepass::cli_support::secret_sources(&whole),
+        gatepass::cli_support::secret_sources(&changed)
+    );
     assert_eq!(whole.api_origins(), changed.api_origins());
     if !set.iter().any(|(key, _)| key == "environment") {
         let api = |profile: &Profile| Some(profile.provider().ok()?.api(None)?.origin().to_owned());

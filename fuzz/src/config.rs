@@ -1,6 +1,7 @@
 //! The text of a config file, and each of its profiles.
 
-use gatepass::{Config, Env, Registry};
+use gatepass::config::{Config, Env};
+use gatepass::provider::Registry;
 
 use super::canary::{self, CANARY};
 

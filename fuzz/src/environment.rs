@@ -1,6 +1,7 @@
 //! Environment variables and the profiles that they define.
 
-use gatepass::{Config, Env, Registry};
+use gatepass::config::{Config, Env};
+use gatepass::provider::Registry;
 
 use super::canary;
 use super::config::profile;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use gatepass::Registry;
+use gatepass::provider::Registry;
 use gatepass_core::{
     Clock, CoarseTime, Credential, ExchangeContext, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN,
     Provider, ProviderInfo, Request, Response, Result, Settings, TokenCharset, TokenRules,

@@ -64,7 +64,8 @@ fn readers_survive_damaged_recorded_responses() {
             let cut = whole.get(..whole.len() / 2).unwrap();
             survives(name, *run, cut, &format!("the half of {from}"));
         }
-        let responses = TARGETS.iter().filter(|(name, _)| ["token_response", "token_verdict"].contains(name));
+        let responses =
+            TARGETS.iter().filter(|(name, _)| ["token_response", "token_verdict"].contains(name));
         for (name, run) in responses {
             for at in (0..whole.len()).step_by(7) {
                 let mut flipped = whole.clone();

@@ -1,6 +1,6 @@
 //! Runs the conformance suite for every registered provider.
 
-use gatepass::Registry;
+use gatepass::provider::Registry;
 use gatepass_testkit::conform;
 use gatepass_tests::workspace;
 

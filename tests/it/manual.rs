@@ -9,7 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use gatepass::{COMMON_FIELDS, Config, Registry};
+use gatepass::cli_support::COMMON_FIELDS;
+use gatepass::config::Config;
+use gatepass::provider::Registry;
 
 use self::page::Page;
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use gatepass::Registry;
+use gatepass::provider::Registry;
 use gatepass_tests::{Home, VENDORS, Workspace};
 
 #[test]
@@ -60,7 +60,7 @@ fn programs() -> &'static Workspace {
 }
 
 const IDS: &str = "//! Prints the id of every provider that is linked in.\n\n\
-    fn main() {\n    for id in gatepass::Registry::linked().unwrap().ids() {\n        \
+    fn main() {\n    for id in gatepass::provider::Registry::linked().unwrap().ids() {\n        \
     println!(\"{id}\");\n    }\n}\n";
 
 const COMMAND: &str = "//! The command.\n\n\

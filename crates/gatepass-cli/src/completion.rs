@@ -10,7 +10,8 @@ use clap::{Arg, Command};
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
-use gatepass::{Config, Env, Registry};
+use gatepass::config::{Config, Env};
+use gatepass::provider::Registry;
 use gatepass_sandbox::Fault;
 
 use crate::error::CommandError;

@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Clock, Hint, SystemClock, Token};
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::{Hint, Token};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use terminal_size::Width;

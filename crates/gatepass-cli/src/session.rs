@@ -1,7 +1,11 @@
 //! Opens what a command works with: the config's profiles, the token store, one profile.
 
 use bytes::Bytes;
-use gatepass::{ApiRequest, Config, FileStore, Gate, Profile, Registry, Token, TokenSource};
+use gatepass::cli_support;
+use gatepass::config::{Config, Profile};
+use gatepass::provider::{ApiRequest, Registry};
+use gatepass::store::FileStore;
+use gatepass::{Error, Gate, Token, TokenSource};
 
 use crate::error::CommandError;
 use crate::options::Common;
@@ -29,7 +33,7 @@ pub(crate) fn open_gate_with_store(common: &Common, output: &Output) -> Result<G
 /// ends.
 pub(crate) fn open_store(gate: &Gate, output: &Output) -> Option<FileStore> {
     let env = gate.config().env();
-    let Some(dir) = FileStore::default_dir(|name| env.get(name)) else {
+    let Some(dir) = cli_support::state_dir(env) else {
         output.warn("no state directory, so tokens are not cached: set GATEPASS_STATE_DIR");
         return None;
     };
@@ -42,6 +46,15 @@ pub(crate) fn open_store(gate: &Gate, output: &Output) -> Option<FileStore> {
         .ok()
 }
 
+/// Reads one profile with the keys of `--set`.
+pub(crate) fn read_profile(
+    gate: &Gate,
+    name: &str,
+    set: &[(String, String)],
+) -> Result<Profile, Error> {
+    set.iter().fold(gate.profile(name), |profile, (key, value)| profile.set(key, value)).read()
+}
+
 /// Reads one profile, and warns if its secret would cross a network unencrypted.
 pub(crate) fn open_profile(
     gate: &Gate,
@@ -49,7 +62,7 @@ pub(crate) fn open_profile(
     common: &Common,
     output: &Output,
 ) -> Result<Profile, CommandError> {
-    let profile = gate.profile(name, &common.set)?;
+    let profile = read_profile(gate, name, &common.set)?;
     let base = profile.settings.base_url();
     let host =
         profile.settings.optional_text("host").is_some_and(|host| host.starts_with("http://"));

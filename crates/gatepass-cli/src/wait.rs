@@ -83,10 +83,10 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::SystemTime;
 
-    use gatepass::{
-        Clock, Credential, Endpoint, HttpSend, Provider, Request, Response, Result, Token,
-        async_trait,
-    };
+    use gatepass::clock::Clock;
+    use gatepass::http::HttpSend;
+    use gatepass::provider::{Provider, Request, Response, async_trait};
+    use gatepass::{Credential, Endpoint, Result, Token};
 
     use super::*;
 

@@ -250,6 +250,15 @@ fn is_loopback(host: &str) -> bool {
         || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    /// Parses an address as [`Endpoint::parse`] does.
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
 impl fmt::Display for Endpoint {
     /// The address without its query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

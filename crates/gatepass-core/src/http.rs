@@ -1,6 +1,7 @@
 //! Request, Response and HttpSend: what goes over the wire, without saying how.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -51,6 +52,29 @@ pub enum BasicEncoding {
     /// Each percent-encoded first, as RFC 6749 section 2.3.1 says.
     #[default]
     Form,
+}
+
+impl fmt::Display for BasicEncoding {
+    /// Writes the word that [`from_str`](FromStr::from_str) reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Form => "form",
+        })
+    }
+}
+
+impl FromStr for BasicEncoding {
+    type Err = Error;
+
+    /// Parses `raw` or `form`; `Config` for another word.
+    fn from_str(word: &str) -> Result<Self> {
+        match word {
+            "raw" => Ok(Self::Raw),
+            "form" => Ok(Self::Form),
+            _ => Err(Error::config("unknown encoding").hint("use one of: raw, form")),
+        }
+    }
 }
 
 impl Request {

@@ -203,6 +203,7 @@ impl TokenSource {
     /// the credential, because a record belongs to one, and sends no token request.
     ///
     /// The errors of reading the credential, and `Internal` if the store fails.
+    #[doc(hidden)]
     pub async fn stored(&self) -> Result<Option<Record>> {
         let config = &self.0.config;
         config.stored().await.map_err(|error| config.named(error))
@@ -210,6 +211,7 @@ impl TokenSource {
 
     /// Returns the [`status`](Self::status) of a source like this one that has this record and
     /// nothing else: whether the token is usable, and when a long-running process refreshes it.
+    #[doc(hidden)]
     pub fn status_of(&self, record: &Record) -> Status {
         self.0.config.status_of(record)
     }

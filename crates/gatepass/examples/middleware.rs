@@ -3,9 +3,8 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
 use gatepass::cloudneeti::Cloudneeti;
-use gatepass::{
-    Credential, Endpoint, HttpClient, TokenMiddleware, TokenSource, api_client_builder,
-};
+use gatepass::http::{TokenMiddleware, api_client_builder};
+use gatepass::{Credential, Endpoint, HttpClient, TokenSource};
 use gatepass_sandbox::Sandbox;
 
 #[tokio::main]

@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
+use gatepass::http::api_client_builder;
 use gatepass::huawei::Huawei;
-use gatepass::{
-    Credential, Endpoint, HttpClient, SendWith, TokenSource, api_client_builder, credential_fn,
-};
+use gatepass::{Credential, Endpoint, HttpClient, SendWith, TokenSource, credential_fn};
 use gatepass_sandbox::Sandbox;
 
 #[tokio::main]

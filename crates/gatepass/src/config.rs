@@ -3,28 +3,30 @@
 mod env;
 mod file;
 mod origins;
-mod profile;
+pub(crate) mod profile;
 mod secret;
 mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gatepass_core::{Error, Field, FieldKind, Hint, Result, Settings};
+use gatepass_core::{Error, Hint, Result, Settings};
 
-use crate::Registry;
+use crate::provider::Registry;
 use crate::registry::{nearest, quoted_name};
 
 pub use self::env::Env;
-pub use self::profile::{BoundSecret, Profile, ProfileOptions, ProfileOrigin};
+pub use self::profile::{Profile, ProfileOptions, ProfileOrigin};
 use self::value::{Reference, SecretSource, Value};
 #[cfg(feature = "keyring")]
 pub(crate) use self::{secret::KEYRING_TIMEOUT, value::KeyringEntry};
+pub use gatepass_core::ConfigPlace;
 
 /// The profiles of a file or of the environment, by name. No secret is read before it is needed.
 ///
 /// ```
-/// use gatepass::{Config, Registry};
+/// use gatepass::config::Config;
+/// use gatepass::provider::Registry;
 ///
 /// let config = Config::from_toml("[profiles.web]\nprovider = \"cisco\"\n")?;
 /// assert_eq!(config.names(&Registry::linked()?), ["web"]);
@@ -36,53 +38,6 @@ pub struct Config {
     profiles: BTreeMap<String, value::RawProfile>,
     env: Env,
 }
-
-/// The fields that a profile of any provider may have.
-pub const COMMON_FIELDS: &[Field] = &[
-    Field::text("provider", "the vendor; the default is the profile's name").optional(),
-    Field::text("environment", "one of the provider's named addresses").optional(),
-    Field::address("base_url", "replaces scheme, host and port of the vendor").optional(),
-    Field::new("timeout", FieldKind::Duration, "the time limit of one token request")
-        .default_value("15s"),
-    Field::new(
-        "lifetime",
-        FieldKind::Duration,
-        "a token's lifetime if the vendor does not send one",
-    )
-    .optional(),
-    Field::new("leeway", FieldKind::Duration, "how early a token counts as expired").optional(),
-    Field::new(
-        "ca_file",
-        FieldKind::Path,
-        "PEM file with a private CA, trusted in addition to the system's",
-    )
-    .optional(),
-    Field::address("api_url", "the address that a path in `call` is joined to").optional(),
-    Field::new("api_origins", FieldKind::Addresses, "further origins that may receive the token")
-        .optional(),
-    Field::new("persist", FieldKind::Flag, "whether the token may be stored on disk").optional(),
-    Field::new("keep_warm", FieldKind::Flag, "refresh the token even while it is unused")
-        .optional(),
-    Field::new(
-        "allow_plain_http",
-        FieldKind::Flag,
-        "http beyond this machine: others can read the secret in transit",
-    )
-    .default_value("false"),
-    Field::new("allow_implicit", FieldKind::Flag, "whether the implicit grant may be used")
-        .default_value("true"),
-    Field::new(
-        "require_scope",
-        FieldKind::Flag,
-        "reject a token whose scope is narrower than requested",
-    )
-    .default_value("false"),
-    Field::choice(
-        "token_charset",
-        &["b64token", "vschar-no-space"],
-        "the characters a token may have (RFC 6750 section 2.1)",
-    ),
-];
 
 impl Config {
     /// Reads one file. `Config` if it does not exist, is not TOML, or can be written by other users.

@@ -1,17 +1,18 @@
-//! Gate: the token sources of one config, by profile name.
+//! The gate: the token sources of one config, by profile name.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gatepass_core::{HttpSend, Result};
+use gatepass_core::{Error, HttpSend, Result};
 use gatepass_engine::{TokenSource, TokenStore};
 use gatepass_http::HttpClient;
 
-use crate::{Config, Profile, Registry};
+use crate::config::{Config, Profile};
+use crate::provider::Registry;
 
-/// All profiles of one config, each a [`TokenSource`] once it is asked for.
+/// All profiles of one config, each with one shared [`TokenSource`].
 ///
 /// ```no_run
 /// # async fn run() -> gatepass::Result<()> {
@@ -26,66 +27,67 @@ pub struct Gate {
     config: Config,
     registry: Registry,
     sources: Mutex<HashMap<String, TokenSource>>,
-    /// What profiles without a CA of their own share, connections included.
+    /// The client, with its connections, of all profiles without HTTP settings of their own.
     http: Arc<HttpClient>,
     store: Option<Arc<dyn TokenStore>>,
 }
 
 impl Gate {
-    /// The profiles of one file, with the providers linked into this program.
+    /// Loads the profiles of one file, for the providers that are linked into this program.
     ///
     /// Errors as of [`Config::load`] and [`Registry::linked`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::new(Config::load(path)?, Registry::linked()?)
     }
 
-    /// The profiles of the user's own config file, or of the environment.
+    /// Loads the profiles of the user's own config file, or of the environment.
     ///
-    /// Errors as of [`Config::find`] and [`Registry::linked`]; no file is none.
+    /// Errors as of [`Config::find`] and [`Registry::linked`]. A missing file is not an error.
     pub fn find() -> Result<Self> {
         Self::new(Config::find()?, Registry::linked()?)
     }
 
-    /// These profiles with these providers. Nothing is read or sent yet.
+    /// Makes a gate from a config and a registry. No secret is read and no request is sent.
     ///
-    /// Errors as of [`HttpClient::new`]: none today.
+    /// Errors as of [`HttpClient::new`].
     pub fn new(config: Config, registry: Registry) -> Result<Self> {
         let http = Arc::new(HttpClient::new()?);
         Ok(Self { config, registry, sources: Mutex::default(), http, store: None })
     }
 
-    /// Keeps tokens in a store, where other processes find them: all but those that a vendor or a
-    /// profile (`persist = false`) wants in memory only.
+    /// Adds a store, where other processes find the tokens. Tokens that the provider or the profile
+    /// (`persist = false`) restricts to memory are not stored.
     pub fn with_store(mut self, store: impl TokenStore + 'static) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// The profiles' names.
+    /// Returns the names of the profiles.
     pub fn names(&self) -> Vec<String> {
         self.config.names(&self.registry)
     }
 
-    /// The config.
+    /// Returns the config.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The providers.
+    /// Returns the providers.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// A profile's source: the same one each time, so that all its users share one token.
+    /// Returns the source of a profile. All callers get the same source, so that they share one
+    /// token.
     ///
-    /// `Config` for an unknown profile or one with a mistake in it. No request is made yet; what
-    /// its texts (no secrets) refer to is read now, the first time, and a command may take a while.
+    /// `Config` for an unknown profile, or a mistake in the profile. No token request is sent. The
+    /// first call resolves the references of fields that are not secret, so it may run a command.
     pub fn source(&self, profile: &str) -> Result<TokenSource> {
         if let Some(source) = self.sources().get(profile) {
             return Ok(source.clone());
         }
-        // Not under the lock: what a text refers to may be a command's to say, or a disk's.
-        let source = self.open(&self.profile(profile, &[])?)?;
+        // Resolve references before taking the lock: they may run a command or read a file.
+        let source = self.profile(profile).open()?;
         Ok(self.sources().entry(profile.to_owned()).or_insert(source).clone())
     }
 
@@ -93,18 +95,22 @@ impl Gate {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A profile, with single keys replaced.
+    /// Selects a profile, to replace single keys of it or to read it.
     ///
-    /// Errors as of [`Config::profile`].
-    pub fn profile(&self, name: &str, set: &[(String, String)]) -> Result<Profile> {
-        self.config.profile(name, &self.registry, set)
+    /// ```no_run
+    /// # fn run() -> gatepass::Result<()> {
+    /// let gate = gatepass::Gate::find()?;
+    /// let patient = gate.profile("cisco").set("timeout", "60s").open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn profile<'a>(&'a self, name: &'a str) -> ProfileSelection<'a> {
+        ProfileSelection { gate: self, name, set: Vec::new() }
     }
 
-    /// The HTTP client for a profile: its own if it has a CA, a time limit or plain http of its
-    /// own, and else the shared one.
-    ///
-    /// `Config` if the CA is not PEM.
-    pub fn http(&self, profile: &Profile) -> Result<Arc<HttpClient>> {
+    /// Returns the HTTP client for a profile: its own if it has a CA, a time limit or plain http,
+    /// else the shared one. `Config` if the CA is not PEM.
+    pub(crate) fn http(&self, profile: &Profile) -> Result<Arc<HttpClient>> {
         let options = &profile.options;
         if options.ca_pem.is_none() && options.timeout.is_none() && !options.allow_plain_http {
             return Ok(self.http.clone());
@@ -112,7 +118,7 @@ impl Gate {
         let mut http = HttpClient::builder().allow_plain_http(options.allow_plain_http);
         if let Some(timeout) = options.timeout {
             http = http.timeout(timeout);
-            if timeout > ANSWER {
+            if timeout > RESPONSE_TIMEOUT {
                 http = http.response_timeout(timeout).idle_timeout(timeout);
             }
         }
@@ -122,19 +128,17 @@ impl Gate {
         Ok(Arc::new(http.build()?))
     }
 
-    /// A source of its own for a profile.
+    /// Makes a new source for a profile.
     ///
-    /// `Config` for a mistake in the profile. Nothing is read or sent yet.
+    /// `Config` for a mistake in the profile. No secret is read and no request is sent.
     pub fn open(&self, profile: &Profile) -> Result<TokenSource> {
-        let named = |error: gatepass_core::Error| {
-            error.with_provider(profile.info.id).with_profile(&profile.name)
-        };
+        let named = |error: Error| error.with_provider(profile.info.id).with_profile(&profile.name);
         let http: Arc<dyn HttpSend> = self.http(profile).map_err(named)?;
         let mut builder = TokenSource::builder(profile.provider()?, profile.clone())
             .name(&profile.name)
             .http(http)
             .api_origins(profile.api_origins())
-            .timeout(limit(profile))
+            .timeout(source_timeout(profile))
             .token_rules(profile.options.token_rules.clone())
             .keep_warm(profile.options.keep_warm)
             .persist(profile.options.persist);
@@ -148,21 +152,53 @@ impl Gate {
     }
 }
 
-/// How long an exchange may take. The client ends each request before, however long a person takes
-/// to unlock a secret: its error knows the address, and is noted.
-fn limit(profile: &Profile) -> Duration {
-    let request = profile.options.timeout.unwrap_or(TIMEOUT);
-    request.saturating_add(MARGIN).saturating_add(profile.read_timeout())
+/// A profile of a [`Gate`], with single keys replaced.
+#[derive(Debug)]
+pub struct ProfileSelection<'a> {
+    gate: &'a Gate,
+    name: &'a str,
+    set: Vec<(String, String)>,
 }
 
-/// How long a request may take where the profile says nothing.
-const TIMEOUT: Duration = Duration::from_secs(15);
+impl ProfileSelection<'_> {
+    /// Replaces one key. [`read`](Self::read) fails for a secret or an address.
+    pub fn set(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.set.push((key.into(), value.into()));
+        self
+    }
 
-/// How long the HTTP client waits for the head of an answer where the profile says nothing.
-const ANSWER: Duration = Duration::from_secs(10);
+    /// Reads and checks the profile.
+    ///
+    /// Errors as of [`Config::profile`].
+    pub fn read(self) -> Result<Profile> {
+        self.gate.config.profile(self.name, &self.gate.registry, &self.set)
+    }
 
-/// By how much the client's time is up before the source's.
-const MARGIN: Duration = Duration::from_millis(250);
+    /// Makes a new source for the profile. [`Gate::source`] returns the shared one instead, without
+    /// replaced keys.
+    ///
+    /// Errors as of [`Config::profile`] and [`Gate::open`].
+    pub fn open(self) -> Result<TokenSource> {
+        let gate = self.gate;
+        gate.open(&self.read()?)
+    }
+}
+
+/// Returns the source's time limit for an exchange. It exceeds the client's, and the user's time to
+/// unlock a secret is added to it: the client's error names the address, so it must come first.
+fn source_timeout(profile: &Profile) -> Duration {
+    let request = profile.options.timeout.unwrap_or(REQUEST_TIMEOUT);
+    request.saturating_add(TIMEOUT_MARGIN).saturating_add(profile.read_timeout())
+}
+
+/// The default time limit of a token request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The HTTP client's default time limit for the head of a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much longer the source waits than the HTTP client.
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(250);
 
 #[cfg(all(test, feature = "cisco"))]
 mod tests {
@@ -174,10 +210,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_client_gives_a_request_up_before_the_source_does() {
+    async fn client_times_out_before_source() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        // Ends when the client goes.
+        // Ends when the client disconnects.
         thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();
             let _ = client.read(&mut [0; 4096]);
@@ -196,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_takes_long_to_read_holds_up_no_other() {
+    fn slow_profile_does_not_delay_others() {
         let folder = tempfile::tempdir().unwrap();
-        let (begun, over) = (folder.path().join("begun"), folder.path().join("over"));
+        let (started, finished) = (folder.path().join("started"), folder.path().join("finished"));
         let wait = format!(
             "echo > {}; until [ -e {} ]; do sleep 0.01; done; echo app-1",
-            begun.display(),
-            over.display()
+            started.display(),
+            finished.display()
         );
         let config = Config::from_toml(&format!(
             "[profiles.slow]\nprovider = \"cisco\"\nclient_secret = \"made-up\"\n\
@@ -214,14 +250,14 @@ mod tests {
         let (done, opened) = mpsc::channel();
         thread::scope(|scope| {
             let slow = scope.spawn(|| gate.source("slow"));
-            while !begun.exists() {
+            while !started.exists() {
                 thread::yield_now();
             }
             scope.spawn(|| done.send(gate.source("quick")));
             let quick = opened.recv_timeout(Duration::from_secs(10));
-            std::fs::write(&over, "").unwrap();
+            std::fs::write(&finished, "").unwrap();
             slow.join().unwrap().unwrap();
-            quick.expect("it waits for the other one").unwrap();
+            quick.expect("it waits for the slow profile").unwrap();
         });
     }
 }

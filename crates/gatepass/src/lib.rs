@@ -1,68 +1,77 @@
 //! Access tokens from vendors' APIs: acquired once, kept fresh, never leaked.
 //!
-//! Pick the vendors by feature, make a [`TokenSource`], and ask it before every request: it
-//! answers from memory while the token is good, and makes one exchange for everybody who waits
-//! when it is not.
+//! Enable the vendors' features, make a [`TokenSource`], and ask it for a token before every
+//! request. It returns the cached token while that is usable. Otherwise it sends one token request
+//! for all callers that wait.
 //!
 //! ```
 //! # #[cfg(all(feature = "huawei", feature = "http"))]
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use gatepass::huawei::Huawei;
-//! use gatepass::{Credential, HttpClient, SendWith, TokenSource, api_client_builder};
+//! use gatepass::{Credential, HttpClient, SendWith, TokenSource, http};
 //!
 //! let huawei = Huawei::new("acme.huaweioneaccess.com")?;
 //! let iam = TokenSource::builder(huawei, Credential::client("app-1", "hunter2"))
 //!     .http(HttpClient::new()?)
 //!     .build()?;
 //!
-//! let api = api_client_builder().build()?; // your own reqwest client
+//! let api = http::api_client_builder().build()?; // your own reqwest client
 //! let users = "https://acme.huaweioneaccess.com/api/v2/tenant/users?org_id=&offset=0&limit=10";
-//! let answer = api.get(users).send_with(&iam).await?;
+//! let response = api.get(users).send_with(&iam).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`SendWith`] puts every header the vendor wants on a request, and where the API
-//! refuses the token it tries once more with a fresh one. The token goes to the origins of the
-//! vendor's API and to those you add, and to no other.
+//! [`SendWith`] adds all headers that the vendor requires to a request. If the API rejects the
+//! token, it tries once more with a fresh one. The token is sent to the origins of the vendor's API
+//! and to those that you add, and to no other.
 //!
-//! With a config file it is three lines, whatever the vendor: see [`Gate`]. The
-//! [manual](https://github.com/gatepass/gatepass/blob/main/docs/README.md) has every key of it, what
-//! each vendor wants, and what else a service may need.
+//! With a config file it is three lines for any vendor: see [`Gate`]. The
+//! [manual](https://github.com/gatepass/gatepass/blob/main/docs/README.md) lists all keys of that file,
+//! the credentials of each vendor, and further topics for services.
+//!
+//! # Modules
+//!
+//! The root has what most programs use. [`provider`] is for providers of your own, [`store`] for
+//! token stores, [`http`](mod@http) for HTTP clients and middleware, [`login`] for logins with a
+//! browser, [`status`] and [`clock`] for services and tests.
 //!
 //! # Features
 //!
-//! No vendor is compiled in by default. A feature adds, and never changes what is there.
+//! No vendor is enabled by default. A feature adds, and never changes existing behaviour.
 //!
 //! | feature | adds |
 //! |-|-|
-//! | `http` | [`HttpClient`], a client of our own, and [`SendWith`] for yours; on by default |
-//! | `config` | [`Gate`] and [`Config`]: profiles from a file or the environment; on by default |
+//! | `http` | [`HttpClient`], our HTTP client, and [`SendWith`] for yours; on by default |
+//! | `config` | [`Gate`] and `config`: profiles from a file or the environment; on by default |
 //! | `all-providers` | the five vendors |
 //! | `celerdata` | a vendor: CelerData Cloud |
 //! | `cisco` | a vendor: Cisco |
 //! | `cloudneeti` | a vendor: Cloudneeti (Zscaler CSPM) |
 //! | `configapi` | a vendor: Bright Pattern's Configuration API |
 //! | `huawei` | a vendor: Huawei OneAccess |
-//! | `reqwest-middleware` | `TokenMiddleware`: what `SendWith` does, on every request of such a client |
-//! | `tower` | `TokenLayer`: the same for a service over `http::Request` |
-//! | `file-store` | `FileStore`: tokens in an encrypted folder that processes share, as the command's are |
-//! | `keyring` | secrets from the machine's keyring, where a config says `{ keyring = "…" }` |
-//! | `metrics` | figures for the recorder of the crate `metrics` that the program has installed |
-//! | `webpki-roots` | Mozilla's roots, used where the platform has none |
+//! | `reqwest-middleware` | `http::TokenMiddleware`: `SendWith` for every request of such a client |
+//! | `tower` | `http::TokenLayer`: the same for a service over `http::Request` |
+//! | `file-store` | `store::FileStore`: tokens in an encrypted directory, shared with the command |
+//! | `keyring` | `keyring`: secrets from the machine's keyring, as in `{ keyring = "…" }` |
+//! | `metrics` | metrics for the recorder of the crate `metrics` that the program has installed |
+//! | `webpki-roots` | Mozilla's root certificates, if the platform has none |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "config")]
-mod config;
+#[doc(hidden)]
+pub mod cli_support;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "config")]
 mod gate;
 #[cfg(feature = "keyring")]
 pub mod keyring;
 mod registry;
 
-// A provider crate that no code names is not linked, and its registration is silently gone: these
-// lines are why the registry has them.
+// A provider crate that no code names is not linked, and its registration disappears without an
+// error. These lines link the providers.
 #[cfg(feature = "celerdata")]
 pub use provider_celerdata as celerdata;
 #[cfg(feature = "cisco")]
@@ -75,35 +84,67 @@ pub use provider_configapi as configapi;
 pub use provider_huawei as huawei;
 
 pub use gatepass_core::{
-    AccessToken, ApiOrigins, ApiRequest, ApiResponse, AuthorizationRequest, Authorize,
-    BasicEncoding, Clock, CoarseTime, ConfigPlace, Credential, CredentialFn, CredentialSource,
-    Endpoint, EnvironmentInfo, Error, ErrorKind, ExchangeContext, Expiry, Field, FieldKind, Hint,
-    HintArg, HttpSend, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints,
-    Registration, Request, Response, Result, Retry, Secret, Settings, Token, TokenBuilder,
-    TokenCharset, TokenRules, TokenVerdict, async_trait, credential_fn, oauth2, register,
-    retry_after,
+    AccessToken, Authorize, Credential, CredentialFn, CredentialSource, Endpoint, Error, ErrorKind,
+    Hint, HintArg, Result, Retry, Secret, Token, credential_fn,
 };
-#[cfg(feature = "file-store")]
-pub use gatepass_engine::FileStore;
-pub use gatepass_engine::{
-    FailureRecord, HistoryEntry, Lease, Login, MemoryStore, NextStep, PoolKey, PoolStatus,
-    ProcessInfo, ProfileKey, Record, State, Status, StoreKey, SystemClock, TokenPool,
-    TokenPoolBuilder, TokenSource, TokenSourceBuilder, TokenStore, Watch,
-};
-#[cfg(feature = "reqwest-middleware")]
-pub use gatepass_http::TokenMiddleware;
+pub use gatepass_engine::{PoolKey, TokenPool, TokenPoolBuilder, TokenSource, TokenSourceBuilder};
 #[cfg(feature = "http")]
-pub use gatepass_http::{Body, HttpClient, HttpClientBuilder, SendWith, api_client_builder};
-#[cfg(feature = "tower")]
-pub use gatepass_http::{TokenLayer, TokenService, WholeBody};
+pub use gatepass_http::{HttpClient, SendWith};
 
 #[cfg(feature = "config")]
-pub use crate::config::{
-    BoundSecret, COMMON_FIELDS, Config, Env, Profile, ProfileOptions, ProfileOrigin,
-};
-#[cfg(feature = "config")]
-pub use crate::gate::Gate;
-pub use crate::registry::Registry;
+pub use crate::gate::{Gate, ProfileSelection};
+
+/// Providers: the trait, the facts about a vendor, and the parts that vendors share.
+pub mod provider {
+    pub use gatepass_core::{
+        ApiOrigins, ApiRequest, ApiResponse, BasicEncoding, CacheKey, EnvironmentInfo,
+        ExchangeContext, Expiry, Field, FieldKind, Provider, ProviderInfo, RefreshHints,
+        Registration, Request, Response, Settings, TokenBuilder, TokenCharset, TokenRules,
+        TokenVerdict, async_trait, oauth2, register, retry_after,
+    };
+
+    pub use crate::registry::Registry;
+}
+
+/// Token stores: memory, files, and the trait for others.
+pub mod store {
+    pub use gatepass_engine::{
+        FailureRecord, HistoryEntry, Lease, LeaseOutcome, MemoryStore, NextStep, ProcessInfo,
+        ProfileKey, Record, RecordRequirement, SaveOutcome, StoreKey, TokenStore,
+    };
+    #[cfg(feature = "file-store")]
+    pub use gatepass_engine::{FileStore, OpenError, Opened, SealingKeys};
+}
+
+/// HTTP: the trait for clients, our client, and middleware for other clients.
+pub mod http {
+    pub use gatepass_core::HttpSend;
+    #[cfg(feature = "reqwest-middleware")]
+    pub use gatepass_http::TokenMiddleware;
+    #[cfg(feature = "http")]
+    pub use gatepass_http::{Body, HttpClientBuilder, api_client_builder};
+    #[cfg(feature = "tower")]
+    pub use gatepass_http::{TokenLayer, TokenService, WholeBody};
+}
+
+/// Logins of a user with a browser.
+pub mod login {
+    pub use gatepass_core::{AuthorizationRequest, Interactive, LoginAttempt, RedirectUri};
+    pub use gatepass_engine::Login;
+}
+
+/// The status of sources and pools.
+pub mod status {
+    pub use gatepass_engine::{PoolStatus, State, Status, Watch};
+}
+
+/// The clock of sources, stores and pools, which tests replace.
+pub mod clock {
+    pub use gatepass_core::Clock;
+    #[doc(hidden)]
+    pub use gatepass_core::CoarseTime;
+    pub use gatepass_engine::SystemClock;
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,7 +7,7 @@ use gatepass_core::{Error, ProviderInfo, Registration, Result};
 /// The providers of this program: those that are linked into it, and those that it adds.
 ///
 /// ```
-/// # use gatepass::Registry;
+/// # use gatepass::provider::Registry;
 /// let registry = Registry::linked()?;
 /// assert!(registry.get("no-such-vendor").is_err());
 /// # Ok::<(), gatepass::Error>(())

@@ -14,5 +14,5 @@ fn the_registry_has_exactly_the_features_it_was_built_with() {
     .into_iter()
     .filter_map(|(id, on)| on.then_some(id))
     .collect();
-    assert_eq!(gatepass::Registry::linked().unwrap().ids(), expected);
+    assert_eq!(gatepass::provider::Registry::linked().unwrap().ids(), expected);
 }

@@ -3,13 +3,20 @@
 use std::fmt::Debug;
 use std::future::Future;
 
+use gatepass::clock::{CoarseTime, SystemClock};
+use gatepass::login::{AuthorizationRequest, Login, RedirectUri};
+use gatepass::provider::{
+    ApiOrigins, EnvironmentInfo, ExchangeContext, Expiry, Field, Provider, ProviderInfo,
+    RefreshHints, Registration, Registry, Request, Response, Settings, TokenBuilder, TokenRules,
+};
+use gatepass::status::{PoolStatus, Status, Watch};
+use gatepass::store::{
+    FailureRecord, HistoryEntry, Lease, MemoryStore, NextStep, ProcessInfo, ProfileKey, Record,
+    StoreKey, TokenStore,
+};
 use gatepass::{
-    ApiOrigins, AuthorizationRequest, CoarseTime, Credential, CredentialFn, Endpoint,
-    EnvironmentInfo, Error, ExchangeContext, Expiry, FailureRecord, Field, HistoryEntry, Lease,
-    Login, MemoryStore, NextStep, PoolStatus, ProcessInfo, ProfileKey, Provider, ProviderInfo,
-    Record, RedirectUri, RefreshHints, Registration, Registry, Request, Response, Secret, Settings,
-    Status, StoreKey, SystemClock, Token, TokenBuilder, TokenPool, TokenPoolBuilder, TokenRules,
-    TokenSource, TokenSourceBuilder, TokenStore, Watch,
+    Credential, CredentialFn, Endpoint, Error, Secret, Token, TokenPool, TokenPoolBuilder,
+    TokenSource, TokenSourceBuilder,
 };
 
 fn is_held_anywhere<T: Debug + Send + Sync + Unpin>() {}
@@ -51,15 +58,16 @@ fn what_is_held_crosses_threads_and_can_be_debugged() {
 #[cfg(feature = "config")]
 #[test]
 fn a_config_and_its_gate_are_too() {
-    is_held_anywhere::<(gatepass::Config, gatepass::Gate)>();
-    is_shared::<(gatepass::Env, gatepass::Profile, gatepass::ProfileOptions)>();
+    is_held_anywhere::<(gatepass::config::Config, gatepass::Gate)>();
+    is_shared::<(gatepass::config::Env, gatepass::config::Profile, gatepass::config::ProfileOptions)>(
+    );
 }
 
 #[cfg(feature = "http")]
 #[test]
 fn the_client_is_too() {
     is_shared::<gatepass::HttpClient>();
-    is_held_anywhere::<(gatepass::HttpClientBuilder, gatepass::Body)>();
+    is_held_anywhere::<(gatepass::http::HttpClientBuilder, gatepass::http::Body)>();
 }
 
 #[test]

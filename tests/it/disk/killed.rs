@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use gatepass::{FileStore, ProfileKey, Record, TokenStore};
+use gatepass::store::{FileStore, ProfileKey, Record, TokenStore};
 use gatepass_testkit::block_on;
 use gatepass_tests::vendor;
 

@@ -18,7 +18,7 @@ fn outcomes(
     let runtime = runtime();
     let outcomes = (0..most).map(|n| {
         // A new source each time, so that no cool-down is active.
-        let source = gate.open(&gate.profile("cisco", &[]).unwrap()).unwrap();
+        let source = gate.profile("cisco").open().unwrap();
         let outcome = runtime.block_on(source.token());
         assert_eq!(server.connections(), n + 1, "asked once each");
         outcome.map(drop).map_err(|error| (error.kind(), error.retry()))

@@ -9,11 +9,17 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use gatepass::cli_support;
+use gatepass::clock::{Clock as _, SystemClock};
+use gatepass::config::{Config, Env};
+use gatepass::login::{AuthorizationRequest, RedirectUri};
+use gatepass::provider::{
+    ApiOrigins, ApiResponse, Registry, Request, Response, Settings, TokenRules,
+};
+use gatepass::store::{FailureRecord, HistoryEntry, MemoryStore, ProfileKey, Record, StoreKey};
 use gatepass::{
-    ApiOrigins, ApiResponse, AuthorizationRequest, Clock as _, Config, Credential,
-    CredentialSource, Endpoint, Env, Error, FailureRecord, Gate, HistoryEntry, HttpClient,
-    MemoryStore, ProfileKey, Record, RedirectUri, Registry, Request, Response, Secret, Settings,
-    StoreKey, SystemClock, Token, TokenRules, TokenSource, credential_fn,
+    Credential, CredentialSource, Endpoint, Error, Gate, HttpClient, Secret, Token, TokenSource,
+    credential_fn,
 };
 use gatepass_core::{CacheKey, ExchangeContext, LoginAttempt, Provider, oauth2};
 use gatepass_engine::{FileStore, TokenPool};
@@ -74,7 +80,7 @@ fn of_every_vendor() -> BTreeSet<String> {
         let client = vendors.sandbox.client(one.id).unwrap();
         let mut secrets: Vec<Canary> =
             one.secrets.iter().map(|name| Canary::of(name, client.field(name).unwrap())).collect();
-        let profile = gate.profile(one.id, &[]).unwrap();
+        let profile = gate.profile(one.id).read().unwrap();
         let credential = runtime.block_on(profile.credential()).unwrap();
         let source = gate.source(one.id).unwrap();
         let watched = source.watch();
@@ -92,7 +98,7 @@ fn of_every_vendor() -> BTreeSet<String> {
         printed.add(&profile.settings);
         printed.add(&profile.origin);
         printed.add(&provider);
-        printed.add(&profile.secret_sources());
+        printed.add(&cli_support::secret_sources(&profile));
         printed.add(&credential);
         printed.add(&request);
         printed.add(&source);
@@ -101,7 +107,7 @@ fn of_every_vendor() -> BTreeSet<String> {
         printed.add(&token);
         printed.add(&token.authorization());
         printed.add(&headers);
-        printed.add(&gate.http(&profile).unwrap());
+        printed.add(&cli_support::http_client(&gate, &profile).unwrap());
         let info = gate.registry().get(one.id).unwrap();
         printed.add(info);
         info.environments.iter().for_each(|environment| printed.add(environment));
@@ -150,8 +156,8 @@ fn of_what_is_bound(printed: &mut Printed, secret: &Canary) {
     let config =
         "[profiles.cisco]\nclient_id = \"a\"\nclient_secret = { file = \"bound.secret\" }\n";
     let gate = Gate::load(home.write("bound.toml", config)).unwrap();
-    let profile = gate.profile("cisco", &[]).unwrap();
-    let bound = gatepass_tests::runtime().block_on(profile.bound_secrets()).unwrap();
+    let profile = gate.profile("cisco").read().unwrap();
+    let bound = gatepass_tests::runtime().block_on(cli_support::bound_secrets(&profile)).unwrap();
     assert_eq!(bound.len(), 1);
     bound.iter().for_each(|bound| printed.add(bound));
 }
@@ -213,7 +219,7 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
     printed.add(&clock);
     printed.add(&clock.coarse());
     printed.add(&Example::new().hints());
-    printed.add(gatepass::Registration::all().next().unwrap());
+    printed.add(gatepass::provider::Registration::all().next().unwrap());
 }
 
 fn of_engine(printed: &mut Printed, secret: &Canary) {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use gatepass::{
-    Clock, Error, ErrorKind, FileStore, Gate, Profile, ProfileKey, Record, State, Status,
-    SystemClock, Token, TokenSource, TokenStore,
-};
+use gatepass::cli_support;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::Profile;
+use gatepass::status::{State, Status};
+use gatepass::store::{FileStore, ProfileKey, Record, TokenStore};
+use gatepass::{Error, ErrorKind, Gate, Token, TokenSource};
 
 use crate::output::Output;
 
@@ -33,7 +35,7 @@ impl CachedState {
         let key = ProfileKey::new(&profile.name);
         let (mut record, mut last_error) = (None, None);
         if let Some(store) = store {
-            let read = match profile.reads_without_prompt() {
+            let read = match cli_support::reads_without_prompt(profile) {
                 true => source.stored().await,
                 false => store.records(&key).await.map(|records| records.into_iter().next()),
             };

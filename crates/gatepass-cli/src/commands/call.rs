@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gatepass::{
-    ApiResponse, Authorize, Endpoint, Error, ErrorKind, HttpClient, Profile, Token, TokenSource,
-    TokenVerdict,
-};
+use gatepass::cli_support;
+use gatepass::config::Profile;
+use gatepass::provider::{ApiResponse, TokenVerdict};
+use gatepass::{Authorize, Endpoint, Error, ErrorKind, HttpClient, Token, TokenSource};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -78,7 +78,7 @@ pub(crate) async fn run(
     let source = gate.open(&profile)?;
     let mut api = profile.clone();
     api.options.timeout = args.timeout.or(api.options.timeout);
-    let http = gate.http(&api)?;
+    let http = cli_support::http_client(&gate, &api)?;
     let token = with_retries(args.wait.wait, &source, output, || source.token()).await?;
     output.warn_token(&args.profile, &token);
     let call = Call { request, target, http: &http, source: &source };

@@ -4,9 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use comfy_table::{Table, presets};
-use gatepass::{
-    Clock, Config, CredentialSource, Env, Error, Gate, MemoryStore, Profile, Registry, SystemClock,
-};
+use gatepass::cli_support;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::{Config, Env, Profile};
+use gatepass::provider::Registry;
+use gatepass::store::MemoryStore;
+use gatepass::{CredentialSource, Error, Gate};
 use gatepass_sandbox::Sandbox;
 use http::HeaderValue;
 use http::header::ACCEPT;
@@ -18,7 +21,7 @@ use super::sandbox::sandbox_error;
 use crate::error::CommandError;
 use crate::options::{Format, unused};
 use crate::output::{Output, format_duration};
-use crate::session::authorize;
+use crate::session::{authorize, read_profile};
 
 /// The outcome for one vendor.
 struct Row {
@@ -74,7 +77,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Co
     let gate = gate(&sandbox)?;
     let mut rows = Vec::new();
     for name in gate.names() {
-        let Ok(profile) = gate.profile(&name, &[]) else { continue };
+        let Ok(profile) = gate.profile(&name).read() else { continue };
         let progress = Progress::begin(output, &name);
         let result = call_api(&gate, &profile).await;
         progress.end(output, &name, &result);
@@ -119,7 +122,7 @@ async fn login(
     let gate = gate(sandbox)?.with_store(MemoryStore::new());
     let implicit = [(String::from("grant"), String::from("implicit"))];
     let names = gate.names();
-    let mut profiles = names.iter().filter_map(|name| gate.profile(name, &implicit).ok());
+    let mut profiles = names.iter().filter_map(|name| read_profile(&gate, name, &implicit).ok());
     let Some(profile) = profiles.find(|profile| has_logins(profile.info)) else {
         return Err(Error::config("no provider in this build supports logins")
             .hint("build it with the feature cisco or huawei")
@@ -161,7 +164,8 @@ async fn call_api(gate: &Gate, profile: &Profile) -> Result<ApiCall, Error> {
     *request.uri_mut() = target.to_uri()?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     authorize(&source, &token, &mut request).await?;
-    let (parts, mut body) = gate.http(profile)?.call(request, None).await?.into_parts();
+    let (parts, mut body) =
+        cli_support::http_client(gate, profile)?.call(request, None).await?.into_parts();
     while body.chunk().await?.is_some() {}
     if !parts.status.is_success() {
         return Err(Error::internal("the API rejected a new token")

@@ -9,7 +9,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
 
-use gatepass::{BoundSecret, Config, Env, Error, FileStore, Gate, Hint, Registry};
+use gatepass::cli_support;
+use gatepass::cli_support::BoundSecret;
+use gatepass::config::{Config, Env};
+use gatepass::provider::Registry;
+use gatepass::store::FileStore;
+use gatepass::{Error, Gate, Hint};
 
 use self::report::Report;
 use crate::error::CommandError;
@@ -109,7 +114,7 @@ fn check_state(
     report: &mut Report<'_>,
 ) -> Result<Option<FileStore>, CommandError> {
     let env = Env::process();
-    let Some(directory) = FileStore::default_dir(|name| env.get(name)) else {
+    let Some(directory) = cli_support::state_dir(&env) else {
         report.warn(
             "state",
             "no state directory: tokens are not cached",
@@ -157,7 +162,7 @@ async fn check_profile(
     let opened = match open_profile(gate, name, common, output) {
         Err(CommandError::Gatepass(error)) => Err(error),
         Err(other) => return Err(other),
-        Ok(profile) => gate.http(&profile).and_then(|http| {
+        Ok(profile) => cli_support::http_client(&gate, &profile).and_then(|http| {
             let endpoint = profile.token_endpoint()?;
             Ok((profile, http, endpoint))
         }),
@@ -174,9 +179,9 @@ async fn check_profile(
     report.ok("profile", format!("{} ({}), from {origin}", info.id, info.title))?;
 
     let mut missing = None;
-    for (field, source) in profile.secret_sources() {
+    for (field, source) in cli_support::secret_sources(&profile) {
         let step = format!("secret {field}");
-        match profile.check_secret(field).await {
+        match cli_support::check_secret(&profile, field).await {
             Ok(()) => report.ok(&step, format!("read from {source}"))?,
             Err(error) => {
                 report.fail(&step, &error)?;
@@ -186,7 +191,9 @@ async fn check_profile(
     }
     // Connect to no address that the profile's stored secrets are not bound to.
     if let Some(step) = &missing
-        && profile.bound_secrets().await.is_ok_and(|all| all.iter().any(has_unapproved_origin))
+        && cli_support::bound_secrets(&profile)
+            .await
+            .is_ok_and(|all| all.iter().any(has_unapproved_origin))
     {
         report.skip_all(&network::STEPS, step)?;
         return report.skip_all(&["token", "api"], step);

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use gatepass::{Clock, Error, Gate, SystemClock, Token, TokenSource};
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::{Error, Gate, Token, TokenSource};
 
 use crate::error::{CommandError, internal};
 use crate::exit;

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use gatepass::{Gate, ProfileKey, TokenStore};
+use gatepass::Gate;
+use gatepass::store::{ProfileKey, TokenStore};
 use serde_json::json;
 
 use crate::error::CommandError;
@@ -29,7 +30,7 @@ pub(crate) async fn run(
     let format = output.format(&[Format::Text, Format::Json])?;
     let gate = open_gate(common)?;
     // A profile that was removed may still have records. A misspelled name has none.
-    let profile = gate.profile(name, &[]);
+    let profile = gate.profile(name).read();
     let (records, requests) = clear_store(&gate, name, output).await?;
     if let (Err(error), 0) = (profile, records + requests) {
         return Err(error.into());

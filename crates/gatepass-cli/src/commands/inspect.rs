@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gatepass::{Clock, Expiry, Profile, SystemClock, Token};
+use gatepass::Token;
+use gatepass::cli_support;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::Profile;
+use gatepass::provider::Expiry;
 use serde_json::{Value, json};
 
 use super::cached_state::{CachedState, one_line};
@@ -126,7 +130,7 @@ impl Summary {
         let mut lines = Vec::new();
         let Profile { name, info, origin, .. } = profile;
         lines.push(("profile", format!("{name} ({}), from {origin}", info.title)));
-        for (field, source) in profile.secret_sources() {
+        for (field, source) in cli_support::secret_sources(profile) {
             lines.push((field, format!("from {source}")));
         }
         lines.push(("state", self.state.to_owned()));

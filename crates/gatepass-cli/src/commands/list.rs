@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
-use gatepass::{Clock, Error, Gate, Profile, ProfileOrigin, SystemClock};
+use gatepass::cli_support;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::{Profile, ProfileOrigin};
+use gatepass::{Error, Gate};
 use serde_json::{Map, Value, json};
 
 use super::cached_state::{CachedState, one_line, state_of};
@@ -12,7 +15,7 @@ use crate::error::CommandError;
 use crate::options::{Common, Format};
 use crate::output::{Output, format_duration, rfc3339};
 use crate::quote::command_line;
-use crate::session::{open_gate, open_store};
+use crate::session::{open_gate, open_store, read_profile};
 
 /// A line of the table: a profile, and its cached state or the error that prevented reading it.
 struct Row {
@@ -41,7 +44,7 @@ pub(crate) async fn run(common: &Common, output: &Output) -> Result<ExitCode, Co
             gate = gate.with_store(store.clone());
         }
         for name in names {
-            let read = gate.profile(&name, &common.set);
+            let read = read_profile(&gate, &name, &common.set);
             let (profile, state) = match read {
                 Ok(profile) => {
                     let state = CachedState::read(&gate, &profile, store.as_ref(), output).await;
@@ -142,7 +145,7 @@ impl Row {
 
 /// Returns where each secret is read from, by field.
 pub(super) fn secret_sources(profile: &Profile) -> Map<String, Value> {
-    let sources = profile.secret_sources().into_iter();
+    let sources = cli_support::secret_sources(profile).into_iter();
     sources.map(|(field, source)| (field.to_owned(), json!(source))).collect()
 }
 

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gatepass::{
-    Clock, Error, Gate, Hint, Login, Profile, ProviderInfo, RedirectUri, SystemClock, Token,
-};
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::Profile;
+use gatepass::login::{Login, RedirectUri};
+use gatepass::provider::ProviderInfo;
+use gatepass::{Error, Gate, Hint, Token};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::time::{Instant, interval_at, sleep_until};

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use gatepass::{COMMON_FIELDS, Field, FieldKind, ProviderInfo, Registry};
+use gatepass::cli_support::COMMON_FIELDS;
+use gatepass::provider::{Field, FieldKind, ProviderInfo, Registry};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;

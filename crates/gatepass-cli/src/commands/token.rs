@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use gatepass::{
-    Authorize, Clock, Error, Expiry, Gate, Profile, ProfileKey, SystemClock, Token, TokenSource,
-    TokenStore,
-};
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::Profile;
+use gatepass::provider::Expiry;
+use gatepass::store::{ProfileKey, TokenStore};
+use gatepass::{Authorize, Error, Gate, Token, TokenSource};
 use http::HeaderMap;
 use serde_json::json;
 use zeroize::Zeroizing;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
-use gatepass::{Clock, Hint, HistoryEntry, NextStep, ProfileKey, SystemClock, TokenStore};
+use gatepass::Hint;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::store::{HistoryEntry, NextStep, ProfileKey, TokenStore};
 use serde_json::{Value, json};
 
 use super::cached_state::{one_line, state_of};
@@ -39,7 +41,7 @@ pub(crate) async fn run(
     let name = &args.profile;
     let gate = open_gate(common)?;
     // A profile that was removed or is now invalid may still have a history.
-    let profile = gate.profile(name, &[]);
+    let profile = gate.profile(name).read();
     let store = open_store(&gate, output);
     let mut history = match &store {
         Some(store) => store.history(&ProfileKey::new(name)).await.unwrap_or_else(|error| {

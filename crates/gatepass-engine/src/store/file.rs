@@ -9,7 +9,7 @@ mod version_1;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -98,6 +98,7 @@ impl FileStore {
     }
 
     /// Sets the name of the process in the history. The default is the program's name.
+    #[doc(hidden)]
     pub fn with_process_name(mut self, name: &str) -> Self {
         self.process = Arc::from(name);
         self
@@ -107,25 +108,6 @@ impl FileStore {
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
-    }
-
-    /// Returns the folder of the command's store: `$GATEPASS_STATE_DIR`, else `gatepass` in
-    /// `$XDG_STATE_HOME`, in `~/.local/state`, or on a Mac in `~/Library/Application Support`.
-    /// `env` reads a variable. `None` if there is no such folder.
-    pub fn default_dir(env: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-        let folder = |name| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        if let Some(own) = folder("GATEPASS_STATE_DIR") {
-            return Some(own);
-        }
-        // The XDG specification says that a relative path must be ignored.
-        let state = folder("XDG_STATE_HOME").filter(|path| path.is_absolute());
-        let home = || folder("HOME").filter(|path| path.is_absolute());
-        let in_home = if cfg!(target_vendor = "apple") {
-            "Library/Application Support"
-        } else {
-            ".local/state"
-        };
-        Some(state.or_else(|| Some(home()?.join(in_home)))?.join("gatepass"))
     }
 
     fn name(&self, key: &StoreKey, extension: &str) -> String {

@@ -1,7 +1,7 @@
 //! The file store on systems that have none yet: opening it returns an error.
 
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use gatepass_core::{Clock, Error, Result, async_trait};
@@ -24,13 +24,9 @@ impl FileStore {
     }
 
     /// Sets the name of the process in the history.
+    #[doc(hidden)]
     pub fn with_process_name(self, _: &str) -> Self {
         match self.0 {}
-    }
-
-    /// Returns `None`.
-    pub fn default_dir(_: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-        None
     }
 }
 

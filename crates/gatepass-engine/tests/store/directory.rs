@@ -260,27 +260,3 @@ fn longest_token_is_stored() {
     block_on(save_new(&store, &key("prod", "s-1"), &Record::Token(token)));
     assert_eq!(block_on(text(&store, &key("prod", "s-1"))), long);
 }
-
-#[test]
-fn default_directory_is_the_first_that_is_set() {
-    let dir = |variables: &[(&str, &str)]| {
-        let found = FileStore::default_dir(|name| {
-            let found = variables.iter().find(|(variable, _)| *variable == name);
-            found.map(|(_, value)| (*value).to_owned())
-        });
-        found.map(|path| path.to_str().unwrap().to_owned())
-    };
-    let (own, xdg, home) =
-        (("GATEPASS_STATE_DIR", "/own"), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/me"));
-    assert_eq!(dir(&[own, xdg, home]).unwrap(), "/own");
-    assert_eq!(dir(&[xdg, home]).unwrap(), "/xdg/gatepass");
-    let of_home = if cfg!(target_vendor = "apple") {
-        "/me/Library/Application Support/gatepass"
-    } else {
-        "/me/.local/state/gatepass"
-    };
-    assert_eq!(dir(&[home]).unwrap(), of_home);
-    assert_eq!(dir(&[("GATEPASS_STATE_DIR", ""), ("XDG_STATE_HOME", "x"), home]).unwrap(), of_home);
-    assert_eq!(dir(&[("HOME", "x")]), None);
-    assert_eq!(dir(&[]), None);
-}

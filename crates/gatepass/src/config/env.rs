@@ -1,17 +1,24 @@
-//! The environment: its only reader, and the profiles that variables define.
+//! Environment variables: their only reader, and the profiles that they define.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gatepass_core::{ConfigPlace, Error, Field, ProviderInfo, Result, Secret};
 
-use super::profile::{ProfileOrigin, list_keys};
+use super::is_profile_name;
+use super::profile::{COMMON_FIELDS, ProfileOrigin, list_keys};
 use super::value::{ConfigEntry, RawProfile, Reference, SecretSource, Value};
-use super::{COMMON_FIELDS, is_profile_name};
-use crate::Registry;
+use crate::provider::Registry;
 use crate::registry::nearest;
 
 /// Environment variables: the process's own, or a fixed set.
+///
+/// ```
+/// use gatepass::config::Env;
+///
+/// let env = Env::fixed([("GATEPASS_CISCO_CLIENT_ID", "app-1")]);
+/// assert_eq!(env.get("GATEPASS_CISCO_CLIENT_ID").as_deref(), Some("app-1"));
+/// ```
 #[derive(Clone, Default)]
 pub struct Env(Option<BTreeMap<String, String>>);
 
@@ -22,17 +29,17 @@ impl std::fmt::Debug for Env {
 }
 
 impl Env {
-    /// The process's own.
+    /// The variables of the process.
     pub fn process() -> Self {
         Self(None)
     }
 
-    /// These, and no others.
+    /// Only these variables.
     pub fn fixed<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
         Self(Some(vars.into_iter().map(|(key, value)| (key.into(), value.into())).collect()))
     }
 
-    /// The value of a variable, if it is set and is UTF-8.
+    /// Returns the value of a variable, if it is set and UTF-8.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn get(&self, name: &str) -> Option<String> {
         match &self.0 {
@@ -49,27 +56,38 @@ impl Env {
         }
     }
 
-    /// Where the config file is looked for: `$XDG_CONFIG_HOME/gatepass/config.toml` or the
-    /// platform's own place for it.
+    /// Returns the default path of the config file: `$XDG_CONFIG_HOME/gatepass/config.toml`, or the
+    /// platform's own directory for it.
     pub fn default_config_path(&self) -> Option<PathBuf> {
-        let set = |name: &str| self.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        // The XDG specification: a relative path is to be ignored. It would lead into the current
-        // folder, which anybody may have filled.
-        let absolute = |name: &str| set(name).filter(|path| path.is_absolute());
-        let xdg = absolute("XDG_CONFIG_HOME");
-        let home =
-            if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
-        let folder = xdg.or_else(|| Some(absolute("HOME")?.join(home)))?;
-        Some(folder.join("gatepass").join("config.toml"))
+        Some(self.directory("XDG_CONFIG_HOME", ".config")?.join("config.toml"))
+    }
+
+    /// Returns the directory of the command's token store.
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
+        let own = self.get("GATEPASS_STATE_DIR").filter(|path| !path.is_empty());
+        own.map(PathBuf::from).or_else(|| self.directory("XDG_STATE_HOME", ".local/state"))
+    }
+
+    /// Returns gatepass's directory in the one that the variable names, or else in the home
+    /// directory. On macOS both defaults are the same.
+    fn directory(&self, variable: &str, in_home: &str) -> Option<PathBuf> {
+        // The XDG specification says that a relative path must be ignored. It would lead into the
+        // current directory, whose content may come from anyone.
+        let absolute =
+            |name: &str| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let in_home =
+            if cfg!(target_os = "macos") { "Library/Application Support" } else { in_home };
+        let parent = absolute(variable).or_else(|| Some(absolute("HOME")?.join(in_home)))?;
+        Some(parent.join("gatepass"))
     }
 }
 
-/// `GATEPASS_<PROFILE>_`
+/// Returns `GATEPASS_<PROFILE>_`, with which the variables of a profile begin.
 pub(crate) fn prefix(profile: &str) -> String {
     format!("GATEPASS_{}_", profile.to_uppercase().replace(['-', '.'], "_"))
 }
 
-/// The profile that the environment defines under this name, if it does.
+/// Returns the profile of this name, if variables define it.
 pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Option<RawProfile>> {
     let prefix = prefix(name);
     let names: Vec<String> =
@@ -80,7 +98,7 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
     let id = env.get(&format!("{prefix}PROVIDER")).unwrap_or_else(|| name.to_owned());
     let Ok(info) = registry.get(&id) else {
         let named = names.iter().any(|variable| variable == &format!("{prefix}PROVIDER"));
-        // Without a provider these may be another profile's variables.
+        // Without a provider, the variables may belong to another profile.
         return if named { Err(registry_error(registry, &id, name)) } else { Ok(None) };
     };
     let mut entries = Vec::new();
@@ -126,8 +144,8 @@ fn entry(field: &Field, source: SecretSource, variable: String) -> ConfigEntry {
     ConfigEntry { key, value: Value::Source(source), place }
 }
 
-/// The variables that define a field of some profile, whether or not a file defines that profile
-/// instead and whatever its provider is.
+/// Returns the variables that define a field of any profile, even if the config file defines the
+/// profile, and for any provider.
 pub(crate) fn defining(env: &Env, registry: &Registry) -> Vec<String> {
     let own = registry.iter().flat_map(|info| info.fields);
     let fields: Vec<&Field> = COMMON_FIELDS.iter().chain(own).collect();
@@ -142,7 +160,7 @@ pub(crate) fn defining(env: &Env, registry: &Registry) -> Vec<String> {
 fn registry_error(registry: &Registry, id: &str, profile: &str) -> Error {
     match registry.get(id) {
         Err(error) => error.with_profile(profile),
-        Ok(_) => Error::internal("a provider came and went"),
+        Ok(_) => Error::internal("the registry has changed"),
     }
 }
 
@@ -150,13 +168,14 @@ fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
     COMMON_FIELDS.iter().chain(info.fields).find(|field| field.name == key)
 }
 
-/// `GATEPASS_CISCO_PROD_CLIENT_ID` is no key of the profile `cisco` but one of `cisco-prod`.
+/// Returns whether the variable belongs to a profile with a longer name:
+/// `GATEPASS_CISCO_PROD_CLIENT_ID` is a key of `cisco-prod`, not of `cisco`.
 fn is_of_a_longer_name(info: &ProviderInfo, key: &str) -> bool {
     let fields = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
     fields.chain(["client_id", "client_secret"]).any(|field| is_behind_a_name(field, key))
 }
 
-/// Whether `key` is a name, `_`, and the field or the field's `_file`.
+/// Returns whether `key` is a name, `_`, and the field or the field's `_file`.
 fn is_behind_a_name(field: &str, key: &str) -> bool {
     let is_name = |rest: &str| rest.ends_with('_') && rest.len() > 1;
     let of_file = key.strip_suffix("_file").and_then(|key| key.strip_suffix(field));
@@ -164,12 +183,12 @@ fn is_behind_a_name(field: &str, key: &str) -> bool {
 }
 
 fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str) -> Error {
-    // Whoever sets a variable chooses its name, and a terminal obeys control characters.
+    // A variable's name may contain control characters, which a terminal would obey.
     let variable: String =
-        variable.chars().filter(|c| c.is_ascii_graphic()).take(LONGEST_NAME).collect();
+        variable.chars().filter(|c| c.is_ascii_graphic()).take(MAX_SHOWN_NAME).collect();
     let known = || COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
     let error =
-        Error::config(format!("the variable {variable} names no key of a {} profile", info.id));
+        Error::config(format!("the variable {variable} is not a key of a {} profile", info.id));
     let of_file = key.strip_suffix("_file").and_then(|key| nearest(key, known()));
     let near = of_file.map(|near| format!("{near}_file"));
     match near.or_else(|| nearest(key, known()).map(str::to_owned)) {
@@ -178,11 +197,11 @@ fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str
     }
 }
 
-/// As much of a variable's name as an error shows.
-const LONGEST_NAME: usize = 160;
+/// The length of a variable's name that an error shows.
+const MAX_SHOWN_NAME: usize = 160;
 
-/// The names of the profiles that the environment defines, as far as variables tell names: lower
-/// case, with `-` for `_`.
+/// Returns the names of the profiles that variables define. Variables do not preserve names: these
+/// are lower case, with `-` for `_`.
 pub(crate) fn names(env: &Env, registry: &Registry) -> Vec<String> {
     let mut names = Vec::new();
     for variable in env.names() {
@@ -194,7 +213,7 @@ pub(crate) fn names(env: &Env, registry: &Registry) -> Vec<String> {
             let rest = rest.strip_suffix("_file").unwrap_or(&rest);
             rest.strip_suffix(key)?.strip_suffix('_')
         });
-        // Whoever sets a variable chooses its name, and not each makes a profile's.
+        // A variable's name may contain characters that a profile's name must not have.
         let name = cut.map(|name| name.replace('_', "-")).filter(|name| is_profile_name(name));
         let Some(name) = name else { continue };
         let defined = matches!(profile(env, &name, registry), Ok(Some(_)));
@@ -216,16 +235,16 @@ mod tests {
         ProviderInfo::new("acme", "Acme Cloud").fields(&[Field::secret("client_secret", "a key")]);
 
     #[test]
-    fn an_error_shows_no_control_character_of_a_variables_name() {
+    fn error_shows_no_control_characters_of_variable_names() {
         let env = Env::fixed([("GATEPASS_ACME_CLIENT\u{1b}[2J_SECRE", "x")]);
         let acme = Registration::new(&ACME, "provider-acme", "1.0.0");
         let error = profile(&env, "acme", &Registry::empty().with(acme).unwrap()).unwrap_err();
-        assert!(error.message().contains("the variable GATEPASS_ACME_CLIENT[2J_SECRE names"));
+        assert!(error.message().contains("the variable GATEPASS_ACME_CLIENT[2J_SECRE is not"));
         assert!(!error.to_string().contains('\u{1b}'), "{error:?}");
     }
 
     #[test]
-    fn the_config_is_never_looked_for_in_the_current_folder() {
+    fn config_is_never_read_from_current_directory() {
         let path = |vars: &[(&str, &str)]| Env::fixed(vars.iter().copied()).default_config_path();
         for (vars, wanted) in [
             ([("XDG_CONFIG_HOME", "/x"), ("HOME", "/me")], Some("/x/gatepass/config.toml")),
@@ -239,7 +258,30 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_makes_no_profiles_name_defines_none() {
+    fn state_directory_is_the_first_that_is_set() {
+        let dir = |variables: &[(&str, &str)]| {
+            let found = Env::fixed(variables.iter().copied()).state_dir();
+            found.map(|path| path.to_str().unwrap().to_owned())
+        };
+        let (own, xdg, home) =
+            (("GATEPASS_STATE_DIR", "/own"), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/me"));
+        assert_eq!(dir(&[own, xdg, home]).unwrap(), "/own");
+        assert_eq!(dir(&[xdg, home]).unwrap(), "/xdg/gatepass");
+        let of_home = match cfg!(target_os = "macos") {
+            true => "/me/Library/Application Support/gatepass",
+            false => "/me/.local/state/gatepass",
+        };
+        assert_eq!(dir(&[home]).unwrap(), of_home);
+        assert_eq!(
+            dir(&[("GATEPASS_STATE_DIR", ""), ("XDG_STATE_HOME", "x"), home]).unwrap(),
+            of_home
+        );
+        assert_eq!(dir(&[("HOME", "x")]), None);
+        assert_eq!(dir(&[]), None);
+    }
+
+    #[test]
+    fn variable_with_invalid_profile_name_defines_no_profile() {
         let env = Env::fixed([
             ("GATEPASS_A\u{1b}[2J_PROVIDER", "acme"),
             ("GATEPASS_MY_LAKE_PROVIDER", "acme"),
@@ -250,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_defines_a_field_where_a_name_stands_before_the_field() {
+    fn variable_with_profile_and_field_defines_field() {
         let defining = [
             "GATEPASS_LAKE_CLIENT_SECRET",
             "GATEPASS_LAKE_CLIENT_SECRET_FILE",

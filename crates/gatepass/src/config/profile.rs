@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gatepass_core::{
-    ApiOrigins, Endpoint, Error, Provider, ProviderInfo, Result, Settings, TokenRules,
+    ApiOrigins, Endpoint, Error, Field, FieldKind, Provider, ProviderInfo, Result, Settings,
+    TokenRules,
 };
 
 pub use self::bound::BoundSecret;
@@ -84,6 +85,53 @@ pub struct ProfileOptions {
     pub token_rules: TokenRules,
 }
 
+/// The fields that a profile of any provider may have.
+pub const COMMON_FIELDS: &[Field] = &[
+    Field::text("provider", "the vendor; the default is the profile's name").optional(),
+    Field::text("environment", "one of the provider's named addresses").optional(),
+    Field::address("base_url", "replaces scheme, host and port of the vendor").optional(),
+    Field::new("timeout", FieldKind::Duration, "the time limit of one token request")
+        .default_value("15s"),
+    Field::new(
+        "lifetime",
+        FieldKind::Duration,
+        "a token's lifetime if the vendor does not send one",
+    )
+    .optional(),
+    Field::new("leeway", FieldKind::Duration, "how early a token counts as expired").optional(),
+    Field::new(
+        "ca_file",
+        FieldKind::Path,
+        "PEM file with a private CA, trusted in addition to the system's",
+    )
+    .optional(),
+    Field::address("api_url", "the address that a path in `call` is joined to").optional(),
+    Field::new("api_origins", FieldKind::Addresses, "further origins that may receive the token")
+        .optional(),
+    Field::new("persist", FieldKind::Flag, "whether the token may be stored on disk").optional(),
+    Field::new("keep_warm", FieldKind::Flag, "refresh the token even while it is unused")
+        .optional(),
+    Field::new(
+        "allow_plain_http",
+        FieldKind::Flag,
+        "http beyond this machine: others can read the secret in transit",
+    )
+    .default_value("false"),
+    Field::new("allow_implicit", FieldKind::Flag, "whether the implicit grant may be used")
+        .default_value("true"),
+    Field::new(
+        "require_scope",
+        FieldKind::Flag,
+        "reject a token whose scope is narrower than requested",
+    )
+    .default_value("false"),
+    Field::choice(
+        "token_charset",
+        &["b64token", "vschar-no-space"],
+        "the characters a token may have (RFC 6750 section 2.1)",
+    ),
+];
+
 impl Profile {
     /// Makes the provider.
     ///
@@ -142,7 +190,7 @@ impl Profile {
     }
 
     /// Where each secret comes from, in words, without any value.
-    pub fn secret_sources(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn secret_sources(&self) -> Vec<(&'static str, String)> {
         let secrets = self.info.fields.iter().filter(|field| field.is_secret());
         secrets
             .filter_map(|field| {

@@ -146,7 +146,7 @@ impl fmt::Debug for Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::Config;
+    use crate::config::Config;
 
     use super::*;
 

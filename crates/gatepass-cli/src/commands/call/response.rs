@@ -2,7 +2,10 @@
 //! terminal.
 
 use bytes::Bytes;
-use gatepass::{Body, Clock, Error, SystemClock, retry_after};
+use gatepass::Error;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::http::Body;
+use gatepass::provider::retry_after;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, StatusCode};
 

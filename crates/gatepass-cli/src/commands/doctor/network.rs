@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use gatepass::{Clock, Endpoint, Error, HttpClient, Response, SystemClock};
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::provider::Response;
+use gatepass::{Endpoint, Error, HttpClient};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 

@@ -1,9 +1,11 @@
 //! The steps of `doctor` at the vendor: a token request, and an API call with the token.
 
 use bytes::Bytes;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::Profile;
+use gatepass::provider::{ApiResponse, TokenVerdict, retry_after};
 use gatepass::{
-    ApiResponse, Authorize, Clock, CredentialSource, Endpoint, Error, Gate, Hint, HttpClient,
-    Profile, SystemClock, Token, TokenSource, TokenVerdict, retry_after,
+    Authorize, CredentialSource, Endpoint, Error, Gate, Hint, HttpClient, Token, TokenSource,
 };
 use http::header::ACCEPT;
 use http::{HeaderValue, StatusCode};

@@ -5,7 +5,10 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gatepass::{Clock, Config, Hint, ProviderInfo, Registry, SystemClock};
+use gatepass::Hint;
+use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::Config;
+use gatepass::provider::{ProviderInfo, Registry};
 use zeroize::Zeroizing;
 
 use super::config_file::{ConfigFile, WrittenChange};

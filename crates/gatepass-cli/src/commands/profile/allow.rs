@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use gatepass::{BoundSecret, Error, Hint};
+use gatepass::cli_support;
+use gatepass::cli_support::BoundSecret;
+use gatepass::{Error, Hint};
 use serde_json::{Value, json};
 
 use super::config_file;
@@ -21,7 +23,7 @@ pub(super) async fn run(
     let format = output.format(&[Format::Text, Format::Json])?;
     let gate = open_gate(common)?;
     let profile = open_profile(&gate, name, common, output)?;
-    let mut bound = profile.bound_secrets().await?;
+    let mut bound = cli_support::bound_secrets(&profile).await?;
     bound.retain(|secret| !secret.missing().is_empty());
     if !bound.is_empty() {
         bound.iter().for_each(|secret| show(secret, output));

@@ -11,7 +11,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use gatepass::{Config, Env};
+use gatepass::config::{Config, Env};
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 

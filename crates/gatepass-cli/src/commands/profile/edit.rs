@@ -23,7 +23,8 @@ mod tests;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use gatepass::{Config, Hint};
+use gatepass::Hint;
+use gatepass::config::Config;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use gatepass::{Config, Registry};
+use gatepass::config::Config;
+use gatepass::provider::Registry;
 use zeroize::Zeroizing;
 
 use super::config_file::ConfigFile;

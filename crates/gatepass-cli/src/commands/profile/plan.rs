@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gatepass::{Config, Error, Hint, ProviderInfo, Registry};
+use gatepass::cli_support;
+use gatepass::config::Config;
+use gatepass::provider::{ProviderInfo, Registry};
+use gatepass::{Error, Hint};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -46,7 +49,7 @@ impl ProfilePlan {
         };
         let config = Config::from_toml(&text).map_err(|error| without_place(&error))?;
         let profile = config.profile(&self.name, registry, &[]);
-        let origins = profile.and_then(|profile| profile.origins());
+        let origins = profile.and_then(|profile| cli_support::origins(&profile));
         origins.map(|all| all.join("\n")).map_err(|error| without_place(&error))
     }
 

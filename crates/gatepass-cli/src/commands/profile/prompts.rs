@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gatepass::{COMMON_FIELDS, Endpoint, Field, FieldKind, ProviderInfo, RedirectUri, Settings};
+use gatepass::Endpoint;
+use gatepass::cli_support::COMMON_FIELDS;
+use gatepass::login::RedirectUri;
+use gatepass::provider::{Field, FieldKind, ProviderInfo, Settings};
 use zeroize::Zeroizing;
 
 use super::edit::{concat, toml_key, toml_string};

@@ -152,7 +152,7 @@ impl Removal<'_> {
 /// Returns the reason why a profile that is not in the config file cannot be removed from it.
 fn not_in_file(gate: &Gate, name: &str) -> CommandError {
     let is_listed = || gate.config().names(gate.registry()).iter().any(|profile| profile == name);
-    match gate.profile(name, &[]) {
+    match gate.profile(name).read() {
         Err(error) if !is_listed() => {
             // A hint with a command advises to add the profile.
             match error.hints().iter().any(|hint| hint.command().is_some()) {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gatepass::{BoundSecret, Env};
+use gatepass::cli_support::BoundSecret;
+use gatepass::config::Env;
 
 use super::config_file::ConfigFile;
 use super::edit::{ConfigText, FieldReference};

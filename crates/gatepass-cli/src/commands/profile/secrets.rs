@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use clap::ValueEnum;
-use gatepass::{BoundSecret, Field};
+use gatepass::cli_support::BoundSecret;
+use gatepass::provider::Field;
 #[cfg(feature = "keyring")]
 use gatepass::{Error, Secret, keyring};
 use zeroize::Zeroizing;

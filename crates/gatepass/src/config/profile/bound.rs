@@ -95,7 +95,7 @@ impl Profile {
     /// its token endpoint and of each API that may receive the token.
     ///
     /// Errors as of [`token_endpoint`](Self::token_endpoint).
-    pub fn origins(&self) -> Result<Vec<String>> {
+    pub(crate) fn origins(&self) -> Result<Vec<String>> {
         Ok(self.all_origins()?.texts())
     }
 
@@ -103,7 +103,7 @@ impl Profile {
     /// themselves are not read. The keyring may ask the user for its password.
     ///
     /// `Config` if the origins beside a secret cannot be read, and as of [`origins`](Self::origins).
-    pub async fn bound_secrets(&self) -> Result<Vec<BoundSecret>> {
+    pub(crate) async fn bound_secrets(&self) -> Result<Vec<BoundSecret>> {
         let profile = self.clone();
         let read = tokio::task::spawn_blocking(move || profile.read_bound());
         let read = read.await.unwrap_or_else(|_| Err(Error::internal("reading origins failed")));

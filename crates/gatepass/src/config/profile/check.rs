@@ -13,7 +13,7 @@ impl Profile {
     ///
     /// `Config` if it cannot be read, is empty, exceeds the time limit, or is bound to other origins
     /// than the profile's.
-    pub async fn check_secret(&self, field: &str) -> Result<()> {
+    pub(crate) async fn check_secret(&self, field: &str) -> Result<()> {
         let (Some(field), Some(SecretSource::Reference(reference))) =
             (self.info.field(field), self.values.get(field))
         else {

@@ -15,7 +15,7 @@ impl Profile {
 
     /// Returns whether its secrets are read without running a program, asking the keyring or reading
     /// standard input.
-    pub fn reads_without_prompt(&self) -> bool {
+    pub(crate) fn reads_without_prompt(&self) -> bool {
         self.values.values().all(SecretSource::reads_without_prompt)
     }
 

@@ -10,13 +10,12 @@ use gatepass_core::{
     TokenCharset, TokenRules,
 };
 
-use super::super::COMMON_FIELDS;
 use super::super::env::{Env, prefix};
 use super::super::file::{describe_io, read_text};
 use super::super::secret::RELATIVE;
 use super::super::value::{ConfigEntry, RawProfile, SecretSource, Value};
-use super::{Profile, ProfileOptions, ProfileOrigin};
-use crate::Registry;
+use super::{COMMON_FIELDS, Profile, ProfileOptions, ProfileOrigin};
+use crate::provider::Registry;
 use crate::registry::{nearest, quoted_name};
 
 /// Checks a profile, after replacing the keys in `set`.

@@ -1,0 +1,59 @@
+//! Functions with one caller, the `gatepass` command. They are not part of the public API.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gatepass_core::Result;
+use gatepass_http::HttpClient;
+
+use crate::Gate;
+pub use crate::config::profile::{BoundSecret, COMMON_FIELDS};
+use crate::config::{Env, Profile};
+
+/// Returns the secrets of a profile that gatepass has stored, with their origins. The secrets
+/// themselves are not read. The keyring may ask the user for its password.
+///
+/// `Config` if the origins beside a secret cannot be read, and for a mistake in the profile.
+pub async fn bound_secrets(profile: &Profile) -> Result<Vec<BoundSecret>> {
+    profile.bound_secrets().await
+}
+
+/// Reads one secret of a profile and drops it, to find out which one is missing.
+///
+/// `Config` if it cannot be read, is empty, exceeds the time limit, or is bound to other origins
+/// than the profile's.
+pub async fn check_secret(profile: &Profile, field: &str) -> Result<()> {
+    profile.check_secret(field).await
+}
+
+/// Returns whether the secrets of a profile are read without running a program, asking the keyring
+/// or reading standard input.
+pub fn reads_without_prompt(profile: &Profile) -> bool {
+    profile.reads_without_prompt()
+}
+
+/// Returns the fields of a profile's secrets, each with a description of its source.
+pub fn secret_sources(profile: &Profile) -> Vec<(&'static str, String)> {
+    profile.secret_sources()
+}
+
+/// Returns the origins that a profile's secrets and tokens are sent to: scheme, host and port of its
+/// token endpoint and of each API that may receive the token.
+///
+/// `Config` for a setting that the provider refuses.
+pub fn origins(profile: &Profile) -> Result<Vec<String>> {
+    profile.origins()
+}
+
+/// Returns the HTTP client for a profile.
+///
+/// `Config` if its CA is not PEM.
+pub fn http_client(gate: &Gate, profile: &Profile) -> Result<Arc<HttpClient>> {
+    gate.http(profile)
+}
+
+/// Returns the directory of the command's token store: `$GATEPASS_STATE_DIR`, or else `gatepass` in
+/// `$XDG_STATE_HOME`, in `~/.local/state`, or on macOS in `~/Library/Application Support`.
+pub fn state_dir(env: &Env) -> Option<PathBuf> {
+    env.state_dir()
+}
