@@ -62,12 +62,19 @@ fn members(metadata: &str) -> Result<(Vec<Package>, Vec<String>)> {
         let needs = dependencies
             .iter()
             .filter(|needed| needed.get("path").is_some_and(Value::is_string))
+            .filter(|needed| !is_removed(needed))
             .filter_map(|needed| needed.get("name").and_then(Value::as_str))
             .map(str::to_owned)
             .collect();
         published.push(Package { name, needs });
     }
     Ok((published, unpublished))
+}
+
+/// Returns whether cargo removes the dependency when it publishes: a dev-dependency by path alone.
+fn is_removed(dependency: &Value) -> bool {
+    let text = |key: &str| dependency.get(key).and_then(Value::as_str);
+    text("kind") == Some("dev") && text("req") == Some("*")
 }
 
 /// Returns the names, each after its dependencies.
@@ -122,7 +129,8 @@ mod tests {
         let metadata = r#"{"packages":[
             {"name":"xtask","publish":[],"dependencies":[]},
             {"name":"gatepass","publish":null,"dependencies":[
-                {"name":"gatepass-core","path":"crates/gatepass-core"},{"name":"http"}]}]}"#;
+                {"name":"gatepass-core","path":"crates/gatepass-core"},{"name":"http"},
+                {"name":"testkit","path":"crates/testkit","kind":"dev","req":"*"}]}]}"#;
         let (published, unpublished) = members(metadata).unwrap();
         assert_eq!(published, [package("gatepass", &["gatepass-core"])]);
         assert_eq!(unpublished, ["xtask"]);

@@ -42,7 +42,7 @@ pub(super) fn workspace_dependencies(tree: &Tree) -> Vec<Finding> {
     each_package(tree, |file, manifest| {
         dependencies(manifest)
             .into_iter()
-            .filter(|(_, _, value)| !is_from_workspace(Some(value)))
+            .filter(|(kind, _, value)| !is_from_workspace(Some(value)) && !is_removed(kind, value))
             .map(|(_, name, _)| {
                 Finding::new(&file.path, format!("needs `{name}.workspace = true`"))
             })
@@ -100,6 +100,12 @@ pub(super) fn each_package(
         .collect()
 }
 
+/// Returns whether cargo removes the dependency when it publishes: a dev-dependency by path alone, for
+/// two crates that need each other in tests.
+fn is_removed(kind: &str, value: &Value) -> bool {
+    kind == "dev-dependencies" && value.get("path").is_some() && value.get("version").is_none()
+}
+
 fn field<'a>(manifest: &'a Table, table: &str, name: &str) -> Option<&'a Value> {
     manifest.get(table)?.get(name)
 }
@@ -146,6 +152,15 @@ mod tests {
     fn dependency_with_a_version_is_found_in_every_table() {
         let tree = core(&GOOD.replace("{ workspace = true,", "{ version = \"1\","));
         assert_eq!(workspace_dependencies(&tree)[0].message, "needs `rustix.workspace = true`");
+    }
+
+    #[test]
+    fn dev_dependency_by_path_alone_is_accepted() {
+        let with = |table: &str| {
+            core(&format!("{GOOD}[{table}]\ntestkit = {{ path = \"../testkit\" }}\n"))
+        };
+        assert_eq!(workspace_dependencies(&with("dev-dependencies")), []);
+        assert_eq!(workspace_dependencies(&with("build-dependencies")).len(), 1);
     }
 
     #[test]
