@@ -9,7 +9,7 @@ use gatepass_tests::{Home, Reply, Server, Workspace};
 fn outside() -> &'static Workspace {
     static OUTSIDE: OnceLock<Workspace> = OnceLock::new();
     OUTSIDE.get_or_init(|| {
-        let packages = ["provider-acme", "acme-gatepass"];
+        let packages = ["provider-acme", "acme-gatepass", "store-acme"];
         let outside = Workspace::new("outside", &packages);
         let templates = gatepass_tests::workspace().join("tests/outside");
         for package in packages {
@@ -25,14 +25,29 @@ fn command() -> &'static PathBuf {
     COMMAND.get_or_init(|| outside().build("acme-gatepass", &[]))
 }
 
-#[test]
-fn outside_provider_passes_the_conformance_suite() {
-    let tested = outside().test("provider-acme");
+/// Runs the tests of an outside package: one per check of the testkit's suite.
+fn passes(package: &str, checks: usize) {
+    let tested = outside().test(package);
     let report = String::from_utf8_lossy(&tested.stdout).into_owned();
     assert!(tested.status.success(), "{report}{}", String::from_utf8_lossy(&tested.stderr));
-    // The suite has one test per check.
-    let checks = gatepass_testkit::checks::ALL.len();
     assert!(report.contains(&format!("test result: ok. {checks} passed; 0 failed")), "{report}");
+}
+
+#[test]
+fn outside_provider_passes_the_conformance_suite() {
+    passes("provider-acme", gatepass_testkit::checks::ALL.len());
+}
+
+#[test]
+fn outside_store_passes_the_store_contract() {
+    passes("store-acme", gatepass_testkit::store::ALL.len());
+}
+
+#[test]
+fn outside_provider_does_not_build_the_engine() {
+    let packages = outside().dependencies("provider-acme");
+    assert!(packages.contains("gatepass-testkit"), "{packages}");
+    assert!(!packages.contains("gatepass-engine") && !packages.contains("tokio"), "{packages}");
 }
 
 #[test]

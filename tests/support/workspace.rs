@@ -70,6 +70,13 @@ impl Workspace {
         self.cargo("test").args(["--package", package]).output().unwrap()
     }
 
+    /// Lists the packages that a package and its tests need, one per line.
+    pub fn dependencies(&self, package: &str) -> String {
+        let mut tree = self.cargo("tree");
+        let tree = tree.args(["--package", package, "--prefix", "none", "--edges", "normal,dev"]);
+        String::from_utf8(tree.output().unwrap().stdout).unwrap()
+    }
+
     fn cargo(&self, command: &str) -> Command {
         let mut cargo = cargo(command);
         cargo.current_dir(&self.folder);
