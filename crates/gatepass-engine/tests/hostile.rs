@@ -1,5 +1,4 @@
-//! Providers that do their worst: what one does is never another's trouble (I17), and the source
-//! goes on.
+//! Tests that a hostile provider affects only its own source, and that one only temporarily (I17).
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
@@ -17,7 +16,7 @@ use gatepass_testkit::example::Example;
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use tokio::time::Instant;
 
-/// Runs a closure instead of an exchange, with the number of the exchange and the time.
+/// A provider whose exchange is a closure of the exchange's number and the time.
 struct Hostile<F>(F, AtomicUsize);
 
 impl<F> fmt::Debug for Hostile<F> {
@@ -33,11 +32,11 @@ impl<F: Fn(usize, SystemTime) -> Result<Token> + Send + Sync> Provider for Hosti
     }
 
     fn token_request(&self, _: &Credential) -> Result<Request> {
-        Err(Error::internal("not asked"))
+        Err(Error::internal("not used"))
     }
 
     fn read_token(&self, _: &Response, _: SystemTime) -> Result<Token> {
-        Err(Error::internal("not asked"))
+        Err(Error::internal("not used"))
     }
 
     async fn exchange(&self, _: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
@@ -62,7 +61,7 @@ fn token(text: &str, now: SystemTime) -> Result<Token> {
     Token::builder(Secret::from(text), now).expires_in(Duration::from_secs(3600).into()).build()
 }
 
-/// A source whose vendor and provider are as they should be.
+/// Returns a source with a correct vendor and provider.
 fn good() -> TokenSource {
     let http = FakeHttp::new(|n| FakeResponse::token(&format!("good-{n}"), 3600));
     TokenSource::builder(Example::new(), Credential::client("client", "the secret"))
@@ -71,23 +70,23 @@ fn good() -> TokenSource {
         .unwrap()
 }
 
-/// How long an exchange and a hit of a good source take, where the machine leaves them alone: nine
-/// tenths of many take longer. What is stuck for good would hold up every one of them.
+/// Measures an exchange and a hit of a good source. Returns the tenth percentile, which ignores the
+/// machine's other load; a blocked thread would delay all of them.
 async fn time_of_a_good_source() -> Duration {
     let source = good();
     let mut took = Vec::new();
     for n in 0..51 {
-        let begun = Instant::now();
+        let started = Instant::now();
         assert_eq!(source.refresh_now().await.unwrap().expose_secret(), format!("good-{n}"));
         source.token().await.unwrap();
-        took.push(begun.elapsed());
+        took.push(started.elapsed());
     }
     took.sort_unstable();
     took[took.len() / 10]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_provider_that_blocks_its_thread_delays_no_other_source_by_a_millisecond() {
+async fn blocking_provider_does_not_delay_other_sources() {
     let (unblock, blocked) = mpsc::channel::<()>();
     let (entered, mut enters) = tokio::sync::mpsc::unbounded_channel();
     let blocked = Mutex::new(blocked);
@@ -109,7 +108,7 @@ async fn a_provider_that_blocks_its_thread_delays_no_other_source_by_a_milliseco
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
+async fn token_of_an_aborted_flight_is_dropped() {
     let (unblock, blocked) = mpsc::channel::<()>();
     let blocked = Mutex::new(blocked);
     let act = move |n, now| match n {
@@ -131,7 +130,7 @@ async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
     let new = source.refresh_now().await.unwrap();
     assert_eq!(new.expose_secret(), "new");
     drop(unblock);
-    // Until its task is gone.
+    // Wait for the end of the flight's task.
     while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 {
         tokio::task::yield_now().await;
     }
@@ -139,7 +138,7 @@ async fn what_comes_of_a_flight_that_was_given_up_replaces_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_stuck_sources_take_no_time_from_another() {
+async fn hundred_stuck_sources_do_not_delay_another() {
     let http = FakeHttp::new(|_| FakeResponse::never());
     let stuck = || {
         let source =
@@ -159,43 +158,43 @@ async fn a_hundred_stuck_sources_take_no_time_from_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn providers_that_panic_again_and_again_poison_nothing() {
+async fn repeated_panics_leave_the_source_usable() {
     let source = hostile(|n, now| {
         assert!(n > 20, "with the secret in the message");
         token("at-last", now)
     });
-    let mut told = 0;
+    let mut errors = 0;
     loop {
         match source.refresh_now().await {
             Ok(token) => break assert_eq!(token.expose_secret(), "at-last"),
             Err(error) => assert_eq!(error.message(), "the provider panicked"),
         }
-        told += 1;
+        errors += 1;
     }
-    assert_eq!(told, 21);
+    assert_eq!(errors, 21);
     assert_eq!(good().token().await.unwrap().expose_secret(), "good-0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_provider_that_drops_a_runtime_gets_an_error_and_may_go_on() {
+async fn provider_that_drops_a_runtime_gets_an_error() {
     let source = hostile(|n, now| {
         let builder = { tokio::runtime::Builder::new_current_thread() }.build();
         if n == 0 {
-            // Tokio forbids this where others wait, by a panic.
+            // Tokio panics if a runtime thread blocks.
             builder.unwrap().block_on(async {});
         }
         token("token", now)
     });
     let error = source.token().await.unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the provider panicked"));
-    // And this, as the runtime is dropped.
+    // Tokio also panics when the runtime is dropped here.
     let error = source.refresh_now().await.unwrap_err();
     assert_eq!(error.message(), "the provider panicked");
     assert_eq!(source.status().failures, 2);
 }
 
 #[tokio::test]
-async fn no_token_can_carry_another_line_into_a_header() {
+async fn token_cannot_inject_a_header_line() {
     for text in ["a\\r\\nX-Admin: 1", "a\\nb", "a\\u0000b", "a b", "\\u00e9", ""] {
         let body = format!("{{\"access_token\":\"{text}\",\"token_type\":\"Bearer\"}}");
         let source =
@@ -204,22 +203,22 @@ async fn no_token_can_carry_another_line_into_a_header() {
                 .build()
                 .unwrap();
         let error = source.token().await.unwrap_err();
-        let is_refused = matches!(error.kind(), ErrorKind::UnsafeToken | ErrorKind::Protocol);
-        assert!(is_refused, "{text}: {error}");
+        let is_rejected = matches!(error.kind(), ErrorKind::UnsafeToken | ErrorKind::Protocol);
+        assert!(is_rejected, "{text}: {error}");
         assert!(!format!("{error} {error:?}").contains("X-Admin"));
         assert!(source.peek().is_none() && source.headers().await.is_err());
     }
 }
 
 #[tokio::test]
-async fn a_provider_that_hands_on_anothers_token_mixes_nothing_else_up() {
+async fn provider_with_a_foreign_token_affects_no_source() {
     let victim = good();
     let stolen = victim.token().await.unwrap();
     let thief = {
         let stolen = stolen.clone();
         hostile(move |_, _| Ok(stolen.clone()))
     };
-    // It is the provider's word that this is its token; what is done with it stays its own.
+    // The engine has to trust the provider's token, but its state stays with this source.
     let given = thief.token().await.unwrap();
     assert!(given.is_same_as(&stolen));
     thief.invalidate(&given);
@@ -232,7 +231,7 @@ async fn a_provider_that_hands_on_anothers_token_mixes_nothing_else_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn among_many_hostile_sources_the_good_ones_never_fail() {
+async fn good_sources_never_fail_among_hostile_ones() {
     let others = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for kind in 0..64 {

@@ -1,4 +1,4 @@
-//! Metrics: each name with its labels, from closed sets, and no secret among them.
+//! Tests of the metrics: their names, their labels from closed sets, and that they show no secret.
 
 #![cfg(feature = "metrics")]
 
@@ -12,7 +12,7 @@ use gatepass_testkit::{FakeHttp, FakeResponse, TestClock, canary, find_leak};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
 #[test]
-fn exchanges_waits_rests_flights_and_expiry_are_measured() {
+fn metrics_cover_requests_waits_cooldowns_and_expiry() {
     let (secret, token) = (canary("secret"), canary("token"));
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
@@ -70,9 +70,9 @@ fn exchanges_waits_rests_flights_and_expiry_are_measured() {
     }
 }
 
-/// A recorder keeps every label for ever, and a pool may have a million keys.
+/// A recorder never drops a label, and a pool may have a million keys.
 #[test]
-fn a_pools_keys_are_no_labels() {
+fn pool_keys_are_not_labels() {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
     metrics::with_local_recorder(&recorder, || {

@@ -1,5 +1,5 @@
-//! What a pool costs on the heap, beyond the tokens' own bytes. A binary of its own, since it
-//! counts every allocation of its process.
+//! Measures a pool's heap memory beside the tokens. A program of its own, because it counts every
+//! allocation of its process.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
@@ -15,13 +15,13 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The tests of this file take turns: they count the same heap.
-static TURN: Mutex<()> = Mutex::new(());
+/// The tests of this file run one at a time, because they count the same heap.
+static HEAP_LOCK: Mutex<()> = Mutex::new(());
 
 const TOKEN: usize = 1024;
 const KEY: usize = 45;
 
-/// Bytes that are allocated now, and how often anything was.
+/// Returns the bytes that are allocated and the number of allocations so far.
 fn heap() -> (usize, usize) {
     let stats = HEAP.stats();
     (stats.bytes_allocated - stats.bytes_deallocated, stats.allocations + stats.reallocations)
@@ -64,12 +64,12 @@ async fn fill(pool: &TokenPool, count: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_identity_costs_at_most_two_hundred_bytes_beyond_its_token() {
-    let _turn = TURN.lock();
-    // Just after the index has grown is the worst: twice as many places as just before.
+async fn identity_needs_at_most_two_hundred_extra_bytes() {
+    let _lock = HEAP_LOCK.lock();
+    // The worst case is just after the index has doubled.
     for (count, max_entries) in [(100_000, 100_000), (30_000, 30_000)] {
         let pool = pool(max_entries);
-        // What the runtime and the vendor's code keep for good is not the pool's.
+        // Let the runtime and the vendor's code make their permanent allocations first.
         fill(&pool, 100).await;
         let before = heap().0;
         fill(&pool, count).await;
@@ -82,8 +82,8 @@ async fn an_identity_costs_at_most_two_hundred_bytes_beyond_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asking_for_a_held_token_allocates_nothing() {
-    let _turn = TURN.lock();
+async fn reading_a_cached_token_allocates_nothing() {
+    let _lock = HEAP_LOCK.lock();
     let pool = pool(1000);
     fill(&pool, 1000).await;
     let keys: Vec<String> = (0..1000).map(key).collect();
@@ -93,7 +93,7 @@ async fn asking_for_a_held_token_allocates_nothing() {
         pool.peek(key).unwrap();
         assert_eq!(pool.with_token(key, |token| token.expose_secret().len()), Some(TOKEN));
     }
-    // The bare `block_on` allocates: what it does so often by itself is taken off.
+    // `block_on` itself allocates: subtract its allocations.
     let with = heap().1 - before;
     let before = heap().1;
     for _ in &keys {
@@ -103,8 +103,8 @@ async fn asking_for_a_held_token_allocates_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_come_and_go_leave_nothing_behind() {
-    let _turn = TURN.lock();
+async fn removed_keys_leave_no_memory_behind() {
+    let _lock = HEAP_LOCK.lock();
     let pool = pool(1000);
     fill(&pool, 5000).await;
     let before = heap().0;

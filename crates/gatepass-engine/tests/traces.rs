@@ -1,5 +1,6 @@
-//! Nothing that is printed or traced shows a secret. Alone in its program: what tracing notes about
-//! its places is one program's, and tests beside it would switch them off.
+//! Tests that debug output and traces show no secret.
+//!
+//! The only test of its program, because tracing caches per program which log statements are on.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
@@ -25,7 +26,7 @@ impl Write for Log {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_printed_or_traced_shows_a_secret() {
+async fn debug_output_and_traces_show_no_secret() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -62,6 +63,6 @@ async fn nothing_printed_or_traced_shows_a_secret() {
     assert!(log.contains("outcome=\"denied\"") && log.contains("outcome=\"token\""), "{log}");
     assert_eq!(find_leak(&log, &canaries), None);
     assert_eq!(find_leak(&shown, &canaries), None);
-    // The search does find what is there.
+    // The search finds a secret where there is one.
     assert!(find_leak(&http.requests()[0].text(), &canaries).is_some());
 }

@@ -132,7 +132,7 @@ impl World {
         let may_retry = std::mem::take(&mut model.may_retry);
         let before = model.flight;
         if !may_retry {
-            model.flight = self.asked;
+            model.flight = self.callers_so_far;
             model.flight_begun = Some(now.runtime);
         }
         let model = self.models[source].clone();
@@ -183,7 +183,7 @@ impl World {
             return;
         }
         let mut failed = None;
-        match (&exchange.answer, ModelCachedToken::of(n, &exchange)) {
+        match (&exchange.response, ModelCachedToken::of(n, &exchange)) {
             (ModelResponse::Token { text, .. }, Some(cached)) => {
                 match store_outcome(model, n, text, &cached, now) {
                     ModelStoreOutcome::Stored => {

@@ -9,7 +9,7 @@ pub(crate) const SOURCES: usize = 3;
 /// One operation. Indices of callers, requests and tokens are taken modulo their number.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    Ask {
+    Acquire {
         source: usize,
         requirement: ModelRequirement,
     },
@@ -100,7 +100,7 @@ pub(crate) fn operation() -> BoxedStrategy<Operation> {
     let source = || prop_oneof![4 => Just(0), 1 => 1..SOURCES];
     let pass = prop_oneof![0..300u64, 0..20_000u64, 0..400_000u64, 0..4_000_000u64];
     prop_oneof![
-        12 => (source(), requirement()).prop_map(|(source, requirement)| Operation::Ask { source, requirement }),
+        12 => (source(), requirement()).prop_map(|(source, requirement)| Operation::Acquire { source, requirement }),
         1 => source().prop_map(|source| Operation::Peek { source }),
         3 => any::<usize>().prop_map(|caller| Operation::Drop { caller }),
         8 => any::<usize>().prop_map(|request| Operation::Release { request }),

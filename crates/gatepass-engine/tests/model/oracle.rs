@@ -61,7 +61,7 @@ impl ModelCachedToken {
     /// Returns the token of `exchange` at the time of its response.
     pub(crate) fn of(number: usize, exchange: &ModelExchange) -> Option<Self> {
         let (ModelResponse::Token { lifetime, .. }, Some(ended)) =
-            (&exchange.answer, exchange.ended)
+            (&exchange.response, exchange.ended)
         else {
             return None;
         };

@@ -45,7 +45,7 @@ pub(crate) struct ModelExchange {
     /// The current version at that time.
     pub(crate) wanted: usize,
     pub(crate) started: ModelMoment,
-    pub(crate) answer: ModelResponse,
+    pub(crate) response: ModelResponse,
     pub(crate) ended: Option<ModelMoment>,
     /// Number of other requests of the source in progress when it started.
     pub(crate) others: usize,
@@ -125,7 +125,7 @@ impl LedgerState {
     fn begin(&mut self, source: usize, secret: (usize, usize), started: ModelMoment) -> usize {
         let n = self.exchanges.len();
         let vendor = &mut self.vendors[source];
-        let answer = match vendor.action {
+        let response = match vendor.action {
             VendorAction::IssuesNew(lifetime) => ModelResponse::Token {
                 text: format!("k{source}.{n}"),
                 lifetime: Duration::from_secs(lifetime),
@@ -158,7 +158,7 @@ impl LedgerState {
             secret,
             wanted,
             started,
-            answer,
+            response,
             ended,
             others,
         });
@@ -205,7 +205,7 @@ impl HttpSend for ModelHttp {
         poll_fn(|cx| {
             let mut state = self.ledger.state();
             let is_never = matches!(
-                state.exchanges[n].answer,
+                state.exchanges[n].response,
                 ModelResponse::Other(VendorAction::NeverResponds)
             );
             if state.released.contains(&n) && !is_never {
@@ -215,19 +215,19 @@ impl HttpSend for ModelHttp {
             Poll::Pending
         })
         .await;
-        let answer = {
+        let model = {
             let mut state = self.ledger.state();
             state.end(n, ModelEvent::Responded(n), ModelMoment::of(&self.clock));
-            state.exchanges[n].answer.clone()
+            state.exchanges[n].response.clone()
         };
         drop(open);
-        Ok(response(n, &answer))
+        Ok(response(n, &model))
     }
 }
 
 /// Builds the response. A token's scope is the number of its exchange.
-fn response(n: usize, answer: &ModelResponse) -> Response {
-    let fixture = match answer {
+fn response(n: usize, response: &ModelResponse) -> Response {
+    let fixture = match response {
         ModelResponse::Token { text, lifetime } => {
             let lifetime = lifetime.as_secs();
             let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{lifetime}");

@@ -32,7 +32,7 @@ pub(crate) struct World {
     /// Waiting callers, by number.
     pub(crate) callers: BTreeMap<u64, ModelCaller>,
     /// Number of callers so far.
-    pub(crate) asked: u64,
+    pub(crate) callers_so_far: u64,
     /// Number of events that have been checked.
     pub(crate) events: usize,
     /// Log of the run, for comparison with another one.
@@ -44,14 +44,14 @@ pub(crate) struct World {
     violation: Option<Violation>,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Result<Token>> + Send>>;
+type Acquiring = Pin<Box<dyn Future<Output = Result<Token>> + Send>>;
 
 /// A waiting caller.
 pub(crate) struct ModelCaller {
     pub(crate) source: usize,
     pub(crate) requirement: ModelRequirement,
     pub(crate) since: tokio::time::Instant,
-    asking: Asking,
+    acquiring: Acquiring,
     woken: Arc<Woken>,
 }
 
@@ -113,7 +113,7 @@ impl World {
             sources: (0..SOURCES).map(source).collect(),
             models: (0..SOURCES).map(|_| ModelSource::default()).collect(),
             callers: BTreeMap::new(),
-            asked: 0,
+            callers_so_far: 0,
             events: 0,
             trace: Vec::new(),
             open: Open::default(),
@@ -145,7 +145,7 @@ impl World {
     pub(crate) async fn step(&mut self, operation: &Operation) -> Result<(), Violation> {
         self.trace.push(format!("{operation:?}"));
         match *operation {
-            Operation::Ask { source, requirement } => self.ask(source, requirement),
+            Operation::Acquire { source, requirement } => self.acquire(source, requirement),
             Operation::Peek { source } => self.peek(source),
             Operation::Drop { caller } => {
                 let waiting: Vec<u64> = self.callers.keys().copied().collect();
@@ -194,23 +194,23 @@ impl World {
         self.violation.clone().map_or(Ok(()), Err)
     }
 
-    fn ask(&mut self, source: usize, requirement: ModelRequirement) {
-        self.asked += 1;
-        let number = self.asked;
+    fn acquire(&mut self, source: usize, requirement: ModelRequirement) {
+        self.callers_so_far += 1;
+        let number = self.callers_so_far;
         if requirement == ModelRequirement::Fresh {
             self.models[source].fresh = number;
         }
-        let asked = self.sources[source].clone();
-        let asking: Asking = match requirement {
-            ModelRequirement::Any => Box::pin(async move { asked.token().await }),
+        let caller = self.sources[source].clone();
+        let acquiring: Acquiring = match requirement {
+            ModelRequirement::Any => Box::pin(async move { caller.token().await }),
             ModelRequirement::Remaining(seconds) => {
-                Box::pin(async move { asked.token_for(Duration::from_secs(seconds)).await })
+                Box::pin(async move { caller.token_for(Duration::from_secs(seconds)).await })
             }
-            ModelRequirement::Fresh => Box::pin(async move { asked.refresh_now().await }),
+            ModelRequirement::Fresh => Box::pin(async move { caller.refresh_now().await }),
         };
         let (since, woken) = (tokio::time::Instant::now(), Arc::default());
         let due = self.due(source, requirement);
-        self.callers.insert(number, ModelCaller { source, requirement, since, asking, woken });
+        self.callers.insert(number, ModelCaller { source, requirement, since, acquiring, woken });
         let outcome = self.poll(number);
         self.first_poll(source, requirement, &due, outcome.as_ref());
         if let Some(outcome) = outcome {
@@ -223,7 +223,7 @@ impl World {
         let caller = self.callers.get_mut(&number)?;
         caller.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(caller.woken.clone());
-        match caller.asking.as_mut().poll(&mut Context::from_waker(&waker)) {
+        match caller.acquiring.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Pending => None,
             Poll::Ready(outcome) => {
                 self.callers.remove(&number);
@@ -264,7 +264,7 @@ impl World {
         let Some(token) = self.models[source].returned.last().cloned() else { return };
         let end = self.now().boot + Duration::from_secs(3600);
         self.ledger.state().vendors[source].return_always(token.expose_secret(), end);
-        self.ask(source, ModelRequirement::Fresh);
+        self.acquire(source, ModelRequirement::Fresh);
         self.settle().await;
         self.invalidate(source, &token, TokenSource::invalidate);
     }
@@ -286,7 +286,7 @@ impl World {
                 source
                     .report_response(token, &ApiResponse::new(StatusCode::UNAUTHORIZED, &headers));
             });
-            self.ask(source, ModelRequirement::Any);
+            self.acquire(source, ModelRequirement::Any);
             self.settle().await;
         }
         let made = self.ledger.state().exchanges.len() - before;

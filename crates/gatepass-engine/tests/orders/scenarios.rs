@@ -94,7 +94,7 @@ fn earlier_request_does_not_bring_invalidated_token_back() {
             let source = source.clone();
             spawn(async move { source.refresh_now().await })
         };
-        vendor.asked(2).await;
+        vendor.arrived(2).await;
         source.invalidate(&refused);
         vendor.release();
         let after = source.token().await.unwrap();

@@ -53,7 +53,7 @@ impl Vendor {
     }
 
     /// Waits until `count` requests have arrived.
-    pub(crate) async fn asked(&self, count: usize) {
+    pub(crate) async fn arrived(&self, count: usize) {
         while self.count() < count {
             yield_now().await;
         }

@@ -1,4 +1,4 @@
-//! Never a token that has ended, on any clock.
+//! Tests that an expired token is never returned, whatever the clocks do.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::{builder, poll, settle, source, text, vendor};
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_used_until_shortly_before_its_end() {
+async fn token_is_returned_until_shortly_before_expiry() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
@@ -24,7 +24,7 @@ async fn a_token_is_used_until_shortly_before_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_counts_from_when_its_request_began() {
+async fn lifetime_starts_with_the_request() {
     let clock = TestClock::new();
     let slow = clock.clone();
     let http = FakeHttp::new(move |n| {
@@ -33,7 +33,7 @@ async fn a_token_counts_from_when_its_request_began() {
     });
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
-    // 21 s are left, of which the leeway is a tenth.
+    // 21 s remain; the leeway is a tenth of them.
     clock.advance(Duration::from_millis(18_900));
     assert_eq!(text(source.token().await).unwrap(), "token-0");
     clock.advance(Duration::from_millis(1));
@@ -41,7 +41,7 @@ async fn a_token_counts_from_when_its_request_began() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_comes_dead_is_asked_for_once_more() {
+async fn token_that_arrives_expired_is_requested_again() {
     let clock = TestClock::new();
     let slow = clock.clone();
     let http = FakeHttp::new(move |n| {
@@ -58,7 +58,7 @@ async fn a_token_that_comes_dead_is_asked_for_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_ends_before_its_waiter_wakes_is_not_handed_out() {
+async fn token_that_expires_before_wakeup_is_not_returned() {
     let (http, clock) = (vendor(3600).held(), TestClock::new());
     let source = source(&http, &clock);
     let mut waiter = Box::pin(source.token());
@@ -72,24 +72,24 @@ async fn a_token_that_ends_before_its_waiter_wakes_is_not_handed_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_look_sees_what_a_caller_gets() {
+async fn with_token_reads_what_token_returns() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
-    let look = || source.with_token(|token| token.expose_secret().to_owned());
-    assert_eq!(look(), None);
+    let read = || source.with_token(|token| token.expose_secret().to_owned());
+    assert_eq!(read(), None);
     assert_eq!(http.count(), 0);
     source.prefetch().await.unwrap();
-    assert_eq!(look().as_deref(), Some("token-0"));
+    assert_eq!(read().as_deref(), Some("token-0"));
     clock.advance(Duration::from_secs(3500));
-    assert_eq!(look().as_deref(), Some("token-0"));
+    assert_eq!(read().as_deref(), Some("token-0"));
     settle().await;
-    assert_eq!(look().as_deref(), Some("token-1"));
+    assert_eq!(read().as_deref(), Some("token-1"));
     clock.advance(Duration::from_secs(3591));
-    assert_eq!(look(), None);
+    assert_eq!(read(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_clock_that_is_set_hides_a_suspend_from_a_hit() {
+async fn setting_wall_clock_does_not_hide_a_suspend() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     let is_usable = || source.with_token(|_| ()).is_some();
@@ -103,7 +103,7 @@ async fn no_clock_that_is_set_hides_a_suspend_from_a_hit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wall_clock_that_is_set_is_seen_by_the_next_hit() {
+async fn next_hit_notices_a_wall_clock_jump() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     let is_usable = || source.with_token(|_| ()).is_some();
@@ -111,7 +111,7 @@ async fn a_wall_clock_that_is_set_is_seen_by_the_next_hit() {
     assert!(is_usable() && is_usable());
     clock.jump_wall(3600);
     assert!(!is_usable() && source.peek().is_none());
-    // It was an error, and somebody has set it right.
+    // The clock was wrong and is corrected.
     clock.jump_wall(-3600);
     assert!(is_usable());
     clock.jump_wall(-3600);
@@ -124,21 +124,21 @@ async fn a_wall_clock_that_is_set_is_seen_by_the_next_hit() {
 enum Op {
     Advance(u64),
     Suspend(u64),
-    /// A moment passes.
-    Moment(u64),
-    /// The machine nods off, for so many milliseconds.
-    Nod(u64),
+    /// Advances the clocks by milliseconds.
+    AdvanceMillis(u64),
+    /// Suspends the machine for milliseconds.
+    SuspendMillis(u64),
     JumpWall(i64),
     BootOnly(u64),
-    Ask(u64),
-    Look,
+    Acquire(u64),
+    WithToken,
     Fresh,
     Invalidate,
-    /// The wall clock jumps while the next request is on its way.
+    /// Sets the wall clock during the next request.
     JumpDuring(i64),
-    /// The next answer is on its way for so many seconds.
+    /// Delays the next response by seconds.
     Slow(u64),
-    Life(u64),
+    Lifetime(u64),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -146,34 +146,34 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => (0..4000u64).prop_map(Op::Advance),
         1 => (0..100_000u64).prop_map(Op::Suspend),
-        2 => (0..40u64).prop_map(Op::Moment),
-        1 => (0..2000u64).prop_map(Op::Nod),
+        2 => (0..40u64).prop_map(Op::AdvanceMillis),
+        1 => (0..2000u64).prop_map(Op::SuspendMillis),
         2 => prop_oneof![-YEARS..YEARS, -5000..5000i64, -2..2i64].prop_map(Op::JumpWall),
         1 => (0..5000u64).prop_map(Op::BootOnly),
-        4 => Just(Op::Look),
-        6 => prop_oneof![Just(0), 0..4000u64].prop_map(Op::Ask),
+        4 => Just(Op::WithToken),
+        6 => prop_oneof![Just(0), 0..4000u64].prop_map(Op::Acquire),
         1 => Just(Op::Fresh),
         1 => Just(Op::Invalidate),
         1 => prop_oneof![-YEARS..YEARS, -5000..5000i64].prop_map(Op::JumpDuring),
         1 => (0..20u64).prop_map(Op::Slow),
-        1 => prop_oneof![1..5000u64, 1..6u64].prop_map(Op::Life),
+        1 => prop_oneof![1..5000u64, 1..6u64].prop_map(Op::Lifetime),
     ]
 }
 
-/// What the vendor knows: when each token was minted, by a clock nobody can set, and its life.
+/// The vendor: issues tokens by a clock that is never set.
 #[derive(Default)]
 struct Vendor {
-    life: u64,
+    lifetime: u64,
     jump: i64,
     delay: u64,
-    minted: Vec<(Duration, Duration)>,
+    issued: Vec<(Duration, Duration)>,
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..<_>::default() })]
 
     #[test]
-    fn no_clock_makes_a_dead_token_come_out(ops in proptest::collection::vec(op(), 1..40)) {
+    fn no_clock_change_returns_an_expired_token(ops in proptest::collection::vec(op(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
         runtime.block_on(run(ops))?;
@@ -182,18 +182,18 @@ proptest! {
 
 async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
     let clock = TestClock::new();
-    // As far from 1970 as from 2262, where a token's times end: many jumps either way.
+    // Half way between 1970 and 2262, the range of a token's times, for jumps either way.
     clock.jump_wall(90 * 365 * 24 * 3600);
-    let vendor = Arc::new(Mutex::new(Vendor { life: 3600, ..Vendor::default() }));
+    let vendor = Arc::new(Mutex::new(Vendor { lifetime: 3600, ..Vendor::default() }));
     let http = FakeHttp::new({
         let (clock, vendor) = (clock.clone(), vendor.clone());
         move |n| {
             let mut vendor = vendor.lock().unwrap();
-            let life = vendor.life;
-            vendor.minted.push((clock.boot(), Duration::from_secs(life)));
+            let lifetime = vendor.lifetime;
+            vendor.issued.push((clock.boot(), Duration::from_secs(lifetime)));
             clock.jump_wall(std::mem::take(&mut vendor.jump));
             clock.advance(Duration::from_secs(std::mem::take(&mut vendor.delay)));
-            FakeResponse::token(&format!("token-{n}"), life)
+            FakeResponse::token(&format!("token-{n}"), lifetime)
         }
     });
     let source = builder(&http, &clock).build().unwrap();
@@ -202,46 +202,49 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
         match op {
             Op::Advance(seconds) => clock.advance(Duration::from_secs(seconds)),
             Op::Suspend(seconds) => clock.suspend(Duration::from_secs(seconds)),
-            Op::Moment(millis) => clock.advance(Duration::from_millis(millis)),
-            Op::Nod(millis) => clock.suspend(Duration::from_millis(millis)),
+            Op::AdvanceMillis(millis) => clock.advance(Duration::from_millis(millis)),
+            Op::SuspendMillis(millis) => clock.suspend(Duration::from_millis(millis)),
             Op::JumpWall(seconds) => clock.jump_wall(seconds),
             Op::BootOnly(seconds) => clock.advance_boot_only(Duration::from_secs(seconds)),
-            Op::Life(seconds) => vendor.lock().unwrap().life = seconds,
+            Op::Lifetime(seconds) => vendor.lock().unwrap().lifetime = seconds,
             Op::JumpDuring(seconds) => vendor.lock().unwrap().jump = seconds,
             Op::Slow(seconds) => vendor.lock().unwrap().delay = seconds,
             Op::Invalidate => {
                 if let Some(token) = last.take() {
                     source.invalidate(&token);
-                    prop_assert!(source.peek().is_none_or(|held| !held.is_same_as(&token)));
+                    prop_assert!(source.peek().is_none_or(|cached| !cached.is_same_as(&token)));
                 }
             }
-            Op::Ask(_) | Op::Fresh | Op::Look => {
+            Op::Acquire(_) | Op::Fresh | Op::WithToken => {
                 let before = http.count();
                 let outcome = match op {
-                    Op::Ask(min) => source.token_for(Duration::from_secs(min)).await,
+                    Op::Acquire(min) => source.token_for(Duration::from_secs(min)).await,
                     Op::Fresh => source.refresh_now().await,
                     _ => {
-                        let looked = source.with_token(Clone::clone);
-                        prop_assert_eq!(looked.is_some(), source.peek().is_some());
-                        let Some(token) = looked else { continue };
+                        let read = source.with_token(Clone::clone);
+                        prop_assert_eq!(read.is_some(), source.peek().is_some());
+                        let Some(token) = read else { continue };
                         Ok(token)
                     }
                 };
-                // A vendor's own clock does not jump: nothing but a token that came dead fails.
+                // Only a token that has expired on arrival fails.
                 let Ok(token) = outcome else {
                     prop_assert_eq!(http.count(), before + 2);
                     continue;
                 };
                 let text = token.expose_secret();
                 let number: usize = text.trim_start_matches("token-").parse().unwrap();
-                let (minted, life) = vendor.lock().unwrap().minted[number];
-                prop_assert!(clock.boot() < minted + life, "{text} has ended");
-                prop_assert!(clock.wall() < token.expires_at(), "{text} has ended on the wall");
+                let (issued, lifetime) = vendor.lock().unwrap().issued[number];
+                prop_assert!(clock.boot() < issued + lifetime, "{text} has expired");
+                prop_assert!(
+                    clock.wall() < token.expires_at(),
+                    "{text} has expired by the wall clock"
+                );
                 prop_assert!(number >= newest, "{text} after token-{newest}");
-                if let Op::Ask(min) = op
+                if let Op::Acquire(min) = op
                     && http.count() == before
                 {
-                    prop_assert!(clock.boot() + Duration::from_secs(min) <= minted + life);
+                    prop_assert!(clock.boot() + Duration::from_secs(min) <= issued + lifetime);
                 }
                 newest = number;
                 last = Some(token);

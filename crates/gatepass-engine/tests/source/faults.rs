@@ -1,4 +1,4 @@
-//! Providers, credentials and vendors that do what they should not.
+//! Tests with faulty providers, credentials and vendors.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{builder_with, source, text, vendor};
 
-/// Runs a closure instead of an exchange.
+/// A provider whose exchange is a closure.
 struct Hostile<F>(F);
 
 impl<F> std::fmt::Debug for Hostile<F> {
@@ -31,11 +31,11 @@ impl<F: Fn(SystemTime) -> Result<Token> + Send + Sync> Provider for Hostile<F> {
     }
 
     fn token_request(&self, _: &Credential) -> Result<Request> {
-        Err(Error::internal("not asked"))
+        Err(Error::internal("not exchanges"))
     }
 
     fn read_token(&self, _: &Response, _: SystemTime) -> Result<Token> {
-        Err(Error::internal("not asked"))
+        Err(Error::internal("not exchanges"))
     }
 
     async fn exchange(&self, _: &Credential, cx: &ExchangeContext<'_>) -> Result<Token> {
@@ -57,10 +57,10 @@ fn token(text: &str, now: SystemTime) -> Result<Token> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_an_error_for_all_and_the_source_goes_on() {
-    let asked = AtomicUsize::new(0);
+async fn all_callers_get_the_error_of_a_panic() {
+    let exchanges = AtomicUsize::new(0);
     let source = hostile(move |now| {
-        let n = asked.fetch_add(1, Ordering::SeqCst);
+        let n = exchanges.fetch_add(1, Ordering::SeqCst);
         assert!(n > 0, "with the secret in the message");
         token("token-1", now)
     });
@@ -76,12 +76,12 @@ async fn a_panic_is_an_error_for_all_and_the_source_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vendor_that_never_answers_is_given_up() {
+async fn request_without_response_times_out() {
     let http = FakeHttp::answering([FakeResponse::never(), FakeResponse::token("token-1", 60)]);
     let source = source(&http, &TestClock::new());
-    let begun = Instant::now();
+    let started = Instant::now();
     let error = source.token().await.unwrap_err();
-    assert_eq!(begun.elapsed().as_secs(), 15);
+    assert_eq!(started.elapsed().as_secs(), 15);
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(error.to_string(), "example/prod: no token in 15 s");
     assert_eq!(http.in_flight(), 0);
@@ -90,7 +90,7 @@ async fn a_vendor_that_never_answers_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_credential_that_never_comes_is_given_up() {
+async fn reading_the_credential_times_out() {
     let http = vendor(60);
     let source = builder_with(&http, &TestClock::new(), credential_fn(std::future::pending))
         .timeout(Duration::from_millis(1500))
@@ -102,7 +102,7 @@ async fn a_credential_that_never_comes_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_provider_that_blocks_its_thread_holds_nobody_for_ever() {
+async fn blocking_provider_does_not_block_callers_forever() {
     let (unblock, blocked) = mpsc::channel::<()>();
     let blocked = Mutex::new(blocked);
     let source = hostile(move |now| {
@@ -122,13 +122,13 @@ async fn a_provider_that_blocks_its_thread_holds_nobody_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_exchange_of_its_own_brings_is_checked() {
-    for (brought, wanted) in [
+async fn token_of_overridden_exchange_is_validated() {
+    for (returned, expected) in [
         ("the-secret", "the answer returns the credential as the token"),
         ("a%20token", "the token has characters that a bearer token must not have"),
     ] {
         let source = TokenSource::builder(
-            Hostile(move |now| token(brought, now)),
+            Hostile(move |now| token(returned, now)),
             Credential::client("client", "the-secret"),
         )
         .http(vendor(60))
@@ -136,7 +136,7 @@ async fn what_an_exchange_of_its_own_brings_is_checked() {
         .unwrap();
         let error = source.token().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsafeToken);
-        assert_eq!(error.to_string(), format!("hostile: {wanted}"));
+        assert_eq!(error.to_string(), format!("hostile: {expected}"));
     }
     let source = hostile(|_| Err(Error::denied("no").with_vendor_text("sent: the secret")));
     let error = source.token().await.unwrap_err();
@@ -151,8 +151,8 @@ fn source_without_http_client_is_not_built() {
     assert_eq!(error.message(), "the source has no HTTP client");
 }
 
-/// A source whose credential is a new one on each reading, as `secrets` has them, and the last
-/// from then on; and a vendor that accepts `good` alone.
+/// Returns a source that reads the next of `secrets` each time (the last one repeats), and its
+/// vendor, which accepts only `good`.
 fn rotating(secrets: &'static [&'static str]) -> (TokenSource, FakeHttp, Arc<AtomicUsize>) {
     let denied = || FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
     let reads = Arc::new(AtomicUsize::new(0));
@@ -175,7 +175,7 @@ fn rotating(secrets: &'static [&'static str]) -> (TokenSource, FakeHttp, Arc<Ato
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_secret_is_read_again_and_tried_if_it_has_changed() {
+async fn changed_secret_is_sent_after_a_denial() {
     let (source, http, reads) = rotating(&["old", "good"]);
     assert_eq!(text(source.token().await).unwrap(), "token-1");
     assert_eq!((http.count(), reads.load(Ordering::SeqCst)), (2, 2));
@@ -183,21 +183,21 @@ async fn a_refused_secret_is_read_again_and_tried_if_it_has_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_secret_that_has_not_changed_is_not_tried_again() {
+async fn unchanged_secret_is_not_sent_after_a_denial() {
     let (source, http, reads) = rotating(&["old", "old"]);
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!((http.count(), reads.load(Ordering::SeqCst)), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_refusals_are_enough() {
+async fn second_denial_ends_the_exchange() {
     let (source, http, _) = rotating(&["old", "older", "good"]);
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(http.count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_credential_is_read_before_each_exchange_and_not_for_a_hit() {
+async fn credential_is_read_before_each_exchange_only() {
     let (source, http, reads) = rotating(&["good"]);
     for exchanges in 1..4 {
         source.refresh_now().await.unwrap();
@@ -208,7 +208,7 @@ async fn the_credential_is_read_before_each_exchange_and_not_for_a_hit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_credential_that_cannot_be_read_is_named() {
+async fn unreadable_credential_error_names_the_profile() {
     let source = builder_with(
         &vendor(60),
         &TestClock::new(),
@@ -221,7 +221,7 @@ async fn a_credential_that_cannot_be_read_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_may_be_boxed_or_shared() {
+async fn builder_takes_boxed_and_shared_providers() {
     let boxed: Box<dyn Provider> = Box::new(Example::new());
     let shared: Arc<dyn Provider> = Arc::new(Example::new());
     let credential = || Credential::client("client", "secret");

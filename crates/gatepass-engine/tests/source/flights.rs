@@ -1,4 +1,4 @@
-//! One flight for all who wait, and for nobody in particular.
+//! Tests that concurrent callers share one flight, which belongs to none of them.
 
 use std::time::Duration;
 
@@ -10,19 +10,22 @@ use tokio::time::Instant;
 
 use crate::{builder, poll, settle, source, text, vendor};
 
-fn ask(source: &gatepass_engine::TokenSource, callers: usize) -> Vec<JoinHandle<Result<Token>>> {
-    let ask = |_| {
+fn spawn_callers(
+    source: &gatepass_engine::TokenSource,
+    callers: usize,
+) -> Vec<JoinHandle<Result<Token>>> {
+    let spawn = |_| {
         let source = source.clone();
         tokio::spawn(async move { source.token().await })
     };
-    (0..callers).map(ask).collect()
+    (0..callers).map(spawn).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_callers_make_one_request() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
-    let callers = ask(&source, 100);
+    let callers = spawn_callers(&source, 100);
     settle().await;
     http.release_all();
     for caller in callers {
@@ -33,12 +36,12 @@ async fn a_hundred_callers_make_one_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_leader_costs_nobody() {
+async fn dropped_caller_does_not_end_the_flight() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
-    let leader = ask(&source, 1).remove(0);
+    let leader = spawn_callers(&source, 1).remove(0);
     http.arrived(1).await;
-    let follower = ask(&source, 1).remove(0);
+    let follower = spawn_callers(&source, 1).remove(0);
     settle().await;
     leader.abort();
     assert!(leader.await.unwrap_err().is_cancelled());
@@ -48,10 +51,10 @@ async fn a_dropped_leader_costs_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_finishes_for_nobody_and_is_kept() {
+async fn exchange_without_callers_is_cached() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
-    let callers = ask(&source, 3);
+    let callers = spawn_callers(&source, 3);
     http.arrived(1).await;
     callers.iter().for_each(JoinHandle::abort);
     settle().await;
@@ -64,11 +67,11 @@ async fn an_exchange_finishes_for_nobody_and_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_everybodys() {
+async fn all_callers_get_the_same_failure() {
     let denied = FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
     let http = FakeHttp::answering([denied, FakeResponse::token("token-1", 60)]).held();
     let source = source(&http, &TestClock::new());
-    let callers = ask(&source, 100);
+    let callers = spawn_callers(&source, 100);
     settle().await;
     http.release_all();
     for caller in callers {
@@ -89,7 +92,7 @@ async fn a_failure_is_everybodys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_while_a_usable_token_is_held() {
+async fn no_caller_waits_while_a_token_is_usable() {
     let down = || FakeResponse::json(503, "");
     let http =
         FakeHttp::answering([FakeResponse::token("token-0", 3600), down(), FakeResponse::never()]);
@@ -105,15 +108,15 @@ async fn nobody_waits_while_a_usable_token_is_held() {
     let mut stuck = Box::pin(source.refresh_now());
     assert!(poll(&mut stuck).is_pending());
     http.arrived(3).await;
-    assert!(is_ready(), "during an exchange that is stuck");
+    assert!(is_ready(), "during a stuck exchange");
     assert_eq!(source.status().state, State::Fresh);
 }
 
 #[tokio::test(start_paused = true)]
-async fn fresh_is_an_exchange_that_begins_now_and_shared_only_by_those_who_ask_meanwhile() {
+async fn refresh_now_starts_a_new_exchange() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
-    let ordinary = ask(&source, 1).remove(0);
+    let ordinary = spawn_callers(&source, 1).remove(0);
     http.arrived(1).await;
     let fresh: Vec<_> = (0..2)
         .map(|_| {
@@ -133,7 +136,7 @@ async fn fresh_is_an_exchange_that_begins_now_and_shared_only_by_those_who_ask_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_who_needs_a_long_life_makes_one_exchange_at_most() {
+async fn required_lifetime_causes_at_most_one_exchange() {
     let http = vendor(60);
     let source = source(&http, &TestClock::new());
     let minute = Duration::from_secs(60);
@@ -149,19 +152,19 @@ async fn sources_do_not_wait_for_each_other() {
     let (stuck, well) = (FakeHttp::new(|_| FakeResponse::never()), vendor(60));
     let clock = TestClock::new();
     let (stuck_source, well_source) = (source(&stuck, &clock), source(&well, &clock));
-    let stuck_callers = ask(&stuck_source, 10);
+    let stuck_callers = spawn_callers(&stuck_source, 10);
     stuck.arrived(1).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     well_source.token().await.unwrap();
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(started.elapsed(), Duration::ZERO);
     assert!(stuck_callers.iter().all(|caller| !caller.is_finished()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_answers_who_waits_and_ends_the_exchange() {
+async fn closing_fails_callers_and_ends_the_exchange() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
-    let callers = ask(&source, 10);
+    let callers = spawn_callers(&source, 10);
     http.arrived(1).await;
     source.close().await;
     assert_eq!(http.in_flight(), 0);
@@ -176,10 +179,10 @@ async fn closing_answers_who_waits_and_ends_the_exchange() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_source_ends_its_exchange() {
+async fn dropping_the_source_ends_its_exchange() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
-    let caller = ask(&source, 1).remove(0);
+    let caller = spawn_callers(&source, 1).remove(0);
     http.arrived(1).await;
     caller.abort();
     settle().await;
@@ -194,17 +197,17 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn a_flight_lost_with_its_runtime_is_flown_again() {
+fn flight_lost_with_its_runtime_is_repeated() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let first = runtime();
     let _leader = first.block_on(async {
-        let leader = ask(&source, 1);
+        let leader = spawn_callers(&source, 1);
         http.arrived(1).await;
         leader
     });
     runtime().block_on(async {
-        let waiter = ask(&source, 1).remove(0);
+        let waiter = spawn_callers(&source, 1).remove(0);
         settle().await;
         assert_eq!(http.count(), 1);
         first.shutdown_background();
@@ -215,12 +218,12 @@ fn a_flight_lost_with_its_runtime_is_flown_again() {
 }
 
 #[test]
-fn a_flight_whose_runtime_stands_still_holds_nobody_for_ever() {
+fn flight_on_idle_runtime_times_out() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let idle = runtime();
     let _leader = idle.block_on(async {
-        let leader = ask(&source, 1);
+        let leader = spawn_callers(&source, 1);
         http.arrived(1).await;
         leader
     });
@@ -233,7 +236,7 @@ fn a_flight_whose_runtime_stands_still_holds_nobody_for_ever() {
 }
 
 #[test]
-fn without_a_runtime_there_is_an_error_and_no_panic() {
+fn missing_runtime_is_an_error() {
     let http = vendor(3600);
     let source = builder(&http, &TestClock::new()).build().unwrap();
     let error = gatepass_testkit::block_on(source.token()).unwrap_err();

@@ -1,4 +1,4 @@
-//! What goes onto a request, and the source that always has its token.
+//! Tests of the headers on an API request, and of fixed tokens.
 
 use gatepass_core::{
     ApiRequest, Credential, Error, Provider, Request, Response, Result, Token, async_trait,
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::vendor;
 
-/// Wants a second header, out of the credential.
+/// A provider that needs a second header from the credential.
 #[derive(Debug)]
 struct TwoHeaders(Example);
 
@@ -42,7 +42,7 @@ impl Provider for TwoHeaders {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_are_all_that_the_vendor_wants() {
+async fn authorize_sets_every_header_of_the_vendor() {
     let credential = Credential::client("client", "secret").with_secret("key", "the-key");
     let source = TokenSource::builder(TwoHeaders(Example::new()), credential)
         .http(vendor(60))
@@ -51,13 +51,14 @@ async fn headers_are_all_that_the_vendor_wants() {
     let older = source.token().await.unwrap();
     source.refresh_now().await.unwrap();
     let (mut uri, mut headers) = (Uri::default(), HeaderMap::new());
-    headers.insert("x-key", HeaderValue::from_static("somebody else's"));
+    headers.insert("x-key", HeaderValue::from_static("the caller's own"));
     headers.insert("accept", HeaderValue::from_static("text/plain"));
-    for (token, wanted) in [(older, "Bearer token-0"), (source.peek().unwrap(), "Bearer token-1")] {
+    for (token, expected) in [(older, "Bearer token-0"), (source.peek().unwrap(), "Bearer token-1")]
+    {
         source.authorize(&token, &mut ApiRequest::new(&mut uri, &mut headers)).await.unwrap();
         assert_eq!(
             (headers.len(), &headers["authorization"]),
-            (3, &HeaderValue::from_static(wanted))
+            (3, &HeaderValue::from_static(expected))
         );
         assert_eq!(headers["x-key"], "the-key");
         assert!(headers["x-key"].is_sensitive() && headers["authorization"].is_sensitive());
@@ -66,7 +67,7 @@ async fn headers_are_all_that_the_vendor_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_that_cannot_be_made_are_an_error_and_the_token_is_none() {
+async fn missing_header_value_fails_headers_only() {
     let source =
         TokenSource::builder(TwoHeaders(Example::new()), Credential::client("client", "secret"))
             .http(vendor(60))
@@ -78,14 +79,14 @@ async fn headers_that_cannot_be_made_are_an_error_and_the_token_is_none() {
 }
 
 #[test]
-fn a_fixed_token_needs_no_runtime() {
+fn fixed_token_needs_no_runtime() {
     let source = TokenSource::fixed("token-1");
     let headers = gatepass_testkit::block_on(source.headers()).unwrap();
     assert_eq!(headers["authorization"], "Bearer token-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fixed_token_comes_back_after_it_was_invalidated() {
+async fn fixed_token_returns_after_invalidation() {
     let source = TokenSource::fixed("token-1");
     source.invalidate(&source.token().await.unwrap());
     assert_eq!(source.token().await.unwrap().expose_secret(), "token-1");

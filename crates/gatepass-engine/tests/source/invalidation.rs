@@ -1,4 +1,4 @@
-//! Invalidation forgets exactly one token, for good.
+//! Tests that an invalidation removes exactly one token, permanently.
 
 use gatepass_core::{ApiResponse, TokenVerdict};
 use gatepass_engine::State;
@@ -11,12 +11,12 @@ use crate::{poll, settle, source, text, vendor};
 async fn a_hundred_reports_make_one_request() {
     let http = vendor(3600);
     let source = source(&http, &TestClock::new());
-    let refused = source.token().await.unwrap();
+    let rejected = source.token().await.unwrap();
     let callers: Vec<_> = (0..100)
         .map(|_| {
-            let (source, refused) = (source.clone(), refused.clone());
+            let (source, rejected) = (source.clone(), rejected.clone());
             tokio::spawn(async move {
-                source.invalidate(&refused);
+                source.invalidate(&rejected);
                 source.token().await
             })
         })
@@ -28,7 +28,7 @@ async fn a_hundred_reports_make_one_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_report_of_an_older_token_does_nothing() {
+async fn report_of_an_older_token_does_nothing() {
     let same = || FakeResponse::token("the-same", 3600);
     let http = FakeHttp::answering([same(), same()]);
     let source = source(&http, &TestClock::new());
@@ -42,7 +42,7 @@ async fn a_late_report_of_an_older_token_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_judged_by_the_provider() {
+async fn provider_decides_whether_a_response_rejects() {
     let http = vendor(3600);
     let source = source(&http, &TestClock::new());
     let token = source.token().await.unwrap();
@@ -56,7 +56,7 @@ async fn an_answer_is_judged_by_the_provider() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_invalidated_before_its_waiter_wakes_is_not_handed_out() {
+async fn token_invalidated_before_wakeup_is_not_returned() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let mut waiter = Box::pin(source.token());
@@ -70,16 +70,16 @@ async fn a_token_invalidated_before_its_waiter_wakes_is_not_handed_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_from_before_the_invalidation_does_not_bring_the_token_back() {
+async fn earlier_request_does_not_bring_invalidated_token_back() {
     let texts = ["refused", "refused", "another"];
     let http = FakeHttp::new(move |n| FakeResponse::token(texts[n], 3600)).held();
     http.release(0);
     let source = source(&http, &TestClock::new());
-    let refused = source.token().await.unwrap();
+    let rejected = source.token().await.unwrap();
     let mut fresh = Box::pin(source.refresh_now());
     assert!(poll(&mut fresh).is_pending());
     http.arrived(2).await;
-    source.invalidate(&refused);
+    source.invalidate(&rejected);
     http.release_all();
     assert_eq!(text(source.token().await).unwrap(), "another");
     assert_eq!(text(fresh.await).unwrap(), "another");
@@ -87,27 +87,27 @@ async fn a_request_from_before_the_invalidation_does_not_bring_the_token_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_from_before_the_invalidation_may_bring_another_token() {
+async fn earlier_request_may_bring_another_token() {
     let http = vendor(3600).held();
     http.release(0);
     let source = source(&http, &TestClock::new());
-    let refused = source.token().await.unwrap();
+    let rejected = source.token().await.unwrap();
     let mut fresh = Box::pin(source.refresh_now());
     assert!(poll(&mut fresh).is_pending());
     http.arrived(2).await;
-    source.invalidate(&refused);
+    source.invalidate(&rejected);
     http.release_all();
     assert_eq!(text(source.token().await).unwrap(), "token-1");
     assert_eq!(http.count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vendor_that_insists_on_a_refused_token_is_believed() {
+async fn token_returned_again_after_invalidation_is_accepted() {
     let http = FakeHttp::new(|_| FakeResponse::token("the-same", 3600));
     let source = source(&http, &TestClock::new());
-    let refused = source.token().await.unwrap();
-    source.invalidate(&refused);
+    let rejected = source.token().await.unwrap();
+    source.invalidate(&rejected);
     let again = source.token().await.unwrap();
-    assert!(!again.is_same_as(&refused) && again.expose_secret() == "the-same");
+    assert!(!again.is_same_as(&rejected) && again.expose_secret() == "the-same");
     assert_eq!(http.count(), 2);
 }

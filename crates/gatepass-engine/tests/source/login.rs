@@ -1,4 +1,4 @@
-//! Logins: a token that only a person brings is handed out until it ends, here and through a store.
+//! Tests of logins: the source returns the token until it expires, also through a store.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
 use super::{settle, text};
 
-/// A vendor whose tokens come by redirect.
+/// A provider whose tokens come from a login.
 #[derive(Clone, Debug)]
 struct ByRedirect;
 
@@ -26,7 +26,7 @@ impl Provider for ByRedirect {
     }
 
     fn read_token(&self, _: &Response, _: SystemTime) -> Result<Token> {
-        Err(Error::internal("nobody is asked"))
+        Err(Error::internal("not used"))
     }
 
     fn interactive(&self) -> Option<&dyn Interactive> {
@@ -46,13 +46,13 @@ impl Interactive for ByRedirect {
     }
 }
 
-struct Place {
+struct Setup {
     http: FakeHttp,
     clock: TestClock,
     store: Arc<MemoryStore>,
 }
 
-impl Place {
+impl Setup {
     fn new() -> Self {
         let clock = TestClock::new();
         let store = Arc::new(MemoryStore::new().with_clock(clock.clone()));
@@ -76,17 +76,17 @@ impl Place {
     }
 }
 
-/// What the browser comes back with.
-fn answer(login: &Login, token: &str, life: u64) -> String {
+/// Returns the address to which the vendor redirects the browser.
+fn redirect_address(login: &Login, token: &str, lifetime: u64) -> String {
     let url = login.url();
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();
-    format!("#access_token={token}&token_type=bearer&expires_in={life}&state={state}")
+    format!("#access_token={token}&token_type=bearer&expires_in={lifetime}&state={state}")
 }
 
-async fn log_in(source: &TokenSource, token: &str, life: u64) {
+async fn log_in(source: &TokenSource, token: &str, lifetime: u64) {
     let login = source.login().await.unwrap().with_port(4711);
-    let answer = answer(&login, token, life);
-    assert_eq!(text(login.finish(&answer).await).unwrap(), token);
+    let address = redirect_address(&login, token, lifetime);
+    assert_eq!(text(login.finish(&address).await).unwrap(), token);
 }
 
 #[track_caller]
@@ -98,50 +98,50 @@ fn needs_login(outcome: Result<Token>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_serves_until_its_token_ends_and_nobody_is_asked() {
-    let place = Place::new();
-    let source = place.source("app-1", false);
+async fn login_token_is_returned_until_it_expires() {
+    let setup = Setup::new();
+    let source = setup.source("app-1", false);
     needs_login(source.token().await);
     log_in(&source, "token-1", 3600).await;
-    place.clock.advance(Duration::from_secs(3500));
+    setup.clock.advance(Duration::from_secs(3500));
     assert_eq!(text(source.token().await).unwrap(), "token-1");
-    place.clock.advance(Duration::from_secs(100));
+    setup.clock.advance(Duration::from_secs(100));
     needs_login(source.token().await);
     settle().await;
-    assert_eq!(place.http.count(), 0);
+    assert_eq!(setup.http.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_life_counts_from_the_logins_beginning() {
-    let place = Place::new();
-    let source = place.source("app-1", false);
+async fn lifetime_starts_with_the_login() {
+    let setup = Setup::new();
+    let source = setup.source("app-1", false);
     let login = source.login().await.unwrap();
-    place.clock.advance(Duration::from_secs(100));
-    let answer = answer(&login, "token-1", 3600);
-    login.finish(&answer).await.unwrap();
-    place.clock.advance(Duration::from_secs(3485));
+    setup.clock.advance(Duration::from_secs(100));
+    let address = redirect_address(&login, "token-1", 3600);
+    login.finish(&address).await.unwrap();
+    setup.clock.advance(Duration::from_secs(3485));
     assert_eq!(text(source.token().await).unwrap(), "token-1");
-    place.clock.advance(Duration::from_secs(15));
+    setup.clock.advance(Duration::from_secs(15));
     needs_login(source.token().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_that_took_longer_than_its_token_lives_is_no_login() {
-    let place = Place::new();
-    let source = place.source("app-1", false);
+async fn login_longer_than_its_token_fails() {
+    let setup = Setup::new();
+    let source = setup.source("app-1", false);
     let login = source.login().await.unwrap();
-    place.clock.advance(Duration::from_secs(61));
-    let answer = answer(&login, "token-1", 60);
-    needs_login(login.finish(&answer).await);
+    setup.clock.advance(Duration::from_secs(61));
+    let address = redirect_address(&login, "token-1", 60);
+    needs_login(login.finish(&address).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_of_another_login_changes_nothing() {
-    let place = Place::new();
-    let source = place.source("app-1", true);
+async fn response_to_another_login_is_rejected() {
+    let setup = Setup::new();
+    let source = setup.source("app-1", true);
     log_in(&source, "token-1", 3600).await;
     let (one, other) = (source.login().await.unwrap(), source.login().await.unwrap());
-    let foreign = answer(&other, "token-of-an-attacker", 3600);
+    let foreign = redirect_address(&other, "token-of-an-attacker", 3600);
     let error = one.finish(&foreign).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnsafeToken);
     assert!(!format!("{error:?}").contains("attacker"), "{error:?}");
@@ -149,23 +149,23 @@ async fn an_answer_of_another_login_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn others_with_the_same_store_have_it_and_no_others() {
-    let place = Place::new();
-    let [here, there, other] = ["app-1", "app-1", "app-2"].map(|client| place.source(client, true));
+async fn sources_with_the_same_store_share_a_login() {
+    let setup = Setup::new();
+    let [here, there, other] = ["app-1", "app-1", "app-2"].map(|client| setup.source(client, true));
     needs_login(there.token().await);
     log_in(&here, "token-1", 3600).await;
-    // It looks again by itself after a while.
-    place.clock.advance(there.cooldown_remaining().unwrap());
+    // The other source looks into the store again after its cool-down.
+    setup.clock.advance(there.cooldown_remaining().unwrap());
     assert_eq!(text(there.token().await).unwrap(), "token-1");
     assert!(there.status().is_stored);
     needs_login(other.token().await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_an_api_refuses_is_not_handed_out_again() {
+async fn rejected_login_token_is_not_returned_again() {
     for is_stored in [false, true] {
-        let place = Place::new();
-        let source = place.source("app-1", is_stored);
+        let setup = Setup::new();
+        let source = setup.source("app-1", is_stored);
         log_in(&source, "token-1", 3600).await;
         source.invalidate(&source.peek().unwrap());
         needs_login(source.token().await);
@@ -175,23 +175,23 @@ async fn a_token_that_an_api_refuses_is_not_handed_out_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_token_takes_another_login() {
-    let place = Place::new();
-    let source = place.source("app-1", true);
+async fn refresh_now_needs_another_login() {
+    let setup = Setup::new();
+    let source = setup.source("app-1", true);
     log_in(&source, "token-1", 3600).await;
     needs_login(source.refresh_now().await);
     assert_eq!(text(source.token().await).unwrap(), "token-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_while_a_login_ends_gets_its_token() {
-    let place = Place::new();
-    let source = place.source("app-1", true);
+async fn waiting_caller_gets_the_login_token() {
+    let setup = Setup::new();
+    let source = setup.source("app-1", true);
     let login = source.login().await.unwrap();
-    let answer = answer(&login, "token-1", 3600);
+    let address = redirect_address(&login, "token-1", 3600);
     let (first, second) = (source.clone(), source.clone());
     let waiting = tokio::spawn(async move { first.token().await });
-    assert_eq!(text(login.finish(&answer).await).unwrap(), "token-1");
+    assert_eq!(text(login.finish(&address).await).unwrap(), "token-1");
     let waited = waiting.await.unwrap();
     assert!(
         waited.is_err_and(|error| error.kind() == ErrorKind::LoginRequired)
@@ -201,9 +201,9 @@ async fn who_waits_while_a_login_ends_gets_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_source_forgets_its_login() {
-    let place = Place::new();
-    let source = place.source("app-1", false);
+async fn closing_forgets_the_login() {
+    let setup = Setup::new();
+    let source = setup.source("app-1", false);
     log_in(&source, "token-1", 3600).await;
     source.close().await;
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Internal);
@@ -211,7 +211,7 @@ async fn a_closed_source_forgets_its_login() {
 }
 
 #[tokio::test]
-async fn a_vendor_that_can_be_asked_needs_no_login() {
+async fn provider_without_interactive_rejects_login() {
     let (http, clock) = (FakeHttp::new(|_| FakeResponse::token("t", 60)), TestClock::new());
     let error = super::source(&http, &clock).login().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);

@@ -1,17 +1,17 @@
-//! What a token source promises, with time and network in the test's hand.
+//! Tests of `TokenSource` with a fake clock and a fake vendor.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
+mod cooldown;
 mod expiry;
 mod faults;
 mod flights;
 mod headers;
+mod history;
 mod invalidation;
 mod login;
-mod noted;
 mod refresh;
-mod rest;
-mod stored;
+mod store;
 mod watch;
 
 use std::future::Future;
@@ -23,9 +23,9 @@ use gatepass_engine::{TokenSource, TokenSourceBuilder};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 
-/// A vendor whose tokens, `token-0` and on, live for so many seconds.
-fn vendor(life: u64) -> FakeHttp {
-    FakeHttp::new(move |n| FakeResponse::token(&format!("token-{n}"), life))
+/// A vendor that issues `token-0`, `token-1`, … with this lifetime in seconds.
+fn vendor(lifetime: u64) -> FakeHttp {
+    FakeHttp::new(move |n| FakeResponse::token(&format!("token-{n}"), lifetime))
 }
 
 fn builder(http: &FakeHttp, clock: &TestClock) -> TokenSourceBuilder {
@@ -51,7 +51,7 @@ fn text(outcome: Result<Token>) -> std::result::Result<String, Error> {
     outcome.map(|token| token.expose_secret().to_owned())
 }
 
-/// Lets every task do all it can: a test's runtime has one thread and takes tasks in turn.
+/// Polls all tasks until they are idle: the runtime has one thread and polls tasks in turn.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Refresh ahead: nobody waits for the next token while the last one works (I3, I18, R0).
+//! Tests of refresh ahead: no caller waits while the cached token is usable (I3, I18, R0).
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl<P: Provider> Provider for Hinted<P> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aging_token_is_served_at_once_while_one_refresh_brings_the_next() {
+async fn aging_token_is_returned_during_its_refresh() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
@@ -49,7 +49,7 @@ async fn an_aging_token_is_served_at_once_while_one_refresh_brings_the_next() {
     for _ in 0..100 {
         let mut asking = Box::pin(source.token());
         let std::task::Poll::Ready(Ok(token)) = poll(&mut asking) else {
-            panic!("a caller waits while a usable token is held");
+            panic!("a caller waits while a usable token is cached");
         };
         assert_eq!(token.expose_secret(), "token-0");
     }
@@ -60,7 +60,7 @@ async fn an_aging_token_is_served_at_once_while_one_refresh_brings_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fresh_token_is_not_refreshed_and_neither_is_an_idle_one() {
+async fn fresh_or_unused_token_is_not_refreshed() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
@@ -74,7 +74,7 @@ async fn a_fresh_token_is_not_refreshed_and_neither_is_an_idle_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_refresh_is_invisible_until_the_token_ends() {
+async fn failing_refresh_is_invisible_until_expiry() {
     let clock = TestClock::new();
     let http = FakeHttp::new(|n| match n {
         0 => FakeResponse::token("token-0", 3600),
@@ -83,7 +83,7 @@ async fn a_failing_refresh_is_invisible_until_the_token_ends() {
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
     clock.advance(seconds(3100));
-    // Eight seconds of callers, each ten milliseconds.
+    // Eight seconds with a caller every ten milliseconds.
     for _ in 0..800 {
         assert_eq!(text(source.token().await).unwrap(), "token-0");
         settle().await;
@@ -95,9 +95,9 @@ async fn a_failing_refresh_is_invisible_until_the_token_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_vendor_is_asked_again_when_the_token_ends_however_long_the_rest_was_to_be() {
+async fn cooldown_ends_when_the_token_expires() {
     let clock = TestClock::new();
-    // Not there, which rests for five minutes; there again before the token ends.
+    // The 404 has a cool-down of five minutes; the endpoint is back before the token expires.
     let http = FakeHttp::new(|n| match n {
         0 => FakeResponse::token("token-0", 100),
         1 => FakeResponse::json(404, ""),
@@ -111,13 +111,13 @@ async fn the_vendor_is_asked_again_when_the_token_ends_however_long_the_rest_was
     assert_eq!(http.count(), 2);
     clock.advance(seconds(3));
     assert_eq!(text(source.token().await).unwrap(), "token-0");
-    assert_eq!(http.count(), 2, "nobody waits yet");
+    assert_eq!(http.count(), 2, "no caller waits yet");
     clock.advance(seconds(2));
     assert_eq!(text(source.token().await).unwrap(), "token-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_invisible_to_who_waited_if_the_token_is_usable_again_by_then() {
+async fn caller_gets_token_that_became_usable_during_failure() {
     let clock = TestClock::new();
     let http =
         FakeHttp::answering([FakeResponse::token("token-0", 3600), FakeResponse::json(500, "")])
@@ -125,7 +125,7 @@ async fn a_failure_is_invisible_to_who_waited_if_the_token_is_usable_again_by_th
     http.release(0);
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
-    // Somebody sets the wall clock, and it is corrected while the vendor is asked.
+    // The wall clock is set, and corrected during the request.
     clock.jump_wall(4000);
     let mut waiter = Box::pin(source.token());
     assert!(poll(&mut waiter).is_pending());
@@ -136,7 +136,7 @@ async fn a_failure_is_invisible_to_who_waited_if_the_token_is_usable_again_by_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vendor_known_to_give_the_same_token_is_asked_only_at_its_end() {
+async fn hinted_reused_token_is_not_refreshed_early() {
     let clock = TestClock::new();
     let http = vendor(1800);
     let provider = Hinted(Example::new(), RefreshHints::new().same_token_until_end());
@@ -149,7 +149,7 @@ async fn a_vendor_known_to_give_the_same_token_is_asked_only_at_its_end() {
     for _ in 0..178 {
         clock.advance(seconds(10));
         source.token().await.unwrap();
-        // Nor for somebody who wants more than it has.
+        // Also for a caller that needs a longer lifetime than the token has.
         source.token_for(seconds(1700)).await.unwrap();
         settle().await;
     }
@@ -159,11 +159,11 @@ async fn a_vendor_known_to_give_the_same_token_is_asked_only_at_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vendor_found_to_give_the_same_token_is_not_asked_again_before_its_end() {
+async fn detected_reused_token_is_not_refreshed_again() {
     let clock = TestClock::new();
     let end = std::sync::Arc::new(std::sync::Mutex::new(1000u64));
-    let left = end.clone();
-    let http = FakeHttp::new(move |_| FakeResponse::token("the-same", *left.lock().unwrap()));
+    let remaining = end.clone();
+    let http = FakeHttp::new(move |_| FakeResponse::token("the-same", *remaining.lock().unwrap()));
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
     for _ in 0..98 {
@@ -172,15 +172,15 @@ async fn a_vendor_found_to_give_the_same_token_is_not_asked_again_before_its_end
         source.token().await.unwrap();
         settle().await;
     }
-    assert_eq!(http.count(), 2, "once early, and then it is known");
+    assert_eq!(http.count(), 2, "once early, then not again");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_given_until_its_end_and_comes_at_it_is_asked_for_once_more() {
+async fn expiring_reused_token_is_fetched_again() {
     let clock = TestClock::new();
     let later = clock.clone();
     let http = FakeHttp::new(move |n| {
-        // By the time the first comes, half a second of its one is left.
+        // Half a second of the first token's lifetime remains when it arrives.
         later.advance(Duration::from_millis(if n == 0 { 500 } else { 0 }));
         FakeResponse::token(&format!("token-{n}"), if n == 0 { 1 } else { 1800 })
     });
@@ -195,24 +195,24 @@ async fn a_token_that_is_given_until_its_end_and_comes_at_it_is_asked_for_once_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn short_lives_work_without_waits_and_with_at_most_two_requests_each() {
-    for life in [60, 40, 5, 2] {
-        let (http, clock) = (vendor(life), TestClock::new());
+async fn short_lived_tokens_need_no_waits() {
+    for lifetime in [60, 40, 5, 2] {
+        let (http, clock) = (vendor(lifetime), TestClock::new());
         let source = source(&http, &clock);
         source.prefetch().await.unwrap();
-        let steps = life * 1000 * 10 / 20;
+        let steps = lifetime * 1000 * 10 / 20;
         for _ in 0..steps {
             clock.advance(Duration::from_millis(20));
             let mut asking = Box::pin(source.token());
-            assert!(poll(&mut asking).is_ready(), "a caller waits with {life} s tokens");
+            assert!(poll(&mut asking).is_ready(), "a caller waits with {lifetime} s tokens");
             settle().await;
         }
-        assert!(http.count() <= 20, "{} requests in ten lives of {life} s", http.count());
+        assert!(http.count() <= 20, "{} requests in ten lifetimes of {lifetime} s", http.count());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_processes_spread_their_refreshes_over_a_fifth_of_the_life() {
+async fn thousand_processes_spread_their_refreshes() {
     let clock = TestClock::new();
     let mut due = Vec::new();
     for seed in 0..1000 {
@@ -222,7 +222,7 @@ async fn a_thousand_processes_spread_their_refreshes_over_a_fifth_of_the_life() 
     }
     due.sort_unstable();
     assert!(due[999] - due[0] >= 3600 / 5, "{} to {}", due[0], due[999]);
-    // Spread, not in two heaps: each tenth of the span has its share.
+    // Evenly spread: each tenth of the span has its share.
     let span = due[999] - due[0];
     for tenth in 0..10 {
         let (from, to) = (due[0] + span * tenth / 10, due[0] + span * (tenth + 1) / 10);
@@ -232,7 +232,7 @@ async fn a_thousand_processes_spread_their_refreshes_over_a_fifth_of_the_life() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_vendor_is_asked_early_enough_for_the_next_token() {
+async fn slow_vendor_is_asked_early_enough() {
     for seed in 0..10 {
         let (http, clock) = (vendor(10).held(), TestClock::new());
         let source = builder(&http, &clock).seed(seed).build().unwrap();
@@ -242,9 +242,9 @@ async fn a_slow_vendor_is_asked_early_enough_for_the_next_token() {
         clock.advance(Duration::from_millis(1500));
         http.release_all();
         token.await.unwrap();
-        // As long as this one took and half as much again, and the leeway, before the end.
-        let left = Duration::from_millis(8500 - 850 - 2250);
+        // At least the leeway and one and a half times the duration of the request before expiry.
+        let remaining = Duration::from_millis(8500 - 850 - 2250);
         let refresh_in = source.status().refresh_in.unwrap();
-        assert!(refresh_in <= left, "seed {seed}: {refresh_in:?}");
+        assert!(refresh_in <= remaining, "seed {seed}: {refresh_in:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens that come without being asked for: `watch`, `keep_warm`, and their end with the source.
+//! Tests of `watch` and `keep_warm`, and that both end with the source.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use super::{builder, poll, settle, source, vendor};
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_gives_each_new_token_once() {
+async fn watch_returns_each_token_once() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     let mut watch = source.watch();
@@ -25,7 +25,7 @@ async fn a_watch_gives_each_new_token_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_tells_of_a_failure_once_and_then_waits_until_it_is_worth_asking() {
+async fn watch_waits_for_the_cooldown_after_a_failure() {
     let clock = TestClock::new();
     let later = clock.clone();
     let http = FakeHttp::new(move |n| match n {
@@ -43,10 +43,10 @@ async fn a_watch_tells_of_a_failure_once_and_then_waits_until_it_is_worth_asking
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_warm_source_refreshes_while_nobody_asks() {
+async fn keep_warm_refreshes_an_unused_token() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = builder(&http, &clock).keep_warm(true).build().unwrap();
-    assert_eq!(http.count(), 0, "building it asks nobody");
+    assert_eq!(http.count(), 0, "building it sends no request");
     source.prefetch().await.unwrap();
     clock.advance(Duration::from_secs(3300));
     tokio::time::sleep(Duration::from_secs(31)).await;
@@ -55,15 +55,15 @@ async fn a_warm_source_refreshes_while_nobody_asks() {
     clock.advance(Duration::from_secs(4000));
     tokio::time::sleep(Duration::from_secs(31)).await;
     settle().await;
-    assert_eq!(http.count(), 3, "an expired one as well");
+    assert_eq!(http.count(), 3, "an expired token is replaced too");
     drop(source);
     clock.advance(Duration::from_secs(4000));
     tokio::time::sleep(Duration::from_secs(3600)).await;
-    assert_eq!(http.count(), 3, "and it ends with the source");
+    assert_eq!(http.count(), 3, "the task ends with the source");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_source_ends_its_watches() {
+async fn closing_ends_watches() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = source(&http, &clock);
     let mut watch = source.watch();
@@ -73,7 +73,7 @@ async fn a_closed_source_ends_its_watches() {
 }
 
 #[test]
-fn a_warm_source_stays_warm_in_another_runtime() {
+fn keep_warm_continues_in_another_runtime() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = builder(&http, &clock).keep_warm(true).build().unwrap();
     for runs in 1..3 {

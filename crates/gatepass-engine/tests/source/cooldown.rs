@@ -1,4 +1,4 @@
-//! The rest after a failure: one exchange for all who come, and never sooner than told (I6, I9).
+//! Tests of the cool-down: all callers get the failure, and no request is sent too early (I6, I9).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ fn denied() -> FakeResponse {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_answers_for_those_who_come_after_it() {
+async fn failure_is_returned_during_its_cooldown() {
     let (http, clock) = (FakeHttp::new(|_| down()), TestClock::new());
     let source = source(&http, &clock);
     for _ in 0..1000 {
@@ -38,19 +38,19 @@ async fn a_failure_answers_for_those_who_come_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn exchanges_of_a_vendor_that_is_down_thin_out() {
+async fn requests_to_a_failing_vendor_become_rarer() {
     let (http, clock) = (FakeHttp::new(|_| down()), TestClock::new());
     let source = builder(&http, &clock).seed(7).build().unwrap();
     for _ in 0..60_000 {
         let _ = source.token().await;
         clock.advance(Duration::from_millis(10));
     }
-    // Ten minutes: about 8 while it doubles, and then one every 15 s on the average.
+    // Ten minutes: about 8 while the back-off doubles, then one every 15 s on average.
     assert!((25..80).contains(&http.count()), "{}", http.count());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_ends_the_back_off() {
+async fn success_resets_the_backoff() {
     let clock = TestClock::new();
     let http = FakeHttp::new(|n| if n == 5 { FakeResponse::token("token", 60) } else { down() });
     let source = source(&http, &clock);
@@ -63,16 +63,16 @@ async fn a_success_ends_the_back_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttling_vendor_is_asked_when_it_said_and_not_before() {
+async fn retry_after_is_respected() {
     let throttled = Fixture::json(429, "").with_header("retry-after", "7");
     let clock = TestClock::new();
     let http =
         FakeHttp::answering([FakeResponse::from(throttled), FakeResponse::token("token", 60)]);
     let source = source(&http, &clock);
-    for left in (1..=7).rev() {
+    for remaining in (1..=7).rev() {
         let error = source.token().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Throttled);
-        assert!(error.retry_after().unwrap() >= seconds(left), "{left}");
+        assert!(error.retry_after().unwrap() >= seconds(remaining), "{remaining}");
         clock.advance(seconds(1));
     }
     assert_eq!(http.count(), 1);
@@ -81,7 +81,7 @@ async fn a_throttling_vendor_is_asked_when_it_said_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_credential_is_not_sent_again_until_it_changes() {
+async fn denied_credential_is_not_sent_until_it_changes() {
     let clock = TestClock::new();
     let http = FakeHttp::new(|n| if n == 0 { denied() } else { FakeResponse::token("token", 60) });
     let (version, reads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -97,21 +97,21 @@ async fn a_refused_credential_is_not_sent_again_until_it_changes() {
     )
     .build()
     .unwrap();
-    // An hour of callers: the vendor is asked once, and the credential looked at now and then.
+    // An hour with a caller every second: one request, and the credential is read occasionally.
     for _ in 0..3600 {
         assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Denied);
         clock.advance(seconds(1));
     }
     assert_eq!(http.count(), 1);
-    let looks = reads.load(Ordering::SeqCst);
-    assert!((60..300).contains(&looks), "{looks}");
+    let reads_so_far = reads.load(Ordering::SeqCst);
+    assert!((60..300).contains(&reads_so_far), "{reads_so_far}");
     version.store(1, Ordering::SeqCst);
     clock.advance(seconds(31));
     assert_eq!(text(source.token().await).unwrap(), "token");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_credential_is_sent_again_when_somebody_asks_for_that() {
+async fn refresh_now_sends_a_denied_credential_again() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([denied(), denied(), FakeResponse::token("token", 60)]);
     let source = source(&http, &clock);
@@ -124,7 +124,7 @@ async fn a_refused_credential_is_sent_again_when_somebody_asks_for_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_credential_that_cannot_be_read_is_soon_read_again() {
+async fn unreadable_credential_is_soon_read_again() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([FakeResponse::token("token", 60)]);
     let reads = AtomicUsize::new(0);
@@ -149,7 +149,7 @@ async fn a_credential_that_cannot_be_read_is_soon_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sources_of_one_endpoint_share_its_requests_a_minute() {
+async fn sources_of_one_endpoint_share_its_rate_limit() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = || {
         let hints = RefreshHints::new().requests_per_minute(2);
@@ -176,11 +176,11 @@ async fn sources_of_one_endpoint_share_its_requests_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_secret_for_a_refused_one_is_a_request_of_the_minutes_as_well() {
+async fn request_with_changed_secret_counts_toward_the_limit() {
     let clock = TestClock::new();
     let http = FakeHttp::new(|_| denied());
     let reads = AtomicUsize::new(0);
-    // An origin of its own, since a budget is the origin's.
+    // An origin of its own, because a budget belongs to an origin.
     let base_url = Endpoint::parse("https://hasty.example.com").unwrap();
     let settings = Settings::new().with("client_id", "client").with_base_url(base_url);
     let provider = example::INFO.provider(&settings).unwrap();

@@ -1,4 +1,4 @@
-//! Sources that share a store: one exchange for all of them, and never a token that will not do.
+//! Tests of sources that share a store: one exchange for all, and no unusable token.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn store(clock: &TestClock) -> MemoryStore {
     MemoryStore::new().with_clock(clock.clone())
 }
 
-/// Another process's source of the same profile.
+/// Returns a source of the same profile, as another process would have it.
 fn sharing(http: &FakeHttp, clock: &TestClock, store: &MemoryStore) -> TokenSource {
     builder(http, clock).store(store.clone()).build().unwrap()
 }
@@ -30,7 +30,7 @@ async fn twenty_sources_with_one_store_make_one_exchange() {
             })
         })
         .collect();
-    // All of them have found nothing by then.
+    // All of them have found the store empty.
     settle().await;
     http.release_all();
     let mut stored = 0;
@@ -43,7 +43,7 @@ async fn twenty_sources_with_one_store_make_one_exchange() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_everybodys_too_until_somebody_asks_for_another_exchange() {
+async fn denial_is_shared_until_refresh_now() {
     let clock = TestClock::new();
     let denied = || FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
     let http = FakeHttp::answering([denied(), FakeResponse::token("token", 60)]);
@@ -60,7 +60,7 @@ async fn a_refusal_is_everybodys_too_until_somebody_asks_for_another_exchange() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_shared_for_as_long_as_its_back_off() {
+async fn outage_is_shared_for_its_cooldown() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([FakeResponse::json(503, ""), FakeResponse::token("token", 60)]);
     let store = store(&clock);
@@ -74,7 +74,7 @@ async fn an_outage_is_shared_for_as_long_as_its_back_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_does_not_displace_a_token_that_still_works() {
+async fn failure_does_not_replace_a_usable_token() {
     let clock = TestClock::new();
     let http =
         FakeHttp::answering([FakeResponse::token("token", 3600), FakeResponse::json(503, "")]);
@@ -86,7 +86,7 @@ async fn a_failure_does_not_displace_a_token_that_still_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_secret_or_setting_is_a_miss() {
+async fn changed_secret_or_profile_is_a_miss() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     let with = |secret: &str, name: &str| {
@@ -103,19 +103,19 @@ async fn a_changed_secret_or_setting_is_a_miss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_invalidated_token_does_not_come_back_from_the_store() {
+async fn invalidated_token_does_not_return_from_the_store() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     let source = sharing(&http, &clock, &store);
-    let refused = source.token().await.unwrap();
-    source.invalidate(&refused);
+    let rejected = source.token().await.unwrap();
+    source.invalidate(&rejected);
     clock.advance(Duration::from_secs(1));
     assert_eq!(text(source.token().await).unwrap(), "token-1");
     assert_eq!(text(sharing(&http, &clock, &store).token().await).unwrap(), "token-1");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stored_token_that_is_too_short_is_asked_for_anew() {
+async fn stored_token_that_expires_too_soon_is_replaced() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     sharing(&http, &clock, &store).prefetch().await.unwrap();
@@ -127,7 +127,7 @@ async fn a_stored_token_that_is_too_short_is_asked_for_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_takes_what_another_process_has_refreshed_already() {
+async fn refresh_uses_the_token_of_another_process() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     let (one, other) = (sharing(&http, &clock, &store), sharing(&http, &clock, &store));
@@ -143,7 +143,7 @@ async fn a_refresh_takes_what_another_process_has_refreshed_already() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_that_must_stay_in_memory_do_not_reach_the_store() {
+async fn memory_only_tokens_do_not_reach_the_store() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     for _ in 0..2 {
@@ -156,7 +156,7 @@ async fn tokens_that_must_stay_in_memory_do_not_reach_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_costs_an_exchange_and_no_token() {
+async fn failing_store_costs_no_token() {
     #[derive(Debug)]
     struct Broken;
 
@@ -188,8 +188,8 @@ async fn a_store_that_fails_costs_an_exchange_and_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_that_is_stopped_while_it_asks_holds_up_nobody_for_ever() {
-    /// Its lease is another's, who never gives it back.
+async fn stopped_lease_holder_does_not_block_others() {
+    /// A store whose lease is held by a stopped process.
     #[derive(Debug)]
     struct Stopped;
 
@@ -218,15 +218,15 @@ async fn a_process_that_is_stopped_while_it_asks_holds_up_nobody_for_ever() {
 
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = builder(&http, &clock).store(Stopped).build().unwrap();
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     assert_eq!(text(source.token().await).unwrap(), "token-0");
-    assert_eq!(begun.elapsed().as_secs(), 15);
+    assert_eq!(started.elapsed().as_secs(), 15);
 
-    // What comes then has an exchange's time, and no more.
+    // The exchange after that has its own timeout.
     let silent = vendor(3600).held();
     let source = builder(&silent, &clock).store(Stopped).build().unwrap();
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let error = source.token().await.unwrap_err();
-    assert_eq!((error.kind(), begun.elapsed().as_secs()), (ErrorKind::Unavailable, 30));
+    assert_eq!((error.kind(), started.elapsed().as_secs()), (ErrorKind::Unavailable, 30));
     assert_eq!((http.count(), silent.count()), (1, 1));
 }

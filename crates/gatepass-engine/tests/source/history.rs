@@ -1,4 +1,4 @@
-//! Notes of exchanges: one for each time the vendor is asked, and never in a token's way.
+//! Tests of the history: one entry per token request, which never delays a token for long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,9 +16,9 @@ fn store(clock: &TestClock) -> MemoryStore {
     MemoryStore::new().with_clock(clock.clone())
 }
 
-async fn decisions(store: &MemoryStore) -> Vec<NextStep> {
-    let notes = store.history(&ProfileKey::new("prod")).await.unwrap();
-    notes.iter().map(HistoryEntry::next_step).collect()
+async fn next_steps(store: &MemoryStore) -> Vec<NextStep> {
+    let entries = store.history(&ProfileKey::new("prod")).await.unwrap();
+    entries.iter().map(HistoryEntry::next_step).collect()
 }
 
 fn denied() -> FakeResponse {
@@ -26,36 +26,36 @@ fn denied() -> FakeResponse {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_is_noted_once_and_what_a_store_answers_is_not() {
+async fn only_exchanges_are_recorded_in_the_history() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     for _ in 0..3 {
         builder(&http, &clock).store(store.clone()).build().unwrap().prefetch().await.unwrap();
     }
-    let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
-    assert_eq!(note.next_step(), NextStep::TokenStored);
-    assert_eq!((note.at(), note.provider()), (clock.wall(), "example"));
-    assert_eq!(note.expires_at(), Some(clock.wall() + Duration::from_secs(3600)));
-    assert!(note.origin().unwrap().starts_with("https://") && note.fingerprint().is_some());
-    assert!(note.error().is_none());
+    let [entry] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
+    assert_eq!(entry.next_step(), NextStep::TokenStored);
+    assert_eq!((entry.at(), entry.provider()), (clock.wall(), "example"));
+    assert_eq!(entry.expires_at(), Some(clock.wall() + Duration::from_secs(3600)));
+    assert!(entry.origin().unwrap().starts_with("https://") && entry.fingerprint().is_some());
+    assert!(entry.error().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_noted_with_the_vendors_words_and_without_the_secret_they_repeat() {
+async fn denial_is_recorded_without_the_secret() {
     let (http, clock) = (FakeHttp::new(|_| denied()), TestClock::new());
     let store = store(&clock);
     for _ in 0..3 {
         builder(&http, &clock).store(store.clone()).build().unwrap().token().await.unwrap_err();
     }
-    let [note] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
-    assert_eq!(note.next_step(), NextStep::Denied(clock.wall() + Duration::from_secs(3600)));
-    let error = note.error().unwrap();
+    let [entry] = store.history(&ProfileKey::new("prod")).await.unwrap().try_into().unwrap();
+    assert_eq!(entry.next_step(), NextStep::Denied(clock.wall() + Duration::from_secs(3600)));
+    let error = entry.error().unwrap();
     assert_eq!((error.status(), error.vendor_code()), (Some(401), Some("invalid_client")));
-    assert!(!format!("{note:?} {error:?}").contains("the secret"), "{note:?}");
+    assert!(!format!("{entry:?} {error:?}").contains("the secret"), "{entry:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
+async fn failure_keeps_the_stored_token() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([
         FakeResponse::token("token", 3600),
@@ -65,25 +65,25 @@ async fn a_failure_beside_a_stored_token_keeps_the_old_one() {
     let source = builder(&http, &clock).store(store.clone()).build().unwrap();
     source.prefetch().await.unwrap();
     source.refresh_now().await.unwrap_err();
-    assert_eq!(decisions(&store).await, [NextStep::TokenStored, NextStep::PreviousTokenKept]);
+    assert_eq!(next_steps(&store).await, [NextStep::TokenStored, NextStep::PreviousTokenKept]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_exchange_is_noted_with_the_time_until_it_rests() {
+async fn rate_limit_is_recorded_with_its_cooldown() {
     let clock = TestClock::new();
     let error = Error::throttled("wait").with_retry_after(Duration::from_secs(60));
     let http = FakeHttp::new(move |_| FakeResponse::fails(error.clone()));
     let store = store(&clock);
     builder(&http, &clock).store(store.clone()).build().unwrap().token().await.unwrap_err();
-    let [NextStep::CooledDown(until)] = decisions(&store).await[..] else {
-        panic!("it does not rest")
+    let [NextStep::CooledDown(until)] = next_steps(&store).await[..] else {
+        panic!("no cool-down")
     };
     let rest = until.duration_since(clock.wall()).unwrap();
     assert!((60..=66).contains(&rest.as_secs()), "{rest:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_credential_that_changes_when_it_is_refused_is_two_notes_and_two_fingerprints() {
+async fn changed_credential_is_recorded_with_two_fingerprints() {
     let clock = TestClock::new();
     let http = FakeHttp::answering([denied(), FakeResponse::token("token", 3600)]);
     let (store, reads) = (store(&clock), Arc::new(AtomicUsize::new(0)));
@@ -93,14 +93,14 @@ async fn a_credential_that_changes_when_it_is_refused_is_two_notes_and_two_finge
     });
     let source = builder_with(&http, &clock, credential).store(store.clone()).build().unwrap();
     assert_eq!(text(source.token().await).unwrap(), "token");
-    let notes = store.history(&ProfileKey::new("prod")).await.unwrap();
-    assert_eq!(decisions(&store).await[0], NextStep::Retried);
-    assert_eq!(notes.len(), 2);
-    assert_ne!(notes[0].fingerprint(), notes[1].fingerprint());
+    let entries = store.history(&ProfileKey::new("prod")).await.unwrap();
+    assert_eq!(next_steps(&store).await[0], NextStep::Retried);
+    assert_eq!(entries.len(), 2);
+    assert_ne!(entries[0].fingerprint(), entries[1].fingerprint());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_must_stay_in_memory_is_noted_without_being_kept() {
+async fn memory_only_exchange_is_recorded_but_not_stored() {
     let clock = TestClock::new();
     let down = FakeResponse::fails(Error::unavailable("down"));
     let http = FakeHttp::answering([FakeResponse::token("token", 3600), down]);
@@ -109,12 +109,12 @@ async fn what_must_stay_in_memory_is_noted_without_being_kept() {
         || builder(&http, &clock).store(store.clone()).persist(Some(false)).build().unwrap();
     source().prefetch().await.unwrap();
     source().token().await.unwrap_err();
-    assert_eq!(decisions(&store).await, [NextStep::TokenNotStored, NextStep::NotCached]);
+    assert_eq!(next_steps(&store).await, [NextStep::TokenNotStored, NextStep::NotCached]);
     assert!(store.records(&ProfileKey::new("prod")).await.unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_stored_is_told_without_an_exchange() {
+async fn stored_record_is_returned_without_an_exchange() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let store = store(&clock);
     let source = builder(&http, &clock).store(store.clone()).build().unwrap();
@@ -137,7 +137,7 @@ async fn what_is_stored_is_told_without_an_exchange() {
     assert_eq!(http.count(), 1);
 }
 
-/// A store that keeps nothing and never ends a note.
+/// A store that stores nothing and never finishes writing a history entry.
 #[derive(Debug)]
 struct Stuck;
 
@@ -161,16 +161,16 @@ impl TokenStore for Stuck {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_note_that_takes_for_ever_costs_a_second_and_no_token() {
+async fn stuck_history_delays_a_token_by_one_second() {
     let (http, clock) = (vendor(3600), TestClock::new());
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let token = builder(&http, &clock).store(Stuck).build().unwrap().token().await;
     assert_eq!(text(token).unwrap(), "token-0");
-    assert!(begun.elapsed() <= Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(started.elapsed() <= Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_note_that_takes_longer_than_an_exchange_may_costs_no_token() {
+async fn history_slower_than_timeout_costs_no_token() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let limit = Duration::from_millis(500);
     let source = builder(&http, &clock).store(Stuck).timeout(limit).build().unwrap();
