@@ -85,12 +85,12 @@ impl<'stage> Login<'stage> {
     }
 
     /// Returns the redirect URI.
-    fn landing(&self) -> String {
+    fn callback_url(&self) -> String {
         parameter(&self.url, "redirect_uri")
     }
 
     fn port(&self) -> u16 {
-        port_of(&self.landing())
+        port_of(&self.callback_url())
     }
 
     /// Returns the `state` of the login.

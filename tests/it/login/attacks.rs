@@ -11,23 +11,23 @@ fn foreign_page_cannot_affect_a_login() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let mut login = stage.login(&[]);
-    let (landing, port) = (login.landing(), login.port());
+    let (callback, port) = (login.callback_url(), login.port());
 
     // The ways in which a page can reach another origin.
     let page = format!(
-        "<title>evil</title><iframe src=\"{landing}#access_token=evil&state=x\"></iframe>
-         <img src=\"{landing}\"><script src=\"{landing}\"></script>"
+        "<title>evil</title><iframe src=\"{callback}#access_token=evil&state=x\"></iframe>
+         <img src=\"{callback}\"><script src=\"{callback}\"></script>"
     );
     let evil = Server::new(move |_, _| Reply::new(200, "text/html", page.as_str()));
     chrome.open(&evil.url());
     let tried = chrome.run(&format!(
         "const answer = '#access_token=evil&token_type=Bearer&state=x';
          const types = ['text/plain', 'application/vnd.gatepass.answer'];
-         const tries = ['no-cors', 'cors'].flatMap(mode => types.map(type => fetch('{landing}', {{
+         const tries = ['no-cors', 'cors'].flatMap(mode => types.map(type => fetch('{callback}', {{
              method: 'POST', mode, body: answer, headers: {{ 'Content-Type': type }},
          }})));
-         tries.push(fetch('{landing}'), fetch('{landing}', {{ mode: 'no-cors' }}));
-         navigator.sendBeacon('{landing}', answer);
+         tries.push(fetch('{callback}'), fetch('{callback}', {{ mode: 'no-cors' }}));
+         navigator.sendBeacon('{callback}', answer);
          return Promise.allSettled(tries).then(all => all.map(one => one.value?.type ?? 'none'));"
     ));
     // `opaque` is a response that the page cannot read.
@@ -36,14 +36,14 @@ fn foreign_page_cannot_affect_a_login() {
     }
     chrome.run(&format!(
         "const form = document.createElement('form');
-         form.method = 'POST'; form.action = '{landing}'; form.enctype = 'text/plain';
+         form.method = 'POST'; form.action = '{callback}'; form.enctype = 'text/plain';
          document.body.append(form); form.submit();"
     ));
-    chrome.wait_until("refused", |chrome| chrome.url() == landing && chrome.title() != "evil");
+    chrome.wait_until("refused", |chrome| chrome.url() == callback && chrome.title() != "evil");
     assert_eq!(chrome.run("return document.querySelector('main').dataset.state"), "bad");
 
     // A foreign name that resolves to this address (DNS rebinding) is rejected.
-    let rebound = landing.replace("127.0.0.1", "evil.example");
+    let rebound = callback.replace("127.0.0.1", "evil.example");
     chrome.open(&format!("{rebound}#access_token=evil&token_type=Bearer&state=x"));
     assert_eq!(chrome.run("return document.querySelector('main').dataset.state"), "bad");
     assert_eq!(chrome.run("return document.scripts.length"), 0);
@@ -62,8 +62,8 @@ fn foreign_page_cannot_affect_a_login() {
 fn only_the_callback_page_can_deliver() {
     let stage = Stage::new();
     let login = stage.login(&[]);
-    let (port, landing) = (login.port(), login.landing());
-    let path = landing.split_once(&format!(":{port}")).unwrap().1.to_owned();
+    let (port, callback) = (login.port(), login.callback_url());
+    let path = callback.split_once(&format!(":{port}")).unwrap().1.to_owned();
     let own = format!("127.0.0.1:{port}");
     let page =
         |host: &str| raw(port, &format!("GET {path} HTTP/1.1\r\n{host}connection: close\r\n\r\n"));
@@ -154,7 +154,7 @@ fn response_counts_once_for_its_own_login() {
 
     // The same response, delivered to the next login.
     let second = stage.login(&[]);
-    let replayed = format!("{}#{}", second.landing(), answer.split_once('#').unwrap().1);
+    let replayed = format!("{}#{}", second.callback_url(), answer.split_once('#').unwrap().1);
     let shown = deliver(&replayed);
     assert!(shown.contains("\"bad\"") && shown.contains("another login"), "{shown}");
     let run = second.finish();

@@ -38,14 +38,14 @@ fn login_leaves_no_token_in_the_page() {
     let mut chrome = Chrome::start();
     let login = stage.home.gatepass(["login", "cisco", "--no-browser", "-vv"]);
     let login = Login::begin(login.env("RUST_LOG", "trace"));
-    let (landing, state, port) = (login.landing(), login.state(), login.port());
+    let (callback, state, port) = (login.callback_url(), login.state(), login.port());
     let arguments = fs::read_to_string(format!("/proc/{}/cmdline", login.running.id())).unwrap();
     assert_eq!(find_leak(&arguments, std::slice::from_ref(&state)), None);
 
     allow(&chrome, &login.url);
     ended(&chrome, "good");
     assert!(chrome.text("main").contains("close this window"), "{}", chrome.text("main"));
-    assert_eq!(chrome.url(), landing);
+    assert_eq!(chrome.url(), callback);
     assert_eq!(chrome.run("return location.hash + location.search"), "");
     let run = login.finish();
     assert_eq!(run.code, Some(0), "{run:#?}");
@@ -75,13 +75,13 @@ fn login_leaves_no_token_in_the_page() {
     assert_eq!(find_leak(&left_in(&chrome), token), None);
     let tab = chrome.new_tab();
     chrome.switch_to(&tab);
-    assert!(chrome.try_open(&landing).unwrap_err().contains("CONNECTION_REFUSED"));
+    assert!(chrome.try_open(&callback).unwrap_err().contains("CONNECTION_REFUSED"));
     assert!(is_closed(port));
 
     // A browser records each address before a page can run, and a page cannot undo that. Its caches and
     // the storage of pages are empty.
     chrome.quit();
-    assert_ne!(leaks_in(&chrome.profile(), &[Canary::of("address", &landing)]), [""; 0]);
+    assert_ne!(leaks_in(&chrome.profile(), &[Canary::of("address", &callback)]), [""; 0]);
     let kept = leaks_in(&chrome.profile(), token);
     let known = ["/Default/History", "/Default/Sessions/", "/segmentation_platform/ukm_db"];
     let is_known = |leak: &&String| known.iter().any(|known| leak.contains(known));
@@ -107,11 +107,11 @@ fn denied_login_exits_3() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let login = stage.login(&[]);
-    let landing = login.landing();
+    let callback = login.callback_url();
     log_in(&chrome, &login.url);
     chrome.click("#deny");
     ended(&chrome, "bad");
-    assert_eq!(chrome.url(), landing);
+    assert_eq!(chrome.url(), callback);
     let run = login.finish();
     assert!(run.failed(3).contains("the login was denied"), "{run:#?}");
     let run = stage.token();
@@ -135,7 +135,7 @@ fn login_tolerates_back_and_repeated_visits() {
     // Open the callback page in another tab before the response, and reload it.
     let second = chrome.new_tab();
     chrome.switch_to(&second);
-    chrome.open(&login.landing());
+    chrome.open(&login.callback_url());
     ended(&chrome, "empty");
     login.running.says("without a response");
     chrome.reload();
@@ -145,13 +145,13 @@ fn login_tolerates_back_and_repeated_visits() {
     chrome.switch_to(&first);
     chrome.click("#allow");
     ended(&chrome, "good");
-    let landing = login.landing();
+    let callback = login.callback_url();
     assert_eq!(login.finish().code, Some(0));
     let token = token(&stage.token());
 
     // The page of an earlier login cannot deliver to a later one.
     let later = stage.login(&["--wait", "3s"]);
-    assert_ne!(later.landing(), landing);
+    assert_ne!(later.callback_url(), callback);
     chrome.switch_to(&second);
     chrome.reload();
     assert!(chrome.source().contains("ERR_CONNECTION_REFUSED"), "{}", chrome.source());
@@ -212,14 +212,14 @@ fn page_without_scripts_keeps_the_response() {
     };
     scripts(true);
     chrome.click("#allow");
-    chrome.wait_until("at the landing page", |chrome| chrome.url().contains("#access_token="));
+    chrome.wait_until("at the callback page", |chrome| chrome.url().contains("#access_token="));
     let shown = chrome.text("body");
     assert!(shown.contains("Allow JavaScript") && shown.contains("--paste"), "{shown}");
     assert!(!shown.contains("Finishing the login"), "{shown}");
     scripts(false);
     chrome.reload();
     ended(&chrome, "good");
-    assert_eq!(chrome.url(), login.landing());
+    assert_eq!(chrome.url(), login.callback_url());
     assert_eq!(login.finish().code, Some(0));
 }
 
@@ -230,12 +230,13 @@ fn late_page_reports_the_end_of_the_login() {
     let login = stage.login(&[]);
     let gone = "window.fetch = () => Promise.reject(new TypeError('nobody listens'))";
     chrome.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": gone }));
-    let (landing, token) = (login.landing(), Canary::of("token", "a-token-that-comes-too-late"));
-    chrome.open(&format!("{landing}#access_token={}", token.text()));
+    let (callback, token) =
+        (login.callback_url(), Canary::of("token", "a-token-that-comes-too-late"));
+    chrome.open(&format!("{callback}#access_token={}", token.text()));
     ended(&chrome, "bad");
     assert!(chrome.text("main").contains("This login has ended"), "{}", chrome.source());
     assert!(chrome.title().contains("This login has ended"));
-    assert_eq!(chrome.url(), landing);
+    assert_eq!(chrome.url(), callback);
     assert_eq!(find_leak(&left_in(&chrome), &[token]), None);
     login.running.interrupt();
     assert!(matches!(login.finish().code, None | Some(130)));
@@ -246,9 +247,9 @@ fn pages_satisfy_their_own_csp() {
     let stage = Stage::new();
     let chrome = Chrome::start();
     let login = stage.login(&[]);
-    chrome.open(&login.landing());
+    chrome.open(&login.callback_url());
     ended(&chrome, "empty");
-    chrome.open(&login.landing().replace("index", "other"));
+    chrome.open(&login.callback_url().replace("index", "other"));
     chrome.wait_until("the page of a wrong address", |chrome| {
         chrome.text("main").contains("Page not found")
     });
@@ -269,7 +270,7 @@ fn page_follows_the_colour_scheme() {
     let pictures = |state: &str| {
         let [light, dark] =
             [(Scheme::Light, "light"), (Scheme::Dark, "dark")].map(|(scheme, name)| {
-                let path = folder.join(format!("landing-{state}-{name}.png"));
+                let path = folder.join(format!("callback-{state}-{name}.png"));
                 chrome.screenshot(&path, scheme);
                 let ground = chrome.run("return getComputedStyle(document.body).backgroundColor");
                 (fs::read(path).unwrap(), ground.to_string())
@@ -277,7 +278,7 @@ fn page_follows_the_colour_scheme() {
         assert!(light.0 != dark.0 && light.1 != dark.1, "{state}: {} and {}", light.1, dark.1);
     };
     let login = stage.login(&[]);
-    chrome.open(&login.landing());
+    chrome.open(&login.callback_url());
     ended(&chrome, "empty");
     pictures("empty");
     log_in(&chrome, &login.url);

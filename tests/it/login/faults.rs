@@ -44,7 +44,7 @@ fn redirect_faults_have_exit_code_and_sentence() {
         stage.home.forget_all();
         stage.inject(name);
         let login = stage.login(&["-vv"]);
-        let landing = login.landing();
+        let callback = login.callback_url();
         // With a session and consent, the vendor redirects at once.
         chrome.open(&login.url);
         if name == "login-expired-session" {
@@ -54,7 +54,7 @@ fn redirect_faults_have_exit_code_and_sentence() {
             chrome.click("#login");
         }
         ended(&chrome, page);
-        assert_eq!(chrome.url(), landing, "{name}");
+        assert_eq!(chrome.url(), callback, "{name}");
         let state = login.state();
         let run = login.finish();
         assert_eq!(run.code, Some(code), "{name}: {run:#?}");
