@@ -226,19 +226,10 @@ fn extend(text: &str, key: &str, id: &str) -> Option<String> {
 }
 
 fn filled_in(text: &str, id: &str) -> String {
-    // By default a provider's id is the name of its type, which has no hyphen.
-    let method = if id.contains('-') { ID_METHOD } else { "" };
-    text.replace("@ID_METHOD@", method)
-        .replace("@ID@", id)
+    text.replace("@ID@", id)
         .replace("@NAME@", &type_name(id))
         .replace("@MODULE@", &id.replace('-', "_"))
 }
-
-const ID_METHOD: &str = "    fn id(&self) -> std::borrow::Cow<'static, str> {
-        INFO.id.into()
-    }
-
-";
 
 /// Returns the type name for an id: `AcmeCloud` for `acme-cloud`.
 fn type_name(id: &str) -> String {
