@@ -11,7 +11,14 @@
 //! walks a registry. Besides, the crate has what tests of token code need: [`FakeHttp`] answers
 //! when told, [`TestClock`] keeps wall and boot time apart, [`canary`] and [`find_leak`] find
 //! secrets where none belongs, and [`example::Example`] is a provider without a vendor.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | - | - |
+//! | `store` | `store_contract!`, the tests of a token store |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![expect(
     clippy::expect_used,
     clippy::panic,
