@@ -1,11 +1,11 @@
-//! What a pool of a million identities costs: heap, lookups beside those of an ideal map in the
-//! same run, and the processor's time while nobody asks.
+//! Benchmark of a pool with a million identities: heap, lookups compared with an ideal map in the
+//! same run, and processor time while idle.
 //!
-//! `cargo bench -p gatepass-engine --bench pool -- 1000000` (the number of identities, and then the
-//! seconds to be idle for, 30 unless said otherwise).
+//! `cargo bench -p gatepass-engine --bench pool -- 1000000` (the number of identities, then the
+//! idle seconds, default 30).
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption ends the benchmark")]
-#![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::alloc::System;
 use std::collections::HashMap;
@@ -23,10 +23,10 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const TOKEN: usize = 1024;
-const LIFE: Duration = Duration::from_secs(7200);
+const LIFETIME: Duration = Duration::from_secs(7200);
 const ROUNDS: usize = 7;
 
-/// The least that a map of tokens can be: it checks one clock, and counts a reference.
+/// The lower bound: a map of tokens that reads one clock and counts a reference.
 struct Ideal {
     _text: Box<str>,
     ends: Instant,
@@ -40,7 +40,7 @@ impl HttpSend for Vendor {
     async fn send(&self, request: Request) -> Result<Response> {
         let body = String::from_utf8_lossy(request.body());
         let key = body.split('&').find_map(|pair| pair.strip_prefix("client_id=")).unwrap();
-        let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{}", LIFE.as_secs());
+        let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{}", LIFETIME.as_secs());
         let token = text(key);
         Ok(Fixture::json(200, format!("{{\"access_token\":\"{token}\",{fields}}}")).response())
     }
@@ -65,7 +65,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Processor time of the whole process, where the kernel says it.
+/// Returns the processor time of the process, if the kernel provides it.
 fn processor() -> Option<Duration> {
     let mut total = 0;
     for thread in std::fs::read_dir("/proc/self/task").ok()? {
@@ -75,11 +75,11 @@ fn processor() -> Option<Duration> {
     Some(Duration::from_nanos(total))
 }
 
-/// Nanoseconds for each look at the keys, in the order they are in.
-fn time(keys: &[String], mut look: impl FnMut(&str)) -> f64 {
-    let begun = now();
-    keys.iter().for_each(|key| look(key));
-    begun.elapsed().as_nanos() as f64 / keys.len() as f64
+/// Returns the nanoseconds per lookup of the keys, in their order.
+fn time(keys: &[String], mut read: impl FnMut(&str)) -> f64 {
+    let started = now();
+    keys.iter().for_each(|key| read(key));
+    started.elapsed().as_nanos() as f64 / keys.len() as f64
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -97,7 +97,10 @@ fn main() {
         let ideal: HashMap<Box<str>, Arc<Ideal>> = (0..count)
             .map(|number| {
                 let text = text(&key(number)).into_boxed_str();
-                (key(number).into_boxed_str(), Arc::new(Ideal { _text: text, ends: now() + LIFE }))
+                (
+                    key(number).into_boxed_str(),
+                    Arc::new(Ideal { _text: text, ends: now() + LIFETIME }),
+                )
             })
             .collect();
         let ideal_bytes = (heap() - before) as f64 / count as f64 - TOKEN as f64;
@@ -110,11 +113,11 @@ fn main() {
         .max_entries(count)
         .build();
         let before = heap();
-        let begun = now();
+        let started = now();
         for number in 0..count {
             pool.token(&key(number)).await.unwrap();
         }
-        let filled = begun.elapsed().as_secs_f64() * 1e6 / count as f64;
+        let filled = started.elapsed().as_secs_f64() * 1e6 / count as f64;
         let bytes = (heap() - before) as f64 / count as f64 - TOKEN as f64;
         println!("{} identities, {TOKEN} byte tokens, {} byte keys", pool.len(), key(0).len());
         println!("heap beyond the token: {bytes:.1} B each (ideal map: {ideal_bytes:.1} B)");
@@ -122,27 +125,29 @@ fn main() {
 
         let mut keys: Vec<String> = (0..count).map(key).collect();
         fastrand::Rng::with_seed(1).shuffle(&mut keys);
-        // Copied in that order, so that reading the keys is not what is measured.
+        // Copied in that order, so that the measurement does not include cache misses of the keys.
         let keys: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
         let mut rounds = [const { Vec::new() }; 5];
         for _ in 0..ROUNDS {
             rounds[0].push(time(&keys, |key| drop(black_box(ideal.get(key).cloned()))));
             rounds[1].push(time(&keys, |key| {
                 let now = now();
-                drop(black_box(ideal.get(key).filter(|held| held.ends > now).cloned().unwrap()));
+                drop(black_box(
+                    ideal.get(key).filter(|cached| cached.ends > now).cloned().unwrap(),
+                ));
             }));
             rounds[2].push(time(&keys, |key| drop(black_box(pool.peek(key).unwrap()))));
             rounds[3].push(time(&keys, |key| {
                 pool.with_token(key, |token| black_box(token.lifetime())).unwrap();
             }));
-            let begun = now();
+            let started = now();
             for key in &keys {
                 drop(black_box(pool.token(key).await.unwrap()));
             }
-            rounds[4].push(begun.elapsed().as_nanos() as f64 / count as f64);
+            rounds[4].push(started.elapsed().as_nanos() as f64 / count as f64);
         }
         let names = ["ideal map", "ideal map and one clock", "peek", "with_token", "token"];
-        println!("lookup, random order, each {ROUNDS} times in turn (ratios of the same turn):");
+        println!("lookup, random order, each {ROUNDS} times in turn (ratios within a turn):");
         for (name, round) in names.into_iter().zip(&rounds) {
             let ratio = |to: &[f64]| median(round.iter().zip(to).map(|(a, b)| a / b).collect());
             let (bare, checked) = (ratio(&rounds[0]), ratio(&rounds[1]));

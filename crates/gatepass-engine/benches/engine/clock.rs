@@ -1,4 +1,4 @@
-//! The clocks of those who measure, and of the rivals.
+//! The clocks of the benchmarks and of the rivals.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// One coarse clock read, in nanoseconds.
+/// Reads the coarse clock, in nanoseconds.
 #[cfg(target_os = "linux")]
 #[inline]
 pub(crate) fn coarse() -> u64 {
@@ -16,7 +16,7 @@ pub(crate) fn coarse() -> u64 {
     nanos(clock_gettime(ClockId::MonotonicCoarse))
 }
 
-/// The time this thread has run, in nanoseconds.
+/// Returns the processor time of this thread in nanoseconds.
 #[cfg(target_os = "linux")]
 pub(crate) fn running() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
@@ -29,22 +29,22 @@ fn nanos(time: rustix::time::Timespec) -> u64 {
     (time.tv_sec * 1_000_000_000 + time.tv_nsec).cast_unsigned()
 }
 
-/// Where there is no coarse clock.
+/// Reads the exact clock where there is no coarse one.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn coarse() -> u64 {
     use gatepass_core::Clock as _;
     gatepass_engine::SystemClock::new().coarse().monotonic()
 }
 
-/// Where a thread's own time is not told.
+/// Returns wall time where the thread's processor time is not available.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn running() -> u64 {
     coarse()
 }
 
-/// What `work` takes.
+/// Measures the duration of `work`.
 pub(crate) fn time(work: impl FnOnce()) -> Duration {
-    let begun = now();
+    let started = now();
     work();
-    begun.elapsed()
+    started.elapsed()
 }

@@ -1,4 +1,4 @@
-//! A hit: a token is held, and one task asks for it again and again.
+//! Benchmark of a hit: one task reads a cached token repeatedly.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::{HEAP, clock, table};
 const ROUNDS: usize = 401;
 const HITS: u32 = 10_000;
 
-/// So many hits.
+/// A name, the name of its bound, and a function that makes a number of hits.
 type Row<'a> = (&'static str, &'static str, Box<dyn Fn(u32) + 'a>);
 
 pub(crate) fn run() {

@@ -1,10 +1,10 @@
-//! The engine's figures, as ratios to plain rivals in the same run.
+//! Benchmarks of the engine, as ratios to simple rivals in the same run.
 //!
-//! `cargo bench -p gatepass-engine --bench engine` runs everything, about two minutes; a name at
-//! its end (`hit`, `threads`, `stampede`, `service`) runs that part alone. What is to be reached
-//! and what was stands in `PERFORMANCE.md`.
+//! `cargo bench -p gatepass-engine --bench engine` runs all of them in about two minutes; names at
+//! its end (`hit`, `threads`, `stampede`, `service`) select. Goals and results are in
+//! `PERFORMANCE.md`.
 
-#![expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 #![expect(clippy::unwrap_used, reason = "a failed assumption ends the benchmark")]
 
 mod clock;
@@ -20,13 +20,13 @@ use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-/// Counts what is allocated, for everybody alike.
+/// Counts the allocations of gatepass and of the rivals.
 #[global_allocator]
 static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    // As a test (`cargo test --all-targets`) it has nothing to say.
+    // `cargo test --all-targets` runs this program without `--bench`.
     if !words.iter().any(|word| word == "--bench") {
         return;
     }
@@ -36,9 +36,9 @@ fn main() {
         ("stampede", stampede::run),
         ("service", service::run),
     ];
-    let wanted: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
+    let selected: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     for (name, run) in parts {
-        if wanted.is_empty() || wanted.iter().any(|word| *word == name) {
+        if selected.is_empty() || selected.iter().any(|word| *word == name) {
             run();
         }
     }

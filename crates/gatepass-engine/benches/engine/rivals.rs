@@ -1,4 +1,4 @@
-//! Rivals: what one writes by hand, without an engine.
+//! The rivals: simple token caches without an engine.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::sync::RwLock;
 use crate::clock;
 use crate::vendor::Vendor;
 
-/// A token and its end on two clocks.
+/// A token and its expiry on two clocks.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) token: String,
@@ -18,13 +18,13 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn new(token: String, life: Duration) -> Self {
-        let nanos = u64::try_from(life.as_nanos()).unwrap();
-        Self { token, until: clock::now() + life, until_coarse: clock::coarse() + nanos }
+    fn new(token: String, lifetime: Duration) -> Self {
+        let nanos = u64::try_from(lifetime.as_nanos()).unwrap();
+        Self { token, until: clock::now() + lifetime, until_coarse: clock::coarse() + nanos }
     }
 }
 
-/// The least there can be: a swapped pointer and one clock. It never refreshes anything.
+/// The lower bound: a swapped pointer and one clock. It never refreshes a token.
 #[derive(Debug)]
 pub(crate) struct Bound(ArcSwap<Entry>);
 
@@ -33,21 +33,21 @@ impl Bound {
         Self(ArcSwap::from_pointee(Entry::new("x".repeat(1024), Duration::from_secs(3600))))
     }
 
-    /// A guard and one coarse clock.
+    /// Reads the token with a guard and one coarse clock.
     #[inline]
     pub(crate) fn guard(&self) -> Option<Guard<Arc<Entry>>> {
         let entry = self.0.load();
         (clock::coarse() < entry.until_coarse).then_some(entry)
     }
 
-    /// A guard and one coarse clock, borrowed.
+    /// Borrows the token with a guard and one coarse clock.
     #[inline]
-    pub(crate) fn with<T>(&self, look: impl FnOnce(&str) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&str) -> T) -> Option<T> {
         let entry = self.0.load();
-        (clock::coarse() < entry.until_coarse).then(|| look(&entry.token))
+        (clock::coarse() < entry.until_coarse).then(|| read(&entry.token))
     }
 
-    /// A counted reference and one exact clock.
+    /// Reads the token with a counted reference and one exact clock.
     #[inline]
     pub(crate) fn full(&self) -> Option<Arc<Entry>> {
         let entry = self.0.load_full();
@@ -55,46 +55,46 @@ impl Bound {
     }
 }
 
-/// The usual first draft: whoever finds the token about to end refreshes it under the write lock.
+/// The usual first draft: a caller that finds the token near its expiry refreshes it under the
+/// write lock.
 #[derive(Clone, Debug)]
 pub(crate) struct Locked {
     vendor: Vendor,
-    life: Duration,
+    lifetime: Duration,
     margin: Duration,
-    held: Arc<RwLock<Option<Arc<Entry>>>>,
+    cached: Arc<RwLock<Option<Arc<Entry>>>>,
 }
 
 impl Locked {
-    pub(crate) fn new(vendor: &Vendor, life: Duration) -> Self {
-        let margin = Duration::from_secs(20).min(life / 5);
-        Self { vendor: vendor.clone(), life, margin, held: Arc::default() }
+    pub(crate) fn new(vendor: &Vendor, lifetime: Duration) -> Self {
+        let margin = Duration::from_secs(20).min(lifetime / 5);
+        Self { vendor: vendor.clone(), lifetime, margin, cached: Arc::default() }
     }
 
-    /// Refreshes so early.
+    /// Sets how early the token is refreshed.
     pub(crate) fn ahead(self, margin: Duration) -> Self {
         Self { margin, ..self }
     }
 
     pub(crate) async fn token(&self) -> Result<Arc<Entry>, u16> {
-        let usable = |held: &Option<Arc<Entry>>| {
-            held.as_ref().filter(|entry| clock::now() + self.margin < entry.until).cloned()
+        let usable = |cached: &Option<Arc<Entry>>| {
+            cached.as_ref().filter(|entry| clock::now() + self.margin < entry.until).cloned()
         };
-        if let Some(entry) = usable(&*self.held.read().await) {
+        if let Some(entry) = usable(&*self.cached.read().await) {
             return Ok(entry);
         }
-        let mut held = self.held.write().await;
-        if let Some(entry) = usable(&held) {
+        let mut cached = self.cached.write().await;
+        if let Some(entry) = usable(&cached) {
             return Ok(entry);
         }
-        let entry = Arc::new(Entry::new(self.vendor.exchange().await?, self.life));
-        *held = Some(entry.clone());
+        let entry = Arc::new(Entry::new(self.vendor.exchange().await?, self.lifetime));
+        *cached = Some(entry.clone());
         Ok(entry)
     }
 
-    /// Whether nobody need wait: the token there is has not ended. While somebody holds the lock
-    /// to refresh it, nobody can see.
+    /// Returns whether a token is usable. False while a caller holds the write lock.
     pub(crate) fn has_token(&self) -> bool {
-        let held = self.held.try_read();
-        held.is_ok_and(|held| held.as_ref().is_some_and(|entry| clock::now() < entry.until))
+        let cached = self.cached.try_read();
+        cached.is_ok_and(|cached| cached.as_ref().is_some_and(|entry| clock::now() < entry.until))
     }
 }

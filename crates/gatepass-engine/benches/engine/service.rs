@@ -1,4 +1,4 @@
-//! Service: callers go on asking while tokens end, vendors are slow, and vendors break.
+//! Benchmark of a service: callers continue while tokens expire and vendors are slow or fail.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -15,47 +15,47 @@ use crate::{clock, table};
 
 const MANY: usize = 200;
 const SOME: usize = 50;
-/// How long a caller thinks between two calls.
+/// Pause of a caller between two calls.
 const PAUSE: Duration = Duration::from_millis(3);
-/// A call that takes longer has waited.
+/// A longer call counts as a long wait.
 const LONG: Duration = Duration::from_millis(1);
 
-/// Who hands out tokens.
+/// The cache to measure.
 #[derive(Clone)]
 enum Cache {
     Gatepass(TokenSource),
     Locked(Locked),
 }
 
-/// What callers saw.
+/// What the callers observed.
 #[derive(Debug, Default)]
 struct Tally {
     calls: usize,
     errors: usize,
-    dead: usize,
+    expired: usize,
     waits: usize,
     long_waits: usize,
-    /// Of the waits: those that began while a usable token was held.
+    /// Waits that started while a usable token was cached.
     needless: usize,
     longest: Duration,
     requests: usize,
-    lives: f64,
+    lifetimes: f64,
 }
 
 impl Cache {
     const BOTH: [&str; 2] = ["gatepass", "`tokio::sync::RwLock`"];
 
-    fn of(name: &str, vendor: &Vendor, life: Duration) -> Self {
+    fn of(name: &str, vendor: &Vendor, lifetime: Duration) -> Self {
         match name {
             "gatepass" => Self::Gatepass(vendor.builder().build().unwrap()),
-            _ => Self::Locked(Locked::new(vendor, life)),
+            _ => Self::Locked(Locked::new(vendor, lifetime)),
         }
     }
 
-    fn ahead(name: &str, vendor: &Vendor, life: Duration, ahead: Duration) -> Self {
+    fn ahead(name: &str, vendor: &Vendor, lifetime: Duration, ahead: Duration) -> Self {
         match name {
             "gatepass" => Self::Gatepass(vendor.builder_ahead(ahead).build().unwrap()),
-            _ => Self::Locked(Locked::new(vendor, life).ahead(ahead)),
+            _ => Self::Locked(Locked::new(vendor, lifetime).ahead(ahead)),
         }
     }
 
@@ -66,21 +66,21 @@ impl Cache {
         }
     }
 
-    /// Whether the token was alive; an error if there was none.
-    async fn ask(&self, vendor: &Vendor) -> Result<bool, ()> {
+    /// Returns whether the token was usable, or an error if there was none.
+    async fn acquire(&self, vendor: &Vendor) -> Result<bool, ()> {
         match self {
             Self::Gatepass(source) => {
                 let token = source.token().await.map_err(drop)?;
-                Ok(!vendor.has_ended(token.expose_secret()))
+                Ok(!vendor.has_expired(token.expose_secret()))
             }
             Self::Locked(locked) => {
                 let entry = locked.token().await.map_err(drop)?;
-                Ok(!vendor.has_ended(&entry.token))
+                Ok(!vendor.has_expired(&entry.token))
             }
         }
     }
 
-    /// So many callers until then.
+    /// Runs `callers` callers until `until`.
     async fn serve(&self, vendor: &Vendor, callers: usize, until: Instant) -> Tally {
         let before = vendor.requests();
         let mut tasks = JoinSet::new();
@@ -100,20 +100,20 @@ async fn call(cache: Cache, vendor: Vendor, until: Instant) -> Tally {
     let mut tally = Tally::default();
     while clock::now() < until {
         let had_token = cache.has_token();
-        let begun = clock::now();
-        let mut asking = pin!(cache.ask(&vendor));
+        let started = clock::now();
+        let mut acquiring = pin!(cache.acquire(&vendor));
         let mut polls = 0;
         let outcome = poll_fn(|cx| {
             polls += 1;
-            asking.as_mut().poll(cx)
+            acquiring.as_mut().poll(cx)
         });
         let outcome = outcome.await;
-        let took = begun.elapsed();
+        let took = started.elapsed();
         let waited = polls > 1;
         tally.add(&Tally {
             calls: 1,
             errors: usize::from(outcome.is_err()),
-            dead: usize::from(outcome == Ok(false)),
+            expired: usize::from(outcome == Ok(false)),
             waits: usize::from(waited),
             long_waits: usize::from(waited && took > LONG),
             needless: usize::from(waited && had_token),
@@ -129,7 +129,7 @@ impl Tally {
     fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.errors += other.errors;
-        self.dead += other.dead;
+        self.expired += other.expired;
         self.waits += other.waits;
         self.long_waits += other.long_waits;
         self.needless += other.needless;
@@ -137,22 +137,22 @@ impl Tally {
     }
 
     fn print(&self, name: &str) {
-        let per_life = match self.lives {
+        let per_lifetime = match self.lifetimes {
             0.0 => String::new(),
-            lives => format!("{:.2}", self.requests as f64 / lives),
+            lifetimes => format!("{:.2}", self.requests as f64 / lifetimes),
         };
         table::row(
             name,
             &[
                 &self.calls,
                 &self.errors,
-                &self.dead,
+                &self.expired,
                 &self.waits,
                 &self.needless,
                 &self.long_waits,
                 &format!("{:.1}", self.longest.as_secs_f64() * 1e3),
                 &self.requests,
-                &per_life,
+                &per_lifetime,
             ],
         );
     }
@@ -162,36 +162,42 @@ const COLUMNS: [&str; 10] = [
     "",
     "calls",
     "errors",
-    "dead tokens",
+    "expired tokens",
     "waits",
     "waits with a usable token",
     "waits over 1 ms",
     "longest call, ms",
     "requests",
-    "requests a life",
+    "requests per lifetime",
 ];
 
-/// A vendor whose tokens live for so many seconds, for so many lives. Nobody is counted before
-/// the first token.
-async fn lives(name: &'static str, life: u64, latency: u64, lives: f64, callers: usize) -> Tally {
-    let vendor = Vendor::new(life, Duration::from_millis(latency));
-    let life = Duration::from_secs(life);
-    let cache = Cache::of(name, &vendor, life);
-    cache.ask(&vendor).await.unwrap();
-    let mut tally = cache.serve(&vendor, callers, clock::now() + life.mul_f64(lives)).await;
-    tally.lives = lives;
+/// Measures `lifetimes` lifetimes of tokens that are valid for `lifetime` seconds, from the first
+/// token on.
+async fn lifetimes(
+    name: &'static str,
+    lifetime: u64,
+    latency: u64,
+    lifetimes: f64,
+    callers: usize,
+) -> Tally {
+    let vendor = Vendor::new(lifetime, Duration::from_millis(latency));
+    let lifetime = Duration::from_secs(lifetime);
+    let cache = Cache::of(name, &vendor, lifetime);
+    cache.acquire(&vendor).await.unwrap();
+    let mut tally = cache.serve(&vendor, callers, clock::now() + lifetime.mul_f64(lifetimes)).await;
+    tally.lifetimes = lifetimes;
     tally
 }
 
-/// A vendor that answers like this for 8 s, from when a refresh is due. Its tokens live for 24 s,
-/// and both refresh at half of that.
+/// Measures a vendor that responds with `status` for 8 s, starting when the refresh is due. Tokens
+/// are valid for 24 s, and both caches refresh at half of that.
 async fn outage(name: &'static str, status: u16) -> Tally {
     let vendor = Vendor::new(24, Duration::from_millis(50));
-    let (life, half) = (Duration::from_secs(24), Duration::from_secs(12));
-    let cache = Cache::ahead(name, &vendor, life, half);
-    cache.ask(&vendor).await.unwrap();
+    let (lifetime, half) = (Duration::from_secs(24), Duration::from_secs(12));
+    let cache = Cache::ahead(name, &vendor, lifetime, half);
+    cache.acquire(&vendor).await.unwrap();
     sleep(half - Duration::from_millis(200)).await;
-    vendor.answer(status);
+    vendor.respond_with(status);
     let until = clock::now() + Duration::from_millis(8200);
     cache.serve(&vendor, MANY, until).await
 }
@@ -204,24 +210,24 @@ pub(crate) fn run() {
         };
         let scenarios: [(&str, [_; 2]); 5] = [
             (
-                "Ten lives of 4 s, vendor at 300 ms",
-                both(|name| Box::pin(lives(name, 4, 300, 10.0, SOME))),
+                "Ten lifetimes of 4 s, vendor at 300 ms",
+                both(|name| Box::pin(lifetimes(name, 4, 300, 10.0, SOME))),
             ),
             (
-                "The vendor answers 500 for 8 s while the token lives, 200 callers",
+                "The vendor responds with 500 for 8 s while the token is valid, 200 callers",
                 both(|name| Box::pin(outage(name, 500))),
             ),
             (
-                "The vendor answers 400 for 8 s while the token lives, 200 callers",
+                "The vendor responds with 400 for 8 s while the token is valid, 200 callers",
                 both(|name| Box::pin(outage(name, 400))),
             ),
             (
-                "Tokens that live for 60 s, vendor at 50 ms",
-                both(|name| Box::pin(lives(name, 60, 50, 1.5, SOME))),
+                "Tokens that are valid for 60 s, vendor at 50 ms",
+                both(|name| Box::pin(lifetimes(name, 60, 50, 1.5, SOME))),
             ),
             (
-                "Tokens that live for 5 s, vendor at 50 ms",
-                both(|name| Box::pin(lives(name, 5, 50, 10.0, SOME))),
+                "Tokens that are valid for 5 s, vendor at 50 ms",
+                both(|name| Box::pin(lifetimes(name, 5, 50, 10.0, SOME))),
             ),
         ];
         for (title, both) in scenarios {

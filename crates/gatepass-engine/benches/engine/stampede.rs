@@ -1,4 +1,4 @@
-//! A stampede: ten thousand callers, no token yet, and a vendor that takes 50 ms.
+//! Benchmark of a stampede: ten thousand callers, no token, and a vendor that takes 50 ms.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use crate::{HEAP, clock, table};
 const ROUNDS: usize = 31;
 const CALLERS: usize = 10_000;
 const LATENCY: Duration = Duration::from_millis(50);
-/// By now everybody waits.
+/// After this time all callers wait.
 const WAITING: Duration = Duration::from_millis(35);
 
-/// What one stampede came to.
+/// The result of one stampede.
 struct Outcome {
     requests: usize,
-    /// Milliseconds until the last caller had it.
+    /// Milliseconds until the last caller had the token.
     took: f64,
     heap: usize,
 }
 
 pub(crate) fn run() {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
-    let life = Duration::from_secs(3600);
+    let lifetime = Duration::from_secs(3600);
     let (mut exchange, mut gatepass, mut locked) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let vendor = Vendor::new(3600, LATENCY);
         exchange.push(runtime.block_on(async {
-            let begun = clock::now();
+            let started = clock::now();
             let source = vendor.builder().build().unwrap();
             tokio::spawn(async move { source.prefetch().await }).await.unwrap().unwrap();
-            begun.elapsed().as_secs_f64() * 1e3
+            started.elapsed().as_secs_f64() * 1e3
         }));
         let vendor = Vendor::new(3600, LATENCY);
         let source = vendor.builder().build().unwrap();
@@ -41,7 +41,7 @@ pub(crate) fn run() {
             async move { drop(source.token().await.unwrap()) }
         })));
         let vendor = Vendor::new(3600, LATENCY);
-        let rival = Locked::new(&vendor, life);
+        let rival = Locked::new(&vendor, lifetime);
         locked.push(runtime.block_on(stampede(&vendor, || {
             let rival = rival.clone();
             async move { drop(rival.token().await.unwrap()) }
@@ -84,15 +84,15 @@ async fn stampede<F: Future<Output = ()> + Send + 'static>(
 ) -> Outcome {
     let mut callers = Vec::with_capacity(CALLERS);
     let heap = HEAP.stats();
-    let begun = clock::now();
+    let started = clock::now();
     callers.extend((0..CALLERS).map(|_| tokio::spawn(caller())));
-    tokio::time::sleep(WAITING.saturating_sub(begun.elapsed())).await;
+    tokio::time::sleep(WAITING.saturating_sub(started.elapsed())).await;
     let now = HEAP.stats();
     let heap = (now.bytes_allocated - heap.bytes_allocated)
         .saturating_sub(now.bytes_deallocated - heap.bytes_deallocated);
     for caller in callers {
         caller.await.unwrap();
     }
-    let took = begun.elapsed().as_secs_f64() * 1e3;
+    let took = started.elapsed().as_secs_f64() * 1e3;
     Outcome { requests: vendor.requests(), took, heap }
 }

@@ -1,4 +1,4 @@
-//! Tables, and what they say of many rounds.
+//! Output tables and the statistics of many rounds.
 
 use std::fmt::Display;
 
@@ -14,19 +14,19 @@ pub(crate) fn row(name: &str, cells: &[&dyn Display]) {
     println!("| {name} | {} |", cells.join(" | "));
 }
 
-/// The middle one.
+/// Returns the median.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// The middle one of the ratios of pairs, each of which was measured in one round.
+/// Returns the median of the ratios of pairs that were measured in the same round.
 pub(crate) fn median_ratio(values: &[f64], to: &[f64]) -> f64 {
     median(values.iter().zip(to).map(|(value, to)| value / to))
 }
 
-/// The least of those ratios: of the round that others disturbed least.
+/// Returns the lowest of those ratios, that of the least disturbed round.
 pub(crate) fn best_ratio(values: &[f64], to: &[f64]) -> f64 {
     values.iter().zip(to).map(|(value, to)| value / to).fold(f64::INFINITY, f64::min)
 }

@@ -1,4 +1,4 @@
-//! Hits from two threads: what one thread gets, and what both get together.
+//! Benchmark of hits from two threads, compared with one thread.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -13,7 +13,7 @@ use crate::{clock, table};
 
 const ROUNDS: usize = 41;
 const HITS: u32 = 40_000;
-/// A round in which others had more than the rest of the cores does not count.
+/// Share of the time that a round's threads must have run; other rounds do not count.
 const ALONE: f64 = 0.97;
 
 pub(crate) fn run() {
@@ -29,7 +29,7 @@ pub(crate) fn run() {
 
     table::head(
         "Hit, two threads (medians of interleaved rounds)",
-        &["", "throughput × one thread's", "time a hit × one thread's", "rounds alone"],
+        &["", "throughput × one thread's", "time per hit × one thread's", "rounds alone"],
     );
     measure("bound: ArcSwap guard, one coarse clock", &|n| {
         for _ in 0..n {
@@ -82,11 +82,11 @@ fn measure(name: &str, hits: &(dyn Fn(u32) + Sync)) {
 }
 
 struct Round {
-    /// Hits a nanosecond, of all threads.
+    /// Hits per nanosecond of all threads.
     throughput: f64,
-    /// Nanoseconds that a thread runs for a hit.
+    /// Processor time per hit in nanoseconds.
     running: f64,
-    /// How much of the round its threads ran.
+    /// Share of the round in which its threads ran.
     share: f64,
 }
 
@@ -96,19 +96,19 @@ fn together(threads: usize, hits: &(dyn Fn(u32) + Sync)) -> Round {
         let spawn = |_| {
             scope.spawn(|| {
                 ready.wait();
-                let (begun, ran) = (clock::now(), clock::running());
+                let (started, ran) = (clock::now(), clock::running());
                 hits(HITS);
                 let (ended, ran) = (clock::now(), clock::running() - ran);
                 done.wait();
-                (begun, ended, ran)
+                (started, ended, ran)
             })
         };
         let threads: Vec<_> = (0..threads).map(spawn).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let begun = ran.iter().map(|(begun, ..)| *begun).min().unwrap();
+    let started = ran.iter().map(|(started, ..)| *started).min().unwrap();
     let ended = ran.iter().map(|(_, ended, _)| *ended).max().unwrap();
-    let took = (ended - begun).as_nanos() as f64;
+    let took = (ended - started).as_nanos() as f64;
     let running = ran.iter().map(|(.., ran)| *ran as f64).sum::<f64>();
     let all = f64::from(HITS) * threads as f64;
     Round { throughput: all / took, running: running / all, share: running / took / threads as f64 }

@@ -1,4 +1,4 @@
-//! A vendor in this process: no network, answers after a while, and breaks when told.
+//! A vendor in this process, without a network, with a latency and a status to fail with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -12,13 +12,13 @@ use gatepass_testkit::example::Example;
 
 use crate::clock;
 
-/// Its clones are the same vendor.
+/// Clones share the same state.
 #[derive(Clone, Debug)]
 pub(crate) struct Vendor(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    life: u64,
+    lifetime: u64,
     latency: Duration,
     opened: Instant,
     status: AtomicU16,
@@ -26,10 +26,10 @@ struct Inner {
 }
 
 impl Vendor {
-    /// Its tokens live for so many seconds.
-    pub(crate) fn new(life: u64, latency: Duration) -> Self {
+    /// Returns a vendor whose tokens are valid for `lifetime` seconds.
+    pub(crate) fn new(lifetime: u64, latency: Duration) -> Self {
         Self(Arc::new(Inner {
-            life,
+            lifetime,
             latency,
             opened: clock::now(),
             status: AtomicU16::new(200),
@@ -37,8 +37,8 @@ impl Vendor {
         }))
     }
 
-    /// Answers with this status from now on.
-    pub(crate) fn answer(&self, status: u16) {
+    /// Responds with this status from now on.
+    pub(crate) fn respond_with(&self, status: u16) {
         self.0.status.store(status, Ordering::Relaxed);
     }
 
@@ -46,18 +46,18 @@ impl Vendor {
         self.0.requests.load(Ordering::Relaxed)
     }
 
-    /// Whether it would refuse a token of its own, because that has ended.
-    pub(crate) fn has_ended(&self, token: &str) -> bool {
+    /// Returns whether a token of this vendor has expired.
+    pub(crate) fn has_expired(&self, token: &str) -> bool {
         let minted = token.split('.').next().and_then(|minted| minted.parse().ok());
         let minted = Duration::from_micros(minted.unwrap());
-        self.0.opened.elapsed() >= minted + Duration::from_secs(self.0.life)
+        self.0.opened.elapsed() >= minted + Duration::from_secs(self.0.lifetime)
     }
 
     pub(crate) fn builder(&self) -> TokenSourceBuilder {
         self.builder_ahead(Duration::ZERO)
     }
 
-    /// A source that refreshes so early.
+    /// Returns a builder for a source that refreshes `ahead` before expiry.
     pub(crate) fn builder_ahead(&self, ahead: Duration) -> TokenSourceBuilder {
         TokenSource::builder(
             Early { example: Example::new(), ahead },
@@ -66,13 +66,13 @@ impl Vendor {
         .http(self.clone())
     }
 
-    /// One exchange without an engine; the error is a status.
+    /// Makes an exchange without an engine; the error is a status.
     pub(crate) async fn exchange(&self) -> std::result::Result<String, u16> {
         let minted = self.0.opened.elapsed().as_micros();
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(self.0.latency).await;
         match self.0.status.load(Ordering::Relaxed) {
-            // A kilobyte, as many are.
+            // One kilobyte, a common size.
             200 => Ok(format!("{minted}.{}", "x".repeat(1024))),
             status => Err(status),
         }
@@ -82,10 +82,10 @@ impl Vendor {
 #[async_trait]
 impl HttpSend for Vendor {
     async fn send(&self, _: Request) -> Result<Response> {
-        let life = self.0.life;
+        let lifetime = self.0.lifetime;
         let (status, body) = match self.exchange().await {
             Ok(token) => {
-                let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{life}");
+                let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{lifetime}");
                 (200, format!("{{\"access_token\":\"{token}\",{fields}}}"))
             }
             Err(400) => (400, "{\"error\":\"invalid_request\"}".to_owned()),
