@@ -1,4 +1,4 @@
-//! Credential: the long-lived thing a token endpoint wants, and where it comes from.
+//! Credentials: the long-lived values that a token endpoint requires, and their sources.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use async_trait::async_trait;
 
 use crate::{Error, Result, Secret};
 
-/// Named texts and secrets, as the provider's fields name them.
+/// A credential: named strings and secrets, with the names of the provider's fields.
 ///
-/// Open on purpose: vendors ask for two values or five, under names of their own.
+/// It is a map and not a struct, because vendors require two values or five, under their own names.
 ///
 /// ```
 /// # use gatepass_core::Credential;
@@ -39,7 +39,7 @@ impl Credential {
         Self::new().with_text("client_id", id).with_secret("client_secret", secret)
     }
 
-    /// Adds or replaces a text.
+    /// Adds or replaces a string that is not secret.
     pub fn with_text(
         mut self,
         name: impl Into<Cow<'static, str>>,
@@ -66,32 +66,32 @@ impl Credential {
         Self { texts: self.texts.clone(), secrets: BTreeMap::new(), placeholder }
     }
 
-    /// The text of that name; an error of kind `Config` when there is none.
+    /// Returns the string of this name; `Config` if it is missing.
     pub fn text(&self, name: &str) -> Result<&str> {
         self.optional_text(name).ok_or_else(|| missing(name))
     }
 
-    /// The text of that name, if there is one.
+    /// Returns the string of this name, if there is one.
     pub fn optional_text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
     }
 
-    /// The secret of that name; an error of kind `Config` when there is none.
+    /// Returns the secret of this name; `Config` if it is missing.
     pub fn secret(&self, name: &str) -> Result<&Secret> {
         self.optional_secret(name).or(self.placeholder.as_ref()).ok_or_else(|| missing(name))
     }
 
-    /// The secret of that name, if there is one.
+    /// Returns the secret of this name, if there is one.
     pub fn optional_secret(&self, name: &str) -> Option<&Secret> {
         self.secrets.get(name)
     }
 
-    /// Every text, by name.
+    /// Iterates over the strings, sorted by name.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.texts.iter().map(|(name, text)| (name.as_ref(), text.as_str()))
     }
 
-    /// Every secret, by name.
+    /// Iterates over the secrets, sorted by name.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, &Secret)> {
         self.secrets.iter().map(|(name, secret)| (name.as_ref(), secret))
     }
@@ -103,11 +103,27 @@ fn missing(name: &str) -> Error {
         .hint(format!("set `{name}` in the profile, or add it to the Credential"))
 }
 
-/// Where a credential comes from. It is read before each exchange, so that a rotated secret
-/// needs no restart.
+/// The source of a credential. It is read before each token request, so that a rotated secret needs
+/// no restart.
+///
+/// ```
+/// use gatepass_core::{Credential, CredentialSource, Error, Result, async_trait};
+///
+/// /// A client secret in a file that another program rotates.
+/// #[derive(Debug)]
+/// struct SecretFile(std::path::PathBuf);
+///
+/// #[async_trait]
+/// impl CredentialSource for SecretFile {
+///     async fn credential(&self) -> Result<Credential> {
+///         let secret = std::fs::read_to_string(&self.0).map_err(Error::credential)?;
+///         Ok(Credential::client("app-1", secret.trim_end()))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait CredentialSource: fmt::Debug + Send + Sync {
-    /// Reads the credential as it is now.
+    /// Reads the current credential.
     async fn credential(&self) -> Result<Credential>;
 }
 
@@ -118,7 +134,7 @@ impl CredentialSource for Credential {
     }
 }
 
-/// A [`CredentialSource`] from a closure, for a vault or anything else that is read each time.
+/// Makes a [`CredentialSource`] from a closure, to read a vault for example.
 ///
 /// ```
 /// # use gatepass_core::{Credential, credential_fn};
@@ -132,7 +148,7 @@ where
     CredentialFn(read)
 }
 
-/// What [`credential_fn`] returns.
+/// The source that [`credential_fn`] returns.
 #[derive(Clone)]
 pub struct CredentialFn<F>(F);
 

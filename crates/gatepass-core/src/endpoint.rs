@@ -1,7 +1,18 @@
-//! Endpoint: an https address, or a loopback one, checked once.
+//! Checked addresses: https, or http on loopback.
+//!
+//! An address decides where secrets are sent, so our check and the HTTP client must agree on its
+//! host. The parser is `http::Uri`, with a stricter check of host and port on top: `http` accepts
+//! brackets anywhere in an authority, and characters in a name that other parsers read differently
+//! (three inputs in `fuzz/regressions/endpoint` were found that way). After the check an address
+//! is in the subset that `http` and the `url` crate of our HTTP client read in the same way.
+//!
+//! Rejected: `url` as the parser. It repairs what must be refused here: it reads `https:///x` as the
+//! host `x`, `\` as `/`, and `127.1` as an IP address, and removes tabs and newlines. Core would also
+//! gain some twenty crates for internationalized names, while an address must be ASCII anyway, and
+//! each comparison with a `http::Uri` of a caller would parse again.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
@@ -10,7 +21,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::{Error, Result};
 
-/// Where requests go: `https`, or `http` to this machine, without userinfo, query or fragment.
+/// The address of requests: `https`, or `http` on this machine, without user, query or fragment.
 ///
 /// ```
 /// # use gatepass_core::Endpoint;
@@ -26,26 +37,26 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads an address. `http` is accepted for loopback only (RFC 6749 section 3.2).
+    /// Parses an address. `http` is accepted for loopback only (RFC 6749 section 3.2).
     ///
-    /// `Config` for anything else, and for user, password, query or fragment in it.
+    /// `Config` for other schemes, and for an address with user, password, query or fragment.
     pub fn parse(text: &str) -> Result<Self> {
         Self::read(text, false)
     }
 
-    /// Reads an address whose owner has allowed plain http (`allow_plain_http`).
+    /// Parses an address for which plain http is allowed (`allow_plain_http`).
     ///
-    /// Errors as of [`parse`](Self::parse), but for http.
+    /// Errors as of [`parse`](Self::parse), except for http.
     pub fn parse_plain_http(text: &str) -> Result<Self> {
         Self::read(text, true)
     }
 
-    /// The https endpoint of a bare `name[:port]`.
+    /// Makes the https endpoint of `name[:port]`.
     ///
-    /// `Config` if there is more in it than that.
+    /// `Config` for a scheme or a path.
     pub fn host(name: &str) -> Result<Self> {
         if name.contains("://") || name.contains('/') {
-            return Err(Error::config("a host's name is wanted, without scheme or path"));
+            return Err(Error::config("must be a host name without scheme or path"));
         }
         Self::parse(&format!("https://{name}"))
     }
@@ -89,30 +100,31 @@ impl Endpoint {
         if has_dot_segment(uri.path()) {
             return wrong("the address must not have . or .. in its path");
         }
-        // Scheme and host are the same in any case; a path is not.
+        // Scheme and host are case-insensitive; a path is not.
         let origin = format!("{scheme}://{}", authority.as_str().to_ascii_lowercase());
         let path = uri.path().trim_end_matches('/');
         Ok(Self { text: format!("{origin}{path}"), origin: origin.len() })
     }
 
-    /// This address without a trailing `/`, and then `path`, which begins with `/` and may end in
-    /// a query. Whatever a user chose in it must have gone through [`percent_encode`].
+    /// Appends `path`, which begins with `/` and may end with a query. Parts that a user chose must be
+    /// encoded with [`percent_encode`].
     ///
-    /// `Config` for a path with `.` or `..` in it, or with characters of no URL.
+    /// `Config` for a path with a `.` or `..` segment, or with a character that is not allowed in a
+    /// URL.
     pub fn join(&self, path: &str) -> Result<Self> {
         let text = format!("{}{path}", self.text);
         if !path.starts_with('/') || Uri::from_str(&text).is_err() || path.contains('#') {
             return Err(Error::config(
-                "the path does not begin with / or has characters of no URL",
+                "the path does not begin with / or contains a character that is not allowed in a URL",
             ));
         }
         if has_dot_segment(path.split('?').next().unwrap_or_default()) {
-            return Err(Error::config("the path must not have . or .. in it"));
+            return Err(Error::config("the path must not have . or .. segments"));
         }
         Ok(Self { text, origin: self.origin })
     }
 
-    /// Adds query parameters; those with an empty value are left out (RFC 6749 section 3.2).
+    /// Adds query parameters. Those with an empty value are omitted (RFC 6749 section 3.2).
     pub fn with_query<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut text = self.text.clone();
         for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -130,17 +142,17 @@ impl Endpoint {
         Self { text, origin: self.origin }
     }
 
-    /// The whole address. It may hold a query, and a query may hold a secret: do not print it.
+    /// Returns the whole address. Do not print it: its query may contain a secret.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Scheme, host and port: what may be printed.
+    /// Returns scheme, host and port, which may be printed.
     pub fn origin(&self) -> &str {
         self.text.get(..self.origin).unwrap_or_default()
     }
 
-    /// The host's name, without port.
+    /// Returns the host without the port.
     pub fn host_name(&self) -> &str {
         let authority = self.origin().split_once("://").map_or("", |(_, rest)| rest);
         match authority.rfind(':') {
@@ -149,56 +161,58 @@ impl Endpoint {
         }
     }
 
-    /// Whether requests go unencrypted.
+    /// Returns whether requests are unencrypted.
     pub fn is_plain_http(&self) -> bool {
         self.text.starts_with("http://")
     }
 
-    /// Whether the host is this machine.
+    /// Returns whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(self.host_name())
     }
 
-    /// Whether `uri` has the same scheme, host and port.
+    /// Returns whether `uri` has the same scheme, host and port.
     pub fn is_same_origin(&self, uri: &Uri) -> bool {
         origin_of(uri)
             .is_some_and(|other| Some(other) == self.to_uri().ok().and_then(|u| origin_of(&u)))
     }
 
-    /// Whether `other` has the same scheme, host and port.
+    /// Returns whether `other` has the same scheme, host and port.
     pub fn is_same_origin_as(&self, other: &Self) -> bool {
         other.to_uri().is_ok_and(|uri| self.is_same_origin(&uri))
     }
 
-    /// Whether `uri` leads to the same place: the same origin and, as a lenient server may read it
-    /// (in any case, `%2f` for `/`, `//`, dots), the same path.
+    /// Returns whether `uri` has the same origin and the same path, as a lenient server may read it:
+    /// case, `%2f`, `//` and dot segments are ignored.
     pub fn matches(&self, uri: &Uri) -> bool {
         let own = self.to_uri();
         self.is_same_origin(uri)
-            && own.is_ok_and(|own| leniently(own.path()) == leniently(uri.path()))
+            && own.is_ok_and(|own| lenient_path(own.path()) == lenient_path(uri.path()))
     }
 
     /// Adds a query that is already encoded.
     ///
-    /// `Config` for characters of no URL.
+    /// `Config` for a character that is not allowed in a URL.
     pub fn join_query(&self, query: &str) -> Result<Self> {
         let text = format!("{}?{query}", self.text);
         if query.contains('#') || Uri::from_str(&text).is_err() {
-            return Err(Error::config("the query has characters of no URL"));
+            return Err(Error::config(
+                "the query contains a character that is not allowed in a URL",
+            ));
         }
         Ok(Self { text, origin: self.origin })
     }
 
-    /// The address as HTTP clients want it.
+    /// Converts the address for an HTTP client.
     ///
-    /// `Internal` should an address that was checked be none.
+    /// `Internal` if a checked address does not parse again, which would be a defect.
     pub fn to_uri(&self) -> Result<Uri> {
         Uri::from_str(&self.text).map_err(|_| Error::internal("a checked address did not parse"))
     }
 }
 
-/// Whether it is a name or an address, and a port or none: `http` lets `[…]` hold anything and
-/// stand anywhere, and has signs in a name that other readers take for something else.
+/// Returns whether an authority is a name or an IP address, with an optional port. `http` accepts
+/// `[…]` anywhere and with any content, and characters in names that other parsers read differently.
 pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
     let (text, host) = (authority.as_str(), authority.host());
     let port = text.strip_prefix(host).unwrap_or(text);
@@ -206,6 +220,7 @@ pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
     let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     let is_host = match bare {
         Some(bare) => bare.parse::<Ipv6Addr>().is_ok(),
+        None if ends_in_number(host) => host.parse::<Ipv4Addr>().is_ok(),
         None => !host.is_empty() && host.bytes().all(is_name),
     };
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
@@ -213,7 +228,16 @@ pub(crate) fn is_host_and_port(authority: &Authority) -> bool {
     is_host && (port.is_empty() || has_port)
 }
 
-/// Scheme, host and port (the scheme's own where none is said), lower case.
+/// Returns whether the `url` crate reads a host as an IPv4 address: `127.1` and `0x7f.1` are the same
+/// as `127.0.0.1` to it (<https://url.spec.whatwg.org/#ends-in-a-number-checker>).
+fn ends_in_number(host: &str) -> bool {
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let is_decimal = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    is_decimal || hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Returns scheme, host and port in lower case, with the scheme's default port.
 pub(crate) fn origin_of(uri: &Uri) -> Option<(String, String, u16)> {
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
     let port = uri.port_u16().or(match scheme.as_str() {
@@ -225,13 +249,13 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<(String, String, u16)> {
 }
 
 fn has_dot_segment(path: &str) -> bool {
-    // Clients read %2e as a dot, so it is one here as well.
+    // HTTP clients read %2e as a dot.
     path.split('/')
         .any(|part| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."))
 }
 
-/// A path's segments.
-fn leniently(path: &str) -> Vec<String> {
+/// Returns a path's segments as a lenient server reads them.
+fn lenient_path(path: &str) -> Vec<String> {
     let path = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
     let mut segments = Vec::new();
     for part in path.split(['/', '\\']) {
@@ -260,7 +284,7 @@ impl FromStr for Endpoint {
 }
 
 impl fmt::Display for Endpoint {
-    /// The address without its query.
+    /// Writes the address without its query.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text.split('?').next().unwrap_or_default())
     }
@@ -272,12 +296,15 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Percent-encodes everything but `A-Z a-z 0-9 * - . _`, for forms, queries and path segments.
+/// Percent-encodes all characters except `A-Z a-z 0-9 * - . _`, for forms, queries and path segments.
 ///
-/// A space becomes `%20`, never `+`: servers that form-decode and servers that percent-decode
-/// both read it.
+/// A space becomes `%20` and not `+`, because both form decoders and percent decoders read it.
+///
+/// ```
+/// assert_eq!(gatepass_core::percent_encode("a b/c"), "a%20b%2Fc");
+/// ```
 pub fn percent_encode(text: &str) -> String {
-    // Room for all of it at once: what grows leaves copies of a secret behind.
+    // Allocated once: a string that grows leaves copies of a secret in memory.
     let mut encoded = String::with_capacity(3 * text.len());
     encoded.extend(utf8_percent_encode(text, ENCODED));
     encoded
@@ -290,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_is_for_loopback_or_by_choice() {
+    fn plain_http_requires_loopback_or_permission() {
         for good in
             ["http://127.0.0.1:8480/cisco", "http://[::1]:1", "http://localhost/x", "https://h"]
         {
@@ -308,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_mislead_is_refused() {
+    fn misleading_addresses_are_rejected() {
         for bad in [
             "https://u:p@h/",
             "https://u@h",
@@ -336,6 +363,10 @@ mod tests {
             "https://h:+1/",
             "https://ex%61mple.com/",
             "https://h,i/",
+            "https://127.1/",
+            "https://0x7f.0.0.1/",
+            "https://1.2.3.4.5/",
+            "https://10.0.0.1./",
         ] {
             let error = Endpoint::parse_plain_http(bad).expect_err(bad);
             assert!(!error.to_string().contains("u:p"), "{error}");
@@ -363,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_the_same_however_its_path_is_written() {
+    fn matching_ignores_spelling_of_path() {
         let place = Endpoint::parse("https://example.com/as/token.oauth2").unwrap();
         let place = place.with_query([("client_secret", "s")]);
         for same in ["", "/", "?x=1", "/.", "/x/.."] {

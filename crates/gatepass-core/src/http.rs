@@ -1,4 +1,10 @@
-//! Request, Response and HttpSend: what goes over the wire, without saying how.
+//! Requests, responses, and the trait of HTTP clients.
+//!
+//! Core has its own [`Request`] instead of `http::Request<Bytes>`, because a token request holds the
+//! client secret: its body is cleared on drop, its header values are marked sensitive, its `Debug`
+//! shows names and sizes only, and its target is a checked [`Endpoint`]. `http::Request` prints all
+//! header values, and `Bytes` is never cleared. [`Response`] reads header fields for providers and
+//! never follows a redirect. Both convert to and from the types of the `http` crate.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,25 +21,49 @@ use zeroize::Zeroizing;
 use crate::endpoint::origin_of;
 use crate::{Endpoint, Error, Result, Secret, percent_encode};
 
-/// The longest body an answer may have, in bytes.
+/// The maximum size of a response body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
-/// The most header fields an answer may have.
+/// The maximum number of header fields of a response.
 pub const MAX_HEADERS: usize = 100;
-/// The most bytes the names and values of an answer's header fields may have together.
+/// The maximum size of all names and values of a response's header fields, in bytes.
 pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// Sends a request and brings the answer back. Implement it to use an HTTP client of your own.
+/// An HTTP client. Implement it to use your own.
 ///
-/// A sender follows no redirect, keeps no cookie, decodes no content coding and returns every
-/// answer, whatever its status. An `Err` means that there was none.
+/// An implementation must not follow redirects, keep cookies or decode content codings. It returns
+/// the response for any status; `Err` means that there was no response.
+///
+/// ```
+/// use gatepass_core::{Error, HttpSend, Request, Response, Result, async_trait};
+///
+/// #[derive(Debug)]
+/// struct Offline;
+///
+/// #[async_trait]
+/// impl HttpSend for Offline {
+///     async fn send(&self, request: Request) -> Result<Response> {
+///         let _request: http::Request<bytes::Bytes> = request.try_into()?;
+///         Err(Error::unavailable("this client is offline"))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait HttpSend: fmt::Debug + Send + Sync {
-    /// Sends one request.
+    /// Sends one request and returns its response.
     async fn send(&self, request: Request) -> Result<Response>;
 }
 
-/// A token request. Its body is cleared when dropped; `Debug` shows neither it nor the query nor
-/// any header's value.
+/// A token request. Its body is cleared on drop. `Debug` shows no body, no query and no header
+/// values.
+///
+/// ```
+/// use gatepass_core::{Endpoint, Request};
+///
+/// let endpoint = Endpoint::parse("https://vendor.example.com/token")?;
+/// let request = Request::post(endpoint).form([("grant_type", "client_credentials"), ("scope", "")]);
+/// assert_eq!(request.body(), b"grant_type=client_credentials");
+/// # Ok::<(), gatepass_core::Error>(())
+/// ```
 pub struct Request {
     method: Method,
     endpoint: Endpoint,
@@ -42,14 +72,21 @@ pub struct Request {
     secret_in_url: bool,
 }
 
-/// How the pair of id and secret is written before base64: the two norms differ, and servers follow
-/// either.
+/// How client id and secret are encoded for HTTP Basic, before base64. Two standards differ, and
+/// each has servers that follow it.
+///
+/// ```
+/// # use gatepass_core::BasicEncoding;
+/// assert_eq!("raw".parse::<BasicEncoding>()?, BasicEncoding::Raw);
+/// assert_eq!(BasicEncoding::default().to_string(), "form");
+/// # Ok::<(), gatepass_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BasicEncoding {
-    /// `base64(id:secret)`, as RFC 7617 and most vendors' pages say.
+    /// Plain: `base64(id:secret)`, as in RFC 7617 and most vendors' documentation.
     Raw,
-    /// Each percent-encoded first, as RFC 6749 section 2.3.1 says.
+    /// Each percent-encoded first, as in RFC 6749 section 2.3.1.
     #[default]
     Form,
 }
@@ -78,7 +115,7 @@ impl FromStr for BasicEncoding {
 }
 
 impl Request {
-    /// A POST, so far without a body.
+    /// A POST without a body.
     pub fn post(endpoint: Endpoint) -> Self {
         Self {
             method: Method::POST,
@@ -92,18 +129,18 @@ impl Request {
         }
     }
 
-    /// Changes the method, for the few vendors that want another.
+    /// Changes the method, for the few vendors that require another one.
     pub fn with_method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// Sets a form body. Parameters with an empty value are left out (RFC 6749 section 3.2).
+    /// Sets a form body. Parameters with an empty value are omitted (RFC 6749 section 3.2).
     pub fn form<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let pairs: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        // Room for all of it at once: what grows leaves copies of a secret behind.
-        let most = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
-        self.body = Zeroizing::new(Vec::with_capacity(most));
+        // Allocated once: a vector that grows leaves copies of a secret in memory.
+        let capacity = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+        self.body = Zeroizing::new(Vec::with_capacity(capacity));
         for (name, value) in pairs {
             let value = Zeroizing::new(percent_encode(value));
             for part in
@@ -117,14 +154,14 @@ impl Request {
         self
     }
 
-    /// Sets a JSON body: one object of texts.
+    /// Sets a JSON body: one object of strings.
     ///
-    /// `Internal` should texts not be written as JSON.
+    /// `Internal` if serde_json fails, which it does not for strings.
     pub fn json<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
         let members: std::collections::BTreeMap<&str, &str> = pairs.into_iter().collect();
-        // As many bytes as JSON may make of a text's.
-        let most = members.iter().map(|(name, text)| 6 * (name.len() + text.len()) + 6).sum();
-        let mut body = Zeroizing::new(Vec::with_capacity(most));
+        // JSON writes a byte as six at most.
+        let capacity = members.iter().map(|(name, text)| 6 * (name.len() + text.len()) + 6).sum();
+        let mut body = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *body, &members)
             .map_err(|_| Error::internal("the request could not be written as JSON"))?;
         self.body = body;
@@ -134,8 +171,8 @@ impl Request {
 
     /// Adds HTTP Basic authentication (RFC 6749 section 2.3.1).
     ///
-    /// `Config` if the encoding is raw and the id has a `:`, which would move the border between
-    /// the two.
+    /// `Config` if the encoding is raw and the id contains a `:`, because the server would split the
+    /// pair there.
     pub fn basic(self, id: &str, secret: &Secret, encoding: BasicEncoding) -> Result<Self> {
         let text = secret.expose_secret();
         let pair = Zeroizing::new(match encoding {
@@ -153,50 +190,51 @@ impl Request {
         self.secret_header(AUTHORIZATION, &value)
     }
 
-    /// Adds a header whose value is secret: it is marked sensitive.
+    /// Adds a header with a secret value, which is marked sensitive.
     ///
-    /// `Config` for a value that no header can have.
+    /// `Config` for a value that a header must not have.
     pub fn secret_header(mut self, name: HeaderName, value: &Secret) -> Result<Self> {
         let value = value.to_header(&name)?;
         self.headers.insert(name, value);
         Ok(self)
     }
 
-    /// Puts secret parameters into the URL, where servers' logs keep them. Only for a vendor's
-    /// dialect that a user has asked for by name; whoever sends it warns.
+    /// Adds secret parameters to the URL, where servers' logs record them. Only for a dialect that
+    /// the user has chosen; the token then has a warning.
     pub fn secret_query<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         self.endpoint = self.endpoint.with_query(pairs);
         self.secret_in_url = true;
         self
     }
 
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Where it goes.
+    /// Returns the address.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// The header fields.
+    /// Returns the header fields.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Whether the URL holds a secret.
+    /// Returns whether the URL contains a secret.
     pub fn has_secret_in_url(&self) -> bool {
         self.secret_in_url
     }
 }
 
-/// A header value marked sensitive; `None` if the text has control or non-ASCII characters.
+/// Makes a header value that is marked sensitive; `None` if the text has control or non-ASCII
+/// characters.
 pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
     let owned = Bytes::from_owner(Zeroizing::new(Box::<[u8]>::from(text.as_bytes())));
     let mut value = HeaderValue::from_maybe_shared(owned).ok().filter(|_| text.is_ascii())?;
@@ -223,7 +261,14 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A vendor's answer. `Debug` shows status, header names and size.
+/// A vendor's response. `Debug` shows status, header names and size.
+///
+/// ```
+/// use gatepass_core::Response;
+///
+/// let response = http::Response::builder().status(204).body(bytes::Bytes::new()).unwrap();
+/// assert_eq!(Response::from(response).status(), 204);
+/// ```
 pub struct Response {
     status: StatusCode,
     headers: HeaderMap,
@@ -231,59 +276,60 @@ pub struct Response {
 }
 
 impl Response {
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The header fields.
+    /// Returns the header fields.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// A header's value as text.
+    /// Returns a header's value as a string.
     pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Returns the delay that the vendor asks for; see [`retry_after`]. `sent` is when the request
-    /// began.
+    /// Returns the delay that the vendor requires before a retry; see [`retry_after`]. `sent` is the
+    /// time when the request was sent.
     pub fn retry_after(&self, sent: SystemTime) -> Option<Duration> {
         retry_after(self.status, &self.headers, sent)
     }
 
-    /// The vendor's own time.
+    /// Returns the vendor's time.
     pub fn date(&self) -> Option<SystemTime> {
         date(&self.headers)
     }
 
-    /// How far this machine's clock and the vendor's are apart, by the answer's `Date`, which has
-    /// whole seconds; `sent` is when the request began.
+    /// Returns the difference of this machine's clock and the vendor's, by the response's `Date`, which
+    /// has whole seconds. `sent` is the time when the request was sent.
     pub fn clock_skew(&self, sent: SystemTime) -> Option<Duration> {
         let date = self.date()?;
         Some(date.duration_since(sent).unwrap_or_else(|earlier| earlier.duration()))
     }
 
-    /// The error of a redirect, which is never followed: a redirect would carry the secret along.
-    pub(crate) fn redirect(&self, asked: &Endpoint) -> Option<Error> {
+    /// Returns the error for a redirect. Redirects are never followed, because the secret would be
+    /// sent along.
+    pub(crate) fn redirect(&self, requested: &Endpoint) -> Option<Error> {
         if !self.status.is_redirection() || self.status == StatusCode::NOT_MODIFIED {
             return None;
         }
         let status = self.status.as_u16();
-        let (target, from) = (self.header(LOCATION).unwrap_or_default(), asked.to_uri().ok()?);
+        let (target, from) = (self.header(LOCATION).unwrap_or_default(), requested.to_uri().ok()?);
         let moved = |to: &str| format!("the token endpoint has moved to {to}");
         let error = match target.parse::<Uri>() {
-            // A path alone, but not `//host`, which names another machine.
+            // A path, but not `//host`, which is another machine.
             Ok(uri) if uri.authority().is_none() && !target.starts_with("//") => {
                 Error::protocol(moved("another path of the same host"))
             }
             Ok(uri) if uri.authority().is_some_and(|a| a.as_str().contains('@')) => {
-                Error::protocol("answered with a redirect to an unreadable address")
+                Error::protocol("the response redirects to a malformed address")
             }
             Ok(uri) => match (origin_of(&uri), origin_of(&from)) {
                 (Some(to), Some(from)) if to == from => {
@@ -292,19 +338,19 @@ impl Response {
                 (Some((scheme, host, port)), Some(_)) => {
                     Error::unsafe_token(moved(&format!("{scheme}://{host}:{port}")))
                 }
-                _ => Error::protocol("answered with a redirect to an unreadable address"),
+                _ => Error::protocol("the response redirects to a malformed address"),
             },
-            Err(_) => Error::protocol("answered with a redirect to an unreadable address"),
+            Err(_) => Error::protocol("the response redirects to a malformed address"),
         };
         Some(error.with_status(status).with_retry(crate::Retry::Never).hint(
-            "redirects are not followed, since they would carry the secret along; \
-                            if you trust the new address, put it into base_url",
+            "redirects are not followed, because the secret would be sent along; if you trust the new \
+             address, set base_url to it",
         ))
     }
 }
 
-/// Returns the delay that a response asks for (RFC 9110 section 10.2.3): seconds or a date, which is
-/// read against the response's own `Date`, else against `now`.
+/// Returns the delay of a response's `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date
+/// relative to the response's own `Date`, else to `now`.
 ///
 /// The delay is at least 1 s and at most 1 h. A value that cannot be read counts as absent; of two
 /// values the later counts. A 429 without the field may have Okta's `X-Rate-Limit-Reset` instead, a

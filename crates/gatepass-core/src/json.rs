@@ -1,27 +1,47 @@
-//! A JSON reader for vendors' answers: tolerant in three places, strict in all others.
+//! The JSON reader for vendors' responses, on top of serde_json.
 //!
-//! It accepts what real vendors send (a byte order mark; one comma before a `}`), keeps duplicate
-//! members so that they can be refused, never goes deeper than 16 levels, clears its texts when
-//! dropped, and no error of it repeats a byte of the answer.
+//! It is our own, and not `serde_json::Value` or derived structs, because these cannot do four
+//! things that a token response needs:
+//!
+//! - Duplicate members are kept. Two `access_token` members mean that another reader of the same
+//!   response may take the other token, so the caller must see both to reject them. `Value` keeps the
+//!   last one, derived structs fail for a harmless duplicate as well.
+//! - Strings are cleared when dropped. `Value` owns plain `String`s. Arrays are skipped, since no
+//!   vendor has a token in one, and booleans carry no value that is read.
+//! - Errors have a position and never a byte of the response. serde_json's "invalid type" error quotes
+//!   the value, which may be the token.
+//! - Nesting is limited to 16 levels, and checked before the first value is allocated. serde_json
+//!   stops at 128, after it has built the values up to there.
+//!
+//! It is tolerant in three places only, each of which a real vendor needs: a byte order mark, one
+//! comma before a `}` (Bright Pattern), and fractional or overlong numbers. `scan` finds the comma
+//! and the depth in one pass over the bytes without parsing values. Exactly one such comma is
+//! replaced with a space in a copy; with two or more the text is malformed in another way, and
+//! serde_json rejects it.
+//!
+//! Rejected: a lenient parser such as JSON5, which accepts far more than vendors send, and a patched
+//! text for each vendor, because a wrong patch of a token response yields another token.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-const DEPTH: usize = 16;
+/// The maximum depth of nested arrays and objects.
+const MAX_DEPTH: usize = 16;
 
+/// A JSON value.
 pub(crate) enum Json {
     Null,
     Bool,
-    /// A whole number, or the floor of a fraction; out of range is clamped.
+    /// An integer, or the floor of a fraction. Numbers out of range are clamped.
     Number(i128),
     Text(Zeroizing<String>),
     Array,
     Object(Vec<(String, Self)>),
 }
 
-/// Why a text is not JSON.
+/// The reason why a text is not JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotJson {
     Truncated,
@@ -30,10 +50,11 @@ pub(crate) enum NotJson {
 }
 
 impl Json {
+    /// Parses a text.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, NotJson> {
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         let (deepest, commas) = scan(bytes);
-        if deepest > DEPTH {
+        if deepest > MAX_DEPTH {
             return Err(NotJson::TooDeep);
         }
         let mut text = Zeroizing::new(bytes.to_vec());
@@ -48,7 +69,7 @@ impl Json {
         })
     }
 
-    /// All values at a path like `/result/token`, duplicates included.
+    /// Returns all values at a path like `/result/token`, duplicates included.
     pub(crate) fn at<'a>(&'a self, pointer: &str) -> Vec<&'a Self> {
         pointer.split('/').skip(1).fold(vec![self], |values, name| {
             values.into_iter().flat_map(|value| value.members(name)).collect()
@@ -60,6 +81,7 @@ impl Json {
         members.iter().filter(move |(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// Returns the first member of this name, if it is a string or a number.
     pub(crate) fn member_text(&self, name: &str) -> Option<String> {
         match self.members(name).next()? {
             Self::Text(text) => Some(text.to_string()),
@@ -68,6 +90,7 @@ impl Json {
         }
     }
 
+    /// Returns whether both are the same null, number or string.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -77,19 +100,20 @@ impl Json {
         }
     }
 
+    /// Returns the name of the type, for an error that must not show the value.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool => "a boolean",
             Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "a string",
             Self::Array => "an array",
             Self::Object(_) => "an object",
         }
     }
 }
 
-/// The deepest nesting, and where commas stand directly before a `}`.
+/// Returns the depth of the text, and the positions of commas directly before a `}`.
 fn scan(bytes: &[u8]) -> (usize, Vec<usize>) {
     let (mut depth, mut deepest, mut commas) = (0usize, 0usize, Vec::new());
     let (mut in_text, mut escaped, mut comma, mut last) = (false, false, None, b'{');
@@ -109,7 +133,7 @@ fn scan(bytes: &[u8]) -> (usize, Vec<usize>) {
         if byte == b'}' {
             commas.extend(comma);
         }
-        // A comma that follows no value is wrong in any case.
+        // A comma without a value before it is malformed in any case.
         comma = (byte == b',' && !b"{[,:".contains(&last)).then_some(at);
         last = byte;
     }
@@ -148,7 +172,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Json, E> {
-        // `as` saturates, which is the clamp that is wanted.
+        // `as` saturates.
         Ok(Json::Number(number.floor() as i128))
     }
 
@@ -175,8 +199,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-/// The one member of what serde_json makes of a number where some crate of the program has switched
-/// on its feature `arbitrary_precision`.
+/// The only member of the object that serde_json makes of a number, if another crate of the program
+/// enables its feature `arbitrary_precision`.
 const DIGITS: &str = "$serde_json::private::Number";
 
 fn number(digits: &str) -> Option<i128> {
@@ -196,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_and_one_trailing_comma_are_read() {
+    fn byte_order_mark_and_one_trailing_comma_are_accepted() {
         assert_eq!(text(b"\xEF\xBB\xBF{\"a\":\"b\"}", "/a").as_deref(), Some("b"));
         assert_eq!(text(b"{\"a\":\"b,}\" , \n}", "/a").as_deref(), Some("b,}"));
         assert_eq!(text(b"{\"r\":{\"a\":\"b\",}}", "/r/a").as_deref(), Some("b"));
@@ -207,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_where_and_never_what() {
+    fn errors_have_position_and_no_content() {
         assert_eq!(Json::read(b"{\"token\":\"abc").err(), Some(NotJson::Truncated));
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
         assert_eq!(Json::read(&deep).err(), Some(NotJson::TooDeep));
@@ -224,7 +248,7 @@ mod tests {
     #[test]
     fn numbers_are_floored_and_clamped() {
         let plain = r#"{"a":3599.7,"b":1e30,"c":99999999999999999999,"d":-0.5,"e":3600}"#;
-        // As serde_json has them with `arbitrary_precision`, which is any other crate's to choose.
+        // The form that serde_json uses with `arbitrary_precision`.
         let mut digits = plain.to_owned();
         for number in ["3599.7", "1e30", "99999999999999999999", "-0.5", "3600"] {
             digits = digits.replace(number, &format!("{{\"{DIGITS}\":\"{number}\"}}"));

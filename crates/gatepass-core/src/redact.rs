@@ -1,4 +1,30 @@
-//! Takes secrets out of text that others wrote.
+//! Redaction: removes secrets from the text of vendors.
+//!
+//! Vendors put request data into error messages: the client secret as they received it, the form
+//! body, the `Authorization` header, a token. Users paste these messages into tickets. Two filters
+//! are applied, because each misses what the other one finds:
+//!
+//! 1. [`vendor_text`] knows no secret. It keeps the characters of RFC 6749 section 5.2, cuts the
+//!    text, and replaces every word that looks like a token: long, or shorter with a digit or a
+//!    capital inside.
+//! 2. [`redact_credential`] knows the credential. It replaces every part of a text that shares a
+//!    window of 8 characters with a secret, or of 12 with one of the secret's encodings.
+//!
+//! Invariant: after both, no 8 characters of a secret and no 12 of one of its encodings remain. The
+//! leak tests and the fuzz target `redaction` search for them.
+//!
+//! The second filter decodes the text and not only encodes the secret. Percent-encoders differ in
+//! the characters that they encode, and in the case of the digits, so a secret has too many encoded
+//! forms to list; a text has one decoding. Encodings without such freedom (base64 at its three
+//! offsets, hex, UTF-16, JSON escapes) are searched as patterns. A match is marked by position in
+//! the original text, so that overlapping matches of several forms become one mark.
+//!
+//! Rejected: a regular expression of the secret, which cannot express windows and would copy the
+//! secret into its program; removing every description, because it often names the real mistake;
+//! replacing exact matches only, because vendors truncate what they repeat; the `aho-corasick`
+//! crate, whose automaton keeps copies of the patterns that are not cleared. Therefore the search is
+//! our own: a table of hashed 4-byte prefixes, then a set of windows that is only built if a prefix
+//! matches. A response is at most 256 KiB, but only 1600 characters of its description are read.
 
 use std::cell::LazyCell;
 use std::collections::HashSet;
@@ -12,13 +38,15 @@ use zeroize::Zeroizing;
 
 use crate::Credential;
 
-const SHOWN: usize = 200;
+/// The maximum length of a vendor's description, in characters.
+const MAX_SHOWN: usize = 200;
+/// The text in place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// A vendor's words as they may be shown: RFC 6749's characters for `error_description`, at most
-/// 200 of them, and nothing that looks like a token.
+/// Returns a vendor's description as it may be shown: at most 200 of the characters that RFC 6749
+/// allows in `error_description`, without anything that looks like a token.
 pub(crate) fn vendor_text(raw: &str) -> String {
-    let clean = clean(&raw.chars().take(8 * SHOWN).collect::<String>());
+    let clean = clean(&raw.chars().take(8 * MAX_SHOWN).collect::<String>());
     let mut shown = String::new();
     let mut rest = clean.trim();
     while let Some(c) = rest.chars().next() {
@@ -27,18 +55,18 @@ pub(crate) fn vendor_text(raw: &str) -> String {
         shown.push_str(if looks_like_a_token(word) { REDACTED } else { word });
         rest = after;
     }
-    if shown.len() > SHOWN {
-        // All characters are ASCII by now, so every index is a boundary.
-        shown.truncate(SHOWN - 1);
+    if shown.len() > MAX_SHOWN {
+        // `clean` has left ASCII only, so every index is a character boundary.
+        shown.truncate(MAX_SHOWN - 1);
         shown.push('~');
     }
     shown
 }
 
-/// The text with one space in the place of all that is not allowed in a row.
+/// Replaces each run of characters that are not allowed with one space.
 fn clean(raw: &str) -> String {
     let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
-    // What grows leaves copies of a secret behind.
+    // Allocated once: a string that grows leaves copies of a secret in memory.
     let mut clean = String::with_capacity(raw.len());
     for c in raw.chars() {
         let c = if allowed(c) { c } else { ' ' };
@@ -63,29 +91,31 @@ fn looks_like_a_token(word: &str) -> bool {
     word.len() >= 25 || (word.len() >= 12 && (digit || camel))
 }
 
-/// Whether an error code of a vendor could be a token that stands in the code's place. Codes are
-/// words, often several: `ERR_403_NOT_AUTHORIZED`, `USER.0001`.
+/// Returns whether a vendor's error code could be a token instead. Error codes are words, often
+/// several: `ERR_403_NOT_AUTHORIZED`, `USER.0001`.
 pub(crate) fn code_hides_a_token(code: &str) -> bool {
     let digit = |word: &str| word.bytes().any(|b| b.is_ascii_digit());
     code.split(['_', '.']).any(|word| word.len() >= 25 || (word.len() >= 16 && digit(word)))
 }
 
-/// Removes what `text` repeats of the credential's secrets: raw (eight characters of it are
-/// enough), escaped for JSON, base64 (alone, as `id:secret`, or of UTF-16), hex, UTF-16 read as
-/// single bytes, reversed; each of them percent- or form-encoded, once or twice, or not; and
-/// whatever shows it, or the numbers of its characters, with other characters between.
+/// Replaces all parts of `text` that repeat a secret of the credential.
+///
+/// Recognized forms: plain (eight characters are enough), escaped for JSON, base64 (alone, as
+/// `id:secret`, or of UTF-16), hex, UTF-16 read as single bytes, reversed; each of them plain,
+/// percent-encoded or form-encoded, once or twice; and the characters or their numbers with other
+/// characters between them.
 pub(crate) fn redact_credential(text: &str, credential: &Credential) -> String {
     let mut hidden = vec![false; text.len()];
     let (plain, once) = (View::of(text), View::of(text).decoded());
     let twice = once.decoded();
     let mut views = Vec::with_capacity(6);
     for view in [plain.spaced(), once.spaced(), twice.spaced(), plain, once, twice] {
-        // Most texts have nothing encoded.
+        // Most texts have no encoded part, and then all views are equal.
         if !views.contains(&view) {
             views.push(view);
         }
     }
-    // As it is, and as it is left by the cleaning of what a vendor says.
+    // Each pattern is searched as it is, and as `clean` leaves it in a description.
     let hide = |pattern: &str, window: usize, hidden: &mut [bool]| {
         let clean = Zeroizing::new(clean(pattern));
         let patterns = [Some(pattern), Some(clean.as_str()).filter(|clean| *clean != pattern)];
@@ -96,9 +126,9 @@ pub(crate) fn redact_credential(text: &str, credential: &Credential) -> String {
     for (_, secret) in credential.secrets() {
         let secret = secret.expose_secret();
         hide(secret, 8, &mut hidden);
-        forms(secret, credential).iter().for_each(|form| hide(form, 12, &mut hidden));
-        for apart in apart(secret) {
-            hide_apart(text, &apart, &mut hidden);
+        encodings(secret, credential).iter().for_each(|form| hide(form, 12, &mut hidden));
+        for pattern in separated(secret) {
+            hide_separated(text, &pattern, &mut hidden);
         }
     }
     let mut shown = String::with_capacity(text.len());
@@ -115,32 +145,32 @@ pub(crate) fn redact_credential(text: &str, credential: &Credential) -> String {
     shown
 }
 
-/// The usual ways to write a secret.
-fn forms(secret: &str, credential: &Credential) -> Vec<Zeroizing<String>> {
+/// Returns the encodings of a secret that are searched as patterns.
+fn encodings(secret: &str, credential: &Credential) -> Vec<Zeroizing<String>> {
     let json = escape(secret);
     let hex = |bytes: &[u8]| {
-        written(2 * bytes.len(), |out| bytes.iter().try_for_each(|b| write!(out, "{b:02x}")))
+        collect_text(2 * bytes.len(), |out| bytes.iter().try_for_each(|b| write!(out, "{b:02x}")))
     };
     let mut wide = Zeroizing::new(Vec::with_capacity(2 * secret.len()));
     wide.extend(secret.encode_utf16().flat_map(u16::to_le_bytes));
     let mut forms = vec![
-        written(2 * json.len(), |out| {
+        collect_text(2 * json.len(), |out| {
             json.split_inclusive('/').try_for_each(|part| match part.strip_suffix('/') {
                 Some(part) => write!(out, "{part}\\/"),
                 None => out.write_str(part),
             })
         }),
         json,
-        written(6 * secret.len(), |out| {
+        collect_text(6 * secret.len(), |out| {
             secret.encode_utf16().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
         }),
-        written(secret.len(), |out| secret.chars().rev().try_for_each(|c| out.write_char(c))),
+        collect_text(secret.len(), |out| secret.chars().rev().try_for_each(|c| out.write_char(c))),
         hex(secret.as_bytes()),
         hex(&wide),
-        written(2 * secret.len(), |out| secret.chars().try_for_each(|c| write!(out, "{c} "))),
+        collect_text(2 * secret.len(), |out| secret.chars().try_for_each(|c| write!(out, "{c} "))),
     ];
     let pairs = credential.texts().map(|(_, id)| [id.as_bytes(), b":", secret.as_bytes()].concat());
-    // Base64 depends on what stands before: three offsets cover every place in a text.
+    // Base64 depends on the bytes before the secret: three offsets cover every position.
     let starts = ["", "0", "00"].map(|pad| [pad.as_bytes(), secret.as_bytes()].concat());
     let wide = ["", "0", "00"].map(|pad| [pad.as_bytes(), &wide].concat());
     for plain in pairs.chain(starts).chain(wide).map(Zeroizing::new) {
@@ -150,14 +180,14 @@ fn forms(secret: &str, credential: &Credential) -> Vec<Zeroizing<String>> {
     forms
 }
 
-/// What is left of a secret whose characters were set apart, once only letters and digits count:
-/// `C-N-R-Y`; `43:4e` and `%43%4E`; `%2543%254E`; `&#67;&#78;`; `&#x43;&#x4e;`.
-fn apart(secret: &str) -> [Zeroizing<String>; 5] {
+/// Returns the letters and digits of a secret that is written with other characters between its
+/// own: `C-N-R-Y`; `43:4e` and `%43%4E`; `%2543%254E`; `&#67;&#78;`; `&#x43;&#x4e;`.
+fn separated(secret: &str) -> [Zeroizing<String>; 5] {
     let each = |write: fn(&mut String, u8) -> fmt::Result| {
-        written(4 * secret.len(), |out| secret.bytes().try_for_each(|b| write(out, b)))
+        collect_text(4 * secret.len(), |out| secret.bytes().try_for_each(|b| write(out, b)))
     };
     [
-        written(secret.len(), |out| {
+        collect_text(secret.len(), |out| {
             secret.chars().filter(char::is_ascii_alphanumeric).try_for_each(|c| out.write_char(c))
         }),
         each(|out, b| write!(out, "{b:02x}")),
@@ -167,7 +197,7 @@ fn apart(secret: &str) -> [Zeroizing<String>; 5] {
     ]
 }
 
-/// The text as JSON has it between its quotes.
+/// Returns the text as JSON writes it between quotation marks.
 fn escape(text: &str) -> Zeroizing<String> {
     let mut quoted = Zeroizing::new(Vec::with_capacity(6 * text.len() + 2));
     let _ = serde_json::to_writer(&mut *quoted, text);
@@ -176,15 +206,18 @@ fn escape(text: &str) -> Zeroizing<String> {
     Zeroizing::new(bare.unwrap_or_default().to_owned())
 }
 
-/// A text of a secret's, in memory that is cleared and has room for all of it: what grows leaves
-/// copies behind.
-fn written(most: usize, write: impl FnOnce(&mut String) -> fmt::Result) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::with_capacity(most));
+/// Writes a form of a secret into memory that is cleared on drop, and allocated once: a string that
+/// grows leaves copies behind.
+fn collect_text(
+    capacity: usize,
+    write: impl FnOnce(&mut String) -> fmt::Result,
+) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
     let _ = write(&mut text);
     text
 }
 
-/// A text as somebody reads it: bytes in lower case, and where each stands in what is shown.
+/// One reading of a text: its bytes in lower case, each with its range in the original.
 #[derive(PartialEq)]
 struct View(Vec<(u8, Range<usize>)>);
 
@@ -194,8 +227,7 @@ impl View {
         Self(bytes.map(|(at, byte)| (byte.to_ascii_lowercase(), at..at + 1)).collect())
     }
 
-    /// With the byte that `%2f` stands for in its place. Encoders differ in what they encode, so
-    /// texts are decoded rather than secrets encoded.
+    /// Returns the text with `%2f` and the like decoded.
     fn decoded(&self) -> Self {
         let (mut bytes, mut rest) = (Vec::with_capacity(self.0.len()), self.0.as_slice());
         let digit = |byte: u8| char::from(byte).to_digit(16);
@@ -214,14 +246,14 @@ impl View {
         Self(bytes)
     }
 
-    /// With a space for each `+`, as forms have it.
+    /// Returns the text with a space for each `+`, as in a form.
     fn spaced(&self) -> Self {
         let space = |byte: u8| if byte == b'+' { b' ' } else { byte };
         Self(self.0.iter().map(|(byte, place)| (space(*byte), place.clone())).collect())
     }
 
-    /// Marks each stretch that shares `window` characters with `pattern`; a shorter pattern (of
-    /// four or more) is matched whole.
+    /// Marks each part that shares `window` characters with `pattern`. A pattern that is shorter, but
+    /// has at least four, must match as a whole.
     fn hide(&self, pattern: &str, window: usize, hidden: &mut [bool]) {
         let pattern = Zeroizing::new(pattern.to_ascii_lowercase());
         let text: Vec<u8> = self.0.iter().map(|(byte, _)| *byte).collect();
@@ -235,19 +267,19 @@ impl View {
             let end = end.map_or(0, |(_, place)| place.end);
             hidden.iter_mut().take(end).skip(first).for_each(|flag| *flag = true);
         };
-        // Few windows of a text have so much as their first four bytes in common with the pattern.
-        let mut begins = [false; 1 << 12];
+        // Few windows of a text share even their first four bytes with the pattern.
+        let mut prefixes = [false; 1 << 12];
         for part in pattern.as_bytes().windows(window) {
-            begins.get_mut(begin(part)).into_iter().for_each(|flag| *flag = true);
+            prefixes.get_mut(prefix_hash(part)).into_iter().for_each(|flag| *flag = true);
         }
         let windows =
             LazyCell::new(|| -> HashSet<&[u8]> { pattern.as_bytes().windows(window).collect() });
         for (at, part) in text.windows(window).enumerate() {
-            if begins.get(begin(part)).is_some_and(|flag| *flag) && windows.contains(part) {
+            if prefixes.get(prefix_hash(part)).is_some_and(|flag| *flag) && windows.contains(part) {
                 mark(at, at + window);
             }
         }
-        // Where the text was cut off, its end may be the beginning of one.
+        // The end of a text that was cut may be the beginning of the pattern.
         let Some(text) = text.strip_suffix(b"~") else { return };
         let begun = (4..window).rev().find(|n| {
             let start = pattern.as_bytes().get(..*n);
@@ -259,14 +291,14 @@ impl View {
     }
 }
 
-/// Twelve bits of the first four bytes.
-fn begin(part: &[u8]) -> usize {
+/// Hashes the first four bytes to twelve bits.
+fn prefix_hash(part: &[u8]) -> usize {
     let first = part.first_chunk().copied().map_or(0, u32::from_le_bytes);
     (first.wrapping_mul(0x9E37_79B1) >> 20) as usize
 }
 
-/// The same for a pattern of which only letters and digits count, as in the text.
-fn hide_apart(text: &str, pattern: &str, hidden: &mut [bool]) {
+/// Marks the parts whose letters and digits share 12 with `pattern`, and the characters between.
+fn hide_separated(text: &str, pattern: &str, hidden: &mut [bool]) {
     if pattern.len() < 8 {
         return;
     }
@@ -281,7 +313,7 @@ fn hide_apart(text: &str, pattern: &str, hidden: &mut [bool]) {
     let marked = places.iter().zip(&found);
     for ((at, is_found), (next, is_next)) in marked.clone().zip(marked.skip(1)) {
         if *is_found {
-            // With what stands between this character and the next of the secret.
+            // Also marks the characters up to the next one of the secret.
             let end = if *is_next { *next } else { at + 1 };
             hidden.iter_mut().take(end).skip(*at).for_each(|flag| *flag = true);
         }
@@ -297,18 +329,18 @@ mod tests {
     use crate::percent_encode;
 
     #[test]
-    fn prose_stays_and_tokens_go() {
+    fn vendor_text_keeps_prose_and_hides_tokens() {
         assert_eq!(vendor_text("Bad client credentials"), "Bad client credentials");
         assert_eq!(
             vendor_text("Access token expired:0d61dde4-c700-4269-b1c9-16b5922ce888"),
             "Access token expired:[redacted]"
         );
         assert_eq!(vendor_text("a\r\nb\u{1b}[31m\"c\\"), "a b [31m c");
-        assert!(vendor_text(&"word ".repeat(900)).len() <= SHOWN);
+        assert!(vendor_text(&"word ".repeat(900)).len() <= MAX_SHOWN);
     }
 
     #[test]
-    fn a_token_in_a_codes_place_is_seen() {
+    fn token_as_error_code_is_detected() {
         for code in ["unsupported_grant_type", "ERR_403_DEVELOPER_OVER_RATE", "E0000047", "20001"] {
             assert!(!code_hides_a_token(code), "{code}");
         }
@@ -318,12 +350,12 @@ mod tests {
     }
 
     #[test]
-    fn a_known_secret_goes_in_every_encoding() {
-        // Spaces, what URLs and JSON escape, and what no error_description may have.
+    fn secret_is_redacted_in_every_encoding() {
+        // Spaces, characters that URLs and JSON escape, and ones that no error_description may have.
         for secret in ["pa ss+wordy/tail", r#"q"uo\te"d\se"cr\et"#, "zusätzlich-geheim"] {
             let credential = Credential::client("me", secret);
             let (percent, json) = (percent_encode(secret), serde_json::to_string(secret).unwrap());
-            // Some encode what needs no encoding.
+            // Some encoders also encode unreserved characters.
             let strictly: String = secret.bytes().map(|b| format!("%{b:02X}")).collect();
             let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02X}")).collect::<String>();
             let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -360,25 +392,25 @@ mod tests {
                 secret.chars().flat_map(|c| [c, '-']).collect(),
             ];
             for form in forms {
-                // As the engine does: the words are cleaned first.
-                let said = vendor_text(&format!("you sent {form} to us"));
-                let shown = redact_credential(&said, &credential);
+                // In the engine's order: `vendor_text` first.
+                let cleaned = vendor_text(&format!("you sent {form} to us"));
+                let shown = redact_credential(&cleaned, &credential);
                 let left = shown.replace(REDACTED, "");
                 assert!(shown.starts_with("you sent"), "{form}: {shown}");
-                // A few encoded characters may be left beside what looked like a token by itself.
+                // Up to nine encoded characters may remain beside a word that looked like a token.
                 assert!(left.len() <= "you sent  to us".len() + 9, "{form}: {shown}");
             }
-            assert_eq!(redact_credential("nothing of it", &credential), "nothing of it");
+            assert_eq!(redact_credential("no secret here", &credential), "no secret here");
         }
     }
 
     #[test]
-    fn a_secret_that_is_cut_off_goes_too() {
+    fn truncated_secret_is_redacted() {
         let credential = Credential::client("me", "wordy secret");
-        for before in SHOWN - 12..SHOWN - 4 {
-            let said =
-                vendor_text(&("so ".repeat(SHOWN)[..before].to_owned() + "wordy secret, no"));
-            let shown = redact_credential(&said, &credential);
+        for before in MAX_SHOWN - 12..MAX_SHOWN - 4 {
+            let cut =
+                vendor_text(&("so ".repeat(MAX_SHOWN)[..before].to_owned() + "wordy secret, no"));
+            let shown = redact_credential(&cut, &credential);
             assert!(!shown.contains("word"), "{before}: {shown}");
         }
     }

@@ -112,7 +112,7 @@ impl Settings {
         RedirectUri::parse(self.text(field)?).map_err(|error| error.with_field(field.to_owned()))
     }
 
-    /// Checks names, choices and required fields against a provider's facts.
+    /// Checks names, choices and required fields against the facts of a provider.
     pub(crate) fn check(&self, info: &ProviderInfo) -> Result<()> {
         let named = |error: Error| error.with_provider(info.id);
         for (name, text) in &self.texts {
