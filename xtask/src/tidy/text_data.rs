@@ -12,9 +12,6 @@ const STORE: [&str; 2] = ["crates/gatepass-engine/src/store", "crates/gatepass-r
 const READERS: &[(&str, &str)] = &[
     ("crates/gatepass-http/src/error.rs", "rustls and hyper have no type for some of their causes"),
     ("crates/gatepass-testkit/", "checks the messages of errors"),
-    ("crates/gatepass/src/config/profile/read.rs", "until errors have fields"),
-    ("crates/gatepass/src/config/value.rs", "until errors have fields"),
-    ("crates/gatepass-cli/src/next.rs", "until errors have fields"),
 ];
 
 /// The methods that look into a text.
