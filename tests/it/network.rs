@@ -25,7 +25,7 @@ fn https_uses_connect_and_hides_the_proxy_password() {
     let command = home.gatepass(["token", "cisco", "--wait", "0s"]).env("RUST_LOG", "trace");
     let run = command.env("HTTPS_PROXY", &address).run();
     let shown = run.failed(2);
-    assert!(shown.contains("the proxy wants a user name and password"), "{shown}");
+    assert!(shown.contains("the proxy requires a user name and password"), "{shown}");
     assert!(!shown.contains("unsaid-word"), "{shown}");
     let request = proxy.request();
     assert_eq!(

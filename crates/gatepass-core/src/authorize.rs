@@ -95,7 +95,7 @@ impl ApiOrigins {
             return Err(Error::config("the request's address is not a URL like https://host/path"));
         };
         if to.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err(Error::config("the address must not hold a user name or password"));
+            return Err(Error::config("the address must not contain a user name or password"));
         }
         if !to.authority().is_some_and(is_host_and_port) {
             return Err(Error::config("the address has no valid host and port"));

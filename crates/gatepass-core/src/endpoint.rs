@@ -80,7 +80,7 @@ impl Endpoint {
             return wrong("the address is not a URL like https://host/path");
         };
         if authority.as_str().contains('@') {
-            return wrong("the address must not hold a user name or password").map_err(
+            return wrong("the address must not contain a user name or password").map_err(
                 |error: Error| error.hint("credentials have their own keys in the profile"),
             );
         }
@@ -92,7 +92,7 @@ impl Endpoint {
             "https" => {}
             "http" if plain_http || is_loopback(host) => {}
             "http" => {
-                return Err(Error::config("the address is plain http and not on this machine")
+                return Err(Error::config("plain http is allowed to this machine only")
                     .hint("use https, or set allow_plain_http = true in the profile"));
             }
             _ => return wrong("the address must begin with https://"),

@@ -1,4 +1,4 @@
-//! Body: an answer's body, piece by piece, and the one line that tells of the exchange.
+//! The streamed body of a response, and the log event of a request.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,37 +12,37 @@ use zeroize::Zeroizing;
 use crate::error;
 use crate::limits::{Allowance, Limits};
 
-/// The body of an answer, read as it arrives.
+/// A response body that is read as it arrives.
 pub struct Body {
     response: reqwest::Response,
     allowance: Allowance,
     limits: Limits,
-    record: Record,
+    log: BodyLog,
 }
 
 impl Body {
-    /// Refuses a body whose stated length is over the limit, before any of it is read.
+    /// Creates a body; a `Content-Length` over the limit is an error before the first read.
     pub(crate) fn new(
         response: reqwest::Response,
         limit: Option<usize>,
         limits: Limits,
-        record: Record,
+        log: BodyLog,
     ) -> Result<Self> {
         let allowance = Allowance::new(limit);
         allowance
             .check_length(response.content_length())
             .map_err(|error| error.with_status(response.status().as_u16()))?;
-        Ok(Self { response, allowance, limits, record })
+        Ok(Self { response, allowance, limits, log })
     }
 
-    /// The next piece, `None` at the end. Cancel safe: a dropped call loses nothing.
+    /// Returns the next chunk, or `None` at the end. The method is cancel safe.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if the connection ends early or is silent for too long; `Protocol` if the
-    /// body is larger than the limit or badly framed. After an error there is no more to read.
+    /// `Unavailable` if the connection ends early or pauses for too long; `Protocol` if the body is
+    /// larger than the limit or badly framed. The body cannot be read further after an error.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let origin = self.record.origin.as_str();
+        let origin = self.log.origin.as_str();
         let chunk = timeout(self.limits.idle, self.response.chunk())
             .await
             .map_err(|_| error::silent(origin, self.limits.idle))?
@@ -51,23 +51,23 @@ impl Body {
             self.allowance
                 .take(chunk.len())
                 .map_err(|error| error.with_status(self.response.status().as_u16()))?;
-            self.record.bytes = self.allowance.read();
+            self.log.bytes = self.allowance.read();
         }
         Ok(chunk)
     }
 
-    /// The whole body. Its memory is cleared when the last clone is dropped.
+    /// Reads the complete body. Its memory is zeroed when the last clone is dropped.
     ///
     /// # Errors
     ///
-    /// As [`chunk`](Self::chunk).
+    /// The same as [`chunk`](Self::chunk).
     pub async fn bytes(mut self) -> Result<Bytes> {
         let stated = self.response.content_length().unwrap_or_default();
         let capacity = usize::try_from(stated).unwrap_or_default().clamp(4 * 1024, 256 * 1024);
         let mut whole = Zeroizing::new(Vec::with_capacity(capacity));
         while let Some(chunk) = self.chunk().await? {
             if whole.capacity() - whole.len() < chunk.len() {
-                // Growing in place would leave what is there behind in freed memory.
+                // Growing in place would leave a copy of the data in freed memory.
                 let more = (whole.capacity() * 2).max(whole.len() + chunk.len());
                 let mut larger = Zeroizing::new(Vec::with_capacity(more));
                 larger.extend_from_slice(&whole);
@@ -85,8 +85,8 @@ impl fmt::Debug for Body {
     }
 }
 
-/// What is said of one exchange, at debug level, once it is over, however it ends.
-pub(crate) struct Record {
+/// Logs one event at debug level when a request ends, on success and failure.
+pub(crate) struct BodyLog {
     pub(crate) method: Method,
     pub(crate) origin: String,
     pub(crate) status: Option<StatusCode>,
@@ -94,13 +94,13 @@ pub(crate) struct Record {
     begun: Instant,
 }
 
-impl Record {
+impl BodyLog {
     pub(crate) fn new(method: Method, origin: String) -> Self {
         Self { method, origin, status: None, bytes: 0, begun: Instant::now() }
     }
 }
 
-impl Drop for Record {
+impl Drop for BodyLog {
     fn drop(&mut self) {
         let elapsed: Duration = self.begun.elapsed();
         tracing::debug!(

@@ -1,7 +1,8 @@
-//! HttpClient: reqwest under the rules that a request with a secret in it needs.
+//! The HTTP client for token requests: reqwest with the rules that a request with a secret needs.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,15 +14,15 @@ use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
 
-use crate::body::{Body, Record};
+use crate::body::{Body, BodyLog};
 use crate::error;
 use crate::limits::{self, Limits};
 use crate::tls;
 
-/// Sends requests to vendors. Cheap to clone: clones share their connections.
+/// A client that sends requests to vendors. Clones are cheap and share connections.
 ///
-/// Connections belong to the runtime that they were made on; on another one the client simply
-/// makes new ones.
+/// Connections belong to the runtime on which they were opened. On another runtime the client opens
+/// new ones.
 #[derive(Clone)]
 pub struct HttpClient(Arc<Inner>);
 
@@ -35,16 +36,16 @@ struct Inner {
 }
 
 impl HttpClient {
-    /// A client with the default limits. Nothing is loaded before the first request.
+    /// Creates a client with the default limits. Root certificates are loaded at the first request.
     ///
     /// # Errors
     ///
-    /// None today.
+    /// Currently none.
     pub fn new() -> Result<Self> {
         Self::builder().build()
     }
 
-    /// A client with settings of one's own.
+    /// Returns a builder for a client with other limits, roots or proxies.
     pub fn builder() -> HttpClientBuilder {
         HttpClientBuilder {
             limits: Limits::default(),
@@ -55,61 +56,75 @@ impl HttpClient {
         }
     }
 
-    /// A client over the user's own builder: see [`HttpClientBuilder::base`].
+    /// Creates a client from a reqwest builder: see [`HttpClientBuilder::from_builder`].
     ///
     /// # Errors
     ///
     /// `Config` if the builder does not build.
     pub fn from_builder(base: ClientBuilder) -> Result<Self> {
-        Self::builder().base(base).build()
+        Self::builder().from_builder(base).build()
     }
 
-    /// Sends any request and gives the answer as soon as its head is there.
+    /// Sends any request and returns the response as soon as its head has arrived.
     ///
-    /// The same rules hold as for a token request, except that the body may have any size up to
-    /// `limit` (in bytes), or any at all, and that only its pauses are timed, not its whole.
+    /// Differs from [`HttpSend::send`] in three ways: the request is any `http::Request`, the body
+    /// has any size unless [limited](ApiSend::max_body), and only the pauses of the body are timed,
+    /// not its total. All other rules of this crate apply.
+    ///
+    /// ```no_run
+    /// # async fn example(http: &gatepass_http::HttpClient) -> gatepass_core::Result<()> {
+    /// let request = http::Request::get("https://api.example.com/users").body(bytes::Bytes::new());
+    /// let response = http.send_api(request.unwrap()).max_body(1 << 20).await?;
+    /// println!("{}", response.status());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// `Config` for an address that must not be asked, `Unavailable` if there is no answer,
-    /// `Protocol` if it is none of HTTP or larger than `limit` by its own word.
-    pub async fn call(
+    /// `Config` for an address that is not allowed, `Unavailable` without a response, `Protocol` for
+    /// an invalid response or a `Content-Length` over the limit.
+    pub fn send_api(&self, request: http::Request<Bytes>) -> ApiSend<'_> {
+        ApiSend { client: self, request, max_body: None }
+    }
+
+    async fn send_limited(
         &self,
         request: http::Request<Bytes>,
         limit: Option<usize>,
     ) -> Result<http::Response<Body>> {
         let origin = origin(request.uri())?;
-        let mut record = Record::new(request.method().clone(), origin);
+        let mut log = BodyLog::new(request.method().clone(), origin);
         let request = checked(request, self.0.plain_http)?;
         let limits = self.0.limits;
-        // Lets the runtime hear of connections that their servers have closed. On one thread, where
-        // nothing has run since the last request, hyper would write to a dead one and could not
-        // tell whether that was read; when it knows, it makes a new one at once.
+        // Lets the runtime process connections that servers have closed. On a single-threaded runtime
+        // that has been idle since the last request, hyper would write to a closed connection and
+        // could not tell whether the request was read. After the yield it opens a new one.
         tokio::task::yield_now().await;
         let mut response = timeout(limits.answer, self.client(request.url())?.execute(request))
             .await
-            .map_err(|_| error::no_answer(&record.origin, limits.answer))?
-            .map_err(|cause| error::from_reqwest(cause, &record.origin, &limits))?;
-        record.status = Some(response.status());
-        limits::check_head(response.headers(), &record.origin)
+            .map_err(|_| error::no_answer(&log.origin, limits.answer))?
+            .map_err(|cause| error::from_reqwest(cause, &log.origin, &limits))?;
+        log.status = Some(response.status());
+        limits::check_head(response.headers(), &log.origin)
             .map_err(|error| error.with_status(response.status().as_u16()))?;
 
         let (status, version) = (response.status(), response.version());
         let headers = std::mem::take(response.headers_mut());
-        let mut answer = http::Response::new(Body::new(response, limit, limits, record)?);
+        let mut answer = http::Response::new(Body::new(response, limit, limits, log)?);
         *answer.status_mut() = status;
         *answer.version_mut() = version;
         *answer.headers_mut() = headers;
         Ok(answer)
     }
 
-    /// The proxy that a request to this address goes through by the environment (`HTTPS_PROXY`,
-    /// `ALL_PROXY`, `NO_PROXY`), without its user name and password. Plain http never has one.
+    /// Returns the proxy of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) for a request to
+    /// this address, without user name and password. Plain http never uses a proxy.
     pub fn proxy_for(&self, uri: &Uri) -> Option<Uri> {
         if !self.0.proxy || uri.scheme_str() != Some("https") {
             return None;
         }
-        // The very rules that reqwest goes by.
+        // The same rules as reqwest's.
         let proxy = Matcher::from_system().intercept(uri)?.uri().clone();
         let bare = proxy.authority()?.as_str().rsplit('@').next()?.to_owned();
         let scheme = proxy.scheme_str().unwrap_or("http");
@@ -124,9 +139,40 @@ impl HttpClient {
         };
         match cell.get() {
             Some(client) => Ok(client),
-            // A failure is not kept, so that an unreadable file of roots may become readable.
+            // A failure is not cached: the file of roots may become readable later.
             None => make(inner).map(|client| cell.get_or_init(|| client)),
         }
+    }
+}
+
+/// An API request that is sent when it is awaited; made by [`HttpClient::send_api`].
+#[must_use = "an API request is sent when it is awaited"]
+pub struct ApiSend<'a> {
+    client: &'a HttpClient,
+    request: http::Request<Bytes>,
+    max_body: Option<usize>,
+}
+
+impl ApiSend<'_> {
+    /// Limits the size of the response's body, in bytes.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = Some(bytes);
+        self
+    }
+}
+
+impl<'a> IntoFuture for ApiSend<'a> {
+    type Output = Result<http::Response<Body>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.client.send_limited(self.request, self.max_body))
+    }
+}
+
+impl fmt::Debug for ApiSend<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiSend").field("max_body", &self.max_body).finish_non_exhaustive()
     }
 }
 
@@ -136,7 +182,7 @@ impl HttpSend for HttpClient {
         let limits = self.0.limits;
         let origin = request.endpoint().origin().to_owned();
         let whole = async {
-            let answer = self.call(request.try_into()?, Some(limits.body)).await?;
+            let answer = self.send_limited(request.try_into()?, Some(limits.body)).await?;
             let (head, body) = answer.into_parts();
             Ok(Response::from(http::Response::from_parts(head, body.bytes().await?)))
         };
@@ -174,7 +220,8 @@ impl Inner {
         built.map_err(error::from_build)
     }
 
-    /// Loads no roots, since nothing is encrypted, and knows no proxy, which would see everything.
+    /// Builds the client for plain http: without roots, because it does not use TLS, and without a
+    /// proxy, which would see the secret.
     fn make_http(&self) -> Result<reqwest::Client> {
         let builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
@@ -186,7 +233,7 @@ impl Inner {
     }
 }
 
-/// Makes a [`HttpClient`].
+/// A builder of [`HttpClient`].
 #[must_use = "a builder does nothing until it is built"]
 pub struct HttpClientBuilder {
     limits: Limits,
@@ -197,64 +244,62 @@ pub struct HttpClientBuilder {
 }
 
 impl HttpClientBuilder {
-    /// How long a token request may take in all; 15 s unless set. A [`call`](HttpClient::call)'s
-    /// body is not part of it.
+    /// Sets the total time limit of a token request; the default is 15 s. The body of
+    /// [`send_api`](HttpClient::send_api) does not count.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limits.total = limit;
         self
     }
 
-    /// How long finding the name, connecting and the TLS handshake may take; 5 s unless set.
+    /// Sets the time limit of DNS, connection and TLS handshake; the default is 5 s.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.limits.connect = limit;
         self
     }
 
-    /// How long it may take until an answer's head is there, counted from the beginning; 10 s
-    /// unless set.
+    /// Sets the time limit until the response head, counted from the start; the default is 10 s.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
         self.limits.answer = limit;
         self
     }
 
-    /// How long a body may pause; 5 s unless set.
+    /// Sets the longest pause within a body; the default is 5 s.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.limits.idle = limit;
         self
     }
 
-    /// Trusts the certificates of this PEM file as well, for this client alone.
+    /// Trusts the certificates of this PEM file in addition, for this client only.
     ///
     /// # Errors
     ///
-    /// `Config` if it holds none, or one that cannot be read.
+    /// `Config` if the file contains no certificate, or an unreadable one.
     pub fn ca_pem(mut self, pem: &[u8]) -> Result<Self> {
         self.roots.append(&mut tls::certificates(pem)?);
         Ok(self)
     }
 
-    /// Whether plain http is allowed to other machines; to this one it always is.
+    /// Allows plain http to other machines; to this machine it is always allowed.
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.plain_http = allow;
         self
     }
 
-    /// Uses no proxy, whatever the environment says.
+    /// Ignores the proxies of the environment.
     pub fn no_proxy(mut self) -> Self {
         self.proxy = false;
         self
     }
 
-    /// Begins with the user's own builder, for `https`: its proxies, resolver, name, roots and
-    /// identity stay. The rules of this crate are put on top: no redirect, no `Referer`, no
-    /// decompression, no HTTP/2, no retry, no key log, no verbose log, no unchecked certificate,
-    /// and the limits.
+    /// Uses this reqwest builder for `https`. Its proxies, resolver, user agent, roots and client
+    /// identity are kept. The rules of this crate are applied on top: no redirects, no `Referer`, no
+    /// decompression, no HTTP/2, no retries, no key log, no verbose log, certificate checks, and the
+    /// limits.
     ///
-    /// Plain http does not go through it but through a client of gatepass's own, since a
-    /// builder's proxies can only be all removed or all kept. What the builder may have that
-    /// cannot be taken away again is the user's to leave out: a cookie store, default headers
-    /// with a secret, a preconfigured TLS that checks nothing.
-    pub fn base(mut self, base: ClientBuilder) -> Self {
+    /// Plain http uses a separate client, because a builder's proxies can only be removed or kept
+    /// together. Some settings of the builder cannot be undone; leave them out: a cookie store,
+    /// default headers with a secret, a preconfigured TLS without certificate checks.
+    pub fn from_builder(mut self, base: ClientBuilder) -> Self {
         self.base = Some(base);
         self
     }
@@ -263,7 +308,7 @@ impl HttpClientBuilder {
     ///
     /// # Errors
     ///
-    /// `Config` if a [`base`](Self::base) does not build.
+    /// `Config` if the reqwest builder does not build.
     pub fn build(self) -> Result<HttpClient> {
         let https = OnceLock::new();
         if let Some(base) = self.base {
@@ -297,8 +342,8 @@ impl fmt::Debug for HttpClientBuilder {
     }
 }
 
-/// The rules that every client here obeys. Some switches have no counterpart in this build, and
-/// are there all the same: another crate's features may bring the other half.
+/// Applies the rules of this crate. Some switches have no effect in this build; they are set because
+/// another crate may enable the corresponding feature of reqwest.
 fn ruled(builder: ClientBuilder, limits: &Limits) -> ClientBuilder {
     tls::install_crypto();
     builder
@@ -315,12 +360,12 @@ fn ruled(builder: ClientBuilder, limits: &Limits) -> ClientBuilder {
         .connect_timeout(limits.connect)
 }
 
-/// Scheme, host and port, as it may be printed.
+/// Returns scheme, host and port in printable form.
 fn origin(uri: &Uri) -> Result<String> {
     match (uri.scheme_str(), uri.authority()) {
-        // reqwest would send a user name and password along as Basic.
+        // reqwest would send user name and password as Basic authentication.
         (_, Some(authority)) if authority.as_str().contains('@') => {
-            Err(Error::config("the address must not hold a user name or password"))
+            Err(Error::config("the address must not contain a user name or password"))
         }
         (Some(scheme), Some(authority)) => {
             Ok(format!("{scheme}://{}", authority.as_str().to_ascii_lowercase()))
@@ -329,7 +374,7 @@ fn origin(uri: &Uri) -> Result<String> {
     }
 }
 
-/// The request as reqwest has it, if the address it would really go to may be asked.
+/// Converts the request for reqwest and checks the address to which reqwest would send it.
 fn checked(mut request: http::Request<Bytes>, plain_http: bool) -> Result<reqwest::Request> {
     *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
@@ -339,7 +384,7 @@ fn checked(mut request: http::Request<Bytes>, plain_http: bool) -> Result<reqwes
     match request.url().scheme() {
         "https" => Ok(request),
         "http" if plain_http || is_loopback(host) => Ok(request),
-        "http" => Err(Error::config("the address is plain http and not on this machine")
+        "http" => Err(Error::config("plain http is allowed to this machine only")
             .hint("use https, or set allow_plain_http = true in the profile")),
         _ => Err(Error::config("the address must begin with https://")),
     }
@@ -353,5 +398,6 @@ fn is_loopback(host: &str) -> bool {
 
 const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
 
-/// Shorter than what servers and balancers wait before they close an unused connection.
+/// The idle time after which pooled connections are closed: shorter than that of usual servers and
+/// load balancers.
 const POOL_IDLE: Duration = Duration::from_secs(30);

@@ -1,8 +1,8 @@
-//! Every error of this crate is made here: one sentence with the origin, never path or query.
+//! The errors of this crate: one sentence with the origin, never with a path or query.
 //!
-//! What reqwest returns is a chain of causes. Those of rustls and the system are told apart by
-//! type; those of hyper by their fixed texts, since its types are no dependency of this crate. Each
-//! text has a test with a server that provokes it.
+//! reqwest returns a chain of causes. Causes of rustls and of the system are distinguished by type,
+//! those of hyper by their fixed texts, because its error types are private. Each text has a test
+//! with a server that provokes it.
 
 use std::error::Error as StdError;
 use std::io;
@@ -15,7 +15,7 @@ use rustls::{AlertDescription, PeerIncompatible};
 
 use crate::limits::Limits;
 
-/// The error of a request that had no answer, or of a body that broke off.
+/// Returns the error of a request without a response, or of an interrupted body.
 pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits) -> Error {
     let cause = cause.without_url();
     let chain = Chain::new(&cause);
@@ -31,31 +31,31 @@ pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits)
     } else if cause.is_timeout() {
         no_answer(origin, limits.answer)
     } else if cause.is_builder() {
-        Error::config(format!("the request to {origin} could not be made"))
+        Error::config(format!("cannot build the request to {origin}"))
     } else {
-        from_http(&chain, origin).or_else(|| from_io(&chain, origin)).unwrap_or_else(|| {
-            Error::unavailable(format!("the request to {origin} could not be sent"))
-        })
+        from_http(&chain, origin)
+            .or_else(|| from_io(&chain, origin))
+            .unwrap_or_else(|| Error::unavailable(format!("cannot send the request to {origin}")))
     };
     error.with_source(cause)
 }
 
-/// The error of an API request that had no answer, sent by a client whose limits are its owner's.
+/// Returns the error of an API request without a response, sent by the caller's own client.
 pub(crate) fn from_api(cause: reqwest::Error, origin: &str) -> Error {
     let cause = cause.without_url();
     let error = if cause.is_redirect() {
-        Error::protocol(format!("{origin} redirects too often, or to where the client must not go"))
+        Error::protocol(format!("{origin} redirects too often or to a forbidden address"))
     } else if cause.is_timeout() && cause.is_connect() {
         Error::unavailable(format!("no connection in time to {origin}"))
     } else if cause.is_timeout() {
-        Error::unavailable(format!("no answer in time from {origin}"))
+        Error::unavailable(format!("no response in time from {origin}"))
     } else {
         return from_reqwest(cause, origin, &Limits::default());
     };
     error.with_source(cause)
 }
 
-/// The error of a client that could not be made.
+/// Returns the error of a client that cannot be built.
 pub(crate) fn from_build(cause: reqwest::Error) -> Error {
     let cause = cause.without_url();
     let no_roots = Chain::new(&cause).has("No CA certificates were loaded");
@@ -65,52 +65,53 @@ pub(crate) fn from_build(cause: reqwest::Error) -> Error {
              or build with the feature webpki-roots",
         )
     } else {
-        Error::config("the HTTP client could not be made")
+        Error::config("cannot set up the HTTP client")
     };
     error.with_source(cause)
 }
 
-/// Connecting took too long.
+/// Returns the error of a connection timeout.
 pub(crate) fn no_connection(origin: &str, limit: Duration) -> Error {
     Error::unavailable(format!("no connection in {} to {origin}", seconds(limit)))
         .hint("check the network, a firewall, and HTTPS_PROXY")
 }
 
-/// The head of an answer took too long.
+/// Returns the error of a response head timeout.
 pub(crate) fn no_answer(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("no answer in {} from {origin}", seconds(limit))).hint(SLOW)
+    Error::unavailable(format!("no response in {} from {origin}", seconds(limit))).hint(SLOW)
 }
 
-/// A body paused for too long.
+/// Returns the error of a body that pauses for too long.
 pub(crate) fn silent(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("the answer stopped for {}: {origin}", seconds(limit))).hint(SLOW)
+    Error::unavailable(format!("the response stopped for {}: {origin}", seconds(limit))).hint(SLOW)
 }
 
-/// All of it took too long.
+/// Returns the error of the total time limit.
 pub(crate) fn not_complete(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("no complete answer in {} from {origin}", seconds(limit))).hint(SLOW)
+    Error::unavailable(format!("no complete response in {} from {origin}", seconds(limit)))
+        .hint(SLOW)
 }
 
-const SLOW: &str = "try again; where it is slow, more is allowed by `timeout` in the profile, and for \
-                    an API by `call --timeout`";
+const SLOW: &str =
+    "try again; for a slow vendor raise `timeout` in the profile, for a slow API `call --timeout`";
 
-/// Too many header fields, or too many bytes of them.
+/// Returns the error of too many header fields, or too many bytes of them.
 pub(crate) fn head_too_large(origin: &str) -> Error {
-    Error::protocol(format!("the answer's header fields are too many or too long: {origin}"))
+    Error::protocol(format!("the response has too many or too long header fields: {origin}"))
 }
 
-/// Lengths that contradict each other, chunks that are none.
+/// Returns the error of contradicting lengths or invalid chunks.
 pub(crate) fn bad_framing(origin: &str) -> Error {
-    Error::protocol(format!("the answer is badly framed HTTP: {origin}"))
+    Error::protocol(format!("the response is badly framed HTTP: {origin}"))
 }
 
-/// More than `limit` bytes.
+/// Returns the error of a body of more than `limit` bytes.
 pub(crate) fn body_too_large(limit: usize) -> Error {
     let size = match limit {
         kib if kib >= 1024 && kib % 1024 == 0 => format!("{} KiB", kib / 1024),
         bytes => format!("{bytes} bytes"),
     };
-    Error::protocol(format!("the answer is larger than {size}")).with_retry(Retry::Never)
+    Error::protocol(format!("the response is larger than {size}")).with_retry(Retry::Never)
 }
 
 fn closed_early(origin: &str) -> Error {
@@ -130,22 +131,22 @@ fn not_http(origin: &str) -> Error {
     })
 }
 
-/// hyper-util's words about a proxy that makes no tunnel.
+/// Returns the error of a failed proxy tunnel, by hyper-util's error texts.
 fn proxy(chain: &Chain<'_>, origin: &str) -> Option<Error> {
     let hint = "check HTTPS_PROXY, or name the host in NO_PROXY";
     let error = match chain.after("tunnel error: ")? {
-        // It is connected to as to any HTTP server, or not at all.
+        // Only HTTP proxies are supported.
         "failed to create underlying connection" if chain.has("unsupported scheme") => {
-            Error::config("the proxy of the environment is neither http:// nor https://").hint(
-                "SOCKS is not spoken here: set HTTPS_PROXY to an HTTP proxy, or name the \
+            Error::config("the proxy in the environment is neither http:// nor https://").hint(
+                "SOCKS is not supported: set HTTPS_PROXY to an HTTP proxy, or name the \
                      vendor's host in NO_PROXY",
             )
         }
         "proxy authorization required" => {
-            Error::config(format!("the proxy wants a user name and password for {origin} (407)"))
+            Error::config(format!("the proxy requires a user name and password for {origin} (407)"))
                 .hint("put them into HTTPS_PROXY: http://user:password@proxy:port")
         }
-        // Its status is not told: it may forbid the address, or be down itself for a moment.
+        // The proxy's status is not available: it may forbid the address or be down temporarily.
         "unsuccessful" => {
             Error::unavailable(format!("the proxy made no connection to {origin}")).hint(hint)
         }
@@ -153,7 +154,7 @@ fn proxy(chain: &Chain<'_>, origin: &str) -> Option<Error> {
             Error::config(format!("the proxy refused to connect to {origin}")).hint(hint)
         }
         "failed to create underlying connection" => {
-            Error::unavailable(format!("the proxy to {origin} could not be reached")).hint(hint)
+            Error::unavailable(format!("cannot reach the proxy for {origin}")).hint(hint)
         }
         _ => Error::unavailable(format!("connection closed early by the proxy to {origin}"))
             .hint(hint),
@@ -161,7 +162,7 @@ fn proxy(chain: &Chain<'_>, origin: &str) -> Option<Error> {
     Some(error)
 }
 
-/// hyper's words about an answer that is none.
+/// Returns the error of an invalid HTTP response, by hyper's error texts.
 fn from_http(chain: &Chain<'_>, origin: &str) -> Option<Error> {
     if chain.has("message head is too large") {
         return Some(head_too_large(origin));
@@ -204,18 +205,19 @@ fn from_io(chain: &Chain<'_>, origin: &str) -> Option<Error> {
 fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
     let tls = |text: String| Error::unavailable(text).with_retry(Retry::Never);
     let version = || {
-        tls(format!("{origin} speaks no TLS that is safe and known here"))
-            .hint("TLS 1.2 or later is needed; the vendor, or a proxy between, offers none")
+        tls(format!("{origin} supports no TLS version that is safe")).hint(
+            "TLS 1.2 or later is required; the vendor or a proxy in between does not offer it",
+        )
     };
     match cause {
         rustls::Error::InvalidCertificate(bad) => from_certificate(bad, origin),
         rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
             not_http(origin)
         }
-        // Under TLS 1.2 it is also how a server says that it misses a client certificate.
+        // Under TLS 1.2 a server also sends this alert for a missing client certificate.
         rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => version().hint(
-            "TLS 1.2 or later is needed, with a cipher that is safe; or the server wants a client \
-             certificate, which needs a client of your own",
+            "TLS 1.2 or later is required, with a safe cipher; or the server requires a client \
+             certificate, which requires a custom client",
         ),
         rustls::Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13)
         | rustls::Error::AlertReceived(
@@ -224,10 +226,10 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
         rustls::Error::PeerIncompatible(_) => version(),
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
             Error::config(format!("{origin} asks for a client certificate"))
-                .hint("client certificates need a client of your own")
+                .hint("client certificates require a custom client")
         }
         rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
-            tls(format!("{origin} does not know that name")).hint("check the address")
+            tls(format!("{origin} does not know this host name")).hint("check the address")
         }
         rustls::Error::AlertReceived(AlertDescription::CloseNotify) => closed_early(origin),
         _ => Error::unavailable(format!("the TLS connection to {origin} failed")),
@@ -235,16 +237,16 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
 }
 
 fn from_certificate(bad: &Bad, origin: &str) -> Error {
-    let clock = "check this machine's clock; if it is right, only the vendor can help";
+    let clock = "check this machine's clock; if the clock is right, contact the vendor";
     let (what, hint) = match bad {
         Bad::UnknownIssuer => (
-            "is from an issuer that is not trusted here".to_owned(),
-            "a private CA, or a proxy that opens TLS? then set ca_file in the profile",
+            "was issued by an untrusted CA".to_owned(),
+            "for a private CA or a proxy that intercepts TLS, set ca_file in the profile",
         ),
         Bad::BadSignature => (
-            "has a signature that does not hold".to_owned(),
-            "is the CA in ca_file the present one? one that was made anew keeps its name; \
-             an RSA key below 2048 bits is taken for none, too",
+            "has an invalid signature".to_owned(),
+            "is the CA in ca_file current? a replaced CA may keep its name; \
+             an RSA key below 2048 bits is rejected, too",
         ),
         Bad::Expired => ("has expired".to_owned(), clock),
         Bad::ExpiredContext { not_after, .. } => {
@@ -258,14 +260,14 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
         Bad::NotValidForNameContext { presented, .. } => {
             (format!("is for another name{}", names(presented)), NAME)
         }
-        Bad::Revoked => ("has been revoked".to_owned(), "only the vendor can help"),
+        Bad::Revoked => ("has been revoked".to_owned(), "contact the vendor"),
         Bad::UnsupportedSignatureAlgorithmContext { .. } => (
-            "is signed in a way that is not safe or not known here".to_owned(),
-            "only the vendor can help: SHA-1 and MD5 are too weak to trust",
+            "has an unsafe or unknown signature algorithm".to_owned(),
+            "contact the vendor: SHA-1 and MD5 are too weak to trust",
         ),
         _ => (
             "is not acceptable".to_owned(),
-            "a certificate of its own making, or with a weak key? \
+            "a self-signed certificate, or one with a weak key? \
              set ca_file in the profile to the CA that issued it",
         ),
     };
@@ -274,7 +276,7 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
         .hint(hint)
 }
 
-/// The first names of a certificate, as far as they look like names.
+/// Returns the first names of a certificate that have the form of host names.
 fn names(presented: &[String]) -> String {
     let name = |text: &String| {
         let name = text.split('"').nth(1).unwrap_or(text);
@@ -295,7 +297,7 @@ fn seconds(limit: Duration) -> String {
     format!("{} s", limit.as_secs_f64())
 }
 
-/// An error and its causes, also those that `io::Error` wraps and its `source` skips.
+/// An error and its causes, including those that `io::Error` wraps but does not return from `source`.
 struct Chain<'a>(Vec<&'a (dyn StdError + 'static)>);
 
 impl<'a> Chain<'a> {
@@ -310,7 +312,7 @@ impl<'a> Chain<'a> {
         Self(std::iter::successors(Some(error), next).take(32).collect())
     }
 
-    /// The innermost cause of this type.
+    /// Returns the innermost cause of this type.
     fn find<T: StdError + 'static>(&self) -> Option<&'a T> {
         self.0.iter().rev().find_map(|error| error.downcast_ref())
     }
@@ -319,7 +321,7 @@ impl<'a> Chain<'a> {
         self.0.iter().any(|error| error.to_string().contains(text))
     }
 
-    /// What one of the texts says after `prefix`.
+    /// Returns the rest of the first text with this prefix, if it is known.
     fn after(&self, prefix: &str) -> Option<&'static str> {
         let text = self.0.iter().map(ToString::to_string).find(|text| text.starts_with(prefix))?;
         let known = [
@@ -332,4 +334,4 @@ impl<'a> Chain<'a> {
     }
 }
 
-const NAME: &str = "check the address; a proxy or a captive portal may have answered instead";
+const NAME: &str = "check the address; a proxy or a captive portal may have responded instead";

@@ -1,18 +1,18 @@
-//! The HTTP client of gatepass: [`HttpClient`] sends token requests and nothing else on its own;
-//! [`SendWith`] puts tokens on the requests of your own client.
+//! The HTTP client of gatepass, and middleware that adds tokens to requests.
 //!
-//! It is [`HttpSend`](gatepass_core::HttpSend) over reqwest, with the rules that a request
-//! with a secret in it needs:
+//! [`HttpClient`] sends token requests; [`SendWith`] adds tokens to the requests of your own client.
+//! `HttpClient` implements [`HttpSend`](gatepass_core::HttpSend) with reqwest, under the rules that a
+//! request with a secret needs:
 //!
-//! - no redirect is followed, since it would carry the secret along; no cookie, no `Referer`, no
-//!   decompression, no HTTP/2, no retry;
-//! - `https` only, except to this machine or where the user allows plain http; TLS 1.2 or later by
-//!   rustls, with the platform's roots and the user's own CA;
-//! - `HTTPS_PROXY` and `NO_PROXY` are honoured for `https`, by `CONNECT` only; a plain http
-//!   request never goes through a proxy;
-//! - bounded: 256 KiB of body, 100 header fields, 32 KiB of them; 5 s to connect, 10 s to answer,
-//!   5 s between two pieces, 15 s in all;
-//! - no error, event or `Debug` shows a path, query, header or body.
+//! - redirects are not followed, because they would forward the secret; no cookies, no `Referer`, no
+//!   decompression, no HTTP/2, no retries;
+//! - `https` only, except to this machine or if the user allows plain http; TLS 1.2 or later with
+//!   rustls, the platform's roots and the user's own CA;
+//! - `HTTPS_PROXY` and `NO_PROXY` apply to `https`, with `CONNECT` only; plain http never uses a
+//!   proxy;
+//! - limits: 256 KiB of body, 100 header fields with 32 KiB in total; 5 s to connect, 10 s until the
+//!   response head, 5 s between two chunks, 15 s in total;
+//! - errors, events and `Debug` output contain no path, query, header or body.
 //!
 //! ```no_run
 //! use gatepass_core::{Endpoint, HttpSend, Request};
@@ -34,7 +34,7 @@
 //! |-|-|
 //! | `reqwest-middleware` | `TokenMiddleware`, for clients of the crate of that name |
 //! | `tower` | `TokenLayer`, for services over `http::Request` |
-//! | `webpki-roots` | Mozilla's roots, used where the platform has none at all, as in an image from scratch |
+//! | `webpki-roots` | Mozilla's roots, used if the platform has none, as in an image from scratch |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -49,21 +49,21 @@ mod tls;
 mod token_layer;
 #[cfg(feature = "reqwest-middleware")]
 mod token_middleware;
-mod whole;
+mod whole_body;
 
 use std::sync::Arc;
 
 use gatepass_core::__private::{DefaultHttp, inventory};
 
 pub use crate::body::Body;
-pub use crate::client::{HttpClient, HttpClientBuilder};
+pub use crate::client::{ApiSend, HttpClient, HttpClientBuilder};
 pub use crate::send_with::{SendWith, api_client_builder};
 #[cfg(feature = "tower")]
 pub use crate::token_layer::{TokenLayer, TokenService};
 #[cfg(feature = "reqwest-middleware")]
 pub use crate::token_middleware::TokenMiddleware;
 #[cfg(feature = "tower")]
-pub use crate::whole::WholeBody;
+pub use crate::whole_body::WholeBody;
 
 // The HTTP client of sources that were built without one.
 inventory::submit! {

@@ -1,4 +1,4 @@
-//! Limits: how long and how large an exchange may be.
+//! Limits of time and size for a request.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use crate::error;
 
-/// How long each part of an exchange may take, and how many bytes a token answer may have.
+/// The time limits of a request's parts and the size limit of a token response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) connect: Duration,
@@ -30,20 +30,21 @@ impl Default for Limits {
     }
 }
 
-/// Refuses a head with too many or too long fields, and one that says its length twice.
+/// Rejects a head with too many or too long fields, and one with two body lengths.
 pub(crate) fn check_head(headers: &HeaderMap, origin: &str) -> Result<()> {
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
         return Err(error::head_too_large(origin));
     }
-    // hyper lets the chunks win, as it should; whoever sends both may mean to smuggle an answer.
+    // hyper uses the chunks, as RFC 9112 section 6.3 requires. A response with both may be an attempt of
+    // response smuggling.
     if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
         return Err(error::bad_framing(origin));
     }
     Ok(())
 }
 
-/// Counts a body against its limit, without a limit if there is none.
+/// Counts a body's bytes against an optional limit.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     limit: Option<usize>,
@@ -55,7 +56,7 @@ impl Allowance {
         Self { limit, read: 0 }
     }
 
-    /// Refuses a body that says by itself that it is too large, before any of it is read.
+    /// Rejects a body whose `Content-Length` is over the limit.
     pub(crate) fn check_length(&self, length: Option<u64>) -> Result<(), Error> {
         match (self.limit, length) {
             (Some(limit), Some(length)) if usize::try_from(length).is_ok_and(|n| n <= limit) => {
@@ -66,7 +67,7 @@ impl Allowance {
         }
     }
 
-    /// Counts a piece.
+    /// Counts a chunk.
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Error> {
         self.read = self.read.saturating_add(bytes);
         match self.limit {
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_bounded_in_fields_and_bytes() {
+    fn response_head_is_limited_in_fields_and_bytes() {
         check_head(&head(100, 10), "o").unwrap();
         assert!(check_head(&head(101, 10), "o").is_err());
         check_head(&head(1, 32 * 1024 - 5), "o").unwrap();
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beside_chunks_is_refused() {
+    fn length_with_chunks_is_rejected() {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("2"));
         check_head(&headers, "o").unwrap();

@@ -1,4 +1,4 @@
-//! SendWith: a reqwest request, sent with a token.
+//! The extension trait that sends a reqwest request with a token.
 
 use bytes::Bytes;
 use gatepass_core::{Authorize, Error, Result};
@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Request, RequestBuilder, Response, ResponseBuilderExt};
 
 use crate::middleware::{self, Transport};
-use crate::whole::WholeBody;
+use crate::whole_body::WholeBody;
 use crate::{error, tls};
 
 /// Sends a request with a token.
@@ -22,23 +22,24 @@ use crate::{error, tls};
 /// # }
 /// ```
 pub trait SendWith: Sized {
-    /// Sends it with every header the vendor wants, in place of the caller's of the same names.
+    /// Sends the request with all headers that the vendor requires, in place of the caller's headers
+    /// of the same names.
     ///
-    /// If the API refuses the token (the provider knows how), exactly that token is forgotten, and
-    /// the request is sent once more with a fresh one, provided that its body can be: a stream
-    /// cannot. A second refusal, like every other answer, is the caller's. Of an answer whose body
-    /// alone tells, up to 64 KiB are read before it is returned, and are in its body all the same.
+    /// If the API rejects the token, as the provider decides, exactly that token is forgotten, and
+    /// the request is sent once more with a new one, provided that its body can be copied (a stream
+    /// cannot). A second rejection is returned like every other response. If only the body shows
+    /// the rejection, up to 64 KiB of it are read first; the returned body still contains them.
     ///
     /// # Errors
     ///
-    /// - `Config` if the token must not go to that address: only the API's origin and those of
-    ///   `api_origins` may see it. Nothing is sent then.
-    /// - Whatever acquiring a token brings, the second one as well: the API has refused the first
-    ///   then, which the hint says, and without another there is nothing to try.
-    /// - If there is no answer, an error of the kind that fits, with the `reqwest::Error`, rid of
-    ///   its address, as its source.
-    /// - `Config` if the client followed a redirect to another origin and took along a header that
-    ///   holds a secret. [`api_client_builder`] makes clients that do not.
+    /// - `Config` if the token must not be sent to that address: only the API's origin and those of
+    ///   `api_origins` are allowed. The request is not sent.
+    /// - The errors of acquiring a token, also of the second one; a hint then states that the API
+    ///   rejected the first.
+    /// - Without a response, an error of the matching kind; its source is the `reqwest::Error`
+    ///   without its address.
+    /// - `Config` if the client followed a redirect to another origin with a header that contains a
+    ///   secret. Clients of [`api_client_builder`] do not.
     fn send_with<A: Authorize + ?Sized>(
         self,
         source: &A,
@@ -49,7 +50,7 @@ impl SendWith for RequestBuilder {
     async fn send_with<A: Authorize + ?Sized>(self, source: &A) -> Result<Response> {
         let (mut client, request) = self.build_split();
         let request = request.map_err(|cause| {
-            Error::config("the request could not be made").with_source(cause.without_url())
+            Error::config("cannot build the request").with_source(cause.without_url())
         })?;
         middleware::call(&mut client, source, request).await
     }
@@ -57,7 +58,7 @@ impl SendWith for RequestBuilder {
 
 impl Transport for Client {
     type Request = Request;
-    type Answer = Response;
+    type Response = Response;
     type Error = Error;
 
     fn target(request: &Request) -> Result<Uri> {
@@ -98,7 +99,7 @@ impl Transport for Client {
     }
 }
 
-/// Where reqwest will really go: its address, as it has read it.
+/// Returns the address as reqwest has parsed it.
 pub(crate) fn target(request: &Request) -> Result<Uri> {
     let uri = request.url().as_str().parse();
     uri.map_err(|_| Error::config("the address is not a URL like https://host/path"))
@@ -115,7 +116,7 @@ pub(crate) fn landed(answer: &Response) -> Option<Uri> {
 }
 
 pub(crate) async fn looked_at(answer: Response) -> (Response, Bytes) {
-    // The only way to give the answer its address back is such an extension.
+    // Only this extension restores the response's address.
     let url = http::Response::builder().url(answer.url().clone()).body(()).unwrap_or_default();
     let (mut parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
     parts.extensions.extend(url.into_parts().0.extensions);
@@ -123,11 +124,11 @@ pub(crate) async fn looked_at(answer: Response) -> (Response, Bytes) {
     (http::Response::from_parts(parts, reqwest::Body::wrap(whole)).into(), begun)
 }
 
-/// A builder of clients for APIs, which follow redirects within one origin and no other.
+/// Returns a builder of API clients, which follow redirects within one origin only.
 ///
-/// reqwest's own policy takes `Authorization` off when a redirect leads to another host, but no
-/// other header: a vendor's subscription key, say, would go along. A client of this builder
-/// returns such a redirect as the answer. It sends no `Referer`, and everything else is reqwest's.
+/// reqwest's default policy removes `Authorization` at a redirect to another host, but not other
+/// headers such as a vendor's subscription key. A client of this builder returns such a redirect as
+/// the response. It sends no `Referer`; all other settings are reqwest's defaults.
 pub fn api_client_builder() -> ClientBuilder {
     tls::install_crypto();
     let within_one_origin = Policy::custom(|attempt| {
@@ -144,5 +145,5 @@ pub fn api_client_builder() -> ClientBuilder {
     Client::builder().redirect(within_one_origin).referer(false)
 }
 
-/// As many as reqwest follows.
+/// The maximum number of redirects, the same as reqwest's.
 const REDIRECTS: usize = 10;

@@ -1,4 +1,4 @@
-//! Whom TLS trusts: the user's own CA, the platform's roots, and the crypto provider that checks.
+//! TLS configuration: the user's own CA, the platform's roots and the crypto provider.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -19,11 +19,11 @@ type Verified<T> = Result<T, rustls::Error>;
 
 /// Reads the certificates of a PEM file.
 ///
-/// `Config` if it has none, or one that cannot be a root.
+/// Returns `Config` if the file has no certificate, or one that cannot be a root.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let wrong = |what: &'static str| {
         Error::config(what)
-            .hint("it should hold blocks like -----BEGIN CERTIFICATE-----, as PEM files do")
+            .hint("the file should contain PEM blocks such as -----BEGIN CERTIFICATE-----")
     };
     let mut roots = RootCertStore::empty();
     let mut certificates = Vec::new();
@@ -33,24 +33,24 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
         roots.add(der).map_err(|_| wrong("the CA file has a certificate that cannot be read"))?;
     }
     if certificates.is_empty() {
-        return Err(wrong("the CA file holds no certificate"));
+        return Err(wrong("the CA file contains no certificate"));
     }
     Ok(certificates)
 }
 
-/// The same, for a builder of reqwest's.
+/// Converts certificates for a reqwest builder.
 pub(crate) fn for_reqwest(roots: &[CertificateDer<'_>]) -> Result<Vec<Certificate>> {
     roots.iter().map(|der| Certificate::from_der(der).map_err(error::from_build)).collect()
 }
 
-/// TLS as reqwest would set it up with these roots merged into the platform's, which are read
-/// only when a server's certificate needs them.
+/// Returns the TLS configuration that reqwest would use with these roots in addition to the
+/// platform's. The platform's roots are loaded only if a server's certificate needs them.
 pub(crate) fn config(roots: &[CertificateDer<'static>]) -> Result<ClientConfig> {
     install_crypto();
     let crypto = CryptoProvider::get_default().cloned();
-    let crypto = crypto.ok_or_else(|| Error::internal("there is no crypto provider"))?;
+    let crypto = crypto.ok_or_else(|| Error::internal("no crypto provider is installed"))?;
     let wrong = |cause: &dyn fmt::Display| {
-        Error::config(format!("TLS could not be set up with the profile's CA: {cause}"))
+        Error::config(format!("cannot set up TLS with the profile's CA: {cause}"))
     };
     let trust = Trust::new(roots, crypto.clone()).map_err(|cause| wrong(&cause))?;
     let mut config = ClientConfig::builder_with_provider(crypto)
@@ -63,10 +63,10 @@ pub(crate) fn config(roots: &[CertificateDer<'static>]) -> Result<ClientConfig> 
     Ok(config)
 }
 
-/// The user's own CA, and behind it all roots together.
+/// A verifier with the user's own CA, and a second one with all roots.
 ///
-/// A certificate that the first accepts is one that the second would accept. Whatever the first
-/// refuses, the second decides; it knows both, so the error is of the CA that was meant.
+/// The second accepts every certificate that the first accepts. A certificate that the first rejects
+/// is decided by the second, which has both sets, so that its error refers to the relevant CA.
 struct Trust {
     own: Arc<WebPkiServerVerifier>,
     all: OnceLock<Verifier>,
@@ -88,7 +88,7 @@ impl Trust {
     fn all(&self) -> Verified<&Verifier> {
         match self.all.get() {
             Some(all) => Ok(all),
-            // A failure is not kept, so that unreadable roots may become readable.
+            // A failure is not cached: the roots may become readable later.
             None => (self.load)().map(|all| self.all.get_or_init(|| all)),
         }
     }
@@ -137,17 +137,17 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// Mozilla's roots.
+/// Returns Mozilla's roots.
 #[cfg(feature = "webpki-roots")]
 pub(crate) fn bundled() -> Vec<Certificate> {
     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
     roots.iter().filter_map(|der| Certificate::from_der(der).ok()).collect()
 }
 
-/// Makes sure that the process has a crypto provider: the one already chosen, else ring's.
+/// Installs ring as the process's crypto provider unless one is installed.
 pub(crate) fn install_crypto() {
     if CryptoProvider::get_default().is_none() {
-        // An error means that another thread has just installed one, which is as good.
+        // An error means that another thread has installed one at the same time.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// A CA, and a certificate that it has issued for `vendor.test`.
+    /// Returns a CA and a certificate that it has issued for `vendor.test`.
     fn ca() -> (CertificateDer<'static>, CertificateDer<'static>) {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_platforms_roots_are_read_once_and_only_where_ones_own_ca_is_not_enough() {
+    fn platform_roots_are_loaded_once_if_needed() {
         let [(own, good), (other, foreign)] = [ca(), ca()];
         let crypto = Arc::new(rustls::crypto::ring::default_provider());
         let reads = Arc::new(AtomicUsize::new(0));
@@ -182,7 +182,7 @@ mod tests {
             let reads = reads.clone();
             move || {
                 reads.fetch_add(1, Ordering::Relaxed);
-                // On the platform of this test the other CA is a root.
+                // The other CA is a root of this test's platform.
                 Verifier::new_with_extra_roots([own.clone(), other.clone()], crypto.clone())
             }
         });

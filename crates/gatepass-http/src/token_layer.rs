@@ -1,4 +1,4 @@
-//! TokenLayer: a token on every request of a tower service.
+//! The tower layer that adds a token to every request.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -13,10 +13,10 @@ use http_body::Body;
 use tower::{BoxError, Layer, Service};
 
 use crate::middleware::{self, Transport};
-use crate::whole::WholeBody;
+use crate::whole_body::WholeBody;
 
 /// A layer that sends every request with a token of one source, as [`SendWith`](crate::SendWith)
-/// does. Errors are the inner service's, or a [`gatepass_core::Error`].
+/// does. Errors are those of the inner service or a [`gatepass_core::Error`].
 ///
 /// ```
 /// # fn example(iam: impl gatepass_core::Authorize + 'static) {
@@ -30,23 +30,23 @@ use crate::whole::WholeBody;
 /// # }
 /// ```
 ///
-/// A request must have its whole address, so a layer that adds scheme and host goes outside this
-/// one; so does one that follows redirects, which would otherwise take the token along.
+/// A request needs its complete address, so put a layer that adds scheme and host outside this one.
+/// Put a layer that follows redirects outside as well; otherwise it would forward the token.
 pub struct TokenLayer<B> {
     source: Arc<dyn Authorize>,
     replay: fn(&B) -> Option<B>,
 }
 
 impl<B: Clone> TokenLayer<B> {
-    /// A layer for requests whose bodies can be cloned: each can be sent twice.
+    /// Creates a layer for requests with cloneable bodies, which can be sent twice.
     pub fn new(source: impl Authorize + 'static) -> Self {
         Self::with_replay(source, |body| Some(body.clone()))
     }
 }
 
 impl<B> TokenLayer<B> {
-    /// A layer for requests with bodies of any kind. `replay` makes a second body of one that
-    /// nothing has been read of; without one (a stream, say) a refusal is returned as it is.
+    /// Creates a layer for requests with any bodies. `replay` copies an unread body; if it returns
+    /// `None`, as for a stream, the rejection is returned.
     pub fn with_replay(source: impl Authorize + 'static, replay: fn(&B) -> Option<B>) -> Self {
         Self { source: Arc::new(source), replay }
     }
@@ -60,7 +60,7 @@ impl<S, B> Layer<S> for TokenLayer<B> {
     }
 }
 
-/// The service that a [`TokenLayer`] makes.
+/// The service of a [`TokenLayer`].
 pub struct TokenService<S, B> {
     inner: S,
     layer: TokenLayer<B>,
@@ -84,7 +84,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that is ready goes; its clone, which is not, stays.
+        // Move the service that `poll_ready` has prepared and keep the clone, which is not ready.
         let clone = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, clone);
         let TokenLayer { source, replay } = self.layer.clone();
@@ -109,14 +109,14 @@ where
     C::Error: Send,
 {
     type Request = Request<B>;
-    type Answer = Response<WholeBody<C>>;
+    type Response = Response<WholeBody<C>>;
     type Error = BoxError;
 
     fn target(request: &Request<B>) -> Result<Uri> {
         match request.uri().authority() {
             Some(_) => Ok(request.uri().clone()),
-            None => Err(Error::config("the request does not say which host it is for")
-                .hint("the layer that adds scheme and host goes outside this one")),
+            None => Err(Error::config("the request has no host")
+                .hint("put the layer that adds scheme and host outside this one")),
         }
     }
 
@@ -139,21 +139,21 @@ where
         Some(spare)
     }
 
-    async fn send(&mut self, request: Request<B>) -> Result<Self::Answer, BoxError> {
+    async fn send(&mut self, request: Request<B>) -> Result<Self::Response, BoxError> {
         poll_fn(|cx| self.inner.poll_ready(cx)).await.map_err(Into::into)?;
         let sent = self.inner.call(request);
         Ok(sent.await.map_err(Into::into)?.map(WholeBody::new))
     }
 
-    fn head(answer: &Self::Answer) -> (StatusCode, &HeaderMap) {
+    fn head(answer: &Self::Response) -> (StatusCode, &HeaderMap) {
         (answer.status(), answer.headers())
     }
 
-    fn landed(_: &Self::Answer) -> Option<Uri> {
+    fn landed(_: &Self::Response) -> Option<Uri> {
         None
     }
 
-    async fn looked_at(answer: Self::Answer) -> (Self::Answer, Bytes) {
+    async fn looked_at(answer: Self::Response) -> (Self::Response, Bytes) {
         let (head, body) = answer.into_parts();
         let (body, begun) = body.look().await;
         (Response::from_parts(head, body), begun)

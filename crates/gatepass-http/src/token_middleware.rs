@@ -1,4 +1,4 @@
-//! TokenMiddleware: a token on every request of a reqwest-middleware client.
+//! The reqwest-middleware middleware that adds a token to every request.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::middleware::{self, Transport};
 use crate::send_with::{landed, looked_at, set_target, target};
 
 /// Middleware that sends every request with a token of one source, as
-/// [`SendWith`](crate::SendWith) does. What is ours among its errors is a [`gatepass_core::Error`]
-/// in [`reqwest_middleware::Error::Middleware`].
+/// [`SendWith`](crate::SendWith) does. Its own errors are [`gatepass_core::Error`]s in
+/// [`reqwest_middleware::Error::Middleware`].
 ///
 /// ```no_run
 /// # fn example(iam: impl gatepass_core::Authorize + 'static) -> Result<(), reqwest::Error> {
@@ -24,13 +24,13 @@ use crate::send_with::{landed, looked_at, set_target, target};
 /// # }
 /// ```
 ///
-/// What stands before it in the chain sees one request; what stands after it sees each attempt,
-/// with the token on it.
+/// Middleware before it in the chain sees one request; middleware after it sees each attempt with its
+/// token.
 #[derive(Clone, Debug)]
 pub struct TokenMiddleware(Arc<dyn Authorize>);
 
 impl TokenMiddleware {
-    /// Middleware for this source.
+    /// Creates middleware for this source.
     pub fn new(source: impl Authorize + 'static) -> Self {
         Self(Arc::new(source))
     }
@@ -48,7 +48,7 @@ impl Middleware for TokenMiddleware {
     }
 }
 
-/// The rest of the chain.
+/// The rest of the middleware chain.
 struct Chain<'a> {
     extensions: &'a mut Extensions,
     next: Next<'a>,
@@ -56,7 +56,7 @@ struct Chain<'a> {
 
 impl Transport for Chain<'_> {
     type Request = Request;
-    type Answer = Response;
+    type Response = Response;
     type Error = reqwest_middleware::Error;
 
     fn target(request: &Request) -> Result<Uri, Error> {

@@ -228,7 +228,7 @@ mod tests {
         ));
         let gate = Gate::new(config.unwrap(), Registry::linked().unwrap()).unwrap();
         let error = gate.source("slow").unwrap().token().await.unwrap_err();
-        assert_eq!(error.message(), format!("no complete answer in 1 s from {address}"));
+        assert_eq!(error.message(), format!("no complete response in 1 s from {address}"));
     }
 
     #[test]

@@ -200,7 +200,7 @@ fn a_wrong_type() {
 fn misleading_url() {
     let base = |url: &str| shown(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
     assert_snapshot!(base("https://me:unsaid-secret@vendor.example.com"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url`: the address must not hold a user name or password
+    gatepass: cisco/cisco: c.toml:3: `base_url`: the address must not contain a user name or password
       hint: credentials have their own keys in the profile
     ");
     assert_snapshot!(base("https://vendor.example.com/?key=unsaid-secret"), @r"
@@ -212,7 +212,7 @@ fn misleading_url() {
       hint: write it like https://host:port/path
     ");
     assert_snapshot!(base("http://vendor.example.com"), @r"
-    gatepass: cisco/cisco: c.toml:3: `base_url`: the address is plain http and not on this machine
+    gatepass: cisco/cisco: c.toml:3: `base_url`: plain http is allowed to this machine only
       hint: use https, or set allow_plain_http = true in the profile
     ");
     assert_snapshot!(base("vendor.example.com/unsaid-secret"), @r"

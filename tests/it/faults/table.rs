@@ -50,11 +50,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     protocol("a form", |_| Reply::json(200, "access_token=token-1&token_type=bearer"), "the answer is a form, not JSON"),
     protocol("a coding nobody asked for", |vendor| Reply::json(200, good(vendor)).with("content-encoding", "gzip"), "the answer is compressed, which nobody asked for"),
     unavailable("a body shorter than promised", cut, "connection closed early by BASE"),
-    protocol("ten gigabytes, by its own word", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n{"), "the answer is larger than 256 KiB (200)"),
-    protocol("too long a body", |_| Reply::json(200, " ".repeat(300 * 1024)), "the answer is larger than 256 KiB (200)"),
-    protocol("too many header fields", many_fields, "the answer's header fields are too many or too long: BASE"),
+    protocol("ten gigabytes, by its own word", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n{"), "the response is larger than 256 KiB (200)"),
+    protocol("too long a body", |_| Reply::json(200, " ".repeat(300 * 1024)), "the response is larger than 256 KiB (200)"),
+    protocol("too many header fields", many_fields, "the response has too many or too long header fields: BASE"),
     protocol("another protocol", |_| Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"), "BASE does not speak HTTP"),
-    protocol("two lengths", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"), "the answer is badly framed HTTP: BASE"),
+    protocol("two lengths", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"), "the response is badly framed HTTP: BASE"),
 
     // denials
     denied("401 with no reason", |_| Reply::empty(401), "credential refused (401)"),
@@ -87,7 +87,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     unavailable("503 and a time", |_| Reply::empty(503).with("retry-after", "7"), "vendor fault (503)").with_time(),
     unavailable("temporarily_unavailable", |_| oauth(400, "temporarily_unavailable"), "vendor fault (400 temporarily_unavailable): the vendor says: Try again"),
     unavailable("the end of the connection", |_| Reply::close(), "connection closed early by BASE"),
-    unavailable("nothing at all", |_| Reply::silence(), "no complete answer in 1 s from BASE"),
+    unavailable("nothing at all", |_| Reply::silence(), "no complete response in 1 s from BASE"),
 
     // members of the token response
     protocol("no token", |vendor| json(vendor, r#""TOKEN""#, "null"), "the answer has no `access_token`").of(is_oauth),

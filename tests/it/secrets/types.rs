@@ -132,7 +132,7 @@ fn types_that_callers_construct() -> BTreeSet<String> {
     let server = Server::answering([Reply::json(200, text()).with("x-secret", text())]);
     let http = HttpClient::new().unwrap();
     let call = http::Request::get(server.url()).body(Bytes::from(text())).unwrap();
-    let answer = gatepass_tests::runtime().block_on(http.call(call, None)).unwrap();
+    let answer = gatepass_tests::runtime().block_on(http.send_api(call).into_future()).unwrap();
     printed.add(answer.body());
     printed.add(&http);
     printed.add(&HttpClient::builder());

@@ -227,7 +227,7 @@ impl Call<'_> {
         *request.headers_mut() = self.request.headers.clone();
         // Last, so that a header of the user cannot replace the token.
         authorize(self.source, token, &mut request).await?;
-        let (parts, body) = self.http.call(request, None).await?.into_parts();
+        let (parts, body) = self.http.send_api(request).await?.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::protocol("the API switched protocols and sent no response")
                 .with_status(101)

@@ -165,7 +165,7 @@ async fn call_api(gate: &Gate, profile: &Profile) -> Result<ApiCall, Error> {
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     authorize(&source, &token, &mut request).await?;
     let (parts, mut body) =
-        cli_support::http_client(gate, profile)?.call(request, None).await?.into_parts();
+        cli_support::http_client(gate, profile)?.send_api(request).await?.into_parts();
     while body.chunk().await?.is_some() {}
     if !parts.status.is_success() {
         return Err(Error::internal("the API rejected a new token")

@@ -1,4 +1,4 @@
-//! Nothing that is printed or logged shows a secret: canaries in every place of a request.
+//! Tests that output and logs show no secret, with canaries in every part of a request.
 
 use std::error::Error as StdError;
 use std::io;
@@ -16,16 +16,16 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::server::{Server, answer_all, ok};
 use crate::tls::Ca;
 
-/// In every one of them, so one search finds all.
+/// The common part of all canaries, so that one search finds each.
 pub(crate) const CANARY: &str = "CNRY7f3a";
 
-/// Everything that was logged in this thread, by `tracing` and by `log`.
+/// The events of this thread, from `tracing` and `log`.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub(crate) fn capture() -> (Self, DefaultGuard) {
-        // An error means that another test has done it.
+        // An error means that another test has installed the logger.
         let _ = tracing_log::LogTracer::init();
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt()
@@ -60,7 +60,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// A request with a canary in path, query, body, `Authorization` and a header of its own.
+/// Returns a request with canaries in path, query, body, `Authorization` and another header.
 fn request(origin: &str) -> Request {
     let secret = |part: &str| Secret::from(format!("{CANARY}{part}"));
     let endpoint = Endpoint::parse(origin).unwrap().join(&format!("/{CANARY}-path")).unwrap();
@@ -73,7 +73,7 @@ fn request(origin: &str) -> Request {
         .unwrap()
 }
 
-/// The same for [`HttpClient::call`], with a header that nobody has marked as sensitive.
+/// Returns a request for [`HttpClient::send_api`] with a header that is not marked as sensitive.
 fn call(origin: &str) -> http::Request<Bytes> {
     http::Request::put(format!("{origin}/{CANARY}-path?q={CANARY}-query"))
         .header("authorization", format!("Bearer {CANARY}-bearer"))
@@ -82,7 +82,7 @@ fn call(origin: &str) -> http::Request<Bytes> {
         .unwrap()
 }
 
-/// A client that does not wait long for servers that never answer.
+/// Returns a client with short timeouts.
 fn brief() -> HttpClientBuilder {
     let limit = Duration::from_millis(150);
     HttpClient::builder().connect_timeout(limit).response_timeout(limit).idle_timeout(limit)
@@ -99,7 +99,7 @@ pub(crate) fn everything(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn no_log_and_no_error_shows_a_canary() {
+async fn middleware_logs_and_errors_show_no_canary() {
     let ca = Ca::new();
     let (log, _guard) = Log::capture();
     let token = format!(r#"{{"access_token":"{CANARY}-token"}}"#);
@@ -156,13 +156,14 @@ async fn no_log_and_no_error_shows_a_canary() {
         let verbose = reqwest::Client::builder()
             .proxy(reqwest::Proxy::all(proxy).unwrap())
             .connection_verbose(true);
-        brief().base(verbose).build().unwrap()
+        brief().from_builder(verbose).build().unwrap()
     };
     let proxies =
         [refusing("HTTP/1.1 407 Auth\r\n\r\n"), refusing("HTTP/1.1 502 Bad\r\n\r\n"), refusing("")];
     let verbose = reqwest::Client::builder().no_proxy().connection_verbose(true);
     let trusting = || brief().no_proxy().ca_pem(ca.pem.as_bytes()).unwrap();
-    let mut clients = vec![trusting().build().unwrap(), trusting().base(verbose).build().unwrap()];
+    let mut clients =
+        vec![trusting().build().unwrap(), trusting().from_builder(verbose).build().unwrap()];
     clients.extend(proxies.iter().map(proxied));
 
     let (mut answers, mut errors) = (0, String::new());
@@ -176,7 +177,7 @@ async fn no_log_and_no_error_shows_a_canary() {
                 }
                 Err(error) => errors.push_str(&everything(&error)),
             }
-            let answer = match client.call(call(origin), Some(1 << 20)).await {
+            let answer = match client.send_api(call(origin)).max_body(1 << 20).await {
                 Ok(answer) => {
                     answers += 1;
                     debugs.push_str(&format!("{:?}", answer.body()));
@@ -197,7 +198,7 @@ async fn no_log_and_no_error_shows_a_canary() {
 
     let text = log.text();
     assert_eq!(text.lines().find(|line| line.contains(CANARY)), None);
-    // Our own line is there, with the origin, and so are those of the libraries below.
+    // The events of this crate, with the origin, and those of its dependencies were captured.
     let own = format!("request method=POST origin={} status=200", origins[0]);
     assert!(text.contains(&own) && text.contains("bytes="), "{own}");
     for library in ["reqwest::", "hyper_util::", "rustls::"] {
@@ -206,7 +207,7 @@ async fn no_log_and_no_error_shows_a_canary() {
 }
 
 #[tokio::test]
-async fn the_capture_sees_what_is_there_to_be_seen() {
+async fn log_capture_sees_all_events() {
     HttpClient::new().unwrap();
     let server = Server::answering(ok(&format!("{CANARY}-token")));
     // The first request installs the crypto provider that a bare reqwest needs.

@@ -1,4 +1,4 @@
-//! Servers that do it wrong, row by row: what the user reads, and whether to ask again.
+//! Tests of faulty servers: the error and the retry advice for each fault.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ fn assert_error(error: &Error, kind: ErrorKind, retry: Retry, text: &str) {
     assert!(error.to_string().contains(text), "{error}");
 }
 
-/// The error of a server that answers with these bytes and then says that it is done.
+/// Returns the error for a server that sends these bytes and closes its side.
 async fn answered(answer: impl Into<Vec<u8>>) -> Error {
     let answer = answer.into();
     let server = Server::plain(move |peer| {
@@ -30,14 +30,14 @@ async fn answered(answer: impl Into<Vec<u8>>) -> Error {
 }
 
 #[tokio::test]
-async fn f4_a_body_shorter_than_its_length() {
+async fn f4_body_shorter_than_its_length() {
     let error = answered("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}").await;
     assert_error(&error, ErrorKind::Unavailable, Retry::Later, "connection closed early");
 }
 
 #[tokio::test]
-async fn f76_a_length_over_the_limit_is_refused_before_the_body() {
-    // Not a byte of body is ever sent: waiting for one would end in another error.
+async fn f76_length_over_limit_is_rejected_early() {
+    // The server sends no body: waiting for it would end in another error.
     let server = Server::plain(|peer| {
         peer.request();
         let _ = peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n");
@@ -56,7 +56,7 @@ async fn f76_a_length_over_the_limit_is_refused_before_the_body() {
 }
 
 #[tokio::test]
-async fn f77_an_endless_body_is_cut() {
+async fn f77_endless_body_is_cut() {
     let (done, sent) = mpsc::channel();
     let done = Mutex::new(done);
     let server = Server::plain(move |peer| {
@@ -72,7 +72,7 @@ async fn f77_an_endless_body_is_cut() {
     });
     let error = fail(&HttpClient::new().unwrap(), &server.origin()).await;
     assert_error(&error, ErrorKind::Protocol, Retry::Never, "larger than 256 KiB");
-    // What the server got rid of before it noticed is in the system's buffers, not in ours.
+    // Bytes that the server sent before it noticed are in the system's buffers.
     let bytes = tokio::task::spawn_blocking(move || sent.recv().unwrap()).await.unwrap();
     assert!(bytes < 32 * 1024 * 1024, "{bytes}");
 }
@@ -126,7 +126,7 @@ async fn f80_to_f82_bad_framing() {
 }
 
 #[tokio::test]
-async fn f89_f90_a_name_that_is_not_found_or_never_resolved() {
+async fn f89_f90_unresolved_host_name() {
     #[derive(Debug)]
     struct Fails;
     impl Resolve for Fails {
@@ -141,7 +141,8 @@ async fn f89_f90_a_name_that_is_not_found_or_never_resolved() {
             Box::pin(std::future::pending())
         }
     }
-    let with = |base: reqwest::ClientBuilder| quick().base(base.no_proxy()).build().unwrap();
+    let with =
+        |base: reqwest::ClientBuilder| quick().from_builder(base.no_proxy()).build().unwrap();
     let client = with(reqwest::Client::builder().dns_resolver(Fails));
     let error = fail(&client, "https://vendor.invalid").await;
     assert_error(
@@ -171,42 +172,42 @@ async fn f92_nobody_listens() {
 async fn f94_no_answer() {
     let server = Server::plain(Peer::until_closed);
     let error = fail(&quick().build().unwrap(), &server.origin()).await;
-    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no answer in 0.4 s");
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no response in 0.4 s");
 }
 
 #[tokio::test]
-async fn f95_a_head_that_never_ends_is_cut() {
+async fn f95_endless_head_times_out() {
     let server = Server::plain(|peer| {
         peer.request();
         drip(peer, "HTTP/1.1 200 OK\r\nX-Slow: ");
     });
     let begun = Instant::now();
     let error = fail(&quick().build().unwrap(), &server.origin()).await;
-    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no answer in 0.4 s");
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no response in 0.4 s");
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
-async fn f96_a_body_that_never_ends_is_cut_though_it_never_pauses() {
+async fn f96_endless_slow_body_times_out() {
     let server = Server::plain(|peer| {
         peer.request();
         drip(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
     });
     let begun = Instant::now();
     let error = fail(&quick().build().unwrap(), &server.origin()).await;
-    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no complete answer in 1.2 s");
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "no complete response in 1.2 s");
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
-async fn a_body_that_pauses_is_cut() {
+async fn pausing_body_times_out() {
     let server = Server::plain(|peer| {
         peer.request();
         let _ = peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{");
         peer.until_closed();
     });
     let error = fail(&quick().build().unwrap(), &server.origin()).await;
-    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "the answer stopped for 0.4 s");
+    assert_error(&error, ErrorKind::Unavailable, Retry::Later, "the response stopped for 0.4 s");
 }
 
 fn drip(peer: &mut Peer, head: &str) {
@@ -218,7 +219,7 @@ fn drip(peer: &mut Peer, head: &str) {
 }
 
 #[tokio::test]
-async fn f97_an_answer_cut_after_any_byte() {
+async fn f97_response_cut_after_any_byte() {
     let whole = ok(r#"{"access_token":"a"}"#);
     for reset in [false, true] {
         let answer = whole.clone();
@@ -246,7 +247,7 @@ async fn f97_an_answer_cut_after_any_byte() {
 }
 
 #[tokio::test]
-async fn f98_a_request_of_which_only_a_part_is_read() {
+async fn f98_partially_read_request() {
     let server = Server::plain(|peer| drop(peer.read(peer.number + 1)));
     let client = HttpClient::new().unwrap();
     for _ in 0..100 {
@@ -257,7 +258,7 @@ async fn f98_a_request_of_which_only_a_part_is_read() {
 }
 
 #[test]
-fn f100_a_connection_closed_meanwhile_is_replaced_at_once() {
+fn f100_closed_idle_connection_is_replaced() {
     let (closed, wait) = mpsc::channel();
     let closed = Mutex::new(closed);
     let server = Server::plain(move |peer| {
@@ -273,7 +274,7 @@ fn f100_a_connection_closed_meanwhile_is_replaced_at_once() {
         drop(Tell(closed.lock().unwrap().clone()));
     });
     let client = HttpClient::new().unwrap();
-    // Between two calls nothing of the client runs, so it cannot notice that the server has gone.
+    // The client's tasks do not run between two calls, so it cannot notice the closed connection.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for round in 1..=100 {
         runtime.block_on(client.send(request(&server.origin()))).unwrap();
@@ -283,7 +284,7 @@ fn f100_a_connection_closed_meanwhile_is_replaced_at_once() {
 }
 
 #[tokio::test]
-async fn f102_something_else_than_http() {
+async fn f102_other_protocol() {
     let client = HttpClient::builder().no_proxy().build().unwrap();
     for words in ["SSH-2.0-OpenSSH_9.6\r\n", "<html>hello</html>\r\n\r\n", "220 mail ready\r\n"] {
         let error = answered(words).await;
@@ -295,7 +296,7 @@ async fn f102_something_else_than_http() {
         let error = fail(&client, &server.origin()).await;
         assert_error(&error, ErrorKind::Protocol, Retry::Once, "does not speak HTTPS");
     }
-    // Plain http where https is asked for, and the alert of a TLS server where it is not.
+    // Plain http at an https address, and the alert of a TLS server at an http address.
     let server = Server::raw_https(|peer| {
         let _ = peer.read(1024);
         let _ = peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -312,13 +313,13 @@ async fn f102_something_else_than_http() {
 }
 
 #[tokio::test]
-async fn f103_an_answer_before_the_request_is_read() {
+async fn f103_response_before_the_request_is_read() {
     let server = Server::plain(|peer| {
         let _ = peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         peer.finish();
     });
     for _ in 0..20 {
-        // The client may see the answer before it has a request to it: then there is none.
+        // The client may see the response before it has sent the request, and then ignores it.
         match ask(&HttpClient::new().unwrap(), &server.origin()).await {
             Ok(response) => assert_eq!(response.status().as_u16(), 503),
             Err(error) => assert_eq!(error.retry(), Retry::Once, "{error:?}"),
@@ -327,7 +328,7 @@ async fn f103_an_answer_before_the_request_is_read() {
 }
 
 #[tokio::test]
-async fn f104_a_second_answer_is_never_used() {
+async fn f104_second_response_is_not_used() {
     let count = Arc::new(AtomicUsize::new(0));
     let server = Server::plain({
         let count = Arc::clone(&count);

@@ -1,4 +1,4 @@
-//! The HTTP client against servers that say exactly what each test wants.
+//! Tests of the HTTP client against scripted servers.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 

@@ -1,4 +1,4 @@
-//! SendWith and the middleware: one behaviour, asked of each way to have it.
+//! Tests of `SendWith`, `TokenMiddleware` and `TokenLayer`, which behave the same.
 
 mod bodies;
 mod canary;
@@ -18,7 +18,7 @@ use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::{Method, Request, Response};
 use reqwest::Client;
 
-/// Each way to send a request with a token.
+/// The three ways to send a request with a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Way {
     SendWith,
@@ -118,7 +118,7 @@ pub(crate) async fn text(answer: Response<reqwest::Body>) -> String {
     String::from_utf8(whole.to_bytes().to_vec()).unwrap()
 }
 
-/// Our own error, whatever it is wrapped in.
+/// Returns the gatepass error inside a middleware error.
 pub(crate) fn ours(failure: Failure) -> Error {
     #[cfg(feature = "reqwest-middleware")]
     let failure = match failure.downcast::<reqwest_middleware::Error>() {
@@ -131,12 +131,12 @@ pub(crate) fn ours(failure: Failure) -> Error {
     *failure.downcast::<Error>().unwrap()
 }
 
-/// A vendor that gives out token-0, token-1 and so on.
+/// Starts a vendor with the tokens token-0, token-1, ….
 pub(crate) fn vendor() -> FakeHttp {
     FakeHttp::new(|n| FakeResponse::token(&format!("token-{n}"), 3600))
 }
 
-/// A source of this provider's tokens.
+/// Returns a source with this provider.
 pub(crate) fn builder(provider: impl Provider + 'static, http: &FakeHttp) -> TokenSourceBuilder {
     let credential =
         Credential::client("app-1", "hunter2").with_secret("subscription_key", "key-1");
@@ -152,7 +152,7 @@ pub(crate) fn builder_with(
     TokenSource::builder(provider, credential).http(http.clone())
 }
 
-/// A source of tokens for the API at this origin, which refuses tokens with 401 or 403.
+/// Returns a source for the API at this origin, which rejects tokens with 401 or 403.
 pub(crate) fn source(origin: &str, http: &FakeHttp) -> TokenSource {
     let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(origin).unwrap());
     builder(cisco, http).build().unwrap()

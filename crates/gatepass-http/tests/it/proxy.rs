@@ -1,4 +1,4 @@
-//! Proxies: https goes through by CONNECT only, plain http never.
+//! Tests of proxies: https uses CONNECT, plain http bypasses them.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use gatepass_http::HttpClient;
 use crate::server::{Peer, Server, answer_all, ask, fail, ok};
 use crate::tls::Ca;
 
-/// A proxy that makes a tunnel to `to`, whatever it is asked for.
+/// Starts a proxy that opens a tunnel to `to` for every CONNECT.
 fn tunnel(to: &Server) -> Server {
     let to = to.address();
     Server::plain(move |peer: &mut Peer| {
@@ -19,7 +19,7 @@ fn tunnel(to: &Server) -> Server {
     })
 }
 
-/// A proxy that gives this answer to a CONNECT.
+/// Starts a proxy that sends this response to a CONNECT.
 fn answering(answer: &'static str) -> Server {
     Server::plain(move |peer| {
         peer.request();
@@ -30,10 +30,10 @@ fn answering(answer: &'static str) -> Server {
 
 fn through(proxy: &str) -> HttpClient {
     let proxy = reqwest::Proxy::all(proxy).unwrap();
-    HttpClient::builder().base(reqwest::Client::builder().proxy(proxy)).build().unwrap()
+    HttpClient::builder().from_builder(reqwest::Client::builder().proxy(proxy)).build().unwrap()
 }
 
-/// Runs [`child`] with this environment, except that what begins with `TEST_` is told to it.
+/// Runs [`child`] with this environment; variables with the prefix `TEST_` are its parameters.
 fn in_child(environment: &[(&str, &str)]) {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "proxy::child", "--ignored", "--nocapture"]);
@@ -58,7 +58,7 @@ fn in_child(environment: &[(&str, &str)]) {
     assert!(output.status.success() && told.contains("1 passed"), "{told}");
 }
 
-/// One request, as the environment says.
+/// Sends one request that the environment describes.
 #[tokio::test]
 #[ignore = "run by the other tests, in an environment of its own"]
 async fn child() {
@@ -74,7 +74,7 @@ async fn child() {
         client = client.ca_pem(pem.as_bytes()).unwrap();
     }
     if ours("KEYS").is_some() {
-        client = client.base(reqwest::Client::builder().tls_sslkeylogfile(true));
+        client = client.from_builder(reqwest::Client::builder().tls_sslkeylogfile(true));
     }
     if ours("DIRECT").is_some() {
         client = client.no_proxy();
@@ -102,7 +102,7 @@ fn plain_http_bypasses_the_proxy() {
 }
 
 #[tokio::test]
-async fn plain_http_never_goes_through_the_proxy_of_a_users_builder() {
+async fn plain_http_bypasses_a_custom_builders_proxy() {
     let server = Server::answering(ok("{}"));
     let proxy = Server::answering(ok("from the proxy"));
     let client = through(&proxy.origin());
@@ -111,7 +111,7 @@ async fn plain_http_never_goes_through_the_proxy_of_a_users_builder() {
 }
 
 #[test]
-fn https_goes_through_a_proxy_as_a_tunnel() {
+fn https_uses_a_proxy_tunnel() {
     let ca = Ca::new();
     let server = Server::tls(ca.good(), answer_all(ok("{}")));
     let proxy = tunnel(&server);
@@ -121,7 +121,7 @@ fn https_goes_through_a_proxy_as_a_tunnel() {
     in_child(&environment);
     assert_eq!((server.connections(), proxy.connections()), (1, 1));
 
-    // One CONNECT, and then TLS: nothing of the request.
+    // One CONNECT, then TLS: the proxy sees nothing of the request.
     let seen = proxy.seen();
     assert!(seen.starts_with(&format!("CONNECT {} HTTP/1.1\r\n", server.address())), "{seen:?}");
     let (head, rest) = seen.split_once("\r\n\r\n").unwrap();
@@ -139,7 +139,7 @@ fn https_goes_through_a_proxy_as_a_tunnel() {
 }
 
 #[test]
-fn no_key_is_logged_whatever_the_environment_says() {
+fn key_log_is_never_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
     let ca = Ca::new();
@@ -158,7 +158,7 @@ fn no_key_is_logged_whatever_the_environment_says() {
 }
 
 #[test]
-fn a_machine_without_roots_says_so_or_uses_mozillas() {
+fn missing_roots_are_reported_or_replaced() {
     let ca = Ca::new();
     let server = Server::tls(ca.good(), answer_all(ok("{}")));
     let nothing = tempfile::tempdir().unwrap();
@@ -174,13 +174,13 @@ fn a_machine_without_roots_says_so_or_uses_mozillas() {
         if cfg!(feature = "webpki-roots") { "not trusted here" } else { "no root certificates" },
     ));
     in_child(&environment);
-    // A plain http request needs none.
+    // A plain http request needs no root certificates.
     let plain = Server::answering(ok("{}"));
     let origin = plain.origin();
     environment.truncate(2);
     environment.push(("TEST_ORIGIN", &origin));
     in_child(&environment);
-    // Nor does a client with a CA of its own.
+    // A client with its own CA does not need them either.
     let origin = server.origin();
     environment.truncate(2);
     environment.extend([("TEST_ORIGIN", origin.as_str()), ("TEST_CA", &ca.pem)]);
@@ -188,7 +188,7 @@ fn a_machine_without_roots_says_so_or_uses_mozillas() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_makes_no_tunnel_says_why() {
+async fn failed_proxy_tunnel_is_explained() {
     for (answer, kind, text) in [
         ("HTTP/1.1 407 Auth\r\n\r\n", ErrorKind::Config, "wants a user name and password"),
         ("HTTP/1.1 403 No\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),

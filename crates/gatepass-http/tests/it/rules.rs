@@ -1,4 +1,4 @@
-//! What is sent, and what is never done with an answer.
+//! Tests of the rules for requests and responses.
 
 use bytes::Bytes;
 use gatepass_core::{Endpoint, ErrorKind, HttpSend, Request, oauth2};
@@ -8,7 +8,7 @@ use reqwest::redirect;
 use crate::server::{Server, ask, fail, ok, quick, request};
 
 #[tokio::test]
-async fn the_request_on_the_wire_is_the_request_and_nothing_else() {
+async fn request_on_the_wire_has_no_additions() {
     let server = Server::answering(ok("{}"));
     let response = ask(&HttpClient::new().unwrap(), &server.origin()).await.unwrap();
     assert_eq!((response.status().as_u16(), response.body()), (200, b"{}".as_slice()));
@@ -35,7 +35,7 @@ async fn the_request_on_the_wire_is_the_request_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn no_redirect_is_followed() {
+async fn redirects_are_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         let other = Server::answering(ok("{}"));
         for target in [other.origin(), format!("//{}", other.address()), "/moved".to_owned()] {
@@ -58,7 +58,7 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn a_location_that_is_none_is_an_answer_like_any_other() {
+async fn invalid_location_is_returned_as_a_response() {
     for target in ["javascript:alert(1)", "file:///etc/passwd", "", "http://u:p@h/", "\u{7f}%%"] {
         let server = Server::answering(format!(
             "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
@@ -71,7 +71,7 @@ async fn a_location_that_is_none_is_an_answer_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_content_coding_is_neither_asked_for_nor_undone() {
+async fn content_coding_is_not_requested_or_decoded() {
     let body = "no coding at all";
     for coding in ["gzip", "br", "zstd", "deflate"] {
         let server = Server::answering(format!(
@@ -88,7 +88,7 @@ async fn a_content_coding_is_neither_asked_for_nor_undone() {
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     }
 
-    // This build's reqwest can do it, so it is our rules that keep it from doing so.
+    // This build's reqwest supports it, so the rules of this crate prevent it.
     let server = Server::answering(ok("{}"));
     HttpClient::new().unwrap();
     let able = reqwest::Client::builder().build().unwrap();
@@ -97,7 +97,7 @@ async fn a_content_coding_is_neither_asked_for_nor_undone() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_not_kept() {
+async fn cookies_are_not_stored() {
     let server = Server::answering(
         "HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}",
     );
@@ -110,7 +110,7 @@ async fn a_cookie_is_not_kept() {
 }
 
 #[tokio::test]
-async fn plain_http_is_for_this_machine_or_by_choice() {
+async fn plain_http_is_loopback_only_by_default() {
     let closed = HttpClient::new().unwrap();
     for origin in ["http://vendor.invalid", "http://10.255.255.1", "http://0.0.0.0:1"] {
         let error = fail(&closed, origin).await;
@@ -126,21 +126,21 @@ async fn plain_http_is_for_this_machine_or_by_choice() {
 }
 
 #[tokio::test]
-async fn an_address_that_must_not_be_asked_is_refused() {
+async fn forbidden_address_is_rejected() {
     let client = HttpClient::new().unwrap();
     let uris =
         ["https://user:pass@vendor.example/", "https://user@vendor.example/", "/only/a/path"];
     for uri in uris.into_iter().chain(["ftp://vendor.example/", "vendor.example:443"]) {
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = uri.parse().unwrap();
-        let error = client.call(request, None).await.unwrap_err();
+        let error = client.send_api(request).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{uri}");
         assert!(!format!("{error:?}").contains("pass@"), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn a_users_builder_keeps_its_settings_under_our_rules() {
+async fn custom_builder_keeps_its_other_settings() {
     let server = Server::answering(ok("{}"));
     let base = reqwest::Client::builder()
         .user_agent("acme/1")
@@ -149,13 +149,13 @@ async fn a_users_builder_keeps_its_settings_under_our_rules() {
         .connection_verbose(true);
     let client = HttpClient::from_builder(base).unwrap();
     ask(&client, &server.origin()).await.unwrap();
-    // Plain http is gatepass's own: see the documentation of `base`.
+    // Plain http uses a separate client: see `HttpClientBuilder::from_builder`.
     assert!(server.seen().contains("user-agent: gatepass/"), "{}", server.seen());
     assert!(!server.seen().contains("accept-encoding"));
 }
 
 #[tokio::test]
-async fn a_call_takes_any_method_header_and_body_and_streams_the_answer() {
+async fn send_api_streams_the_response() {
     let large = "x".repeat(1024 * 1024);
     let server = Server::answering(ok(&large));
     let client = HttpClient::new().unwrap();
@@ -166,7 +166,7 @@ async fn a_call_takes_any_method_header_and_body_and_streams_the_answer() {
             .body(Bytes::from_static(b"{\"on\":true}"))
             .unwrap()
     };
-    let mut answer = client.call(request(), None).await.unwrap();
+    let mut answer = client.send_api(request()).await.unwrap();
     assert_eq!(answer.headers()["content-length"], "1048576");
     let (mut pieces, mut bytes) = (0, 0);
     while let Some(piece) = answer.body_mut().chunk().await.unwrap() {
@@ -177,9 +177,9 @@ async fn a_call_takes_any_method_header_and_body_and_streams_the_answer() {
     assert_eq!(bytes, large.len());
     assert!(answer.body_mut().chunk().await.unwrap().is_none());
 
-    let whole = client.call(request(), Some(large.len())).await.unwrap();
+    let whole = client.send_api(request()).max_body(large.len()).await.unwrap();
     assert_eq!(whole.into_body().bytes().await.unwrap(), large.as_bytes());
-    let error = client.call(request(), Some(large.len() - 1)).await.unwrap_err();
+    let error = client.send_api(request()).max_body(large.len() - 1).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Protocol, Some(200)));
 
     let seen = server.seen();
@@ -190,15 +190,15 @@ async fn a_call_takes_any_method_header_and_body_and_streams_the_answer() {
 }
 
 #[tokio::test]
-async fn a_head_has_no_body_whatever_length_it_states() {
+async fn head_response_has_no_body() {
     let server = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
     let request = http::Request::head(server.origin()).body(Bytes::new()).unwrap();
-    let answer = HttpClient::new().unwrap().call(request, Some(10)).await.unwrap();
+    let answer = HttpClient::new().unwrap().send_api(request).max_body(10).await.unwrap();
     assert_eq!(answer.into_body().bytes().await.unwrap(), "");
 }
 
 #[tokio::test]
-async fn a_request_is_sent_where_its_endpoint_says() {
+async fn request_is_sent_to_its_endpoint() {
     let server = Server::answering(ok("{}"));
     let endpoint = Endpoint::parse(&server.origin()).unwrap().join("/a%2Fb/c?keep=1").unwrap();
     let sent = Request::post(endpoint).secret_query([("k", "v w")]);
@@ -207,7 +207,7 @@ async fn a_request_is_sent_where_its_endpoint_says() {
 }
 
 #[test]
-fn a_client_outlives_the_runtime_it_was_used_on() {
+fn client_works_on_a_second_runtime() {
     let server = Server::answering(ok("{}"));
     let client = HttpClient::new().unwrap();
     for _ in 0..3 {
@@ -218,8 +218,9 @@ fn a_client_outlives_the_runtime_it_was_used_on() {
 }
 
 #[test]
-fn debug_shows_limits_and_nothing_of_the_user() {
+fn debug_shows_limits_only() {
     let base = reqwest::Client::builder().user_agent("acme-canary");
-    let shown = format!("{:?} {:?}", HttpClient::builder().base(base), HttpClient::new().unwrap());
+    let shown =
+        format!("{:?} {:?}", HttpClient::builder().from_builder(base), HttpClient::new().unwrap());
     assert!(shown.contains("connect: 5s") && !shown.contains("canary"), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! Servers of bytes: a thread for each connection, and a script that says what it does.
+//! Scripted raw servers with one thread per connection.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,21 +12,21 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// A server on a port of its own.
+/// A server on a free port.
 pub(crate) struct Server {
     address: SocketAddr,
     scheme: &'static str,
-    /// What each connection has received, decrypted.
+    /// The decrypted bytes received on each connection.
     seen: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Server {
-    /// A server that runs `script` for each connection and then closes it.
+    /// Starts a server that runs `script` for each connection and closes it.
     pub(crate) fn plain(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
         Self::start("http", None, script)
     }
 
-    /// The same behind TLS.
+    /// Starts a TLS server that runs `script` for each connection.
     pub(crate) fn tls(
         config: ServerConfig,
         script: impl Fn(&mut Peer) + Send + Sync + 'static,
@@ -34,12 +34,12 @@ impl Server {
         Self::start("https", Some(Arc::new(config)), script)
     }
 
-    /// A server without TLS that is asked for by https.
+    /// Starts a plain server with an https address.
     pub(crate) fn raw_https(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
         Self::start("https", None, script)
     }
 
-    /// A server that gives each request this answer.
+    /// Starts a server that sends this response to each request.
     pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
         Self::plain(answer_all(answer))
     }
@@ -83,21 +83,21 @@ impl Server {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// How many connections there were.
+    /// Returns the number of connections.
     pub(crate) fn connections(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
 
-    /// Everything that was received, of all connections.
+    /// Returns the bytes received on all connections.
     pub(crate) fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap().concat()).into_owned()
     }
 }
 
-/// One connection, as the server has it.
+/// The server side of a connection.
 pub(crate) struct Peer {
     io: Io,
-    /// Which connection it is, from 0.
+    /// The number of the connection, from 0.
     pub(crate) number: usize,
     seen: Arc<Mutex<Vec<Vec<u8>>>>,
 }
@@ -126,7 +126,7 @@ impl Peer {
         }
     }
 
-    /// Reads what is there, at most `most` bytes; `None` if the client has closed.
+    /// Reads available data, at most `most` bytes; `None` if the client has closed.
     pub(crate) fn read(&mut self, most: usize) -> Option<Vec<u8>> {
         let mut buffer = vec![0; most];
         let read = match &mut self.io {
@@ -147,7 +147,7 @@ impl Peer {
         }
     }
 
-    /// Says that nothing more will come, and waits until the client has closed.
+    /// Shuts down the sending side and waits until the client has closed.
     pub(crate) fn finish(&mut self) {
         if let Io::Plain(io) = &self.io {
             let _ = io.shutdown(Shutdown::Write);
@@ -155,7 +155,7 @@ impl Peer {
         self.until_closed();
     }
 
-    /// Closes now, both ways.
+    /// Closes both directions.
     pub(crate) fn close(&mut self) {
         if let Io::Plain(io) = &self.io {
             let _ = io.shutdown(Shutdown::Both);
@@ -174,7 +174,7 @@ impl Peer {
         }
     }
 
-    /// The protocol that both sides agreed on.
+    /// Returns the negotiated protocol.
     pub(crate) fn alpn(&self) -> Option<Vec<u8>> {
         match &self.io {
             Io::Plain(_) => None,
@@ -182,7 +182,7 @@ impl Peer {
         }
     }
 
-    /// Whether the client sent anything before the handshake was over.
+    /// Returns whether the client sent early data.
     pub(crate) fn early_data(&mut self) -> bool {
         match &mut self.io {
             Io::Plain(_) => false,
@@ -190,7 +190,7 @@ impl Peer {
         }
     }
 
-    /// Passes everything on to another server, both ways.
+    /// Forwards both directions to another server.
     pub(crate) fn relay(&mut self, to: SocketAddr) {
         let Io::Plain(client) = &self.io else { return };
         let (mut up, mut client) = (TcpStream::connect(to).unwrap(), client.try_clone().unwrap());
@@ -209,7 +209,7 @@ impl Peer {
     }
 }
 
-/// A script that gives each request this answer.
+/// Returns a script that sends this response to each request.
 pub(crate) fn answer_all(answer: impl Into<Vec<u8>>) -> impl Fn(&mut Peer) + Send + Sync + 'static {
     let answer = answer.into();
     move |peer: &mut Peer| {
@@ -221,12 +221,12 @@ pub(crate) fn answer_all(answer: impl Into<Vec<u8>>) -> impl Fn(&mut Peer) + Sen
     }
 }
 
-/// An answer with a length.
+/// Returns a response with Content-Length.
 pub(crate) fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// A chain and a key, as a TLS server that asks for no client certificate.
+/// Returns a TLS configuration with this chain and key, without client certificates.
 pub(crate) fn tls_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -239,7 +239,7 @@ pub(crate) fn tls_config(
         .unwrap()
 }
 
-/// A client whose limits are short enough to wait for.
+/// Returns a client with short limits.
 pub(crate) fn quick() -> HttpClientBuilder {
     HttpClient::builder()
         .connect_timeout(Duration::from_millis(400))
@@ -248,18 +248,18 @@ pub(crate) fn quick() -> HttpClientBuilder {
         .timeout(Duration::from_millis(1200))
 }
 
-/// A token request to this origin.
+/// Returns a token request to this origin.
 pub(crate) fn request(origin: &str) -> Request {
     let endpoint = Endpoint::parse_plain_http(origin).unwrap().join("/oauth2/token").unwrap();
     Request::post(endpoint).form([("grant_type", "client_credentials")])
 }
 
-/// One token request.
+/// Sends one token request.
 pub(crate) async fn ask(client: &HttpClient, origin: &str) -> Result<Response, Error> {
     client.send(request(origin)).await
 }
 
-/// One token request that has no answer.
+/// Sends one token request and returns its error.
 pub(crate) async fn fail(client: &HttpClient, origin: &str) -> Error {
     ask(client, origin).await.unwrap_err()
 }

@@ -154,7 +154,7 @@ async fn probe_clock(http: &HttpClient, endpoint: &Endpoint) -> Result<Response,
     let origin = format!("{}/", endpoint.origin());
     *request.uri_mut() =
         origin.parse().map_err(|_| Error::internal("a checked address did not parse"))?;
-    let (head, _) = http.call(request, None).await?.into_parts();
+    let (head, _) = http.send_api(request).await?.into_parts();
     Ok(Response::from(http::Response::from_parts(head, Bytes::new())))
 }
 

@@ -107,7 +107,7 @@ async fn probe(
     source.check(request.uri())?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
     authorize(source, token, &mut request).await?;
-    let (head, mut body) = http.call(request, None).await?.into_parts();
+    let (head, mut body) = http.send_api(request).await?.into_parts();
     let (status, provider) = (head.status, source.provider());
     let mut verdict = provider.token_verdict(&ApiResponse::new(status, &head.headers));
     if verdict == TokenVerdict::NeedsBody {

@@ -1,4 +1,4 @@
-//! An answer that was looked at is the caller's whole.
+//! Tests that a response remains complete after its body was inspected.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::server::Server;
 
 const KIB: usize = 1024;
 
-/// A source whose provider wants to see every JSON body.
+/// Returns a source whose provider inspects every JSON body.
 fn curious(origin: &str) -> TokenSource {
     let celerdata = CelerData::new().base_url(Endpoint::parse(origin).unwrap());
     builder(celerdata, &vendor()).build().unwrap()
@@ -46,7 +46,7 @@ fn in_chunks(body: &Bytes, size: usize) -> Server {
 }
 
 #[tokio::test]
-async fn every_byte_of_a_body_is_there_whatever_its_length() {
+async fn bodies_of_all_lengths_are_complete() {
     for length in [0, 1, 100, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 300 * KIB] {
         let body = body(length);
         for server in [by_length(&body), in_chunks(&body, 64 * KIB), in_chunks(&body, 1000)] {
@@ -62,7 +62,7 @@ async fn every_byte_of_a_body_is_there_whatever_its_length() {
 }
 
 #[tokio::test]
-async fn what_reqwest_says_of_an_answer_stays() {
+async fn response_extensions_are_kept() {
     for length in [10, 300 * KIB] {
         let body = body(length);
         let server = by_length(&body);
@@ -78,7 +78,7 @@ async fn what_reqwest_says_of_an_answer_stays() {
 }
 
 #[tokio::test]
-async fn the_rest_of_a_long_body_comes_as_it_comes() {
+async fn rest_of_a_long_body_is_streamed() {
     let server = Server::plain(|peer| {
         peer.request();
         let half = "x".repeat(64 * KIB);
@@ -101,7 +101,7 @@ async fn the_rest_of_a_long_body_comes_as_it_comes() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_does_so_for_the_caller() {
+async fn interrupted_body_is_an_error_for_the_caller() {
     let server = Server::plain(|peer| {
         peer.request();
         let _ = peer.send(format!("{HEAD}Content-Length: 100\r\n\r\nbegun"));

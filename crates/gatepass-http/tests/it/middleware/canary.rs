@@ -1,4 +1,4 @@
-//! Nothing that is printed or logged by the middleware shows a secret.
+//! Tests that the middleware's output and logs show no secret.
 
 use std::error::Error as StdError;
 
@@ -17,7 +17,7 @@ use crate::canary::{CANARY, Log};
 use crate::server::{Server, answer_all, ok};
 
 #[tokio::test]
-async fn no_log_error_or_debug_shows_a_canary() {
+async fn logs_errors_and_debug_show_no_canary() {
     let token = |n| {
         FakeResponse::json(200, format!(r#"{{"token":"{CANARY}-token-{n}","statusCode":200}}"#))
     };
@@ -82,11 +82,11 @@ async fn no_log_error_or_debug_shows_a_canary() {
 
     let text = log.text();
     assert_eq!(text.lines().find(|line| line.contains(CANARY)), None);
-    assert!(text.contains("the API refuses the token"));
-    assert!(text.contains("a secret went to another origin"));
+    assert!(text.contains("the API rejects the token"));
+    assert!(text.contains("a secret was sent to another origin"));
 }
 
-/// A source whose provider forgets to mark what is secret.
+/// Returns a source whose provider does not mark its header as sensitive.
 #[derive(Debug)]
 struct Careless(TokenSource);
 
@@ -115,7 +115,7 @@ impl Authorize for Careless {
 }
 
 #[tokio::test]
-async fn what_is_put_on_a_request_is_marked_as_secret() {
+async fn added_headers_are_marked_sensitive() {
     let server = Server::answering(ok("ok"));
     let source = Careless(TokenSource::fixed("token-1"));
     client().get(server.origin()).send_with(&source).await.unwrap();

@@ -1,11 +1,11 @@
-//! What carries a source prints nothing of it.
+//! Tests of the middleware's `Debug` output.
 
 use bytes::Bytes;
 use gatepass_engine::TokenSource;
 use gatepass_testkit::{Canary, canary, find_leak};
 
 #[test]
-fn the_debug_of_a_middleware_shows_no_secret() {
+fn middleware_debug_shows_no_secret() {
     let secret = canary("token");
     let mut printed = String::new();
     #[cfg(feature = "reqwest-middleware")]
@@ -24,7 +24,7 @@ fn the_debug_of_a_middleware_shows_no_secret() {
     let source = TokenSource::fixed(secret.text());
     printed += &format!("{source:?} {source:#?}");
     assert_eq!(find_leak(&printed, std::slice::from_ref(&secret)), None);
-    // What prints it would be found.
+    // Positive control: a leak is found.
     let leaky: (&str, Bytes) = (secret.text(), Bytes::new());
     assert!(find_leak(&format!("{leaky:?}"), &[Canary::of("token", secret.text())]).is_some());
 }

@@ -1,4 +1,4 @@
-//! Redirects, by which a client can take a vendor's headers to another host.
+//! Tests of redirects, which can forward a vendor's headers to another host.
 
 use std::error::Error as StdError;
 
@@ -12,7 +12,7 @@ use reqwest::redirect::Policy;
 use super::{WAYS, Way, builder_with, client, ours, vendor};
 use crate::server::{Server, ok};
 
-/// A source with two headers, one of which reqwest takes along wherever a redirect leads.
+/// Returns a source with two headers, one of which reqwest forwards at every redirect.
 fn two_headers(origin: &str) -> TokenSource {
     let base = Endpoint::parse(origin).unwrap();
     let cloudneeti = Cloudneeti::new("L").unwrap().base_url(base);
@@ -26,7 +26,7 @@ fn two_headers(origin: &str) -> TokenSource {
     builder_with(cloudneeti, &http, credential).build().unwrap()
 }
 
-/// A server that sends `/` on to an address, and answers `/here` itself.
+/// Starts a server that redirects `/` to an address and serves `/here`.
 fn moved(status: u16, to: String) -> Server {
     Server::plain(move |peer| {
         while let Some(request) = peer.request() {
@@ -42,7 +42,7 @@ fn moved(status: u16, to: String) -> Server {
 }
 
 #[tokio::test]
-async fn a_client_for_apis_stays_within_one_origin() {
+async fn api_client_follows_redirects_within_one_origin() {
     for way in WAYS {
         for status in [301, 302, 303, 307, 308] {
             let other = Server::answering(ok("other"));
@@ -63,7 +63,7 @@ async fn a_client_for_apis_stays_within_one_origin() {
 }
 
 #[tokio::test]
-async fn a_loop_within_one_origin_ends() {
+async fn redirect_loop_ends() {
     let api = moved(302, "/".to_owned());
     let source = two_headers(&api.origin());
     for way in WAYS {
@@ -74,7 +74,7 @@ async fn a_loop_within_one_origin_ends() {
 }
 
 #[tokio::test]
-async fn a_client_without_redirects_returns_them() {
+async fn client_without_redirects_returns_them() {
     let client = api_client_builder().redirect(Policy::none()).no_proxy().build().unwrap();
     for way in WAYS {
         let api = moved(302, "/here".to_owned());
@@ -84,9 +84,9 @@ async fn a_client_without_redirects_returns_them() {
     }
 }
 
-/// What happens with reqwest's own policy: the reason for `api_client_builder`.
+/// Shows the behaviour of reqwest's default policy, the reason for `api_client_builder`.
 #[tokio::test]
-async fn a_client_that_follows_every_redirect_is_found_out() {
+async fn forwarded_secret_header_is_an_error() {
     let careless = api_client_builder().redirect(Policy::default()).no_proxy().build().unwrap();
     for way in WAYS {
         let other = Server::answering(ok("other"));
@@ -102,14 +102,14 @@ async fn a_client_that_follows_every_redirect_is_found_out() {
         }
         let error = ours(answer.unwrap_err());
         let text = format!(
-            "a redirect took ocp-apim-subscription-key from {} to {}",
+            "a redirect forwarded ocp-apim-subscription-key from {} to {}",
             api.origin(),
             other.origin()
         );
         assert_eq!((error.kind(), error.message()), (ErrorKind::Config, text.as_str()), "{way:?}");
         assert!(!format!("{error:?} {:?}", error.source()).contains("CNRY"), "{error:?}");
 
-        // With a bearer token alone nothing clings: downloads elsewhere work.
+        // A bearer token alone is not forwarded, so redirects to downloads work.
         let api = moved(307, other.origin());
         let source = super::source(&api.origin(), &vendor());
         let answer = way.get(&careless, &source, &api.origin()).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_client_that_follows_every_redirect_is_found_out() {
     }
 }
 
-/// A service does not say where an answer comes from.
+/// A service does not provide the response's address.
 fn is_deaf(way: Way) -> bool {
     #[cfg(feature = "tower")]
     if way == Way::Tower {

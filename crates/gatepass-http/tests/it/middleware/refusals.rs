@@ -1,4 +1,4 @@
-//! What counts as a refusal, and what follows one: once more, and no more.
+//! Tests of rejected tokens: the request is repeated once with a new token.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{WAYS, builder, client, ours, post, source, text, vendor};
 use crate::server::{Server, answer_all};
 
-/// A server that answers each request with the next of these, and the last for ever.
+/// Starts a server that sends these responses in order and repeats the last one.
 fn answering(answers: &[&str]) -> Server {
     let answers: Vec<String> = answers.iter().map(|&answer| answer.to_owned()).collect();
     let next = Arc::new(AtomicUsize::new(0));
@@ -32,7 +32,7 @@ fn answer(status: &str, fields: &str, body: &str) -> String {
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// Which tokens the server has seen, in order.
+/// Returns the tokens of the received requests in order.
 fn tokens(server: &Server) -> Vec<String> {
     let seen = server.seen().to_ascii_lowercase();
     let values = seen.lines().filter_map(|line| line.strip_prefix("authorization: bearer "));
@@ -40,7 +40,7 @@ fn tokens(server: &Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn ciscos_gateway_refuses_tokens_with_403_and_not_everything_with_403_is_that() {
+async fn cisco_403_rejects_the_token_by_error_code() {
     let by_code = answer("403 Forbidden", "X-Mashery-Error-Code: ERR_403_NOT_AUTHORIZED\r\n", "");
     let by_page = answer("403 Forbidden", "", "<h1>Not Authorized</h1>");
     let limit = "X-Mashery-Error-Code: ERR_403_DEVELOPER_OVER_QPS\r\n";
@@ -66,7 +66,7 @@ async fn ciscos_gateway_refuses_tokens_with_403_and_not_everything_with_403_is_t
 }
 
 #[tokio::test]
-async fn celerdatas_code_in_an_answer_that_says_200_is_a_refusal() {
+async fn celerdata_code_in_a_200_response_rejects_the_token() {
     let json = "Content-Type: application/json\r\n";
     let refused = answer("200 OK", json, r#"{"code":40100,"message":"invalid access token"}"#);
     let good = answer("200 OK", json, r#"{"code":20000,"data":{}}"#);
@@ -81,7 +81,7 @@ async fn celerdatas_code_in_an_answer_that_says_200_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_second_refusal_is_the_answer() {
+async fn second_rejection_is_returned() {
     let refused = answer("401 Unauthorized", "WWW-Authenticate: Bearer\r\n", "you may not");
     for way in WAYS {
         let (server, vendor) = (Server::plain(answer_all(refused.clone())), vendor());
@@ -91,14 +91,14 @@ async fn a_second_refusal_is_the_answer() {
         assert_eq!(answer.headers()["www-authenticate"], "Bearer", "{way:?}");
         assert_eq!(text(answer).await, "you may not", "{way:?}");
         assert_eq!(tokens(&server), ["token-0", "token-1"], "{way:?}");
-        // The fresh token was not reported: a call that may not be made costs one exchange, not two.
+        // The new token was not reported: a forbidden call causes one token request, not two.
         assert_eq!(source.peek().unwrap().expose_secret(), "token-1", "{way:?}");
         assert_eq!(vendor.count(), 2, "{way:?}");
     }
 }
 
 #[tokio::test]
-async fn without_a_fresh_token_the_reason_is_the_answer() {
+async fn missing_second_token_returns_its_error() {
     let refused = answer("401 Unauthorized", "", "");
     for way in WAYS {
         let server = Server::plain(answer_all(refused.clone()));
@@ -111,13 +111,13 @@ async fn without_a_fresh_token_the_reason_is_the_answer() {
         let error = ours(error);
         assert_eq!(error.kind(), ErrorKind::Denied, "{way:?}");
         let hint = error.hints()[0].text();
-        assert!(hint.ends_with("the API had refused the token before (401)"), "{way:?}: {hint}");
+        assert!(hint.ends_with("the API rejected the previous token (401)"), "{way:?}: {hint}");
         assert_eq!(tokens(&server), ["token-0"], "{way:?}");
     }
 }
 
 #[tokio::test]
-async fn a_body_that_can_be_sent_twice_is() {
+async fn copyable_body_is_sent_twice() {
     let refused = answer("401 Unauthorized", "", "");
     for way in WAYS {
         let (server, vendor) = (answering(&[&refused, OK]), vendor());
@@ -135,13 +135,13 @@ async fn a_body_that_can_be_sent_twice_is() {
     }
 }
 
-/// A body of which nobody knows how to make a second.
+/// A body that cannot be copied.
 fn stream() -> reqwest::Body {
     reqwest::Body::wrap(http_body_util::Full::new(bytes::Bytes::from_static(b"once")))
 }
 
 #[tokio::test]
-async fn a_stream_is_sent_once_and_the_next_request_has_a_fresh_token() {
+async fn stream_is_sent_once_and_next_token_is_new() {
     use gatepass_http::SendWith;
 
     let refused = answer("401 Unauthorized", "", "no");
@@ -159,7 +159,7 @@ async fn a_stream_is_sent_once_and_the_next_request_has_a_fresh_token() {
 
 #[cfg(feature = "tower")]
 #[tokio::test]
-async fn a_layer_replays_what_it_is_told_to() {
+async fn layer_replays_bodies_with_the_given_function() {
     use gatepass_http::TokenLayer;
     use tower::{Layer, ServiceExt};
 
@@ -179,7 +179,7 @@ async fn a_layer_replays_what_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn a_late_refusal_of_an_old_token_costs_no_exchange() {
+async fn late_rejection_of_an_old_token_is_ignored() {
     let refused = answer("401 Unauthorized", "", "");
     for way in WAYS {
         let (arrived, mut has_arrived) = mpsc::unbounded_channel();

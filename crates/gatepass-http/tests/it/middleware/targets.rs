@@ -1,4 +1,4 @@
-//! Where a token goes, and where it does not.
+//! Tests of the addresses to which a token may be sent.
 
 use gatepass_core::{Endpoint, ErrorKind};
 use gatepass_engine::TokenSource;
@@ -9,7 +9,7 @@ use super::{WAYS, builder, client, ours, source, vendor};
 use crate::server::{Server, ok};
 
 #[tokio::test]
-async fn another_origin_gets_nothing() {
+async fn other_origin_receives_no_request() {
     let (api, other) = (Server::answering(ok("api")), Server::answering(ok("other")));
     for way in WAYS {
         let vendor = vendor();
@@ -36,7 +36,7 @@ async fn another_origin_gets_nothing() {
 }
 
 #[tokio::test]
-async fn api_origins_adds_others() {
+async fn api_origins_adds_origins() {
     let (api, other) = (Server::answering(ok("api")), Server::answering(ok("other")));
     let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(&api.origin()).unwrap());
     let also = Endpoint::parse(&format!("{}/v1", other.origin())).unwrap();
@@ -51,7 +51,7 @@ async fn api_origins_adds_others() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_is_refused_by_a_source_that_has_yet_to_learn_of_it() {
+async fn token_endpoint_is_rejected_before_first_request() {
     let api = Server::answering(ok("api"));
     for way in WAYS {
         let vendor = vendor();
@@ -64,33 +64,33 @@ async fn the_token_endpoint_is_refused_by_a_source_that_has_yet_to_learn_of_it()
 }
 
 #[tokio::test]
-async fn an_address_with_a_users_name_is_refused() {
+async fn address_with_user_name_is_rejected() {
     let api = Server::answering(ok("api"));
     let source = source(&api.origin(), &vendor());
-    // A reqwest builder makes Basic of it, which the token replaces.
+    // reqwest converts it to Basic authentication, which the token replaces.
     let url = format!("http://user:CNRYword@{}/", api.address());
     client().get(&url).send_with(&source).await.unwrap();
     assert!(!api.seen().contains("Basic"), "{}", api.seen());
     let request = reqwest::Request::new(http::Method::GET, url.parse().unwrap());
     let builder = reqwest::RequestBuilder::from_parts(client(), request);
     let error = builder.send_with(&source).await.unwrap_err();
-    assert_eq!(error.message(), "the address must not hold a user name or password");
+    assert_eq!(error.message(), "the address must not contain a user name or password");
 }
 
 #[cfg(feature = "tower")]
 #[tokio::test]
-async fn a_layer_wants_the_whole_address() {
+async fn layer_requires_a_complete_address() {
     use tower::{Layer, ServiceExt};
 
     let source = source("http://127.0.0.1:1", &vendor());
     let layer = gatepass_http::TokenLayer::<bytes::Bytes>::new(source);
     let service = layer.layer(super::tower_client(&client()));
     let error = service.oneshot(super::get("/users")).await.unwrap_err();
-    assert_eq!(ours(error).message(), "the request does not say which host it is for");
+    assert_eq!(ours(error).message(), "the request has no host");
 }
 
 #[tokio::test]
-async fn a_fixed_token_goes_to_this_machine_alone() {
+async fn fixed_token_is_sent_to_loopback_only() {
     let api = Server::answering(ok("api"));
     let source = TokenSource::fixed("token-1");
     client().get(api.origin()).send_with(&source).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_fixed_token_goes_to_this_machine_alone() {
 }
 
 #[tokio::test]
-async fn without_an_answer_the_error_is_ours_and_reqwests_is_its_source() {
+async fn transport_error_has_reqwest_source() {
     HttpClient::new().unwrap();
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let origin = format!("http://{gone}");
@@ -115,7 +115,7 @@ async fn without_an_answer_the_error_is_ours_and_reqwests_is_its_source() {
 }
 
 #[tokio::test]
-async fn the_clients_own_limits_are_not_given_other_words() {
+async fn callers_own_timeouts_are_named_generally() {
     let silent = Server::plain(|peer| {
         peer.request();
         peer.until_closed();
@@ -123,5 +123,5 @@ async fn the_clients_own_limits_are_not_given_other_words() {
     let source = source(&silent.origin(), &vendor());
     let limit = std::time::Duration::from_millis(50);
     let error = client().get(silent.origin()).timeout(limit).send_with(&source).await.unwrap_err();
-    assert_eq!(error.message(), format!("no answer in time from {}", silent.origin()));
+    assert_eq!(error.message(), format!("no response in time from {}", silent.origin()));
 }

@@ -1,4 +1,4 @@
-//! Every vendor of the sandbox: a dead token is noticed as the vendor says it, and replaced.
+//! Tests with every simulated vendor: a rejected token is recognized and replaced.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::{WAYS, client, get};
 
 pub(crate) const IDS: [&str; 5] = ["celerdata", "cisco", "cloudneeti", "configapi", "huawei"];
 
-/// A source for this vendor's client of the sandbox, and the address of a harmless call.
+/// Returns a source for the vendor's simulated client and the address of a harmless API request.
 pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
     let fields = sandbox.client(id).unwrap();
     let base = Endpoint::parse(&sandbox.base_url(id)).unwrap();
@@ -50,7 +50,7 @@ pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
 }
 
 #[tokio::test]
-async fn a_dead_token_is_replaced_once_whatever_the_vendors_way_to_say_so() {
+async fn expired_token_is_replaced_for_each_vendor() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = client();
     for id in IDS {
@@ -79,7 +79,7 @@ async fn a_dead_token_is_replaced_once_whatever_the_vendors_way_to_say_so() {
 }
 
 #[tokio::test]
-async fn cloudneeti_gets_both_headers_in_place_of_the_callers() {
+async fn cloudneeti_headers_replace_the_callers() {
     let sandbox = Sandbox::start().await.unwrap();
     let (source, url) = source(&sandbox, "cloudneeti");
     for way in WAYS {
@@ -98,7 +98,7 @@ async fn cloudneeti_gets_both_headers_in_place_of_the_callers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_refused_at_once_make_one_exchange() {
+async fn hundred_parallel_rejections_send_one_token_request() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = client();
     for way in WAYS {
@@ -127,7 +127,7 @@ async fn a_hundred_refused_at_once_make_one_exchange() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_never_gets_the_token() {
+async fn token_endpoint_never_receives_the_token() {
     let sandbox = Sandbox::start().await.unwrap();
     for id in IDS {
         for way in WAYS {

@@ -1,4 +1,4 @@
-//! WholeBody: a body whose beginning may have been read, whole again.
+//! A body whose beginning has been read for inspection and is returned again.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,11 +9,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
-/// How much of a body is read to find out whether it refuses the token.
+/// The number of bytes that are read to decide whether a response rejects the token.
 const LOOK: usize = 64 * 1024;
 
-/// The body of an API's answer: what was read of it to find out whether it refuses the token, and
-/// then the rest as it comes.
+/// The body of an API response: first the part that was read to decide whether the response rejects
+/// the token, then the rest as it arrives.
 #[cfg_attr(not(feature = "tower"), expect(unreachable_pub, reason = "only tower shows the type"))]
 pub struct WholeBody<B: Body> {
     begun: VecDeque<Frame<Bytes>>,
@@ -22,24 +22,24 @@ pub struct WholeBody<B: Body> {
 }
 
 impl<B: Body + Unpin> WholeBody<B> {
-    /// A body of which nothing has been read.
+    /// Wraps an unread body.
     pub(crate) fn new(rest: B) -> Self {
         Self { begun: VecDeque::new(), end: None, rest }
     }
 
-    /// Reads the first 64 KiB, or less if the body ends or breaks off before, and returns them
-    /// beside the body, which still has them.
+    /// Reads the first 64 KiB, or less if the body ends earlier, and returns a copy of them with the
+    /// body, which still contains them.
     pub(crate) async fn look(mut self) -> (Self, Bytes) {
         let mut length = 0;
         while length < LOOK && self.end.is_none() {
             match poll_fn(|cx| self.poll_rest(cx)).await {
-                // Of pieces with nothing in them there may be any number.
+                // The number of empty chunks is not limited.
                 Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
                 Some(Ok(frame)) => {
                     length += frame.data_ref().map_or(0, Bytes::len);
                     self.begun.push_back(frame);
                 }
-                // Whoever reads the body meets the error where it was.
+                // The reader of the body gets the error at the same position.
                 Some(Err(error)) => self.end = Some(Some(error)),
                 None => self.end = Some(None),
             }
@@ -48,7 +48,7 @@ impl<B: Body + Unpin> WholeBody<B> {
         (self, begun)
     }
 
-    /// What is held, cut to 64 KiB.
+    /// Returns the buffered data, at most 64 KiB.
     fn beginning(&self) -> Bytes {
         let mut pieces = self.begun.iter().filter_map(Frame::data_ref);
         match (pieces.next(), pieces.next()) {
@@ -114,7 +114,7 @@ impl<B: Body + Unpin> Body for WholeBody<B> {
     }
 }
 
-/// No field is ever pinned but through `B`, which can move.
+/// No field is structurally pinned except `B`, which is `Unpin`.
 impl<B: Body + Unpin> Unpin for WholeBody<B> {}
 
 impl<B: Body> fmt::Debug for WholeBody<B> {
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// A body of these pieces.
+    /// A body of these chunks.
     struct Pieces(VecDeque<&'static str>);
 
     impl Body for Pieces {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_with_nothing_in_them_are_not_kept() {
+    fn empty_chunks_are_not_buffered() {
         let pieces = [vec![""; 1000], vec!["a", "", "b"], vec![""; 1000]].concat();
         let look = pin!(WholeBody::new(Pieces(pieces.into())).look());
         let Poll::Ready((whole, begun)) = look.poll(&mut Context::from_waker(Waker::noop())) else {
