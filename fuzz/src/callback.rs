@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
         }
         let sent = part.replace("{START}", &start).replace("{SECRET}", CANARY);
         let sent = sent.replace("{PAGE}", page.as_deref().unwrap_or("/none"));
-        let (response, brought) = server.converse(sent.as_bytes());
+        let (response, brought) = server.send(sent.as_bytes());
         let response = String::from_utf8(response).expect("the response is UTF-8");
         check(&response);
         if response.contains(VENDOR) {
@@ -54,7 +54,7 @@ pub fn run(bytes: &[u8]) {
 fn still_serves(server: &mut Connections, has_response: bool) {
     let host = Connections::HOST;
     let (page, _) =
-        server.converse(format!("GET /callback?x=y HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+        server.send(format!("GET /callback?x=y HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
     let page = String::from_utf8_lossy(&page).into_owned();
     if has_response {
         assert!(page.starts_with("HTTP/1.1 410 "), "a second response is accepted");
@@ -65,7 +65,7 @@ fn still_serves(server: &mut Connections, has_response: bool) {
         "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
          Content-Type: application/vnd.gatepass.answer\r\nContent-Length: 14\r\n\r\n?x=y#token=abc"
     );
-    let (_, brought) = server.converse(request.as_bytes());
+    let (_, brought) = server.send(request.as_bytes());
     assert_eq!(brought.as_deref(), Some("?x=y#token=abc"));
 }
 

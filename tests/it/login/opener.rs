@@ -60,7 +60,7 @@ fn browser_receives_a_single_use_address() {
     ended(&chrome, "good");
     let run = login.finish();
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(run.stderr.contains("the browser is at the vendor"), "{run:#?}");
+    assert!(run.stderr.contains("the browser has opened the vendor's page"), "{run:#?}");
     assert!(run.stderr.contains("a second time"), "{run:#?}");
 }
 

@@ -46,7 +46,7 @@ impl Connections {
 
     /// Sends these bytes over a new connection. Returns the bytes that come back, and the
     /// authorization response if the connection delivered one.
-    pub fn converse(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<String>) {
+    pub fn send(&mut self, bytes: &[u8]) -> (Vec<u8>, Option<String>) {
         let (handler, responses) = (Arc::clone(&self.handler), &mut self.responses);
         let exchanged = self.runtime.block_on(async {
             let (client, server) = duplex(bytes.len().max(64 * 1024));

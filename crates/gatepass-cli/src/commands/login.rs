@@ -143,9 +143,9 @@ pub(super) async fn log_in(
 }
 
 /// The warning of every login (RFC 9700 section 2.1.2).
-const IMPLICIT_WARNING: &str = "the implicit grant passes the token through the browser, and \
-                                nothing proves that it was issued to this program: prefer grant = \
-                                \"client_credentials\" if no user has to log in";
+const IMPLICIT_WARNING: &str = "the implicit grant passes the token through the browser, \
+                                without proof that it was issued to this program: prefer grant = \
+                                \"client_credentials\" if a login is not needed";
 
 async fn wait_for_browser(
     gate: &Gate,
@@ -173,7 +173,9 @@ async fn wait_for_browser(
         }
         shown.borrow_mut().push(event);
         match event {
-            CallbackEvent::Opened => progress.print(output, "the browser is at the vendor"),
+            CallbackEvent::Opened => {
+                progress.print(output, "the browser has opened the vendor's page")
+            }
             CallbackEvent::EmptyResponse => progress.print(
                 output,
                 "the browser returned without a response, and the login still waits: check \

@@ -81,7 +81,8 @@ pub(crate) async fn run(
                 Ok(text) => output.result(&text)?,
                 Err(error) => {
                     output.result(&helper.error_reply(&error))?;
-                    let (HelperError::WrongAddress(error) | HelperError::NoToken(error)) = error;
+                    let (HelperError::WrongAddress(error) | HelperError::NotAcquired(error)) =
+                        error;
                     return Err(error);
                 }
             }

@@ -36,12 +36,12 @@ pub(crate) enum HelperError {
     /// The token must not be sent to this address; another helper may have a credential for it.
     WrongAddress(CommandError),
     /// No token could be acquired.
-    NoToken(CommandError),
+    NotAcquired(CommandError),
 }
 
 impl From<CommandError> for HelperError {
     fn from(error: CommandError) -> Self {
-        Self::NoToken(error)
+        Self::NotAcquired(error)
     }
 }
 
@@ -117,8 +117,8 @@ impl CredentialHelper {
     pub(crate) fn error_reply(self, error: &HelperError) -> String {
         match (self, error) {
             (Self::Docker, HelperError::WrongAddress(_)) => String::from(docker::NOT_FOUND),
-            (Self::Docker, HelperError::NoToken(error)) => format!("{}\n", error.message()),
-            (Self::Git, HelperError::NoToken(_)) => String::from(git::QUIT),
+            (Self::Docker, HelperError::NotAcquired(error)) => format!("{}\n", error.message()),
+            (Self::Git, HelperError::NotAcquired(_)) => String::from(git::QUIT),
             _ => String::new(),
         }
     }

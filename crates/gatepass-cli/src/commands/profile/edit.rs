@@ -302,7 +302,7 @@ fn last_end_before(table: &DeTable<'_>, limit: usize) -> usize {
     ends.filter(|end| *end <= limit).max().unwrap_or_default()
 }
 
-/// Compares values without their spans, which `PartialEq` includes in tables.
+/// Compares values. `DeValue` has no `PartialEq`, and `toml::Value` would copy the secrets.
 fn is_same(one: &DeValue<'_>, other: &DeValue<'_>) -> bool {
     match (one, other) {
         (DeValue::String(one), DeValue::String(other)) => one == other,
