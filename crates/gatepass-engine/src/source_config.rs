@@ -42,7 +42,8 @@ pub(crate) struct SourceConfig {
 }
 
 impl SourceConfig {
-    /// A configuration with defaults. Its HTTP client sends nothing: a builder replaces it.
+    /// Returns a configuration with default values. Its HTTP client sends no request; the builder
+    /// replaces it.
     pub(crate) fn new(
         provider: impl Provider + 'static,
         credential: impl CredentialSource + 'static,
