@@ -129,10 +129,13 @@ pub(super) fn state_of(kind: ErrorKind) -> &'static str {
 /// Describes an error in one line without its profile and the vendor's text:
 /// `the vendor refused the credential (401 invalid_client)`.
 pub(super) fn one_line(error: &Error) -> String {
+    let place = error.place().map(|place| format!("{place}: ")).unwrap_or_default();
+    let field = error.field().map(|field| format!("`{field}`: ")).unwrap_or_default();
     let (status, code) = (error.status().map(|status| status.to_string()), error.vendor_code());
     let details: Vec<&str> = status.as_deref().into_iter().chain(code).collect();
-    match details.is_empty() {
-        true => error.message().to_owned(),
-        false => format!("{} ({})", error.message(), details.join(" ")),
-    }
+    let details = match details.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", details.join(" ")),
+    };
+    format!("{place}{field}{}{details}", error.message())
 }
