@@ -214,8 +214,13 @@ impl Options {
         let program = recipe.program(again);
         let licences = run_own_task(copy, "licences", target, THIRD_PARTY)?;
         let bill = run_own_task(copy, "sbom", target, "gatepass.cdx.json")?;
-        let mut contents =
-            Contents::gather(copy, (&program, binary.clone()), recipe.name(), &place, &repository)?;
+        let mut contents = Contents::collect(
+            copy,
+            (&program, binary.clone()),
+            recipe.name(),
+            &place,
+            &repository,
+        )?;
 
         contents.add_document(THIRD_PARTY, licences);
         let mut dist = Dist::new(version);

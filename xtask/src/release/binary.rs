@@ -124,9 +124,9 @@ impl Toolchain {
         Self::read(&Run::new("rustc -vV").output()?, sysroot, home)
     }
 
-    fn read(message: &str, sysroot: String, cargo_home: String) -> Result<Self> {
+    fn read(printed: &str, sysroot: String, cargo_home: String) -> Result<Self> {
         let field = |name: &str| {
-            let line = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            let line = printed.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             line.map(str::to_owned)
                 .ok_or_else(|| Error::failed(format!("`rustc -vV` has no {name}")))
         };

@@ -32,21 +32,21 @@ struct Shell {
 
 impl Contents {
     /// Collects the files; `program`, whose bytes are `binary`, prints completions and man pages.
-    pub(super) fn gather(
+    pub(super) fn collect(
         copy: &Copy,
         (program, binary): (&Path, Vec<u8>),
         name: &'static str,
         scratch: &Path,
         repository: &str,
     ) -> Result<Self> {
-        let request = |args: &str| Run::program(&program.to_string_lossy(), args);
+        let run = |args: &str| Run::program(&program.to_string_lossy(), args);
         let mut completions = Vec::new();
         for shell in &SHELLS {
-            completions.push((shell, request(&format!("completions {}", shell.name)).output()?));
+            completions.push((shell, run(&format!("completions {}", shell.name)).output()?));
         }
         let folder = scratch.join("man");
-        fresh(&folder)?;
-        request("man --dir").arg(folder.to_string_lossy()).run()?;
+        recreate(&folder)?;
+        run("man --dir").arg(folder.to_string_lossy()).run()?;
         let mut documents = Vec::new();
         for name in DOCUMENTS {
             documents.push((name, copy.read(name)?));
@@ -124,7 +124,7 @@ fn copyright(mit: &str, repository: &str) -> String {
 }
 
 /// Creates the folder, or empties it.
-pub(super) fn fresh(folder: &Path) -> Result<()> {
+pub(super) fn recreate(folder: &Path) -> Result<()> {
     let made = match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => fs::create_dir_all(folder),

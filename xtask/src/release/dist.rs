@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use semver::Version;
 
-use super::contents::fresh;
+use super::contents::recreate;
 use super::sums;
 use crate::error::{Error, Result};
 use crate::workspace;
@@ -39,13 +39,13 @@ impl Dist {
         self.add(NOTE, note);
         let folder = folder(&self.version);
         let made = folder.with_added_extension("partial");
-        fresh(&made)?;
+        recreate(&made)?;
         for (name, bytes) in &self.files {
             let path = made.join(name);
             fs::write(&path, bytes).map_err(|error| bad(&path, &error))?;
         }
         // The new folder is complete before it replaces the old one.
-        fresh(&folder)?;
+        recreate(&folder)?;
         fs::rename(&made, &folder).map_err(|error| bad(&folder, &error))?;
         let mut names: Vec<String> = self.files.into_iter().map(|(name, _)| name).collect();
         names.sort();

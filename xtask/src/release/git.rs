@@ -174,9 +174,9 @@ pub(super) struct Identity {
 impl Identity {
     /// Returns git's identity. A dry run does not need one, because its commit is thrown away.
     pub(super) fn find(execute: bool) -> Result<Self> {
-        let message = Run::new("git var GIT_COMMITTER_IDENT").quiet_output().ok();
-        let found = message.as_deref().and_then(|message| {
-            let (name, rest) = message.split_once(" <")?;
+        let identity = Run::new("git var GIT_COMMITTER_IDENT").quiet_output().ok();
+        let found = identity.as_deref().and_then(|identity| {
+            let (name, rest) = identity.split_once(" <")?;
             Some(Self { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
         });
         match found {

@@ -168,10 +168,10 @@ mod tests {
             "[a]: gone.md",
             "```\n```\n[a](gone.md)",
         ] {
-            let message = found(bad);
-            assert_eq!(message.len(), 1, "{bad}");
+            let messages = found(bad);
+            assert_eq!(messages.len(), 1, "{bad}");
             let line = bad.lines().count();
-            assert!(message[0].starts_with(&format!("docs/a.md:{line}: ")), "{message:?}");
+            assert!(messages[0].starts_with(&format!("docs/a.md:{line}: ")), "{messages:?}");
         }
     }
 }

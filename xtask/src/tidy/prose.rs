@@ -15,12 +15,12 @@ pub(super) struct Word {
     /// Belongs to the name of a function.
     pub(super) is_name: bool,
     /// Belongs to a question.
-    pub(super) summary: bool,
+    pub(super) is_question: bool,
     /// Followed by a comma or a closing parenthesis, or the last word of its sentence.
     pub(super) ends_clause: bool,
 }
 
-/// Stands for code, a placeholder or a path within a sentence.
+/// The sign for code, a placeholder or a path within a sentence.
 pub(super) const CODE: &str = "`";
 
 /// The prose of a file: one list of words for each comment, literal, name or page.
@@ -183,7 +183,7 @@ fn words(text: &str, first_line: usize) -> Vec<Word> {
                     starts_sentence: starts,
                     starts_docs: false,
                     is_name: false,
-                    summary: is_question,
+                    is_question,
                     ends_clause: stops || after.contains([',', ')']),
                 });
                 starts = stops;
@@ -208,11 +208,11 @@ fn end(words: &mut [Word]) -> bool {
 
 /// Marks all words of a sentence that ends in a question mark.
 fn spread_questions(words: &mut [Word]) {
-    let mut summary = false;
+    let mut is_question = false;
     for at in (0..words.len()).rev() {
         let ends_here = words.get(at + 1).is_none_or(|next| next.starts_sentence);
-        summary = if ends_here { words[at].summary } else { summary };
-        words[at].summary = summary;
+        is_question = if ends_here { words[at].is_question } else { is_question };
+        words[at].is_question = is_question;
     }
 }
 
@@ -284,8 +284,8 @@ mod tests {
         let found = words("One two. Three?\n\nFour: five", 1);
         let starts: Vec<_> = found.iter().map(|word| word.starts_sentence).collect();
         assert_eq!(starts, [true, false, true, true, true]);
-        let summary: Vec<_> = found.iter().map(|word| word.summary).collect();
-        assert_eq!(summary, [false, false, true, false, false]);
+        let is_question: Vec<_> = found.iter().map(|word| word.is_question).collect();
+        assert_eq!(is_question, [false, false, true, false, false]);
         assert_eq!(found[4].line, 3);
     }
 }

@@ -298,11 +298,11 @@ mod tests {
             ("crates/provider-acme/fixtures/denied-html.http", ""),
             ("crates/provider-acme/fixtures/garbage.http", ""),
         ]);
-        let message: Vec<String> = files(&tree).into_iter().map(|found| found.message).collect();
-        assert_eq!(message.len(), 3, "{message:?}");
-        assert_eq!(message[0], "has no src/wire.rs");
-        assert_eq!(message[1], "has no fixtures/throttled*.http");
-        assert!(message[2].contains("src/client.rs"));
+        let messages: Vec<String> = files(&tree).into_iter().map(|found| found.message).collect();
+        assert_eq!(messages.len(), 3, "{messages:?}");
+        assert_eq!(messages[0], "has no src/wire.rs");
+        assert_eq!(messages[1], "has no fixtures/throttled*.http");
+        assert!(messages[2].contains("src/client.rs"));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Form {
         let after = words.get(at + found.len()).filter(|_| is_before_end);
         is_same
             && is_joined
-            && (!self.at_start || (found[0].starts_sentence && !found[0].summary))
+            && (!self.at_start || (found[0].starts_sentence && !found[0].is_question))
             && (!self.at_docs || found[0].starts_docs)
             && !clause.any(|word| self.not_in_clause_of.contains(&word.text.as_str()))
             && !before.is_some_and(|word| self.not_after.contains(&word))
