@@ -51,7 +51,7 @@ fn help_wraps_at_the_terminal_width() {
 #[test]
 fn messages_wrap_on_a_terminal_only() {
     let home = Home::new();
-    let args = ["token", "cisco"];
+    let args = ["token", "cisco", "--client-secret"];
     let piped = home.gatepass(args).run();
     let hint = piped.failed(2).lines().nth(1).unwrap();
     assert!(hint.chars().count() > 80 && hint.contains("  hint: "), "{piped:#?}");
