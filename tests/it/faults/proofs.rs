@@ -60,7 +60,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F111", Test(EXPIRY, "next_hit_notices_a_wall_clock_jump")),
     ("F112", Test(EXPIRY, "setting_wall_clock_does_not_hide_a_suspend")),
     ("F113", Test("crates/gatepass-core/src/token/compact.rs", "times_are_kept_to_the_nanosecond")),
-    ("F114", Test("crates/gatepass-engine/tests/store/processes.rs", "a_full_disk_is_an_error_of_ours_and_leaves_the_old_token")),
+    ("F114", Test("crates/gatepass-engine/tests/store/processes.rs", "full_disk_leaves_the_old_token")),
     ("F114", Test("crates/gatepass-engine/tests/source/store.rs", "failing_store_costs_no_token")),
     ("F115", Test(DAMAGE, "cut_anywhere_or_longer_it_is_missing")),
     ("F115", Test(DAMAGE, "a_link_a_pipe_or_a_folder_in_its_place_is_let_be")),
