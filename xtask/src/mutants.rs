@@ -73,9 +73,6 @@ fn read() -> Result<Vec<Mutant>> {
     let folder = workspace::path(FOLDER);
     let unreadable = |error| Error::failed(format!("{FOLDER} cannot be read: {error}"));
     let mut mutants = Vec::new();
-    if !folder.exists() {
-        return Ok(mutants);
-    }
     for entry in fs::read_dir(&folder).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
         if let Some(name) = file.strip_suffix(".patch") {

@@ -1,4 +1,4 @@
-//! The shared logic of all middleware: add a token, and repeat once with a new one if it is rejected.
+//! The logic of all middleware: add a token, and repeat once with a new one if it is rejected.
 
 use bytes::Bytes;
 use gatepass_core::{ApiRequest, ApiResponse, Authorize, Error, Result, Token, TokenVerdict};
