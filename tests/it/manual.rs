@@ -112,31 +112,41 @@ fn manual_index_links_all_pages() {
 
 /// The provider that `it/outside.rs` builds and tests.
 #[test]
-fn provider_page_shows_the_outside_provider() {
+fn pages_show_the_outside_crates() {
     let pages = pages();
-    let page = pages.iter().find(|page| page.path == "docs/start/provider.md").unwrap();
     let outside = gatepass_tests::workspace().join("tests/outside");
-    let mut files = Vec::new();
-    for folder in ["provider-acme", "acme-gatepass"] {
-        for below in ["", "src", "fixtures"] {
-            let Ok(entries) = fs::read_dir(outside.join(folder).join(below)) else { continue };
-            let paths = entries.map(|entry| entry.unwrap().path());
-            files.extend(paths.filter(|path| path.is_file()));
-        }
-    }
-    assert_eq!(files.len(), 8, "{files:?}");
     let here = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
-    for file in files {
-        let mut text = String::new();
-        for line in fs::read_to_string(&file).unwrap().trim().lines() {
-            // The manual uses crates.io, the test this workspace.
-            match line.split_once("{ path = \"GATEPASS/") {
-                Some((name, _)) => writeln!(text, "{name}\"{here}\"").unwrap(),
-                None => writeln!(text, "{line}").unwrap(),
+    let shown: [(&str, &[&str], usize); 2] = [
+        ("docs/start/provider.md", &["provider-acme", "acme-gatepass"], 8),
+        ("docs/start/store.md", &["store-acme"], 2),
+    ];
+    for (path, folders, count) in shown {
+        let page = pages.iter().find(|page| page.path == path).unwrap();
+        let mut files = Vec::new();
+        for folder in folders {
+            for below in ["", "src", "fixtures"] {
+                let Ok(entries) = fs::read_dir(outside.join(folder).join(below)) else { continue };
+                let paths = entries.map(|entry| entry.unwrap().path());
+                files.extend(paths.filter(|path| path.is_file()));
             }
         }
-        let is_shown = page.blocks.iter().any(|block| block.text == text);
-        assert!(is_shown, "{} is not in docs/start/provider.md", file.display());
+        assert_eq!(files.len(), count, "{files:?}");
+        for file in files {
+            let mut text = String::new();
+            for line in fs::read_to_string(&file).unwrap().trim().lines() {
+                // The manual uses crates.io, the test this workspace.
+                match line.split_once("{ path = \"GATEPASS/") {
+                    Some((name, rest)) => match rest.split_once("\", ") {
+                        Some((_, more)) => writeln!(text, "{name}{{ version = \"{here}\", {more}"),
+                        None => writeln!(text, "{name}\"{here}\""),
+                    },
+                    None => writeln!(text, "{line}"),
+                }
+                .unwrap();
+            }
+            let is_shown = page.blocks.iter().any(|block| block.text == text);
+            assert!(is_shown, "{} is not in {path}", file.display());
+        }
     }
 }
 

@@ -12,4 +12,5 @@ pages! {
     StartProvider: "docs/start/provider.md"
     StartRust: "docs/start/rust.md"
     StartSandbox: "docs/start/sandbox.md"
+    StartStore: "docs/start/store.md"
 }
