@@ -45,7 +45,7 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
         let field = gatepass::cli_support::COMMON_FIELDS
             .iter()
             .chain(info.fields)
-            .find(|it| it.name == key);
+            .find(|field| field.name == key);
         let kind = field.map(|field| field.kind);
         let is_kept = kind.is_none_or(|kind| {
             matches!(

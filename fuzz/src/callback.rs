@@ -14,25 +14,25 @@ pub fn run(bytes: &[u8]) {
         .strip_prefix("http://127.0.0.1:8400")
         .expect("the start address is on this server")
         .to_owned();
-    let (mut page, mut visits, mut responses) = (None, 0, 0);
-    for part in bytes.split(|byte| *byte == 0).take(MOST) {
+    let (mut page, mut redirects, mut responses) = (None, 0, 0);
+    for part in bytes.split(|byte| *byte == 0).take(MAX_CONNECTIONS) {
         let part = String::from_utf8_lossy(part);
         if canary::shows(&part) {
             return;
         }
         let sent = part.replace("{START}", &start).replace("{SECRET}", CANARY);
         let sent = sent.replace("{PAGE}", page.as_deref().unwrap_or("/none"));
-        let (response, brought) = server.send(sent.as_bytes());
+        let (response, delivered) = server.send(sent.as_bytes());
         let response = String::from_utf8(response).expect("the response is UTF-8");
         check(&response);
         if response.contains(VENDOR) {
-            visits += 1;
+            redirects += 1;
             assert!(
                 sent.starts_with(&format!("GET {start} ")),
                 "only the start address redirects to the vendor"
             );
         }
-        if let Some(brought) = brought {
+        if let Some(delivered) = delivered {
             responses += 1;
             let page = page.as_deref().expect("no page was sent before");
             let lower = sent.to_ascii_lowercase();
@@ -42,11 +42,11 @@ pub fn run(bytes: &[u8]) {
                 lower.contains("application/vnd.gatepass.answer"),
                 "a simple request could send it"
             );
-            assert!(brought.len() <= 64 * 1024);
+            assert!(delivered.len() <= 64 * 1024);
         }
-        page = delivery(&response).or(page);
+        page = post_path(&response).or(page);
     }
-    assert!(visits <= 1 && responses <= 1, "{visits} visits, {responses} responses");
+    assert!(redirects <= 1 && responses <= 1, "{redirects} redirects, {responses} responses");
     still_serves(&mut server, responses > 0);
 }
 
@@ -60,13 +60,13 @@ fn still_serves(server: &mut Connections, has_response: bool) {
         assert!(page.starts_with("HTTP/1.1 410 "), "a second response is accepted");
         return;
     }
-    let path = delivery(&page).expect("a page that posts the response");
+    let path = post_path(&page).expect("a page that posts the response");
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
          Content-Type: application/vnd.gatepass.answer\r\nContent-Length: 14\r\n\r\n?x=y#token=abc"
     );
-    let (_, brought) = server.send(request.as_bytes());
-    assert_eq!(brought.as_deref(), Some("?x=y#token=abc"));
+    let (_, delivered) = server.send(request.as_bytes());
+    assert_eq!(delivered.as_deref(), Some("?x=y#token=abc"));
 }
 
 fn check(response: &str) {
@@ -89,10 +89,10 @@ fn check(response: &str) {
 }
 
 /// Returns the path that a page posts to.
-fn delivery(page: &str) -> Option<String> {
+fn post_path(page: &str) -> Option<String> {
     let (_, rest) = page.split_once("fetch(\"")?;
     Some(rest.split_once('"')?.0.to_owned())
 }
 
 const VENDOR: &str = "https://vendor.example/authorize?state=of-this-login";
-const MOST: usize = 20;
+const MAX_CONNECTIONS: usize = 20;

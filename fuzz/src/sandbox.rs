@@ -12,7 +12,7 @@ use super::message::Message;
 pub fn run(bytes: &[u8]) {
     let router = Front::new(CANARY).expect("made-up clients are valid");
     let (mut token, mut has_fault) = (Vec::new(), false);
-    for part in bytes.split(|byte| *byte == 0).take(MOST) {
+    for part in bytes.split(|byte| *byte == 0).take(MAX_REQUESTS) {
         let text = replaced(part, b"{TOKEN}", &token);
         let Some(request) = Message::read(&text).and_then(request) else { return };
         has_fault |= request.uri().path().starts_with("/_sandbox/faults");
@@ -20,7 +20,11 @@ pub fn run(bytes: &[u8]) {
         let Some(response) = router.ask(request) else { continue };
         let status = response.status().as_u16();
         assert!(has_fault || (200..500).contains(&status), "status {status}");
-        assert!(has_fault || response.body().len() <= LARGEST, "{} bytes", response.body().len());
+        assert!(
+            has_fault || response.body().len() <= MAX_RESPONSE,
+            "{} bytes",
+            response.body().len()
+        );
         if let Some(issued) = issued(response.body()) {
             token = issued;
         }
@@ -78,6 +82,6 @@ fn replaced(text: &[u8], mark: &[u8], by: &[u8]) -> Vec<u8> {
     out
 }
 
-const MOST: usize = 6;
+const MAX_REQUESTS: usize = 6;
 /// The maximum length of a vendor's response and of a login page.
-const LARGEST: usize = 256 * 1024;
+const MAX_RESPONSE: usize = 256 * 1024;
