@@ -1,8 +1,8 @@
 //! `cargo xtask sbom`: the bill of materials of the command, as CycloneDX 1.5.
 //!
-//! cargo-cyclonedx would replace about eighty lines here. Its components are all dependencies of the
-//! package's manifest, including those of build scripts, so it does not describe what is linked; and
-//! it would be one more tool to build on every machine that makes a release.
+//! cargo-cyclonedx would replace about eighty lines. Its references are cargo's package ids, which for
+//! the crates of a workspace are absolute paths, so that its document differs between machines and
+//! contains their folders. It also writes a file into the folder of every member.
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The Debian package: an `ar` archive of the control file and of the data, both as tar archives.
 //!
-//! cargo-deb would replace the control file and the `ar` format, about a hundred lines. It builds a
-//! package from the files of a manifest, so the completions, man pages and licences that a release
-//! collects would have to be written out for it first; and it takes minutes to build on a bare machine.
+//! cargo-deb would replace the control file and the `ar` format, about a hundred lines. It reads the
+//! files from a list in the manifest, so a release would first have to write out the completions, man
+//! pages and licences that it has collected for the archive, and repeat their paths in the manifest.
 
 use semver::Version;
 

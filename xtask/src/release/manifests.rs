@@ -1,7 +1,7 @@
 //! The version in the manifests and lock files.
 //!
-//! cargo-edit's `cargo set-version` writes the manifests, but neither the lock file of the fuzz
-//! workspace nor requirements without a network; toml_edit does both in the same lines.
+//! cargo-edit's `cargo set-version` writes the manifests of one workspace. The lock files of both
+//! workspaces, this one and `fuzz/`, would still need toml_edit, which does the manifest as well.
 
 use semver::Version;
 use toml_edit::{DocumentMut, Item, TableLike, value};
