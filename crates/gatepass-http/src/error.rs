@@ -188,7 +188,7 @@ fn from_io(chain: &Chain<'_>, origin: &str) -> Option<Error> {
 
     Some(match chain.find::<io::Error>()?.kind() {
         Kind::ConnectionRefused => Error::unavailable(format!("connection refused by {origin}"))
-            .hint("check the address and port; nothing listens there"),
+            .hint("check the address and port; no server listens there"),
         Kind::ConnectionReset
         | Kind::ConnectionAborted
         | Kind::BrokenPipe

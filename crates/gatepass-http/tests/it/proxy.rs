@@ -171,7 +171,7 @@ fn missing_roots_are_reported_or_replaced() {
     ];
     environment.push((
         "TEST_WANT",
-        if cfg!(feature = "webpki-roots") { "not trusted here" } else { "no root certificates" },
+        if cfg!(feature = "webpki-roots") { "untrusted CA" } else { "no root certificates" },
     ));
     in_child(&environment);
     // A plain http request needs no root certificates.
@@ -190,7 +190,7 @@ fn missing_roots_are_reported_or_replaced() {
 #[tokio::test]
 async fn failed_proxy_tunnel_is_explained() {
     for (answer, kind, text) in [
-        ("HTTP/1.1 407 Auth\r\n\r\n", ErrorKind::Config, "wants a user name and password"),
+        ("HTTP/1.1 407 Auth\r\n\r\n", ErrorKind::Config, "requires a user name and password"),
         ("HTTP/1.1 403 No\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
         ("HTTP/1.1 502 Bad\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
         ("SSH-2.0-x\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
@@ -210,5 +210,5 @@ async fn failed_proxy_tunnel_is_explained() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = fail(&through(&format!("http://{gone}")), "https://vendor.example").await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
-    assert!(error.message().contains("could not be reached"), "{error}");
+    assert!(error.message().contains("cannot reach the proxy for"), "{error}");
 }

@@ -83,7 +83,7 @@ async fn private_ca_is_trusted_by_its_client_only() {
     for client in [without, other] {
         let error = fail(&client, &server.origin()).await;
         assert_eq!(error.retry(), Retry::Never);
-        assert!(error.message().contains("not trusted here"), "{error}");
+        assert!(error.message().contains("untrusted CA"), "{error}");
         assert!(error.hints()[0].text().contains("ca_file"));
     }
     let error = fail(&Ca::new().client().build().unwrap(), &server.origin()).await;
@@ -124,7 +124,7 @@ async fn f105_invalid_certificate_is_explained() {
     let own = loopback().self_signed(&key).unwrap();
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let error = refused(&ca, tls_config(vec![own.der().clone()], key)).await;
-    assert!(error.message().contains("not trusted here"), "{error}");
+    assert!(error.message().contains("untrusted CA"), "{error}");
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn custom_builder_cannot_disable_certificate_checks() {
             .tls_sslkeylogfile(true)
     };
     let error = fail(&HttpClient::from_builder(careless()).unwrap(), &server.origin()).await;
-    assert!(error.message().contains("not trusted here"), "{error}");
+    assert!(error.message().contains("untrusted CA"), "{error}");
 
     // reqwest allows skipping the name check for custom roots; this crate does not.
     let elsewhere = CertificateParams::new(vec!["other.test".to_owned()]).unwrap();
@@ -279,7 +279,7 @@ async fn f106_server_without_safe_tls_version() {
         });
         let error = fail(&client, &server.origin()).await;
         assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Never));
-        assert!(error.message().contains("speaks no TLS that is safe"), "{error:?}");
+        assert!(error.message().contains("supports no TLS version that is safe"), "{error:?}");
         assert!(error.hints()[0].text().contains("TLS 1.2"));
     }
 }

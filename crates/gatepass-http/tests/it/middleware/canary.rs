@@ -75,7 +75,7 @@ async fn logs_errors_and_debug_show_no_canary() {
             }
         }
     }
-    assert!(errors.contains("a redirect took") && errors.contains("refused by"), "{errors}");
+    assert!(errors.contains("a redirect forwarded") && errors.contains("refused by"), "{errors}");
     assert!(!errors.contains(CANARY), "{errors}");
     assert!(!debugs.contains(CANARY), "{debugs}");
     assert!(other.seen().contains(&format!("{CANARY}-key")), "the secrets were there to be seen");
