@@ -138,7 +138,7 @@ impl TokenSourceBuilder {
         Ok(TokenSource::new(Cache::new(self.into_config(default_http)?)))
     }
 
-    /// Returns the settings; `default_http` makes an HTTP client if none was set.
+    /// Returns the settings. `default_http` makes the HTTP client of a builder without one.
     pub(crate) fn into_config(
         self,
         default_http: impl FnOnce() -> Result<Arc<dyn HttpSend>>,

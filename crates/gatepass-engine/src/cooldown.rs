@@ -77,8 +77,8 @@ impl Cooldown {
     }
 }
 
-/// Returns the cool-down after `failures` consecutive failures (at least 1). `has_token` says
-/// whether a usable token is cached; `jitter` is from 0 to 1.
+/// Returns the cool-down after `failures` consecutive failures (at least 1). `has_token` is true
+/// while a usable token is cached; `jitter` is from 0 to 1.
 pub(crate) fn duration(error: &Error, failures: u32, has_token: bool, jitter: f64) -> Duration {
     let jitter = jitter.clamp(0.0, 1.0);
     let doubled = |min: Duration, max: Duration| {

@@ -66,7 +66,7 @@ impl Login {
     }
 
     /// Returns the URL that the user opens. It is valid for this login only. Show it to the user
-    /// only: with it, another person could inject a token of their own.
+    /// only: with it, an attacker could inject another token.
     pub fn url(&self) -> String {
         self.request.url(&self.attempt)
     }

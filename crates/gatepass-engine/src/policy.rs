@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, RefreshHints};
 
-/// How early a token counts as expired, unless its lifetime is short or the profile says otherwise.
+/// How early a token counts as expired, unless its lifetime is short or the profile has a leeway.
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);
 
 /// A refresh starts when 37 % to 16 % of a token's lifetime remain, chosen at random. That is late

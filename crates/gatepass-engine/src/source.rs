@@ -97,8 +97,8 @@ impl TokenSource {
     /// or cloning an `Arc`. This is the fastest way to a token from any number of threads.
     ///
     /// A token that is due is refreshed in the background, as by [`token`](Self::token). Call
-    /// `token` if this returns `None`. Keep `read` short: a token that is replaced meanwhile is
-    /// freed only after `read` returns.
+    /// `token` if this returns `None`. Keep `read` short: a token that is replaced while
+    /// `read` runs is freed only after it returns.
     ///
     /// ```
     /// # use gatepass_engine::TokenSource;

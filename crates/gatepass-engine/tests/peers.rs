@@ -92,7 +92,7 @@ async fn msal_3_failed_refresh_returns_the_aging_token() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn msal_4_failed_refresh_of_expired_token_is_an_error() {
+async fn msal_4_failed_refresh_after_expiry_is_an_error() {
     let (source, http, clock) = with_token_0(down()).await;
     clock.advance(EXPIRED);
     let outcomes = spawn_callers(&source).await;

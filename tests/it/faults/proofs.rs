@@ -35,7 +35,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F18", Fault("Huawei's documented refusal")),
     ("F29", Test(ANSWERS, "retry_after_is_read_in_every_form")),
     ("F34", Test("tests/it/faults/tries.rs", "lasting_outage_is_tried_four_times")),
-    ("F41", Test("crates/gatepass-engine/tests/source/refresh.rs", "short_lived_tokens_need_no_waits")),
+    ("F41", Test("crates/gatepass-engine/tests/source/refresh.rs", "tokens_with_short_lifetime_need_no_waits")),
     ("F47", Test(ANSWERS, "a_jwts_exp_only_shortens")),
     ("F63", Test("tests/it/faults/machine.rs", "narrower_scope_warns_or_fails")),
     ("F65", Test("crates/gatepass-engine/tests/source/refresh.rs", "detected_reused_token_is_not_refreshed_again")),

@@ -186,7 +186,7 @@ impl World {
         self.violation.clone().map_or(Ok(()), Err)
     }
 
-    /// Checks after the last operation that every caller gets a result, whatever the vendors do.
+    /// Checks after the last operation that every caller gets a result.
     pub(crate) async fn end(&mut self) -> Result<(), Violation> {
         self.pass(Duration::from_secs(80)).await;
         let remaining = self.callers.len();

@@ -1,4 +1,4 @@
-//! Tests that an expired token is never returned, whatever the clocks do.
+//! Tests that no clock change makes the source return an expired token.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

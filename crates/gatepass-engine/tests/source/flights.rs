@@ -1,4 +1,4 @@
-//! Tests that concurrent callers share one flight, which belongs to none of them.
+//! Tests that concurrent callers share one flight, which does not depend on any of them.
 
 use std::time::Duration;
 

@@ -195,7 +195,7 @@ async fn expiring_reused_token_is_fetched_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn short_lived_tokens_need_no_waits() {
+async fn tokens_with_short_lifetime_need_no_waits() {
     for lifetime in [60, 40, 5, 2] {
         let (http, clock) = (vendor(lifetime), TestClock::new());
         let source = source(&http, &clock);
