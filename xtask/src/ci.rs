@@ -4,7 +4,9 @@ use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::run::Run;
 use crate::steps::{self, Step};
-use crate::{api, mutants, output, packages, readme, rustdoc, test, tidy, tools, workspace};
+use crate::{
+    api, mutants, new_provider, output, packages, readme, rustdoc, test, tidy, tools, workspace,
+};
 
 const HELP: &str = "\
 cargo xtask ci [--list] [--only STEP] [--from STEP] [--install] [--allow-missing]
@@ -58,6 +60,8 @@ fn steps(providers: &[String]) -> Vec<Step> {
     steps.push(Step::task("rust-version", "cargo xtask ci --only rust-version", rust_version));
     steps.push(Step::task("deny", "cargo xtask ci --only deny", deny));
     steps.push(Step::task("mutants", "cargo xtask mutants --check", mutants::check));
+    let command = "cargo xtask ci --only new-provider";
+    steps.push(Step::task("new-provider", command, new_provider::check));
     steps.push(Step::task("tidy", "cargo xtask tidy", tidy::run));
     steps.push(Step::task("readme", "cargo xtask readme --check", readme::check));
     steps.push(Step::task("release", "cargo xtask ci --only release", release));

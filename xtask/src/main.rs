@@ -8,6 +8,7 @@ mod args;
 mod ci;
 mod clock;
 mod code;
+mod copy;
 mod dependencies;
 mod error;
 mod features;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::error::{Error, Result};
 use crate::run::Run;
-use crate::{clock, output, workspace};
+use crate::{clock, copy, output, workspace};
 
 const HELP: &str = "\
 cargo xtask mutants [NAME]... [--check]
@@ -165,7 +165,7 @@ fn apply_all(mutants: &[Mutant]) -> Result<()> {
 
 fn run_all(mutants: &[Mutant]) -> Result<()> {
     let start = clock::now();
-    copy_tree()?;
+    copy::update(COPY)?;
     let commands: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.test.as_str()).collect();
     for mutant in mutants {
         // One of the mutants that share a command stands for all.
@@ -217,42 +217,6 @@ impl Outcome {
 fn is_run(line: &str) -> bool {
     let Some(counts) = line.trim_start().strip_prefix("test result: ok. ") else { return false };
     !counts.starts_with("0 passed")
-}
-
-/// Brings the copy up to date with the committed and the new files of the workspace. Files that
-/// have not changed keep their time, so cargo does not build them again.
-fn copy_tree() -> Result<()> {
-    let copy = workspace::path(COPY);
-    let failed = |error| Error::failed(format!("{COPY} cannot be written: {error}"));
-    let list = "git ls-files -z --cached --others --exclude-standard";
-    let files = Run::new(list).in_folder(workspace::root()).output()?;
-    let files: BTreeSet<&str> = files.split('\0').filter(|name| !name.is_empty()).collect();
-    for name in &files {
-        let (from, to) = (workspace::path(name), copy.join(name));
-        // A deleted file that is not committed yet, or a folder of its own.
-        let Ok(content) = fs::read(&from) else { continue };
-        if fs::read(&to).is_ok_and(|current| current == content) {
-            continue;
-        }
-        fs::create_dir_all(to.parent().unwrap_or(&copy)).map_err(failed)?;
-        fs::write(&to, content).map_err(failed)?;
-    }
-    remove_others(&copy, &copy, &files).map_err(failed)
-}
-
-fn remove_others(copy: &Path, folder: &Path, files: &BTreeSet<&str>) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            remove_others(copy, &path, files)?;
-        } else {
-            let name = path.strip_prefix(copy).unwrap_or(&path).to_string_lossy().into_owned();
-            if !files.contains(name.as_str()) || !workspace::path(&name).exists() {
-                fs::remove_file(&path)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

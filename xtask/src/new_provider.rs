@@ -2,7 +2,8 @@
 
 use crate::args::Args;
 use crate::error::{Error, Result};
-use crate::{output, workspace};
+use crate::run::Run;
+use crate::{copy, output, workspace};
 
 const HELP: &str = "\
 cargo xtask new-provider <id>
@@ -27,6 +28,9 @@ const FILES: [(&str, &str); 11] = [
     ("fixtures/throttled.http", include_str!("../provider/throttled.http")),
     ("fixtures/garbage.http", include_str!("../provider/garbage.http")),
 ];
+
+/// Below the root: the copy in which `check` writes a provider.
+const COPY: &str = "target/new-provider";
 
 const WORKSPACE: &str = "Cargo.toml";
 const FACADE: &str = "crates/gatepass/Cargo.toml";
@@ -72,6 +76,23 @@ pub(crate) fn main(arguments: &[String]) -> Result<()> {
          {folder}/fixtures; CONTRIBUTING.md has the rest, from the sandbox to `cargo xtask ci`"
     ));
     Ok(())
+}
+
+/// Writes a provider into a copy of the workspace and runs its tests, for `cargo xtask ci`: the
+/// templates are not built otherwise.
+pub(crate) fn check() -> Result<()> {
+    copy::update(COPY)?;
+    let folder = workspace::path(COPY);
+    let xtask = std::env::current_exe()
+        .map_err(|error| Error::failed(format!("cannot find the program of xtask: {error}")))?;
+    Run::program(&xtask.to_string_lossy(), "new-provider acme")
+        .env("CARGO_MANIFEST_DIR", folder.join("xtask").to_string_lossy())
+        .output()?;
+    // The workspace's target folder has the dependencies already.
+    Run::new("cargo test --offline --quiet -p provider-acme")
+        .in_folder(&folder)
+        .env("CARGO_TARGET_DIR", workspace::path("target").to_string_lossy())
+        .run()
 }
 
 fn check_id(id: &str) -> Result<()> {
