@@ -1,4 +1,4 @@
-//! TokenPool: many identities' tokens, known only at run time, in bounded memory.
+//! The token pool: tokens of many identities that are known only at run time, in bounded memory.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::{TokenSource, TokenSourceBuilder};
 
 mod builder;
 mod entry;
+mod entry_key;
 mod flights;
-mod index;
-mod key;
 mod pool_key;
 mod shard;
 mod shared;
+mod slot_index;
 mod status;
 mod timer;
 
@@ -27,19 +27,19 @@ pub use builder::TokenPoolBuilder;
 pub use pool_key::PoolKey;
 pub use status::PoolStatus;
 
-use entry::Entry;
+use entry::PoolEntry;
 use shared::Shared;
 
-/// How long [`TokenPool::close`] waits for the flights' ends.
-const CLOSING: Duration = Duration::from_millis(100);
+/// How long [`TokenPool::close`] waits for requests in flight to end.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Hands out the tokens of many identities, each known by a key. Its clones are the same pool.
+/// A pool of tokens for many identities, each with a key. Its clones are the same pool.
 ///
-/// For each key it keeps the promises of a [`TokenSource`](crate::TokenSource): a usable token is
-/// handed out at once, fresh or aging; otherwise all who ask for the key wait for one exchange,
-/// whose failure is theirs too and rests; no caller who goes away costs the others anything; a
-/// token that has ended by the wall clock or by the boot clock is never handed out. Keys have
-/// nothing to do with each other but the bounds of the pool.
+/// For each key it behaves as a [`TokenSource`](crate::TokenSource): it returns a usable token at
+/// once, also one that is due for refresh; otherwise all callers of the key wait for one token
+/// request and share its failure, which then cools down; a caller that stops waiting does not affect
+/// the others; a token that has expired by the wall clock or by the boot clock is never returned.
+/// Keys share only the limits of the pool.
 ///
 /// ```
 /// # use gatepass_engine::{TokenPool, TokenSource};
@@ -64,50 +64,51 @@ const CLOSING: Duration = Duration::from_millis(100);
 ///
 /// # What it costs
 ///
-/// - A held token: 128 bytes with a key of up to 46 bytes (a longer one is its length more), an
-///   index of 5 to 11 bytes, and of the token's own buffer 31 bytes beside its text. All else that
-///   a source needs exists only while an exchange is under way and while its failure rests (about
-///   two kilobytes each).
-/// - Asking for a held token: the hash of the key (keyed, so that nobody who chooses keys chooses
-///   their places), a shared lock on one of up to 256 parts, both clocks, and a reference counted.
-///   No await, no allocation. The lock is held exclusively for microseconds while a token comes or
-///   goes, and once in a while for less than a millisecond, as a part grows.
-/// - The timer: one task for all, which sleeps until something is due, 30 s at most. It looks at
-///   the 64 entries beside each one that is due; while nothing is, it looks at one number for each
-///   part. After a step of the wall clock or a suspend it looks at every entry once.
-/// - A new identity in a full pool: a look at the entries of one part, for the 64th of them that
-///   was asked for the longest ago, which are dropped.
+/// - A cached token: 128 bytes with a key of up to 46 bytes (a longer key adds its length), 5 to 11
+///   bytes in an index, and 31 bytes of the token's own buffer beside its text. The rest of a source
+///   exists only during a token request and the cool-down of a failure (about two kilobytes each).
+/// - Reading a cached token: a keyed hash of the key, so that callers cannot force collisions, a
+///   shared lock on one of up to 256 shards, both clocks, and a reference count. No await, no
+///   allocation. The lock is held exclusively for microseconds while a token is stored or removed,
+///   and now and then for less than a millisecond, while a shard grows.
+/// - The timer: one task for all keys, which sleeps until an entry is due, 30 s at most. It checks
+///   the chunk of 64 entries that a due one is in; otherwise it reads one number per shard. After a
+///   step of the wall clock or a suspend it checks every entry once.
+/// - A new identity in a full pool: one pass over the entries of a shard, which evicts the 64th of
+///   them that was requested the longest ago.
 #[derive(Clone)]
 pub struct TokenPool(Arc<Shared>);
 
 impl TokenPool {
-    /// Begins a pool of the identities that `identify` tells: it gets a key and gives the source
-    /// that a token of this key would be asked from, provider and credential above all.
+    /// Creates a builder. `source_factory` returns the source of a key: provider and credential.
     ///
-    /// It is called when a token is needed, before each exchange, from whichever task asks or from
-    /// the pool's own: it should not block. Its errors are the caller's; its panics are errors.
-    /// Of the source, the clock, the store and `keep_warm` do not count (a pool's tokens are in
-    /// memory only), and its leeway up to two hours; its name, for errors, is the key unless it
-    /// has one.
+    /// The pool calls it before each token request, in the task of the caller or of the pool, so it
+    /// must not block. Its errors and panics are returned to the caller. The pool ignores the
+    /// source's `clock`, `store` and `keep_warm` (pool tokens live in memory only) and caps `leeway`
+    /// at two hours. Errors name the source, or the key if it has no name.
     pub fn builder(
-        identify: impl Fn(&str) -> Result<TokenSourceBuilder> + Send + Sync + 'static,
+        source_factory: impl Fn(&str) -> Result<TokenSourceBuilder> + Send + Sync + 'static,
     ) -> TokenPoolBuilder {
-        TokenPoolBuilder::new(identify)
+        TokenPoolBuilder::new(source_factory)
     }
 
-    /// A usable token of this key: the held one, or what one exchange brings.
+    /// Returns a usable token of this key: the cached one, or that of one token request.
     ///
-    /// Errors are as of [`TokenSource::token`](crate::TokenSource::token), those of the pool's
-    /// function, `Throttled` where a bound of the pool is reached (`max_waiters`, or no place for
-    /// the exchange within the source's timeout), and `Internal` once the pool is closed.
+    /// # Errors
+    ///
+    /// Those of [`TokenSource::token`](crate::TokenSource::token) and of the pool's function;
+    /// `Throttled` if a limit of the pool is reached (`max_waiters`, or `max_exchanges` for longer
+    /// than the source's timeout); `Internal` once the pool is closed.
     pub async fn token(&self, key: &str) -> Result<Token> {
         self.token_for(key, Duration::ZERO).await
     }
 
-    /// A token that is usable for `min_remaining` more, if the held one is or a single exchange
-    /// brings one; otherwise what that exchange brings. The caller checks.
+    /// Returns a token that stays usable for `min_remaining`: the cached one, or that of one token
+    /// request. If the vendor issues a shorter one, that is returned, and the caller must check.
     ///
-    /// Errors as of [`token`](Self::token).
+    /// # Errors
+    ///
+    /// Those of [`token`](Self::token).
     pub async fn token_for(&self, key: &str, min_remaining: Duration) -> Result<Token> {
         match self.0.token(key, min_remaining) {
             Some(token) => Ok(token),
@@ -115,36 +116,38 @@ impl TokenPool {
         }
     }
 
-    /// Runs `look` on the key's held token, if it is usable, without an await, an allocation or a
-    /// reference counted. A token that is due is refreshed, as by [`token`](Self::token), which is
-    /// what to ask when this gives nothing.
+    /// Runs `read` on the key's cached token if it is usable, without an await, an allocation or a
+    /// reference count. A due token is refreshed, as by [`token`](Self::token). If this returns
+    /// `None`, call `token`.
     ///
-    /// `look` must be short and must not ask the pool for anything: a part of it is locked
-    /// meanwhile.
-    pub fn with_token<T>(&self, key: &str, look: impl FnOnce(&Token) -> T) -> Option<T> {
-        self.0.with_token(key, Duration::ZERO, |entry| look(&entry.token))
+    /// `read` must be short and must not call the pool, because it runs under a lock.
+    pub fn with_token<T>(&self, key: &str, read: impl FnOnce(&Token) -> T) -> Option<T> {
+        self.0.with_token(key, Duration::ZERO, |entry| read(&entry.token))
     }
 
-    /// The held token of this key, if it is usable. Makes no exchange, and does not count as use.
+    /// Returns the key's cached token if it is usable. Sends no token request and does not count as
+    /// use.
     pub fn peek(&self, key: &str) -> Option<Token> {
         self.0.peek(key)
     }
 
-    /// Every header the vendor wants on an API request for this key, with a usable token among
-    /// them. Where that is more than `Authorization`, the credential is read for it.
+    /// Returns every header that the vendor requires on an API request for this key, with a usable
+    /// token. Reads the credential if that is more than `Authorization`.
     ///
-    /// Errors as of [`token`](Self::token).
+    /// # Errors
+    ///
+    /// Those of [`token`](Self::token).
     pub async fn headers(&self, key: &str) -> Result<HeaderMap> {
         let token = self.token(key).await?;
         if self.is_bearer(key, &token) {
             return Ok(HeaderMap::from_iter([(AUTHORIZATION, token.authorization().clone())]));
         }
-        TokenSource::new(Cache::new(self.0.identity(key)?)).headers_for(&token).await
+        TokenSource::new(Cache::new(self.0.source_config(key)?)).headers_for(&token).await
     }
 
-    /// Whether this is the key's cached token, and `Authorization` is all that the vendor wants.
+    /// Returns whether this is the key's cached token and needs no header but `Authorization`.
     fn is_bearer(&self, key: &str, token: &Token) -> bool {
-        let is_bearer = |entry: &Entry| entry.is_bearer && entry.token.is_same_as(token);
+        let is_bearer = |entry: &PoolEntry| entry.is_bearer && entry.token.is_same_as(token);
         self.0.with_token(key, Duration::ZERO, is_bearer) == Some(true)
     }
 
@@ -154,40 +157,40 @@ impl TokenPool {
         PoolKey::new(self.clone(), key)
     }
 
-    /// Forgets this token, if it is the key's held one: the next who asks gets another. A report
-    /// of an older token does nothing.
+    /// Removes this token if it is the key's cached one, so that the next caller gets another.
+    /// Does nothing for an older token.
     pub fn invalidate(&self, key: &str, token: &Token) {
         self.0.invalidate(key, token);
     }
 
-    /// Forgets all that is known of a key, a failure too. An exchange under way is ended; those
-    /// who wait for it wait for the next.
+    /// Removes a key's token and failure. Aborts its token request; the callers that wait for it
+    /// wait for the next one.
     pub fn forget(&self, key: &str) {
         self.0.forget(key);
     }
 
-    /// How many tokens are held.
+    /// Returns the number of cached tokens.
     pub fn len(&self) -> usize {
         self.status().entries
     }
 
-    /// Whether no token is held.
+    /// Returns whether no token is cached.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the pool holds and has done.
+    /// Returns the pool's counters.
     pub fn status(&self) -> PoolStatus {
         PoolStatus::of(&self.0)
     }
 
-    /// Forgets everything and ends the exchanges under way; from now on, whoever asks or waits
-    /// gets an error of kind `Internal`. Waits for the exchanges' ends, for 100 ms at most.
+    /// Removes everything and aborts the token requests in flight, waiting for 100 ms at most. All
+    /// callers, present and future, get an error of kind `Internal`.
     ///
     /// Dropping the last clone does the same without waiting.
     pub async fn close(&self) {
         let handles = self.0.close();
-        let _ = timeout(CLOSING, async {
+        let _ = timeout(CLOSE_TIMEOUT, async {
             for mut handle in handles {
                 handle.finished().await;
             }

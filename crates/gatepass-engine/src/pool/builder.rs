@@ -1,4 +1,4 @@
-//! Builder: what a pool needs, and the bounds it is given.
+//! The builder of a pool: its source function, its HTTP client and its limits.
 
 use std::fmt;
 use std::hash::RandomState;
@@ -11,21 +11,21 @@ use tokio::sync::Semaphore;
 
 use super::TokenPool;
 use super::shard::Shard;
-use super::shared::{Counts, Identify, Shared};
+use super::shared::{Counts, Shared, SourceFactory};
 use super::timer::Timer;
 use crate::clock::ClockHandle;
 use crate::{SystemClock, TokenSourceBuilder};
 
-/// How many entries a part of a pool has, about; and how many parts there are at most.
-const SHARD: usize = 4096;
-const SHARDS: usize = 256;
-/// More than this is taken for this: a part has room for a million.
-const MOST: usize = 200_000_000;
+/// The approximate number of entries in a shard, and the largest number of shards.
+const SHARD_SIZE: usize = 4096;
+const MAX_SHARDS: usize = 256;
+/// The largest pool: a shard has room for a million entries.
+const MAX_ENTRIES: usize = 200_000_000;
 
 /// Builds a [`TokenPool`]. A sender or clock may also be a `Box` or an `Arc` of one.
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenPoolBuilder {
-    identify: Box<Identify>,
+    source_factory: Box<SourceFactory>,
     http: Option<Arc<dyn HttpSend>>,
     clock: ClockHandle,
     max_entries: usize,
@@ -37,10 +37,10 @@ pub struct TokenPoolBuilder {
 
 impl TokenPoolBuilder {
     pub(super) fn new(
-        identify: impl Fn(&str) -> Result<TokenSourceBuilder> + Send + Sync + 'static,
+        source_factory: impl Fn(&str) -> Result<TokenSourceBuilder> + Send + Sync + 'static,
     ) -> Self {
         Self {
-            identify: Box::new(identify),
+            source_factory: Box::new(source_factory),
             http: None,
             clock: ClockHandle::System(SystemClock::new()),
             max_entries: 1_000_000,
@@ -51,61 +51,60 @@ impl TokenPoolBuilder {
         }
     }
 
-    /// What sends the requests of identities that bring no sender of their own.
+    /// Sets the HTTP client of sources that have none of their own.
     pub fn http(mut self, http: impl HttpSend + 'static) -> Self {
         self.http = Some(Arc::new(http));
         self
     }
 
-    /// What tells the time; [`SystemClock`] unless said otherwise.
+    /// Sets the clock. The default is [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = ClockHandle::Given(Arc::new(clock));
         self
     }
 
-    /// How many tokens are held at most; a million unless said otherwise, and 200 million at
-    /// most. One more, and some of
-    /// those that were asked for the longest ago are dropped (the longest of all, in a pool of up
-    /// to 4,096; in a larger one, the longest of the same part of it). As many failures are
-    /// remembered at most.
+    /// Limits the number of cached tokens. The default is a million, the maximum 200 million.
+    ///
+    /// A full pool evicts tokens that were requested the longest ago: of the whole pool, if it has
+    /// up to 4,096 entries, and of one shard otherwise. The number of cached failures has the same
+    /// limit.
     pub fn max_entries(mut self, count: usize) -> Self {
-        self.max_entries = count.clamp(1, MOST);
+        self.max_entries = count.clamp(1, MAX_ENTRIES);
         self
     }
 
-    /// How many callers may wait for an exchange at once; 100,000 unless said otherwise. One more
-    /// gets an error of kind `Throttled`.
+    /// Limits the number of callers that wait for a token request. The default is 100,000. Further
+    /// callers get an error of kind `Throttled`.
     pub fn max_waiters(mut self, count: usize) -> Self {
         self.max_waiters = count;
         self
     }
 
-    /// How many exchanges are under way at most; 64 unless said otherwise. Three quarters of them
-    /// may be refreshes, so that there is room for those whom somebody waits for, who take turns
-    /// in the order in which they came.
+    /// Limits the number of concurrent token requests. The default is 64. Refreshes use up to three
+    /// quarters of them, so that there is room for requests that callers wait for, which are sent
+    /// in the order of their arrival.
     pub fn max_exchanges(mut self, count: usize) -> Self {
         self.max_exchanges = count.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// For how long a token is kept that nobody asks for; an hour unless said otherwise. Until
-    /// then it is refreshed.
+    /// Sets how long an unused token is kept and refreshed. The default is an hour.
     pub fn idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
         self
     }
 
-    /// Where the pool's jitter begins, for tests that must repeat.
+    /// Seeds the pool's jitter, for repeatable tests.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// The pool. Nothing is read, sent or spawned yet: its timer starts with the first token.
+    /// Builds the pool. This reads, sends and spawns nothing: the timer starts with the first token.
     pub fn build(self) -> TokenPool {
-        let shards = self.max_entries.div_ceil(SHARD).next_power_of_two().min(SHARDS);
+        let shards = self.max_entries.div_ceil(SHARD_SIZE).next_power_of_two().min(MAX_SHARDS);
         TokenPool(Arc::new(Shared {
-            identify: self.identify,
+            source_factory: self.source_factory,
             http: self.http.map(OnceLock::from).unwrap_or_default(),
             clock: self.clock,
             max_entries: self.max_entries,
@@ -113,7 +112,7 @@ impl TokenPoolBuilder {
             idle: self.idle,
             exchanges: Arc::new(Semaphore::new(self.max_exchanges)),
             refreshes: Arc::new(Semaphore::new((self.max_exchanges / 4 * 3).max(1))),
-            chance: self.seed.map(|seed| Mutex::new(fastrand::Rng::with_seed(seed))),
+            jitter: self.seed.map(|seed| Mutex::new(fastrand::Rng::with_seed(seed))),
             shards: (0..shards).map(|_| Shard::new()).collect(),
             hasher: RandomState::new(),
             is_closed: AtomicBool::new(false),

@@ -61,7 +61,7 @@ impl PoolKey {
         if let Some(source) = self.0.source.get() {
             return Ok(source);
         }
-        let config = self.0.pool.0.identity(&self.0.key)?;
+        let config = self.0.pool.0.source_config(&self.0.key)?;
         Ok(self.0.source.get_or_init(|| TokenSource::new(Cache::new(config))))
     }
 

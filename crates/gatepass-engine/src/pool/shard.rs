@@ -1,28 +1,28 @@
-//! Shard: some of a pool's entries, one beside the other, and when the next of them is due.
+//! A shard of the pool: its entries in dense chunks, and their next deadline.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::entry::Entry;
-use super::flights::Flights;
-use super::index::{Index, PLACES};
+use super::entry::PoolEntry;
+use super::flights::ActiveFlights;
+use super::slot_index::{MAX_SLOTS, SlotIndex};
 use crate::policy::Moment;
 
-/// How many entries are looked at because one of them is due.
+/// The number of entries that are swept because one of them is due.
 const CHUNK: usize = 64;
 
-/// A part of a pool with locks of its own. Whoever takes both takes that of the flights first.
+/// A part of the pool with its own locks. Code that takes both takes the lock of the flights first.
 ///
-/// It does not share a line of the processor's caches with another.
+/// The alignment keeps two shards from sharing a cache line.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Shard {
     entries: RwLock<Entries>,
-    flights: Mutex<Flights>,
-    /// When something is to be done here at the earliest, in ticks of the boot clock.
+    flights: Mutex<ActiveFlights>,
+    /// When the first entry is due, in ticks of the boot clock.
     due: AtomicU64,
-    reports: Mutex<Reports>,
+    invalidations: Mutex<Invalidations>,
 }
 
 impl Shard {
@@ -31,11 +31,11 @@ impl Shard {
             entries: RwLock::default(),
             flights: Mutex::default(),
             due: AtomicU64::new(u64::MAX),
-            reports: Default::default(),
+            invalidations: Default::default(),
         }
     }
 
-    /// No code but ours runs under these locks; should it panic, what they guard is still whole.
+    /// Only this module's code runs under these locks, so that poisoned data is still consistent.
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Entries> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,38 +44,38 @@ impl Shard {
         self.entries.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn flights(&self) -> MutexGuard<'_, Flights> {
+    pub(super) fn flights(&self) -> MutexGuard<'_, ActiveFlights> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The latest reports. No other lock is taken under this one.
-    pub(super) fn reports(&self) -> MutexGuard<'_, Reports> {
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the latest invalidations. No other lock is taken under this one.
+    pub(super) fn invalidations(&self) -> MutexGuard<'_, Invalidations> {
+        self.invalidations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn due(&self) -> u64 {
         self.due.load(Ordering::SeqCst)
     }
 
-    /// Something is to be done at `due`; under the entries' lock.
-    pub(super) fn due_by(&self, due: u64) {
+    /// Moves the deadline to `due` if that is earlier. The caller holds the lock of the entries.
+    pub(super) fn lower_deadline(&self, due: u64) {
         self.due.fetch_min(due, Ordering::SeqCst);
     }
 
-    /// Nothing is to be done before `due`; under the entries' lock.
-    pub(super) fn due_at(&self, due: u64) {
+    /// Sets the deadline. The caller holds the lock of the entries.
+    pub(super) fn set_deadline(&self, due: u64) {
         self.due.store(due, Ordering::SeqCst);
     }
 }
 
-/// Which keys' tokens have been reported or forgotten, by their hashes.
+/// Hashes of recently invalidated keys.
 #[derive(Debug, Default)]
-pub(super) struct Reports {
+pub(super) struct Invalidations {
     count: u64,
     latest: [u64; 32],
 }
 
-impl Reports {
+impl Invalidations {
     pub(super) fn count(&self) -> u64 {
         self.count
     }
@@ -85,7 +85,7 @@ impl Reports {
         self.count += 1;
     }
 
-    /// Whether one of this hash may have come after so many.
+    /// Returns whether a key with this hash may have been invalidated after the first `count` ones.
     pub(super) fn has_since(&self, count: u64, hash: u64) -> bool {
         let since = self.count - count;
         since > self.latest.len() as u64
@@ -93,30 +93,30 @@ impl Reports {
     }
 }
 
-/// Entries by key. The index holds places of four bytes, and what it points to is dense: that is
-/// less than a map of whole entries, which is half empty after it has grown.
+/// Entries by key. The index has slot numbers of four bytes, and the slots are dense. This takes
+/// less memory than a map of whole entries, which is half empty after it has grown.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    index: Index,
+    index: SlotIndex,
     chunks: Vec<Box<Chunk>>,
-    /// When one of each chunk is due at the earliest, in ticks of the boot clock.
-    dues: Vec<u64>,
-    /// The places that are empty.
+    /// When the first entry of each chunk is due, in ticks of the boot clock.
+    deadlines: Vec<u64>,
+    /// The slots that are empty.
     free: Vec<u32>,
 }
 
-/// Entries that are looked at together. Each of them is two lines of the processor's caches.
+/// Entries that are swept together. Each takes two cache lines.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Chunk([Option<Entry>; CHUNK]);
+struct Chunk([Option<PoolEntry>; CHUNK]);
 
-/// What a look at an entry says.
+/// What a sweep does with an entry.
 #[derive(Debug)]
-pub(super) enum Verdict {
-    /// Look again at that tick.
+pub(super) enum SweepAction {
+    /// Keep it, and classify it again at this tick.
     Keep(u64),
     Remove,
-    /// No more looks for now: this one is still due.
+    /// End the sweep: this entry is due, but there is no permit.
     Stop,
 }
 
@@ -125,109 +125,115 @@ impl Entries {
         self.index.len()
     }
 
-    pub(super) fn get(&self, hash: u64, key: &str) -> Option<&Entry> {
-        let is_it = |place: u32| self.at(place).is_some_and(|entry| entry.key.is(key));
-        self.at(self.index.find(hash, is_it)?)
+    pub(super) fn get(&self, hash: u64, key: &str) -> Option<&PoolEntry> {
+        let is_match = |slot: u32| self.entry(slot).is_some_and(|entry| entry.key.matches(key));
+        self.entry(self.index.find(hash, is_match)?)
     }
 
-    /// Changes an entry, whose `change` says by when it is due.
+    /// Changes an entry. `change` returns when the entry is due.
     pub(super) fn change<T>(
         &mut self,
         hash: u64,
         key: &str,
-        change: impl FnOnce(&mut Entry) -> (u64, T),
+        change: impl FnOnce(&mut PoolEntry) -> (u64, T),
     ) -> Option<T> {
-        let is_it = |place: u32| at(&self.chunks, place).is_some_and(|entry| entry.key.is(key));
-        let place = self.index.find(hash, is_it)?;
-        let (due, outcome) = change(self.place(place)?.as_mut()?);
-        self.due_by(place, due);
+        let is_match =
+            |slot: u32| entry_at(&self.chunks, slot).is_some_and(|entry| entry.key.matches(key));
+        let slot = self.index.find(hash, is_match)?;
+        let (due, outcome) = change(self.slot(slot)?.as_mut()?);
+        self.lower_deadline(slot, due);
         Some(outcome)
     }
 
-    /// Adds an entry that is due by then, or replaces the one of its key.
+    /// Adds an entry that is due at `due`, or replaces the one of its key.
     pub(super) fn insert(
         &mut self,
         hasher: &impl BuildHasher,
-        entry: Entry,
+        entry: PoolEntry,
         due: u64,
-    ) -> Option<Entry> {
+    ) -> Option<PoolEntry> {
         let key = entry.key.as_str();
         let chunks = &self.chunks;
-        let is_it = |place: u32| at(chunks, place).is_some_and(|other| other.key.is(key));
-        let hash_of = |entry: &Entry| hasher.hash_one(entry.key.as_str());
-        let rehash = |place: u32| at(chunks, place).map_or(0, hash_of);
+        let is_match =
+            |slot: u32| entry_at(chunks, slot).is_some_and(|other| other.key.matches(key));
+        let hash_of = |entry: &PoolEntry| hasher.hash_one(entry.key.as_str());
+        let rehash = |slot: u32| entry_at(chunks, slot).map_or(0, hash_of);
         let hash = hasher.hash_one(key);
-        let found = self.index.find(hash, is_it);
-        let next = || u32::try_from(chunks.len() * CHUNK).ok().filter(|next| *next < PLACES);
-        let place = found.or_else(|| self.free.pop()).or_else(next)?;
+        let found = self.index.find(hash, is_match);
+        let next = || u32::try_from(chunks.len() * CHUNK).ok().filter(|next| *next < MAX_SLOTS);
+        let slot = found.or_else(|| self.free.pop()).or_else(next)?;
         if found.is_none() {
-            self.index.insert(hash, place, rehash);
+            self.index.insert(hash, slot, rehash);
         }
-        if self.chunks.len() <= place as usize / CHUNK {
+        if self.chunks.len() <= slot as usize / CHUNK {
             self.chunks.push(Box::new(Chunk([const { None }; CHUNK])));
-            self.dues.push(u64::MAX);
-            self.free.extend((place + 1..place + CHUNK as u32).rev());
+            self.deadlines.push(u64::MAX);
+            self.free.extend((slot + 1..slot + CHUNK as u32).rev());
         }
-        self.due_by(place, due);
-        self.place(place)?.replace(entry)
+        self.lower_deadline(slot, due);
+        self.slot(slot)?.replace(entry)
     }
 
-    pub(super) fn remove(&mut self, hash: u64, key: &str) -> Option<Entry> {
+    pub(super) fn remove(&mut self, hash: u64, key: &str) -> Option<PoolEntry> {
         let chunks = &self.chunks;
-        let is_it = |place: u32| at(chunks, place).is_some_and(|entry| entry.key.is(key));
-        let place = self.index.remove(hash, is_it)?;
-        self.free.push(place);
-        self.place(place)?.take()
+        let is_match =
+            |slot: u32| entry_at(chunks, slot).is_some_and(|entry| entry.key.matches(key));
+        let slot = self.index.remove(hash, is_match)?;
+        self.free.push(slot);
+        self.slot(slot)?.take()
     }
 
-    /// Makes every entry due: the clocks have moved.
-    pub(super) fn rouse(&mut self) {
-        self.dues.fill(0);
+    /// Makes every entry due, because a clock has jumped.
+    pub(super) fn mark_all_due(&mut self) {
+        self.deadlines.fill(0);
     }
 
-    /// Looks at every entry whose chunk is due, and says when the next look is: at once if `look`
-    /// stopped it.
+    /// Classifies every entry whose chunk is due. Returns the next deadline, which is now if
+    /// `classify` ended the sweep.
     pub(super) fn sweep(
         &mut self,
         hasher: &impl BuildHasher,
         now: u64,
-        mut look: impl FnMut(&mut Entry) -> Verdict,
+        mut classify: impl FnMut(&mut PoolEntry) -> SweepAction,
     ) -> u64 {
         let mut next = u64::MAX;
-        for (number, (chunk, chunk_due)) in self.chunks.iter_mut().zip(&mut self.dues).enumerate() {
-            if *chunk_due > now {
-                next = next.min(*chunk_due);
+        for (number, (chunk, chunk_deadline)) in
+            self.chunks.iter_mut().zip(&mut self.deadlines).enumerate()
+        {
+            if *chunk_deadline > now {
+                next = next.min(*chunk_deadline);
                 continue;
             }
             let mut due = u64::MAX;
-            for (offset, slot) in chunk.0.iter_mut().enumerate() {
-                let Some(entry) = slot else { continue };
-                match look(entry) {
-                    Verdict::Keep(at) => due = due.min(at),
-                    Verdict::Stop => return now,
-                    Verdict::Remove => {
+            for (offset, cell) in chunk.0.iter_mut().enumerate() {
+                let Some(entry) = cell else { continue };
+                match classify(entry) {
+                    SweepAction::Keep(at) => due = due.min(at),
+                    SweepAction::Stop => return now,
+                    SweepAction::Remove => {
                         let hash = hasher.hash_one(entry.key.as_str());
-                        let place = (number * CHUNK + offset) as u32;
-                        self.index.remove(hash, |other| other == place);
-                        self.free.push(place);
-                        *slot = None;
+                        let slot = (number * CHUNK + offset) as u32;
+                        self.index.remove(hash, |other| other == slot);
+                        self.free.push(slot);
+                        *cell = None;
                     }
                 }
             }
-            *chunk_due = due;
+            *chunk_deadline = due;
             next = next.min(due);
         }
         self.shrink(hasher);
         next
     }
 
-    /// Removes those that were asked for the longest ago, but never the one of `spared`: a 64th of
-    /// all, so that one look at all of them does for many to come. Says how many.
+    /// Evicts the entries that were requested the longest ago, but never the one of `spared`.
+    /// Evicts a 64th of all, so that one pass over the entries makes room for many. Returns the
+    /// number.
     pub(super) fn evict(&mut self, hasher: &impl BuildHasher, spared: &str, now: Moment) -> usize {
         let all = self.chunks.iter().flat_map(|chunk| &chunk.0).flatten();
         let mut ages: Vec<(u32, &str)> = all
-            .filter(|entry| !entry.key.is(spared))
-            .map(|entry| (entry.unused(now), entry.key.as_str()))
+            .filter(|entry| !entry.key.matches(spared))
+            .map(|entry| (entry.idle_ticks(now), entry.key.as_str()))
             .collect();
         let count = (ages.len() / 64).max(1).min(ages.len());
         if count == 0 {
@@ -245,35 +251,35 @@ impl Entries {
         *self = Self::default();
     }
 
-    /// Gives memory back once most places are empty.
+    /// Frees memory if most slots are empty.
     fn shrink(&mut self, hasher: &impl BuildHasher) {
-        let places = self.chunks.len() * CHUNK;
-        if places <= 4 * CHUNK || self.len() * 4 > places {
+        let slots = self.chunks.len() * CHUNK;
+        if slots <= 4 * CHUNK || self.len() * 4 > slots {
             return;
         }
-        let Self { chunks, dues, .. } = std::mem::take(self);
-        for (chunk, due) in chunks.into_iter().zip(dues) {
+        let Self { chunks, deadlines, .. } = std::mem::take(self);
+        for (chunk, due) in chunks.into_iter().zip(deadlines) {
             for entry in chunk.0.into_iter().flatten() {
                 self.insert(hasher, entry, due);
             }
         }
     }
 
-    fn due_by(&mut self, place: u32, due: u64) {
-        if let Some(chunk_due) = self.dues.get_mut(place as usize / CHUNK) {
-            *chunk_due = due.min(*chunk_due);
+    fn lower_deadline(&mut self, slot: u32, due: u64) {
+        if let Some(chunk_deadline) = self.deadlines.get_mut(slot as usize / CHUNK) {
+            *chunk_deadline = due.min(*chunk_deadline);
         }
     }
 
-    fn place(&mut self, place: u32) -> Option<&mut Option<Entry>> {
-        self.chunks.get_mut(place as usize / CHUNK)?.0.get_mut(place as usize % CHUNK)
+    fn slot(&mut self, slot: u32) -> Option<&mut Option<PoolEntry>> {
+        self.chunks.get_mut(slot as usize / CHUNK)?.0.get_mut(slot as usize % CHUNK)
     }
 
-    fn at(&self, place: u32) -> Option<&Entry> {
-        at(&self.chunks, place)
+    fn entry(&self, slot: u32) -> Option<&PoolEntry> {
+        entry_at(&self.chunks, slot)
     }
 }
 
-fn at(chunks: &[Box<Chunk>], place: u32) -> Option<&Entry> {
-    chunks.get(place as usize / CHUNK)?.0.get(place as usize % CHUNK)?.as_ref()
+fn entry_at(chunks: &[Box<Chunk>], slot: u32) -> Option<&PoolEntry> {
+    chunks.get(slot as usize / CHUNK)?.0.get(slot as usize % CHUNK)?.as_ref()
 }

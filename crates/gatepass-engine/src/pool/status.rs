@@ -1,28 +1,28 @@
-//! PoolStatus: what a pool is doing, for a person or a health check.
+//! The status of a pool, for health checks and debugging.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::shared::Shared;
 
-/// What a [`TokenPool`](crate::TokenPool) holds and has done. It shows no key and no secret.
+/// A snapshot of a [`TokenPool`](crate::TokenPool). It contains no key and no secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolStatus {
-    /// Tokens that are held, whether or not they are still usable.
+    /// Number of cached tokens, usable or not.
     pub entries: usize,
-    /// Identities whose exchange is under way or waits for its turn.
+    /// Number of identities whose token request is in flight or waits for a permit.
     pub exchanging: usize,
-    /// Identities whose last exchange failed.
+    /// Number of identities whose last token request failed.
     pub failing: usize,
-    /// Callers that wait for an exchange.
+    /// Number of callers that wait for a token request.
     pub waiting: usize,
-    /// How many flights, of one exchange or two, have begun.
+    /// Number of started refreshes; each makes one or two requests.
     pub flights: u64,
-    /// How many of them have failed.
+    /// Number of failed refreshes.
     pub failures: u64,
-    /// How many tokens were dropped to make room for others.
+    /// Number of tokens that were evicted because the pool was full.
     pub evicted: u64,
-    /// How many tokens were dropped because they had ended or nobody asked for them.
+    /// Number of tokens that were removed because they had expired or were idle.
     pub dropped: u64,
 }
 
@@ -31,7 +31,7 @@ impl PoolStatus {
         let counts = &shared.counts;
         let now = |count: &AtomicUsize| count.load(Ordering::SeqCst);
         let ever = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let exchanging = now(&counts.flying);
+        let exchanging = now(&counts.in_flight);
         Self {
             entries: now(&counts.entries),
             exchanging,

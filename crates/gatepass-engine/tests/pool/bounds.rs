@@ -1,15 +1,15 @@
-//! What a pool holds is bounded: tokens, failures and those who wait (I15).
+//! The limits of a pool: tokens, failures, callers and token requests (I15).
 
 use std::time::Duration;
 
 use gatepass_core::ErrorKind;
 use gatepass_testkit::TestClock;
 
-use crate::vendor::{Does, Vendor};
-use crate::{HOUR, ask, builder, fill, pass, settle};
+use crate::vendor::{Behaviour, Vendor};
+use crate::{HOUR, builder, fill, pass, request, settle};
 
 #[tokio::test(start_paused = true)]
-async fn the_least_recently_used_goes_first() {
+async fn full_pool_evicts_least_recently_used_token() {
     let clock = TestClock::new();
     let vendor = Vendor::new(36_000, &clock);
     let pool = builder(&vendor, &clock).max_entries(10).build();
@@ -22,12 +22,12 @@ async fn the_least_recently_used_goes_first() {
     clock.advance(Duration::from_secs(1));
     pool.token("new").await.unwrap();
     assert_eq!((pool.len(), pool.status().evicted), (10, 1));
-    assert!(pool.peek("key-1").is_none(), "a peek is no use");
+    assert!(pool.peek("key-1").is_none(), "a peek does not count as use");
     assert!(pool.peek("key-0").is_some() && pool.peek("new").is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_are_never_more_tokens_than_the_bound() {
+async fn pool_never_exceeds_max_entries() {
     let clock = TestClock::new();
     let vendor = Vendor::new(36_000, &clock);
     for (bound, keys) in [(1, 5), (100, 1000), (5000, 12_000)] {
@@ -48,14 +48,15 @@ async fn there_are_never_more_tokens_than_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waited_gets_what_came_though_the_pool_has_dropped_it_already() {
+async fn waiting_caller_gets_token_that_was_evicted() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).max_entries(20).build();
     fill(&pool, 20).await;
     vendor.hold(true);
-    // All are used in the same moment: whoever comes takes the place of any other.
-    let callers: Vec<_> = (0..20).flat_map(|key| ask(&pool, &format!("new-{key}"), 3)).collect();
+    // All were used in the same tick: a new token may evict any of them.
+    let callers: Vec<_> =
+        (0..20).flat_map(|key| request(&pool, &format!("new-{key}"), 3)).collect();
     settle().await;
     vendor.hold(false);
     for caller in callers {
@@ -65,22 +66,22 @@ async fn who_waited_gets_what_came_though_the_pool_has_dropped_it_already() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_waits_too_many_gets_an_error() {
+async fn caller_above_max_waiters_gets_an_error() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).max_waiters(10).build();
     pool.token("held").await.unwrap();
     vendor.hold(true);
-    let mut callers = ask(&pool, "a", 5);
-    callers.extend(ask(&pool, "b", 5));
+    let mut callers = request(&pool, "a", 5);
+    callers.extend(request(&pool, "b", 5));
     settle().await;
     let error = pool.token("c").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    assert_eq!(error.to_string(), "10 callers wait for the pool already");
-    assert!(pool.token("held").await.is_ok(), "who does not wait is not counted");
+    assert_eq!(error.to_string(), "10 callers are already waiting for the pool");
+    assert!(pool.token("held").await.is_ok(), "a caller that does not wait is not counted");
     callers.remove(0).abort();
     settle().await;
-    let another = ask(&pool, "c", 1).remove(0);
+    let another = request(&pool, "c", 1).remove(0);
     settle().await;
     vendor.hold(false);
     assert_eq!(another.await.unwrap().unwrap().expose_secret(), "c.1");
@@ -88,12 +89,13 @@ async fn one_who_waits_too_many_gets_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn exchanges_are_bounded_and_each_has_its_turn() {
+async fn max_exchanges_limits_concurrent_token_requests() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
-    vendor.takes(Duration::from_millis(10));
+    vendor.set_delay(Duration::from_millis(10));
     let pool = builder(&vendor, &clock).max_exchanges(4).build();
-    let callers: Vec<_> = (0..400).flat_map(|key| ask(&pool, &format!("key-{key}"), 2)).collect();
+    let callers: Vec<_> =
+        (0..400).flat_map(|key| request(&pool, &format!("key-{key}"), 2)).collect();
     for caller in callers {
         caller.await.unwrap().unwrap();
     }
@@ -101,12 +103,12 @@ async fn exchanges_are_bounded_and_each_has_its_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_finds_no_place_among_the_exchanges_is_told_so() {
+async fn caller_without_a_permit_gets_an_error() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).max_exchanges(1).build();
-    vendor.takes(Duration::from_secs(14));
-    let callers: Vec<_> = ["a", "b", "c"].map(|key| ask(&pool, key, 1).remove(0)).into();
+    vendor.set_delay(Duration::from_secs(14));
+    let callers: Vec<_> = ["a", "b", "c"].map(|key| request(&pool, key, 1).remove(0)).into();
     let mut outcomes = Vec::new();
     for caller in callers {
         outcomes.push(caller.await.unwrap());
@@ -114,17 +116,20 @@ async fn who_finds_no_place_among_the_exchanges_is_told_so() {
     assert!(outcomes[0].is_ok() && outcomes[1].is_ok());
     let error = outcomes[2].as_ref().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    assert_eq!(error.to_string(), "example/c: no place among the pool's exchanges in 15 s");
+    assert_eq!(
+        error.to_string(),
+        "example/c: the pool's limit of token requests was reached for 15 s"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_are_bounded_and_forgotten() {
+async fn failures_are_limited_and_removed() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).max_entries(10).idle(HOUR).build();
     for key in 0..100 {
         let key = format!("key-{key}");
-        vendor.does(&key, Does::Deny);
+        vendor.respond(&key, Behaviour::Deny);
         assert_eq!(pool.token(&key).await.unwrap_err().kind(), ErrorKind::Denied);
         clock.advance(Duration::from_millis(100));
         assert!(pool.status().failing <= 10);
@@ -139,7 +144,7 @@ async fn failures_are_bounded_and_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_tokens_are_dropped_and_their_memory_given_back() {
+async fn idle_tokens_are_removed_and_free_memory() {
     let clock = TestClock::new();
     let vendor = Vendor::new(36_000, &clock);
     let pool = builder(&vendor, &clock).idle(HOUR).build();

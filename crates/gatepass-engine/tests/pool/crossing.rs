@@ -1,12 +1,12 @@
-//! A token is handed out for the key it was made for, whatever happens in between (I10), and
-//! never after its end (I2).
+//! Random operations: a token is only returned for the key it was requested for (I10), and never
+//! after its expiry (I2).
 
 use std::time::Duration;
 
 use gatepass_core::{Clock, Token};
 use gatepass_testkit::TestClock;
 
-use crate::vendor::{Does, Vendor};
+use crate::vendor::{Behaviour, Vendor};
 use crate::{builder, settle};
 
 const OPERATIONS: usize = 100_000;
@@ -19,7 +19,7 @@ fn check(key: &str, token: &Token, clock: &TestClock, seed: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_token_is_handed_out_for_another_key_or_after_its_end() {
+async fn token_is_never_returned_for_another_key_or_expired() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let clock = TestClock::new();
@@ -47,10 +47,12 @@ async fn no_token_is_handed_out_for_another_key_or_after_its_end() {
             }
             80..85 => pool.forget(&key),
             85..88 => {
-                let does = [Does::Token, Does::Token, Does::Fail, Does::Deny][random.usize(..4)];
-                vendor.does(&key, does);
+                let behaviour =
+                    [Behaviour::Token, Behaviour::Token, Behaviour::Fail, Behaviour::Deny]
+                        [random.usize(..4)];
+                vendor.respond(&key, behaviour);
             }
-            88..91 => vendor.lives([5, 40, 60, 600][random.usize(..4)]),
+            88..91 => vendor.set_lifetime([5, 40, 60, 600][random.usize(..4)]),
             91..92 => clock.jump_wall(random.i64(-100_000..100_000)),
             92..97 => {
                 let by = Duration::from_millis(random.u64(..5000));
@@ -64,12 +66,12 @@ async fn no_token_is_handed_out_for_another_key_or_after_its_end() {
         assert!(pool.len() <= KEYS / 2);
     }
     settle().await;
-    assert!(!vendor.two_of_one(), "single flight, seed {seed}");
+    assert!(!vendor.overlapped(), "single flight, seed {seed}");
     assert!(vendor.in_flight_max() <= 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn threads_that_do_everything_at_once_neither_cross_nor_stop() {
+async fn concurrent_operations_never_mix_keys_or_deadlock() {
     let clock = TestClock::new();
     let vendor = Vendor::new(600, &clock);
     let pool = builder(&vendor, &clock).max_entries(40).max_exchanges(4).build();
@@ -83,7 +85,7 @@ async fn threads_that_do_everything_at_once_neither_cross_nor_stop() {
                     let token = pool.token(&key).await.unwrap();
                     let (owner, _) = token.expose_secret().split_once('.').unwrap();
                     assert_eq!(owner, key);
-                    // Reports are rare: after four in a row, who waits gets an error.
+                    // Invalidations are rare: after four in a row a waiting caller gets an error.
                     match random.usize(..200) {
                         0 => pool.forget(&key),
                         1 | 2 => pool.invalidate(&key, &token),
@@ -101,7 +103,7 @@ async fn threads_that_do_everything_at_once_neither_cross_nor_stop() {
         }
     };
     tokio::time::timeout(Duration::from_secs(120), all).await.unwrap();
-    assert!(vendor.in_flight_max() <= 4 && !vendor.two_of_one());
+    assert!(vendor.in_flight_max() <= 4 && !vendor.overlapped());
     pool.close().await;
     assert_eq!((pool.len(), pool.status().exchanging, pool.status().failing), (0, 0, 0));
 }

@@ -1,4 +1,4 @@
-//! Failures are their key's own, and they rest; forgetting and closing.
+//! Failures of a key and their cool-downs; `forget` and `close`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,16 +9,16 @@ use gatepass_engine::{TokenPool, TokenSource};
 use gatepass_testkit::TestClock;
 use gatepass_testkit::example::Example;
 
-use crate::vendor::{Does, Vendor};
-use crate::{HOUR, ask, builder, fill, pass, pool, settle};
+use crate::vendor::{Behaviour, Vendor};
+use crate::{HOUR, builder, fill, pass, pool, request, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_rests_for_its_key_and_touches_no_other() {
+async fn failure_cools_down_its_own_key_only() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
-    vendor.does("denied", Does::Deny);
-    vendor.does("down", Does::Fail);
+    vendor.respond("denied", Behaviour::Deny);
+    vendor.respond("down", Behaviour::Fail);
     for _ in 0..600 {
         assert_eq!(pool.token("denied").await.unwrap_err().kind(), ErrorKind::Denied);
         assert_eq!(pool.token("down").await.unwrap_err().kind(), ErrorKind::Unavailable);
@@ -33,13 +33,13 @@ async fn a_failure_rests_for_its_key_and_touches_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_everybodys_and_one_request() {
+async fn callers_share_one_failed_request() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
-    vendor.does("a", Does::Fail);
+    vendor.respond("a", Behaviour::Fail);
     vendor.hold(true);
-    let callers = ask(&pool, "a", 100);
+    let callers = request(&pool, "a", 100);
     settle().await;
     vendor.hold(false);
     for caller in callers {
@@ -49,19 +49,19 @@ async fn a_failure_is_everybodys_and_one_request() {
         pool.token("a").await.unwrap_err();
     }
     assert_eq!(vendor.count("a"), 1);
-    vendor.does("a", Does::Token);
+    vendor.respond("a", Behaviour::Token);
     clock.advance(Duration::from_secs(1));
     assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.2");
     assert_eq!(pool.status().failing, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_refresh_is_not_repeated_and_the_old_token_serves_to_its_end() {
+async fn denied_refresh_is_not_repeated_while_token_works() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
     pool.token("a").await.unwrap();
-    vendor.does("a", Does::Deny);
+    vendor.respond("a", Behaviour::Deny);
     for _ in 0..358 {
         assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.1");
         pass(&clock, Duration::from_secs(10)).await;
@@ -73,7 +73,7 @@ async fn a_refused_refresh_is_not_repeated_and_the_old_token_serves_to_its_end()
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_secret_for_a_refused_identity_is_sent_and_the_same_one_is_not() {
+async fn denied_identity_sends_only_a_changed_secret() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let secret = Arc::new(AtomicUsize::new(0));
@@ -85,11 +85,11 @@ async fn another_secret_for_a_refused_identity_is_sent_and_the_same_one_is_not()
         }
     };
     let pool = TokenPool::builder(identify).http(vendor.clone()).clock(clock.clone()).build();
-    vendor.does("new", Does::Deny);
+    vendor.respond("new", Behaviour::Deny);
     pool.token("aging").await.unwrap();
-    // Refreshes begin 3024 s after the request at the latest.
+    // Refreshes start 3024 s after the request at the latest.
     pass(&clock, Duration::from_secs(1900)).await;
-    vendor.does("aging", Does::Deny);
+    vendor.respond("aging", Behaviour::Deny);
     for _ in 0..120 {
         pool.token("new").await.unwrap_err();
         pool.token("aging").await.unwrap();
@@ -98,7 +98,7 @@ async fn another_secret_for_a_refused_identity_is_sent_and_the_same_one_is_not()
     assert_eq!((vendor.count("new"), vendor.count("aging")), (1, 2));
     secret.store(1, Ordering::SeqCst);
     for key in ["new", "aging"] {
-        vendor.does(key, Does::Token);
+        vendor.respond(key, Behaviour::Token);
     }
     for _ in 0..5 {
         pass(&clock, Duration::from_secs(10)).await;
@@ -108,12 +108,12 @@ async fn another_secret_for_a_refused_identity_is_sent_and_the_same_one_is_not()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_refresh_is_tried_again_without_haste() {
+async fn failed_refresh_is_retried_with_backoff() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
     fill(&pool, 10).await;
-    (0..10).for_each(|key| vendor.does(&format!("key-{key}"), Does::Fail));
+    (0..10).for_each(|key| vendor.respond(&format!("key-{key}"), Behaviour::Fail));
     for _ in 0..3580 {
         pass(&clock, Duration::from_secs(1)).await;
     }
@@ -121,9 +121,9 @@ async fn a_failed_refresh_is_tried_again_without_haste() {
         let key = format!("key-{key}");
         assert!(pool.peek(&key).is_some());
         assert!((4..20).contains(&vendor.count(&key)), "{}", vendor.count(&key));
-        vendor.does(&key, Does::Token);
+        vendor.respond(&key, Behaviour::Token);
     }
-    // A failure while a token is held rests for five minutes at most.
+    // The cool-down of a failed refresh is five minutes at most.
     pass(&clock, Duration::from_secs(300)).await;
     for key in 0..10 {
         pool.token(&format!("key-{key}")).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_failed_refresh_is_tried_again_without_haste() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forgetting_a_key_forgets_its_token_its_failure_and_its_flight() {
+async fn forget_removes_token_failure_and_flight() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
@@ -139,15 +139,15 @@ async fn forgetting_a_key_forgets_its_token_its_failure_and_its_flight() {
     pool.forget("a");
     assert!(pool.peek("a").is_none() && pool.is_empty());
 
-    vendor.does("a", Does::Deny);
+    vendor.respond("a", Behaviour::Deny);
     pool.token("a").await.unwrap_err();
-    vendor.does("a", Does::Token);
+    vendor.respond("a", Behaviour::Token);
     pool.token("a").await.unwrap_err();
     pool.forget("a");
     assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.3");
 
     vendor.hold(true);
-    let callers = ask(&pool, "b", 10);
+    let callers = request(&pool, "b", 10);
     settle().await;
     pool.forget("b");
     settle().await;
@@ -161,13 +161,14 @@ async fn forgetting_a_key_forgets_its_token_its_failure_and_its_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_answers_who_waits_and_ends_what_is_under_way() {
+async fn close_ends_waits_and_requests() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).max_exchanges(5).build();
     fill(&pool, 100).await;
     vendor.hold(true);
-    let callers: Vec<_> = (0..20).flat_map(|key| ask(&pool, &format!("new-{key}"), 2)).collect();
+    let callers: Vec<_> =
+        (0..20).flat_map(|key| request(&pool, &format!("new-{key}"), 2)).collect();
     settle().await;
     assert_eq!(vendor.in_flight(), 5);
     let begun = tokio::time::Instant::now();
@@ -191,12 +192,12 @@ async fn closing_answers_who_waits_and_ends_what_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_pool_ends_its_exchanges() {
+async fn dropped_pool_aborts_its_requests() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
     vendor.hold(true);
-    let callers = ask(&pool, "a", 2);
+    let callers = request(&pool, "a", 2);
     settle().await;
     callers.iter().for_each(|caller| caller.abort());
     settle().await;

@@ -1,4 +1,4 @@
-//! One flight for each key, and keys that have nothing to do with each other.
+//! Single flight per key, and independence of keys.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,20 +12,20 @@ use gatepass_testkit::example::Example;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::vendor::{Does, Vendor};
-use crate::{HOUR, ask, builder, pass, pool, settle};
+use crate::vendor::{Behaviour, Vendor};
+use crate::{HOUR, builder, pass, pool, request, settle};
 
 fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_callers_of_a_key_make_one_request() {
+async fn thousand_callers_share_one_request() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
     vendor.hold(true);
-    let callers = ask(&pool, "a", 1000);
+    let callers = request(&pool, "a", 1000);
     settle().await;
     assert_eq!(pool.status().waiting, 1000);
     vendor.hold(false);
@@ -42,8 +42,8 @@ async fn keys_do_not_wait_for_each_other() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).max_exchanges(2).build();
-    vendor.does("stuck", Does::Nothing);
-    let stuck = ask(&pool, "stuck", 100);
+    vendor.respond("stuck", Behaviour::Nothing);
+    let stuck = request(&pool, "stuck", 100);
     settle().await;
     let begun = Instant::now();
     for key in 0..1000 {
@@ -58,13 +58,13 @@ async fn keys_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_who_leave_cost_nobody() {
+async fn cancelled_callers_do_not_affect_others() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
     vendor.hold(true);
-    let mut callers = ask(&pool, "a", 10);
-    let alone = ask(&pool, "b", 3);
+    let mut callers = request(&pool, "a", 10);
+    let alone = request(&pool, "b", 3);
     settle().await;
     callers.drain(..9).for_each(|caller| caller.abort());
     alone.iter().for_each(JoinHandle::abort);
@@ -78,7 +78,7 @@ async fn callers_who_leave_cost_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_while_a_usable_token_is_held() {
+async fn usable_token_is_returned_without_waiting() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
@@ -88,11 +88,11 @@ async fn nobody_waits_while_a_usable_token_is_held() {
         _ => false,
     };
     assert!(is_ready());
-    vendor.does("a", Does::Nothing);
+    vendor.respond("a", Behaviour::Nothing);
     pass(&clock, Duration::from_secs(3100)).await;
-    assert_eq!((vendor.count("a"), vendor.in_flight()), (2, 1), "a refresh is under way");
+    assert_eq!((vendor.count("a"), vendor.in_flight()), (2, 1), "a refresh is in flight");
     assert!(is_ready());
-    vendor.does("a", Does::Fail);
+    vendor.respond("a", Behaviour::Fail);
     for _ in 0..40 {
         pass(&clock, Duration::from_secs(10)).await;
         assert!(is_ready(), "after failures");
@@ -102,7 +102,7 @@ async fn nobody_waits_while_a_usable_token_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_who_needs_a_long_life_makes_one_exchange_at_most() {
+async fn long_min_remaining_sends_one_request_at_most() {
     let clock = TestClock::new();
     let vendor = Vendor::new(60, &clock);
     let pool = pool(&vendor, &clock);
@@ -113,7 +113,7 @@ async fn somebody_who_needs_a_long_life_makes_one_exchange_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn exactly_the_reported_token_is_forgotten() {
+async fn invalidate_removes_only_the_given_token() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
@@ -124,7 +124,7 @@ async fn exactly_the_reported_token_is_forgotten() {
         pool.invalidate("a", &first);
     }
     assert!(pool.peek("a").is_none() && pool.peek("b").unwrap().is_same_as(&other));
-    let callers = ask(&pool, "a", 100);
+    let callers = request(&pool, "a", 100);
     settle().await;
     pool.invalidate("a", &first);
     vendor.hold(false);
@@ -137,7 +137,7 @@ async fn exactly_the_reported_token_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waited_does_not_get_what_another_who_waited_has_reported() {
+async fn waiting_caller_never_gets_an_invalidated_token() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
@@ -161,7 +161,7 @@ async fn who_waited_does_not_get_what_another_who_waited_has_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_invalidated_while_it_is_replaced_is_not_handed_out() {
+async fn token_invalidated_during_refresh_is_not_returned() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
@@ -171,33 +171,33 @@ async fn a_token_invalidated_while_it_is_replaced_is_not_handed_out() {
     assert_eq!(vendor.in_flight(), 1);
     pool.invalidate("a", &first);
     assert!(pool.peek("a").is_none());
-    let callers = ask(&pool, "a", 10);
+    let callers = request(&pool, "a", 10);
     settle().await;
     vendor.hold(false);
     for caller in callers {
         assert_eq!(caller.await.unwrap().unwrap().expose_secret(), "a.2");
     }
-    assert_eq!((vendor.count("a"), vendor.two_of_one()), (2, false));
+    assert_eq!((vendor.count("a"), vendor.overlapped()), (2, false));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_panics_is_an_error_of_its_key() {
+async fn provider_panic_is_an_error_of_its_key() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
-    vendor.does("a", Does::Panic);
-    for caller in ask(&pool, "a", 10) {
+    vendor.respond("a", Behaviour::Panic);
+    for caller in request(&pool, "a", 10) {
         let error = caller.await.unwrap().unwrap_err();
         assert_eq!(error.to_string(), "example/a: the provider panicked");
     }
     assert_eq!(pool.token("b").await.unwrap().expose_secret(), "b.1");
-    vendor.does("a", Does::Token);
+    vendor.respond("a", Behaviour::Token);
     pass(&clock, HOUR / 60).await;
     assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.2");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_of_identities_that_fails_or_panics_is_an_error() {
+async fn failing_source_function_is_an_error() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = TokenPool::builder(|key: &str| match key {
@@ -227,7 +227,7 @@ async fn a_function_of_identities_that_fails_or_panics_is_an_error() {
 }
 
 #[test]
-fn without_a_runtime_there_is_an_error_and_no_panic() {
+fn missing_runtime_is_an_error() {
     let clock = TestClock::new();
     let pool = pool(&Vendor::new(3600, &clock), &clock);
     let error = gatepass_testkit::block_on(pool.token("a")).unwrap_err();
@@ -235,7 +235,7 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn a_flight_and_a_timer_lost_with_their_runtime_are_started_again() {
+fn flight_and_timer_restart_in_another_runtime() {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_time().start_paused(true).build().unwrap()
@@ -247,12 +247,12 @@ fn a_flight_and_a_timer_lost_with_their_runtime_are_started_again() {
     let _waiting = first.block_on(async {
         pool.token("held").await.unwrap();
         vendor.hold(true);
-        let waiting = ask(&pool, "a", 1);
+        let waiting = request(&pool, "a", 1);
         settle().await;
         waiting
     });
     runtime().block_on(async {
-        let waiter = ask(&pool, "a", 1).remove(0);
+        let waiter = request(&pool, "a", 1).remove(0);
         settle().await;
         assert_eq!(vendor.count("a"), 1);
         first.shutdown_background();
@@ -266,7 +266,7 @@ fn a_flight_and_a_timer_lost_with_their_runtime_are_started_again() {
 }
 
 #[test]
-fn a_refresh_that_ends_with_its_runtime_is_begun_again_in_another() {
+fn refresh_restarts_in_another_runtime() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);

@@ -1,4 +1,4 @@
-//! What a pool of tokens promises, with time and network in the test's hand.
+//! Tests of the token pool with controlled time and network.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
@@ -35,7 +35,7 @@ fn pool(vendor: &Vendor, clock: &TestClock) -> TokenPool {
     builder(vendor, clock).build()
 }
 
-fn ask(pool: &TokenPool, key: &str, callers: usize) -> Vec<JoinHandle<Result<Token>>> {
+fn request(pool: &TokenPool, key: &str, callers: usize) -> Vec<JoinHandle<Result<Token>>> {
     let ask = |_| {
         let (pool, key) = (pool.clone(), key.to_owned());
         tokio::spawn(async move { pool.token(&key).await })
@@ -43,21 +43,21 @@ fn ask(pool: &TokenPool, key: &str, callers: usize) -> Vec<JoinHandle<Result<Tok
     (0..callers).map(ask).collect()
 }
 
-/// Lets every task do all it can: a test's runtime has one thread and takes tasks in turn.
+/// Lets every task run until it waits: the runtime of a test has one thread.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Time passes, on the pool's clocks and on the runtime's.
+/// Advances the pool's clock and the runtime's.
 async fn pass(clock: &TestClock, by: Duration) {
     clock.advance(by);
     tokio::time::advance(by).await;
     settle().await;
 }
 
-/// Fills a pool with a token for each of so many keys.
+/// Fills a pool with this number of keys.
 async fn fill(pool: &TokenPool, keys: usize) {
     for key in 0..keys {
         pool.token(&format!("key-{key}")).await.unwrap();

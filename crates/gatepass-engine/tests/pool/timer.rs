@@ -1,4 +1,4 @@
-//! One timer for all: refreshes that spread, and none for what nobody wants (I18).
+//! The pool's timer: refreshes are spread, and idle tokens are not refreshed (I18).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn tasks() -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_thousand_identities_have_one_task_and_do_not_refresh_together() {
+async fn hundred_thousand_identities_share_one_task_and_spread_refreshes() {
     const KEYS: usize = 100_000;
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
@@ -23,13 +23,13 @@ async fn a_hundred_thousand_identities_have_one_task_and_do_not_refresh_together
     settle().await;
     assert_eq!((pool.len(), tasks()), (KEYS, 1));
 
-    vendor.takes(Duration::from_millis(1));
+    vendor.set_delay(Duration::from_millis(1));
     let step = Duration::from_secs(10);
     let mut most = 0;
     for _ in 0..340 {
         let before = vendor.total();
         pass(&clock, step).await;
-        // The runtime's time goes on while the pool's stands still: whatever is due is done.
+        // Only the runtime's time advances, so that the timer does all that is due.
         tokio::time::sleep(Duration::from_secs(4)).await;
         most = most.max(vendor.total() - before);
     }
@@ -46,7 +46,7 @@ async fn a_hundred_thousand_identities_have_one_task_and_do_not_refresh_together
 }
 
 #[tokio::test(start_paused = true)]
-async fn refreshes_leave_places_for_those_who_wait() {
+async fn refreshes_leave_permits_for_waiting_callers() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).max_exchanges(8).build();
@@ -54,20 +54,20 @@ async fn refreshes_leave_places_for_those_who_wait() {
     vendor.hold(true);
     pass(&clock, Duration::from_secs(3300)).await;
     assert_eq!(vendor.in_flight(), 6);
-    let callers = crate::ask(&pool, "new", 1);
+    let callers = crate::request(&pool, "new", 1);
     settle().await;
     assert_eq!(vendor.in_flight(), 7);
     vendor.hold(false);
     for caller in callers {
         caller.await.unwrap().unwrap();
     }
-    // The others follow at once, as places come free.
+    // The other refreshes follow as permits are released.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!((vendor.total(), vendor.in_flight_max()), (2001, 7));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_timer_ends_with_the_last_token() {
+async fn timer_ends_with_the_last_token() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = builder(&vendor, &clock).idle(HOUR / 60).build();
@@ -86,16 +86,16 @@ async fn the_timer_ends_with_the_last_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_used_token_is_refreshed_before_its_end_and_an_unused_one_is_not() {
-    for life in [5, 60, 3600] {
+async fn used_token_is_refreshed_and_unused_is_not() {
+    for lifetime in [5, 60, 3600] {
         let clock = TestClock::new();
-        let vendor = Vendor::new(life, &clock);
-        let pool = builder(&vendor, &clock).idle(Duration::from_secs(life * 3)).build();
+        let vendor = Vendor::new(lifetime, &clock);
+        let pool = builder(&vendor, &clock).idle(Duration::from_secs(lifetime * 3)).build();
         pool.token("used").await.unwrap();
         pool.token("unused").await.unwrap();
-        let step = Duration::from_secs(life) / 40;
+        let step = Duration::from_secs(lifetime) / 40;
         for _ in 0..400 {
-            assert!(pool.peek("used").is_some(), "somebody would wait");
+            assert!(pool.peek("used").is_some(), "a caller would wait");
             pool.token("used").await.unwrap();
             pass(&clock, step).await;
         }
@@ -106,7 +106,7 @@ async fn a_used_token_is_refreshed_before_its_end_and_an_unused_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_token_is_handed_out_after_its_end_on_either_clock() {
+async fn token_expired_by_either_clock_is_not_returned() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     type Change = fn(&TestClock);
@@ -131,13 +131,13 @@ async fn no_token_is_handed_out_after_its_end_on_either_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_suspend_or_a_step_of_the_wall_clock_is_noticed_within_half_a_minute() {
+async fn suspend_or_clock_step_is_noticed_within_30_seconds() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
     fill(&pool, 500).await;
     settle().await;
-    // To where every token is aging; nobody asks, and the runtime's own clock stands still.
+    // Every token is aging now, without a caller, and the runtime's clock has not moved.
     clock.jump_wall(3100);
     assert_eq!(vendor.total(), 500);
     tokio::time::sleep(Duration::from_secs(31)).await;
@@ -148,7 +148,7 @@ async fn a_suspend_or_a_step_of_the_wall_clock_is_noticed_within_half_a_minute()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aging_token_that_is_asked_for_wakes_the_timer() {
+async fn reading_an_aging_token_wakes_the_timer() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);

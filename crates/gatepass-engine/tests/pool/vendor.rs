@@ -1,4 +1,4 @@
-//! A vendor whose tokens say for whom they are: `key.number`.
+//! A fake vendor whose tokens name their key: `key.number`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,9 +8,9 @@ use gatepass_core::{Clock, HttpSend, Request, Response, Result, async_trait};
 use gatepass_testkit::{Fixture, TestClock};
 use tokio::sync::watch;
 
-/// What the vendor does with one client.
+/// How the vendor responds to one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Does {
+pub(crate) enum Behaviour {
     Token,
     Deny,
     Fail,
@@ -18,91 +18,91 @@ pub(crate) enum Does {
     Panic,
 }
 
-/// Its clones are the same vendor.
+/// A fake vendor. Its clones are the same vendor.
 #[derive(Clone, Debug)]
 pub(crate) struct Vendor {
-    desk: Arc<Mutex<Desk>>,
-    is_held: watch::Sender<bool>,
+    state: Arc<Mutex<VendorState>>,
+    is_holding: watch::Sender<bool>,
     clock: TestClock,
 }
 
 #[derive(Debug)]
-struct Desk {
-    life: u64,
-    takes: Duration,
-    does: HashMap<String, Does>,
+struct VendorState {
+    lifetime: u64,
+    delay: Duration,
+    behaviours: HashMap<String, Behaviour>,
     counts: HashMap<String, usize>,
-    /// When each request came, on the boot clock.
+    /// When each request arrived, by the boot clock.
     times: Vec<Duration>,
     in_flight: usize,
     in_flight_max: usize,
     in_flight_of: HashMap<String, usize>,
-    two_of_one: bool,
+    overlapped: bool,
 }
 
 impl Vendor {
-    /// A vendor whose tokens live for so many seconds.
-    pub(crate) fn new(life: u64, clock: &TestClock) -> Self {
-        let desk = Desk {
-            life,
-            takes: Duration::ZERO,
-            does: HashMap::new(),
+    /// Creates a vendor whose tokens are valid for this number of seconds.
+    pub(crate) fn new(lifetime: u64, clock: &TestClock) -> Self {
+        let state = VendorState {
+            lifetime,
+            delay: Duration::ZERO,
+            behaviours: HashMap::new(),
             counts: HashMap::new(),
             times: Vec::new(),
             in_flight: 0,
             in_flight_max: 0,
             in_flight_of: HashMap::new(),
-            two_of_one: false,
+            overlapped: false,
         };
-        let desk = Arc::new(Mutex::new(desk));
-        Self { desk, is_held: watch::channel(false).0, clock: clock.clone() }
+        let state = Arc::new(Mutex::new(state));
+        Self { state, is_holding: watch::channel(false).0, clock: clock.clone() }
     }
 
-    /// Keeps every request waiting, or lets them go.
-    pub(crate) fn hold(&self, is_held: bool) {
-        self.is_held.send_replace(is_held);
+    /// Holds every request back, or releases them.
+    pub(crate) fn hold(&self, is_holding: bool) {
+        self.is_holding.send_replace(is_holding);
     }
 
-    pub(crate) fn takes(&self, time: Duration) {
-        self.desk().takes = time;
+    pub(crate) fn set_delay(&self, time: Duration) {
+        self.state().delay = time;
     }
 
-    pub(crate) fn lives(&self, seconds: u64) {
-        self.desk().life = seconds;
+    pub(crate) fn set_lifetime(&self, seconds: u64) {
+        self.state().lifetime = seconds;
     }
 
-    pub(crate) fn does(&self, key: &str, does: Does) {
-        self.desk().does.insert(key.to_owned(), does);
+    pub(crate) fn respond(&self, key: &str, behaviour: Behaviour) {
+        self.state().behaviours.insert(key.to_owned(), behaviour);
     }
 
-    /// How many requests came for a key.
+    /// Returns the number of requests for a key.
     pub(crate) fn count(&self, key: &str) -> usize {
-        self.desk().counts.get(key).copied().unwrap_or_default()
+        self.state().counts.get(key).copied().unwrap_or_default()
     }
 
     pub(crate) fn total(&self) -> usize {
-        self.desk().times.len()
+        self.state().times.len()
     }
 
     pub(crate) fn times(&self) -> Vec<Duration> {
-        self.desk().times.clone()
+        self.state().times.clone()
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.desk().in_flight
+        self.state().in_flight
     }
 
     pub(crate) fn in_flight_max(&self) -> usize {
-        self.desk().in_flight_max
+        self.state().in_flight_max
     }
 
-    /// Whether two requests for one key ever ran at once.
-    pub(crate) fn two_of_one(&self) -> bool {
-        self.desk().two_of_one
+    /// Returns whether two requests for one key were ever in flight together.
+    pub(crate) fn overlapped(&self) -> bool {
+        self.state().overlapped
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, VendorState> {
+        self.state.lock().unwrap()
     }
 }
 
@@ -110,9 +110,9 @@ struct InFlight<'a>(&'a Vendor, String);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        let mut desk = self.0.desk();
-        desk.in_flight -= 1;
-        *desk.in_flight_of.get_mut(&self.1).unwrap() -= 1;
+        let mut state = self.0.state();
+        state.in_flight -= 1;
+        *state.in_flight_of.get_mut(&self.1).unwrap() -= 1;
     }
 }
 
@@ -122,35 +122,35 @@ impl HttpSend for Vendor {
         let body = String::from_utf8_lossy(request.body()).into_owned();
         let key = body.split('&').find_map(|pair| pair.strip_prefix("client_id=")).unwrap();
         let now = self.clock.boot();
-        let (number, life, takes, does) = {
-            let mut desk = self.desk();
-            desk.times.push(now);
-            desk.in_flight += 1;
-            desk.in_flight_max = desk.in_flight_max.max(desk.in_flight);
-            let of_key = desk.in_flight_of.entry(key.to_owned()).or_default();
+        let (number, lifetime, delay, behaviour) = {
+            let mut state = self.state();
+            state.times.push(now);
+            state.in_flight += 1;
+            state.in_flight_max = state.in_flight_max.max(state.in_flight);
+            let of_key = state.in_flight_of.entry(key.to_owned()).or_default();
             *of_key += 1;
-            let two_of_one = *of_key > 1;
-            desk.two_of_one |= two_of_one;
-            let number = desk.counts.entry(key.to_owned()).or_default();
+            let overlapped = *of_key > 1;
+            state.overlapped |= overlapped;
+            let number = state.counts.entry(key.to_owned()).or_default();
             *number += 1;
-            let does = desk.does.get(key).copied().unwrap_or(Does::Token);
-            (desk.counts[key], desk.life, desk.takes, does)
+            let behaviour = state.behaviours.get(key).copied().unwrap_or(Behaviour::Token);
+            (state.counts[key], state.lifetime, state.delay, behaviour)
         };
         let _in_flight = InFlight(self, key.to_owned());
-        let _ = self.is_held.subscribe().wait_for(|is_held| !is_held).await;
-        if !takes.is_zero() {
-            tokio::time::sleep(takes).await;
+        let _ = self.is_holding.subscribe().wait_for(|is_holding| !is_holding).await;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
-        let fixture = match does {
-            Does::Token => {
-                let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{life}");
+        let fixture = match behaviour {
+            Behaviour::Token => {
+                let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{lifetime}");
                 Fixture::json(200, format!("{{\"access_token\":\"{key}.{number}\",{fields}}}"))
             }
-            Does::Deny => Fixture::json(401, "{\"error\":\"invalid_client\"}"),
-            Does::Fail => Fixture::json(503, ""),
-            Does::Nothing => std::future::pending().await,
+            Behaviour::Deny => Fixture::json(401, "{\"error\":\"invalid_client\"}"),
+            Behaviour::Fail => Fixture::json(503, ""),
+            Behaviour::Nothing => std::future::pending().await,
             #[expect(clippy::panic, reason = "this is what is tested")]
-            Does::Panic => panic!("the vendor's code is broken"),
+            Behaviour::Panic => panic!("the vendor's code is broken"),
         };
         Ok(fixture.response())
     }

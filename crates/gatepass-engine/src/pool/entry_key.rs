@@ -1,20 +1,19 @@
-//! Key: an identity's name, in its entry if it is not too long, so that a look at the entry is a
-//! look at the key.
+//! The key of an entry, stored inline if it is short, so that comparing it needs no second load.
 
 use std::fmt;
 
-/// How long a key may be to need no allocation, in bytes.
-const INLINE: usize = 46;
+/// The longest key that needs no allocation, in bytes.
+const MAX_INLINE: usize = 46;
 
-/// The bytes of a key.
-pub(super) enum Key {
-    Inline(u8, [u8; INLINE]),
+/// A key, inline or on the heap.
+pub(super) enum EntryKey {
+    Inline(u8, [u8; MAX_INLINE]),
     Heap(Box<str>),
 }
 
-impl Key {
+impl EntryKey {
     pub(super) fn new(key: &str) -> Self {
-        let mut bytes = [0; INLINE];
+        let mut bytes = [0; MAX_INLINE];
         match (u8::try_from(key.len()), bytes.get_mut(..key.len())) {
             (Ok(length), Some(start)) => {
                 start.copy_from_slice(key.as_bytes());
@@ -40,12 +39,12 @@ impl Key {
     }
 
     #[inline]
-    pub(super) fn is(&self, key: &str) -> bool {
+    pub(super) fn matches(&self, key: &str) -> bool {
         self.as_bytes() == key.as_bytes()
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for EntryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
     }
@@ -56,14 +55,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_what_it_was_made_of() {
-        assert_eq!(size_of::<Key>(), 48);
-        for length in [0, 1, INLINE - 2, INLINE, INLINE + 1, 300, 5000] {
+    fn key_equals_its_string() {
+        assert_eq!(size_of::<EntryKey>(), 48);
+        for length in [0, 1, MAX_INLINE - 2, MAX_INLINE, MAX_INLINE + 1, 300, 5000] {
             let text: String = "tenant-é".chars().cycle().take(length).collect();
-            let key = Key::new(&text);
+            let key = EntryKey::new(&text);
             assert_eq!(key.as_str(), text);
-            assert!(key.is(&text) && !key.is(&format!("{text}x")) && !key.is("other"));
+            assert!(
+                key.matches(&text) && !key.matches(&format!("{text}x")) && !key.matches("other")
+            );
         }
-        assert!(!Key::new("a").is("a\0") && !Key::new("a\0").is("a"));
+        assert!(!EntryKey::new("a").matches("a\0") && !EntryKey::new("a\0").matches("a"));
     }
 }
