@@ -12,7 +12,7 @@ use crate::{Credential, Hint, redact};
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error that says what the caller can do, and what would help.
+/// An error: its kind states what the caller can do, its hints what would help.
 ///
 /// Its parts are structured: a [kind](ErrorKind), the setting and its place, provider and profile,
 /// the vendor's status and error code, and [hints](Hint). No program has to parse its message.

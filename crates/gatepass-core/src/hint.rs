@@ -34,8 +34,8 @@ pub struct Hint {
 pub enum HintArg {
     /// The argument itself.
     Text(String),
-    /// The position of `--config FILE`. It is no argument unless [`Hint::with_config`] names the
-    /// file that the failed command was given.
+    /// The position of `--config FILE`. It becomes arguments if [`Hint::with_config`] names the file
+    /// that the failed command was given.
     Config,
 }
 
@@ -45,7 +45,7 @@ impl Hint {
         Self { text: text.into(), command: None }
     }
 
-    /// A hint with the command that does what `text` says.
+    /// A hint with the command that does what `text` describes.
     pub fn run(
         text: impl Into<Cow<'static, str>>,
         command: impl IntoIterator<Item = impl Into<HintArg>>,

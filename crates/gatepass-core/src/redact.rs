@@ -115,7 +115,7 @@ pub(crate) fn redact_credential(text: &str, credential: &Credential) -> String {
             views.push(view);
         }
     }
-    // Each pattern is searched as it is, and as `clean` leaves it in a description.
+    // Each pattern is searched unchanged, and as `clean` leaves it in a description.
     let hide = |pattern: &str, window: usize, hidden: &mut [bool]| {
         let clean = Zeroizing::new(clean(pattern));
         let patterns = [Some(pattern), Some(clean.as_str()).filter(|clean| *clean != pattern)];

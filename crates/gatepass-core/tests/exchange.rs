@@ -1,4 +1,4 @@
-//! What an exchange adds to a provider's two functions: warnings, hints, and nothing of the secret.
+//! Tests of `ExchangeContext::run`: warnings, hints and redaction around a provider's functions.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
@@ -44,15 +44,15 @@ impl Provider for Vendor {
 impl HttpSend for Vendor {
     async fn send(&self, _: Request) -> Result<Response> {
         let headers = self.headers.iter();
-        let answer = headers
-            .fold(http::Response::builder().status(self.status), |answer, header| {
-                answer.header(header.0, header.1)
+        let response = headers
+            .fold(http::Response::builder().status(self.status), |response, header| {
+                response.header(header.0, header.1)
             });
-        Ok(answer.body(self.body.into()).unwrap().into())
+        Ok(response.body(self.body.into()).unwrap().into())
     }
 }
 
-/// It is the year 2000.
+/// A clock in the year 2000.
 #[derive(Debug)]
 struct Y2K;
 
@@ -66,49 +66,49 @@ impl Clock for Y2K {
     }
 }
 
-/// Nothing here waits for anything.
-fn ask(vendor: &Vendor) -> Result<Token> {
+/// Runs an exchange. The fake vendor never waits, so one poll is enough.
+fn exchange(vendor: &Vendor) -> Result<Token> {
     let (credential, token_rules) =
         (Credential::client("app-1", "purple-cow"), TokenRules::default());
     let cx = ExchangeContext::new(vendor, &Y2K, &token_rules);
-    let mut exchange = pin!(cx.run(vendor, &credential));
-    match exchange.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    let mut running = pin!(cx.run(vendor, &credential));
+    match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
-        Poll::Pending => unreachable!("it waits"),
+        Poll::Pending => unreachable!("the fake vendor waits"),
     }
 }
 
 #[test]
-fn clocks_that_differ_are_a_warning_and_the_hint_for_an_odd_answer() {
+fn clock_skew_is_a_warning_or_hint() {
     let late = &[("date", "Sat, 01 Jan 2000 01:00:00 GMT")];
-    let token = ask(&Vendor { headers: late, ..VENDOR }).unwrap();
-    let says = "differ by 60 minutes";
-    assert!(token.warnings().any(|warning| warning.contains(says)));
-    let error = ask(&Vendor { headers: late, body: "{}", ..VENDOR }).unwrap_err();
-    assert!(error.hints()[0].text().contains(says), "{error:?}");
+    let token = exchange(&Vendor { headers: late, ..VENDOR }).unwrap();
+    let warning = "differ by 60 minutes";
+    assert!(token.warnings().any(|text| text.contains(warning)));
+    let error = exchange(&Vendor { headers: late, body: "{}", ..VENDOR }).unwrap_err();
+    assert!(error.hints()[0].text().contains(warning), "{error:?}");
     let on_time = &[("date", "Sat, 01 Jan 2000 00:05:00 GMT")];
-    assert_eq!(ask(&Vendor { headers: on_time, ..VENDOR }).unwrap().warnings().count(), 0);
+    assert_eq!(exchange(&Vendor { headers: on_time, ..VENDOR }).unwrap().warnings().count(), 0);
 }
 
 #[test]
-fn a_secret_that_the_vendor_repeats_as_its_words_or_its_code_is_left_out() {
+fn repeated_secret_is_redacted_in_text_and_code() {
     let body = r#"{"error":"purple-cow","error_description":"no purple-cow here"}"#;
-    let error = ask(&Vendor { status: 401, body, ..VENDOR }).unwrap_err();
+    let error = exchange(&Vendor { status: 401, body, ..VENDOR }).unwrap_err();
     assert_eq!((error.kind(), error.vendor_code()), (ErrorKind::Denied, None));
     assert_eq!(error.vendor_text(), Some("no [redacted] here"));
 }
 
 #[test]
-fn a_secret_in_the_url_is_a_warning() {
-    let token = ask(&Vendor { is_secret_in_url: true, ..VENDOR }).unwrap();
+fn secret_in_url_is_a_warning() {
+    let token = exchange(&Vendor { is_secret_in_url: true, ..VENDOR }).unwrap();
     assert!(token.warnings().any(|warning| warning.contains("in the URL")));
-    assert_eq!(ask(&VENDOR).unwrap().warnings().count(), 0);
+    assert_eq!(exchange(&VENDOR).unwrap().warnings().count(), 0);
 }
 
 #[test]
-fn a_redirect_with_a_users_name_in_it_is_not_shown() {
+fn error_hides_redirect_with_user_name() {
     let headers = &[("location", "https://purple:cow@elsewhere.example.com/")];
-    let error = ask(&Vendor { status: 302, headers, ..VENDOR }).unwrap_err();
+    let error = exchange(&Vendor { status: 302, headers, ..VENDOR }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     let shown = format!("{error:?}");
     assert!(!shown.contains("purple") && !shown.contains("elsewhere"), "{shown}");

@@ -1,4 +1,4 @@
-//! What holds a secret is written with room for all of it: what grows leaves copies behind.
+//! Tests that buffers with secrets are allocated once, because growing leaves copies in memory.
 
 use std::alloc::System;
 
@@ -8,7 +8,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// How often something grows because the secret is a long one.
+/// Returns how many reallocations a long secret causes.
 fn growths<T>(act: impl Fn(&str) -> T) -> usize {
     let of = |secret: String| {
         let region = Region::new(ALLOCATOR);
@@ -22,9 +22,9 @@ fn pairs(secret: &str) -> [(&str, &str); 2] {
     [("client_id", "app-1"), ("client_secret", secret)]
 }
 
-/// The only test here: what others do would count as well.
+/// The only test of this program, because the allocator counts for all threads.
 #[test]
-fn nothing_grows_for_the_sake_of_a_long_secret() {
+fn buffers_with_secrets_do_not_grow() {
     let endpoint = Endpoint::parse("https://vendor.example.com/token").unwrap();
     let request = || Request::post(endpoint.clone());
     let roomy = |secret: &str| {
@@ -32,7 +32,7 @@ fn nothing_grows_for_the_sake_of_a_long_secret() {
         text.push_str(secret);
         Secret::from(text)
     };
-    assert_eq!(growths(roomy), 0, "a text with room to spare");
+    assert_eq!(growths(roomy), 0, "a string with spare capacity");
     assert_eq!(growths(|secret| request().form(pairs(secret))), 0, "a form");
     assert_eq!(growths(|secret| request().json(pairs(secret)).unwrap()), 0, "JSON");
     for encoding in [BasicEncoding::Raw, BasicEncoding::Form] {

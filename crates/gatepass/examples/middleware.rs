@@ -1,6 +1,6 @@
-//! A token on every request of a client with middleware, here against a sandbox.
+//! Adds a token to each request of a client with middleware, with a sandbox as the vendor.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it got")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use gatepass::cloudneeti::Cloudneeti;
 use gatepass::http::{TokenMiddleware, api_client_builder};
@@ -29,10 +29,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let accounts =
         format!("{base_url}/api/onboarding/license/{}/licenseAccounts", field("license_id"));
-    println!("the first call answers {}", api.get(&accounts).send().await?.status());
+    println!("the first call returns {}", api.get(&accounts).send().await?.status());
     sandbox.revoke_all("cloudneeti")?;
-    println!("with its token revoked, the next {}", api.get(&accounts).send().await?.status());
-    println!("after {} tokens", sandbox.state().provider("cloudneeti").issued);
+    println!(
+        "after its token is revoked, the next one returns {}",
+        api.get(&accounts).send().await?.status()
+    );
+    println!("the vendor has issued {} tokens", sandbox.state().provider("cloudneeti").issued);
     sandbox.shutdown().await;
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! A service with HTTP settings and a secret source of its own, here against a sandbox.
+//! A service with its own HTTP settings and credential source, with a sandbox as the vendor.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it got")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let vault = Arc::new(Vault(sandbox.client("huawei").ok_or("no client")?));
 
     let huawei = Huawei::new("acme.huaweioneaccess.com")?
-        .base_url(Endpoint::parse(&sandbox.base_url("huawei"))?); // a real service leaves this out
+        .base_url(Endpoint::parse(&sandbox.base_url("huawei"))?); // only for the sandbox
     let iam =
         TokenSource::builder(
             huawei,
@@ -32,13 +32,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let users =
         format!("{}/api/v2/tenant/users?org_id=&offset=0&limit=10", sandbox.base_url("huawei"));
     let api = api_client_builder().user_agent("acme/1").build()?;
-    let answer = api.get(users).send_with(&iam).await?;
-    println!("the users' list answers {}", answer.status());
+    let response = api.get(users).send_with(&iam).await?;
+    println!("the list of users returns {}", response.status());
     sandbox.shutdown().await;
     Ok(())
 }
 
-/// Stands for whatever keeps your secrets; it is asked before each exchange.
+/// A stand-in for your secret store. It is read before each token request.
 struct Vault(gatepass_sandbox::Client);
 
 impl Vault {

@@ -1,6 +1,6 @@
-//! Three lines to a token: a config file's profile, here a sandbox's.
+//! Gets a token for a profile of a config file, with a sandbox as the vendor.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it got")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cisco = gate.source("cisco")?;
     let token = cisco.token().await?;
 
-    println!("a {} token for {} s", token.token_type(), token.lifetime().as_secs());
+    println!("a {} token, valid for {} s", token.token_type(), token.lifetime().as_secs());
     sandbox.shutdown().await;
     Ok(())
 }

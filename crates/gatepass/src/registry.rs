@@ -53,7 +53,7 @@ impl Registry {
     }
 
     /// Returns the provider with this id. The error for an unknown id lists the known ones, and the
-    /// hint says how to add the one that was probably meant.
+    /// hint explains how to add the one that was probably meant.
     pub fn get(&self, id: &str) -> Result<&'static ProviderInfo> {
         match self.providers.get(id) {
             Some(registration) => Ok(registration.info),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn hint_for_unknown_provider_says_how_to_add_it() {
+    fn hint_for_unknown_provider_explains_how_to_add_it() {
         let hint = |id| registry().get(id).unwrap_err().hints()[0].to_string();
         assert!(hint("Acme Cloud").contains("provider = \"acme\""));
         assert!(hint("acme cloud inc").contains("provider = \"acme\""));

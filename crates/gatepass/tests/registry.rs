@@ -1,9 +1,10 @@
-//! The exact list of providers for the features this is built with.
+//! Tests that the registry has exactly the providers of the enabled features.
 //!
-//! It is run once for each feature alone, in every profile: a linker may drop what no code names.
+//! It runs once for each feature alone, in each build profile, because a linker may drop a crate that
+//! no code names.
 
 #[test]
-fn the_registry_has_exactly_the_features_it_was_built_with() {
+fn registry_has_exactly_the_enabled_providers() {
     let expected: Vec<&str> = [
         ("celerdata", cfg!(feature = "celerdata")),
         ("cisco", cfg!(feature = "cisco")),

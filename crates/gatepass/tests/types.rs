@@ -1,4 +1,4 @@
-//! What every program may rely on of the types it holds: they cross threads, and can be debugged.
+//! Tests that public types implement `Debug`, `Send` and `Sync`, and shared ones `Clone`.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -19,60 +19,64 @@ use gatepass::{
     TokenSource, TokenSourceBuilder,
 };
 
-fn is_held_anywhere<T: Debug + Send + Sync + Unpin>() {}
-fn is_shared<T: Clone + Debug + Send + Sync + Unpin + 'static>() {}
-fn is_sent<F: Future + Send>(_: impl Fn() -> F) {}
+fn assert_owned<T: Debug + Send + Sync + Unpin>() {}
+fn assert_shared<T: Clone + Debug + Send + Sync + Unpin + 'static>() {}
+fn assert_send<F: Future + Send>(_: impl Fn() -> F) {}
 
 #[test]
-fn what_is_shared_is_cloned_crosses_threads_and_can_be_debugged() {
-    is_shared::<TokenSource>();
-    is_shared::<TokenPool>();
-    is_shared::<Token>();
-    is_shared::<Secret>();
-    is_shared::<Credential>();
-    is_shared::<Endpoint>();
-    is_shared::<Error>();
-    is_shared::<Registry>();
-    is_shared::<Settings>();
-    is_shared::<Status>();
-    is_shared::<MemoryStore>();
-    is_shared::<Record>();
-    is_shared::<FailureRecord>();
-    is_shared::<HistoryEntry>();
-    is_shared::<(ProcessInfo, ProfileKey, StoreKey, NextStep, PoolStatus)>();
-    is_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>();
-    is_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();
-    is_shared::<CredentialFn<fn()>>();
+fn shared_types_are_clone_send_and_debug() {
+    assert_shared::<TokenSource>();
+    assert_shared::<TokenPool>();
+    assert_shared::<Token>();
+    assert_shared::<Secret>();
+    assert_shared::<Credential>();
+    assert_shared::<Endpoint>();
+    assert_shared::<Error>();
+    assert_shared::<Registry>();
+    assert_shared::<Settings>();
+    assert_shared::<Status>();
+    assert_shared::<MemoryStore>();
+    assert_shared::<Record>();
+    assert_shared::<FailureRecord>();
+    assert_shared::<HistoryEntry>();
+    assert_shared::<(ProcessInfo, ProfileKey, StoreKey, NextStep, PoolStatus)>();
+    assert_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>(
+    );
+    assert_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();
+    assert_shared::<CredentialFn<fn()>>();
 }
 
 #[test]
-fn what_is_held_crosses_threads_and_can_be_debugged() {
-    is_held_anywhere::<(Request, Response, Registration, ExchangeContext<'_>)>();
-    is_held_anywhere::<(TokenSourceBuilder, TokenPoolBuilder, TokenBuilder)>();
-    is_held_anywhere::<(Login, Watch)>();
-    is_held_anywhere::<Box<dyn Provider>>();
-    is_held_anywhere::<Box<dyn TokenStore>>();
-    is_sent(|| async { drop(None::<Box<dyn Lease>>) });
+fn owned_types_are_send_and_debug() {
+    assert_owned::<(Request, Response, Registration, ExchangeContext<'_>)>();
+    assert_owned::<(TokenSourceBuilder, TokenPoolBuilder, TokenBuilder)>();
+    assert_owned::<(Login, Watch)>();
+    assert_owned::<Box<dyn Provider>>();
+    assert_owned::<Box<dyn TokenStore>>();
+    assert_send(|| async { drop(None::<Box<dyn Lease>>) });
 }
 
 #[cfg(feature = "config")]
 #[test]
-fn a_config_and_its_gate_are_too() {
-    is_held_anywhere::<(gatepass::config::Config, gatepass::Gate)>();
-    is_shared::<(gatepass::config::Env, gatepass::config::Profile, gatepass::config::ProfileOptions)>(
-    );
+fn config_types_are_send_and_debug() {
+    assert_owned::<(gatepass::config::Config, gatepass::Gate)>();
+    assert_shared::<(
+        gatepass::config::Env,
+        gatepass::config::Profile,
+        gatepass::config::ProfileOptions,
+    )>();
 }
 
 #[cfg(feature = "http")]
 #[test]
-fn the_client_is_too() {
-    is_shared::<gatepass::HttpClient>();
-    is_held_anywhere::<(gatepass::http::HttpClientBuilder, gatepass::http::Body)>();
+fn http_types_are_send_and_debug() {
+    assert_shared::<gatepass::HttpClient>();
+    assert_owned::<(gatepass::http::HttpClientBuilder, gatepass::http::Body)>();
 }
 
 #[test]
-fn a_token_is_awaited_on_any_thread() {
-    is_sent(|| async {
+fn token_future_is_send() {
+    assert_send(|| async {
         let source = TokenSource::fixed("token-1");
         source.prefetch().await?;
         let token = source.token().await?;

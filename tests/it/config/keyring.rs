@@ -139,7 +139,7 @@ fn missing_keyring_service_names_the_requirement() {
         stage.refused(&home, |command| command.env("DBUS_SESSION_BUS_ADDRESS", &nowhere)),
         stage.refused(&home, |command| session.reached_by(command)),
     ] {
-        assert!(shown.contains("no keyring can be reached"), "{shown}");
+        assert!(shown.contains("the keyring cannot be reached"), "{shown}");
         assert!(shown.contains("D-Bus session") && shown.contains("{ file = … }"), "{shown}");
     }
 }

@@ -8,11 +8,11 @@ use insta::assert_snapshot;
 /// show the secret.
 #[track_caller]
 fn shown(lines: &str) -> String {
-    told_of(&format!("[profiles.cisco]\n{lines}\nclient_secret = \"{SECRET}\"\n"), "cisco", &[])
+    error_of(&format!("[profiles.cisco]\n{lines}\nclient_secret = \"{SECRET}\"\n"), "cisco", &[])
 }
 
 #[track_caller]
-fn told_of(config: &str, profile: &str, more: &[&str]) -> String {
+fn error_of(config: &str, profile: &str, more: &[&str]) -> String {
     let home = Home::new();
     let path = home.write("c.toml", config);
     let run = |more: &[&str]| {
@@ -21,13 +21,13 @@ fn told_of(config: &str, profile: &str, more: &[&str]) -> String {
     };
     let text = run(more);
     let json = run(&[more, &["--format", "json"]].concat());
-    let said = redacted(&home, &text);
+    let shown = redacted(&home, &text);
     let error = json.error(2);
     assert_eq!(error["code"], "config", "{error}");
     assert!(error["hint"].is_string(), "no hint: {error}");
     let message = error["message"].as_str().unwrap();
-    assert!(!message.contains('\n') && text.stderr.contains(message), "{said}");
-    said
+    assert!(!message.contains('\n') && text.stderr.contains(message), "{shown}");
+    shown
 }
 
 #[track_caller]
@@ -43,21 +43,21 @@ const SECRET: &str = "unsaid-secret-of-the-tests";
 
 #[test]
 fn an_unknown_profile() {
-    assert_snapshot!(told_of("[profiles.cisco-prod]\n", "cisco-prd", &[]), @r"
+    assert_snapshot!(error_of("[profiles.cisco-prod]\n", "cisco-prd", &[]), @r"
     gatepass: no profile `cisco-prd` in c.toml
       hint: did you mean `cisco-prod`?
     ");
-    assert_snapshot!(told_of("[profiles.a]\n", "huawei", &[]), @r"
+    assert_snapshot!(error_of("[profiles.a]\n", "huawei", &[]), @r"
     gatepass: no profile `huawei` in c.toml
       hint: add the profile: gatepass profile add huawei --config c.toml
       hint: or set GATEPASS_HUAWEI_DOMAIN, GATEPASS_HUAWEI_CLIENT_ID, GATEPASS_HUAWEI_CLIENT_SECRET
     ");
-    assert_snapshot!(told_of("[profiles.a]\n", "xyzzy", &[]), @r"
+    assert_snapshot!(error_of("[profiles.a]\n", "xyzzy", &[]), @r"
     gatepass: no profile `xyzzy` in c.toml
       hint: list the profiles: gatepass list --config c.toml
       hint: or add it: write [profiles.xyzzy] into the config file, or set GATEPASS_XYZZY_PROVIDER and its fields
     ");
-    assert_snapshot!(told_of("[profiles.a]\n", "../a", &[]), @r"
+    assert_snapshot!(error_of("[profiles.a]\n", "../a", &[]), @r"
     gatepass: `..a` is not a valid profile name
       hint: a name has 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit
     ");
@@ -65,7 +65,7 @@ fn an_unknown_profile() {
 
 #[test]
 fn an_unknown_provider() {
-    let of = |provider| told_of(&format!("[profiles.p]\nprovider = \"{provider}\"\n"), "p", &[]);
+    let of = |provider| error_of(&format!("[profiles.p]\nprovider = \"{provider}\"\n"), "p", &[]);
     assert_snapshot!(of("cizco"), @r"
     gatepass: p: c.toml:2: no provider `cizco` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
       hint: did you mean `cisco`?
@@ -82,7 +82,7 @@ fn an_unknown_provider() {
     gatepass: p: c.toml:2: no provider `xyzzy` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
       hint: a provider of another crate is linked only if some code names it: `use provider_acme as _;`
     ");
-    assert_snapshot!(told_of("[profiles.p]\nclient_id = \"a\"\n", "p", &[]), @r#"
+    assert_snapshot!(error_of("[profiles.p]\nclient_id = \"a\"\n", "p", &[]), @r#"
     gatepass: p: c.toml:1: no provider `p` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
       hint: name the vendor: set provider = "…" in the profile
     "#);
@@ -124,7 +124,7 @@ fn unknown_environment_or_choice() {
     ");
     let config = "[profiles.lake]\nprovider = \"celerdata\"\nenvironment = \"prod\"\n\
                   client_id = \"a\"\nclient_secret = \"b\"\n";
-    assert_snapshot!(told_of(config, "lake", &[]), @r"
+    assert_snapshot!(error_of(config, "lake", &[]), @r"
     gatepass: celerdata/lake: c.toml:3: `environment`: unknown value
       hint: celerdata has no environments: remove this key
     ");
@@ -136,7 +136,7 @@ fn a_missing_value() {
     gatepass: cisco/cisco: c.toml:1: `client_id`: missing
       hint: the key of your application in the API console
     ");
-    assert_snapshot!(told_of("[profiles.cisco]\nclient_id = \"a\"\n", "cisco", &[]), @r"
+    assert_snapshot!(error_of("[profiles.cisco]\nclient_id = \"a\"\n", "cisco", &[]), @r"
     gatepass: cisco/cisco: c.toml:1: `client_secret`: missing
       hint: the client secret of the same application
     ");
@@ -146,7 +146,7 @@ fn a_missing_value() {
     ");
     let config =
         "[profiles.iam]\nprovider = \"huawei\"\nclient_id = \"a\"\nclient_secret = \"b\"\n";
-    assert_snapshot!(told_of(config, "iam", &[]), @r"
+    assert_snapshot!(error_of(config, "iam", &[]), @r"
     gatepass: huawei/iam: c.toml:1: `domain`: missing
       hint: the user access domain, such as acme.huaweioneaccess.com
     ");
@@ -231,7 +231,7 @@ fn misleading_url() {
 
 #[test]
 fn not_a_config_file() {
-    let of = |config: &str| told_of(config, "cisco", &[]);
+    let of = |config: &str| error_of(config, "cisco", &[]);
     assert_snapshot!(of("[profiles.cisco]\nclient_secret = unsaid-secret-of-the-tests\n"), @r#"
     gatepass: c.toml:2: not valid TOML: string values must be quoted, expected literal string
       hint: strings must be quoted: client_id = "abc"
@@ -265,7 +265,7 @@ fn not_a_config_file() {
 #[test]
 fn invalid_set_arguments() {
     let config = format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\n");
-    let set = |set: &str| told_of(&config, "cisco", &["--set", set]);
+    let set = |set: &str| error_of(&config, "cisco", &["--set", set]);
     assert_snapshot!(set("client_secret=unsaid-secret-of-the-tests"), @r"
     gatepass: cisco/cisco: --set: `client_secret`: a secret cannot be set on the command line
       hint: all users of this machine can read arguments: write it into the profile

@@ -163,7 +163,7 @@ fn unreadable_secret_sends_no_request() {
         ("{ command = [\"yes\"] }", "more than 64 KiB"),
         ("{ systemd = \"missing\" }", "missing"),
         ("{ systemd = \"empty\" }", "empty"),
-        ("{ systemd = \"../missing\" }", "is no path"),
+        ("{ systemd = \"../missing\" }", "must not be a path"),
         ("{ stdin = true }", "standard input"),
         ("{ keyring = \"x\" }", "keyring"),
         ("\"\"", "empty"),

@@ -23,7 +23,7 @@ use Proof::{Fault, NotYet, Odd, Test};
 
 const HTTP: &str = "crates/gatepass-http/tests/it/faults.rs";
 const TLS: &str = "crates/gatepass-http/tests/it/tls.rs";
-const ANSWERS: &str = "crates/gatepass-core/tests/answers.rs";
+const ANSWERS: &str = "crates/gatepass-core/tests/token_response.rs";
 const EXPIRY: &str = "crates/gatepass-engine/tests/source/expiry.rs";
 const DAMAGE: &str = "crates/gatepass-engine/tests/store/damage.rs";
 
@@ -33,10 +33,10 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F8", Fault("statusCode 401 in a 200")),
     ("F14", Fault("400 invalid_client")),
     ("F18", Fault("Huawei's documented refusal")),
-    ("F29", Test(ANSWERS, "retry_after_is_read_in_every_form")),
+    ("F29", Test(ANSWERS, "retry_after_accepts_every_form")),
     ("F34", Test("tests/it/faults/tries.rs", "lasting_outage_is_tried_four_times")),
     ("F41", Test("crates/gatepass-engine/tests/source/refresh.rs", "tokens_with_short_lifetime_need_no_waits")),
-    ("F47", Test(ANSWERS, "a_jwts_exp_only_shortens")),
+    ("F47", Test(ANSWERS, "jwt_expiry_only_shortens_lifetime")),
     ("F63", Test("tests/it/faults/machine.rs", "narrower_scope_warns_or_fails")),
     ("F65", Test("crates/gatepass-engine/tests/source/refresh.rs", "detected_reused_token_is_not_refreshed_again")),
     ("F67", Odd("a comma too many")),

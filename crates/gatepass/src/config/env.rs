@@ -71,7 +71,7 @@ impl Env {
     /// Returns gatepass's directory in the one that the variable names, or else in the home
     /// directory. On macOS both defaults are the same.
     fn directory(&self, variable: &str, in_home: &str) -> Option<PathBuf> {
-        // The XDG specification says that a relative path must be ignored. It would lead into the
+        // The XDG specification requires that a relative path is ignored. It would lead into the
         // current directory, whose content may come from anyone.
         let absolute =
             |name: &str| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());

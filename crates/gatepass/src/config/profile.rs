@@ -20,19 +20,19 @@ pub(crate) use self::read::{list_keys, read};
 use super::env::Env;
 use super::value::{KeyPlaces, SecretSource};
 
-/// One configured use of a provider. Its secrets are read when a token is asked for, not before.
+/// One configured use of a provider. Its secrets are read before each token request, not earlier.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Profile {
-    /// Its name.
+    /// The profile's name.
     pub name: String,
     /// Its provider's facts.
     pub info: &'static ProviderInfo,
-    /// Where it is defined.
+    /// The place of its definition.
     pub origin: ProfileOrigin,
-    /// What it says for the provider.
+    /// The settings of its provider.
     pub settings: Settings,
-    /// What it says for the engine and the HTTP client.
+    /// The options of the engine and the HTTP client.
     pub options: ProfileOptions,
     values: BTreeMap<&'static str, SecretSource>,
     env: Env,
@@ -40,13 +40,13 @@ pub struct Profile {
     places: KeyPlaces,
 }
 
-/// Where a profile is defined.
+/// The place of a profile's definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProfileOrigin {
-    /// In this file.
+    /// This config file.
     File(PathBuf),
-    /// By variables like `GATEPASS_CISCO_CLIENT_ID`.
+    /// Variables such as `GATEPASS_CISCO_CLIENT_ID`.
     Environment,
 }
 
@@ -59,29 +59,29 @@ impl fmt::Display for ProfileOrigin {
     }
 }
 
-/// What any profile may say, whatever its provider.
+/// The options that a profile of any provider may have.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ProfileOptions {
-    /// The longest one exchange may take.
+    /// The time limit of one token request.
     pub timeout: Option<Duration>,
     /// How early a token counts as expired.
     pub leeway: Option<Duration>,
-    /// A private CA to trust, as PEM.
+    /// A private CA to trust, in PEM format.
     pub ca_pem: Option<Vec<u8>>,
-    /// What a bare path in `call` is joined to.
+    /// The address that a path in `call` is joined to.
     pub api_url: Option<Endpoint>,
-    /// Further origins that may see the token.
+    /// Further origins that may receive the token.
     pub api_origins: Vec<Endpoint>,
-    /// Whether the token may be kept on disk; unsaid, the provider decides.
+    /// Whether the token may be stored on disk; `None` leaves it to the provider.
     pub persist: Option<bool>,
-    /// Whether to refresh while nobody asks.
+    /// Whether to refresh the token even while it is unused.
     pub keep_warm: bool,
     /// Whether http beyond this machine is allowed.
     pub allow_plain_http: bool,
     /// Whether the implicit grant may be used.
     pub allow_implicit: bool,
-    /// What is asked of every token.
+    /// The rules that a token must fulfil.
     pub token_rules: TokenRules,
 }
 
@@ -133,15 +133,15 @@ pub const COMMON_FIELDS: &[Field] = &[
 ];
 
 impl Profile {
-    /// Makes the provider.
+    /// Builds the provider.
     ///
-    /// `Config` for a setting that the provider refuses.
+    /// `Config` for a setting that the provider rejects.
     pub fn provider(&self) -> Result<Box<dyn Provider>> {
         self.info.provider(&self.settings).map_err(|error| error.with_profile(&self.name))
     }
 
-    /// Where an API request goes: an address as it is, if the token may go there, or a path joined
-    /// to `api_url` or the provider's own API.
+    /// Returns the address of an API request: an address unchanged, if the token may be sent there,
+    /// or a path joined to `api_url` or the provider's own API.
     ///
     /// `Config` if the address's origin is neither the API's nor one of
     /// [`api_origins`](Self::api_origins).
@@ -151,8 +151,8 @@ impl Profile {
         if url_or_path.starts_with('/') {
             let api = api.ok_or_else(|| {
                 named(
-                    Error::config("this provider's API address is not known")
-                        .hint("set api_url in the profile, or give a whole address"),
+                    Error::config("the address of this provider's API is unknown")
+                        .hint("set api_url in the profile, or use a complete address"),
                 )
             })?;
             return api.join(url_or_path).map_err(named);
@@ -164,7 +164,7 @@ impl Profile {
         if !address.contains("://") {
             return Err(named(
                 Error::config("neither an address nor a path")
-                    .hint("begin with / for a path, or with https:// for an address"),
+                    .hint("a path begins with /, an address with https://"),
             ));
         }
         let parse = if self.options.allow_plain_http {
@@ -181,15 +181,15 @@ impl Profile {
         }
     }
 
-    /// The origins that may see the token beside the provider's own API: those of `api_url`,
-    /// `base_url` and `api_origins`.
+    /// Returns the origins that may receive the token, in addition to the provider's own API: those of
+    /// `api_url`, `base_url` and `api_origins`.
     pub fn api_origins(&self) -> Vec<Endpoint> {
         let options = &self.options;
         let single = [&options.api_url, &self.settings.base_url().cloned()];
         single.into_iter().flatten().chain(&options.api_origins).cloned().collect()
     }
 
-    /// Where each secret comes from, in words, without any value.
+    /// Describes the source of each secret, without its value.
     pub(crate) fn secret_sources(&self) -> Vec<(&'static str, String)> {
         let secrets = self.info.fields.iter().filter(|field| field.is_secret());
         secrets

@@ -1,4 +1,4 @@
-//! The values of a profile as they are written, before a reference is resolved.
+//! The values of a profile as written in the file, before a reference is resolved.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use gatepass_core::{ConfigPlace, Error, Result, Secret};
 use super::origins::SUFFIX;
 use super::profile::ProfileOrigin;
 
-/// One profile as it is written.
+/// One profile as written, unchecked.
 #[derive(Clone, Debug)]
 pub(crate) struct RawProfile {
     pub(crate) name: String,
@@ -31,7 +31,7 @@ pub(crate) struct ConfigEntry {
     pub(crate) place: ConfigPlace,
 }
 
-/// A value as it is written. `Debug` shows only its type, since every value may be a secret, if only
+/// A value as written. `Debug` shows only its type, since every value may be a secret, if only
 /// by mistake.
 #[derive(Clone)]
 pub(crate) enum Value {

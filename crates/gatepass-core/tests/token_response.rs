@@ -1,4 +1,4 @@
-//! What every kind of token answer is read as. `F…` are the rows of the project's fault matrix.
+//! Tests of reading token responses. `F…` are the rows of the fault matrix in `docs/faults.md`.
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
@@ -9,10 +9,10 @@ use gatepass_core::{ErrorKind, Expiry, Response, Result, Retry, Token, oauth2};
 use proptest::prelude::*;
 
 const SENT: SystemTime = SystemTime::UNIX_EPOCH;
-/// Stands in every answer below where a secret would.
+/// A made-up token, for `TOKEN` in each response below.
 const CANARY: &str = "CNRYtokenQ7w8e9R0t1y2";
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Response {
+fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Response {
     let mut response = http::Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);
@@ -22,16 +22,16 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Response {
 
 fn read(status: u16, body: &str) -> Result<Token> {
     let body = body.replace("TOKEN", CANARY);
-    oauth2::read_token(&answer(status, &[], body.as_bytes()), SENT)
+    oauth2::read_token(&response(status, &[], body.as_bytes()), SENT)
 }
 
-/// A success with one member replaced.
+/// Returns a valid body with one more member.
 fn with(member: &str) -> String {
     format!(r#"{{"access_token":"TOKEN","token_type":"Bearer",{member}}}"#)
 }
 
 #[test]
-fn each_refusal_has_its_kind() {
+fn each_error_response_has_its_kind() {
     use ErrorKind::{Config, Denied, Protocol, Throttled, Unavailable, UnsafeToken};
     let rows: &[(&str, u16, &str, ErrorKind)] = &[
         ("F1", 200, "<html>TOKEN</html>", Protocol),
@@ -117,7 +117,7 @@ fn each_refusal_has_its_kind() {
 }
 
 #[test]
-fn tolerated_answers_give_a_token_of_the_right_life() {
+fn tolerated_responses_yield_correct_lifetime() {
     let rows: &[(&str, String, Option<u64>)] = &[
         ("F37", with(r#""expires_in":"3599""#), Some(3599)),
         ("F38", with(r#""expires_in":" 3599 ""#), None),
@@ -155,29 +155,33 @@ fn tolerated_answers_give_a_token_of_the_right_life() {
 }
 
 #[test]
-fn a_jwts_exp_only_shortens() {
+fn jwt_expiry_only_shortens_lifetime() {
     use base64::Engine as _;
     let jwt = |exp: &str| {
         let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
         format!("{}.{}.sig", encode("{}"), encode(&format!(r#"{{"exp":{exp}}}"#)))
     };
-    let life = |exp: &str, member: &str| {
+    let lifetime = |exp: &str, member: &str| {
         read(200, &with(member).replace("TOKEN", &jwt(exp)))
             .map(|t| (t.lifetime().as_secs(), t.expiry()))
     };
-    assert_eq!(life("60", r#""expires_in":3600"#).unwrap(), (60, Expiry::Jwt), "F47");
-    assert_eq!(life("7200", r#""expires_in":3600"#).unwrap(), (3600, Expiry::Vendor), "F47");
-    assert_eq!(life("60.9", r#""x":1"#).unwrap(), (60, Expiry::Jwt));
-    assert_eq!(life("0", r#""expires_in":3600"#).unwrap_err().kind(), ErrorKind::Protocol, "F48");
-    assert!(life("-5", r#""expires_in":3600"#).is_err(), "F48");
-    assert_eq!(life("1e300", r#""expires_in":3600"#).unwrap().0, 3600);
+    assert_eq!(lifetime("60", r#""expires_in":3600"#).unwrap(), (60, Expiry::Jwt), "F47");
+    assert_eq!(lifetime("7200", r#""expires_in":3600"#).unwrap(), (3600, Expiry::Vendor), "F47");
+    assert_eq!(lifetime("60.9", r#""x":1"#).unwrap(), (60, Expiry::Jwt));
+    assert_eq!(
+        lifetime("0", r#""expires_in":3600"#).unwrap_err().kind(),
+        ErrorKind::Protocol,
+        "F48"
+    );
+    assert!(lifetime("-5", r#""expires_in":3600"#).is_err(), "F48");
+    assert_eq!(lifetime("1e300", r#""expires_in":3600"#).unwrap().0, 3600);
 }
 
 #[test]
-fn retry_after_is_read_in_every_form() {
+fn retry_after_accepts_every_form() {
     let date = "Fri, 31 Dec 1999 23:59:59 GMT";
     let seconds = |headers: &[(&str, &str)]| {
-        let error = oauth2::read_token(&answer(429, headers, b""), SENT).unwrap_err();
+        let error = oauth2::read_token(&response(429, headers, b""), SENT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Throttled);
         error.retry_after().map(|after| after.as_secs())
     };
@@ -205,17 +209,17 @@ fn retry_after_is_read_in_every_form() {
     assert_eq!(seconds(&[]), None, "F31");
 
     let okta = |at: &str| seconds(&[("date", date), ("x-rate-limit-reset", at)]);
-    assert_eq!(okta("946684829"), Some(30), "half a minute after the date");
-    assert_eq!(okta("946684000"), Some(1), "it has passed");
+    assert_eq!(okta("946684829"), Some(30), "30 s after the date");
+    assert_eq!(okta("946684000"), Some(1), "in the past");
     assert_eq!((okta("30"), okta("soon")), (None, None));
     let both = [("date", date), ("retry-after", "7"), ("x-rate-limit-reset", "946684829")];
-    assert_eq!(seconds(&both), Some(7), "the standard's field wins");
-    let down = answer(503, &[("x-rate-limit-reset", "946684829")], b"");
+    assert_eq!(seconds(&both), Some(7), "the standard field wins");
+    let down = response(503, &[("x-rate-limit-reset", "946684829")], b"");
     assert_eq!(oauth2::read_token(&down, SENT).unwrap_err().retry_after(), None);
 }
 
 #[test]
-fn the_vendors_words_are_cleaned() {
+fn vendor_text_is_redacted() {
     let body = format!(
         r#"{{"error":"invalid_token","error_description":"Access token expired:{CANARY}"}}"#
     );
@@ -224,21 +228,21 @@ fn the_vendors_words_are_cleaned() {
     assert_eq!(error.vendor_text(), Some("Access token expired:[redacted]"));
     let odd =
         read(400, r#"{"error":"TOKEN TOKEN\u001b[0m","error_description":"a\nb"}"#).unwrap_err();
-    assert_eq!(odd.vendor_code(), None, "a code has a charset of its own");
+    assert_eq!(odd.vendor_code(), None, "a code has its own character set");
 }
 
 #[test]
-fn a_form_is_not_asked_for_again() {
+fn form_response_is_not_retried() {
     let form = read(200, "access_token=TOKEN&token_type=bearer").unwrap_err();
     assert_eq!((form.kind(), form.retry()), (ErrorKind::Protocol, Retry::Never), "F73");
 }
 
 #[test]
-fn compressed_and_long_answers_are_refused_unread() {
+fn compressed_and_long_responses_are_rejected() {
     let body = with(r#""expires_in":9"#);
     for coding in ["gzip", "br", "zstd", "deflate"] {
-        let response = answer(200, &[("content-encoding", coding)], body.as_bytes());
-        let error = oauth2::read_token(&response, SENT).unwrap_err();
+        let reply = response(200, &[("content-encoding", coding)], body.as_bytes());
+        let error = oauth2::read_token(&reply, SENT).unwrap_err();
         assert_eq!((error.kind(), error.retry()), (ErrorKind::Protocol, Retry::Never), "F78");
     }
     let long = with(&format!(r#""x":"{}""#, "y".repeat(256 * 1024)));
@@ -251,17 +255,17 @@ fn compressed_and_long_answers_are_refused_unread() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_an_error_or_a_token(
+    fn arbitrary_bytes_do_not_panic(
         status in 100u16..1000,
         body in prop::collection::vec(any::<u8>(), 0..600),
         html in any::<bool>(),
     ) {
         let kind = if html { "text/html" } else { "application/json" };
-        let _ = oauth2::read_token(&answer(status, &[("content-type", kind)], &body), SENT);
+        let _ = oauth2::read_token(&response(status, &[("content-type", kind)], &body), SENT);
     }
 
     #[test]
-    fn a_damaged_answer_never_shows_the_token(cut in 0usize..200, at in 0usize..200, byte in any::<u8>()) {
+    fn errors_of_damaged_responses_hide_the_token(cut in 0usize..200, at in 0usize..200, byte in any::<u8>()) {
         let whole = with(r#""expires_in":"3599","scope":"all","refresh_token":"TOKENrefresh""#)
             .replace("TOKEN", CANARY);
         let mut bytes = whole.into_bytes();
@@ -270,21 +274,22 @@ proptest! {
             *target = byte;
         }
         for status in [200, 400, 401, 500] {
-            match oauth2::read_token(&answer(status, &[], &bytes), SENT) {
-                Ok(token) => prop_assert!(!format!("{token:?}").contains("CNRY"), "shown"),Err(error) => prop_assert!(!format!("{error} {error:?}").contains("CNRYtoken"), "shown"),
+            match oauth2::read_token(&response(status, &[], &bytes), SENT) {
+                Ok(token) => prop_assert!(!format!("{token:?}").contains("CNRY"), "shown"),
+                Err(error) => prop_assert!(!format!("{error} {error:?}").contains("CNRYtoken"), "shown"),
             }
         }
     }
 
     #[test]
-    fn any_json_value_in_any_member_is_an_error_or_a_token(value in prop_oneof![
+    fn arbitrary_member_values_do_not_panic(value in prop_oneof![
         Just("null".to_owned()), Just("true".to_owned()), Just("[]".to_owned()), Just("{}".to_owned()),
-        any::<f64>().prop_filter("JSON has no such number", |n| n.is_finite()).prop_map(|n| n.to_string()),
+        any::<f64>().prop_filter("not a JSON number", |n| n.is_finite()).prop_map(|n| n.to_string()),
         any::<i128>().prop_map(|n| n.to_string()),
         "[a-zA-Z0-9 ]{0,40}".prop_map(|text| format!("\"{text}\"")),
     ], member in prop_oneof![Just("access_token"), Just("token_type"), Just("expires_in"), Just("scope"), Just("error")]) {
         let body = format!(r#"{{"access_token":"{CANARY}","token_type":"Bearer","{member}":{value}}}"#);
-        if let Err(error) = oauth2::read_token(&answer(200, &[], body.as_bytes()), SENT) {
+        if let Err(error) = oauth2::read_token(&response(200, &[], body.as_bytes()), SENT) {
             prop_assert!(!format!("{error} {error:?}").contains("CNRYtoken"), "shown");
         }
     }
