@@ -19,7 +19,7 @@ mod disk;
 /// Invalid responses and their handling.
 mod faults;
 /// The formats of `token` with the programs that read them.
-mod hand_out;
+mod formats;
 /// `gatepass login` with a real browser and a terminal.
 mod login;
 /// The manual's commands, profiles and tables.

@@ -23,7 +23,7 @@ pub(crate) struct Grant {
     /// The redirect URI of a client that registered none.
     pub(crate) redirect_uri: &'static str,
     /// Issues the token and returns the members of the redirect.
-    pub(crate) hand_out: fn(&AuthorizationQuery<'_>, &mut VendorContext<'_>) -> Members,
+    pub(crate) token_members: fn(&AuthorizationQuery<'_>, &mut VendorContext<'_>) -> Members,
 }
 
 /// A valid authorization request of a known client and its registered redirect URI.
@@ -229,7 +229,7 @@ impl<'a> AuthorizationQuery<'a> {
 
     fn allowed(&self, vendor: &mut VendorContext<'_>) -> SandboxResponse {
         vendor.state.consents.insert(self.client.key());
-        let members = with_state((self.grant.hand_out)(self, vendor), self.request);
+        let members = with_state((self.grant.token_members)(self, vendor), self.request);
         let response = SandboxResponse::landing(LoginRedirect::new(self.redirect_uri, members));
         SandboxResponse { issued: true, ..response }
     }

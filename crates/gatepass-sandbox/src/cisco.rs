@@ -31,7 +31,7 @@ const GRANT: Grant = Grant {
     response_types: &[&["token"]],
     scopes: &[],
     redirect_uri: "http://127.0.0.1:0/My_ITK_Application/index.html",
-    hand_out,
+    token_members,
 };
 
 fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
@@ -82,7 +82,7 @@ fn ping_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
 }
 
 /// PingFederate's token response in the fragment; it never has a refresh token.
-fn hand_out(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
+fn token_members(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
     let life = vendor.life(&asked.client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
     vendor.issue(&token, &asked.client, life, None);

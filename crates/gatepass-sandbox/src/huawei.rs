@@ -31,7 +31,7 @@ const GRANT: Grant = Grant {
     response_types: &[&["token"], &["id_token"], &["id_token", "token"]],
     scopes: &["openid", "profile", "email", "phone"],
     redirect_uri: "http://127.0.0.1:0/callback",
-    hand_out,
+    token_members,
 };
 
 fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
@@ -97,7 +97,7 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
 }
 
 /// OneAccess's token response in the fragment; each login gets a new token.
-fn hand_out(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
+fn token_members(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
     let life = vendor.life(&asked.client, 7_199);
     let mut members = Members::new();
     if asked.wants("token") {

@@ -2,7 +2,7 @@
 
 use gatepass_tests::{Reply, Run};
 
-use super::{HOSTILE, Place};
+use super::{HOSTILE, Setup};
 
 #[test]
 fn shells_export_token_and_expiry() {
@@ -13,18 +13,18 @@ fn shells_export_token_and_expiry() {
         // A file of assignments is also a script.
         ("sh", "set -a; gatepass token cisco --format dotenv >.env; . ./.env"),
     ] {
-        let place = place();
+        let setup = setup();
         let script =
             format!("{script}; printenv GATEPASS_TOKEN; printenv GATEPASS_TOKEN_EXPIRES_AT");
-        let run = place.program(shell, ["-c", &script]).run();
+        let run = setup.program(shell, ["-c", &script]).run();
         assert_token_and_end(&run, shell);
     }
 }
 
 #[test]
 fn powershell_reads_single_quotes() {
-    let place = place();
-    let run = place.program("gatepass", ["token", "cisco", "--format", "powershell"]).run();
+    let setup = setup();
+    let run = setup.program("gatepass", ["token", "cisco", "--format", "powershell"]).run();
     let quoted = HOSTILE.replace('\'', "''");
     let first = run.ok().lines().next().unwrap();
     assert_eq!(first, format!("$env:GATEPASS_TOKEN = '{quoted}'"));
@@ -32,14 +32,14 @@ fn powershell_reads_single_quotes() {
 
 #[test]
 fn netrc_note_needs_no_token() {
-    let place = place();
-    let run = place.program("gatepass", ["token", "cisco", "--format", "netrc-note"]).run();
+    let setup = setup();
+    let run = setup.program("gatepass", ["token", "cisco", "--format", "netrc-note"]).run();
     assert!(run.ok().contains("never as Bearer"), "{run:#?}");
-    assert_eq!(place.exchanges(), 0);
+    assert_eq!(setup.exchanges(), 0);
 }
 
-fn place() -> Place {
-    Place::hostile("cisco", |_| Reply::empty(404))
+fn setup() -> Setup {
+    Setup::hostile("cisco", |_| Reply::empty(404))
 }
 
 #[track_caller]

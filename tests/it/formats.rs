@@ -1,6 +1,6 @@
 //! Tests of the formats of `gatepass token` with the programs that read them.
 
-mod askers;
+mod credential_helpers;
 mod curl;
 mod docker;
 mod git;
@@ -13,24 +13,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use gatepass_tests::{Gatepass, Home, Received, Reply, Server, gatepass_binary, vendor};
 
 /// A server for tokens and API, and a home with a profile for it.
-struct Place {
+struct Setup {
     server: Server,
     home: Home,
 }
 
-impl Place {
+impl Setup {
     /// Starts a vendor with the tokens token-1, token-2, … and `api` for other requests.
     fn new(id: &str, api: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let count = AtomicUsize::new(0);
-        Self::giving(id, move || format!("token-{}", count.fetch_add(1, Ordering::SeqCst) + 1), api)
+        Self::with_tokens(
+            id,
+            move || format!("token-{}", count.fetch_add(1, Ordering::SeqCst) + 1),
+            api,
+        )
     }
 
     /// Starts a vendor whose token has characters that are special in a format.
     fn hostile(id: &str, api: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
-        Self::giving(id, || String::from(HOSTILE), api)
+        Self::with_tokens(id, || String::from(HOSTILE), api)
     }
 
-    fn giving(
+    fn with_tokens(
         id: &str,
         token: impl Fn() -> String + Send + Sync + 'static,
         api: impl Fn(&Received) -> Reply + Send + Sync + 'static,

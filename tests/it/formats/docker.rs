@@ -4,22 +4,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gatepass_tests::{Gatepass, Received, Reply};
 
-use super::Place;
+use super::Setup;
 
 #[test]
 fn skopeo_logs_in_with_the_token() {
-    let place = Place::new("cisco", registry);
-    let run = skopeo(&place).run();
+    let setup = Setup::new("cisco", registry);
+    let run = skopeo(&setup).run();
     assert_eq!(run.json()["Tags"], serde_json::json!(["1.0"]));
     let basic = format!("Basic {}", STANDARD.encode("x-token:token-1"));
-    let requests = place.api_requests();
+    let requests = setup.api_requests();
     assert_eq!(requests.last().unwrap().header("authorization"), Some(basic.as_str()));
 }
 
 #[test]
 fn skopeo_shows_the_error() {
-    let place = Place::new("cisco", registry);
-    let run = skopeo(&place).env("GATEPASS_CONFIG", "/no/such/file").run();
+    let setup = Setup::new("cisco", registry);
+    let run = skopeo(&setup).env("GATEPASS_CONFIG", "/no/such/file").run();
     assert_ne!(run.code, Some(0), "{run:#?}");
     assert!(run.stderr.contains("/no/such/file"), "{run:#?}");
 }
@@ -34,14 +34,14 @@ fn registry(request: &Received) -> Reply {
     }
 }
 
-fn skopeo(place: &Place) -> Gatepass<'_> {
+fn skopeo(setup: &Setup) -> Gatepass<'_> {
     let script = "#!/bin/sh\nexec gatepass token cisco --format docker \"$@\"\n";
-    place.home.write_as("bin/docker-credential-acme", script, 0o700);
-    let config = format!("{{\"credHelpers\":{{\"{}\":\"acme\"}}}}", place.host());
-    let config = place.home.write("auth.json", &config);
-    let image = format!("docker://{}/acme/app", place.host());
-    place
+    setup.home.write_as("bin/docker-credential-acme", script, 0o700);
+    let config = format!("{{\"credHelpers\":{{\"{}\":\"acme\"}}}}", setup.host());
+    let config = setup.home.write("auth.json", &config);
+    let image = format!("docker://{}/acme/app", setup.host());
+    setup
         .program("skopeo", ["list-tags", "--tls-verify=false", &image])
         .env("REGISTRY_AUTH_FILE", config)
-        .env("XDG_RUNTIME_DIR", place.home.path("tmp"))
+        .env("XDG_RUNTIME_DIR", setup.home.path("tmp"))
 }

@@ -3,24 +3,24 @@
 use gatepass_tests::{Gatepass, Reply, Server, vendor};
 use serde_json::Value;
 
-use super::Place;
+use super::Setup;
 
 #[test]
 fn bazel_receives_a_header_for_the_vendors_url() {
-    let place = Place::new("cisco", |_| Reply::empty(404));
-    let question = format!("{{\"uri\": \"{}/x?y=z\"}}", place.server.url());
-    let answer = ask(&place, "bazel", "get").stdin(question).run().json();
-    assert_eq!(answer["headers"], serde_json::json!({"Authorization": ["Bearer token-1"]}));
-    let left = answer["expires"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
+    let request = format!("{{\"uri\": \"{}/x?y=z\"}}", setup.server.url());
+    let reply = run_helper(&setup, "bazel", "get").stdin(request).run().json();
+    assert_eq!(reply["headers"], serde_json::json!({"Authorization": ["Bearer token-1"]}));
+    let left = reply["expires"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let left = left.duration_since(jiff::Timestamp::now()).as_secs();
-    assert!((3_500..=3_590).contains(&left), "{answer}");
+    assert!((3_500..=3_590).contains(&left), "{reply}");
 }
 
 #[test]
 fn credential_helpers_reject_other_hosts() {
-    let place = Place::new("cisco", |_| Reply::empty(404));
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
     let not_found = "credentials not found in native keychain\n";
-    for (format, question, shown) in [
+    for (format, request, shown) in [
         ("git", "protocol=https\nhost=evil.example\n\n", ""),
         ("git", "protocol=https\nhost=HOST\n\n", ""),
         ("docker", "evil.example", not_found),
@@ -30,16 +30,16 @@ fn credential_helpers_reject_other_hosts() {
         ("bazel", "{\"uri\":\"http://HOST@evil.example/x\"}", ""),
         ("bazel", "{\"uri\":\"no address\"}", ""),
     ] {
-        let question = question.replace("HOST", &place.host());
-        let run = ask(&place, format, "get").stdin(question.as_str()).run();
-        assert_eq!((run.code, run.stdout.as_str()), (Some(2), shown), "{question}: {run:#?}");
+        let request = request.replace("HOST", &setup.host());
+        let run = run_helper(&setup, format, "get").stdin(request.as_str()).run();
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), shown), "{request}: {run:#?}");
     }
-    assert_eq!(place.server.connections(), 0);
+    assert_eq!(setup.server.connections(), 0);
 }
 
 #[test]
 fn store_and_list_operations_need_no_token() {
-    let place = Place::new("cisco", |_| Reply::empty(404));
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
     for (format, operation, shown) in [
         ("git", "store", ""),
         ("git", "capability", "version 0\ncapability authtype\n"),
@@ -47,19 +47,19 @@ fn store_and_list_operations_need_no_token() {
         ("docker", "erase", ""),
         ("docker", "list", "{}\n"),
     ] {
-        let run = ask(&place, format, operation).stdin("password=x\n\n").run();
+        let run = run_helper(&setup, format, operation).stdin("password=x\n\n").run();
         assert_eq!(run.ok(), shown, "{format} {operation}");
     }
-    assert_eq!(place.server.connections(), 0);
+    assert_eq!(setup.server.connections(), 0);
 }
 
 #[test]
 fn erase_forgets_only_the_rejected_token() {
-    let place = Place::new("cisco", |_| Reply::empty(404));
-    let token = || place.program("gatepass", ["token", "cisco"]).run().ok().to_owned();
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
+    let token = || setup.program("gatepass", ["token", "cisco"]).run().ok().to_owned();
     let erase = |more: &str| {
-        let question = format!("protocol=http\nhost={}\n{more}\n", place.host());
-        assert_eq!(ask(&place, "git", "erase").stdin(question).run().ok(), "");
+        let request = format!("protocol=http\nhost={}\n{more}\n", setup.host());
+        assert_eq!(run_helper(&setup, "git", "erase").stdin(request).run().ok(), "");
     };
     assert_eq!(token(), "token-1\n");
     erase("authtype=Bearer\ncredential=an-older-one\n");
@@ -75,52 +75,52 @@ fn erase_forgets_only_the_rejected_token() {
 #[test]
 fn helper_failures_keep_exit_code_and_format() {
     let server = Server::answering([Reply::json(401, "{\"error\":\"invalid_client\"}")]);
-    let place = Place::new("cisco", |_| Reply::empty(404));
-    place.home.write("config/gatepass/config.toml", &vendor("cisco").profile(&server.url(), ""));
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
+    setup.home.write("config/gatepass/config.toml", &vendor("cisco").profile(&server.url(), ""));
     let host = server.url().replace("http://", "");
-    for (format, question, is_told) in [
+    for (format, request, reply) in [
         ("git", format!("protocol=http\nhost={host}\n\n"), "quit=1\n"),
         ("docker", host.clone(), "cisco/cisco: client id"),
         ("bazel", format!("{{\"uri\":\"http://{host}/x\"}}"), ""),
     ] {
-        let run = ask(&place, format, "get").stdin(question).run();
+        let run = run_helper(&setup, format, "get").stdin(request).run();
         assert_eq!(run.code, Some(3), "{run:#?}");
-        assert!(run.stdout.starts_with(is_told), "{run:#?}");
+        assert!(run.stdout.starts_with(reply), "{run:#?}");
         assert!(run.stderr.contains("hint"), "{run:#?}");
     }
 }
 
 #[test]
 fn helper_run_by_hand_prints_its_usage() {
-    let place = Place::new("cisco", |_| Reply::empty(404));
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
     for (format, wiring) in [
         ("git", "git config credential."),
         ("docker", "docker-credential-NAME"),
         ("bazel", "--credential_helper"),
     ] {
-        let run = place.program("gatepass", ["token", "cisco", "--format", format]).run();
+        let run = setup.program("gatepass", ["token", "cisco", "--format", format]).run();
         assert!(run.failed(2).contains(wiring), "{run:#?}");
     }
-    let run = place.program("gatepass", ["token", "cisco", "get", "--format", "env"]).run();
+    let run = setup.program("gatepass", ["token", "cisco", "get", "--format", "env"]).run();
     assert!(run.failed(2).contains("git, docker and bazel"), "{run:#?}");
 }
 
 #[test]
 fn unknown_kubernetes_api_version_is_rejected() {
-    let place = Place::new("cisco", |_| Reply::empty(404));
-    let kubernetes = || place.program("gatepass", ["token", "cisco", "--format", "kubernetes"]);
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
+    let kubernetes = || setup.program("gatepass", ["token", "cisco", "--format", "kubernetes"]);
     let v1alpha1 = "{\"apiVersion\":\"client.authentication.k8s.io/v1alpha1\"}";
     let run = kubernetes().env("KUBERNETES_EXEC_INFO", v1alpha1).run();
     assert!(
         run.failed(2).contains("client.authentication.k8s.io/v1 in the kubeconfig"),
         "{run:#?}"
     );
-    assert_eq!(place.server.connections(), 0);
+    assert_eq!(setup.server.connections(), 0);
     let by_hand: Value = kubernetes().run().json();
     assert_eq!(by_hand["apiVersion"], "client.authentication.k8s.io/v1");
     assert_eq!(by_hand["status"]["token"], "token-1");
 }
 
-fn ask<'a>(place: &'a Place, format: &'a str, operation: &'a str) -> Gatepass<'a> {
-    place.program("gatepass", ["token", "cisco", "--format", format, operation])
+fn run_helper<'a>(setup: &'a Setup, format: &'a str, operation: &'a str) -> Gatepass<'a> {
+    setup.program("gatepass", ["token", "cisco", "--format", format, operation])
 }
