@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use self::response::CallResponse;
 use crate::error::{CommandError, describe_io, usage};
 use crate::options::{Common, Format, WaitArgs, duration};
-use crate::output::{Output, format_duration};
+use crate::output::Output;
 use crate::session::{authorize, open_gate_with_store, open_profile};
 use crate::wait::with_retries;
 
@@ -106,15 +106,12 @@ pub(crate) async fn run(
     let done = match args.timeout {
         None => whole.await,
         Some(limit) => tokio::time::timeout(limit, whole).await.unwrap_or_else(|_| {
-            Err(Error::unavailable(format!(
-                "no complete response within {}",
-                format_duration(limit)
-            ))
-            .hint("try again, or raise --timeout")
-            .into())
+            Err(Error::unavailable(format!("no complete response within {limit:?}"))
+                .hint("try again, or raise --timeout")
+                .into())
         }),
     };
-    done.map(|()| ExitCode::SUCCESS).map_err(|failure| Call::with_context(failure, &profile))
+    done.map(|()| ExitCode::SUCCESS).map_err(|error| Call::with_context(error, &profile))
 }
 
 /// The request of the command line.
@@ -205,8 +202,8 @@ struct Call<'a> {
 
 impl Call<'_> {
     /// Adds provider and profile to an error of the API. Errors of the token endpoint have them.
-    fn with_context(failure: CommandError, profile: &Profile) -> CommandError {
-        match failure {
+    fn with_context(error: CommandError, profile: &Profile) -> CommandError {
+        match error {
             CommandError::Gatepass(error) if error.profile().is_none() => {
                 let error = error.with_provider(profile.info.id).with_profile(&profile.name);
                 CommandError::Gatepass(match error.kind() {
