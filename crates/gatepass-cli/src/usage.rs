@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use gatepass::Hint;
 
 use crate::args::Args;
 use crate::error::usage;
@@ -26,16 +27,17 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         return ExitCode::from(exit::USAGE);
     }
     let message = message(error);
-    let failure = match (command().as_deref(), error.kind()) {
+    let error = match (command().as_deref(), error.kind()) {
         // `exec` reserves 125: exit code 2 would be its program's.
         (Some("exec"), ErrorKind::UnknownArgument) if option(error).is_none() => {
-            usage(message, "put the program after --: gatepass exec PROFILE -- PROGRAM")
+            let command = ["gatepass", "exec", "PROFILE", "--", "PROGRAM"];
+            usage(message, Hint::run("put the program after --", command))
                 .with_exit_code(exit::EXEC_FAILED)
         }
         (Some("exec"), _) => usage(message, hint(error)).with_exit_code(exit::EXEC_FAILED),
         _ => usage(message, hint(error)),
     };
-    output::fail_before_start(&failure)
+    output::fail_before_start(&error)
 }
 
 fn message(error: &clap::Error) -> String {
@@ -75,10 +77,10 @@ fn message(error: &clap::Error) -> String {
     }
 }
 
-fn hint(error: &clap::Error) -> String {
+fn hint(error: &clap::Error) -> Hint {
     let is_unknown = error.kind() == ErrorKind::UnknownArgument;
     if is_unknown && option(error).is_some_and(|option| arguments::announces_secret(&option)) {
-        return String::from(
+        return Hint::new(
             "no option takes a secret, because every user of this machine can read arguments: use \
              a variable, a file or a command (see the config file's { env = … } { file = … } \
              { command = … })",
@@ -86,12 +88,12 @@ fn hint(error: &clap::Error) -> String {
     }
     let list = |kind, before: &str| {
         let values = error.get(kind).map(texts).filter(|values| !values.is_empty())?;
-        Some(format!("{before}{}", values.join(", ")))
+        Some(Hint::new(format!("{before}{}", values.join(", "))))
     };
     list(ContextKind::SuggestedArg, "did you mean ")
         .or_else(|| list(ContextKind::SuggestedSubcommand, "did you mean "))
         .or_else(|| list(ContextKind::ValidValue, "possible values: "))
-        .unwrap_or_else(help_command)
+        .unwrap_or_else(help_hint)
 }
 
 /// Returns the option that clap rejected, without its value.
@@ -121,11 +123,11 @@ fn command() -> Option<String> {
     None
 }
 
-/// Names the help of the command that was misused.
-fn help_command() -> String {
+/// Returns the hint to read the help of the command that was misused.
+fn help_hint() -> Hint {
     let known = command().filter(|word| Args::command().find_subcommand(word).is_some());
-    let command = known.map(|word| format!("{word} ")).unwrap_or_default();
-    format!("see gatepass {command}--help")
+    let words = [Some(String::from("gatepass")), known, Some(String::from("--help"))];
+    Hint::run("see the help", words.into_iter().flatten())
 }
 
 /// Returns the names of the arguments that an error is about, without values.

@@ -103,14 +103,14 @@ fn invalid_arguments_are_usage_errors() {
 fn missing_arguments_name_the_help() {
     let home = Home::new();
     for (args, help) in [
-        (["--quiet", "completions"].as_slice(), "see gatepass completions --help"),
-        (&["--set", "a=b", "token"], "see gatepass token --help"),
-        (&["exec"], "see gatepass exec --help"),
+        (["--quiet", "completions"].as_slice(), "see the help: gatepass completions --help"),
+        (&["--set", "a=b", "token"], "see the help: gatepass token --help"),
+        (&["exec"], "see the help: gatepass exec --help"),
         (
             &["call", "cisco"],
-            "gatepass: missing argument <URL-OR-PATH>\n  hint: see gatepass call --help",
+            "gatepass: missing argument <URL-OR-PATH>\n  hint: see the help: gatepass call --help",
         ),
-        (&["help", "token"], "see gatepass --help"),
+        (&["help", "token"], "see the help: gatepass --help"),
     ] {
         let run = home.gatepass(args.iter().copied()).run();
         assert!(run.code != Some(0) && run.stderr.contains(help), "{args:?}: {run:#?}");

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gatepass::cli_support;
 use gatepass::config::Profile;
 use gatepass::provider::{ApiResponse, TokenVerdict};
-use gatepass::{Authorize, Endpoint, Error, ErrorKind, HttpClient, Token, TokenSource};
+use gatepass::{Authorize, Endpoint, Error, ErrorKind, Hint, HttpClient, Token, TokenSource};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
@@ -126,11 +126,11 @@ impl Request {
     fn read(args: &CallArgs) -> Result<Self, CommandError> {
         let (method, target) = match args.request.as_slice() {
             [_, _] if args.method.is_some() => {
-                return Err(usage("the method is given twice", "gatepass call cisco GET /hello"));
+                return Err(usage("the method is given twice", example()));
             }
             [method, target] => (Some(method), target),
             [target] => (args.method.as_ref(), target),
-            _ => return Err(usage("missing argument <URL-OR-PATH>", "gatepass call cisco /hello")),
+            _ => return Err(usage("missing argument <URL-OR-PATH>", example())),
         };
         let method = match method {
             None if args.data.is_some() => Method::POST,
@@ -138,7 +138,7 @@ impl Request {
             Some(method) => Method::from_bytes(method.to_uppercase().as_bytes())
                 .ok()
                 .filter(|_| method.bytes().all(|b| b.is_ascii_alphabetic()))
-                .ok_or_else(|| usage("not an HTTP method", "gatepass call cisco GET /hello"))?,
+                .ok_or_else(|| usage("not an HTTP method", example()))?,
         };
         let body = args.data.as_deref().map(read_data).transpose()?;
         let mut headers = HeaderMap::new();
@@ -147,8 +147,8 @@ impl Request {
                 let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
                 Some((name, HeaderValue::from_str(value.trim()).ok()?))
             });
-            let (name, value) =
-                parsed.ok_or_else(|| usage("-H expects 'Name: value'", "-H 'X-Trace: 1'"))?;
+            let (name, value) = parsed
+                .ok_or_else(|| usage("-H expects 'Name: value'", "for example: -H 'X-Trace: 1'"))?;
             headers.append(name, value);
         }
         let json = HeaderValue::from_static("application/json");
@@ -166,6 +166,10 @@ impl Request {
         let body = body.unwrap_or_default();
         Ok(Self { method, target: target.clone(), headers, body })
     }
+}
+
+fn example() -> Hint {
+    Hint::run("for example", ["gatepass", "call", "cisco", "GET", "/hello"])
 }
 
 /// Returns whether a body starts like a JSON object or array. Others are sent as a form, as by curl.

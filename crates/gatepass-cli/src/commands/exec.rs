@@ -69,9 +69,9 @@ pub(crate) async fn run(
         None => with_variable(args, common, output).await,
         Some(path) => with_file(args, path, common, output).await,
     };
-    done.map_err(|failure| match failure {
-        CommandError::WithExitCode { .. } => failure,
-        failure => failure.with_exit_code(exit::EXEC_FAILED),
+    done.map_err(|error| match error {
+        CommandError::WithExitCode { .. } => error,
+        error => error.with_exit_code(exit::EXEC_FAILED),
     })
 }
 
