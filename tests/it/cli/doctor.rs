@@ -20,7 +20,7 @@ fn found(run: &Run, exit: i32) -> (Vec<String>, Vec<Value>) {
     let steps = shown["steps"].as_array().unwrap().clone();
     for step in &steps {
         let names: Vec<&String> = step.as_object().unwrap().keys().collect();
-        assert_eq!(names, ["code", "detail", "hint", "profile", "state", "step"]);
+        assert_eq!(names, ["code", "detail", "hint", "hints", "profile", "state", "step"]);
         let is_failed = step["state"] == "failed";
         assert_eq!(step["code"].is_string(), is_failed, "{step}");
         assert!(!is_failed || step["hint"].is_string(), "a failure says what to do: {step}");

@@ -128,10 +128,10 @@ fn hints_repeat_the_config_option() {
     assert_eq!(known["next"], format!("gatepass token cisco{option}"));
     let none = home.path("none.toml");
     let run = home.gatepass(["token", "huawei"]).config(&none).run();
-    let init = format!("`gatepass init --config {}` writes a config", none.display());
+    let init = format!("create a config file: gatepass init --config {}\n", none.display());
     assert!(run.failed(2).contains(&init), "{run:#?}");
     let run = home.gatepass(["token", "huawei"]).config(&path).run();
-    assert!(run.failed(2).contains(&format!("`gatepass profile add huawei{option}`")), "{run:#?}");
+    assert!(run.failed(2).contains(&format!("gatepass profile add huawei{option}\n")), "{run:#?}");
 }
 
 #[test]
