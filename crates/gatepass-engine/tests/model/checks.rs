@@ -169,7 +169,7 @@ impl World {
             let has_reason = is_wanted || cached.may_be_aging(now) || needs_more(cached);
             let remaining = cached.remaining(now);
             self.check(Property::I18, has_reason, || {
-                format!("an exchange with {remaining:?} remaining of {:?}", cached.at_intake)
+                format!("an exchange with {remaining:?} remaining of {:?}", cached.at_arrival)
             });
         }
     }

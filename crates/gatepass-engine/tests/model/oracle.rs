@@ -41,7 +41,7 @@ pub(crate) struct ModelCachedToken {
     pub(crate) exchange: usize,
     wall_end: std::time::SystemTime,
     boot_end: Duration,
-    pub(crate) at_intake: Duration,
+    pub(crate) at_arrival: Duration,
 }
 
 /// A failed flight.
@@ -67,8 +67,8 @@ impl ModelCachedToken {
         };
         let wall_end = exchange.started.wall + *lifetime;
         let boot_end = exchange.started.boot + *lifetime;
-        let cached = Self { exchange: number, wall_end, boot_end, at_intake: Duration::ZERO };
-        Some(Self { at_intake: cached.remaining(ended), ..cached })
+        let cached = Self { exchange: number, wall_end, boot_end, at_arrival: Duration::ZERO };
+        Some(Self { at_arrival: cached.remaining(ended), ..cached })
     }
 
     /// Returns the remaining lifetime by the more pessimistic clock.
@@ -83,7 +83,7 @@ impl ModelCachedToken {
     }
 
     pub(crate) fn leeway(&self) -> Duration {
-        Duration::from_secs(10).min(self.at_intake / 10)
+        Duration::from_secs(10).min(self.at_arrival / 10)
     }
 
     pub(crate) fn is_usable(&self, now: ModelMoment, seconds: u64) -> bool {
@@ -93,7 +93,7 @@ impl ModelCachedToken {
 
     /// Returns whether a refresh may start: at most 37 % of the lifetime remain.
     pub(crate) fn may_be_aging(&self, now: ModelMoment) -> bool {
-        self.remaining(now) <= self.at_intake.mul_f64(0.371)
+        self.remaining(now) <= self.at_arrival.mul_f64(0.371)
     }
 }
 
