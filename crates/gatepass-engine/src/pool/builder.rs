@@ -95,6 +95,7 @@ impl TokenPoolBuilder {
     }
 
     /// Seeds the pool's jitter, for repeatable tests.
+    #[doc(hidden)]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
