@@ -39,8 +39,14 @@ pub(crate) fn of(target: &str) -> Result<Vec<Vec<u8>>> {
         "sandbox" => texts(REQUESTS),
         "terminal_text" => texts(TERMINAL_TEXT),
         "arguments" => texts(ARGUMENTS),
-        "record" => vec![token(), [&[1][..], &error()].concat()],
-        "history" => vec![vec![1], entry(&[0], false), entry(&[3], true)],
+        "record" => vec![token(), failure()],
+        "history" => vec![
+            entry(&[0], &(5, time(NOW + 3600))),
+            entry(&[&[3][..], &time(NOW + 60)].concat(), &(6, failure())),
+            vec![1],
+            entry_version_1(&[0], false),
+            entry_version_1(&[3], true),
+        ],
         _ => Vec::new(),
     })
 }
@@ -109,33 +115,77 @@ fn text(text: &str) -> Vec<u8> {
     [&u32::try_from(text.len()).unwrap_or(0).to_le_bytes()[..], text.as_bytes()].concat()
 }
 
-fn optional(said: &str) -> Vec<u8> {
-    [&[1][..], &text(said)].concat()
+fn optional(string: &str) -> Vec<u8> {
+    [&[1][..], &text(string)].concat()
 }
 
 const NOW: u64 = 1_800_000_000;
 
+/// Encodes a stored value as `gatepass-engine/src/store/codec` does: kind, and fields in order.
+fn value(kind: u8, fields: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = vec![2, kind, u8::try_from(fields.len()).unwrap_or(0)];
+    for (tag, field) in fields {
+        bytes.push(*tag);
+        bytes.extend(u32::try_from(field.len()).unwrap_or(0).to_le_bytes());
+        bytes.extend(field);
+    }
+    bytes
+}
+
+/// The bit of a field that a reader must know.
+const REQUIRED: u8 = 0x80;
+
 fn token() -> Vec<u8> {
-    [&[0][..], &time(NOW), &time(NOW + 3600), &[0], &optional("a b"), &text("a-token-of-ours")]
-        .concat()
+    let fields = [
+        (REQUIRED | 1, time(NOW)),
+        (REQUIRED | 2, time(NOW + 3600)),
+        (REQUIRED | 3, vec![0]),
+        (REQUIRED | 4, b"a-made-up-token".to_vec()),
+        (5, b"a b".to_vec()),
+    ];
+    value(0, &fields)
 }
 
-fn error() -> Vec<u8> {
-    let said = [text("refused"), optional("act"), optional("invalid_client"), vec![0]].concat();
-    [&time(NOW)[..], &time(NOW + 60), &[1, 0], &401_u16.to_le_bytes(), &said].concat()
+fn failure() -> Vec<u8> {
+    let fields = [
+        (REQUIRED | 1, time(NOW)),
+        (REQUIRED | 2, time(NOW + 60)),
+        (REQUIRED | 3, vec![1]),
+        (REQUIRED | 4, vec![0]),
+        (REQUIRED | 5, b"denied".to_vec()),
+        (6, 401_u16.to_le_bytes().to_vec()),
+        (7, [&text("check the secret")[..], &[1], &text("doctor")].concat()),
+        (8, b"invalid_client".to_vec()),
+    ];
+    value(1, &fields)
 }
 
-/// Returns a history file with one entry: a token, or a failure.
-fn entry(decision: &[u8], has_failed: bool) -> Vec<u8> {
+/// Returns a history entry with this next step and this outcome.
+fn entry(next_step: &[u8], outcome: &(u8, Vec<u8>)) -> Vec<u8> {
+    let fields = [
+        (REQUIRED | 1, time(NOW)),
+        (REQUIRED | 2, 12_u64.to_le_bytes().to_vec()),
+        (REQUIRED | 3, b"cisco".to_vec()),
+        (REQUIRED | 4, next_step.to_vec()),
+        outcome.clone(),
+        (9, 7_u32.to_le_bytes().to_vec()),
+        (10, b"gatepass".to_vec()),
+    ];
+    value(2, &fields)
+}
+
+/// Returns a history file of version 1 with one entry: a token, or a failure.
+fn entry_version_1(decision: &[u8], has_failed: bool) -> Vec<u8> {
     let head = [vec![1], time(NOW), 12_u64.to_le_bytes().to_vec(), text("cisco")].concat();
-    let who = [vec![0, 0], 7_u64.to_le_bytes().to_vec(), optional("gatepass")].concat();
+    let process = [vec![0, 0], 7_u64.to_le_bytes().to_vec(), optional("gatepass")].concat();
+    let texts = [text("denied"), optional("hint"), optional("invalid_client"), vec![0]].concat();
+    let error = [&time(NOW)[..], &time(NOW + 60), &[1, 0], &401_u16.to_le_bytes(), &texts].concat();
     let until = if has_failed { time(NOW + 60) } else { Vec::new() };
-    let outcome = if has_failed {
-        [&[1][..], &error()].concat()
-    } else {
-        [&[0][..], &time(NOW + 60)].concat()
+    let outcome = match has_failed {
+        true => [&[1][..], &error].concat(),
+        false => [&[0][..], &time(NOW + 60)].concat(),
     };
-    [&head[..], &who, decision, &until, &outcome].concat()
+    [&head[..], &process, decision, &until, &outcome].concat()
 }
 
 #[cfg(test)]
