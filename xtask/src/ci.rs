@@ -34,6 +34,7 @@ fn all() -> Result<Vec<Step>> {
 fn steps(providers: &[String]) -> Vec<Step> {
     let mut steps = vec![
         Step::run("fmt", "cargo fmt --all --check"),
+        Step::run("commits", "bash .ci/commit-msg --unpublished"),
         Step::run("fetch", "cargo fetch --locked"),
         // Not a member of the workspace, so no other step would notice an outdated lock file.
         Step::run("fetch:fuzz", "cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
