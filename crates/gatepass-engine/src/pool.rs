@@ -152,7 +152,7 @@ impl TokenPool {
     }
 
     /// Returns one key's tokens, for code that takes an [`AccessToken`](gatepass_core::AccessToken)
-    /// or [`Authorize`](gatepass_core::Authorize). Nothing is requested yet.
+    /// or [`Authorize`](gatepass_core::Authorize). This sends no token request.
     pub fn key(&self, key: &str) -> PoolKey {
         PoolKey::new(self.clone(), key)
     }

@@ -59,8 +59,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
     /// Waits for another holder for `wait` at most, and then returns `None`.
     async fn lease(&self, key: &StoreKey, wait: Duration) -> Result<Option<Box<dyn Lease>>>;
 
-    /// Removes every record of a profile, whatever its credential was, and returns how many there
-    /// were. The outcome of a token request that is in flight is no longer saved.
+    /// Removes every record of a profile, for all credentials, and returns how many there were. The outcome of a token request that is in flight is no longer saved.
     async fn forget(&self, profile: &ProfileKey) -> Result<usize>;
 
     /// Returns a record that satisfies `wanted`, or the lease. Waits for either for `wait` at most.
@@ -91,8 +90,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
         SystemClock::new().wall()
     }
 
-    /// Lists the [current](Record::is_current) records of a profile, whatever their credentials
-    /// were, latest first. A store that cannot list them returns none.
+    /// Lists the [current](Record::is_current) records of a profile, for all credentials, latest
+    /// first. A store that cannot list them returns none.
     async fn records(&self, profile: &ProfileKey) -> Result<Vec<Record>> {
         let _ = profile;
         Ok(Vec::new())
@@ -154,16 +153,16 @@ pub enum LeaseOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SaveOutcome {
-    /// It is the key's record now.
+    /// The record is the key's record now.
     Kept,
-    /// It is a failure, kept beside a token that is still usable.
+    /// The record is a failure, and kept beside a token that is still usable.
     Beside,
-    /// It was not saved: the stored record is newer, is a usable token while this one is a
-    /// failure, or this one is not [current](Record::is_current).
+    /// Not saved: the stored record is newer, or is a usable token while this one is a failure, or
+    /// this one is not [current](Record::is_current).
     Older,
-    /// It was not saved: the lease was lost before.
+    /// Not saved: the lease was lost before.
     Late,
-    /// It was not saved: the profile was [forgotten](TokenStore::forget) during the lease.
+    /// Not saved: the profile was [forgotten](TokenStore::forget) during the lease.
     Forgotten,
 }
 

@@ -51,7 +51,7 @@ impl TokenPoolBuilder {
         }
     }
 
-    /// Sets the HTTP client of sources that have none of their own.
+    /// Sets the HTTP client of sources without one.
     pub fn http(mut self, http: impl HttpSend + 'static) -> Self {
         self.http = Some(Arc::new(http));
         self

@@ -202,7 +202,7 @@ mod tests {
         let (clock, idle) = (TestClock::new(), Duration::from_secs(7200));
         let hour = Duration::from_secs(3600);
         let mut entry = entry(hour, None, Moment::now(&clock), clock.wall());
-        let Due::After(wait) = entry.due(Moment::now(&clock), idle) else { panic!("nothing yet") };
+        let Due::After(wait) = entry.due(Moment::now(&clock), idle) else { panic!("due at once") };
         clock.advance(from_ticks(wait));
         assert_eq!(entry.due(Moment::now(&clock), idle), Due::Refresh);
         entry.suppress_refresh();

@@ -41,7 +41,7 @@ impl FailureRecord {
         }
     }
 
-    /// Returns the kind of the error, which says what the caller can do.
+    /// Returns the kind of the error, by which callers decide what to do.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
@@ -56,7 +56,7 @@ impl FailureRecord {
         self.until
     }
 
-    /// Returns the error. If a later request can succeed, it says how long that is from `now`.
+    /// Returns the error. If a later request can succeed, it states the wait from `now`.
     pub fn error(&self, now: SystemTime) -> Error {
         let make = match self.kind {
             ErrorKind::Config => Error::config,

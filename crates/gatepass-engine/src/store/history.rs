@@ -29,7 +29,7 @@ pub struct HistoryEntry {
     credential: Option<Zeroizing<[u8; 32]>>,
 }
 
-/// What follows from a token request.
+/// The consequence of a token request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextStep {

@@ -7,9 +7,9 @@
 //! The cipher is XChaCha20-Poly1305 of the crate `chacha20poly1305`. Only this frame around it is
 //! our own, since formats such as age or JWE have no place for the three things a store needs:
 //! everything before the ciphertext and the name of the place are authenticated, so a value cannot
-//! be changed, extended in time or moved to another place; the key id tells a value of another key
-//! from a damaged one, which makes it possible to change keys; and the version tells a value of
-//! another release from a damaged one, so that an update never looks like an attack. The plain
+//! be changed, extended in time or moved to another place; the key id distinguishes a value of
+//! another key from a damaged one, which makes it possible to change keys; and the version does the
+//! same for a value of another release, so that an update never looks like an attack. The plain
 //! text is padded to a multiple of 1 KiB, because the length of a token reveals its kind. Integers
 //! are little-endian.
 
@@ -59,7 +59,7 @@ pub struct SealingKeys {
     history: Key,
 }
 
-/// What was sealed, and the numbers that were authenticated with it.
+/// Opened bytes, and the numbers that were authenticated with them.
 #[non_exhaustive]
 pub struct Opened {
     /// The epoch of the lease that sealed it.
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_the_ring_opens_and_the_first_seals() {
+    fn every_key_opens_and_the_first_seals() {
         let (old, new) = (keys(1), SealingKeys::new("test store", &[2; 32], &[&[1; 32]], &[1; 32]));
         let sealed = old.seal("a", 0, 7, b"plain").unwrap();
         assert_eq!(new.open("a", &sealed).unwrap().plain.as_slice(), b"plain");

@@ -201,7 +201,7 @@ async fn failing_source_function_is_an_error() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = TokenPool::builder(|key: &str| match key {
-        "unknown" => Err(Error::config("nobody is called so")),
+        "unknown" => Err(Error::config("there is no such key")),
         "broken" => {
             assert_eq!(key, "whole", "broken");
             Err(Error::internal("not reached"))
@@ -216,7 +216,7 @@ async fn failing_source_function_is_an_error() {
     .build();
     assert_eq!(
         pool.token("unknown").await.unwrap_err().to_string(),
-        "unknown: nobody is called so"
+        "unknown: there is no such key"
     );
     let error = pool.token("broken").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);

@@ -41,7 +41,7 @@ impl Damaged {
 
     /// Asserts that the record is a miss, and that the next one replaces it.
     fn assert_replaced(&self) {
-        assert_eq!(self.text(), "nothing");
+        assert_eq!(self.text(), "none");
         assert!(fs::symlink_metadata(&self.file).is_ok(), "it was removed");
         block_on(save_new(&self.store, &self.key, &token("t-2", self.clock.wall())));
         assert_eq!(self.text(), "t-2");
@@ -50,7 +50,7 @@ impl Damaged {
 
     /// Asserts that the record is a miss, and that the foreign file stays.
     fn assert_untouched(&self) {
-        assert_eq!(self.text(), "nothing");
+        assert_eq!(self.text(), "none");
         let is = fs::symlink_metadata(&self.file).unwrap();
         let error = block_on(async {
             let lease = gatepass_engine::TokenStore::lease(&self.store, &self.key, super::HOUR);
@@ -81,7 +81,7 @@ fn record_with_a_flipped_bit_is_a_miss() {
             let mut bytes = whole.clone();
             bytes[at] ^= 1 << bit;
             fs::write(&one.file, &bytes).unwrap();
-            assert_eq!(one.text(), "nothing", "bit {bit} of byte {at}");
+            assert_eq!(one.text(), "none", "bit {bit} of byte {at}");
             assert_eq!(fs::read(&one.file).unwrap(), bytes);
         }
     }
@@ -95,7 +95,7 @@ fn cut_or_extended_record_is_a_miss() {
     let whole = fs::read(&one.file).unwrap();
     for length in 0..whole.len() {
         fs::write(&one.file, &whole[..length]).unwrap();
-        assert_eq!(one.text(), "nothing", "{length} bytes");
+        assert_eq!(one.text(), "none", "{length} bytes");
     }
     fs::write(&one.file, [&whole[..], &[0]].concat()).unwrap();
     one.assert_replaced();
@@ -111,8 +111,8 @@ fn swapped_records_are_both_misses() {
     fs::rename(&a, &away).unwrap();
     fs::rename(&b, &a).unwrap();
     fs::rename(&away, &b).unwrap();
-    assert_eq!(one.text(), "nothing");
-    assert_eq!(block_on(text(&one.store, &other)), "nothing");
+    assert_eq!(one.text(), "none");
+    assert_eq!(block_on(text(&one.store, &other)), "none");
 }
 
 #[test]
@@ -209,7 +209,7 @@ proptest! {
         let begins = fs::read(&one.file).unwrap();
         for bytes in [bytes.clone(), [&begins[..kept], &bytes].concat()] {
             fs::write(&one.file, &bytes).unwrap();
-            prop_assert_eq!(one.text(), "nothing");
+            prop_assert_eq!(one.text(), "none");
             prop_assert_eq!(fs::read(&one.file).unwrap(), bytes);
         }
     }

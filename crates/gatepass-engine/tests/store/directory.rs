@@ -234,7 +234,7 @@ fn removed_directory_is_an_internal_error() {
     fs::remove_dir_all(dir.path().join("state")).unwrap();
     let error = block_on(lease.save(&token("t-1", now()))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
-    assert_eq!(block_on(text(&store, &key)), "nothing");
+    assert_eq!(block_on(text(&store, &key)), "none");
     assert_eq!(block_on(store.lease(&key, HOUR)).unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(names(dir.path()), Vec::<String>::new());
 }

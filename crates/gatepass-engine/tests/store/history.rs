@@ -19,7 +19,7 @@ fn prod() -> ProfileKey {
     ProfileKey::new("prod")
 }
 
-/// An entry that its duration tells from others.
+/// An entry that its duration distinguishes from others.
 fn entry(number: u64) -> HistoryEntry {
     let clock = TestClock::new();
     let took = Duration::from_millis(number);

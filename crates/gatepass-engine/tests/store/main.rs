@@ -46,12 +46,12 @@ fn now() -> SystemTime {
     SystemClock::new().wall()
 }
 
-/// Returns what the store has for this key: a token's text, a failure's message, or `nothing`.
+/// Returns what the store has for this key: a token's text, a failure's message, or `none`.
 async fn text(store: &dyn TokenStore, key: &StoreKey) -> String {
     match store.load(key).await.unwrap() {
         Some(Record::Token(token)) => token.expose_secret().to_owned(),
         Some(Record::Failure(failure)) => failure.error(now()).message().to_owned(),
-        _ => "nothing".to_owned(),
+        _ => "none".to_owned(),
     }
 }
 

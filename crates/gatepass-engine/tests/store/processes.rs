@@ -142,7 +142,7 @@ async fn write(begun: u64, dir: &Path) {
     loop {
         let lease = store.lease(&key, HOUR).await.unwrap().unwrap();
         let held = text(&store, &key).await;
-        let held = if held == "nothing" { 0 } else { held.parse().unwrap() };
+        let held = if held == "none" { 0 } else { held.parse().unwrap() };
         assert_eq!(lease.save(&numbered(begun, held + 1)).await.unwrap(), SaveOutcome::Kept);
         if lease.save(&numbered(begun, held)).await.unwrap() == SaveOutcome::Kept {
             print("an older token replaced it");
@@ -211,7 +211,7 @@ fn check(state: &Path) {
         let is_there = !records(state).is_empty();
         let text = block_on(text(&store, &key("prod", "s-1")));
         let is_whole = text.parse::<u64>().is_ok();
-        assert!(is_whole || (text == "nothing" && !is_there), "{text}");
+        assert!(is_whole || (text == "none" && !is_there), "{text}");
     }
 }
 

@@ -139,7 +139,7 @@ fn assert_whole(state: &Path, has_old: bool, what: &str) -> String {
     match found.as_str() {
         NEW => {}
         OLD => assert!(has_old, "{what}"),
-        "nothing" => assert!(!has_old && records(state).is_empty(), "{what}: it is lost"),
+        "none" => assert!(!has_old && records(state).is_empty(), "{what}: it is lost"),
         other => assert_eq!(other, NEW, "{what}"),
     }
     found
@@ -185,7 +185,7 @@ fn writer_killed_at_any_call_leaves_a_whole_token() {
             }
         }
         // Some kills came before the token changed, and some after.
-        let before = if has_old { OLD } else { "nothing" };
+        let before = if has_old { OLD } else { "none" };
         assert!(found[before] > 10 && found[NEW] > 5, "{found:?}");
     }
 }

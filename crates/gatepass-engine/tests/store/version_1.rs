@@ -60,14 +60,14 @@ fn records_of_version_1_are_misses() {
     let (dir, store, clock) = version_1();
     assert_eq!(records(&state(&dir)).len(), RECORDS);
     assert!(block_on(store.records(&prod())).unwrap().is_empty());
-    assert_eq!(block_on(text(&store, &key("prod", "s-1"))), "nothing");
+    assert_eq!(block_on(text(&store, &key("prod", "s-1"))), "none");
 
     // Also under the name that the present version gives a record.
     block_on(save_new(&store, &key("prod", "s-1"), &token("t-1", clock.wall())));
     let new = records(&state(&dir)).into_iter().find(|file| !is_version_1(file)).unwrap();
     let old = records(&state(&dir)).into_iter().find(|file| is_version_1(file)).unwrap();
     fs::copy(old, &new).unwrap();
-    assert_eq!(block_on(text(&store, &key("prod", "s-1"))), "nothing");
+    assert_eq!(block_on(text(&store, &key("prod", "s-1"))), "none");
     block_on(save_new(&store, &key("prod", "s-1"), &token("t-2", clock.wall())));
     assert_eq!(block_on(text(&store, &key("prod", "s-1"))), "t-2");
 }

@@ -132,7 +132,7 @@ pub fn fresh_requirement_ignores_every_record(open: OpenStore<'_>) {
     });
 }
 
-/// A caller waits as long as it says for another holder, and then is told that it is busy.
+/// A caller waits for another holder as long as it allows, and then gets `Busy`.
 pub fn acquire_is_bounded_and_then_busy(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -162,7 +162,7 @@ pub fn record_stored_during_the_wait_is_found(open: OpenStore<'_>) {
         assert!(!waiting.is_finished(), "the lease is held twice");
         lease.save(&token("t-1", store.now())).await.expect("the store works");
         drop(lease);
-        let outcome = timeout(SLOWNESS, waiting).await.expect("the waiter is told");
+        let outcome = timeout(SLOWNESS, waiting).await.expect("the waiter is woken");
         assert_eq!(outcome.expect("the waiter does not panic"), "t-1");
         // The waiter has not kept the lease.
         assert!(store.lease(&key, SECOND).await.is_some());

@@ -22,7 +22,7 @@ impl Store {
         self.history(profile).await.iter().map(|entry| entry.took().as_millis()).collect()
     }
 
-    /// An entry that its duration tells from others.
+    /// Creates an entry that its duration distinguishes from others.
     fn entry(&self, number: u64) -> HistoryEntry {
         let took = Duration::from_millis(number);
         HistoryEntry::new("example", self.now(), took, Ok(self.now() + HOUR))

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{HOUR, OpenStore, SECOND, SLOWNESS, Store, check, key, text, token};
 
-/// A lease excludes all others of its key, also after `forget`, and none of another key.
+/// A lease excludes all others of its key, also after `forget`. Other keys stay free.
 pub fn lease_excludes_others_of_its_key(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let prod = key("prod", "s-1");
@@ -24,7 +24,7 @@ pub fn lease_excludes_others_of_its_key(open: OpenStore<'_>) {
     });
 }
 
-/// A caller waits as long as it says, and not much longer.
+/// A caller waits as long as it allows, and not much longer.
 pub fn waiting_for_a_lease_is_bounded(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -38,7 +38,7 @@ pub fn waiting_for_a_lease_is_bounded(open: OpenStore<'_>) {
     });
 }
 
-/// A lease ends when it is dropped, used or not.
+/// A lease ends when it is dropped, used or unused.
 pub fn dropped_lease_is_free(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -51,7 +51,7 @@ pub fn dropped_lease_is_free(open: OpenStore<'_>) {
     });
 }
 
-/// A caller that waits receives the lease as soon as it is released.
+/// A caller that waits receives the lease upon its release.
 pub fn waiter_gets_the_released_lease(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -63,7 +63,7 @@ pub fn waiter_gets_the_released_lease(open: OpenStore<'_>) {
         sleep(SECOND / 20).await;
         assert!(!waiting.is_finished(), "the lease is held twice");
         drop(lease);
-        let waited = timeout(SLOWNESS, waiting).await.expect("the waiter is told");
+        let waited = timeout(SLOWNESS, waiting).await.expect("the waiter is woken");
         assert!(waited.expect("the waiter does not panic"));
     });
 }

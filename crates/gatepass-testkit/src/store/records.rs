@@ -145,7 +145,7 @@ pub fn clock_set_back_never_extends_validity(open: OpenStore<'_>) {
     });
 }
 
-/// `forget` counts and removes all records of a profile, whatever their credential was.
+/// `forget` counts and removes all records of a profile, for all credentials.
 pub fn forget_removes_one_profile_only(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         for (profile, secret) in [("prod", "s-1"), ("prod", "s-2"), ("test", "s-1")] {

@@ -5,7 +5,7 @@
 //! field: tag 1 | length 4 | value
 //! ```
 //!
-//! Tags ascend, so that a value has exactly one encoding. The highest bit of a tag says whether a
+//! Tags ascend, so that a value has exactly one encoding. The highest bit of a tag is set if a
 //! reader must know the field. A later version adds a field without a new format: with a tag below
 //! 128 if an earlier version may skip it, and above if skipping it would change the meaning. The
 //! number of fields at the front makes a value that was cut short unreadable, wherever the cut is.

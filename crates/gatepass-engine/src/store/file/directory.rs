@@ -36,7 +36,7 @@ pub(super) struct Directory {
     user: u32,
 }
 
-/// What was read under a name.
+/// The outcome of reading a name.
 pub(super) enum ReadResult {
     Missing,
     /// The content of a file of ours. It may be a key.

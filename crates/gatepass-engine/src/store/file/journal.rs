@@ -21,7 +21,7 @@ use crate::store::{HistoryEntry, ProfileKey};
 const NAME: &str = "journal";
 const FORMAT: u8 = 2;
 
-/// What was read under a journal's name.
+/// The outcome of reading a journal.
 enum JournalState {
     Entries(Vec<HistoryEntry>),
     /// A file of ours that is not a readable journal.

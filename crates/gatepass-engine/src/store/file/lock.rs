@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_removed_before_it_was_locked_is_not_a_lock() {
+    fn file_removed_before_locking_is_not_a_lock() {
         let dir = tempfile::tempdir().unwrap();
         let directory = Arc::new(Directory::open(dir.path()).unwrap());
         let lock = Lock::try_take(&directory, "a").unwrap().unwrap();
