@@ -29,7 +29,7 @@ pub fn run(bytes: &[u8]) {
     if set.iter().any(|(key, _)| key == "ca_file") {
         return;
     }
-    apply(&registry, info, &set);
+    apply(&registry, &info, &set);
 }
 
 /// Checks that `--set` changes neither the secrets nor the address that receives them.
@@ -44,9 +44,9 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
     for (key, _) in set {
         let field = gatepass::cli_support::COMMON_FIELDS
             .iter()
-            .chain(info.fields)
-            .find(|field| field.name == key);
-        let kind = field.map(|field| field.kind);
+            .chain(&*info.fields)
+            .find(|field| field.name == *key);
+        let kind = field.map(|field| &field.kind);
         let is_kept = kind.is_none_or(|kind| {
             matches!(
                 kind,
@@ -72,7 +72,7 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
 /// A profile with the required keys.
 fn made_up(info: &ProviderInfo) -> String {
     let mut text = format!("[profiles.p]\nprovider = \"{}\"\n", info.id);
-    for field in info.fields {
+    for field in &*info.fields {
         if field.is_secret() || info.requires(field, &Settings::new()) {
             let value = match field.kind {
                 FieldKind::Address => "vendor.example.com",

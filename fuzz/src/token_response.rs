@@ -61,13 +61,16 @@ pub(crate) fn providers() -> &'static [(Box<dyn Provider>, Credential)] {
     static PROVIDERS: OnceLock<Vec<(Box<dyn Provider>, Credential)>> = OnceLock::new();
     PROVIDERS.get_or_init(|| {
         let registry = Registry::linked().expect("provider ids are unique");
-        registry.iter().map(made_up).collect()
+        registry.iter().map(|info| made_up(info)).collect()
     })
 }
 
-fn made_up(info: &'static ProviderInfo) -> (Box<dyn Provider>, Credential) {
+fn made_up(info: &ProviderInfo) -> (Box<dyn Provider>, Credential) {
     let (mut settings, mut credential) = (Settings::new(), Credential::new());
-    for field in info.fields {
+    if let Some(environment) = info.environments.first() {
+        settings = settings.with("environment", environment.name.to_string());
+    }
+    for field in &*info.fields {
         let value = match field.kind {
             FieldKind::Address => "vendor.example.com",
             FieldKind::RedirectUri => "http://127.0.0.1:0/callback",
@@ -75,10 +78,10 @@ fn made_up(info: &'static ProviderInfo) -> (Box<dyn Provider>, Credential) {
             _ => "sentSecret4711",
         };
         if field.is_secret() {
-            credential = credential.with_secret(field.name, value);
+            credential = credential.with_secret(field.name.clone(), value);
         } else if info.requires(field, &Settings::new()) {
-            settings = settings.with(field.name, value);
-            credential = credential.with_text(field.name, value);
+            settings = settings.with(field.name.to_string(), value);
+            credential = credential.with_text(field.name.clone(), value);
         }
     }
     (info.provider(&settings).expect("the required fields suffice"), credential)

@@ -93,9 +93,10 @@ fn config_reference_lists_all_keys() {
     let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")).collect();
     let named = |row: &&str, name: &str| row.split('`').next() == Some(name);
     for field in COMMON_FIELDS {
-        let row = rows.iter().find(|row| named(row, field.name));
+        let row = rows.iter().find(|row| named(row, &field.name));
         let row = row.unwrap_or_else(|| panic!("docs/config.md has no row for `{}`", field.name));
-        let default = field.default.map(|value| format!("| `{value}` |")).unwrap_or_default();
+        let default =
+            field.default.as_ref().map(|value| format!("| `{value}` |")).unwrap_or_default();
         assert!(row.contains(&default), "the default of {} is {default}: {row}", field.name);
     }
 }

@@ -9,7 +9,7 @@ use gatepass_tests::{Home, Reply, Server, Workspace};
 fn outside() -> &'static Workspace {
     static OUTSIDE: OnceLock<Workspace> = OnceLock::new();
     OUTSIDE.get_or_init(|| {
-        let packages = ["provider-acme", "acme-gatepass", "store-acme"];
+        let packages = ["provider-acme", "acme-gatepass", "store-acme", "data-acme"];
         let outside = Workspace::new("outside", &packages);
         let templates = gatepass_tests::workspace().join("tests/outside");
         for package in packages {
@@ -41,6 +41,11 @@ fn outside_provider_passes_the_conformance_suite() {
 #[test]
 fn outside_store_passes_the_store_contract() {
     passes("store-acme", gatepass_testkit::store::ALL.len());
+}
+
+#[test]
+fn outside_program_registers_providers_made_at_run_time() {
+    passes("data-acme", 3);
 }
 
 #[test]

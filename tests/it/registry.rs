@@ -9,8 +9,8 @@ use gatepass_tests::{Home, VENDORS, Workspace};
 
 #[test]
 fn all_five_providers_are_linked() {
-    let ids = Registry::linked().unwrap().ids();
-    assert_eq!(ids, VENDORS.map(|vendor| vendor.id));
+    let registry = Registry::linked().unwrap();
+    assert_eq!(registry.ids(), VENDORS.map(|vendor| vendor.id));
 }
 
 #[test]

@@ -125,7 +125,12 @@ fn profiles(config: Option<&OsStr>) -> Vec<CompletionCandidate> {
 fn providers() -> Vec<CompletionCandidate> {
     let linked = Registry::linked();
     let infos = linked.iter().flat_map(Registry::iter);
-    infos.map(|info| CompletionCandidate::new(info.id).help(Some(info.title.into()))).collect()
+    infos
+        .map(|info| {
+            let title = info.title.to_string();
+            CompletionCandidate::new(info.id.to_string()).help(Some(title.into()))
+        })
+        .collect()
 }
 
 /// Lists candidates for `[VENDOR:]NAME`: vendors and faults, and after a vendor's colon the faults.

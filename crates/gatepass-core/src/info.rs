@@ -1,174 +1,277 @@
-//! ProviderInfo: the facts about a provider, as data.
+//! The facts about a provider, as data: its id, its environments and the fields of its profiles.
+//!
+//! Facts are borrowed in a `const` of a provider crate, or owned if they were made at run time. The
+//! config reader, `gatepass providers`, the README's table, the completions and the conformance
+//! suite are made from them.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::const_list::{StringList, ValueList, replace};
 use crate::settings::Settings;
 use crate::{Error, Provider, Result};
 
-/// What a provider is and which fields a profile of it has. A const builder, so that providers
-/// elsewhere keep compiling when facts are added.
+/// What a provider is, and which fields its profiles have.
 ///
-/// The config reader, `gatepass providers`, the README's table and the conformance suite all come
-/// out of it.
-#[derive(Clone, Copy, Debug)]
+/// A `const` in a provider crate:
+///
+/// ```
+/// # use gatepass_core::{Error, Field, ProviderInfo};
+/// pub const INFO: ProviderInfo = ProviderInfo::new("acme", "Acme Cloud")
+///     .docs("https://acme.example/docs/tokens")
+///     .fields(const { &[
+///         Field::client_id("Console > Keys"),
+///         Field::client_secret("shown once, when the key is created"),
+///     ] })
+///     .build(|settings| Err(Error::internal("make the provider from the settings here")));
+/// ```
+///
+/// The same made at run time:
+///
+/// ```
+/// # use gatepass_core::{Error, Field, FieldKind, ProviderInfo};
+/// # let (id, title) = (String::from("acme"), String::from("Acme Cloud"));
+/// let mut info = ProviderInfo::owned(id, title);
+/// info.fields = vec![Field::owned("api_key", FieldKind::Secret, "Console > Keys")].into();
+/// let info = info.build_with(move |settings| Err(Error::internal("make the provider here")));
+/// assert!(info.field("api_key").is_some_and(|field| field.is_secret()));
+/// ```
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProviderInfo {
-    /// The id: `provider = "…"` in a profile, and the feature's name.
-    pub id: &'static str,
-    /// What people call it.
-    pub title: &'static str,
-    /// Who runs it.
-    pub vendor: &'static str,
-    /// Other words people look for it by.
-    pub aliases: &'static [&'static str],
+    /// The id: `provider = "…"` in a profile, and the name of the Cargo feature.
+    pub id: Cow<'static, str>,
+    /// The name of the product.
+    pub title: Cow<'static, str>,
+    /// The company that runs it.
+    pub vendor: Cow<'static, str>,
+    /// Other words that users look for, in lower case.
+    pub aliases: StringList,
     /// The vendor's page about its token endpoint.
-    pub docs: &'static str,
-    /// Named addresses, the default first.
-    pub environments: &'static [EnvironmentInfo],
-    /// Every field a profile of it may have, besides those every profile may have.
-    pub fields: &'static [Field],
-    build: fn(&Settings) -> Result<Box<dyn Provider>>,
+    pub docs: Cow<'static, str>,
+    /// The environments. The first one is the default, unless
+    /// [`is_environment_required`](Self::is_environment_required).
+    pub environments: Cow<'static, [EnvironmentInfo]>,
+    /// Whether a profile must choose an environment or give a `base_url`.
+    pub is_environment_required: bool,
+    /// Every field of a profile, besides the fields of all profiles.
+    pub fields: Cow<'static, [Field]>,
+    build: Build,
+}
+
+/// Makes a provider from a profile's settings.
+#[derive(Clone)]
+enum Build {
+    Function(fn(&Settings) -> Result<Box<dyn Provider>>),
+    Closure(Arc<dyn Fn(&Settings) -> Result<Box<dyn Provider>> + Send + Sync>),
 }
 
 impl ProviderInfo {
     /// Begins the facts with an id (`[a-z][a-z0-9-]*`) and a title.
     pub const fn new(id: &'static str, title: &'static str) -> Self {
         Self {
-            id,
-            title,
-            vendor: title,
-            aliases: &[],
-            docs: "",
-            environments: &[],
-            fields: &[],
-            build: |_| Err(Error::internal("this provider has no build function")),
+            id: Cow::Borrowed(id),
+            title: Cow::Borrowed(title),
+            vendor: Cow::Borrowed(title),
+            aliases: StringList::new(&[]),
+            docs: Cow::Borrowed(""),
+            environments: Cow::Borrowed(&[]),
+            is_environment_required: false,
+            fields: Cow::Borrowed(&[]),
+            build: Build::Function(|_| Err(Error::internal("this provider has no build function"))),
         }
     }
 
-    /// Who runs it, if that is not its title.
+    /// Begins facts that are made at run time. Set the public fields for the rest.
+    pub fn owned(id: impl Into<String>, title: impl Into<String>) -> Self {
+        let title = title.into();
+        Self {
+            id: Cow::Owned(id.into()),
+            vendor: Cow::Owned(title.clone()),
+            title: Cow::Owned(title),
+            ..Self::new("", "")
+        }
+    }
+
+    /// Sets the company that runs it, if that is not the title.
     pub const fn vendor(mut self, vendor: &'static str) -> Self {
-        self.vendor = vendor;
+        replace!(self.vendor, Cow::Borrowed(vendor));
         self
     }
 
-    /// Other words people look for it by, lower case.
+    /// Sets other words that users look for, in lower case.
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
-        self.aliases = aliases;
+        replace!(self.aliases, StringList::new(aliases));
         self
     }
 
-    /// The vendor's page about its token endpoint.
+    /// Sets the vendor's page about its token endpoint.
     pub const fn docs(mut self, docs: &'static str) -> Self {
-        self.docs = docs;
+        replace!(self.docs, Cow::Borrowed(docs));
         self
     }
 
-    /// Named addresses, the default first.
+    /// Sets the environments, the default first.
     pub const fn environments(mut self, environments: &'static [EnvironmentInfo]) -> Self {
-        self.environments = environments;
+        replace!(self.environments, Cow::Borrowed(environments));
         self
     }
 
-    /// The fields of its profiles.
+    /// Gives the environments no default: a profile chooses one, or has a `base_url`.
+    pub const fn environment_required(mut self) -> Self {
+        self.is_environment_required = true;
+        self
+    }
+
+    /// Sets the fields of its profiles.
     pub const fn fields(mut self, fields: &'static [Field]) -> Self {
-        self.fields = fields;
+        replace!(self.fields, Cow::Borrowed(fields));
         self
     }
 
-    /// How to make one from a profile's settings.
+    /// Sets the function that makes a provider from a profile's settings.
     pub const fn build(mut self, build: fn(&Settings) -> Result<Box<dyn Provider>>) -> Self {
-        self.build = build;
+        replace!(self.build, Build::Function(build));
         self
     }
 
-    /// Whether a profile with these settings must have this field.
+    /// Sets the closure that makes a provider from a profile's settings.
+    pub fn build_with(
+        mut self,
+        build: impl Fn(&Settings) -> Result<Box<dyn Provider>> + Send + Sync + 'static,
+    ) -> Self {
+        self.build = Build::Closure(Arc::new(build));
+        self
+    }
+
+    /// Returns whether a profile with these settings must have this field.
     pub fn requires(&self, field: &Field, settings: &Settings) -> bool {
         field.required
-            && field.only_with.is_none_or(|(other, value)| {
-                let default = || self.field(other).and_then(|other| other.default);
+            && field.only_with.as_ref().is_none_or(|(other, value)| {
+                let default = || self.field(other).and_then(|other| other.default.as_deref());
                 settings.optional_text(other).or_else(default) == Some(value)
             })
     }
 
-    /// The field of that name.
+    /// Returns the field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// Returns the environment of that name.
+    pub fn environment(&self, name: &str) -> Option<&EnvironmentInfo> {
+        self.environments.iter().find(|environment| environment.name == name)
+    }
+
     /// Makes the provider.
     ///
-    /// `Config` for a missing or unknown setting or a value that is not one of a field's choices;
+    /// # Errors
+    ///
+    /// `Config` for a missing or unknown setting, or a value that is not one of a field's choices;
     /// the error names the field and never the value.
     pub fn provider(&self, settings: &Settings) -> Result<Box<dyn Provider>> {
         settings.check(self)?;
-        (self.build)(settings).map_err(|error| error.with_provider(self.id))
+        let provider = match &self.build {
+            Build::Function(build) => build(settings),
+            Build::Closure(build) => build(settings),
+        };
+        provider.map_err(|error| error.with_provider(&self.id))
     }
 }
 
-/// A named address of a vendor.
-#[derive(Clone, Copy, Debug)]
+impl fmt::Debug for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Build")
+    }
+}
+
+/// One of a vendor's environments: a name for the values of some fields.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EnvironmentInfo {
-    /// What a profile calls it.
-    pub name: &'static str,
-    /// Scheme and host.
-    pub url: &'static str,
+    /// The name in a profile.
+    pub name: Cow<'static, str>,
+    /// What it is for, in a few words.
+    pub label: Cow<'static, str>,
+    /// The values that it stands for, by field: `base_url` is scheme and host.
+    pub values: ValueList,
 }
 
 impl EnvironmentInfo {
-    /// An environment.
-    pub const fn new(name: &'static str, url: &'static str) -> Self {
-        Self { name, url }
+    /// An environment with its label and its values, such as `&[("base_url", "https://…")]`.
+    pub const fn new(
+        name: &'static str,
+        label: &'static str,
+        values: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        let (name, label) = (Cow::Borrowed(name), Cow::Borrowed(label));
+        Self { name, label, values: ValueList::new(values) }
+    }
+
+    /// Scheme and host, if the environment has them.
+    pub fn base_url(&self) -> Option<&str> {
+        self.values.get("base_url")
     }
 }
 
 /// One field of a profile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Field {
     /// Its key in a profile.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What its value is.
     pub kind: FieldKind,
     /// Whether a profile must have it.
     pub required: bool,
     /// The field that makes this one unnecessary.
-    pub unless: Option<&'static str>,
-    /// The choice that a profile must have made for this field to mean anything.
-    pub only_with: Option<(&'static str, &'static str)>,
-    /// What holds where a profile does not say.
-    pub default: Option<&'static str>,
-    /// One line of help: what it is, or where to find it in the vendor's console.
-    pub help: &'static str,
+    pub unless: Option<Cow<'static, str>>,
+    /// The choice, and its value, that this field belongs to.
+    pub only_with: Option<(Cow<'static, str>, Cow<'static, str>)>,
+    /// The value if a profile has none.
+    pub default: Option<Cow<'static, str>>,
+    /// One line of help: what it is, or where it is in the vendor's console.
+    pub help: Cow<'static, str>,
 }
 
 /// What a field's value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldKind {
-    /// A text.
+    /// A string.
     Text,
-    /// A text that says where requests, and so secrets, go.
+    /// An address that requests, and so secrets, are sent to.
     Address,
     /// A secret.
     Secret,
     /// One of these words.
-    Choice(&'static [&'static str]),
+    Choice(StringList),
     /// True or false.
     Flag,
     /// A duration, such as `90s`, `10m` or `1h30m`.
     Duration,
     /// A file's path.
     Path,
-    /// Addresses, several.
+    /// Several addresses.
     Addresses,
-    /// Where the vendor sends the browser after a login: a [`RedirectUri`](crate::RedirectUri).
+    /// The address that the vendor sends the browser to after a login: a
+    /// [`RedirectUri`](crate::RedirectUri).
     RedirectUri,
+    /// Several strings, by name.
+    Table,
+    /// Several strings.
+    List,
+    /// A private key, as PEM or JWK. It is secret.
+    Key,
+    /// A certificate chain, as PEM.
+    Certificate,
 }
 
 impl FieldKind {
-    /// The kind's stable name, as the command's JSON says it.
-    pub fn name(self) -> &'static str {
+    /// The kind's stable name, as in the command's JSON.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Address => "address",
@@ -179,12 +282,16 @@ impl FieldKind {
             Self::Path => "path",
             Self::Addresses => "addresses",
             Self::RedirectUri => "redirect_uri",
+            Self::Table => "table",
+            Self::List => "list",
+            Self::Key => "key",
+            Self::Certificate => "certificate",
         }
     }
 }
 
 impl Field {
-    /// A required text.
+    /// A required string.
     pub const fn text(name: &'static str, help: &'static str) -> Self {
         Self::new(name, FieldKind::Text, help)
     }
@@ -199,7 +306,7 @@ impl Field {
         Self::new(name, FieldKind::Secret, help)
     }
 
-    /// Where the vendor sends the browser after a login, required.
+    /// A required [`RedirectUri`](crate::RedirectUri).
     pub const fn redirect_uri(name: &'static str, help: &'static str) -> Self {
         Self::new(name, FieldKind::RedirectUri, help)
     }
@@ -210,45 +317,88 @@ impl Field {
         choices: &'static [&'static str],
         help: &'static str,
     ) -> Self {
-        let mut field = Self::new(name, FieldKind::Choice(choices), help).optional();
-        field.default = choices.first().copied();
-        field
+        let field = Self::new(name, FieldKind::Choice(StringList::new(choices)), help);
+        match choices {
+            [first, ..] => field.default_value(first),
+            [] => field.optional(),
+        }
     }
 
-    /// A field of any kind, required.
+    /// The client id (RFC 6749 section 2.3.1), with the vendor's words for it.
+    pub const fn client_id(help: &'static str) -> Self {
+        Self::text("client_id", help)
+    }
+
+    /// The client secret (RFC 6749 section 2.3.1), with the vendor's words for it.
+    pub const fn client_secret(help: &'static str) -> Self {
+        Self::secret("client_secret", help)
+    }
+
+    /// How the client authenticates: some of `form`, `basic` and `query`, the default first.
+    pub const fn client_auth(choices: &'static [&'static str]) -> Self {
+        Self::choice(
+            "client_auth",
+            choices,
+            "how client id and secret are sent; in the query they end up in servers' logs",
+        )
+    }
+
+    /// How HTTP Basic encodes client id and secret: `form` and `raw`, the default first.
+    pub const fn basic_encoding(choices: &'static [&'static str]) -> Self {
+        Self::choice("basic_encoding", choices, "how HTTP Basic encodes client id and secret")
+    }
+
+    /// The grant type, `client_credentials` or `implicit`.
+    pub const fn grant(help: &'static str) -> Self {
+        Self::choice("grant", &["client_credentials", "implicit"], help)
+    }
+
+    /// A required field of any kind.
     pub const fn new(name: &'static str, kind: FieldKind, help: &'static str) -> Self {
+        let (name, help) = (Cow::Borrowed(name), Cow::Borrowed(help));
         Self { name, kind, required: true, unless: None, only_with: None, default: None, help }
     }
 
-    /// A profile may do without it.
+    /// A required field that is made at run time. Set the public fields for the rest.
+    pub fn owned(name: impl Into<String>, kind: FieldKind, help: impl Into<String>) -> Self {
+        let (name, help) = (Cow::Owned(name.into()), Cow::Owned(help.into()));
+        Self { name, kind, required: true, unless: None, only_with: None, default: None, help }
+    }
+
+    /// Makes the field optional.
     pub const fn optional(mut self) -> Self {
         self.required = false;
         self
     }
 
-    /// A profile may do without it if it has the other field.
+    /// Makes the field unnecessary in a profile that has the other field.
     pub const fn unless(mut self, other: &'static str) -> Self {
-        self.unless = Some(other);
+        replace!(self.unless, Some(Cow::Borrowed(other)));
         self
     }
 
-    /// It means something only where the other field, a choice, has this value; required or not
-    /// is said of that case.
+    /// Ties the field to a value of a choice: with another value it has no meaning. Whether it is
+    /// required holds for that value.
     pub const fn only_with(mut self, choice: &'static str, value: &'static str) -> Self {
-        self.only_with = Some((choice, value));
+        replace!(self.only_with, Some((Cow::Borrowed(choice), Cow::Borrowed(value))));
         self
     }
 
-    /// What holds where a profile does not say.
+    /// Makes the field optional, with a default.
     pub const fn default_value(mut self, default: &'static str) -> Self {
         self.required = false;
-        self.default = Some(default);
+        replace!(self.default, Some(Cow::Borrowed(default)));
         self
     }
 
-    /// Whether its value is secret.
+    /// Returns whether its value is secret.
     pub fn is_secret(&self) -> bool {
-        self.kind == FieldKind::Secret
+        matches!(self.kind, FieldKind::Secret | FieldKind::Key)
+    }
+
+    /// Returns whether it belongs to this value of a choice.
+    pub fn is_only_with(&self, choice: &str, value: &str) -> bool {
+        self.only_with.as_ref().is_some_and(|(other, wanted)| other == choice && wanted == value)
     }
 }
 
@@ -256,20 +406,20 @@ impl Field {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefreshHints {
-    /// The vendor answers with the same token until it ends: asking early brings nothing.
+    /// The vendor returns the same token until it expires: an early request does not renew it.
     pub same_token_until_end: bool,
     /// The vendor's documentation forbids storing the token: memory only.
     pub memory_only: bool,
-    /// Token requests a minute that the vendor allows.
+    /// How many token requests per minute the vendor allows.
     pub requests_per_minute: Option<u32>,
-    /// How long before its end a token is refreshed at the latest, where its life allows.
+    /// The latest time before its expiry that a token is refreshed, if its lifetime allows.
     pub refresh_ahead_min: Duration,
-    /// How long before its end a token is refreshed at the earliest.
+    /// The earliest time before its expiry that a token is refreshed.
     pub refresh_ahead_max: Option<Duration>,
 }
 
 impl RefreshHints {
-    /// No promise.
+    /// No promises.
     pub const fn new() -> Self {
         Self {
             same_token_until_end: false,
@@ -280,31 +430,31 @@ impl RefreshHints {
         }
     }
 
-    /// The same token comes back until it ends.
+    /// The vendor returns the same token until it expires.
     pub const fn same_token_until_end(mut self) -> Self {
         self.same_token_until_end = true;
         self
     }
 
-    /// Tokens stay in memory unless the profile says otherwise.
+    /// Tokens stay in memory, unless the profile sets `persist`.
     pub const fn memory_only(mut self) -> Self {
         self.memory_only = true;
         self
     }
 
-    /// Refreshes at least so long before the end (but not before half the life).
+    /// Refreshes at least this long before the expiry, but not in the first half of the lifetime.
     pub const fn refresh_ahead_at_least(mut self, ahead: Duration) -> Self {
         self.refresh_ahead_min = ahead;
         self
     }
 
-    /// Refreshes at most so long before the end.
+    /// Refreshes at most this long before the expiry.
     pub const fn refresh_ahead_at_most(mut self, ahead: Duration) -> Self {
         self.refresh_ahead_max = Some(ahead);
         self
     }
 
-    /// At most so many token requests a minute.
+    /// Sends at most this many token requests per minute.
     pub const fn requests_per_minute(mut self, requests: u32) -> Self {
         self.requests_per_minute = Some(requests);
         self

@@ -3,6 +3,7 @@
 
 mod answer;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -44,7 +45,7 @@ pub trait Interactive: fmt::Debug + Send + Sync {
 pub struct AuthorizationRequest {
     endpoint: Endpoint,
     client_id: String,
-    response_type: &'static str,
+    response_type: Cow<'static, str>,
     redirect_uri: RedirectUri,
     scope: Option<String>,
 }
@@ -57,12 +58,12 @@ impl AuthorizationRequest {
         redirect_uri: RedirectUri,
     ) -> Self {
         let client_id = client_id.into();
-        Self { endpoint, client_id, response_type: "token", redirect_uri, scope: None }
+        Self { endpoint, client_id, response_type: "token".into(), redirect_uri, scope: None }
     }
 
     /// Asks for something else or more, such as `id_token token`.
-    pub fn response_type(mut self, response_type: &'static str) -> Self {
-        self.response_type = response_type;
+    pub fn response_type(mut self, response_type: impl Into<Cow<'static, str>>) -> Self {
+        self.response_type = response_type.into();
         self
     }
 
@@ -110,7 +111,7 @@ impl AuthorizationRequest {
 
     fn parameters(&self) -> [(&str, &str); 4] {
         [
-            ("response_type", self.response_type),
+            ("response_type", &*self.response_type),
             ("client_id", &self.client_id),
             ("redirect_uri", self.redirect_uri.as_str()),
             ("scope", self.scope.as_deref().unwrap_or_default()),

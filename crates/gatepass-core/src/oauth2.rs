@@ -257,7 +257,7 @@ impl TokenResponse {
             .scope(self.optional_text("/scope")?)
             .extra("refresh_token", self.optional_secret("/refresh_token"))
             .extra("id_token", self.optional_secret("/id_token"));
-        Ok(self.warnings.iter().fold(token, |token, warning| token.warning(Some(warning))))
+        Ok(self.warnings.iter().fold(token, |token, warning| token.warning(Some(*warning))))
     }
 
     /// The secret at a path like `/result/token`.

@@ -63,7 +63,7 @@ macro_rules! register {
     ($info:expr) => {
         $crate::__private::inventory::submit! {
             $crate::Registration::new(
-                &$info,
+                const { &$info },
                 ::core::env!("CARGO_PKG_NAME"),
                 ::core::env!("CARGO_PKG_VERSION"),
             )

@@ -85,13 +85,13 @@ impl Settings {
         if let Some(base_url) = &self.base_url {
             return Ok(base_url.clone());
         }
-        let wanted = self.optional_text("environment");
-        let environment = info
-            .environments
-            .iter()
-            .find(|environment| wanted.is_none_or(|name| name == environment.name))
-            .ok_or_else(|| unknown_environment(info))?;
-        Endpoint::parse(environment.url)
+        let environment = match self.optional_text("environment") {
+            Some(name) => info.environment(name).ok_or_else(|| unknown_environment(info))?,
+            None if info.is_environment_required => return Err(missing_environment(info)),
+            None => info.environments.first().ok_or_else(|| unknown_environment(info))?,
+        };
+        let base_url = environment.base_url();
+        Endpoint::parse(base_url.ok_or_else(|| Error::internal("an environment without address"))?)
     }
 
     /// Returns `base_url`, or else the address in a field: `[http[s]://]name[:port]`.
@@ -114,11 +114,10 @@ impl Settings {
 
     /// Checks names, choices and required fields against the facts of a provider.
     pub(crate) fn check(&self, info: &ProviderInfo) -> Result<()> {
-        let named = |error: Error| error.with_provider(info.id);
+        let named = |error: Error| error.with_provider(&info.id);
         for (name, text) in &self.texts {
             if name == "environment" {
-                let known = info.environments.iter().any(|one| one.name == text);
-                if !known {
+                if info.environment(text).is_none() {
                     return Err(named(unknown_environment(info)));
                 }
                 continue;
@@ -127,22 +126,26 @@ impl Settings {
                 .field(name)
                 .filter(|field| !field.is_secret())
                 .ok_or_else(|| named(Error::config("unknown setting").with_field(name.clone())))?;
-            if let FieldKind::Choice(choices) = field.kind
-                && !choices.contains(&text.as_str())
+            if let FieldKind::Choice(choices) = &field.kind
+                && !choices.contains(text)
             {
-                return Err(named(unknown_choice(name, choices.iter().copied())));
+                return Err(named(unknown_choice(name, choices.iter())));
             }
         }
         let required = |field: &&Field| info.requires(field, self) && !field.is_secret();
         for field in info.fields.iter().filter(required) {
-            let replaced = match field.unless {
+            let replaced = match field.unless.as_deref() {
                 Some("base_url") => self.base_url.is_some(),
                 Some(other) => self.texts.contains_key(other),
                 None => false,
             };
-            if !replaced && !self.texts.contains_key(field.name) {
-                return Err(named(missing(field.name).hint(field.help)));
+            if !replaced && !self.texts.contains_key(&*field.name) {
+                return Err(named(missing(&field.name).hint(field.help.to_string())));
             }
+        }
+        let has_environment = self.base_url.is_some() || self.texts.contains_key("environment");
+        if info.is_environment_required && !has_environment {
+            return Err(named(missing_environment(info)));
         }
         Ok(())
     }
@@ -161,9 +164,15 @@ fn unknown_choice<'a>(name: &str, choices: impl Iterator<Item = &'a str>) -> Err
 
 fn unknown_environment(info: &ProviderInfo) -> Error {
     let error = Error::config("unknown value").with_field("environment");
-    let known: Vec<&str> = info.environments.iter().map(|one| one.name).collect();
+    let known: Vec<&str> = info.environments.iter().map(|one| &*one.name).collect();
     match known.as_slice() {
         [] => error.hint(format!("{} has no environments: remove this key", info.id)),
         known => error.hint(format!("{} has: {}", info.id, known.join(", "))),
     }
+}
+
+fn missing_environment(info: &ProviderInfo) -> Error {
+    let known = info.environments.iter().map(|one| format!("{} ({})", one.name, one.label));
+    let known: Vec<String> = known.collect();
+    missing("environment").hint(format!("use one of: {}", known.join(", ")))
 }

@@ -52,7 +52,7 @@ pub struct Token {
 #[derive(Clone, Default)]
 struct Rare {
     scope: Option<String>,
-    extras: Vec<(&'static str, Secret)>,
+    extras: Vec<(Cow<'static, str>, Secret)>,
     warnings: Vec<Cow<'static, str>>,
 }
 
@@ -209,7 +209,7 @@ pub struct TokenBuilder {
     lifetime: Option<Duration>,
     expires_at: Option<SystemTime>,
     scope: Option<String>,
-    extras: Vec<(&'static str, Secret)>,
+    extras: Vec<(Cow<'static, str>, Secret)>,
     warnings: Vec<Cow<'static, str>>,
 }
 
@@ -238,14 +238,14 @@ impl TokenBuilder {
     }
 
     /// Keeps another secret of the answer. It is never handed out as the token.
-    pub fn extra(mut self, name: &'static str, secret: Option<Secret>) -> Self {
-        self.extras.extend(secret.map(|secret| (name, secret)));
+    pub fn extra(mut self, name: impl Into<Cow<'static, str>>, secret: Option<Secret>) -> Self {
+        self.extras.extend(secret.map(|secret| (name.into(), secret)));
         self
     }
 
     /// Adds something a person should know.
-    pub fn warning(mut self, warning: Option<&'static str>) -> Self {
-        self.warnings.extend(warning.map(Cow::Borrowed));
+    pub fn warning(mut self, warning: Option<impl Into<Cow<'static, str>>>) -> Self {
+        self.warnings.extend(warning.map(Into::into));
         self
     }
 

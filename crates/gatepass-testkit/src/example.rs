@@ -10,12 +10,24 @@ use gatepass_core::{
 /// What [`Example`] is. It is in no registry.
 pub const INFO: ProviderInfo = ProviderInfo::new("example", "Example")
     .docs("https://vendor.example.com/docs/token")
-    .environments(&[EnvironmentInfo::new("prod", "https://vendor.example.com")])
-    .fields(&[
-        Field::text("client_id", "which client asks"),
-        Field::secret("client_secret", "shown once, when the client is made"),
-        Field::choice("client_auth", &["form", "basic"], "where the credential goes"),
-    ])
+    .environments(
+        const {
+            &[EnvironmentInfo::new(
+                "prod",
+                "production",
+                &[("base_url", "https://vendor.example.com")],
+            )]
+        },
+    )
+    .fields(
+        const {
+            &[
+                Field::text("client_id", "which client asks"),
+                Field::secret("client_secret", "shown once, when the client is made"),
+                Field::choice("client_auth", &["form", "basic"], "where the credential goes"),
+            ]
+        },
+    )
     .build(|settings| {
         let basic = settings.optional_text("client_auth") == Some("basic");
         Ok(Box::new(Example { endpoint: settings.base(&INFO)?.join("/token")?, basic }))

@@ -17,9 +17,9 @@ impl SampleProfile {
             .fields
             .iter()
             .filter(|field| field.is_secret())
-            .map(|field| canary(field.name))
+            .map(|field| canary(&field.name))
             .collect();
-        let settings = settings(required(info));
+        let settings = with_environment(info, settings(required(info)));
         let credential = credential(info, &canaries, "");
         Self { settings, credential, canaries }
     }
@@ -44,18 +44,19 @@ impl SampleProfile {
 /// alone and one with all, since a choice may need a field that is optional otherwise.
 pub(crate) fn variants(info: &ProviderInfo) -> Vec<(String, [Settings; 2])> {
     let all = info.fields.iter().filter(|field| !is_choice(field));
-    let both = [settings(required(info)), settings(all)];
+    let both =
+        [settings(required(info)), settings(all)].map(|settings| with_environment(info, settings));
     let mut variants = vec![(String::from("the example"), both.clone())];
     let mut add = |name: &str, value: &str| {
         let changed = both.clone().map(|settings| settings.with(name, value));
         variants.push((format!("{name} = {value}"), changed));
     };
-    for environment in info.environments {
-        add("environment", environment.name);
+    for environment in &*info.environments {
+        add("environment", &environment.name);
     }
-    for field in info.fields {
-        if let FieldKind::Choice(choices) = field.kind {
-            choices.iter().for_each(|choice| add(field.name, choice));
+    for field in &*info.fields {
+        if let FieldKind::Choice(choices) = &field.kind {
+            choices.iter().for_each(|choice| add(&field.name, choice));
         }
     }
     variants
@@ -68,13 +69,23 @@ pub(crate) fn base_url() -> Endpoint {
 
 /// Settings with a made-up value for each of these fields.
 pub(crate) fn settings<'a>(fields: impl Iterator<Item = &'a Field>) -> Settings {
-    fields
-        .filter(|field| !field.is_secret())
-        .fold(Settings::new(), |settings, field| settings.with(field.name, made_up(field)))
+    fields.filter(|field| !field.is_secret()).fold(Settings::new(), |settings, field| {
+        settings.with(field.name.to_string(), made_up(field))
+    })
+}
+
+/// Adds the first environment, if a profile must choose one.
+pub(crate) fn with_environment(info: &ProviderInfo, settings: Settings) -> Settings {
+    match info.environments.first() {
+        Some(first) if info.is_environment_required => {
+            settings.with("environment", first.name.to_string())
+        }
+        _ => settings,
+    }
 }
 
 /// The fields that a profile of nothing but defaults must have.
-pub(crate) fn required(info: &ProviderInfo) -> impl Iterator<Item = &'static Field> {
+pub(crate) fn required(info: &ProviderInfo) -> impl Iterator<Item = &Field> {
     let nothing = Settings::new();
     info.fields.iter().filter(move |field| info.requires(field, &nothing))
 }
@@ -84,7 +95,7 @@ fn credential(info: &ProviderInfo, canaries: &[Canary], left_out: &str) -> Crede
     let credential = texts
         .filter(|field| field.name != left_out)
         .fold(Credential::new(), |credential, field| {
-            credential.with_text(field.name, made_up(field))
+            credential.with_text(field.name.clone(), made_up(field))
         });
     canaries
         .iter()
@@ -104,11 +115,11 @@ fn is_choice(field: &Field) -> bool {
 }
 
 fn made_up(field: &Field) -> String {
-    match field.kind {
+    match &field.kind {
         FieldKind::Address => String::from("vendor.example.com"),
         FieldKind::RedirectUri => String::from("http://127.0.0.1:0/callback"),
         FieldKind::Addresses => String::from("https://vendor.example.com"),
-        FieldKind::Choice(choices) => choices.first().copied().unwrap_or_default().to_owned(),
+        FieldKind::Choice(choices) => choices.first().unwrap_or_default().to_owned(),
         FieldKind::Flag => String::from("true"),
         FieldKind::Duration => String::from("90s"),
         _ => format!("example-{}", field.name),

@@ -33,7 +33,7 @@ pub fn reads_without_prompt(profile: &Profile) -> bool {
 }
 
 /// Returns the fields of a profile's secrets, each with a description of its source.
-pub fn secret_sources(profile: &Profile) -> Vec<(&'static str, String)> {
+pub fn secret_sources(profile: &Profile) -> Vec<(&str, String)> {
     profile.secret_sources()
 }
 

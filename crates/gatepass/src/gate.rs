@@ -132,7 +132,8 @@ impl Gate {
     ///
     /// `Config` for a mistake in the profile. No secret is read and no request is sent.
     pub fn open(&self, profile: &Profile) -> Result<TokenSource> {
-        let named = |error: Error| error.with_provider(profile.info.id).with_profile(&profile.name);
+        let named =
+            |error: Error| error.with_provider(&profile.info().id).with_profile(&profile.name);
         let http: Arc<dyn HttpSend> = self.http(profile).map_err(named)?;
         let mut builder = TokenSource::builder(profile.provider()?, profile.clone())
             .name(&profile.name)

@@ -99,8 +99,8 @@ pub mod provider {
     pub use gatepass_core::{
         ApiOrigins, ApiRequest, ApiResponse, BasicEncoding, CacheKey, EnvironmentInfo,
         ExchangeContext, Expiry, Field, FieldKind, Provider, ProviderInfo, RefreshHints,
-        Registration, Request, Response, Settings, TokenBuilder, TokenCharset, TokenRules,
-        TokenVerdict, async_trait, oauth2, register, retry_after,
+        Registration, Request, Response, Settings, StringList, TokenBuilder, TokenCharset,
+        TokenRules, TokenVerdict, ValueList, async_trait, oauth2, register, retry_after,
     };
 
     pub use crate::registry::Registry;

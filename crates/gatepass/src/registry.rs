@@ -1,6 +1,8 @@
 //! The registry: the providers of this program, by id.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gatepass_core::{Error, ProviderInfo, Registration, Result};
 
@@ -14,7 +16,15 @@ use gatepass_core::{Error, ProviderInfo, Registration, Result};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Registry {
-    providers: BTreeMap<&'static str, Registration>,
+    providers: BTreeMap<String, Entry>,
+}
+
+/// One provider of a registry, and the crate it comes from.
+#[derive(Clone, Debug)]
+struct Entry {
+    info: Arc<ProviderInfo>,
+    package: Cow<'static, str>,
+    version: Cow<'static, str>,
 }
 
 /// The vendors' features of this crate, each with other names of its vendor.
@@ -35,18 +45,54 @@ impl Registry {
     /// All providers that are linked into this program. `Config` if two crates register one id.
     pub fn linked() -> Result<Self> {
         let mut all: Vec<&Registration> = Registration::all().collect();
-        all.sort_by_key(|registration| (registration.info.id, registration.package));
+        all.sort_by_key(|registration| (&registration.info.id, registration.package));
         all.into_iter().try_fold(Self::empty(), |registry, one| registry.with(*one))
     }
 
-    /// Adds a provider. `Config` if its id is registered already; the error names both crates.
-    pub fn with(mut self, registration: Registration) -> Result<Self> {
-        let id = registration.info.id;
-        match self.providers.insert(id, registration) {
+    /// Adds a provider of a crate. `Config` if its id is registered already; the error names both
+    /// crates.
+    pub fn with(self, registration: Registration) -> Result<Self> {
+        let Registration { info, package, version, .. } = registration;
+        let info = Arc::new(info.clone());
+        self.with_entry(Entry { info, package: package.into(), version: version.into() })
+    }
+
+    /// Adds a provider whose facts were made at run time. `origin` says in an error where they come
+    /// from.
+    ///
+    /// ```
+    /// # use gatepass::Error;
+    /// # use gatepass::provider::{Field, FieldKind, ProviderInfo, Registry};
+    /// let mut info = ProviderInfo::owned("acme", "Acme Cloud");
+    /// info.fields = vec![Field::owned("api_key", FieldKind::Secret, "Console > Keys")].into();
+    /// let info = info.build_with(|_| Err(Error::internal("make the provider here")));
+    /// let registry = Registry::empty().with_info(info, "vendors.json")?;
+    /// assert_eq!(registry.get("acme")?.title, "Acme Cloud");
+    /// # Ok::<(), gatepass::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Config` if the id is registered already.
+    pub fn with_info(
+        self,
+        info: impl Into<Arc<ProviderInfo>>,
+        origin: impl Into<String>,
+    ) -> Result<Self> {
+        let (package, version) = (Cow::Owned(origin.into()), Cow::Borrowed(""));
+        self.with_entry(Entry { info: info.into(), package, version })
+    }
+
+    fn with_entry(mut self, entry: Entry) -> Result<Self> {
+        let id = entry.info.id.to_string();
+        let origin =
+            |entry: &Entry| format!("{} {}", entry.package, entry.version).trim().to_owned();
+        let new = origin(&entry);
+        match self.providers.insert(id.clone(), entry) {
             None => Ok(self),
             Some(other) => Err(Error::config(format!(
-                "two crates register the provider `{id}`: {} {} and {} {}",
-                other.package, other.version, registration.package, registration.version
+                "two registrations of the provider `{id}`: {} and {new}",
+                origin(&other)
             ))
             .hint("depend on only one of them")),
         }
@@ -54,21 +100,21 @@ impl Registry {
 
     /// Returns the provider with this id. The error for an unknown id lists the known ones, and the
     /// hint explains how to add the one that was probably meant.
-    pub fn get(&self, id: &str) -> Result<&'static ProviderInfo> {
+    pub fn get(&self, id: &str) -> Result<Arc<ProviderInfo>> {
         match self.providers.get(id) {
-            Some(registration) => Ok(registration.info),
+            Some(entry) => Ok(Arc::clone(&entry.info)),
             None => Err(self.unknown(id)),
         }
     }
 
     /// Iterates over all providers, sorted by id.
-    pub fn iter(&self) -> impl Iterator<Item = &'static ProviderInfo> {
-        self.providers.values().map(|registration| registration.info)
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ProviderInfo>> {
+        self.providers.values().map(|entry| &entry.info)
     }
 
     /// Returns all ids, sorted.
-    pub fn ids(&self) -> Vec<&'static str> {
-        self.providers.keys().copied().collect()
+    pub fn ids(&self) -> Vec<&str> {
+        self.providers.keys().map(String::as_str).collect()
     }
 
     fn unknown(&self, id: &str) -> Error {
@@ -78,16 +124,15 @@ impl Registry {
         let error = Error::config(format!("no provider {name} in this build, which has: {has}"));
         let wanted = id.to_lowercase();
         let meant = self.iter().find(|info| {
-            let names = [info.id, info.title, info.vendor];
-            names.iter().any(|name| name.to_lowercase() == wanted)
-                || info.aliases.contains(&wanted.as_str())
+            let names = [&info.id, &info.title, &info.vendor];
+            names.iter().any(|name| name.to_lowercase() == wanted) || info.aliases.contains(&wanted)
         });
         if let Some(info) = meant {
             return error.hint(format!("did you mean provider = \"{}\"?", info.id));
         }
         let feature = FEATURES.iter().find(|(feature, aliases)| {
             (*feature == wanted || aliases.contains(&wanted.as_str()))
-                && !self.providers.contains_key(feature)
+                && !self.providers.contains_key(*feature)
         });
         if let Some((feature, _)) = feature {
             return error.hint(format!("build with the feature `{feature}` to add it"));
@@ -132,7 +177,8 @@ pub(crate) fn nearest<'a>(
 mod tests {
     use super::*;
 
-    const ACME: ProviderInfo = ProviderInfo::new("acme", "Acme Cloud").aliases(&["acme cloud inc"]);
+    static ACME: ProviderInfo =
+        ProviderInfo::new("acme", "Acme Cloud").aliases(&["acme cloud inc"]);
 
     fn registry() -> Registry {
         Registry::empty().with(Registration::new(&ACME, "provider-acme", "1.0.0")).unwrap()

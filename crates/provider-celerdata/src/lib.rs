@@ -35,13 +35,18 @@ pub const INFO: ProviderInfo = ProviderInfo::new("celerdata", "CelerData Cloud")
         "https://docs.celerdata.com/BYOC/docs/API/actions/identity_and_access_management/tokens/",
         "create_access_token"
     ))
-    .fields(&[
-        Field::text("client_id", "the id of an application key or service account"),
-        Field::secret("client_secret", "its secret, shown once, when it is made"),
-        Field::choice("basic_encoding", &["raw", "form"], "how Basic writes id and secret"),
-        Field::choice("grant_type_in", &["query", "body"], "where the grant type goes"),
-        Field::text("scope", "such as all-apis; only with grant_type_in = \"body\"").optional(),
-    ])
+    .fields(
+        const {
+            &[
+                Field::text("client_id", "the id of an application key or service account"),
+                Field::secret("client_secret", "its secret, shown once, when it is made"),
+                Field::choice("basic_encoding", &["raw", "form"], "how Basic writes id and secret"),
+                Field::choice("grant_type_in", &["query", "body"], "where the grant type goes"),
+                Field::text("scope", "such as all-apis; only with grant_type_in = \"body\"")
+                    .optional(),
+            ]
+        },
+    )
     .build(|profile| Ok(Box::new(CelerData { settings: Settings::read(profile)? })));
 register!(INFO);
 

@@ -21,9 +21,9 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, Field,
-    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response, Result,
-    Token, TokenVerdict, register,
+    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, EnvironmentInfo, Error,
+    Field, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response,
+    Result, Token, TokenVerdict, register,
 };
 
 use crate::settings::Settings;
@@ -33,32 +33,51 @@ pub use crate::settings::{ClientAuth, Environment};
 pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
     .aliases(&["cloudsso", "cisco systems"])
     .docs("https://developer.cisco.com/docs/support-apis/authentication")
-    .environments(&[
-        gatepass_core::EnvironmentInfo::new("cloudsso", "https://cloudsso.cisco.com"),
-        gatepass_core::EnvironmentInfo::new("id", "https://id.cisco.com"),
-    ])
-    .fields(&[
-        Field::text("client_id", "the key of your application in the API console"),
-        Field::choice(
-            "grant",
-            &["client_credentials", "implicit"],
-            "how the token is asked for; implicit: a person logs in, at cloudsso only",
-        ),
-        Field::secret("client_secret", "the client secret of the same application")
-            .only_with("grant", "client_credentials"),
-        Field::redirect_uri("redirect_uri", "the application's redirect URI, as registered")
-            .only_with("grant", "implicit"),
-        Field::choice(
-            "client_auth",
-            &["form", "basic", "query"],
-            "where id and secret go; query puts them into the URL, which servers log",
-        ),
-        Field::choice(
-            "basic_encoding",
-            &["form", "raw"],
-            "how id and secret are written with client_auth = \"basic\"",
-        ),
-    ])
+    .environments(
+        const {
+            &[
+                EnvironmentInfo::new(
+                    "cloudsso",
+                    "applications registered before March 2023, and logins by browser",
+                    &[("base_url", "https://cloudsso.cisco.com")],
+                ),
+                EnvironmentInfo::new(
+                    "id",
+                    "applications registered since March 2023",
+                    &[("base_url", "https://id.cisco.com")],
+                ),
+            ]
+        },
+    )
+    .fields(
+        const {
+            &[
+                Field::text("client_id", "the key of your application in the API console"),
+                Field::choice(
+                    "grant",
+                    &["client_credentials", "implicit"],
+                    "how the token is asked for; implicit: a person logs in, at cloudsso only",
+                ),
+                Field::secret("client_secret", "the client secret of the same application")
+                    .only_with("grant", "client_credentials"),
+                Field::redirect_uri(
+                    "redirect_uri",
+                    "the application's redirect URI, as registered",
+                )
+                .only_with("grant", "implicit"),
+                Field::choice(
+                    "client_auth",
+                    &["form", "basic", "query"],
+                    "where id and secret go; query puts them into the URL, which servers log",
+                ),
+                Field::choice(
+                    "basic_encoding",
+                    &["form", "raw"],
+                    "how id and secret are written with client_auth = \"basic\"",
+                ),
+            ]
+        },
+    )
     .build(|profile| Ok(Box::new(Cisco { settings: Settings::read(profile)? })));
 register!(INFO);
 

@@ -252,7 +252,7 @@ mod tests {
         let (http, clock) = (FakeHttp::answering([FakeResponse::from(moved)]), TestClock::new());
         let token_rules = TokenRules::default();
         let cx = ExchangeContext::new(&http, &clock, &token_rules);
-        let error = block_on(crate::Cisco::new().exchange(&app(), &cx)).unwrap_err();
+        let error = block_on(cx.run(&crate::Cisco::new(), &app())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsafeToken);
         assert!(
             error.hints().iter().any(|hint| hint.text().contains("environment = \"id\"")),

@@ -26,8 +26,8 @@ mod wire;
 use std::time::SystemTime;
 
 use gatepass_core::{
-    ApiRequest, Credential, Endpoint, Error, Field, Provider, ProviderInfo, RefreshHints, Request,
-    Response, Result, Token, register,
+    ApiRequest, Credential, Endpoint, EnvironmentInfo, Error, Field, Provider, ProviderInfo,
+    RefreshHints, Request, Response, Result, Token, register,
 };
 
 pub use crate::settings::Environment;
@@ -38,23 +38,57 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cloudneeti", "Cloudneeti")
     .vendor("Zscaler")
     .aliases(&["zscaler", "zscaler cspm", "zcspm", "cspm"])
     .docs("https://help.zscaler.com/zcspm/getting-started-zcspm-api")
-    .environments(&[
-        gatepass_core::EnvironmentInfo::new("prod", "https://api.cloudneeti.com"),
-        gatepass_core::EnvironmentInfo::new("prod1", "https://api1.cloudneeti.com"),
-        gatepass_core::EnvironmentInfo::new("trial", "https://trialapi.cloudneeti.com"),
-        gatepass_core::EnvironmentInfo::new("qa", "https://qaapi.cloudneeti-devops.com"),
-        gatepass_core::EnvironmentInfo::new("dev", "https://devapi.cloudneeti-devops.com"),
-    ])
-    .fields(&[
-        Field::text("license_id", "the license's id, a GUID"),
-        Field::text("account_id", "a cloud account's id, for its token instead of the license's")
-            .optional(),
-        Field::text("path_prefix", "what stands before /authorize; \"\" for today's paths")
-            .default_value("/api"),
-        Field::text("api_application_id", "the API application's id in the license's settings"),
-        Field::secret("api_application_secret", "shown once, when the application is made"),
-        Field::secret("subscription_key", "primary or secondary key in the API portal"),
-    ])
+    .environments(
+        const {
+            &[
+                EnvironmentInfo::new(
+                    "prod",
+                    "production",
+                    &[("base_url", "https://api.cloudneeti.com")],
+                ),
+                EnvironmentInfo::new(
+                    "prod1",
+                    "production, second region",
+                    &[("base_url", "https://api1.cloudneeti.com")],
+                ),
+                EnvironmentInfo::new(
+                    "trial",
+                    "trial accounts",
+                    &[("base_url", "https://trialapi.cloudneeti.com")],
+                ),
+                EnvironmentInfo::new(
+                    "qa",
+                    "the vendor's test systems",
+                    &[("base_url", "https://qaapi.cloudneeti-devops.com")],
+                ),
+                EnvironmentInfo::new(
+                    "dev",
+                    "the vendor's development systems",
+                    &[("base_url", "https://devapi.cloudneeti-devops.com")],
+                ),
+            ]
+        },
+    )
+    .fields(
+        const {
+            &[
+                Field::text("license_id", "the license's id, a GUID"),
+                Field::text(
+                    "account_id",
+                    "a cloud account's id, for its token instead of the license's",
+                )
+                .optional(),
+                Field::text("path_prefix", "what stands before /authorize; \"\" for today's paths")
+                    .default_value("/api"),
+                Field::text(
+                    "api_application_id",
+                    "the API application's id in the license's settings",
+                ),
+                Field::secret("api_application_secret", "shown once, when the application is made"),
+                Field::secret("subscription_key", "primary or secondary key in the API portal"),
+            ]
+        },
+    )
     .build(|profile| Ok(Box::new(Cloudneeti { settings: Settings::read(profile)? })));
 register!(INFO);
 

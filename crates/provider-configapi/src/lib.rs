@@ -33,14 +33,22 @@ pub const INFO: ProviderInfo = ProviderInfo::new("configapi", "Bright Pattern Co
     .vendor("Bright Pattern")
     .aliases(&["brightpattern", "bright pattern", "bright-pattern", "bpcc"])
     .docs("https://help.brightpattern.com/5.2:User-management-api-specification/RequestAccessToken")
-    .fields(&[
-        Field::address("host", "the contact center's host, such as acme.brightpattern.com")
-            .unless("base_url"),
-        Field::text("client_id", "a user's login name"),
-        Field::secret("client_secret", "the API secret made on that user's page"),
-        Field::text("scope", "the tenant's domain; by default the host's name").optional(),
-        Field::choice("api_version", &["v2", "v3"], "which token endpoint; v3 for list management"),
-    ])
+    .fields(
+        const {
+            &[
+                Field::address("host", "the contact center's host, such as acme.brightpattern.com")
+                    .unless("base_url"),
+                Field::text("client_id", "a user's login name"),
+                Field::secret("client_secret", "the API secret made on that user's page"),
+                Field::text("scope", "the tenant's domain; by default the host's name").optional(),
+                Field::choice(
+                    "api_version",
+                    &["v2", "v3"],
+                    "which token endpoint; v3 for list management",
+                ),
+            ]
+        },
+    )
     .build(|profile| Ok(Box::new(ConfigApi { settings: Settings::read(profile)? })));
 register!(INFO);
 

@@ -34,31 +34,41 @@ pub const INFO: ProviderInfo = ProviderInfo::new("huawei", "Huawei OneAccess")
     .vendor("Huawei")
     .aliases(&["oneaccess", "bamboocloud", "eiam"])
     .docs("https://support.huaweicloud.com/intl/en-us/api-oneaccess/oneaccess_04_0001.html")
-    .fields(&[
-        Field::address("domain", "the user access domain, such as acme.huaweioneaccess.com")
-            .unless("base_url"),
-        Field::text("client_id", "the application's ClientId"),
-        Field::choice(
-            "grant",
-            &["client_credentials", "implicit"],
-            "how the token is asked for; implicit: a person logs in",
-        ),
-        Field::secret("client_secret", "the ClientSecret of the same application")
-            .only_with("grant", "client_credentials"),
-        Field::redirect_uri("redirect_uri", "the application's redirect URI, as registered")
-            .only_with("grant", "implicit"),
-        Field::choice("client_auth", &["form", "basic"], "where id and secret go"),
-        Field::choice(
-            "basic_encoding",
-            &["form", "raw"],
-            "how id and secret are written with client_auth = \"basic\"",
-        ),
-        Field::choice(
-            "use_token",
-            &["access_token", "id_token"],
-            "which part of the answer the API takes; id_token for enterprise APIs",
-        ),
-    ])
+    .fields(
+        const {
+            &[
+                Field::address(
+                    "domain",
+                    "the user access domain, such as acme.huaweioneaccess.com",
+                )
+                .unless("base_url"),
+                Field::text("client_id", "the application's ClientId"),
+                Field::choice(
+                    "grant",
+                    &["client_credentials", "implicit"],
+                    "how the token is asked for; implicit: a person logs in",
+                ),
+                Field::secret("client_secret", "the ClientSecret of the same application")
+                    .only_with("grant", "client_credentials"),
+                Field::redirect_uri(
+                    "redirect_uri",
+                    "the application's redirect URI, as registered",
+                )
+                .only_with("grant", "implicit"),
+                Field::choice("client_auth", &["form", "basic"], "where id and secret go"),
+                Field::choice(
+                    "basic_encoding",
+                    &["form", "raw"],
+                    "how id and secret are written with client_auth = \"basic\"",
+                ),
+                Field::choice(
+                    "use_token",
+                    &["access_token", "id_token"],
+                    "which part of the answer the API takes; id_token for enterprise APIs",
+                ),
+            ]
+        },
+    )
     .build(|profile| Ok(Box::new(Huawei { settings: Settings::read(profile)? })));
 register!(INFO);
 

@@ -171,7 +171,7 @@ mod tests {
             let profile = gatepass_core::Settings::new().with("domain", bad);
             let error = Settings::read(&profile).expect_err(bad);
             assert_eq!(error.kind(), ErrorKind::Config, "{bad}");
-            assert!(error.message().contains("domain"), "{error}");
+            assert_eq!(error.field(), Some("domain"), "{error}");
         }
     }
 

@@ -109,9 +109,9 @@ fn of_every_vendor() -> BTreeSet<String> {
         printed.add(&headers);
         printed.add(&cli_support::http_client(&gate, &profile).unwrap());
         let info = gate.registry().get(one.id).unwrap();
-        printed.add(info);
+        printed.add(&*info);
         info.environments.iter().for_each(|environment| printed.add(environment));
-        for field in info.fields {
+        for field in &*info.fields {
             printed.add(field);
             printed.add(&field.kind);
         }

@@ -209,7 +209,7 @@ impl Call<'_> {
     fn with_context(error: CommandError, profile: &Profile) -> CommandError {
         match error {
             CommandError::Gatepass(error) if error.profile().is_none() => {
-                let error = error.with_provider(profile.info.id).with_profile(&profile.name);
+                let error = error.with_provider(&profile.info().id).with_profile(&profile.name);
                 CommandError::Gatepass(match error.kind() {
                     ErrorKind::Unavailable => error
                         .default_hint("the API may be down or slow: try again, or raise --timeout"),

@@ -26,8 +26,8 @@ use crate::session::{authorize, read_profile};
 /// The outcome for one vendor.
 struct Row {
     profile: String,
-    provider: &'static str,
-    vendor: &'static str,
+    provider: String,
+    vendor: String,
     grant: &'static str,
     result: Result<ApiCall, Error>,
 }
@@ -82,8 +82,8 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Co
         let result = call_api(&gate, &profile).await;
         progress.end(output, &name, &result);
         rows.push(Row {
-            provider: profile.info.id,
-            vendor: profile.info.title,
+            provider: profile.info().id.to_string(),
+            vendor: profile.info().title.to_string(),
             grant: grant(&name),
             profile: name,
             result,
@@ -123,7 +123,7 @@ async fn login(
     let implicit = [(String::from("grant"), String::from("implicit"))];
     let names = gate.names();
     let mut profiles = names.iter().filter_map(|name| read_profile(&gate, name, &implicit).ok());
-    let Some(profile) = profiles.find(|profile| has_logins(profile.info)) else {
+    let Some(profile) = profiles.find(|profile| has_logins(profile.info())) else {
         return Err(Error::config("no provider in this build supports logins")
             .hint("build it with the feature cisco or huawei")
             .into());
@@ -131,14 +131,14 @@ async fn login(
     output.status(&format!(
         "{} listens on {} with one account: user sandbox, password sandbox. Log in, and choose \
          Allow or Deny.",
-        profile.info.title,
+        profile.info().title,
         sandbox.url()
     ));
     log_in(&gate, &profile, login_options, output).await?;
     let result = call_api(&gate, &profile).await;
     let row = Row {
-        provider: profile.info.id,
-        vendor: profile.info.title,
+        provider: profile.info().id.to_string(),
+        vendor: profile.info().title.to_string(),
         grant: "implicit",
         profile: profile.name.clone(),
         result,
@@ -230,7 +230,7 @@ fn to_table(rows: &[Row]) -> String {
             ),
             Err(error) => (String::from("-"), error.message().to_owned()),
         };
-        table.add_row([row.provider, row.vendor, row.grant, &expires, &response]);
+        table.add_row([&*row.provider, &row.vendor, row.grant, &expires, &response]);
     }
     format!("{}\n", table.trim_fmt())
 }

@@ -175,7 +175,7 @@ async fn check_profile(
             return report.skip_all(&["token", "api"], "profile");
         }
     };
-    let (info, origin) = (profile.info, &profile.origin);
+    let (info, origin) = (profile.info(), &profile.origin);
     report.ok("profile", format!("{} ({}), from {origin}", info.id, info.title))?;
 
     let mut missing = None;

@@ -103,7 +103,7 @@ impl Summary {
         let (token, now) = (self.token.as_ref(), SystemClock::new().wall());
         json!({
             "profile": profile.name,
-            "provider": profile.info.id,
+            "provider": profile.info().id,
             "origin": profile.origin.to_string(),
             "secrets": secret_sources(profile),
             "state": self.state,
@@ -128,7 +128,8 @@ impl Summary {
 
     fn text(&self, profile: &Profile) -> String {
         let mut lines = Vec::new();
-        let Profile { name, info, origin, .. } = profile;
+        let Profile { name, origin, .. } = profile;
+        let info = profile.info();
         lines.push(("profile", format!("{name} ({}), from {origin}", info.title)));
         for (field, source) in cli_support::secret_sources(profile) {
             lines.push((field, format!("from {source}")));

@@ -83,7 +83,7 @@ impl Row {
 
     fn provider(&self) -> Option<&str> {
         match (&self.profile, &self.state) {
-            (Some(profile), _) => Some(profile.info.id),
+            (Some(profile), _) => Some(&*profile.info().id),
             (None, Err(error)) => error.provider(),
             (None, Ok(_)) => None,
         }

@@ -81,7 +81,7 @@ pub(crate) async fn run(
         Format::Json => output.json(&json!({
             "event": "logged_in",
             "profile": profile.name,
-            "provider": profile.info.id,
+            "provider": profile.info().id,
             "expires_at": rfc3339(token.expires_at()),
             "expires_in": seconds,
         }))?,
@@ -114,7 +114,7 @@ pub(super) async fn log_in(
         .into());
     }
     let source = gate.open(profile)?;
-    let is_other_grant = source.provider().interactive().is_none() && has_logins(profile.info);
+    let is_other_grant = source.provider().interactive().is_none() && has_logins(profile.info());
     let login = source.login().await.map_err(|error| match is_other_grant {
         true => {
             let hint = "this vendor supports logins: set grant = \"implicit\" in the profile";
@@ -258,7 +258,7 @@ fn result_page(profile: &Profile, outcome: &Result<Token, CommandError>) -> Logi
             text: format!(
                 "gatepass has a token for {} ({}), valid for {}.",
                 profile.name,
-                profile.info.title,
+                profile.info().title,
                 format_duration(token.remaining(SystemClock::new().wall()))
             ),
         },
@@ -283,11 +283,11 @@ fn callback_address(redirect_uri: &RedirectUri) -> Option<CallbackAddress> {
 
 /// Returns whether a provider has a grant type for logins.
 pub(super) fn has_logins(info: &ProviderInfo) -> bool {
-    info.fields.iter().any(|field| field.only_with == Some(("grant", "implicit")))
+    info.fields.iter().any(|field| field.is_only_with("grant", "implicit"))
 }
 
 fn named(profile: &Profile, error: Error) -> Error {
-    error.with_provider(profile.info.id).with_profile(&profile.name)
+    error.with_provider(&profile.info().id).with_profile(&profile.name)
 }
 
 /// Progress of the wait: a count-down on a terminal, else one line.

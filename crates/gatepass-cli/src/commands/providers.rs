@@ -20,7 +20,7 @@ pub(crate) struct ProvidersArgs {}
 pub(crate) fn run(output: &Output) -> Result<ExitCode, CommandError> {
     let registry = Registry::linked()?;
     match output.format(&[Format::Text, Format::Json])? {
-        Format::Json => output.json(&registry.iter().map(to_json).collect())?,
+        Format::Json => output.json(&registry.iter().map(|info| to_json(info)).collect())?,
         _ => output.result(&to_text(&registry))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -28,8 +28,8 @@ pub(crate) fn run(output: &Output) -> Result<ExitCode, CommandError> {
 
 fn to_json(info: &ProviderInfo) -> Value {
     let fields = info.fields.iter().map(|field| {
-        let choices = match field.kind {
-            FieldKind::Choice(choices) => json!(choices),
+        let choices = match &field.kind {
+            FieldKind::Choice(choices) => json!(choices.iter().collect::<Vec<_>>()),
             _ => Value::Null,
         };
         json!({
@@ -38,7 +38,7 @@ fn to_json(info: &ProviderInfo) -> Value {
             "secret": field.is_secret(),
             "required": field.required,
             "unless": field.unless,
-            "only_with": field.only_with.map(|(other, value)| json!({ other: value })),
+            "only_with": field.only_with.as_ref().map(|(other, value)| json!({ &**other: value })),
             "default": field.default,
             "choices": choices,
             "help": field.help,
@@ -49,7 +49,7 @@ fn to_json(info: &ProviderInfo) -> Value {
         "title": info.title,
         "vendor": info.vendor,
         "docs": info.docs,
-        "environments": info.environments.iter().map(|one| one.name).collect::<Vec<_>>(),
+        "environments": info.environments.iter().map(|one| &*one.name).collect::<Vec<_>>(),
         "fields": fields.collect::<Vec<_>>(),
     })
 }
@@ -59,7 +59,7 @@ fn to_text(registry: &Registry) -> String {
     for info in registry.iter() {
         text += &format!("{}  {}\n  {}\n", info.id, info.title, info.docs);
         if !info.environments.is_empty() {
-            let names: Vec<&str> = info.environments.iter().map(|one| one.name).collect();
+            let names: Vec<&str> = info.environments.iter().map(|one| &*one.name).collect();
             text += &format!("  environments: {}\n", names.join(", "));
         }
         text.extend(info.fields.iter().map(line));
@@ -71,18 +71,18 @@ fn to_text(registry: &Registry) -> String {
 }
 
 fn line(field: &Field) -> String {
-    let kind = match field.kind {
-        FieldKind::Choice(choices) => choices.join("|"),
+    let kind = match &field.kind {
+        FieldKind::Choice(choices) => choices.iter().collect::<Vec<_>>().join("|"),
         kind => kind.name().to_owned(),
     };
-    let need = match (field.required, field.unless, field.default) {
+    let need = match (field.required, &field.unless, field.default.as_deref()) {
         (true, Some(other), _) => format!("required unless {other}"),
         (true, None, _) => String::from("required"),
         (false, _, Some("")) => String::from("default \"\""),
         (false, _, Some(default)) => format!("default {default}"),
         (false, _, None) => String::from("optional"),
     };
-    let only = field.only_with.map(|(other, value)| format!(" with {other} = {value}"));
+    let only = field.only_with.as_ref().map(|(other, value)| format!(" with {other} = {value}"));
     let only = only.unwrap_or_default();
     format!("  {:<24} {kind} ({need}{only}): {}\n", field.name, field.help)
 }

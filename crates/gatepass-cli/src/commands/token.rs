@@ -185,7 +185,7 @@ impl TokenCommand<'_> {
             "expires_at_unix": unix_seconds(token.expires_at()),
             "expires_in": token.remaining(now).as_secs(),
             "expires_assumed": token.expiry() == Expiry::Assumed,
-            "provider": profile.info.id,
+            "provider": profile.info().id,
             "profile": profile.name,
             "scope": token.scope(),
             "source": if source.status().is_stored { "cache" } else { "vendor" },

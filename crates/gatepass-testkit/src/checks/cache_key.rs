@@ -11,7 +11,7 @@ use crate::profile::{SampleProfile, variants};
 /// Another secret gives another cache key, and so does every setting that changes how a response is
 /// read: two profiles with the same key read every fixture alike.
 pub fn cache_keys_cover_credential_and_settings(info: &ProviderInfo, fixtures: &Path) {
-    let (id, profile) = (info.id, SampleProfile::of(info));
+    let (id, profile) = (&info.id, SampleProfile::of(info));
     let provider = profile.provider(info);
     if let Ok(key) = provider.cache_key(&profile.credential) {
         let again = provider.cache_key(&profile.credential).ok();
@@ -52,7 +52,7 @@ fn settings_to_compare(info: &ProviderInfo, profile: &SampleProfile) -> Vec<(Str
     let texts = info.fields.iter().filter(|field| !field.is_secret() && !field.required);
     let texts = texts.flat_map(|field| {
         ["one.example.com", "two.example.com"].map(|value| {
-            let settings = profile.settings.clone().with(field.name, value);
+            let settings = profile.settings.clone().with(field.name.to_string(), value);
             (format!("{} = {value}", field.name), settings)
         })
     });

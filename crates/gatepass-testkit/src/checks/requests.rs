@@ -57,7 +57,7 @@ pub fn headers_with_a_secret_are_sensitive(info: &ProviderInfo, _: &Path) {
 
 /// The endpoints are known without a secret, and the token request goes to one of them.
 pub fn endpoints_are_known_without_a_secret(info: &ProviderInfo, _: &Path) {
-    let (id, profile) = (info.id, SampleProfile::of(info));
+    let (id, profile) = (&info.id, SampleProfile::of(info));
     let provider = profile.provider_at_base_url(info);
     let texts = profile.credential.texts();
     let no_secret = texts.fold(Credential::new(), |credential, (name, text)| {
@@ -83,15 +83,17 @@ pub fn a_login_begins_at_the_base_url_without_a_secret(info: &ProviderInfo, _: &
     let profile = SampleProfile::of(info);
     let person = info.fields.iter().filter(|field| !field.is_secret());
     let person = person.fold(Credential::new(), |credential, field| {
-        credential
-            .with_text(field.name, profile.credential.optional_text(field.name).unwrap_or("x"))
+        credential.with_text(
+            field.name.clone(),
+            profile.credential.optional_text(&field.name).unwrap_or("x"),
+        )
     });
     for (what, [least, most]) in variants(info) {
         let build =
             |settings: &Settings| info.provider(&settings.clone().with_base_url(base_url()));
         let Ok(provider) = build(&least).or_else(|_| build(&most)) else { continue };
         let Some(interactive) = provider.interactive() else { continue };
-        let id = info.id;
+        let id = &info.id;
         let login = interactive
             .authorization_request(&person)
             .unwrap_or_else(|error| panic!("{id}: {what}: no login without a secret: {error:?}"));

@@ -96,7 +96,7 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
         return Ok(None);
     }
     let id = env.get(&format!("{prefix}PROVIDER")).unwrap_or_else(|| name.to_owned());
-    let Ok(info) = registry.get(&id) else {
+    let Ok(info) = &registry.get(&id) else {
         let named = names.iter().any(|variable| variable == &format!("{prefix}PROVIDER"));
         // Without a provider, the variables may belong to another profile.
         return if named { Err(registry_error(registry, &id, name)) } else { Ok(None) };
@@ -140,19 +140,19 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
 }
 
 fn entry(field: &Field, source: SecretSource, variable: String) -> ConfigEntry {
-    let (key, place) = (field.name.to_owned(), ConfigPlace::Variable(variable));
+    let (key, place) = (field.name.to_string(), ConfigPlace::Variable(variable));
     ConfigEntry { key, value: Value::Source(source), place }
 }
 
 /// Returns the variables that define a field of any profile, even if the config file defines the
 /// profile, and for any provider.
 pub(crate) fn defining(env: &Env, registry: &Registry) -> Vec<String> {
-    let own = registry.iter().flat_map(|info| info.fields);
+    let own = registry.iter().flat_map(|info| &*info.fields);
     let fields: Vec<&Field> = COMMON_FIELDS.iter().chain(own).collect();
     let mut names = env.names();
     names.retain(|variable| {
         let key = variable.strip_prefix("GATEPASS_").map(str::to_lowercase);
-        key.is_some_and(|key| fields.iter().any(|field| is_behind_a_name(field.name, &key)))
+        key.is_some_and(|key| fields.iter().any(|field| is_behind_a_name(&field.name, &key)))
     });
     names
 }
@@ -165,13 +165,13 @@ fn registry_error(registry: &Registry, id: &str, profile: &str) -> Error {
 }
 
 fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
-    COMMON_FIELDS.iter().chain(info.fields).find(|field| field.name == key)
+    COMMON_FIELDS.iter().chain(&*info.fields).find(|field| field.name == key)
 }
 
 /// Returns whether the variable belongs to a profile with a longer name:
 /// `GATEPASS_CISCO_PROD_CLIENT_ID` is a key of `cisco-prod`, not of `cisco`.
 fn is_of_a_longer_name(info: &ProviderInfo, key: &str) -> bool {
-    let fields = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
+    let fields = COMMON_FIELDS.iter().chain(&*info.fields).map(|field| &*field.name);
     fields.chain(["client_id", "client_secret"]).any(|field| is_behind_a_name(field, key))
 }
 
@@ -186,7 +186,7 @@ fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str
     // A variable's name may contain control characters, which a terminal would obey.
     let variable: String =
         variable.chars().filter(|c| c.is_ascii_graphic()).take(MAX_SHOWN_NAME).collect();
-    let known = || COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
+    let known = || COMMON_FIELDS.iter().chain(&*info.fields).map(|field| &*field.name);
     let error =
         Error::config(format!("the variable {variable} is not a key of a {} profile", info.id));
     let of_file = key.strip_suffix("_file").and_then(|key| nearest(key, known()));
@@ -208,7 +208,7 @@ pub(crate) fn names(env: &Env, registry: &Registry) -> Vec<String> {
         let Some(rest) = variable.strip_prefix("GATEPASS_").map(str::to_lowercase) else {
             continue;
         };
-        let keys = registry.iter().flat_map(|info| info.fields).map(|field| field.name);
+        let keys = registry.iter().flat_map(|info| &*info.fields).map(|field| &*field.name);
         let cut = keys.chain(["provider"]).find_map(|key| {
             let rest = rest.strip_suffix("_file").unwrap_or(&rest);
             rest.strip_suffix(key)?.strip_suffix('_')
@@ -231,8 +231,8 @@ mod tests {
 
     use super::*;
 
-    const ACME: ProviderInfo =
-        ProviderInfo::new("acme", "Acme Cloud").fields(&[Field::secret("client_secret", "a key")]);
+    static ACME: ProviderInfo = ProviderInfo::new("acme", "Acme Cloud")
+        .fields(const { &[Field::secret("client_secret", "a key")] });
 
     #[test]
     fn error_shows_no_control_characters_of_variable_names() {

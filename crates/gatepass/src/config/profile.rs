@@ -8,6 +8,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{
@@ -26,15 +27,14 @@ use super::value::{KeyPlaces, SecretSource};
 pub struct Profile {
     /// The profile's name.
     pub name: String,
-    /// Its provider's facts.
-    pub info: &'static ProviderInfo,
     /// The place of its definition.
     pub origin: ProfileOrigin,
     /// The settings of its provider.
     pub settings: Settings,
     /// The options of the engine and the HTTP client.
     pub options: ProfileOptions,
-    values: BTreeMap<&'static str, SecretSource>,
+    info: Arc<ProviderInfo>,
+    values: BTreeMap<String, SecretSource>,
     env: Env,
     folder: PathBuf,
     places: KeyPlaces,
@@ -133,6 +133,11 @@ pub const COMMON_FIELDS: &[Field] = &[
 ];
 
 impl Profile {
+    /// Returns the facts of its provider.
+    pub fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
     /// Builds the provider.
     ///
     /// `Config` for a setting that the provider rejects.
@@ -146,7 +151,7 @@ impl Profile {
     /// `Config` if the address's origin is neither the API's nor one of
     /// [`api_origins`](Self::api_origins).
     pub fn api_endpoint(&self, provider: &dyn Provider, url_or_path: &str) -> Result<Endpoint> {
-        let named = |error: Error| error.with_provider(self.info.id).with_profile(&self.name);
+        let named = |error: Error| error.with_provider(&self.info.id).with_profile(&self.name);
         let api = self.options.api_url.clone().or_else(|| provider.api(None));
         if url_or_path.starts_with('/') {
             let api = api.ok_or_else(|| {
@@ -190,15 +195,15 @@ impl Profile {
     }
 
     /// Describes the source of each secret, without its value.
-    pub(crate) fn secret_sources(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn secret_sources(&self) -> Vec<(&str, String)> {
         let secrets = self.info.fields.iter().filter(|field| field.is_secret());
         secrets
             .filter_map(|field| {
-                let source = match self.values.get(field.name)? {
+                let source = match self.values.get(&*field.name)? {
                     SecretSource::Literal(_) => self.origin.to_string(),
                     SecretSource::Reference(reference) => reference.describe(),
                 };
-                Some((field.name, source))
+                Some((&*field.name, source))
             })
             .collect()
     }

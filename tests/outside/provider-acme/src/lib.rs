@@ -10,12 +10,12 @@ use gatepass_core::{
 /// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("acme", "Acme Cloud")
     .docs("https://acme.example/docs/token")
-    .environments(&[EnvironmentInfo::new("prod", "https://api.acme.example")])
-    .fields(&[
+    .environments(const { &[EnvironmentInfo::new("prod", "production", &[("base_url", "https://api.acme.example")])] })
+    .fields(const { &[
         Field::text("tenant", "the first label of your console's host"),
         Field::text("client_id", "Console > Keys"),
         Field::secret("client_secret", "shown once, when the key is created"),
-    ])
+    ] })
     .build(|settings| Ok(Box::new(Acme::new(settings.base(&INFO)?, settings.text("tenant")?)?)));
 register!(INFO);
 

@@ -9,11 +9,11 @@ use gatepass_core::{
 
 /// What this provider is.
 pub const INFO: ProviderInfo = ProviderInfo::new("rash", "Rash Cloud")
-    .fields(&[
+    .fields(const { &[
         Field::text("client_id", "anything"),
         Field::secret("client_secret", "what its panics repeat"),
         Field::text("when", "request, answer, thread or build"),
-    ])
+    ] })
     .build(|settings| Ok(Box::new(Rash::new(settings)?)));
 register!(INFO);
 

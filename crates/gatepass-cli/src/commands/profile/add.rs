@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass::Hint;
@@ -121,10 +122,7 @@ impl AddCommand<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn ask_provider(
-        &self,
-        registry: &Registry,
-    ) -> Result<&'static ProviderInfo, CommandError> {
+    async fn ask_provider(&self, registry: &Registry) -> Result<Arc<ProviderInfo>, CommandError> {
         if !prompt::is_available() {
             return Err(usage(
                 "no vendor given, and there is no terminal to ask on",
@@ -151,12 +149,12 @@ impl AddCommand<'_> {
 
     async fn plan(
         &self,
-        info: &'static ProviderInfo,
+        info: Arc<ProviderInfo>,
         file: ConfigFile,
     ) -> Result<ProfilePlan, CommandError> {
         let options = self.options;
         let config = file.read()?;
-        let (name, replaces) = self.choose_name(info, &config.profile_names()?).await?;
+        let (name, replaces) = self.choose_name(&info, &config.profile_names()?).await?;
         let input = ProfileInput {
             fields: options.fields.clone(),
             secrets: self.read_secrets()?,
@@ -164,8 +162,8 @@ impl AddCommand<'_> {
             all: options.all,
             dry_run: options.dry_run,
         };
-        let values = ProfileValues::collect(info, &input, self.output).await?;
-        let fields: Vec<_> = values.secrets.iter().map(|(field, _)| *field).collect();
+        let values = ProfileValues::collect(&info, &input, self.output).await?;
+        let fields: Vec<_> = values.secrets.iter().map(|(field, _)| field.clone()).collect();
         let targets =
             SecretTargets::choose(options.secrets, &name, &fields, &config, self.output).await?;
         Ok(ProfilePlan { name, info, file, replaces, values, targets, origins: String::new() })
@@ -179,15 +177,15 @@ impl AddCommand<'_> {
     ) -> Result<(String, bool), CommandError> {
         let is_taken = |name: &str| taken.iter().any(|existing| existing == name);
         let Some(name) = &self.options.name else {
-            if self.options.force && is_taken(info.id) {
-                return Ok((info.id.to_owned(), true));
+            if self.options.force && is_taken(&info.id) {
+                return Ok((info.id.to_string(), true));
             }
             let mut names = (2..).map(|n| format!("{}-{n}", info.id));
-            let free = match is_taken(info.id) {
+            let free = match is_taken(&info.id) {
                 true => names.find(|name| !is_taken(name)),
                 false => None,
             };
-            return Ok((free.unwrap_or_else(|| info.id.to_owned()), false));
+            return Ok((free.unwrap_or_else(|| info.id.to_string()), false));
         };
         let section = format!("[profiles.{}]", toml_string(name).as_str());
         Config::from_toml(&section).map_err(|error| without_place(&error))?;
@@ -285,7 +283,7 @@ impl AddCommand<'_> {
     ) -> Result<CommandError, CommandError> {
         let name = &plan.name;
         let again = Hint::gatepass("the profile is kept; try again", ["token", name, "--fresh"]);
-        let replace = ["profile", "add", plan.info.id, "--name", name, "--force"];
+        let replace = ["profile", "add", &plan.info.id, "--name", name, "--force"];
         let replace = Hint::gatepass("or replace the profile", replace);
         if !prompt::is_available() || plan.replaces {
             return Ok(error.hint(again).hint(replace));

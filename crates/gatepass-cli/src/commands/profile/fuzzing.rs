@@ -56,7 +56,7 @@ impl NewProfile {
             verbose: 0,
         };
         let output = Output::new(&common, String::new());
-        let collected = pin!(ProfileValues::collect(info, &input, &output))
+        let collected = pin!(ProfileValues::collect(&info, &input, &output))
             .poll(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Ok(values)) = collected else { return None };
         let file = ConfigFile::at(PathBuf::from("/nonexistent/gatepass.toml")).ok()?;

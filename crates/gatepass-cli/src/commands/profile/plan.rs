@@ -1,5 +1,7 @@
 //! A new profile: its section in the config, its check and its report.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use gatepass::cli_support;
@@ -17,7 +19,7 @@ use crate::error::CommandError;
 /// A new profile, and where its parts will be written.
 pub(super) struct ProfilePlan {
     pub(super) name: String,
-    pub(super) info: &'static ProviderInfo,
+    pub(super) info: Arc<ProviderInfo>,
     pub(super) file: ConfigFile,
     pub(super) replaces: bool,
     pub(super) values: ProfileValues,
@@ -30,13 +32,13 @@ impl ProfilePlan {
     /// Returns the section to write.
     pub(super) fn section(&self) -> Zeroizing<String> {
         let value = |field: &_, secret: &str| self.targets.config_value(field, secret);
-        self.values.section(&self.name, self.info, value)
+        self.values.section(&self.name, &self.info, value)
     }
 
     /// Returns the section without secrets.
     pub(super) fn redacted_section(&self) -> Zeroizing<String> {
         let value = |field: &_, _: &str| self.targets.config_value(field, "…");
-        self.values.section(&self.name, self.info, value)
+        self.values.section(&self.name, &self.info, value)
     }
 
     /// Checks that the section alone is a valid profile. Returns the origins that it leads to, one
@@ -72,7 +74,7 @@ impl ProfilePlan {
     pub(super) fn report(&self, toml: Option<&str>, expires_in: Option<u64>) -> Value {
         let secrets = self.values.secrets.iter();
         let secrets: BTreeMap<_, _> = secrets
-            .map(|(field, _)| (field.name, self.targets.describe(field, &self.file)))
+            .map(|(field, _)| (&*field.name, self.targets.describe(field, &self.file)))
             .collect();
         json!({
             "profile": self.name,

@@ -27,15 +27,15 @@ pub(super) struct ProfileInput {
 
 /// The values of a profile, in the order of its lines.
 pub(super) struct ProfileValues {
-    settings: Vec<(&'static Field, String)>,
-    pub(super) secrets: Vec<(&'static Field, Zeroizing<String>)>,
+    settings: Vec<(Field, String)>,
+    pub(super) secrets: Vec<(Field, Zeroizing<String>)>,
 }
 
 impl ProfileValues {
     /// Collects a value for every field that the profile needs. Without a terminal, missing fields
     /// are an error of the kind `Config` that names an option for each.
     pub(super) async fn collect(
-        info: &'static ProviderInfo,
+        info: &ProviderInfo,
         input: &ProfileInput,
         output: &Output,
     ) -> Result<Self, CommandError> {
@@ -45,38 +45,41 @@ impl ProfileValues {
         for field in fields(info) {
             let settings = values.settings();
             if !applies(info, field, &settings) {
-                if input.field(field.name).is_some() || input.secrets.contains_key(field.name) {
+                if input.field(&field.name).is_some() || input.secrets.contains_key(&*field.name) {
                     return Err(unused_field(field));
                 }
                 continue;
             }
-            let is_needed = info.requires(field, &settings) && !values.makes_unnecessary(field);
+            let is_needed = (info.requires(field, &settings) && !values.makes_unnecessary(field))
+                || values.needs_environment(info, field);
             let is_asked = is_needed
                 || values.decides_others(info, field)
                 || (input.all && is_of_provider(info, field));
             let is_asked = input.at_terminal && is_asked;
             if field.is_secret() {
-                match input.secrets.get(field.name) {
-                    Some(secret) => values.secrets.push((field, secret.clone())),
-                    None if input.dry_run => values.secrets.push((field, Zeroizing::default())),
+                match input.secrets.get(&*field.name) {
+                    Some(secret) => values.secrets.push((field.clone(), secret.clone())),
+                    None if input.dry_run => {
+                        values.secrets.push((field.clone(), Zeroizing::default()));
+                    }
                     None if is_asked => {
                         let secret = ask_secret(field, output).await?;
-                        values.secrets.push((field, secret));
+                        values.secrets.push((field.clone(), secret));
                     }
                     None if is_needed => missing.push(field),
                     None => {}
                 }
-            } else if let Some(text) = input.field(field.name) {
+            } else if let Some(text) = input.field(&field.name) {
                 check(info, field, text).map_err(|reason| {
                     usage(
                         format!("--field {}: {reason}", field.name),
                         format!("{}: {}", field.name, field.help),
                     )
                 })?;
-                values.settings.push((field, text.to_owned()));
+                values.settings.push((field.clone(), text.to_owned()));
             } else if is_asked {
                 let text = ask(info, field, is_needed, output).await?;
-                values.settings.extend(text.map(|text| (field, text)));
+                values.settings.extend(text.map(|text| (field.clone(), text)));
             } else if is_needed {
                 missing.push(field);
             }
@@ -88,9 +91,9 @@ impl ProfileValues {
     }
 
     fn settings(&self) -> Settings {
-        self.settings
-            .iter()
-            .fold(Settings::new(), |all, (field, text)| all.with(field.name, text.as_str()))
+        self.settings.iter().fold(Settings::new(), |all, (field, text)| {
+            all.with(field.name.to_string(), text.as_str())
+        })
     }
 
     fn has(&self, name: &str) -> bool {
@@ -99,17 +102,22 @@ impl ProfileValues {
 
     /// Returns whether the value of another field makes this field unnecessary.
     fn makes_unnecessary(&self, field: &Field) -> bool {
-        field.unless.is_some_and(|other| self.has(other))
+        field.unless.as_deref().is_some_and(|other| self.has(other))
+    }
+
+    /// Returns whether this field is an environment that must be chosen.
+    fn needs_environment(&self, info: &ProviderInfo, field: &Field) -> bool {
+        field.name == "environment" && info.is_environment_required && !self.has("base_url")
     }
 
     /// Returns whether other fields depend on this one, or the choice of the vendor's service.
     fn decides_others(&self, info: &ProviderInfo, field: &Field) -> bool {
-        match field.name {
+        match &*field.name {
             "environment" => info.environments.len() > 1 && !self.has("base_url"),
             name => info
                 .fields
                 .iter()
-                .any(|other| other.only_with.is_some_and(|(choice, _)| choice == name)),
+                .any(|other| other.only_with.as_ref().is_some_and(|(choice, _)| choice == name)),
         }
     }
 
@@ -118,7 +126,7 @@ impl ProfileValues {
     pub(super) fn section(
         &self,
         name: &str,
-        info: &'static ProviderInfo,
+        info: &ProviderInfo,
         secret: impl Fn(&Field, &str) -> Zeroizing<String>,
     ) -> Zeroizing<String> {
         let header = format!(
@@ -151,20 +159,20 @@ impl ProfileInput {
 }
 
 /// Returns all fields in the order of a profile's lines. Fields that decide others come first.
-fn fields(info: &'static ProviderInfo) -> impl Iterator<Item = &'static Field> {
+fn fields(info: &ProviderInfo) -> impl Iterator<Item = &Field> {
     const FIRST: [&str; 2] = ["base_url", "environment"];
     let common = |name: &&str| COMMON_FIELDS.iter().find(|field| field.name == *name);
     let first = FIRST.iter().filter_map(common);
     let rest = COMMON_FIELDS
         .iter()
-        .filter(|field| field.name != "provider" && !FIRST.contains(&field.name));
-    first.chain(info.fields).chain(rest)
+        .filter(|field| field.name != "provider" && !FIRST.contains(&&*field.name));
+    first.chain(&*info.fields).chain(rest)
 }
 
 /// Returns whether a field is the provider's own. The common fields are not asked for, apart from
 /// the address.
 fn is_of_provider(info: &ProviderInfo, field: &Field) -> bool {
-    match field.name {
+    match &*field.name {
         "environment" => !info.environments.is_empty(),
         "base_url" => true,
         name => info.field(name).is_some(),
@@ -172,20 +180,20 @@ fn is_of_provider(info: &ProviderInfo, field: &Field) -> bool {
 }
 
 fn applies(info: &ProviderInfo, field: &Field, settings: &Settings) -> bool {
-    let value_of = |other| {
-        let default = || info.field(other).and_then(|other| other.default);
+    let value_of = |other: &str| {
+        let default = || info.field(other).and_then(|other| other.default.as_deref());
         settings.optional_text(other).or_else(default)
     };
-    field.only_with.is_none_or(|(other, value)| value_of(other) == Some(value))
+    field.only_with.as_ref().is_none_or(|(other, value)| value_of(other) == Some(value))
         && (field.name != "environment" || !info.environments.is_empty())
 }
 
-fn choices(info: &ProviderInfo, field: &Field) -> Option<Vec<&'static str>> {
-    match field.kind {
-        FieldKind::Choice(choices) => Some(choices.to_vec()),
+fn choices<'a>(info: &'a ProviderInfo, field: &'a Field) -> Option<Vec<&'a str>> {
+    match &field.kind {
+        FieldKind::Choice(choices) => Some(choices.iter().collect()),
         FieldKind::Flag => Some(vec!["true", "false"]),
         _ if field.name == "environment" => {
-            Some(info.environments.iter().map(|environment| environment.name).collect())
+            Some(info.environments.iter().map(|environment| &*environment.name).collect())
         }
         _ => None,
     }
@@ -209,7 +217,7 @@ fn check(info: &ProviderInfo, field: &Field, text: &str) -> Result<(), String> {
         FieldKind::RedirectUri => RedirectUri::parse(text).map(drop),
         // Whether plain http is allowed depends on other fields.
         FieldKind::Address if text.starts_with("http://") => Ok(()),
-        FieldKind::Address if text.contains("://") || info.field(field.name).is_none() => {
+        FieldKind::Address if text.contains("://") || info.field(&field.name).is_none() => {
             Endpoint::parse(text).map(drop)
         }
         FieldKind::Address => Endpoint::host(text).map(drop),
@@ -226,13 +234,20 @@ async fn ask(
     output: &Output,
 ) -> Result<Option<String>, CommandError> {
     let choices = choices(info, field);
-    let default = match (field.default, &choices) {
+    let is_environment = field.name == "environment";
+    let default = match (field.default.as_deref(), &choices) {
         (Some(default), _) => Some(default),
-        (None, Some(choices)) if field.name == "environment" => choices.first().copied(),
+        (None, Some(choices)) if is_environment && !info.is_environment_required => {
+            choices.first().copied()
+        }
         _ => None,
     };
     output.ask(&format!("\n{}: {}\n", field.name, field.help));
-    if let Some(choices) = &choices {
+    if is_environment {
+        for environment in &*info.environments {
+            output.ask(&format!("  {:<12} {}\n", environment.name, environment.label));
+        }
+    } else if let Some(choices) = &choices {
         output.ask(&format!("  one of: {}\n", choices.join(", ")));
     }
     let question = match default {
@@ -243,7 +258,7 @@ async fn ask(
     };
     loop {
         let reply =
-            prompt::visible(output, &question).await?.ok_or_else(|| input_ended(field.name))?;
+            prompt::visible(output, &question).await?.ok_or_else(|| input_ended(&field.name))?;
         match (reply.as_str(), default) {
             ("", Some(default)) => return Ok(Some(default.to_owned())),
             ("", None) if !is_needed => return Ok(None),
@@ -265,14 +280,14 @@ pub(super) fn input_ended(name: &str) -> CommandError {
     usage(format!("{name}: the input ended"), "no profile was written; run the command again")
 }
 
-fn check_names(info: &'static ProviderInfo, input: &ProfileInput) -> Result<(), CommandError> {
+fn check_names(info: &ProviderInfo, input: &ProfileInput) -> Result<(), CommandError> {
     let names = |is_secret: bool| {
         let fields = info.fields.iter().filter(move |field| field.is_secret() == is_secret);
-        fields.map(|field| field.name).collect::<Vec<_>>()
+        fields.map(|field| &*field.name).collect::<Vec<_>>()
     };
     let mut seen = BTreeSet::new();
     for (name, _) in &input.fields {
-        let field = fields(info).find(|field| field.name == name).ok_or_else(|| {
+        let field = fields(info).find(|field| field.name == *name).ok_or_else(|| {
             usage(
                 format!("--field: {} has no such key", info.id),
                 format!(
@@ -290,7 +305,7 @@ fn check_names(info: &'static ProviderInfo, input: &ProfileInput) -> Result<(), 
                 ),
             ));
         }
-        if !seen.insert(field.name) {
+        if !seen.insert(&*field.name) {
             return Err(usage(format!("--field {} is given twice", field.name), "give it once"));
         }
     }
@@ -306,8 +321,9 @@ fn check_names(info: &'static ProviderInfo, input: &ProfileInput) -> Result<(), 
 }
 
 fn unused_field(field: &Field) -> CommandError {
-    let (other, value) = field.only_with.unwrap_or((field.name, "…"));
-    let hint = match field.name {
+    let tie = field.only_with.as_ref();
+    let (other, value) = tie.map_or((&*field.name, "…"), |(other, value)| (&**other, &**value));
+    let hint = match &*field.name {
         "environment" => String::from("this vendor has one address: leave it out"),
         _ => format!("set --field {other}={value}, or leave it out"),
     };
@@ -315,7 +331,7 @@ fn unused_field(field: &Field) -> CommandError {
 }
 
 fn missing_fields(info: &ProviderInfo, missing: &[&Field]) -> CommandError {
-    let names: Vec<_> = missing.iter().map(|field| field.name).collect();
+    let names: Vec<_> = missing.iter().map(|field| &*field.name).collect();
     let secrets: Vec<_> = missing.iter().filter(|field| field.is_secret()).collect();
     let settings = missing.iter().filter(|field| !field.is_secret());
     let mut options: Vec<_> = settings.map(|field| format!("--field {}=…", field.name)).collect();

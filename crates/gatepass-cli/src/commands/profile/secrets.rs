@@ -30,9 +30,9 @@ pub(super) enum SecretStorage {
 /// Where each secret of a profile is stored.
 pub(super) enum SecretTargets {
     /// Keyring entries by field name, each with whether it is new.
-    Keyring(BTreeMap<&'static str, (String, bool)>),
+    Keyring(BTreeMap<String, (String, bool)>),
     /// File names by field name.
-    File(BTreeMap<&'static str, String>),
+    File(BTreeMap<String, String>),
     Config,
 }
 
@@ -41,7 +41,7 @@ impl SecretTargets {
     pub(super) async fn choose(
         storage: Option<SecretStorage>,
         profile: &str,
-        fields: &[&'static Field],
+        fields: &[Field],
         config: &ConfigText,
         output: &Output,
     ) -> Result<Self, CommandError> {
@@ -61,8 +61,8 @@ impl SecretTargets {
         }
     }
 
-    fn files_of(profile: &str, fields: &[&'static Field]) -> Self {
-        let name = |field: &&'static Field| (field.name, format!("{profile}.{}", field.name));
+    fn files_of(profile: &str, fields: &[Field]) -> Self {
+        let name = |field: &Field| (field.name.to_string(), format!("{profile}.{}", field.name));
         Self::File(fields.iter().map(name).collect())
     }
 
@@ -72,7 +72,7 @@ impl SecretTargets {
         self,
         storage: Option<SecretStorage>,
         profile: &str,
-        secrets: &[(&'static Field, Zeroizing<String>)],
+        secrets: &[(Field, Zeroizing<String>)],
         origins: &str,
         output: &Output,
     ) -> Result<Self, CommandError> {
@@ -80,7 +80,7 @@ impl SecretTargets {
             Ok(()) => Ok(self),
             Err(error) if storage.is_none() => {
                 print_fallback(&error, output);
-                let fields: Vec<_> = secrets.iter().map(|(field, _)| *field).collect();
+                let fields: Vec<_> = secrets.iter().map(|(field, _)| field.clone()).collect();
                 Ok(Self::files_of(profile, &fields))
             }
             Err(error) => Err(error),
@@ -93,12 +93,12 @@ impl SecretTargets {
             Zeroizing::new(format!("{{ {kind} = {} }}", toml_string(name).as_str()))
         };
         match self {
-            Self::Keyring(entries) => match entries.get(field.name) {
+            Self::Keyring(entries) => match entries.get(&*field.name) {
                 Some((entry, _)) => reference("keyring", entry),
-                None => reference("keyring", field.name),
+                None => reference("keyring", &field.name),
             },
             Self::File(names) => {
-                reference("file", names.get(field.name).map_or(field.name, String::as_str))
+                reference("file", names.get(&*field.name).map_or(&*field.name, String::as_str))
             }
             Self::Config => toml_string(secret),
         }
@@ -108,11 +108,11 @@ impl SecretTargets {
     pub(super) fn describe(&self, field: &Field, config: &ConfigFile) -> String {
         match self {
             Self::Keyring(entries) => {
-                let entry = entries.get(field.name).map_or("", |(entry, _)| entry);
+                let entry = entries.get(&*field.name).map_or("", |(entry, _)| entry);
                 format!("the keyring entry {entry}")
             }
             Self::File(names) => {
-                let name = names.get(field.name).map_or("", String::as_str);
+                let name = names.get(&*field.name).map_or("", String::as_str);
                 config.sibling(name).display().to_string()
             }
             Self::Config => config.path().display().to_string(),
@@ -129,12 +129,12 @@ impl SecretTargets {
     /// unbound.
     pub(super) fn files<'a>(
         &'a self,
-        secrets: &'a [(&'static Field, Zeroizing<String>)],
+        secrets: &'a [(Field, Zeroizing<String>)],
         origins: &'a str,
     ) -> Vec<SecretFile<'a>> {
         let Self::File(names) = self else { return Vec::new() };
-        let files = |(field, secret): &'a (&'static Field, Zeroizing<String>)| {
-            let name = names.get(field.name)?;
+        let files = |(field, secret): &'a (Field, Zeroizing<String>)| {
+            let name = names.get(&*field.name)?;
             let origins_name = format!("{name}{}", BoundSecret::SUFFIX);
             Some([
                 SecretFile { name: origins_name.into(), contents: origins },
@@ -148,17 +148,18 @@ impl SecretTargets {
     #[cfg(feature = "keyring")]
     fn store(
         &self,
-        secrets: &[(&'static Field, Zeroizing<String>)],
+        secrets: &[(Field, Zeroizing<String>)],
         origins: &str,
     ) -> Result<(), CommandError> {
         let Self::Keyring(entries) = self else { return Ok(()) };
-        let stored = secrets.iter().try_for_each(|(field, secret)| match entries.get(field.name) {
-            Some((entry, _)) => {
-                keyring::store(&origins_entry(entry), &Secret::from(origins))?;
-                keyring::store(entry, &Secret::from(secret.as_str()))
-            }
-            None => Err(Error::internal("a secret has no keyring entry")),
-        });
+        let stored =
+            secrets.iter().try_for_each(|(field, secret)| match entries.get(&*field.name) {
+                Some((entry, _)) => {
+                    keyring::store(&origins_entry(entry), &Secret::from(origins))?;
+                    keyring::store(entry, &Secret::from(secret.as_str()))
+                }
+                None => Err(Error::internal("a secret has no keyring entry")),
+            });
         stored.map_err(|error| {
             self.undo();
             error.into()
@@ -204,9 +205,9 @@ fn print_fallback(error: &CommandError, output: &Output) {
 #[cfg(feature = "keyring")]
 async fn free_entries(
     profile: &str,
-    fields: &[&'static Field],
+    fields: &[Field],
     config: &ConfigText,
-) -> Result<BTreeMap<&'static str, (String, bool)>, CommandError> {
+) -> Result<BTreeMap<String, (String, bool)>, CommandError> {
     let mut entries = BTreeMap::new();
     for field in fields {
         let mut n = 1;
@@ -221,7 +222,7 @@ async fn free_entries(
             }
             n += 1;
         };
-        entries.insert(field.name, entry);
+        entries.insert(field.name.to_string(), entry);
     }
     Ok(entries)
 }
@@ -229,9 +230,9 @@ async fn free_entries(
 #[cfg(not(feature = "keyring"))]
 async fn free_entries(
     _: &str,
-    _: &[&'static Field],
+    _: &[Field],
     _: &ConfigText,
-) -> Result<BTreeMap<&'static str, (String, bool)>, CommandError> {
+) -> Result<BTreeMap<String, (String, bool)>, CommandError> {
     Err(usage("this build has no keyring support", "use --secrets file"))
 }
 

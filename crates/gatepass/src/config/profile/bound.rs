@@ -12,7 +12,7 @@ use super::Profile;
 /// A secret that gatepass has stored, and the origins it was stored for.
 #[derive(Clone)]
 pub struct BoundSecret {
-    field: &'static str,
+    field: String,
     reference: Reference,
     origins: Origins,
     wanted: Origins,
@@ -24,8 +24,8 @@ impl BoundSecret {
     pub const SUFFIX: &str = SUFFIX;
 
     /// Returns the field of the profile that refers to it.
-    pub fn field(&self) -> &'static str {
-        self.field
+    pub fn field(&self) -> &str {
+        &self.field
     }
 
     /// Describes where it is stored.
@@ -84,10 +84,14 @@ impl Profile {
     fn endpoints(&self) -> Result<Vec<Endpoint>> {
         let fields = self.info.fields.iter().filter(|field| !field.is_secret());
         let texts = fields.filter_map(|field| {
-            Some((field.name, self.settings.optional_text(field.name).or(field.default)?))
+            Some((
+                &*field.name,
+                self.settings.optional_text(&field.name).or(field.default.as_deref())?,
+            ))
         });
-        let credential = texts
-            .fold(Credential::new(), |credential, (name, text)| credential.with_text(name, text));
+        let credential = texts.fold(Credential::new(), |credential, (name, text)| {
+            credential.with_text(name.to_owned(), text)
+        });
         self.provider()?.endpoints(&credential)
     }
 
@@ -107,20 +111,25 @@ impl Profile {
         let profile = self.clone();
         let read = tokio::task::spawn_blocking(move || profile.read_bound());
         let read = read.await.unwrap_or_else(|_| Err(Error::internal("reading origins failed")));
-        read.map_err(|error| error.with_provider(self.info.id).with_profile(&self.name))
+        read.map_err(|error| error.with_provider(&self.info.id).with_profile(&self.name))
     }
 
     fn read_bound(&self) -> Result<Vec<BoundSecret>> {
         let wanted = self.all_origins()?;
         let mut bound = Vec::new();
-        for field in self.info.fields {
-            let Some(SecretSource::Reference(reference)) = self.values.get(field.name) else {
+        for field in &*self.info.fields {
+            let Some(SecretSource::Reference(reference)) = self.values.get(&*field.name) else {
                 continue;
             };
             let origins = reference.origins().map_err(|error| self.located(error, field))?;
             if let Some(origins) = origins {
                 let (reference, wanted) = (reference.clone(), wanted.clone());
-                bound.push(BoundSecret { field: field.name, reference, origins, wanted });
+                bound.push(BoundSecret {
+                    field: field.name.to_string(),
+                    reference,
+                    origins,
+                    wanted,
+                });
             }
         }
         Ok(bound)

@@ -22,15 +22,16 @@ impl Profile {
         // A check does not wait for another program to write.
         let limit = if reference.is_pipe() { SLACK } else { reference.read_timeout() + SLACK };
         let (profile, reference, source) = (self.clone(), reference.clone(), reference.describe());
+        let owned = field.clone();
         // A file may be on a disk that does not respond, and standard input may have no writer.
         let read =
-            tokio::task::spawn_blocking(move || profile.read_one(field, &reference).map(drop));
+            tokio::task::spawn_blocking(move || profile.read_one(&owned, &reference).map(drop));
         match tokio::time::timeout(limit, read).await {
             Ok(read) => read.unwrap_or_else(|_| Err(Error::internal("reading the secret failed"))),
             Err(_) => {
                 let seconds = limit.as_secs();
                 let error = Error::config(format!("{source} returned nothing within {seconds} s"));
-                Err(self.located(error.hint(field.help), field))
+                Err(self.located(error.hint(field.help.to_string()), field))
             }
         }
     }

@@ -21,16 +21,16 @@ impl Profile {
 
     fn read(&self) -> Result<Credential> {
         let mut credential = Credential::new();
-        for field in self.info.fields {
-            let secret = match self.values.get(field.name) {
+        for field in &*self.info.fields {
+            let secret = match self.values.get(&*field.name) {
                 None => continue,
                 Some(SecretSource::Literal(secret)) => secret.clone(),
                 Some(SecretSource::Reference(reference)) => self.read_one(field, reference)?,
             };
             credential = if field.is_secret() {
-                credential.with_secret(field.name, secret)
+                credential.with_secret(field.name.clone(), secret)
             } else {
-                credential.with_text(field.name, secret.expose_secret())
+                credential.with_text(field.name.clone(), secret.expose_secret())
             };
         }
         Ok(credential)
@@ -45,14 +45,15 @@ impl Profile {
             }
             Ok(read.secret)
         };
-        read().map_err(|error: Error| self.located(error.default_hint(field.help), field))
+        read()
+            .map_err(|error: Error| self.located(error.default_hint(field.help.to_string()), field))
     }
 }
 
 impl Profile {
     /// Adds the field and its place to an error about its value.
     pub(super) fn located(&self, error: Error, field: &Field) -> Error {
-        self.places.locate(error.with_field(field.name))
+        self.places.locate(error.with_field(field.name.clone()))
     }
 }
 
@@ -66,6 +67,6 @@ impl CredentialSource for Profile {
         } else {
             self.read()
         };
-        credential.map_err(|error| error.with_provider(self.info.id).with_profile(&self.name))
+        credential.map_err(|error| error.with_provider(&self.info.id).with_profile(&self.name))
     }
 }

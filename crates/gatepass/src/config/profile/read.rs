@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{
@@ -39,12 +40,12 @@ pub(crate) fn read(
         Some(entry) => reader.text(entry).map_err(named)?,
         None => raw.name.clone(),
     };
-    let info = registry.get(&id).map_err(|error| match raw.entry("provider") {
+    let info = &registry.get(&id).map_err(|error| match raw.entry("provider") {
         Some(entry) => named(error.with_place(entry.place.clone())),
         None => named(error.with_place(raw.place.clone()))
             .with_hints([Hint::new("name the vendor: set provider = \"…\" in the profile")]),
     })?;
-    let named = |error: Error| error.with_provider(info.id).with_profile(&raw.name);
+    let named = |error: Error| error.with_provider(&info.id).with_profile(&raw.name);
     for (key, text) in set {
         reader.set(info, key, text).map_err(named)?;
     }
@@ -88,7 +89,7 @@ impl Reader<'_> {
             .hint("all users of this machine can read arguments: write it into the profile"))
     }
 
-    fn profile(&self, info: &'static ProviderInfo) -> Result<Profile> {
+    fn profile(&self, info: &Arc<ProviderInfo>) -> Result<Profile> {
         for entry in &self.raw.entries {
             if field(info, &entry.key).is_none() {
                 return Err(unknown_key(info, &entry.key).with_place(entry.place.clone()));
@@ -103,43 +104,49 @@ impl Reader<'_> {
             settings = settings.with("environment", self.text(entry)?);
         }
         let mut values = BTreeMap::new();
-        for field in info.fields {
-            let Some(entry) = self.raw.entry(field.name) else {
-                if let Some(default) = field.default {
-                    let default = SecretSource::Literal(Secret::from(default));
-                    values.insert(field.name, default);
+        for field in &*info.fields {
+            let Some(entry) = self.raw.entry(&field.name) else {
+                if let Some(default) = &field.default {
+                    let default = SecretSource::Literal(Secret::from(&**default));
+                    values.insert(field.name.to_string(), default);
                 }
                 continue;
             };
             if field.is_secret() {
-                let source = self.secret(entry).map_err(|error| error.default_hint(field.help))?;
-                values.insert(field.name, source);
+                let source = self
+                    .secret(entry)
+                    .map_err(|error| error.default_hint(field.help.to_string()))?;
+                values.insert(field.name.to_string(), source);
                 continue;
             }
             let text = self.text(entry)?;
             if text.is_empty() && field.required {
-                return Err(wrong(entry, "empty").hint(field.help));
+                return Err(wrong(entry, "empty").hint(field.help.to_string()));
             }
             if text.contains(char::is_control) {
-                return Err(wrong(entry, "contains a control character").hint(field.help));
+                return Err(
+                    wrong(entry, "contains a control character").hint(field.help.to_string())
+                );
             }
             let source = match &entry.value {
                 Value::Source(source @ SecretSource::Reference(_)) => source.clone(),
                 _ => SecretSource::Literal(Secret::from(text.as_str())),
             };
-            values.insert(field.name, source);
-            settings = settings.with(field.name, text);
+            values.insert(field.name.to_string(), source);
+            settings = settings.with(field.name.to_string(), text);
         }
         let is_missing = |field: &&Field| {
             let is_secret = field.is_secret() && info.requires(field, &settings);
-            is_secret && !values.contains_key(field.name)
+            is_secret && !values.contains_key(&*field.name)
         };
         if let Some(field) = info.fields.iter().find(is_missing) {
-            return Err(Error::config("missing").with_field(field.name).hint(field.help));
+            return Err(Error::config("missing")
+                .with_field(field.name.clone())
+                .hint(field.help.to_string()));
         }
         let profile = Profile {
             name: self.raw.name.clone(),
-            info,
+            info: Arc::clone(info),
             origin: self.raw.origin.clone(),
             settings,
             options,
@@ -280,7 +287,7 @@ impl Reader<'_> {
 }
 
 fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
-    COMMON_FIELDS.iter().chain(info.fields).find(|field| field.name == key)
+    COMMON_FIELDS.iter().chain(&*info.fields).find(|field| field.name == key)
 }
 
 fn endpoint(entry: &ConfigEntry, text: &str, plain_http: bool) -> Result<Endpoint> {
@@ -312,7 +319,7 @@ const ADDRESSES: &str = "a list of addresses";
 const SET: &str = "--set";
 
 fn unknown_key(info: &ProviderInfo, key: &str) -> Error {
-    let known = COMMON_FIELDS.iter().chain(info.fields).map(|field| field.name);
+    let known = COMMON_FIELDS.iter().chain(&*info.fields).map(|field| &*field.name);
     let error = Error::config(format!("unknown key {}", quoted_name(key)));
     match nearest(key, known) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
