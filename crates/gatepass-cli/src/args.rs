@@ -82,13 +82,15 @@ impl Args {
     }
 }
 
-/// Refuses the options that the command's help hides, because they would have no effect. Only
-/// `--config` is accepted by every command: a shell alias for `gatepass --config FILE` works then.
+/// Refuses `--set` and `--format` if the command's help hides them, because the user expects an effect.
+/// The other common options are accepted by every command: a shell alias such as
+/// `gatepass --config FILE -q` works then.
 fn refuse_unused(root: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
     let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
     let Some(command) = root.find_subcommand_mut(name) else { return Ok(()) };
     let hidden = command.get_arguments().filter(|arg| arg.is_hide_set());
-    let unused = hidden.filter(|arg| arg.get_id() != "config").find_map(|arg| {
+    let mut refused = hidden.filter(|arg| ["set", "format"].contains(&arg.get_id().as_str()));
+    let unused = refused.find_map(|arg| {
         let is_given = matches.value_source(arg.get_id().as_str()) == Some(CommandLine);
         is_given.then(|| format!("--{}", arg.get_long().unwrap_or_default()))
     });
@@ -131,6 +133,6 @@ mod tests {
             assert_eq!(parse(&args), Err(ErrorKind::UnknownArgument), "{args:?}");
         }
         assert_eq!(parse(&["gatepass", "--set=a=b", "token", "cisco"]), Ok(()));
-        assert_eq!(parse(&["gatepass", "man", "--config", "c.toml"]), Ok(()));
+        assert_eq!(parse(&["gatepass", "man", "-qv", "--config", "c.toml"]), Ok(()));
     }
 }

@@ -28,8 +28,8 @@ pub(crate) struct Common {
 
 pub(crate) const COMMON_HEADING: &str = "Common options";
 
-/// Returns the named common options for a command in which they mean nothing: its help does not
-/// list them, and it refuses them.
+/// Returns the named common options for a command in which they mean nothing, so that its help does
+/// not list them.
 ///
 /// An option of a command replaces the global option of the same name, so the command cannot
 /// inherit it.
