@@ -162,7 +162,7 @@ async fn check_profile(
     let opened = match open_profile(gate, name, common, output) {
         Err(CommandError::Gatepass(error)) => Err(error),
         Err(other) => return Err(other),
-        Ok(profile) => cli_support::http_client(&gate, &profile).and_then(|http| {
+        Ok(profile) => cli_support::http_client(gate, &profile).and_then(|http| {
             let endpoint = profile.token_endpoint()?;
             Ok((profile, http, endpoint))
         }),
