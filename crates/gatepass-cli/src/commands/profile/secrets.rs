@@ -167,11 +167,7 @@ impl SecretTargets {
     }
 
     #[cfg(not(feature = "keyring"))]
-    fn store(
-        &self,
-        _: &[(&'static Field, Zeroizing<String>)],
-        _: &str,
-    ) -> Result<(), CommandError> {
+    fn store(&self, _: &[(Field, Zeroizing<String>)], _: &str) -> Result<(), CommandError> {
         Ok(())
     }
 
