@@ -3,6 +3,8 @@
 //! [`read_token`] is enough for a vendor that follows section 5. Others take [`read_json`], which
 //! turns every refusal into an [`Error`], and pick the token out of the [`TokenResponse`] themselves.
 
+mod client;
+
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +18,8 @@ use crate::{
     BasicEncoding, Credential, Error, ErrorKind, Response, Result, Retry, Secret, Token,
     TokenBuilder, percent_encode,
 };
+
+pub use self::client::{ClientAuth, ClientCredentials, Implicit, reject_on_401, reject_on_json};
 
 /// Reads a successful answer as RFC 6749 section 5.1 has it, and any other as an error.
 pub fn read_token(response: &Response, sent: SystemTime) -> Result<Token> {

@@ -24,6 +24,7 @@ pub use self::answers::{
     a_web_page_is_no_token_answer, an_answer_that_is_cut_off_is_no_token,
     an_answer_without_a_token_is_an_error, an_empty_answer_is_no_token,
     fixtures_read_as_their_names_say, no_bytes_make_the_reader_panic,
+    responses_of_any_members_leak_nothing,
 };
 pub use self::cache_key::cache_keys_cover_credential_and_settings;
 pub use self::facts::{
@@ -70,6 +71,7 @@ macro_rules! __for_each_check {
                 an_answer_without_a_token_is_an_error
                 a_redirect_is_an_error_and_not_followed
                 no_bytes_make_the_reader_panic
+                responses_of_any_members_leak_nothing
                 the_token_goes_into_sensitive_headers_alone
                 nothing_printed_shows_a_secret
             ]

@@ -49,6 +49,7 @@ const FLAWS: &[(ProviderInfo, &str)] = &[
     (flawed::<FOLLOWS>(), "a_redirect_is_an_error_and_not_followed"),
     (flawed::<SLICES>(), "no_bytes_make_the_reader_panic"),
     (flawed::<QUOTES_ANSWER>(), "no_bytes_make_the_reader_panic"),
+    (flawed::<BELIEVES_ALL>(), "responses_of_any_members_leak_nothing"),
     (flawed::<SHOWN>(), "nothing_printed_shows_a_secret"),
     (flawed::<ECHOES>(), "nothing_printed_shows_a_secret"),
 ];

@@ -1,5 +1,5 @@
 //! Tokens of Bright Pattern's Configuration API: the client credentials grant of RFC 6749 section
-//! 4.4 with a user's login name as the client, and the host's name as the scope.
+//! 4.4 with a user's login name as the client id and the host's name as the scope.
 //!
 //! ```
 //! use gatepass_core::{Credential, Provider};
@@ -15,20 +15,15 @@
 //! # Ok::<(), gatepass_core::Error>(())
 //! ```
 
-mod settings;
-mod wire;
-
 use std::time::SystemTime;
 
+use gatepass_core::oauth2::{self, ClientCredentials};
 use gatepass_core::{
-    Credential, Endpoint, Error, Field, Provider, ProviderInfo, Request, Response, Result, Token,
-    register,
+    Credential, Endpoint, Error, Field, Provider, ProviderInfo, Request, Response, Result,
+    Settings, Token, register,
 };
 
-pub use crate::settings::ApiVersion;
-use crate::settings::Settings;
-
-/// What this provider is.
+/// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("configapi", "Bright Pattern Configuration API")
     .vendor("Bright Pattern")
     .aliases(&["brightpattern", "bright pattern", "bright-pattern", "bpcc"])
@@ -38,8 +33,8 @@ pub const INFO: ProviderInfo = ProviderInfo::new("configapi", "Bright Pattern Co
             &[
                 Field::address("host", "the contact center's host, such as acme.brightpattern.com")
                     .unless("base_url"),
-                Field::text("client_id", "a user's login name"),
-                Field::secret("client_secret", "the API secret made on that user's page"),
+                Field::client_id("a user's login name"),
+                Field::client_secret("the API secret made on that user's page"),
                 Field::text("scope", "the tenant's domain; by default the host's name").optional(),
                 Field::choice(
                     "api_version",
@@ -49,38 +44,67 @@ pub const INFO: ProviderInfo = ProviderInfo::new("configapi", "Bright Pattern Co
             ]
         },
     )
-    .build(|profile| Ok(Box::new(ConfigApi { settings: Settings::read(profile)? })));
+    .build(|settings| Ok(Box::new(ConfigApi::from_settings(settings)?)));
 register!(INFO);
 
 /// The token endpoint of Bright Pattern's Configuration API.
 #[derive(Clone, Debug)]
 pub struct ConfigApi {
-    settings: Settings,
+    base: Endpoint,
+    scope: String,
+    api_version: ApiVersion,
+}
+
+/// One of the two token endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApiVersion {
+    /// `/configapi/v2/oauth/token`.
+    #[default]
+    V2,
+    /// `/configapi/v3/oauth/token`, for list management.
+    V3,
 }
 
 impl ConfigApi {
-    /// The contact center at `[http[s]://]name[:port]`; http for loopback only. `Config` for what
-    /// is no host.
+    /// The contact center at `[http[s]://]name[:port]`; http is for loopback only.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if `host` is not a host.
     pub fn new(host: &str) -> Result<Self> {
-        let profile = gatepass_core::Settings::new().with("host", host);
-        Ok(Self { settings: Settings::read(&profile)? })
+        Self::from_settings(&Settings::new().with("host", host))
+    }
+
+    fn from_settings(settings: &Settings) -> Result<Self> {
+        let base = settings.base_or_host("host")?;
+        let host = match settings.optional_text("host") {
+            // Only its name is used: no request is sent there.
+            Some(host) if host.contains("://") => Endpoint::parse_plain_http(host)?,
+            Some(host) => Endpoint::host(host)?,
+            None => base.clone(),
+        };
+        let scope = settings.optional_text("scope").filter(|scope| !scope.is_empty());
+        let scope = scope.unwrap_or_else(|| host.host_name()).to_owned();
+        let versions = [("v2", ApiVersion::V2), ("v3", ApiVersion::V3)];
+        Ok(Self { base, scope, api_version: settings.choice("api_version", &versions)? })
     }
 
     /// Replaces scheme, host and port; the scope stays.
     pub fn base_url(mut self, base_url: Endpoint) -> Self {
-        self.settings.base = base_url;
+        self.base = base_url;
         self
     }
 
-    /// Asks for another scope than the host's name.
+    /// Requests another scope than the host's name.
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.settings.scope = scope.into();
+        self.scope = scope.into();
         self
     }
 
     /// Chooses the token endpoint.
     pub fn api_version(mut self, version: ApiVersion) -> Self {
-        self.settings.api_version = version;
+        self.api_version = version;
         self
     }
 }
@@ -91,23 +115,38 @@ impl Provider for ConfigApi {
     }
 
     fn token_request(&self, credential: &Credential) -> Result<Request> {
-        wire::request(&self.settings, credential)
+        let endpoint = self.base.join(match self.api_version {
+            ApiVersion::V2 => "/configapi/v2/oauth/token",
+            ApiVersion::V3 => "/configapi/v3/oauth/token",
+        })?;
+        ClientCredentials::new(endpoint).scope(&self.scope).request(credential)
     }
 
+    /// The documented response has `expires_in` as a string and a trailing comma; both are read:
+    /// <https://help.brightpattern.com/5.2:User-management-api-specification/RequestAccessToken>
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
-        wire::token(response, sent)
+        oauth2::read_token(response, sent)
     }
 
+    /// The vendor sends one response for every wrong parameter and for a locked account.
     fn explain(&self, _: &Credential, error: Error) -> Error {
-        wire::explain(error)
+        match error.status() {
+            Some(401) => error.with_hints([
+                "check client_id, client_secret and scope, and whether the user is locked or \
+                 disabled: each failed attempt counts, so gatepass does not retry"
+                    .into(),
+            ]),
+            Some(404 | 410) => error.hint("list management needs api_version = \"v3\""),
+            _ => error,
+        }
     }
 
     fn scope(&self) -> Option<&str> {
-        Some(&self.settings.scope)
+        Some(&self.scope)
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
-        Some(self.settings.base.clone())
+        Some(self.base.clone())
     }
 
     fn probe(&self, _: &Credential) -> Result<Option<String>> {
@@ -116,4 +155,4 @@ impl Provider for ConfigApi {
 }
 
 #[cfg(test)]
-gatepass_testkit::conformance!(super::INFO, "fixtures");
+mod tests;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gatepass_core::{Error, ErrorKind, Provider, ProviderInfo};
 
-use super::{exchanged, no_leak, read, token_canaries, token_fixtures};
+use super::{exchanged, no_leak, printed, read, token_canaries, token_fixtures};
 use crate::Fixture;
 use crate::profile::SampleProfile;
 
@@ -125,6 +125,71 @@ pub fn no_bytes_make_the_reader_panic(info: &ProviderInfo, fixtures: &Path) {
         }
     }
 }
+
+/// Any combination of members that vendors send is read without a panic. A token that is read
+/// occurs in the response, and an error shows nothing of the credential.
+pub fn responses_of_any_members_leak_nothing(info: &ProviderInfo, _: &Path) {
+    const ROUNDS: usize = 4000;
+    let profile = SampleProfile::of(info);
+    let provider = profile.provider(info);
+    let secret = profile.canaries.first().map_or("made-up", |canary| canary.text());
+    let values = [
+        format!("\"{secret}\""),
+        format!("\"see {secret}.\""),
+        format!("{{\"token\":\"{secret}\"}}"),
+    ];
+    let literals = ["\"bearer\"", "\"3600\"", "3600", "200", "401", "-1", "null", "{}", "[1]"];
+    let literals = literals.iter().chain(&["\"invalid_client\"", "\"200\""]);
+    let values: Vec<String> =
+        values.into_iter().chain(literals.map(|value| (*value).to_owned())).collect();
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    for _ in 0..ROUNDS {
+        let member = |random: &mut Random| {
+            let name = MEMBERS.get(random.below(MEMBERS.len())).copied().unwrap_or_default();
+            let value = values.get(random.below(values.len())).map_or("null", String::as_str);
+            format!("\"{name}\":{value}")
+        };
+        let members: Vec<String> = (0..random.below(6)).map(|_| member(&mut random)).collect();
+        let noise = if random.below(4) == 0 { "\u{1}x" } else { "" };
+        let body = format!("{noise}{{{}}}", members.join(","));
+        let status = match random.below(3) {
+            0 => 200,
+            _ => 100 + random.below(500) as u16,
+        };
+        let response = Fixture::json(status, body.clone());
+        match read(&*provider, &response) {
+            Ok(token) => {
+                let is_there = body.contains(token.expose_secret());
+                assert!(is_there, "{}: the token is not in the response", info.id);
+            }
+            Err(error) => {
+                let error = provider.explain(&profile.credential, error);
+                let text = printed(&error.redacted(&profile.credential));
+                no_leak(info, "the error of a response", &text, &profile.canaries);
+            }
+        }
+    }
+}
+
+/// The members of all vendors' responses.
+const MEMBERS: &[&str] = &[
+    "access_token",
+    "id_token",
+    "token",
+    "result",
+    "token_type",
+    "expires_in",
+    "scope",
+    "statusCode",
+    "code",
+    "message",
+    "error",
+    "error_description",
+    "error_code",
+    "error_msg",
+    "errorCode",
+    "errorMessage",
+];
 
 fn error_of(info: &ProviderInfo, provider: &dyn Provider, answer: &Fixture) -> Error {
     match read(provider, answer) {

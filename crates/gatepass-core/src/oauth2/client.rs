@@ -1,0 +1,177 @@
+//! Grant types that several vendors share: client credentials and implicit.
+
+use crate::oauth2::explain_basic;
+use crate::{
+    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, RedirectUri,
+    Request, Result, Settings, TokenVerdict,
+};
+
+/// How a client authenticates at the token endpoint (RFC 6749 section 2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// Client id and client secret in the form.
+    #[default]
+    Form,
+    /// HTTP Basic.
+    Basic,
+    /// Client id and client secret in the URL, which servers and proxies log. Every token that is
+    /// requested so carries a warning.
+    Query,
+}
+
+impl ClientAuth {
+    /// Reads `client_auth` from a profile; the default is the first of the field's choices.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for a value that is not one of `choices`.
+    pub fn from_settings(settings: &Settings, choices: &[(&str, Self)]) -> Result<Self> {
+        settings.choice("client_auth", choices)
+    }
+}
+
+/// The client credentials grant (RFC 6749 section 4.4).
+///
+/// ```
+/// # use gatepass_core::{Credential, Endpoint, oauth2::ClientCredentials};
+/// let endpoint = Endpoint::parse("https://vendor.example.com/token")?;
+/// let client = ClientCredentials::new(endpoint).scope("read");
+/// let request = client.request(&Credential::client("app-1", "hunter2"))?;
+/// let form = b"grant_type=client_credentials&client_id=app-1&client_secret=hunter2&scope=read";
+/// assert_eq!(request.body(), form);
+/// # Ok::<(), gatepass_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientCredentials {
+    /// The token endpoint.
+    pub endpoint: Endpoint,
+    /// How the client authenticates.
+    pub auth: ClientAuth,
+    /// How HTTP Basic encodes client id and client secret.
+    pub encoding: BasicEncoding,
+    /// The scope; none if empty.
+    pub scope: String,
+    /// Further parameters of the form.
+    pub extra: Vec<(String, String)>,
+}
+
+impl ClientCredentials {
+    /// The grant at this token endpoint, with the client in the form.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            auth: ClientAuth::Form,
+            encoding: BasicEncoding::Form,
+            scope: String::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// Sets how the client authenticates.
+    pub fn auth(mut self, auth: ClientAuth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// Sets how HTTP Basic encodes client id and client secret.
+    pub fn encoding(mut self, encoding: BasicEncoding) -> Self {
+        self.encoding = encoding;
+        self
+    }
+
+    /// Sets the scope.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = scope.into();
+        self
+    }
+
+    /// Builds the token request.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if the credential has no `client_id` or `client_secret`, and those of
+    /// [`Request::basic`].
+    pub fn request(&self, credential: &Credential) -> Result<Request> {
+        let id = credential.text("client_id")?;
+        let secret = credential.secret("client_secret")?;
+        let grant = [("grant_type", "client_credentials")];
+        let client = [("client_id", id), ("client_secret", secret.expose_secret())];
+        let extra = self.extra.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let rest = [("scope", self.scope.as_str())].into_iter().chain(extra);
+        let request = Request::post(self.endpoint.clone());
+        match self.auth {
+            ClientAuth::Form => Ok(request.form(grant.into_iter().chain(client).chain(rest))),
+            ClientAuth::Basic => {
+                request.form(grant.into_iter().chain(rest)).basic(id, secret, self.encoding)
+            }
+            ClientAuth::Query => {
+                Ok(request.form([]).secret_query(grant.into_iter().chain(client).chain(rest)))
+            }
+        }
+    }
+
+    /// Adds to an error the other [`BasicEncoding`], if it may be the reason.
+    pub fn explain(&self, credential: &Credential, error: Error) -> Error {
+        match self.auth {
+            ClientAuth::Basic => explain_basic(error, credential, self.encoding),
+            ClientAuth::Form | ClientAuth::Query => error,
+        }
+    }
+}
+
+/// The implicit grant (RFC 6749 section 4.2): the user logs in with a browser.
+#[derive(Clone, Debug)]
+pub struct Implicit {
+    endpoint: Endpoint,
+    redirect_uri: RedirectUri,
+}
+
+impl Implicit {
+    /// The grant at this authorization endpoint.
+    pub fn new(endpoint: Endpoint, redirect_uri: RedirectUri) -> Self {
+        Self { endpoint, redirect_uri }
+    }
+
+    /// Builds the authorization request.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if the credential has no `client_id`.
+    pub fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest> {
+        let (endpoint, redirect_uri) = (self.endpoint.clone(), self.redirect_uri.clone());
+        let client_id = credential.text("client_id")?;
+        Ok(AuthorizationRequest::implicit(endpoint, client_id, redirect_uri))
+    }
+
+    /// The error of a token request, which this grant does not have.
+    pub fn login_required() -> Error {
+        Error::login_required("login needed")
+    }
+}
+
+/// The token is rejected by status 401 alone.
+pub fn reject_on_401(response: &ApiResponse<'_>) -> TokenVerdict {
+    TokenVerdict::rejected_if(response.status.as_u16() == 401)
+}
+
+/// The token is rejected by status 401, or by one of `statuses` and a JSON body whose top-level
+/// `member` satisfies `is_rejection`.
+pub fn reject_on_json(
+    response: &ApiResponse<'_>,
+    statuses: &[u16],
+    member: &str,
+    is_rejection: impl FnOnce(&str) -> bool,
+) -> TokenVerdict {
+    let status = response.status.as_u16();
+    match response.body {
+        _ if status == 401 => TokenVerdict::Rejected,
+        _ if !statuses.contains(&status) => TokenVerdict::NotRejected,
+        None => TokenVerdict::NeedsBody,
+        Some(_) => {
+            let value = response.json_member(member);
+            TokenVerdict::rejected_if(value.is_some_and(|value| is_rejection(&value)))
+        }
+    }
+}
