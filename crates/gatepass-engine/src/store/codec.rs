@@ -58,9 +58,10 @@ mod failure_field {
     pub(super) const HINTS: u8 = 7;
     pub(super) const VENDOR_CODE: u8 = 8;
     pub(super) const VENDOR_TEXT: u8 = 9;
+    pub(super) const SETTING: u8 = 10;
 
     pub(super) const ALL: &[u8] =
-        &[FAILED_AT, UNTIL, KIND, RETRY, MESSAGE, STATUS, HINTS, VENDOR_CODE, VENDOR_TEXT];
+        &[FAILED_AT, UNTIL, KIND, RETRY, MESSAGE, STATUS, HINTS, VENDOR_CODE, VENDOR_TEXT, SETTING];
 }
 
 impl Record {
@@ -123,6 +124,7 @@ fn encode_failure(failure: &FailureRecord) -> Option<Zeroizing<Vec<u8>>> {
     }
     out.optional_string(failure_field::VENDOR_CODE, failure.vendor_code.as_deref())?;
     out.optional_string(failure_field::VENDOR_TEXT, failure.vendor_text.as_deref())?;
+    out.optional_string(failure_field::SETTING, failure.field.as_deref())?;
     Some(out.finish())
 }
 
@@ -139,6 +141,7 @@ fn decode_failure(bytes: &[u8]) -> Option<FailureRecord> {
         status: fields.optional_array(failure_field::STATUS)?.map(u16::from_le_bytes),
         vendor_code: owned(failure_field::VENDOR_CODE)?,
         vendor_text: owned(failure_field::VENDOR_TEXT)?,
+        field: owned(failure_field::SETTING)?,
         failed_at,
         until: fields.time(failure_field::UNTIL)?.min(latest),
     })
@@ -212,7 +215,7 @@ mod tests {
     }
 
     fn denied() -> Error {
-        let error = Error::denied("refused").hint("act").with_status(401);
+        let error = Error::denied("refused").hint("act").with_status(401).with_field("scope");
         let error = error.hint(Hint::gatepass("log in", ["login", "a b", "--", "x"]));
         error.with_vendor_code("invalid_client").with_vendor_text("no such client")
     }

@@ -14,6 +14,7 @@ pub struct FailureRecord {
     pub(super) status: Option<u16>,
     pub(super) vendor_code: Option<String>,
     pub(super) vendor_text: Option<String>,
+    pub(super) field: Option<String>,
     pub(super) failed_at: SystemTime,
     pub(super) until: SystemTime,
 }
@@ -26,7 +27,7 @@ impl FailureRecord {
     /// Creates the record of a request that was sent at `failed_at`. It is kept until `until`, but
     /// not longer than [`MAX_COOLDOWN`](Self::MAX_COOLDOWN).
     ///
-    /// The error's provider, profile and cause are not kept.
+    /// The error's provider, profile, place and cause are not kept.
     pub fn new(error: &Error, failed_at: SystemTime, until: SystemTime) -> Self {
         Self {
             kind: error.kind(),
@@ -36,6 +37,7 @@ impl FailureRecord {
             status: error.status(),
             vendor_code: error.vendor_code().map(str::to_owned),
             vendor_text: error.vendor_text().map(str::to_owned),
+            field: error.field().map(str::to_owned),
             failed_at,
             until: until.min(failed_at + Self::MAX_COOLDOWN),
         }
@@ -78,6 +80,9 @@ impl FailureRecord {
         }
         if let Some(text) = &self.vendor_text {
             error = error.with_vendor_text(text);
+        }
+        if let Some(field) = &self.field {
+            error = error.with_field(field.clone());
         }
         if self.retry == Retry::Later {
             error = error.with_retry_after(self.until.duration_since(now).unwrap_or_default());

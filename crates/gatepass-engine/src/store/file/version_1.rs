@@ -107,6 +107,7 @@ fn failure(from: &mut Reader<'_>) -> Option<FailureRecord> {
         hints: from.optional()?.map(|text| Hint::new(text.to_owned())).into_iter().collect(),
         vendor_code: from.optional()?.map(str::to_owned),
         vendor_text: from.optional()?.map(str::to_owned),
+        field: None,
         failed_at,
         until: until.min(failed_at.checked_add(FailureRecord::MAX_COOLDOWN)?),
     })
