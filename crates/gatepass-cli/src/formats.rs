@@ -18,7 +18,7 @@ pub(crate) use self::credential_helper::{
 };
 pub(crate) use self::curl::{curl, header};
 pub(crate) use self::dotenv::{dotenv, env};
-pub(crate) use self::kubernetes::{ApiVersion, EXEC_INFO, kubernetes};
+pub(crate) use self::kubernetes::{EXEC_INFO, ExecApiVersion, kubernetes};
 pub(crate) use self::shell::{fish, powershell, sh};
 
 /// The text that `--format netrc-note` prints. In a .netrc file, every line is a comment.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 pub use crate::callback::Connections;
 pub use crate::commands::inspect::describe_claims;
 pub use crate::commands::profile::NewProfile;
-use crate::formats::{self, ApiVersion, CredentialHelper, FormatContext, HelperOperation};
+use crate::formats::{self, CredentialHelper, ExecApiVersion, FormatContext, HelperOperation};
 
 /// What gatepass does for a credential helper's request.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub fn all_formats(profile: &str, token: &Token) -> Vec<(&'static str, String)> 
     let mut headers = HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, token.authorization().clone());
     let kubernetes =
-        ApiVersion::from_exec_info(None).map(|version| formats::kubernetes(&context, version));
+        ExecApiVersion::from_exec_info(None).map(|version| formats::kubernetes(&context, version));
     [
         ("raw", formats::raw(&context)),
         ("header", formats::header(&headers)),
@@ -74,7 +74,7 @@ pub fn all_formats(profile: &str, token: &Token) -> Vec<(&'static str, String)> 
 
 /// Returns whether `KUBERNETES_EXEC_INFO` requests a known version.
 pub fn is_exec_info(text: &str) -> bool {
-    ApiVersion::from_exec_info(Some(text)).is_some()
+    ExecApiVersion::from_exec_info(Some(text)).is_some()
 }
 
 /// Indents JSON for a terminal.

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::arguments::quoted;
 use crate::error::{CommandError, usage};
 use crate::formats::{
-    self, ApiVersion, CredentialHelper, EXEC_INFO, FormatContext, HelperError, HelperOperation,
+    self, CredentialHelper, EXEC_INFO, ExecApiVersion, FormatContext, HelperError, HelperOperation,
     HelperRequest, MAX_REQUEST_BYTES, NETRC_NOTE, SecretString,
 };
 use crate::options::{COMMON_HEADING, Common, Format, WaitArgs, duration};
@@ -224,9 +224,9 @@ fn format_arg() -> clap::Arg {
 }
 
 /// Reads which version of ExecCredential kubectl requests.
-fn exec_version(gate: &Gate) -> Result<ApiVersion, CommandError> {
+fn exec_version(gate: &Gate) -> Result<ExecApiVersion, CommandError> {
     let operation = gate.config().env().get(EXEC_INFO);
-    ApiVersion::from_exec_info(operation.as_deref()).ok_or_else(|| {
+    ExecApiVersion::from_exec_info(operation.as_deref()).ok_or_else(|| {
         usage(
             format!("{EXEC_INFO} requests an unknown version"),
             "set apiVersion: client.authentication.k8s.io/v1 in the kubeconfig's exec section",

@@ -8,9 +8,9 @@ use crate::output::rfc3339;
 
 /// A version of the protocol. The reply must have the version of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ApiVersion(&'static str);
+pub(crate) struct ExecApiVersion(&'static str);
 
-impl ApiVersion {
+impl ExecApiVersion {
     /// Reads `KUBERNETES_EXEC_INFO`. Returns the newest version without the variable, which a user
     /// who runs the command does not have, and `None` for an unknown version.
     pub(crate) fn from_exec_info(exec_info: Option<&str>) -> Option<Self> {
@@ -25,7 +25,7 @@ impl ApiVersion {
 pub(crate) const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
 
 /// Formats the credential. Its expiry is slightly early, because clients use it to the second.
-pub(crate) fn kubernetes(context: &FormatContext<'_>, version: ApiVersion) -> SecretString {
+pub(crate) fn kubernetes(context: &FormatContext<'_>, version: ExecApiVersion) -> SecretString {
     let (secret, expires, version) =
         (json_string(context.secret), rfc3339(context.use_until), version.0);
     Zeroizing::new(format!(
@@ -47,7 +47,7 @@ mod tests {
     fn reply_has_the_requested_version() {
         for version in VERSIONS {
             let info = format!("{{\"apiVersion\":\"{version}\",\"kind\":\"ExecCredential\"}}");
-            let version = ApiVersion::from_exec_info(Some(&info)).unwrap();
+            let version = ExecApiVersion::from_exec_info(Some(&info)).unwrap();
             let expected = format!(
                 "{{\"apiVersion\":\"{}\",\"kind\":\"ExecCredential\",\"status\":\
                  {{\"expirationTimestamp\":\"2026-11-20T13:59:50Z\",\"token\":\"a\\\"b\"}}}}\n",
@@ -56,8 +56,8 @@ mod tests {
             assert_eq!(*kubernetes(&sample_context("a\"b"), version), expected);
         }
         assert_eq!(
-            ApiVersion::from_exec_info(None),
-            Some(ApiVersion("client.authentication.k8s.io/v1"))
+            ExecApiVersion::from_exec_info(None),
+            Some(ExecApiVersion("client.authentication.k8s.io/v1"))
         );
     }
 
@@ -70,7 +70,7 @@ mod tests {
             "",
             "no json",
         ] {
-            assert_eq!(ApiVersion::from_exec_info(Some(info)), None, "{info}");
+            assert_eq!(ExecApiVersion::from_exec_info(Some(info)), None, "{info}");
         }
     }
 }
