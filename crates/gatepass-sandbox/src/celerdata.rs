@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     random,
     response::SandboxResponse,
-    vendor::{Field, Vendor},
+    vendor::{ClientField, Vendor},
     vendor_request::{VendorRequest, find},
     vendor_state::VendorContext,
 };
@@ -13,8 +13,8 @@ use crate::{
 pub(crate) const VENDOR: Vendor = Vendor {
     id: "celerdata",
     fields: &[
-        Field::text("client_id", random::guid),
-        Field::secret("client_secret", || random::text(random::MIXED, 40)),
+        ClientField::text("client_id", random::guid),
+        ClientField::secret("client_secret", || random::text(random::MIXED, 40)),
     ],
     key: &["client_id"],
     profiles: &[("celerdata", &[])],

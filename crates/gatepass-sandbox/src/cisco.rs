@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     random,
     response::{Members, SandboxResponse},
-    vendor::{Field, Vendor},
+    vendor::{ClientField, Vendor},
     vendor_request::{VendorRequest, find},
     vendor_state::VendorContext,
 };
@@ -16,9 +16,9 @@ use crate::{
 pub(crate) const VENDOR: Vendor = Vendor {
     id: "cisco",
     fields: &[
-        Field::text("client_id", || random::text(random::LOWER, 24)),
-        Field::secret("client_secret", || random::text(random::MIXED, 24)),
-        Field::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
+        ClientField::text("client_id", || random::text(random::LOWER, 24)),
+        ClientField::secret("client_secret", || random::text(random::MIXED, 24)),
+        ClientField::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
     ],
     key: &["client_id"],
     profiles: &[("cisco", &[])],

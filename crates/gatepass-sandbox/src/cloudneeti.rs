@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     random,
     response::SandboxResponse,
-    vendor::{Field, Vendor},
+    vendor::{ClientField, Vendor},
     vendor_request::VendorRequest,
     vendor_state::VendorContext,
 };
@@ -13,11 +13,11 @@ use crate::{
 pub(crate) const VENDOR: Vendor = Vendor {
     id: "cloudneeti",
     fields: &[
-        Field::text("license_id", random::guid),
-        Field::text("account_id", random::guid),
-        Field::text("api_application_id", random::guid),
-        Field::secret("api_application_secret", || random::text(random::MIXED, 40)),
-        Field::secret("subscription_key", || random::text(random::HEX, 32)),
+        ClientField::text("license_id", random::guid),
+        ClientField::text("account_id", random::guid),
+        ClientField::text("api_application_id", random::guid),
+        ClientField::secret("api_application_secret", || random::text(random::MIXED, 40)),
+        ClientField::secret("subscription_key", || random::text(random::HEX, 32)),
     ],
     key: &["license_id", "api_application_id"],
     profiles: &[("cloudneeti", &["account_id"]), ("cloudneeti-account", &[])],

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     random,
     response::SandboxResponse,
-    vendor::{Field, Vendor},
+    vendor::{ClientField, Vendor},
     vendor_request::{VendorRequest, find},
     vendor_state::{Look, VendorContext},
 };
@@ -14,9 +14,11 @@ use crate::{
 pub(crate) const VENDOR: Vendor = Vendor {
     id: "configapi",
     fields: &[
-        Field::text("client_id", || format!("sandbox.{}", random::text(random::LOWER, 8))),
-        Field::secret("client_secret", || random::text(random::HEX_UPPER, 64)),
-        Field::text("scope", || format!("{}.sandbox.example", random::text(random::LOWER, 8))),
+        ClientField::text("client_id", || format!("sandbox.{}", random::text(random::LOWER, 8))),
+        ClientField::secret("client_secret", || random::text(random::HEX_UPPER, 64)),
+        ClientField::text("scope", || {
+            format!("{}.sandbox.example", random::text(random::LOWER, 8))
+        }),
     ],
     key: &["client_id"],
     profiles: &[("configapi", &[])],

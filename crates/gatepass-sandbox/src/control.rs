@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     faults::{Fault, TABLE},
     router::{App, own_response, small_body},
-    state::State as Remembered,
+    state::SandboxState,
     vendor,
 };
 
@@ -58,7 +58,7 @@ pub(crate) async fn respond(
 
 /// Handles `{"provider":"cisco","fields":{…},"ttl_seconds":60}`. All fields are optional; without
 /// `provider`, every provider gets a client.
-fn add_client(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+fn add_client(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
     let ask = Ask::read(body, &["provider", "fields", "ttl_seconds"])?;
     let lifetime = ask.whole("ttl_seconds")?.map(Duration::from_secs);
     let Some(provider) = ask.text("provider")? else {
@@ -94,7 +94,7 @@ fn add_client(state: &mut Remembered, body: &[u8]) -> Result<Value> {
 
 /// Handles `{"provider":"cisco","fault":"status-503","times":3,"applies_to":"token"}`, with the
 /// fault's own parameters as further members, and `{"clear":true}`.
-fn add_fault(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+fn add_fault(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
     let own = ["provider", "fault", "times", "applies_to", "clear"];
     let params = || Fault::all().flat_map(|fault| fault.params.iter().copied());
     let known: Vec<&str> = own.into_iter().chain(params()).collect();
@@ -129,7 +129,7 @@ fn add_fault(state: &mut Remembered, body: &[u8]) -> Result<Value> {
     Ok(json!({ "waiting": waiting(state) }))
 }
 
-fn list_faults(state: &Remembered) -> Value {
+fn list_faults(state: &SandboxState) -> Value {
     let known: Vec<Value> = Fault::all()
         .map(|fault| {
             json!({
@@ -142,13 +142,13 @@ fn list_faults(state: &Remembered) -> Value {
     json!({ "faults": known, "waiting": waiting(state) })
 }
 
-fn waiting(state: &Remembered) -> Vec<Value> {
+fn waiting(state: &SandboxState) -> Vec<Value> {
     let one =
         |(name, provider, times)| json!({ "fault": name, "provider": provider, "times": times });
     state.faults.waiting().map(one).collect()
 }
 
-fn advance(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+fn advance(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
     let ask = Ask::read(body, &["advance_seconds"])?;
     let seconds = ask.whole("advance_seconds")?;
     let seconds = seconds.ok_or_else(|| Error::usage("advance_seconds is missing"))?;
@@ -157,7 +157,7 @@ fn advance(state: &mut Remembered, body: &[u8]) -> Result<Value> {
     Ok(json!({ "now": state.clock.now().as_secs(), "advanced_seconds": advanced }))
 }
 
-fn revoke(state: &mut Remembered, body: &[u8]) -> Result<Value> {
+fn revoke(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
     let ask = Ask::read(body, &["provider"])?;
     let mut revoked = 0;
     match ask.text("provider")? {

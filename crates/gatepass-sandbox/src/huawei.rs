@@ -8,7 +8,7 @@ use crate::{
     clock::Time,
     page, random,
     response::{Members, SandboxResponse},
-    vendor::{Field, Vendor},
+    vendor::{ClientField, Vendor},
     vendor_request::{VendorRequest, find},
     vendor_state::{Look, VendorContext},
 };
@@ -16,9 +16,9 @@ use crate::{
 pub(crate) const VENDOR: Vendor = Vendor {
     id: "huawei",
     fields: &[
-        Field::text("client_id", || random::text(random::MIXED, 32)),
-        Field::secret("client_secret", || random::text(random::MIXED, 40)),
-        Field::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
+        ClientField::text("client_id", || random::text(random::MIXED, 32)),
+        ClientField::secret("client_secret", || random::text(random::MIXED, 40)),
+        ClientField::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
     ],
     key: &["client_id"],
     profiles: &[("huawei", &[])],

@@ -94,10 +94,10 @@ pub struct LogEntry {
 
 /// The sandbox's state behind one lock, which is never held across an await.
 #[derive(Debug)]
-pub(crate) struct Memory(Mutex<State>);
+pub(crate) struct Memory(Mutex<SandboxState>);
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct SandboxState {
     pub(crate) clock: SandboxClock,
     pub(crate) faults: FaultQueue,
     lifetime: Option<Duration>,
@@ -115,7 +115,7 @@ impl Memory {
         clients: Vec<Client>,
         faults: Vec<Fault>,
     ) -> Result<Self> {
-        let mut state = State {
+        let mut state = SandboxState {
             clock: SandboxClock::start(),
             faults: FaultQueue::default(),
             lifetime,
@@ -133,12 +133,12 @@ impl Memory {
         Ok(Self(Mutex::new(state)))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SandboxState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl SandboxState {
     /// Restores the initial clients and faults and removes everything else.
     pub(crate) fn reset(&mut self) {
         let in_flight =

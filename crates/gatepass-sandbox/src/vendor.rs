@@ -15,7 +15,7 @@ pub(crate) const ALL: [&Vendor; 5] =
 
 pub(crate) struct Vendor {
     pub(crate) id: &'static str,
-    pub(crate) fields: &'static [Field],
+    pub(crate) fields: &'static [ClientField],
     /// The fields that identify a client; a new client with the same values replaces the old one.
     pub(crate) key: &'static [&'static str],
     /// The profiles of the generated config: a name and the fields to leave out.
@@ -24,13 +24,13 @@ pub(crate) struct Vendor {
 }
 
 /// A field of a client.
-pub(crate) struct Field {
+pub(crate) struct ClientField {
     pub(crate) name: &'static str,
     pub(crate) secret: bool,
     pub(crate) make: fn() -> String,
 }
 
-impl Field {
+impl ClientField {
     pub(crate) const fn text(name: &'static str, make: fn() -> String) -> Self {
         Self { name, secret: false, make }
     }
