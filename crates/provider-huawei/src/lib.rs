@@ -1,6 +1,6 @@
 //! Huawei OneAccess API tokens, and those of BambooCloud's EIAM, which is the same service: the
 //! client credentials grant of RFC 6749 section 4.4 at the tenant's own domain, and the implicit
-//! grant of section 4.2 for a person in a browser.
+//! grant of section 4.2 for a user with a browser.
 //!
 //! ```
 //! use gatepass_core::{Credential, Provider};
@@ -15,21 +15,17 @@
 //! # Ok::<(), gatepass_core::Error>(())
 //! ```
 
-mod settings;
-mod wire;
-
 use std::time::SystemTime;
 
+pub use gatepass_core::oauth2::ClientAuth;
+use gatepass_core::oauth2::{self, ClientCredentials, Implicit, TokenResponse};
 use gatepass_core::{
-    ApiResponse, AuthorizationRequest, BasicEncoding, CacheKey, Credential, Endpoint, Error, Field,
-    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response, Result,
-    Token, TokenVerdict, oauth2, register,
+    ApiResponse, AuthorizationRequest, BasicEncoding, CacheKey, Credential, Endpoint, Error,
+    ErrorKind, Field, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request,
+    Response, Result, Settings, Token, TokenVerdict, register,
 };
 
-use crate::settings::Settings;
-pub use crate::settings::{ClientAuth, UseToken};
-
-/// What this provider is.
+/// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("huawei", "Huawei OneAccess")
     .vendor("Huawei")
     .aliases(&["oneaccess", "bamboocloud", "eiam"])
@@ -42,78 +38,121 @@ pub const INFO: ProviderInfo = ProviderInfo::new("huawei", "Huawei OneAccess")
                     "the user access domain, such as acme.huaweioneaccess.com",
                 )
                 .unless("base_url"),
-                Field::text("client_id", "the application's ClientId"),
-                Field::choice(
-                    "grant",
-                    &["client_credentials", "implicit"],
-                    "how the token is asked for; implicit: a person logs in",
+                Field::client_id("the application's ClientId"),
+                Field::grant(
+                    "how the token is requested; implicit: the user logs in with a browser",
                 ),
-                Field::secret("client_secret", "the ClientSecret of the same application")
+                Field::client_secret("the ClientSecret of the same application")
                     .only_with("grant", "client_credentials"),
                 Field::redirect_uri(
                     "redirect_uri",
                     "the application's redirect URI, as registered",
                 )
                 .only_with("grant", "implicit"),
-                Field::choice("client_auth", &["form", "basic"], "where id and secret go"),
-                Field::choice(
-                    "basic_encoding",
-                    &["form", "raw"],
-                    "how id and secret are written with client_auth = \"basic\"",
-                ),
+                Field::client_auth(&["form", "basic"]),
+                Field::basic_encoding(&["form", "raw"]),
                 Field::choice(
                     "use_token",
                     &["access_token", "id_token"],
-                    "which part of the answer the API takes; id_token for enterprise APIs",
+                    "which token of the response the API accepts; id_token for enterprise APIs",
                 ),
             ]
         },
     )
-    .build(|profile| Ok(Box::new(Huawei { settings: Settings::read(profile)? })));
+    .build(|settings| Ok(Box::new(Huawei::from_settings(settings)?)));
 register!(INFO);
 
-/// Huawei OneAccess's token endpoint.
+/// The token endpoint of a Huawei OneAccess tenant.
 #[derive(Clone, Debug)]
 pub struct Huawei {
-    settings: Settings,
+    base: Endpoint,
+    auth: ClientAuth,
+    encoding: BasicEncoding,
+    use_token: UseToken,
+    /// For the implicit grant.
+    redirect_uri: Option<RedirectUri>,
+}
+
+/// Which part of the response is the token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UseToken {
+    /// `access_token`, for OneAccess's own API.
+    #[default]
+    AccessToken,
+    /// `id_token`, for enterprise APIs behind OneAccess.
+    IdToken,
 }
 
 impl Huawei {
-    /// The tenant of this user access domain. `Config` for what is no domain.
+    /// The tenant at this domain: `[http[s]://]name[:port]`; http is for loopback only.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if `domain` is not a host.
     pub fn new(domain: &str) -> Result<Self> {
-        let profile = gatepass_core::Settings::new().with("domain", domain);
-        Ok(Self { settings: Settings::read(&profile)? })
+        Self::from_settings(&Settings::new().with("domain", domain))
+    }
+
+    fn from_settings(settings: &Settings) -> Result<Self> {
+        let grants = [("client_credentials", false), ("implicit", true)];
+        let auths = [("form", ClientAuth::Form), ("basic", ClientAuth::Basic)];
+        let encodings = [("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)];
+        let tokens = [("access_token", UseToken::AccessToken), ("id_token", UseToken::IdToken)];
+        let is_implicit = settings.choice("grant", &grants)?;
+        Ok(Self {
+            base: settings.base_or_host("domain")?,
+            auth: settings.choice("client_auth", &auths)?,
+            encoding: settings.choice("basic_encoding", &encodings)?,
+            use_token: settings.choice("use_token", &tokens)?,
+            redirect_uri: is_implicit.then(|| settings.redirect_uri("redirect_uri")).transpose()?,
+        })
     }
 
     /// Replaces scheme, host and port.
     pub fn base_url(mut self, base_url: Endpoint) -> Self {
-        self.settings.base = base_url;
+        self.base = base_url;
         self
     }
 
-    /// Chooses where id and secret go.
+    /// Chooses how the client authenticates.
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
-        self.settings.client_auth = client_auth;
+        self.auth = client_auth;
         self
     }
 
-    /// Chooses how [`ClientAuth::Basic`] writes id and secret.
+    /// Chooses how [`ClientAuth::Basic`] encodes client id and secret.
     pub fn basic_encoding(mut self, encoding: BasicEncoding) -> Self {
-        self.settings.basic_encoding = encoding;
+        self.encoding = encoding;
         self
     }
 
-    /// Chooses which part of the answer is the token.
+    /// Chooses which part of the response is the token.
     pub fn use_token(mut self, use_token: UseToken) -> Self {
-        self.settings.use_token = use_token;
+        self.use_token = use_token;
         self
     }
 
-    /// Chooses the implicit grant: a person logs in with a browser, which then comes to this
-    /// address.
+    /// Chooses the implicit grant: the user logs in with a browser, which returns to this address.
     pub fn implicit(mut self, redirect_uri: RedirectUri) -> Self {
-        self.settings.implicit = Some(redirect_uri);
+        self.redirect_uri = Some(redirect_uri);
         self
+    }
+
+    fn client(&self) -> Result<ClientCredentials> {
+        let endpoint = self.base.join("/api/v2/tenant/token")?;
+        Ok(ClientCredentials::new(endpoint).auth(self.auth).encoding(self.encoding))
+    }
+
+    /// Returns the part of the response that the profile uses as its token.
+    fn chosen(&self, body: &TokenResponse, sent: SystemTime) -> Result<Token> {
+        match self.use_token {
+            UseToken::AccessToken => body.token("/access_token", sent)?.build(),
+            UseToken::IdToken => {
+                let access_token = body.optional_secret("/access_token");
+                body.token("/id_token", sent)?.extra("access_token", access_token).build()
+            }
+        }
     }
 }
 
@@ -123,31 +162,45 @@ impl Provider for Huawei {
     }
 
     fn token_request(&self, credential: &Credential) -> Result<Request> {
-        wire::request(&self.settings, credential)
+        match self.redirect_uri {
+            Some(_) => Err(Implicit::login_required()),
+            None => self.client()?.request(credential),
+        }
     }
 
+    /// `expires_in` is the remaining lifetime of a token that an earlier request may have brought.
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
-        wire::token(&self.settings, response, sent)
+        self.chosen(&oauth2::read_json(response, sent)?, sent)
     }
 
     fn cache_key(&self, credential: &Credential) -> Result<CacheKey> {
-        let use_token = match self.settings.use_token {
-            UseToken::AccessToken => "access_token",
-            UseToken::IdToken => "id_token",
+        let use_token: &[u8] = match self.use_token {
+            UseToken::AccessToken => b"access_token",
+            UseToken::IdToken => b"id_token",
         };
-        Ok(CacheKey::from_provider(self, credential)?.with("use_token", use_token.as_bytes()))
+        Ok(CacheKey::from_provider(self, credential)?.with("use_token", use_token))
     }
 
-    fn token_verdict(&self, answer: &ApiResponse<'_>) -> TokenVerdict {
-        wire::refusal(answer)
+    /// An expired token is status 400 here, as is every other error; the body distinguishes them:
+    /// <https://open.bccastle.com/en/development/standard-protocol/oauth2/oauth-error-list.html>
+    fn token_verdict(&self, response: &ApiResponse<'_>) -> TokenVerdict {
+        oauth2::reject_on_json(response, &[400], "error", |error| error == "invalid_token")
     }
 
     fn explain(&self, credential: &Credential, error: Error) -> Error {
-        wire::explain(&self.settings, credential, error)
+        let is_refused =
+            error.kind() == ErrorKind::Denied || error.vendor_code() == Some("invalid_request");
+        match self.auth {
+            ClientAuth::Form if is_refused && matches!(error.status(), Some(400 | 401)) => {
+                error.hint("some tenants accept Basic only: client_auth = \"basic\"")
+            }
+            ClientAuth::Basic => oauth2::explain_basic(error, credential, self.encoding),
+            _ => error,
+        }
     }
 
     fn interactive(&self) -> Option<&dyn Interactive> {
-        self.settings.implicit.is_some().then_some(self)
+        self.redirect_uri.is_some().then_some(self)
     }
 
     fn hints(&self) -> RefreshHints {
@@ -155,7 +208,7 @@ impl Provider for Huawei {
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
-        Some(self.settings.base.clone())
+        Some(self.base.clone())
     }
 
     fn probe(&self, _: &Credential) -> Result<Option<String>> {
@@ -164,14 +217,20 @@ impl Provider for Huawei {
 }
 
 impl Interactive for Huawei {
+    /// <https://support.huaweicloud.com/api-oneaccess/IssueOIDCImplicitAuthCode.html>
     fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest> {
-        wire::authorization_request(&self.settings, credential)
+        let redirect_uri = self.redirect_uri.clone();
+        let redirect_uri =
+            redirect_uri.ok_or_else(|| Error::config("this grant type needs no login"))?;
+        let implicit = Implicit::new(self.base.join("/api/v1/oauth2/authorize")?, redirect_uri);
+        let request = implicit.authorization_request(credential)?;
+        Ok(request.response_type("id_token token").scope("openid"))
     }
 
-    fn read_redirect(&self, answer: &oauth2::TokenResponse, sent: SystemTime) -> Result<Token> {
-        wire::chosen(&self.settings, answer, sent)
+    fn read_redirect(&self, response: &TokenResponse, sent: SystemTime) -> Result<Token> {
+        self.chosen(response, sent)
     }
 }
 
 #[cfg(test)]
-gatepass_testkit::conformance!(super::INFO, "fixtures");
+mod tests;
