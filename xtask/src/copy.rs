@@ -34,6 +34,8 @@ fn remove_others(copy: &Path, folder: &Path, files: &BTreeSet<&str>) -> std::io:
         let path = entry?.path();
         if path.is_dir() {
             remove_others(copy, &path, files)?;
+            // Fails for a folder that still has files.
+            let _ = fs::remove_dir(&path);
         } else {
             let name = path.strip_prefix(copy).unwrap_or(&path).to_string_lossy().into_owned();
             if !files.contains(name.as_str()) || !workspace::path(&name).exists() {
@@ -51,11 +53,11 @@ mod tests {
     #[test]
     fn copy_has_the_files_of_the_workspace_only() {
         let folder = "target/copy-test";
-        workspace::write(&format!("{folder}/xtask/extra.txt"), "old").unwrap();
+        workspace::write(&format!("{folder}/xtask/extra/old.txt"), "old").unwrap();
         update(folder).unwrap();
         let copy = workspace::path(folder);
         let same = fs::read(copy.join("xtask/Cargo.toml")).unwrap();
-        let extra = copy.join("xtask/extra.txt").exists();
+        let extra = copy.join("xtask/extra").exists();
         fs::remove_dir_all(&copy).unwrap();
         assert_eq!(same, fs::read(workspace::path("xtask/Cargo.toml")).unwrap());
         assert!(!extra);

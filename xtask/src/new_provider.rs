@@ -15,14 +15,13 @@ An id consists of lower-case letters, digits and single hyphens, and starts with
 the feature's name and `provider = \"<id>\"`.";
 
 /// The files of a provider crate and their templates.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 10] = [
     ("Cargo.toml", include_str!("../provider/Cargo.toml.txt")),
     ("README.md", include_str!("../provider/README.md.txt")),
     ("LICENSE-APACHE", include_str!("../../LICENSE-APACHE")),
     ("LICENSE-MIT", include_str!("../../LICENSE-MIT")),
     ("src/lib.rs", include_str!("../provider/lib.rs.txt")),
-    ("src/settings.rs", include_str!("../provider/settings.rs.txt")),
-    ("src/wire.rs", include_str!("../provider/wire.rs.txt")),
+    ("src/tests.rs", include_str!("../provider/tests.rs.txt")),
     ("fixtures/token.http", include_str!("../provider/token.http")),
     ("fixtures/denied.http", include_str!("../provider/denied.http")),
     ("fixtures/throttled.http", include_str!("../provider/throttled.http")),
@@ -72,7 +71,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<()> {
     }
     output::line(format_args!(
         "the crate builds and its tests pass: cargo test -p provider-{id}\n\
-         next: fill in INFO, settings.rs, wire.rs and README.md, and put the vendor's responses into\n\
+         next: fill in INFO, lib.rs and README.md, and put the vendor's responses into\n\
          {folder}/fixtures; CONTRIBUTING.md has the rest, from the sandbox to `cargo xtask ci`"
     ));
     Ok(())
