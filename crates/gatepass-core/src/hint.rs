@@ -104,11 +104,16 @@ impl Hint {
 
     /// Returns the command's arguments, as a program would run it.
     pub fn arguments(&self) -> Option<Vec<&str>> {
-        let text = |argument| match argument {
-            &HintArg::Text(ref text) => Some(text.as_str()),
-            HintArg::Config => None,
-        };
-        Some(self.command.as_ref()?.iter().filter_map(text).collect())
+        Some(self.command.as_ref()?.iter().filter_map(HintArg::text).collect())
+    }
+}
+
+impl HintArg {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Config => None,
+        }
     }
 }
 

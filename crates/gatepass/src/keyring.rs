@@ -234,7 +234,7 @@ mod tests {
         ] {
             let error = entry_error(&entry("cisco"), failure);
             assert!(!format!("{error} {error:?}").contains("unsaid"), "{error:?}");
-            assert!(error.hints().first().is_some(), "{error:?}");
+            assert!(!error.hints().is_empty(), "{error:?}");
         }
         let coded = entry_error(&entry("cisco"), Failure::BadEncoding(value));
         assert!(std::error::Error::source(&coded).is_none());

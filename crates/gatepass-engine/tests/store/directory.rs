@@ -21,7 +21,7 @@ fn refused(path: &Path) -> String {
     let before = fs::read_dir(path).map(|dir| dir.count()).unwrap_or_default();
     let error = FileStore::open(path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.hints().first().is_some());
+    assert!(!error.hints().is_empty());
     assert_eq!(fs::read_dir(path).map(|dir| dir.count()).unwrap_or_default(), before);
     error.message().to_owned()
 }

@@ -128,7 +128,7 @@ mod tests {
             assert!(error.message().contains("the command sh "), "{error}");
             assert!(error.message().contains(expected), "{error}");
             assert!(!format!("{error:?}").contains("unsaid"), "{error:?}");
-            assert!(error.hints().first().is_some());
+            assert!(!error.hints().is_empty());
             let pid = fs::read_to_string(file).unwrap();
             let process = PathBuf::from("/proc").join(pid.trim());
             assert!(!cfg!(target_os = "linux") || !process.exists(), "{script}");
