@@ -112,7 +112,13 @@ fn offset_of(text: &str, line: usize) -> usize {
 
 /// The code of the crates themselves, without xtask, tests, benchmarks and examples.
 fn sources(tree: &Tree) -> impl Iterator<Item = &File> {
-    tree.rust().filter(|file| file.path.starts_with("crates/") && file.path.contains("/src/"))
+    let is_source = |file: &&File| {
+        file.path.starts_with("crates/")
+            && file.path.contains("/src/")
+            && !file.path.ends_with("/tests.rs")
+            && !file.path.contains("/tests/")
+    };
+    tree.rust().filter(is_source)
 }
 
 /// Where the body of each function whose declaration begins so starts and ends.
