@@ -22,7 +22,7 @@ use gatepass::{
     credential_fn,
 };
 use gatepass_core::{CacheKey, ExchangeContext, LoginAttempt, Provider, oauth2};
-use gatepass_engine::{FileStore, TokenPool};
+use gatepass_engine::{FileStore, LeaseOutcome, RecordRequirement, SealingKeys, TokenPool};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{Canary, FakeHttp, FakeResponse, canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, VENDORS, Vendors, workspace};
@@ -240,6 +240,7 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     gatepass_tests::runtime().block_on(async {
         let pool = pool.build();
         printed.add(&pool.status());
+        printed.add(&pool.key("key"));
         printed.add(&pool);
     });
     let login = TokenSource::builder(
@@ -253,7 +254,16 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     printed.add(&login);
     assert_eq!(find_leak(&printed.text, &[Canary::of("state", state)]), None);
     let token = Token::builder(Secret::from(text()), now).expires_in(hour.into()).build().unwrap();
-    printed.add(&Record::Token(token));
+    let mut wanted = RecordRequirement::default();
+    wanted.refused = Some(token.clone());
+    printed.add(&wanted);
+    let record = Record::Token(token);
+    printed.add(&record);
+    let keys = SealingKeys::new("tests", &[7; 32], &[], &[7; 32]);
+    let sealed = keys.seal("place", 1, 2, &record.encode().unwrap()).unwrap();
+    printed.add(&keys.open("place", &sealed).unwrap());
+    printed.add(&keys);
+    printed.add(&LeaseOutcome::Found(record));
     printed.add(&FailureRecord::new(&error, now, now + hour));
     let note =
         HistoryEntry::new("cisco", now, hour, Err(&error)).with_credential(&credential(text()));
@@ -264,6 +274,7 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     let request = Example::new().token_request(&Credential::client("id", text())).unwrap();
     let (profile, cache_key) = (ProfileKey::new("cisco"), CacheKey::from_request(&request));
     printed.add(&StoreKey::new(&profile, "example", &cache_key));
+    printed.add(&cache_key);
     printed.add(&profile);
     printed.add(&MemoryStore::new());
     let home = Home::new();
