@@ -1,9 +1,8 @@
 //! Cisco API tokens: the client credentials grant of RFC 6749 section 4.4, and the implicit grant
-//! of section 4.2 for a person in a browser.
+//! of section 4.2 for a user with a browser.
 //!
-//! Cisco has two token services. `cloudsso` (PingFederate) is the older one and the default here;
-//! `id` (Okta) is where clients registered since 2023 live. A client of one is unknown to the
-//! other.
+//! Cisco has two token services. `cloudsso` (PingFederate) is the older one; `id` (Okta) has the
+//! applications that were registered since March 2023. A client of one is unknown to the other.
 //!
 //! ```
 //! use gatepass_core::{Credential, Provider};
@@ -15,113 +14,144 @@
 //! # Ok::<(), gatepass_core::Error>(())
 //! ```
 
-mod settings;
-mod wire;
-
 use std::time::SystemTime;
 
+pub use gatepass_core::oauth2::ClientAuth;
+use gatepass_core::oauth2::{self, ClientCredentials, Implicit};
 use gatepass_core::{
     ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, EnvironmentInfo, Error,
-    Field, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response,
-    Result, Token, TokenVerdict, register,
+    ErrorKind, Field, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request,
+    Response, Result, Settings, Token, TokenVerdict, register,
 };
 
-use crate::settings::Settings;
-pub use crate::settings::{ClientAuth, Environment};
-
-/// What this provider is.
+/// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
     .aliases(&["cloudsso", "cisco systems"])
     .docs("https://developer.cisco.com/docs/support-apis/authentication")
-    .environments(
-        const {
-            &[
-                EnvironmentInfo::new(
-                    "cloudsso",
-                    "applications registered before March 2023, and logins by browser",
-                    &[("base_url", "https://cloudsso.cisco.com")],
-                ),
-                EnvironmentInfo::new(
-                    "id",
-                    "applications registered since March 2023",
-                    &[("base_url", "https://id.cisco.com")],
-                ),
-            ]
-        },
-    )
-    .fields(
-        const {
-            &[
-                Field::text("client_id", "the key of your application in the API console"),
-                Field::choice(
-                    "grant",
-                    &["client_credentials", "implicit"],
-                    "how the token is asked for; implicit: a person logs in, at cloudsso only",
-                ),
-                Field::secret("client_secret", "the client secret of the same application")
-                    .only_with("grant", "client_credentials"),
-                Field::redirect_uri(
-                    "redirect_uri",
-                    "the application's redirect URI, as registered",
-                )
+    .environments(const {
+        &[
+            EnvironmentInfo::new(
+                "cloudsso",
+                "applications registered before March 2023, and logins with a browser",
+                &[("base_url", "https://cloudsso.cisco.com"), ("api", "https://api.cisco.com")],
+            ),
+            EnvironmentInfo::new(
+                "id",
+                "applications registered since March 2023",
+                &[("base_url", "https://id.cisco.com"), ("api", "https://apix.cisco.com")],
+            ),
+        ]
+    })
+    .fields(const {
+        &[
+            Field::client_id("the key of your application in the API console"),
+            Field::grant(
+                "how the token is requested; implicit: the user logs in with a browser, at cloudsso only",
+            ),
+            Field::client_secret("the client secret of the same application")
+                .only_with("grant", "client_credentials"),
+            Field::redirect_uri("redirect_uri", "the application's redirect URI, as registered")
                 .only_with("grant", "implicit"),
-                Field::choice(
-                    "client_auth",
-                    &["form", "basic", "query"],
-                    "where id and secret go; query puts them into the URL, which servers log",
-                ),
-                Field::choice(
-                    "basic_encoding",
-                    &["form", "raw"],
-                    "how id and secret are written with client_auth = \"basic\"",
-                ),
-            ]
-        },
-    )
-    .build(|profile| Ok(Box::new(Cisco { settings: Settings::read(profile)? })));
+            Field::client_auth(&["form", "basic", "query"]),
+            Field::basic_encoding(&["form", "raw"]),
+        ]
+    })
+    .build(|settings| Ok(Box::new(Cisco::from_settings(settings)?)));
 register!(INFO);
 
 /// Cisco's token endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Cisco {
-    settings: Settings,
+    environment: Environment,
+    base_url: Option<Endpoint>,
+    auth: ClientAuth,
+    encoding: BasicEncoding,
+    /// For the implicit grant.
+    redirect_uri: Option<RedirectUri>,
+}
+
+/// One of Cisco's token services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Environment {
+    /// `cloudsso.cisco.com`, for applications registered before March 2023.
+    #[default]
+    Cloudsso,
+    /// `id.cisco.com`, for applications registered since.
+    Id,
 }
 
 impl Cisco {
-    /// The older token service, with id and secret in the form.
+    /// The older token service, with client id and secret in the form.
     pub fn new() -> Self {
         Self::default()
     }
 
+    fn from_settings(settings: &Settings) -> Result<Self> {
+        let grants = [("client_credentials", false), ("implicit", true)];
+        let environments = [("cloudsso", Environment::Cloudsso), ("id", Environment::Id)];
+        let auths = [
+            ("form", ClientAuth::Form),
+            ("basic", ClientAuth::Basic),
+            ("query", ClientAuth::Query),
+        ];
+        let encodings = [("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)];
+        let is_implicit = settings.choice("grant", &grants)?;
+        let environment = settings.choice("environment", &environments)?;
+        if is_implicit && environment == Environment::Id {
+            return Err(Error::config("id.cisco.com has no implicit grant")
+                .with_field("grant")
+                .hint("use grant = \"client_credentials\", or environment = \"cloudsso\""));
+        }
+        Ok(Self {
+            environment,
+            base_url: settings.base_url().cloned(),
+            auth: settings.choice("client_auth", &auths)?,
+            encoding: settings.choice("basic_encoding", &encodings)?,
+            redirect_uri: is_implicit.then(|| settings.redirect_uri("redirect_uri")).transpose()?,
+        })
+    }
+
     /// Chooses the token service.
     pub fn environment(mut self, environment: Environment) -> Self {
-        self.settings.environment = environment;
+        self.environment = environment;
         self
     }
 
     /// Replaces scheme, host and port of token endpoint and API; the environment keeps the path.
     pub fn base_url(mut self, base_url: Endpoint) -> Self {
-        self.settings.base_url = Some(base_url);
+        self.base_url = Some(base_url);
         self
     }
 
-    /// Chooses where id and secret go.
+    /// Chooses how the client authenticates.
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
-        self.settings.client_auth = client_auth;
+        self.auth = client_auth;
         self
     }
 
-    /// Chooses how [`ClientAuth::Basic`] writes id and secret.
+    /// Chooses how [`ClientAuth::Basic`] encodes client id and secret.
     pub fn basic_encoding(mut self, encoding: BasicEncoding) -> Self {
-        self.settings.basic_encoding = encoding;
+        self.encoding = encoding;
         self
     }
 
-    /// Chooses the implicit grant: a person logs in with a browser, which then comes to this
-    /// address. It exists at [`Environment::Cloudsso`] only.
+    /// Chooses the implicit grant: the user logs in with a browser, which returns to this address.
+    /// It exists at [`Environment::Cloudsso`] only.
     pub fn implicit(mut self, redirect_uri: RedirectUri) -> Self {
-        self.settings.implicit = Some(redirect_uri);
+        self.redirect_uri = Some(redirect_uri);
         self
+    }
+
+    /// Returns `base_url`, or one of the environment's addresses.
+    fn address(&self, environment: Environment, value: &str) -> Result<Endpoint> {
+        let name = match environment {
+            Environment::Cloudsso => "cloudsso",
+            Environment::Id => "id",
+        };
+        let info = INFO;
+        let url = info.environment(name).and_then(|environment| environment.values.get(value));
+        self.base_url.clone().map_or_else(|| Endpoint::parse(url.unwrap_or_default()), Ok)
     }
 }
 
@@ -131,34 +161,81 @@ impl Provider for Cisco {
     }
 
     fn token_request(&self, credential: &Credential) -> Result<Request> {
-        wire::request(&self.settings, credential)
+        if self.redirect_uri.is_some() {
+            return Err(Implicit::login_required());
+        }
+        let endpoint =
+            self.address(self.environment, "base_url")?.join(match self.environment {
+                Environment::Cloudsso => "/as/token.oauth2",
+                Environment::Id => "/oauth2/default/v1/token",
+            })?;
+        let client = ClientCredentials::new(endpoint).auth(self.auth).encoding(self.encoding);
+        client.request(credential)
     }
 
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
-        wire::token(response, sent)
+        // The gateway limits the rate with 403; only its header distinguishes that from "not allowed":
+        // https://developer.cisco.com/docs/psirt/browsing-sorting-filterting-and-rate-limits
+        let code = response.header(GATEWAY_CODE).unwrap_or_default();
+        if response.status().as_u16() == 403 && OVER_LIMIT.iter().any(|end| code.ends_with(end)) {
+            let error = Error::throttled("asked to wait").with_status(403).with_vendor_code(code);
+            return Err(match response.retry_after(sent) {
+                Some(after) => error.with_retry_after(after),
+                None => error,
+            });
+        }
+        oauth2::read_token(response, sent)
     }
 
-    fn token_verdict(&self, answer: &ApiResponse<'_>) -> TokenVerdict {
-        wire::refusal(answer)
+    /// The gateway before the API rejects a token with 403, and other requests as well. Its code
+    /// gives the reason, or its web page if it sends no code.
+    fn token_verdict(&self, response: &ApiResponse<'_>) -> TokenVerdict {
+        let rejected_if = TokenVerdict::rejected_if;
+        match (response.status.as_u16(), response.header(GATEWAY_CODE), response.body) {
+            (401, _, _) => TokenVerdict::Rejected,
+            (403, Some(code), _) => rejected_if(code == "ERR_403_NOT_AUTHORIZED"),
+            (403, None, None) => TokenVerdict::NeedsBody,
+            (403, None, Some(body)) => {
+                rejected_if(body.windows(NOT_AUTHORIZED.len()).any(|part| part == NOT_AUTHORIZED))
+            }
+            _ => TokenVerdict::NotRejected,
+        }
     }
 
     fn explain(&self, credential: &Credential, error: Error) -> Error {
-        wire::explain(&self.settings, credential, error)
+        let error = match self.auth {
+            ClientAuth::Basic => oauth2::explain_basic(error, credential, self.encoding),
+            _ => error,
+        };
+        let is_elsewhere = matches!(
+            (error.kind(), error.status()),
+            (ErrorKind::Denied, Some(400 | 401)) | (_, Some(300..=399 | 404 | 410))
+        );
+        match self.environment {
+            _ if !is_elsewhere || self.base_url.is_some() => error,
+            Environment::Cloudsso => {
+                error.hint("clients registered since 2023 need environment = \"id\"")
+            }
+            Environment::Id => error.hint(
+                "clients registered before 2023 are unknown here: register again, or try \
+                 environment = \"cloudsso\"",
+            ),
+        }
     }
 
     fn interactive(&self) -> Option<&dyn Interactive> {
-        self.settings.implicit.is_some().then_some(self)
+        self.redirect_uri.is_some().then_some(self)
     }
 
     fn hints(&self) -> RefreshHints {
-        match self.settings.implicit {
+        match self.redirect_uri {
             Some(_) => RefreshHints::new().same_token_until_end(),
             None => RefreshHints::new(),
         }
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
-        self.settings.api().ok()
+        self.address(self.environment, "api").ok()
     }
 
     fn probe(&self, _: &Credential) -> Result<Option<String>> {
@@ -167,10 +244,21 @@ impl Provider for Cisco {
 }
 
 impl Interactive for Cisco {
+    /// Only the older service has the implicit grant:
+    /// <https://docs.pingidentity.com/r/en-us/developer/zvn1601508083660>
     fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest> {
-        wire::authorization_request(&self.settings, credential)
+        let redirect_uri = self.redirect_uri.clone();
+        let redirect_uri =
+            redirect_uri.ok_or_else(|| Error::config("this grant type needs no login"))?;
+        let base = self.address(Environment::Cloudsso, "base_url")?;
+        Implicit::new(base.join("/as/authorization.oauth2")?, redirect_uri)
+            .authorization_request(credential)
     }
 }
 
+const GATEWAY_CODE: &str = "x-mashery-error-code";
+const OVER_LIMIT: [&str; 2] = ["_OVER_QPS", "_OVER_RATE"];
+const NOT_AUTHORIZED: &[u8] = b"<h1>Not Authorized</h1>";
+
 #[cfg(test)]
-gatepass_testkit::conformance!(super::INFO, "fixtures");
+mod tests;
