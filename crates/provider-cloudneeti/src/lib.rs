@@ -20,20 +20,18 @@
 //! # Ok::<(), gatepass_core::Error>(())
 //! ```
 
-mod settings;
-mod wire;
-
 use std::time::SystemTime;
 
+use gatepass_core::oauth2;
 use gatepass_core::{
-    ApiRequest, Credential, Endpoint, EnvironmentInfo, Error, Field, Provider, ProviderInfo,
-    RefreshHints, Request, Response, Result, Token, register,
+    ApiRequest, Credential, Endpoint, EnvironmentInfo, Error, ErrorKind, Field, Provider,
+    ProviderInfo, RefreshHints, Request, Response, Result, Settings, Token, percent_encode,
+    register,
 };
+use http::HeaderName;
+use http::header::AUTHORIZATION;
 
-pub use crate::settings::Environment;
-use crate::settings::Settings;
-
-/// What this provider is.
+/// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("cloudneeti", "Cloudneeti")
     .vendor("Zscaler")
     .aliases(&["zscaler", "zscaler cspm", "zcspm", "cspm"])
@@ -78,54 +76,129 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cloudneeti", "Cloudneeti")
                     "a cloud account's id, for its token instead of the license's",
                 )
                 .optional(),
-                Field::text("path_prefix", "what stands before /authorize; \"\" for today's paths")
+                Field::text("path_prefix", "the path before /authorize; \"\" for today's hosts")
                     .default_value("/api"),
                 Field::text(
                     "api_application_id",
                     "the API application's id in the license's settings",
                 ),
-                Field::secret("api_application_secret", "shown once, when the application is made"),
+                Field::secret(
+                    "api_application_secret",
+                    "shown once, when the application is created",
+                ),
                 Field::secret("subscription_key", "primary or secondary key in the API portal"),
             ]
         },
     )
-    .build(|profile| Ok(Box::new(Cloudneeti { settings: Settings::read(profile)? })));
+    .build(|settings| Ok(Box::new(Cloudneeti::from_settings(settings)?)));
 register!(INFO);
 
 /// Cloudneeti's token endpoint.
 #[derive(Clone, Debug)]
 pub struct Cloudneeti {
-    settings: Settings,
+    license_id: String,
+    account_id: Option<String>,
+    environment: Environment,
+    base_url: Option<Endpoint>,
+    path_prefix: String,
+}
+
+/// One of Cloudneeti's hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Environment {
+    /// `api.cloudneeti.com`.
+    #[default]
+    Prod,
+    /// `api1.cloudneeti.com`.
+    Prod1,
+    /// `trialapi.cloudneeti.com`.
+    Trial,
+    /// `qaapi.cloudneeti-devops.com`.
+    Qa,
+    /// `devapi.cloudneeti-devops.com`.
+    Dev,
 }
 
 impl Cloudneeti {
-    /// A license's token. `Config` for an id that is empty, `.` or `..`.
+    /// The tokens of a license.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an id that is empty, `.` or `..`.
     pub fn new(license_id: &str) -> Result<Self> {
-        Ok(Self { settings: Settings::new(license_id)? })
+        Ok(Self {
+            license_id: id("license_id", license_id)?,
+            account_id: None,
+            environment: Environment::default(),
+            base_url: None,
+            path_prefix: String::from("/api"),
+        })
     }
 
-    /// A cloud account's token instead. `Config` for an id that is empty, `.` or `..`.
+    fn from_settings(settings: &Settings) -> Result<Self> {
+        let environments = [
+            ("prod", Environment::Prod),
+            ("prod1", Environment::Prod1),
+            ("trial", Environment::Trial),
+            ("qa", Environment::Qa),
+            ("dev", Environment::Dev),
+        ];
+        let mut cspm = Self::new(settings.text("license_id")?)?;
+        cspm.environment = settings.choice("environment", &environments)?;
+        cspm.base_url = settings.base_url().cloned();
+        if let Some(account_id) = settings.optional_text("account_id") {
+            cspm = cspm.account_id(account_id)?;
+        }
+        match settings.optional_text("path_prefix") {
+            Some(prefix) => cspm.path_prefix(prefix),
+            None => Ok(cspm),
+        }
+    }
+
+    /// Requests the token of a cloud account instead.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an id that is empty, `.` or `..`.
     pub fn account_id(mut self, account_id: &str) -> Result<Self> {
-        self.settings.account_id = Some(settings::id("account_id", account_id)?);
+        self.account_id = Some(id("account_id", account_id)?);
         Ok(self)
     }
 
     /// Chooses the host.
     pub fn environment(mut self, environment: Environment) -> Self {
-        self.settings.environment = environment;
+        self.environment = environment;
         self
     }
 
     /// Replaces scheme, host and port.
     pub fn base_url(mut self, base_url: Endpoint) -> Self {
-        self.settings.base_url = Some(base_url);
+        self.base_url = Some(base_url);
         self
     }
 
-    /// Replaces `/api` before the vendor's paths; `""` for today's. `Config` for what is no path.
+    /// Replaces `/api` before the vendor's paths; `""` for today's hosts.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if it is not a path.
     pub fn path_prefix(mut self, path_prefix: &str) -> Result<Self> {
-        self.settings.path_prefix = settings::path_prefix(path_prefix)?;
+        self.path_prefix = checked_prefix(path_prefix)?;
         Ok(self)
+    }
+
+    fn base(&self) -> Result<Endpoint> {
+        let name = match self.environment {
+            Environment::Prod => "prod",
+            Environment::Prod1 => "prod1",
+            Environment::Trial => "trial",
+            Environment::Qa => "qa",
+            Environment::Dev => "dev",
+        };
+        let own = || Settings::new().with("environment", name).base(&INFO);
+        let base = self.base_url.clone().map_or_else(own, Ok)?;
+        if self.path_prefix.is_empty() { Ok(base) } else { base.join(&self.path_prefix) }
     }
 }
 
@@ -135,11 +208,36 @@ impl Provider for Cloudneeti {
     }
 
     fn token_request(&self, credential: &Credential) -> Result<Request> {
-        wire::request(&self.settings, credential)
+        let path = format!("/authorize/license/{}/token", percent_encode(&self.license_id));
+        let account = self.account_id.as_deref().map(|account| ("accountId", account));
+        let secret = credential.secret("api_application_secret")?;
+        Request::post(self.base()?.join(&path)?.with_query(account))
+            .json([
+                ("APIApplicationId", credential.text("api_application_id")?),
+                ("Secret", secret.expose_secret()),
+            ])?
+            .secret_header(KEY_HEADER, credential.secret("subscription_key")?)
     }
 
+    /// The response deviates from RFC 6749: the body has a status of its own, the token is in an
+    /// envelope (<https://help.zscaler.com/userGuide/tokenAPI> lists it flat), and there is neither
+    /// type nor expiry.
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
-        wire::token(response, sent)
+        let body = oauth2::read_json_with_status(response, "/statusCode", sent)?;
+        let token = match (body.secret("/result/token"), body.secret("/token")) {
+            (Ok(one), Ok(other)) if one.expose_secret() != other.expose_secret() => {
+                return Err(Error::unsafe_token("the response has two tokens, and they differ"));
+            }
+            (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::UnsafeToken => {
+                return Err(error);
+            }
+            (Ok(token), _) => token,
+            (Err(_), flat) => flat?,
+        };
+        if body.optional_text("/token_type")?.is_some() {
+            body.require_bearer()?;
+        }
+        Token::builder(token, sent).build()
     }
 
     fn authorize(
@@ -148,11 +246,25 @@ impl Provider for Cloudneeti {
         token: &Token,
         request: &mut ApiRequest<'_>,
     ) -> Result<()> {
-        wire::authorize(credential, token, request)
+        let key = credential.secret("subscription_key")?.to_header(&KEY_HEADER)?;
+        request.set_header(AUTHORIZATION, token.authorization().clone());
+        request.set_header(KEY_HEADER, key);
+        Ok(())
     }
 
     fn explain(&self, _: &Credential, error: Error) -> Error {
-        wire::explain(&self.settings, error)
+        let is_of_gateway =
+            error.vendor_text().is_some_and(|text| text.contains("subscription key"));
+        match error.status() {
+            Some(401) if is_of_gateway => error.with_hints([
+                "the gateway rejects the subscription key: check subscription_key, not the secret"
+                    .into(),
+            ]),
+            Some(404) if !self.path_prefix.is_empty() => {
+                error.hint("today's hosts have no /api in their paths: try path_prefix = \"\"")
+            }
+            _ => error,
+        }
     }
 
     fn hints(&self) -> RefreshHints {
@@ -160,13 +272,44 @@ impl Provider for Cloudneeti {
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
-        self.settings.api().ok()
+        self.base().ok()
     }
 
+    /// The two kinds of token allow different calls; an account's `rescan` is not harmless.
     fn probe(&self, _: &Credential) -> Result<Option<String>> {
-        Ok(Some(wire::probe(&self.settings)))
+        let license = percent_encode(&self.license_id);
+        Ok(Some(match &self.account_id {
+            None => format!("/onboarding/license/{license}/licenseAccounts"),
+            Some(account) => {
+                let account = percent_encode(account);
+                format!("/audit/license/{license}/account/{account}/benchmark/CSBP/summary")
+            }
+        }))
     }
 }
 
+/// Returns an id that is one segment of a path: not empty, and not a step within the path.
+fn id(field: &str, text: &str) -> Result<String> {
+    match text {
+        "" | "." | ".." => Err(Error::config("not an id").with_field(field.to_owned())),
+        id => Ok(id.to_owned()),
+    }
+}
+
+fn checked_prefix(text: &str) -> Result<String> {
+    let prefix = text.trim_end_matches('/');
+    let in_path = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    let is_step = |part: &str| part == "." || part == "..";
+    let is_path = prefix.is_empty() || prefix.starts_with('/');
+    if !is_path || !prefix.chars().all(in_path) || prefix.split('/').any(is_step) {
+        return Err(Error::config("not a path")
+            .with_field("path_prefix")
+            .hint("it is \"\", or begins with / as in \"/api\", without % . or .. parts"));
+    }
+    Ok(prefix.to_owned())
+}
+
+const KEY_HEADER: HeaderName = HeaderName::from_static("ocp-apim-subscription-key");
+
 #[cfg(test)]
-gatepass_testkit::conformance!(super::INFO, "fixtures");
+mod tests;
