@@ -77,7 +77,8 @@ impl CelerData {
         let scope = settings.optional_text("scope").filter(|scope| !scope.is_empty());
         let in_body = settings.choice("grant_type_in", &[("query", false), ("body", true)])?;
         if scope.is_some() && !in_body {
-            return Err(Error::config("`scope` needs `grant_type_in` to be \"body\"")
+            return Err(Error::config("needs grant_type_in = \"body\"")
+                .with_field("scope")
                 .hint("set grant_type_in = \"body\", or remove scope"));
         }
         let encodings = [("raw", BasicEncoding::Raw), ("form", BasicEncoding::Form)];

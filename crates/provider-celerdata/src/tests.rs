@@ -47,8 +47,8 @@ fn body_takes_grant_type_and_scope() {
 fn scope_without_body_names_both_settings() {
     let profile = Settings::new().with("scope", "all-apis");
     let error = CelerData::from_settings(&profile).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.message().contains("scope") && error.message().contains("grant_type_in"));
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Config, Some("scope")));
+    assert_eq!(error.message(), "needs grant_type_in = \"body\"");
     assert!(CelerData::from_settings(&profile.with("grant_type_in", "body")).is_ok());
 }
 

@@ -84,7 +84,10 @@ fn new_service_has_no_implicit_grant() {
         .with("grant", "implicit")
         .with("redirect_uri", "http://localhost/x");
     let error = Cisco::from_settings(&profile).unwrap_err();
-    assert!(error.to_string().contains("id.cisco.com"), "{error}");
+    assert_eq!(
+        (error.field(), error.message()),
+        (Some("grant"), "id.cisco.com has no implicit grant")
+    );
 }
 
 #[test]
