@@ -45,7 +45,7 @@ impl Body {
         let origin = self.log.origin.as_str();
         let chunk = timeout(self.limits.idle, self.response.chunk())
             .await
-            .map_err(|_| error::silent(origin, self.limits.idle))?
+            .map_err(|_| error::body_paused(origin, self.limits.idle))?
             .map_err(|cause| error::from_reqwest(cause, origin, &self.limits))?;
         if let Some(chunk) = &chunk {
             self.allowance
@@ -68,8 +68,8 @@ impl Body {
         while let Some(chunk) = self.chunk().await? {
             if whole.capacity() - whole.len() < chunk.len() {
                 // Growing in place would leave a copy of the data in freed memory.
-                let more = (whole.capacity() * 2).max(whole.len() + chunk.len());
-                let mut larger = Zeroizing::new(Vec::with_capacity(more));
+                let capacity = (whole.capacity() * 2).max(whole.len() + chunk.len());
+                let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
                 larger.extend_from_slice(&whole);
                 whole = larger;
             }
@@ -91,18 +91,18 @@ pub(crate) struct BodyLog {
     pub(crate) origin: String,
     pub(crate) status: Option<StatusCode>,
     pub(crate) bytes: usize,
-    begun: Instant,
+    started: Instant,
 }
 
 impl BodyLog {
     pub(crate) fn new(method: Method, origin: String) -> Self {
-        Self { method, origin, status: None, bytes: 0, begun: Instant::now() }
+        Self { method, origin, status: None, bytes: 0, started: Instant::now() }
     }
 }
 
 impl Drop for BodyLog {
     fn drop(&mut self) {
-        let elapsed: Duration = self.begun.elapsed();
+        let elapsed: Duration = self.started.elapsed();
         tracing::debug!(
             method = %self.method,
             origin = %self.origin,

@@ -40,7 +40,7 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// Currently none.
+    /// None at present; the result allows for checks of later versions.
     pub fn new() -> Result<Self> {
         Self::builder().build()
     }
@@ -95,15 +95,15 @@ impl HttpClient {
     ) -> Result<http::Response<Body>> {
         let origin = origin(request.uri())?;
         let mut log = BodyLog::new(request.method().clone(), origin);
-        let request = checked(request, self.0.plain_http)?;
+        let request = check_request(request, self.0.plain_http)?;
         let limits = self.0.limits;
         // Lets the runtime process connections that servers have closed. On a single-threaded runtime
         // that has been idle since the last request, hyper would write to a closed connection and
         // could not tell whether the request was read. After the yield it opens a new one.
         tokio::task::yield_now().await;
-        let mut response = timeout(limits.answer, self.client(request.url())?.execute(request))
+        let mut response = timeout(limits.response, self.client(request.url())?.execute(request))
             .await
-            .map_err(|_| error::no_answer(&log.origin, limits.answer))?
+            .map_err(|_| error::no_response(&log.origin, limits.response))?
             .map_err(|cause| error::from_reqwest(cause, &log.origin, &limits))?;
         log.status = Some(response.status());
         limits::check_head(response.headers(), &log.origin)
@@ -111,11 +111,11 @@ impl HttpClient {
 
         let (status, version) = (response.status(), response.version());
         let headers = std::mem::take(response.headers_mut());
-        let mut answer = http::Response::new(Body::new(response, limit, limits, log)?);
-        *answer.status_mut() = status;
-        *answer.version_mut() = version;
-        *answer.headers_mut() = headers;
-        Ok(answer)
+        let mut streamed = http::Response::new(Body::new(response, limit, limits, log)?);
+        *streamed.status_mut() = status;
+        *streamed.version_mut() = version;
+        *streamed.headers_mut() = headers;
+        Ok(streamed)
     }
 
     /// Returns the proxy of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) for a request to
@@ -181,13 +181,13 @@ impl HttpSend for HttpClient {
     async fn send(&self, request: Request) -> Result<Response> {
         let limits = self.0.limits;
         let origin = request.endpoint().origin().to_owned();
-        let whole = async {
-            let answer = self.send_limited(request.try_into()?, Some(limits.body)).await?;
-            let (head, body) = answer.into_parts();
+        let exchange = async {
+            let response = self.send_limited(request.try_into()?, Some(limits.body)).await?;
+            let (head, body) = response.into_parts();
             Ok(Response::from(http::Response::from_parts(head, body.bytes().await?)))
         };
-        match timeout(limits.total, whole).await {
-            Ok(answer) => answer,
+        match timeout(limits.total, exchange).await {
+            Ok(result) => result,
             Err(_) => Err(error::not_complete(&origin, limits.total)),
         }
     }
@@ -208,7 +208,7 @@ impl Inner {
                 .tls_backend_rustls()
                 .tls_version_min(reqwest::tls::Version::TLS_1_2);
             let builder = if self.proxy { builder } else { builder.no_proxy() };
-            ruled(builder, &self.limits).https_only(true)
+            with_rules(builder, &self.limits).https_only(true)
         };
         if !self.roots.is_empty() {
             let tls = tls::config(&self.roots)?;
@@ -216,7 +216,7 @@ impl Inner {
         }
         let built = base().build();
         #[cfg(feature = "webpki-roots")]
-        let built = built.or_else(|_| base().tls_certs_only(tls::bundled()).build());
+        let built = built.or_else(|_| base().tls_certs_only(tls::bundled_roots()).build());
         built.map_err(error::from_build)
     }
 
@@ -229,7 +229,7 @@ impl Inner {
             .tls_backend_rustls()
             .tls_certs_only(std::iter::empty())
             .no_proxy();
-        ruled(builder, &self.limits).build().map_err(error::from_build)
+        with_rules(builder, &self.limits).build().map_err(error::from_build)
     }
 }
 
@@ -259,7 +259,7 @@ impl HttpClientBuilder {
 
     /// Sets the time limit until the response head, counted from the start; the default is 10 s.
     pub fn response_timeout(mut self, limit: Duration) -> Self {
-        self.limits.answer = limit;
+        self.limits.response = limit;
         self
     }
 
@@ -317,9 +317,9 @@ impl HttpClientBuilder {
             let base = if self.roots.is_empty() {
                 base
             } else {
-                base.tls_certs_merge(tls::for_reqwest(&self.roots)?)
+                base.tls_certs_merge(tls::reqwest_certificates(&self.roots)?)
             };
-            let base = ruled(base, &self.limits)
+            let base = with_rules(base, &self.limits)
                 .https_only(true)
                 .tls_danger_accept_invalid_certs(false)
                 .tls_danger_accept_invalid_hostnames(false);
@@ -344,7 +344,7 @@ impl fmt::Debug for HttpClientBuilder {
 
 /// Applies the rules of this crate. Some switches have no effect in this build; they are set because
 /// another crate may enable the corresponding feature of reqwest.
-fn ruled(builder: ClientBuilder, limits: &Limits) -> ClientBuilder {
+fn with_rules(builder: ClientBuilder, limits: &Limits) -> ClientBuilder {
     tls::install_crypto();
     builder
         .redirect(redirect::Policy::none())
@@ -375,7 +375,7 @@ fn origin(uri: &Uri) -> Result<String> {
 }
 
 /// Converts the request for reqwest and checks the address to which reqwest would send it.
-fn checked(mut request: http::Request<Bytes>, plain_http: bool) -> Result<reqwest::Request> {
+fn check_request(mut request: http::Request<Bytes>, plain_http: bool) -> Result<reqwest::Request> {
     *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
     let request = reqwest::Request::try_from(request)

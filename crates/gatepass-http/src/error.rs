@@ -29,7 +29,7 @@ pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits)
     } else if cause.is_timeout() && cause.is_connect() {
         no_connection(origin, limits.connect)
     } else if cause.is_timeout() {
-        no_answer(origin, limits.answer)
+        no_response(origin, limits.response)
     } else if cause.is_builder() {
         Error::config(format!("cannot build the request to {origin}"))
     } else {
@@ -77,22 +77,23 @@ pub(crate) fn no_connection(origin: &str, limit: Duration) -> Error {
 }
 
 /// Returns the error of a response head timeout.
-pub(crate) fn no_answer(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("no response in {} from {origin}", seconds(limit))).hint(SLOW)
+pub(crate) fn no_response(origin: &str, limit: Duration) -> Error {
+    Error::unavailable(format!("no response in {} from {origin}", seconds(limit))).hint(SLOW_HINT)
 }
 
 /// Returns the error of a body that pauses for too long.
-pub(crate) fn silent(origin: &str, limit: Duration) -> Error {
-    Error::unavailable(format!("the response stopped for {}: {origin}", seconds(limit))).hint(SLOW)
+pub(crate) fn body_paused(origin: &str, limit: Duration) -> Error {
+    Error::unavailable(format!("the response stopped for {}: {origin}", seconds(limit)))
+        .hint(SLOW_HINT)
 }
 
 /// Returns the error of the total time limit.
 pub(crate) fn not_complete(origin: &str, limit: Duration) -> Error {
     Error::unavailable(format!("no complete response in {} from {origin}", seconds(limit)))
-        .hint(SLOW)
+        .hint(SLOW_HINT)
 }
 
-const SLOW: &str =
+const SLOW_HINT: &str =
     "try again; for a slow vendor raise `timeout` in the profile, for a slow API `call --timeout`";
 
 /// Returns the error of too many header fields, or too many bytes of them.
@@ -179,8 +180,8 @@ fn from_http(chain: &Chain<'_>, origin: &str) -> Option<Error> {
     if framing.into_iter().any(|text| chain.has(text)) {
         return Some(bad_framing(origin));
     }
-    let early = ["connection closed before message completed", "channel closed"];
-    early.into_iter().any(|text| chain.has(text)).then(|| closed_early(origin))
+    let closed = ["connection closed before message completed", "channel closed"];
+    closed.into_iter().any(|text| chain.has(text)).then(|| closed_early(origin))
 }
 
 fn from_io(chain: &Chain<'_>, origin: &str) -> Option<Error> {
@@ -210,7 +211,7 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
         )
     };
     match cause {
-        rustls::Error::InvalidCertificate(bad) => from_certificate(bad, origin),
+        rustls::Error::InvalidCertificate(cause) => from_certificate(cause, origin),
         rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
             not_http(origin)
         }
@@ -236,9 +237,9 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
     }
 }
 
-fn from_certificate(bad: &Bad, origin: &str) -> Error {
+fn from_certificate(cause: &Bad, origin: &str) -> Error {
     let clock = "check this machine's clock; if the clock is right, contact the vendor";
-    let (what, hint) = match bad {
+    let (problem, hint) = match cause {
         Bad::UnknownIssuer => (
             "was issued by an untrusted CA".to_owned(),
             "for a private CA or a proxy that intercepts TLS, set ca_file in the profile",
@@ -256,9 +257,9 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
         Bad::NotValidYetContext { not_before, .. } => {
             (format!("is not valid before {}", date(*not_before)), clock)
         }
-        Bad::NotValidForName => ("is for another name".to_owned(), NAME),
+        Bad::NotValidForName => ("is for another name".to_owned(), NAME_HINT),
         Bad::NotValidForNameContext { presented, .. } => {
-            (format!("is for another name{}", names(presented)), NAME)
+            (format!("is for another name{}", names(presented)), NAME_HINT)
         }
         Bad::Revoked => ("has been revoked".to_owned(), "contact the vendor"),
         Bad::UnsupportedSignatureAlgorithmContext { .. } => (
@@ -271,7 +272,7 @@ fn from_certificate(bad: &Bad, origin: &str) -> Error {
              set ca_file in the profile to the CA that issued it",
         ),
     };
-    Error::unavailable(format!("the certificate of {origin} {what}"))
+    Error::unavailable(format!("the certificate of {origin} {problem}"))
         .with_retry(Retry::Never)
         .hint(hint)
 }
@@ -334,4 +335,4 @@ impl<'a> Chain<'a> {
     }
 }
 
-const NAME: &str = "check the address; a proxy or a captive portal may have responded instead";
+const NAME_HINT: &str = "check the address; a proxy or a captive portal may have responded instead";

@@ -12,7 +12,7 @@ use crate::error;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) connect: Duration,
-    pub(crate) answer: Duration,
+    pub(crate) response: Duration,
     pub(crate) idle: Duration,
     pub(crate) total: Duration,
     pub(crate) body: usize,
@@ -22,7 +22,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
-            answer: Duration::from_secs(10),
+            response: Duration::from_secs(10),
             idle: Duration::from_secs(5),
             total: Duration::from_secs(15),
             body: MAX_BODY,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_counted() {
+    fn body_size_is_limited() {
         let mut allowance = Allowance::new(Some(10));
         allowance.check_length(Some(10)).unwrap();
         assert!(allowance.check_length(Some(11)).is_err());

@@ -20,20 +20,22 @@ pub(crate) trait Transport: Send {
     fn set_target(request: &mut Self::Request, to: &Uri) -> Result<()>;
 
     /// Returns a copy of the request if its body can be sent twice.
-    fn spare(&self, request: &Self::Request) -> Option<Self::Request>;
+    fn try_clone(&self, request: &Self::Request) -> Option<Self::Request>;
 
     fn send(
         &mut self,
         request: Self::Request,
     ) -> impl Future<Output = Result<Self::Response, Self::Error>> + Send;
 
-    fn head(answer: &Self::Response) -> (StatusCode, &HeaderMap);
+    fn head(response: &Self::Response) -> (StatusCode, &HeaderMap);
 
     /// Returns the response's address if the transport follows redirects.
-    fn landed(answer: &Self::Response) -> Option<Uri>;
+    fn final_address(response: &Self::Response) -> Option<Uri>;
 
     /// Returns the beginning of the response's body and the response with its complete body.
-    fn looked_at(answer: Self::Response) -> impl Future<Output = (Self::Response, Bytes)> + Send;
+    fn read_prefix(
+        response: Self::Response,
+    ) -> impl Future<Output = (Self::Response, Bytes)> + Send;
 
     fn error(error: Error) -> Self::Error;
 }
@@ -45,54 +47,58 @@ pub(crate) async fn call<T: Transport, A: Authorize + ?Sized>(
     mut request: T::Request,
 ) -> Result<T::Response, T::Error> {
     let to = T::target(&request).map_err(T::error)?;
-    let spare = transport.spare(&request);
+    let copy = transport.try_clone(&request);
     let authorized = authorize::<T, A>(source, &to, &mut request).await.map_err(T::error)?;
-    let answer = transport.send(request).await?;
-    authorized.stayed(source, T::landed(&answer)).map_err(T::error)?;
-    let (answer, is_refused) = judged::<T, A>(source, &authorized.token, answer).await;
-    if !is_refused {
-        return Ok(answer);
+    let response = transport.send(request).await?;
+    authorized.check_redirect(source, T::final_address(&response)).map_err(T::error)?;
+    let (response, is_rejected) = report::<T, A>(source, &authorized.token, response).await;
+    if !is_rejected {
+        return Ok(response);
     }
-    let status = T::head(&answer).0.as_u16();
+    let status = T::head(&response).0.as_u16();
     tracing::debug!(
         origin = %origin(&to),
         status,
-        again = spare.is_some(),
+        again = copy.is_some(),
         "the API rejects the token",
     );
-    let Some(mut request) = spare else { return Ok(answer) };
-    drop(answer);
+    let Some(mut request) = copy else { return Ok(response) };
+    drop(response);
     let authorized = authorize::<T, A>(source, &to, &mut request).await.map_err(|error| {
         T::error(error.hint(format!("the API rejected the previous token ({status})")))
     })?;
-    let answer = transport.send(request).await?;
-    authorized.stayed(source, T::landed(&answer)).map_err(T::error)?;
-    Ok(answer)
+    let response = transport.send(request).await?;
+    authorized.check_redirect(source, T::final_address(&response)).map_err(T::error)?;
+    Ok(response)
 }
 
 /// The token and headers that were added to a request.
 struct Authorized {
     token: Token,
     to: Uri,
-    /// The headers that reqwest forwards when it follows a redirect to another host.
-    clinging: Option<HeaderName>,
+    /// A header that reqwest would forward to another host, if the provider added one.
+    forwarded: Option<HeaderName>,
 }
 
 impl Authorized {
     /// Checks that the client sent the vendor's headers only to allowed origins.
     ///
     /// Otherwise the secret has been disclosed already; the error makes the user notice.
-    fn stayed<A: Authorize + ?Sized>(&self, source: &A, landed: Option<Uri>) -> Result<()> {
-        let (Some(landed), Some(name)) = (landed, &self.clinging) else { return Ok(()) };
-        if origin(&landed) == origin(&self.to) {
+    fn check_redirect<A: Authorize + ?Sized>(
+        &self,
+        source: &A,
+        address: Option<Uri>,
+    ) -> Result<()> {
+        let (Some(address), Some(name)) = (address, &self.forwarded) else { return Ok(()) };
+        if origin(&address) == origin(&self.to) {
             return Ok(());
         }
-        source.check(&landed).map_err(|_| {
-            let text = format!("a redirect forwarded {name} from {} to {}", origin(&self.to), origin(&landed));
-            tracing::warn!(from = %origin(&self.to), to = %origin(&landed), header = %name, "a secret was sent to another origin");
+        source.check(&address).map_err(|_| {
+            let text = format!("a redirect forwarded {name} from {} to {}", origin(&self.to), origin(&address));
+            tracing::warn!(from = %origin(&self.to), to = %origin(&address), header = %name, "a secret was sent to another origin");
             Error::config(text).hint(
                 "make the client with gatepass_http::api_client_builder(), which follows no \
-                 redirect to another origin; and renew what that header holds",
+                 redirect to another origin; and replace the secret in that header",
             )
         })
     }
@@ -108,29 +114,31 @@ async fn authorize<T: Transport, A: Authorize + ?Sized>(
     let mut authorized = ApiRequest::new(&mut uri, T::headers(request));
     let token = source.authorize_request(&mut authorized).await?;
     authorized.check_no_client_certificate()?;
-    let clinging = authorized.header_names().iter().find(|name| !LET_GO.contains(name)).cloned();
+    let forwarded =
+        authorized.header_names().iter().find(|name| !REMOVED_ON_REDIRECT.contains(name)).cloned();
     if uri != *to {
         T::set_target(request, &uri)?;
     }
-    Ok(Authorized { token, to: to.clone(), clinging })
+    Ok(Authorized { token, to: to.clone(), forwarded })
 }
 
-/// Returns whether the response rejects the token, by its head or, if necessary, by its body.
-async fn judged<T: Transport, A: Authorize + ?Sized>(
+/// Reports the response to the source, and returns whether it rejects the token. The body is read
+/// only if the head does not decide.
+async fn report<T: Transport, A: Authorize + ?Sized>(
     source: &A,
     token: &Token,
-    answer: T::Response,
+    response: T::Response,
 ) -> (T::Response, bool) {
-    let (status, headers) = T::head(&answer);
-    let refusal = source.report_response(token, &ApiResponse::new(status, headers));
-    if refusal != TokenVerdict::NeedsBody {
-        return (answer, refusal == TokenVerdict::Rejected);
+    let (status, headers) = T::head(&response);
+    let verdict = source.report_response(token, &ApiResponse::new(status, headers));
+    if verdict != TokenVerdict::NeedsBody {
+        return (response, verdict == TokenVerdict::Rejected);
     }
-    let (answer, begun) = T::looked_at(answer).await;
-    let (status, headers) = T::head(&answer);
-    let refusal =
-        source.report_response(token, &ApiResponse::new(status, headers).with_body(&begun));
-    (answer, refusal == TokenVerdict::Rejected)
+    let (response, prefix) = T::read_prefix(response).await;
+    let (status, headers) = T::head(&response);
+    let verdict =
+        source.report_response(token, &ApiResponse::new(status, headers).with_body(&prefix));
+    (response, verdict == TokenVerdict::Rejected)
 }
 
 /// Returns scheme, host and port in printable form; addresses with a user name were rejected before.
@@ -140,4 +148,5 @@ fn origin(uri: &Uri) -> String {
 }
 
 /// The headers that reqwest removes when it follows a redirect to another host.
-const LET_GO: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE];
+const REMOVED_ON_REDIRECT: [HeaderName; 4] =
+    [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE];

@@ -17,7 +17,7 @@ use crate::{error, tls};
 ///
 /// # async fn example(iam: impl gatepass_core::Authorize) -> Result<(), Box<dyn std::error::Error>> {
 /// let api = gatepass_http::api_client_builder().user_agent("acme/1").build()?;
-/// let answer = api.get("https://api.example.com/users").send_with(&iam).await?;
+/// let response = api.get("https://api.example.com/users").send_with(&iam).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -73,7 +73,7 @@ impl Transport for Client {
         set_target(request, to)
     }
 
-    fn spare(&self, request: &Request) -> Option<Request> {
+    fn try_clone(&self, request: &Request) -> Option<Request> {
         request.try_clone()
     }
 
@@ -82,16 +82,16 @@ impl Transport for Client {
         self.execute(request).await.map_err(|cause| error::from_api(cause, &origin))
     }
 
-    fn head(answer: &Response) -> (StatusCode, &HeaderMap) {
-        (answer.status(), answer.headers())
+    fn head(response: &Response) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
     }
 
-    fn landed(answer: &Response) -> Option<Uri> {
-        landed(answer)
+    fn final_address(response: &Response) -> Option<Uri> {
+        final_address(response)
     }
 
-    async fn looked_at(answer: Response) -> (Response, Bytes) {
-        looked_at(answer).await
+    async fn read_prefix(response: Response) -> (Response, Bytes) {
+        read_prefix(response).await
     }
 
     fn error(error: Error) -> Error {
@@ -111,17 +111,17 @@ pub(crate) fn set_target(request: &mut Request, to: &Uri) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn landed(answer: &Response) -> Option<Uri> {
-    answer.url().as_str().parse().ok()
+pub(crate) fn final_address(response: &Response) -> Option<Uri> {
+    response.url().as_str().parse().ok()
 }
 
-pub(crate) async fn looked_at(answer: Response) -> (Response, Bytes) {
+pub(crate) async fn read_prefix(response: Response) -> (Response, Bytes) {
     // Only this extension restores the response's address.
-    let url = http::Response::builder().url(answer.url().clone()).body(()).unwrap_or_default();
-    let (mut parts, body) = http::Response::<reqwest::Body>::from(answer).into_parts();
+    let url = http::Response::builder().url(response.url().clone()).body(()).unwrap_or_default();
+    let (mut parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
     parts.extensions.extend(url.into_parts().0.extensions);
-    let (whole, begun) = WholeBody::new(body).look().await;
-    (http::Response::from_parts(parts, reqwest::Body::wrap(whole)).into(), begun)
+    let (whole, prefix) = WholeBody::new(body).read_prefix().await;
+    (http::Response::from_parts(parts, reqwest::Body::wrap(whole)).into(), prefix)
 }
 
 /// Returns a builder of API clients, which follow redirects within one origin only.
@@ -135,7 +135,7 @@ pub fn api_client_builder() -> ClientBuilder {
         let from = attempt.previous().first().map(reqwest::Url::origin);
         match from {
             Some(from)
-                if from == attempt.url().origin() && attempt.previous().len() < REDIRECTS =>
+                if from == attempt.url().origin() && attempt.previous().len() < MAX_REDIRECTS =>
             {
                 attempt.follow()
             }
@@ -146,4 +146,4 @@ pub fn api_client_builder() -> ClientBuilder {
 }
 
 /// The maximum number of redirects, the same as reqwest's.
-const REDIRECTS: usize = 10;
+const MAX_REDIRECTS: usize = 10;

@@ -21,25 +21,25 @@ type Verified<T> = Result<T, rustls::Error>;
 ///
 /// Returns `Config` if the file has no certificate, or one that cannot be a root.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
-    let wrong = |what: &'static str| {
-        Error::config(what)
+    let invalid = |message: &'static str| {
+        Error::config(message)
             .hint("the file should contain PEM blocks such as -----BEGIN CERTIFICATE-----")
     };
     let mut roots = RootCertStore::empty();
     let mut certificates = Vec::new();
     for der in CertificateDer::pem_slice_iter(pem) {
-        let der = der.map_err(|_| wrong("the CA file is not well-formed PEM"))?;
+        let der = der.map_err(|_| invalid("the CA file is not well-formed PEM"))?;
         certificates.push(der.clone());
-        roots.add(der).map_err(|_| wrong("the CA file has a certificate that cannot be read"))?;
+        roots.add(der).map_err(|_| invalid("the CA file has a certificate that cannot be read"))?;
     }
     if certificates.is_empty() {
-        return Err(wrong("the CA file contains no certificate"));
+        return Err(invalid("the CA file contains no certificate"));
     }
     Ok(certificates)
 }
 
 /// Converts certificates for a reqwest builder.
-pub(crate) fn for_reqwest(roots: &[CertificateDer<'_>]) -> Result<Vec<Certificate>> {
+pub(crate) fn reqwest_certificates(roots: &[CertificateDer<'_>]) -> Result<Vec<Certificate>> {
     roots.iter().map(|der| Certificate::from_der(der).map_err(error::from_build)).collect()
 }
 
@@ -49,15 +49,15 @@ pub(crate) fn config(roots: &[CertificateDer<'static>]) -> Result<ClientConfig> 
     install_crypto();
     let crypto = CryptoProvider::get_default().cloned();
     let crypto = crypto.ok_or_else(|| Error::internal("no crypto provider is installed"))?;
-    let wrong = |cause: &dyn fmt::Display| {
+    let setup_error = |cause: &dyn fmt::Display| {
         Error::config(format!("cannot set up TLS with the profile's CA: {cause}"))
     };
-    let trust = Trust::new(roots, crypto.clone()).map_err(|cause| wrong(&cause))?;
+    let verifier = RootVerifier::new(roots, crypto.clone()).map_err(|cause| setup_error(&cause))?;
     let mut config = ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
-        .map_err(|cause| wrong(&cause))?
+        .map_err(|cause| setup_error(&cause))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(trust))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -67,13 +67,13 @@ pub(crate) fn config(roots: &[CertificateDer<'static>]) -> Result<ClientConfig> 
 ///
 /// The second accepts every certificate that the first accepts. A certificate that the first rejects
 /// is decided by the second, which has both sets, so that its error refers to the relevant CA.
-struct Trust {
+struct RootVerifier {
     own: Arc<WebPkiServerVerifier>,
     all: OnceLock<Verifier>,
     load: Box<dyn Fn() -> Verified<Verifier> + Send + Sync>,
 }
 
-impl Trust {
+impl RootVerifier {
     fn new(roots: &[CertificateDer<'static>], crypto: Arc<CryptoProvider>) -> Verified<Self> {
         let mut store = RootCertStore::empty();
         roots.iter().try_for_each(|der| store.add(der.clone()))?;
@@ -94,18 +94,18 @@ impl Trust {
     }
 }
 
-impl ServerCertVerifier for Trust {
+impl ServerCertVerifier for RootVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
-        between: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
     ) -> Verified<ServerCertVerified> {
         self.own
-            .verify_server_cert(leaf, between, name, ocsp, now)
-            .or_else(|_| self.all()?.verify_server_cert(leaf, between, name, ocsp, now))
+            .verify_server_cert(leaf, intermediates, name, ocsp, now)
+            .or_else(|_| self.all()?.verify_server_cert(leaf, intermediates, name, ocsp, now))
     }
 
     fn verify_tls12_signature(
@@ -131,15 +131,15 @@ impl ServerCertVerifier for Trust {
     }
 }
 
-impl fmt::Debug for Trust {
+impl fmt::Debug for RootVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trust").field("own", &self.own).finish_non_exhaustive()
+        f.debug_struct("RootVerifier").field("own", &self.own).finish_non_exhaustive()
     }
 }
 
 /// Returns Mozilla's roots.
 #[cfg(feature = "webpki-roots")]
-pub(crate) fn bundled() -> Vec<Certificate> {
+pub(crate) fn bundled_roots() -> Vec<Certificate> {
     let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
     roots.iter().filter_map(|der| Certificate::from_der(der).ok()).collect()
 }
@@ -174,27 +174,27 @@ mod tests {
 
     #[test]
     fn platform_roots_are_loaded_once_if_needed() {
-        let [(own, good), (other, foreign)] = [ca(), ca()];
+        let [(own, own_leaf), (other, other_leaf)] = [ca(), ca()];
         let crypto = Arc::new(rustls::crypto::ring::default_provider());
-        let reads = Arc::new(AtomicUsize::new(0));
-        let mut trust = Trust::new(std::slice::from_ref(&own), crypto.clone()).unwrap();
-        trust.load = Box::new({
-            let reads = reads.clone();
+        let loads = Arc::new(AtomicUsize::new(0));
+        let mut verifier = RootVerifier::new(std::slice::from_ref(&own), crypto.clone()).unwrap();
+        verifier.load = Box::new({
+            let loads = loads.clone();
             move || {
-                reads.fetch_add(1, Ordering::Relaxed);
+                loads.fetch_add(1, Ordering::Relaxed);
                 // The other CA is a root of this test's platform.
                 Verifier::new_with_extra_roots([own.clone(), other.clone()], crypto.clone())
             }
         });
         let check = |leaf: &CertificateDer<'_>, name: &str| {
             let name = ServerName::try_from(name.to_owned()).unwrap();
-            trust.verify_server_cert(leaf, &[], &name, &[], UnixTime::now())
+            verifier.verify_server_cert(leaf, &[], &name, &[], UnixTime::now())
         };
-        check(&good, "vendor.test").unwrap();
-        assert_eq!(reads.load(Ordering::Relaxed), 0);
-        check(&foreign, "vendor.test").unwrap();
+        check(&own_leaf, "vendor.test").unwrap();
+        assert_eq!(loads.load(Ordering::Relaxed), 0);
+        check(&other_leaf, "vendor.test").unwrap();
         check(&ca().1, "vendor.test").unwrap_err();
-        check(&good, "other.test").unwrap_err();
-        assert_eq!(reads.load(Ordering::Relaxed), 1);
+        check(&own_leaf, "other.test").unwrap_err();
+        assert_eq!(loads.load(Ordering::Relaxed), 1);
     }
 }

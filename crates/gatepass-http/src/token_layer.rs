@@ -129,34 +129,34 @@ where
         Ok(())
     }
 
-    fn spare(&self, request: &Request<B>) -> Option<Request<B>> {
-        let mut spare = Request::new((self.replay)(request.body())?);
-        *spare.method_mut() = request.method().clone();
-        *spare.uri_mut() = request.uri().clone();
-        *spare.version_mut() = request.version();
-        *spare.headers_mut() = request.headers().clone();
-        *spare.extensions_mut() = request.extensions().clone();
-        Some(spare)
+    fn try_clone(&self, request: &Request<B>) -> Option<Request<B>> {
+        let mut copy = Request::new((self.replay)(request.body())?);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.version_mut() = request.version();
+        *copy.headers_mut() = request.headers().clone();
+        *copy.extensions_mut() = request.extensions().clone();
+        Some(copy)
     }
 
     async fn send(&mut self, request: Request<B>) -> Result<Self::Response, BoxError> {
         poll_fn(|cx| self.inner.poll_ready(cx)).await.map_err(Into::into)?;
-        let sent = self.inner.call(request);
-        Ok(sent.await.map_err(Into::into)?.map(WholeBody::new))
+        let response = self.inner.call(request);
+        Ok(response.await.map_err(Into::into)?.map(WholeBody::new))
     }
 
-    fn head(answer: &Self::Response) -> (StatusCode, &HeaderMap) {
-        (answer.status(), answer.headers())
+    fn head(response: &Self::Response) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
     }
 
-    fn landed(_: &Self::Response) -> Option<Uri> {
+    fn final_address(_: &Self::Response) -> Option<Uri> {
         None
     }
 
-    async fn looked_at(answer: Self::Response) -> (Self::Response, Bytes) {
-        let (head, body) = answer.into_parts();
-        let (body, begun) = body.look().await;
-        (Response::from_parts(head, body), begun)
+    async fn read_prefix(response: Self::Response) -> (Self::Response, Bytes) {
+        let (head, body) = response.into_parts();
+        let (body, prefix) = body.read_prefix().await;
+        (Response::from_parts(head, body), prefix)
     }
 
     fn error(error: Error) -> BoxError {

@@ -9,7 +9,7 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
 use crate::middleware::{self, Transport};
-use crate::send_with::{landed, looked_at, set_target, target};
+use crate::send_with::{final_address, read_prefix, set_target, target};
 
 /// Middleware that sends every request with a token of one source, as
 /// [`SendWith`](crate::SendWith) does. Its own errors are [`gatepass_core::Error`]s in
@@ -71,7 +71,7 @@ impl Transport for Chain<'_> {
         set_target(request, to)
     }
 
-    fn spare(&self, request: &Request) -> Option<Request> {
+    fn try_clone(&self, request: &Request) -> Option<Request> {
         request.try_clone()
     }
 
@@ -79,16 +79,16 @@ impl Transport for Chain<'_> {
         self.next.clone().run(request, self.extensions).await
     }
 
-    fn head(answer: &Response) -> (StatusCode, &HeaderMap) {
-        (answer.status(), answer.headers())
+    fn head(response: &Response) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
     }
 
-    fn landed(answer: &Response) -> Option<Uri> {
-        landed(answer)
+    fn final_address(response: &Response) -> Option<Uri> {
+        final_address(response)
     }
 
-    async fn looked_at(answer: Response) -> (Response, Bytes) {
-        looked_at(answer).await
+    async fn read_prefix(response: Response) -> (Response, Bytes) {
+        read_prefix(response).await
     }
 
     fn error(error: Error) -> Self::Error {

@@ -1,4 +1,4 @@
-//! A body whose beginning has been read for inspection and is returned again.
+//! A response body whose beginning is buffered, so that it can be inspected and still be read.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,13 +10,13 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
 /// The number of bytes that are read to decide whether a response rejects the token.
-const LOOK: usize = 64 * 1024;
+const MAX_PREFIX: usize = 64 * 1024;
 
 /// The body of an API response: first the part that was read to decide whether the response rejects
 /// the token, then the rest as it arrives.
 #[cfg_attr(not(feature = "tower"), expect(unreachable_pub, reason = "only tower shows the type"))]
 pub struct WholeBody<B: Body> {
-    begun: VecDeque<Frame<Bytes>>,
+    buffered: VecDeque<Frame<Bytes>>,
     end: Option<Option<B::Error>>,
     rest: B,
 }
@@ -24,41 +24,41 @@ pub struct WholeBody<B: Body> {
 impl<B: Body + Unpin> WholeBody<B> {
     /// Wraps an unread body.
     pub(crate) fn new(rest: B) -> Self {
-        Self { begun: VecDeque::new(), end: None, rest }
+        Self { buffered: VecDeque::new(), end: None, rest }
     }
 
     /// Reads the first 64 KiB, or less if the body ends earlier, and returns a copy of them with the
     /// body, which still contains them.
-    pub(crate) async fn look(mut self) -> (Self, Bytes) {
+    pub(crate) async fn read_prefix(mut self) -> (Self, Bytes) {
         let mut length = 0;
-        while length < LOOK && self.end.is_none() {
+        while length < MAX_PREFIX && self.end.is_none() {
             match poll_fn(|cx| self.poll_rest(cx)).await {
                 // The number of empty chunks is not limited.
                 Some(Ok(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
                 Some(Ok(frame)) => {
                     length += frame.data_ref().map_or(0, Bytes::len);
-                    self.begun.push_back(frame);
+                    self.buffered.push_back(frame);
                 }
                 // The reader of the body gets the error at the same position.
                 Some(Err(error)) => self.end = Some(Some(error)),
                 None => self.end = Some(None),
             }
         }
-        let begun = self.beginning();
-        (self, begun)
+        let prefix = self.prefix();
+        (self, prefix)
     }
 
     /// Returns the buffered data, at most 64 KiB.
-    fn beginning(&self) -> Bytes {
-        let mut pieces = self.begun.iter().filter_map(Frame::data_ref);
+    fn prefix(&self) -> Bytes {
+        let mut pieces = self.buffered.iter().filter_map(Frame::data_ref);
         match (pieces.next(), pieces.next()) {
             (None, _) => Bytes::new(),
-            (Some(only), None) => only.slice(..only.len().min(LOOK)),
+            (Some(only), None) => only.slice(..only.len().min(MAX_PREFIX)),
             _ => {
-                let mut whole = Vec::with_capacity(LOOK);
-                for piece in self.begun.iter().filter_map(Frame::data_ref) {
-                    let more = piece.len().min(LOOK - whole.len());
-                    whole.extend_from_slice(piece.get(..more).unwrap_or_default());
+                let mut whole = Vec::with_capacity(MAX_PREFIX);
+                for piece in self.buffered.iter().filter_map(Frame::data_ref) {
+                    let length = piece.len().min(MAX_PREFIX - whole.len());
+                    whole.extend_from_slice(piece.get(..length).unwrap_or_default());
                 }
                 whole.into()
             }
@@ -80,7 +80,7 @@ impl<B: Body + Unpin> Body for WholeBody<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        if let Some(frame) = self.begun.pop_front() {
+        if let Some(frame) = self.buffered.pop_front() {
             return Poll::Ready(Some(Ok(frame)));
         }
         match &mut self.end {
@@ -90,24 +90,25 @@ impl<B: Body + Unpin> Body for WholeBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        let is_over = match &self.end {
+        let has_ended = match &self.end {
             Some(error) => error.is_none(),
             None => self.rest.is_end_stream(),
         };
-        self.begun.is_empty() && is_over
+        self.buffered.is_empty() && has_ended
     }
 
     fn size_hint(&self) -> SizeHint {
-        let held: usize = self.begun.iter().filter_map(Frame::data_ref).map(Bytes::len).sum();
-        let held = u64::try_from(held).unwrap_or(u64::MAX);
+        let buffered_len: usize =
+            self.buffered.iter().filter_map(Frame::data_ref).map(Bytes::len).sum();
+        let buffered_len = u64::try_from(buffered_len).unwrap_or(u64::MAX);
         let rest = match &self.end {
             Some(None) => SizeHint::with_exact(0),
             Some(Some(_)) => SizeHint::new(),
             None => self.rest.size_hint(),
         };
         let mut whole = SizeHint::new();
-        whole.set_lower(held.saturating_add(rest.lower()));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(held)) {
+        whole.set_lower(buffered_len.saturating_add(rest.lower()));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(buffered_len)) {
             whole.set_upper(upper);
         }
         whole
@@ -149,10 +150,11 @@ mod tests {
     #[test]
     fn empty_chunks_are_not_buffered() {
         let pieces = [vec![""; 1000], vec!["a", "", "b"], vec![""; 1000]].concat();
-        let look = pin!(WholeBody::new(Pieces(pieces.into())).look());
-        let Poll::Ready((whole, begun)) = look.poll(&mut Context::from_waker(Waker::noop())) else {
-            panic!("nothing is waited for");
+        let reading = pin!(WholeBody::new(Pieces(pieces.into())).read_prefix());
+        let Poll::Ready((whole, prefix)) = reading.poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            panic!("the body must be ready");
         };
-        assert_eq!((begun, whole.begun.len()), (Bytes::from_static(b"ab"), 2));
+        assert_eq!((prefix, whole.buffered.len()), (Bytes::from_static(b"ab"), 2));
     }
 }

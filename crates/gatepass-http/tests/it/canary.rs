@@ -13,7 +13,7 @@ use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::server::{Server, answer_all, ok};
+use crate::server::{Server, ok, respond_all};
 use crate::tls::Ca;
 
 /// The common part of all canaries, so that one search finds each.
@@ -83,12 +83,12 @@ fn call(origin: &str) -> http::Request<Bytes> {
 }
 
 /// Returns a client with short timeouts.
-fn brief() -> HttpClientBuilder {
+fn short_timeouts() -> HttpClientBuilder {
     let limit = Duration::from_millis(150);
     HttpClient::builder().connect_timeout(limit).response_timeout(limit).idle_timeout(limit)
 }
 
-pub(crate) fn everything(error: &Error) -> String {
+pub(crate) fn render(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {:?}", error.hints());
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -108,28 +108,29 @@ async fn middleware_logs_and_errors_show_no_canary() {
          Content-Length: {}\r\n\r\n{token}",
         token.len()
     );
-    let plain = |answer: String| {
+    let plain = |response: String| {
         Server::plain(move |peer| {
             peer.request();
-            let _ = peer.send(&answer);
+            let _ = peer.send(&response);
             peer.finish();
         })
     };
-    let moved = format!("HTTP/1.1 307 Moved\r\nLocation: https://{CANARY}.test/{CANARY}\r\n\r\n");
+    let redirecting =
+        format!("HTTP/1.1 307 Moved\r\nLocation: https://{CANARY}.test/{CANARY}\r\n\r\n");
     let silent = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let refusing = |answer: &'static str| {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let responding_once = |response: &'static str| {
         Server::plain(move |peer| {
             peer.request();
-            let _ = peer.send(answer);
+            let _ = peer.send(response);
             peer.finish();
         })
     };
     let servers = [
-        Server::answering(good.clone()),
-        Server::tls(ca.good(), answer_all(good.clone())),
-        Server::tls(Ca::new().good(), answer_all(good)),
-        plain(moved),
+        Server::responding(good.clone()),
+        Server::tls(ca.good(), respond_all(good.clone())),
+        Server::tls(Ca::new().good(), respond_all(good)),
+        plain(redirecting),
         plain(format!("{CANARY}-banner\r\n\r\n")),
         plain(format!("HTTP/1.1 200 OK\r\n{CANARY} : bad\r\n\r\n")),
         plain(format!("HTTP/1.1 200 OK\r\nContent-Length: {CANARY}\r\n\r\n")),
@@ -139,62 +140,65 @@ async fn middleware_logs_and_errors_show_no_canary() {
         Server::plain(move |peer| {
             peer.request();
             let _ = peer.send(silent);
-            peer.until_closed();
+            peer.wait_for_close();
         }),
-        Server::plain(crate::server::Peer::until_closed),
-        Server::raw_https(crate::server::Peer::until_closed),
+        Server::plain(crate::server::Peer::wait_for_close),
+        Server::raw_https(crate::server::Peer::wait_for_close),
         Server::raw_https(|peer| {
             let _ = peer.send(format!("{CANARY}-banner\r\n"));
             peer.finish();
         }),
     ];
     let mut origins: Vec<String> = servers.iter().map(Server::origin).collect();
-    origins.extend([format!("http://{gone}"), format!("https://{gone}")]);
+    origins.extend([format!("http://{closed}"), format!("https://{closed}")]);
 
     let proxied = |proxy: &Server| {
         let proxy = format!("http://user:{CANARY}-proxy@{}", proxy.address());
         let verbose = reqwest::Client::builder()
             .proxy(reqwest::Proxy::all(proxy).unwrap())
             .connection_verbose(true);
-        brief().from_builder(verbose).build().unwrap()
+        short_timeouts().from_builder(verbose).build().unwrap()
     };
-    let proxies =
-        [refusing("HTTP/1.1 407 Auth\r\n\r\n"), refusing("HTTP/1.1 502 Bad\r\n\r\n"), refusing("")];
+    let proxies = [
+        responding_once("HTTP/1.1 407 Auth\r\n\r\n"),
+        responding_once("HTTP/1.1 502 Bad\r\n\r\n"),
+        responding_once(""),
+    ];
     let verbose = reqwest::Client::builder().no_proxy().connection_verbose(true);
-    let trusting = || brief().no_proxy().ca_pem(ca.pem.as_bytes()).unwrap();
+    let trusting = || short_timeouts().no_proxy().ca_pem(ca.pem.as_bytes()).unwrap();
     let mut clients =
         vec![trusting().build().unwrap(), trusting().from_builder(verbose).build().unwrap()];
     clients.extend(proxies.iter().map(proxied));
 
-    let (mut answers, mut errors) = (0, String::new());
+    let (mut responses, mut errors) = (0, String::new());
     let mut debugs = String::new();
     for client in &clients {
         for origin in &origins {
             match client.send(request(origin)).await {
                 Ok(response) => {
-                    answers += 1;
+                    responses += 1;
                     debugs.push_str(&format!("{response:?}"));
                 }
-                Err(error) => errors.push_str(&everything(&error)),
+                Err(error) => errors.push_str(&render(&error)),
             }
-            let answer = match client.send_api(call(origin)).max_body(1 << 20).await {
-                Ok(answer) => {
-                    answers += 1;
-                    debugs.push_str(&format!("{:?}", answer.body()));
-                    answer.into_body().bytes().await.map(drop)
+            let response = match client.send_api(call(origin)).max_body(1 << 20).await {
+                Ok(response) => {
+                    responses += 1;
+                    debugs.push_str(&format!("{:?}", response.body()));
+                    response.into_body().bytes().await.map(drop)
                 }
                 Err(error) => Err(error),
             };
-            if let Err(error) = answer {
-                errors.push_str(&everything(&error));
+            if let Err(error) = response {
+                errors.push_str(&render(&error));
             }
         }
     }
-    assert!(answers >= 8 && errors.lines().count() > 50, "{answers} {errors}");
+    assert!(responses >= 8 && errors.lines().count() > 50, "{responses} {errors}");
     assert!(!errors.contains(CANARY), "{errors}");
     assert!(!debugs.contains(CANARY), "{debugs}");
     assert!(!errors.contains("client_secret"), "{errors}");
-    assert!(servers[0].seen().contains(&format!("{CANARY}-body")));
+    assert!(servers[0].received().contains(&format!("{CANARY}-body")));
 
     let text = log.text();
     assert_eq!(text.lines().find(|line| line.contains(CANARY)), None);
@@ -202,14 +206,14 @@ async fn middleware_logs_and_errors_show_no_canary() {
     let own = format!("request method=POST origin={} status=200", origins[0]);
     assert!(text.contains(&own) && text.contains("bytes="), "{own}");
     for library in ["reqwest::", "hyper_util::", "rustls::"] {
-        assert!(text.contains(library), "{library} is silent");
+        assert!(text.contains(library), "{library} logged no event");
     }
 }
 
 #[tokio::test]
 async fn log_capture_sees_all_events() {
     HttpClient::new().unwrap();
-    let server = Server::answering(ok(&format!("{CANARY}-token")));
+    let server = Server::responding(ok(&format!("{CANARY}-token")));
     // The first request installs the crypto provider that a bare reqwest needs.
     HttpClient::new().unwrap().send(request(&server.origin())).await.unwrap();
     let (log, _guard) = Log::capture();

@@ -4,7 +4,7 @@ mod bodies;
 mod canary;
 mod debug;
 mod redirects;
-mod refusals;
+mod rejections;
 mod targets;
 mod vendors;
 
@@ -18,9 +18,9 @@ use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::{Method, Request, Response};
 use reqwest::Client;
 
-/// The three ways to send a request with a token.
+/// The three adapters that send a request with a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Way {
+pub(crate) enum Adapter {
     SendWith,
     #[cfg(feature = "reqwest-middleware")]
     Middleware,
@@ -28,24 +28,24 @@ pub(crate) enum Way {
     Tower,
 }
 
-pub(crate) const WAYS: &[Way] = &[
-    Way::SendWith,
+pub(crate) const ADAPTERS: &[Adapter] = &[
+    Adapter::SendWith,
     #[cfg(feature = "reqwest-middleware")]
-    Way::Middleware,
+    Adapter::Middleware,
     #[cfg(feature = "tower")]
-    Way::Tower,
+    Adapter::Tower,
 ];
 
-pub(crate) type Failure = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-impl Way {
+impl Adapter {
     /// Sends a request whose body can be sent twice.
     pub(crate) async fn send(
         self,
         client: &Client,
         source: &TokenSource,
         request: Request<Bytes>,
-    ) -> Result<Response<reqwest::Body>, Failure> {
+    ) -> Result<Response<reqwest::Body>, BoxError> {
         match self {
             Self::SendWith => {
                 let request = reqwest::Request::try_from(request)?;
@@ -64,8 +64,8 @@ impl Way {
                 use tower::{Layer, ServiceExt};
 
                 let layer = gatepass_http::TokenLayer::<Bytes>::new(source.clone());
-                let answer = layer.layer(tower_client(client)).oneshot(request).await?;
-                Ok(answer.map(reqwest::Body::wrap))
+                let response = layer.layer(tower_client(client)).oneshot(request).await?;
+                Ok(response.map(reqwest::Body::wrap))
             }
         }
     }
@@ -75,12 +75,12 @@ impl Way {
         client: &Client,
         source: &TokenSource,
         url: &str,
-    ) -> Result<Response<reqwest::Body>, Failure> {
+    ) -> Result<Response<reqwest::Body>, BoxError> {
         self.send(client, source, get(url)).await
     }
 }
 
-/// A service over reqwest.
+/// Returns a tower service over reqwest.
 #[cfg(feature = "tower")]
 pub(crate) fn tower_client(
     client: &Client,
@@ -111,24 +111,24 @@ pub(crate) fn client() -> Client {
     api_client_builder().no_proxy().build().unwrap()
 }
 
-pub(crate) async fn text(answer: Response<reqwest::Body>) -> String {
+pub(crate) async fn text(response: Response<reqwest::Body>) -> String {
     use http_body_util::BodyExt;
 
-    let whole = answer.into_body().collect().await.unwrap();
-    String::from_utf8(whole.to_bytes().to_vec()).unwrap()
+    let body = response.into_body().collect().await.unwrap();
+    String::from_utf8(body.to_bytes().to_vec()).unwrap()
 }
 
 /// Returns the gatepass error inside a middleware error.
-pub(crate) fn ours(failure: Failure) -> Error {
+pub(crate) fn gatepass_error(error: BoxError) -> Error {
     #[cfg(feature = "reqwest-middleware")]
-    let failure = match failure.downcast::<reqwest_middleware::Error>() {
+    let error = match error.downcast::<reqwest_middleware::Error>() {
         Ok(wrapped) => match *wrapped {
             reqwest_middleware::Error::Middleware(error) => return error.downcast().unwrap(),
             reqwest_middleware::Error::Reqwest(error) => error.into(),
         },
-        Err(failure) => failure,
+        Err(error) => error,
     };
-    *failure.downcast::<Error>().unwrap()
+    *error.downcast::<Error>().unwrap()
 }
 
 /// Starts a vendor with the tokens token-0, token-1, ….
@@ -143,7 +143,7 @@ pub(crate) fn builder(provider: impl Provider + 'static, http: &FakeHttp) -> Tok
     builder_with(provider, http, credential)
 }
 
-/// A source of this provider's tokens, with this credential.
+/// Returns a source with this provider and credential.
 pub(crate) fn builder_with(
     provider: impl Provider + 'static,
     http: &FakeHttp,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use gatepass_core::{ErrorKind, Retry};
 use gatepass_http::HttpClient;
 
-use crate::server::{Peer, Server, answer_all, ask, fail, ok};
+use crate::server::{Peer, Server, ok, respond_all, send, send_err};
 use crate::tls::Ca;
 
 /// Starts a proxy that opens a tunnel to `to` for every CONNECT.
@@ -20,10 +20,10 @@ fn tunnel(to: &Server) -> Server {
 }
 
 /// Starts a proxy that sends this response to a CONNECT.
-fn answering(answer: &'static str) -> Server {
+fn responding(response: &'static str) -> Server {
     Server::plain(move |peer| {
         peer.request();
-        let _ = peer.send(answer);
+        let _ = peer.send(response);
         peer.finish();
     })
 }
@@ -33,56 +33,58 @@ fn through(proxy: &str) -> HttpClient {
     HttpClient::builder().from_builder(reqwest::Client::builder().proxy(proxy)).build().unwrap()
 }
 
-/// Runs [`child`] with this environment; variables with the prefix `TEST_` are its parameters.
-fn in_child(environment: &[(&str, &str)]) {
+/// Runs [`request_in_child`] with this environment; variables with the prefix `TEST_` are its
+/// parameters.
+fn run_child(environment: &[(&str, &str)]) {
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "proxy::child", "--ignored", "--nocapture"]);
+    child.args(["--exact", "proxy::request_in_child", "--ignored", "--nocapture"]);
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         child.env_remove(name).env_remove(name.to_lowercase());
     }
-    let (told, set): (Vec<_>, Vec<_>) =
+    let (parameters, variables): (Vec<_>, Vec<_>) =
         environment.iter().copied().partition(|(name, _)| name.starts_with("TEST_"));
-    let child = child.envs(set).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let child = child.envs(variables).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = child.stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    for (name, value) in told {
+    for (name, value) in parameters {
         write!(stdin, "{name}={value}\0").unwrap();
     }
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    let told = format!(
+    let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
-/// Sends one request that the environment describes.
+/// Sends the request that the parameters on stdin describe.
 #[tokio::test]
-#[ignore = "run by the other tests, in an environment of its own"]
-async fn child() {
-    let mut told = String::new();
-    std::io::stdin().read_to_string(&mut told).unwrap();
-    let ours = |name: &str| {
-        let found = told.split('\0').find_map(|one| one.strip_prefix(&format!("TEST_{name}=")));
+#[ignore = "run by the other tests in a child process"]
+async fn request_in_child() {
+    let mut parameters = String::new();
+    std::io::stdin().read_to_string(&mut parameters).unwrap();
+    let parameter = |name: &str| {
+        let found =
+            parameters.split('\0').find_map(|entry| entry.strip_prefix(&format!("TEST_{name}=")));
         found.map(str::to_owned)
     };
-    let Some(origin) = ours("ORIGIN") else { return };
+    let Some(origin) = parameter("ORIGIN") else { return };
     let mut client = HttpClient::builder();
-    if let Some(pem) = ours("CA") {
+    if let Some(pem) = parameter("CA") {
         client = client.ca_pem(pem.as_bytes()).unwrap();
     }
-    if ours("KEYS").is_some() {
+    if parameter("KEYS").is_some() {
         client = client.from_builder(reqwest::Client::builder().tls_sslkeylogfile(true));
     }
-    if ours("DIRECT").is_some() {
+    if parameter("DIRECT").is_some() {
         client = client.no_proxy();
     }
-    match (ours("WANT"), ask(&client.build().unwrap(), &origin).await) {
-        (None, answer) => assert_eq!(answer.unwrap().body(), b"{}"),
-        (Some(text), answer) => {
-            let error = answer.unwrap_err();
+    match (parameter("WANT"), send(&client.build().unwrap(), &origin).await) {
+        (None, response) => assert_eq!(response.unwrap().body(), b"{}"),
+        (Some(text), response) => {
+            let error = response.unwrap_err();
             assert!(format!("{error:?}").contains(&text), "{error:?}");
         }
     }
@@ -90,51 +92,54 @@ async fn child() {
 
 #[test]
 fn plain_http_bypasses_the_proxy() {
-    let server = Server::answering(ok("{}"));
-    let proxy = Server::answering(ok("from the proxy"));
+    let server = Server::responding(ok("{}"));
+    let proxy = Server::responding(ok("from the proxy"));
     let url = proxy.origin();
     let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"];
     let mut environment: Vec<(&str, &str)> = names.map(|name| (name, url.as_str())).to_vec();
     let origin = server.origin();
     environment.push(("TEST_ORIGIN", &origin));
-    in_child(&environment);
+    run_child(&environment);
     assert_eq!((server.connections(), proxy.connections()), (1, 0));
 }
 
 #[tokio::test]
 async fn plain_http_bypasses_a_custom_builders_proxy() {
-    let server = Server::answering(ok("{}"));
-    let proxy = Server::answering(ok("from the proxy"));
+    let server = Server::responding(ok("{}"));
+    let proxy = Server::responding(ok("from the proxy"));
     let client = through(&proxy.origin());
-    assert_eq!(ask(&client, &server.origin()).await.unwrap().body(), b"{}");
+    assert_eq!(send(&client, &server.origin()).await.unwrap().body(), b"{}");
     assert_eq!((server.connections(), proxy.connections()), (1, 0));
 }
 
 #[test]
 fn https_uses_a_proxy_tunnel() {
     let ca = Ca::new();
-    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    let server = Server::tls(ca.good(), respond_all(ok("{}")));
     let proxy = tunnel(&server);
     let (origin, url) = (server.origin(), proxy.origin());
     let mut environment =
         vec![("TEST_ORIGIN", origin.as_str()), ("TEST_CA", &ca.pem), ("HTTPS_PROXY", &url)];
-    in_child(&environment);
+    run_child(&environment);
     assert_eq!((server.connections(), proxy.connections()), (1, 1));
 
-    // One CONNECT, then TLS: the proxy sees nothing of the request.
-    let seen = proxy.seen();
-    assert!(seen.starts_with(&format!("CONNECT {} HTTP/1.1\r\n", server.address())), "{seen:?}");
-    let (head, rest) = seen.split_once("\r\n\r\n").unwrap();
+    // The proxy sees one CONNECT and then only TLS records.
+    let received = proxy.received();
+    assert!(
+        received.starts_with(&format!("CONNECT {} HTTP/1.1\r\n", server.address())),
+        "{received:?}"
+    );
+    let (head, rest) = received.split_once("\r\n\r\n").unwrap();
     assert!(rest.starts_with('\u{16}'), "{rest:?}");
     for secret in ["client_credentials", "/oauth2/token", "application/json"] {
-        assert!(!seen.contains(secret) && server.seen().contains(secret), "{head}");
+        assert!(!received.contains(secret) && server.received().contains(secret), "{head}");
     }
 
     environment.push(("NO_PROXY", "127.0.0.1"));
-    in_child(&environment);
+    run_child(&environment);
     environment.pop();
     environment.push(("TEST_DIRECT", "1"));
-    in_child(&environment);
+    run_child(&environment);
     assert_eq!((server.connections(), proxy.connections()), (3, 1));
 }
 
@@ -143,26 +148,26 @@ fn key_log_is_never_written() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
     let ca = Ca::new();
-    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    let server = Server::tls(ca.good(), respond_all(ok("{}")));
     let origin = server.origin();
     let mut environment = vec![
         ("TEST_ORIGIN", origin.as_str()),
         ("TEST_CA", &ca.pem),
         ("SSLKEYLOGFILE", file.to_str().unwrap()),
     ];
-    in_child(&environment);
+    run_child(&environment);
     environment.push(("TEST_KEYS", "1"));
-    in_child(&environment);
+    run_child(&environment);
     assert_eq!(server.connections(), 2);
     assert!(!file.exists());
 }
 
 #[test]
-fn missing_roots_are_reported_or_replaced() {
+fn missing_roots_are_reported_or_bundled() {
     let ca = Ca::new();
-    let server = Server::tls(ca.good(), answer_all(ok("{}")));
-    let nothing = tempfile::tempdir().unwrap();
-    let (file, folder) = (nothing.path().join("none.pem"), nothing.path());
+    let server = Server::tls(ca.good(), respond_all(ok("{}")));
+    let folder = tempfile::tempdir().unwrap();
+    let (file, folder) = (folder.path().join("none.pem"), folder.path());
     let origin = server.origin();
     let mut environment = vec![
         ("SSL_CERT_FILE", file.to_str().unwrap()),
@@ -173,42 +178,42 @@ fn missing_roots_are_reported_or_replaced() {
         "TEST_WANT",
         if cfg!(feature = "webpki-roots") { "untrusted CA" } else { "no root certificates" },
     ));
-    in_child(&environment);
+    run_child(&environment);
     // A plain http request needs no root certificates.
-    let plain = Server::answering(ok("{}"));
+    let plain = Server::responding(ok("{}"));
     let origin = plain.origin();
     environment.truncate(2);
     environment.push(("TEST_ORIGIN", &origin));
-    in_child(&environment);
+    run_child(&environment);
     // A client with its own CA does not need them either.
     let origin = server.origin();
     environment.truncate(2);
     environment.extend([("TEST_ORIGIN", origin.as_str()), ("TEST_CA", &ca.pem)]);
-    in_child(&environment);
+    run_child(&environment);
 }
 
 #[tokio::test]
 async fn failed_proxy_tunnel_is_explained() {
-    for (answer, kind, text) in [
+    for (response, kind, text) in [
         ("HTTP/1.1 407 Auth\r\n\r\n", ErrorKind::Config, "requires a user name and password"),
         ("HTTP/1.1 403 No\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
         ("HTTP/1.1 502 Bad\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
         ("SSH-2.0-x\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
         ("", ErrorKind::Unavailable, "connection closed early by the proxy"),
     ] {
-        let proxy = answering(answer);
-        let error = fail(&through(&proxy.origin()), "https://vendor.example").await;
+        let proxy = responding(response);
+        let error = send_err(&through(&proxy.origin()), "https://vendor.example").await;
         assert_eq!(error.kind(), kind, "{error:?}");
         assert!(error.message().contains(text), "{error}");
         assert!(error.hints()[0].text().contains("HTTPS_PROXY"));
         assert!(error.message().contains("https://vendor.example"));
     }
-    let error = fail(&through("socks5://127.0.0.1:9"), "https://vendor.example").await;
+    let error = send_err(&through("socks5://127.0.0.1:9"), "https://vendor.example").await;
     assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
     assert!(error.message().contains("neither http:// nor https://"), "{error}");
     assert!(error.hints()[0].text().contains("SOCKS"), "{error:?}");
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = fail(&through(&format!("http://{gone}")), "https://vendor.example").await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = send_err(&through(&format!("http://{closed}")), "https://vendor.example").await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
     assert!(error.message().contains("cannot reach the proxy for"), "{error}");
 }

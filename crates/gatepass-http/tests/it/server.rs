@@ -17,7 +17,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     scheme: &'static str,
     /// The decrypted bytes received on each connection.
-    seen: Arc<Mutex<Vec<Vec<u8>>>>,
+    received: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Server {
@@ -34,14 +34,14 @@ impl Server {
         Self::start("https", Some(Arc::new(config)), script)
     }
 
-    /// Starts a plain server with an https address.
+    /// Starts a server without TLS whose address begins with https.
     pub(crate) fn raw_https(script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
         Self::start("https", None, script)
     }
 
     /// Starts a server that sends this response to each request.
-    pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        Self::plain(answer_all(answer))
+    pub(crate) fn responding(response: impl Into<Vec<u8>>) -> Self {
+        Self::plain(respond_all(response))
     }
 
     fn start(
@@ -51,15 +51,15 @@ impl Server {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::new(Mutex::new(Vec::new()));
         let script = Arc::new(script);
-        let server = Self { address, scheme, seen: Arc::clone(&seen) };
+        let server = Self { address, scheme, received: Arc::clone(&received) };
         thread::spawn(move || {
             while let Ok((tcp, _)) = listener.accept() {
                 let number = {
-                    let mut seen = seen.lock().unwrap();
-                    seen.push(Vec::new());
-                    seen.len() - 1
+                    let mut received = received.lock().unwrap();
+                    received.push(Vec::new());
+                    received.len() - 1
                 };
                 let io = match &tls {
                     None => Io::Plain(tcp),
@@ -68,8 +68,8 @@ impl Server {
                         Io::Tls(Box::new(StreamOwned::new(session, tcp)))
                     }
                 };
-                let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
-                thread::spawn(move || script(&mut Peer { io, number, seen }));
+                let (script, received) = (Arc::clone(&script), Arc::clone(&received));
+                thread::spawn(move || script(&mut Peer { io, number, received }));
             }
         });
         server
@@ -85,12 +85,12 @@ impl Server {
 
     /// Returns the number of connections.
     pub(crate) fn connections(&self) -> usize {
-        self.seen.lock().unwrap().len()
+        self.received.lock().unwrap().len()
     }
 
     /// Returns the bytes received on all connections.
-    pub(crate) fn seen(&self) -> String {
-        String::from_utf8_lossy(&self.seen.lock().unwrap().concat()).into_owned()
+    pub(crate) fn received(&self) -> String {
+        String::from_utf8_lossy(&self.received.lock().unwrap().concat()).into_owned()
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct Peer {
     io: Io,
     /// The number of the connection, from 0.
     pub(crate) number: usize,
-    seen: Arc<Mutex<Vec<Vec<u8>>>>,
+    received: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 enum Io {
@@ -108,7 +108,7 @@ enum Io {
 }
 
 impl Peer {
-    /// Reads one request, head and body; `None` if the client has closed.
+    /// Reads one request, head and body, or returns `None` if the client has closed.
     pub(crate) fn request(&mut self) -> Option<String> {
         let mut request = Vec::new();
         loop {
@@ -126,16 +126,16 @@ impl Peer {
         }
     }
 
-    /// Reads available data, at most `most` bytes; `None` if the client has closed.
-    pub(crate) fn read(&mut self, most: usize) -> Option<Vec<u8>> {
-        let mut buffer = vec![0; most];
+    /// Reads available data, at most `max` bytes; `None` if the client has closed.
+    pub(crate) fn read(&mut self, max: usize) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; max];
         let read = match &mut self.io {
             Io::Plain(io) => io.read(&mut buffer),
             Io::Tls(io) => io.read(&mut buffer),
         };
         let read = read.ok().filter(|read| *read > 0)?;
         buffer.truncate(read);
-        self.seen.lock().unwrap()[self.number].extend_from_slice(&buffer);
+        self.received.lock().unwrap()[self.number].extend_from_slice(&buffer);
         Some(buffer)
     }
 
@@ -152,7 +152,7 @@ impl Peer {
         if let Io::Plain(io) = &self.io {
             let _ = io.shutdown(Shutdown::Write);
         }
-        self.until_closed();
+        self.wait_for_close();
     }
 
     /// Closes both directions.
@@ -163,7 +163,7 @@ impl Peer {
     }
 
     /// Waits until the client has closed.
-    pub(crate) fn until_closed(&mut self) {
+    pub(crate) fn wait_for_close(&mut self) {
         while self.read(64 * 1024).is_some() {}
     }
 
@@ -210,11 +210,13 @@ impl Peer {
 }
 
 /// Returns a script that sends this response to each request.
-pub(crate) fn answer_all(answer: impl Into<Vec<u8>>) -> impl Fn(&mut Peer) + Send + Sync + 'static {
-    let answer = answer.into();
+pub(crate) fn respond_all(
+    response: impl Into<Vec<u8>>,
+) -> impl Fn(&mut Peer) + Send + Sync + 'static {
+    let response = response.into();
     move |peer: &mut Peer| {
         while peer.request().is_some() {
-            if peer.send(&answer).is_err() {
+            if peer.send(&response).is_err() {
                 break;
             }
         }
@@ -240,7 +242,7 @@ pub(crate) fn tls_config(
 }
 
 /// Returns a client with short limits.
-pub(crate) fn quick() -> HttpClientBuilder {
+pub(crate) fn short_timeouts() -> HttpClientBuilder {
     HttpClient::builder()
         .connect_timeout(Duration::from_millis(400))
         .response_timeout(Duration::from_millis(400))
@@ -255,11 +257,11 @@ pub(crate) fn request(origin: &str) -> Request {
 }
 
 /// Sends one token request.
-pub(crate) async fn ask(client: &HttpClient, origin: &str) -> Result<Response, Error> {
+pub(crate) async fn send(client: &HttpClient, origin: &str) -> Result<Response, Error> {
     client.send(request(origin)).await
 }
 
 /// Sends one token request and returns its error.
-pub(crate) async fn fail(client: &HttpClient, origin: &str) -> Error {
-    ask(client, origin).await.unwrap_err()
+pub(crate) async fn send_err(client: &HttpClient, origin: &str) -> Error {
+    send(client, origin).await.unwrap_err()
 }

@@ -15,7 +15,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use crate::server::{Peer, Server, answer_all, ask, fail, ok, quick, tls_config};
+use crate::server::{Peer, Server, ok, respond_all, send, send_err, short_timeouts, tls_config};
 
 /// A private CA.
 pub(crate) struct Ca {
@@ -61,10 +61,10 @@ fn loopback() -> CertificateParams {
 }
 
 /// Returns the error for a server with this TLS configuration, which must not receive the request.
-async fn refused(ca: &Ca, config: ServerConfig) -> Error {
-    let server = Server::tls(config, answer_all(ok("{}")));
-    let error = fail(&ca.client().build().unwrap(), &server.origin()).await;
-    assert_eq!(server.seen(), "", "{error}");
+async fn rejected(ca: &Ca, config: ServerConfig) -> Error {
+    let server = Server::tls(config, respond_all(ok("{}")));
+    let error = send_err(&ca.client().build().unwrap(), &server.origin()).await;
+    assert_eq!(server.received(), "", "{error}");
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Never), "{error:?}");
     assert!(error.message().contains(&server.origin()), "{error}");
     error
@@ -73,22 +73,22 @@ async fn refused(ca: &Ca, config: ServerConfig) -> Error {
 #[tokio::test]
 async fn private_ca_is_trusted_by_its_client_only() {
     let ca = Ca::new();
-    let server = Server::tls(ca.good(), answer_all(ok("{}")));
+    let server = Server::tls(ca.good(), respond_all(ok("{}")));
     let with = ca.client().build().unwrap();
-    assert_eq!(ask(&with, &server.origin()).await.unwrap().body(), b"{}");
-    let seen = server.seen();
+    assert_eq!(send(&with, &server.origin()).await.unwrap().body(), b"{}");
+    let received = server.received();
 
     let without = HttpClient::builder().no_proxy().build().unwrap();
     let other = Ca::named("another CA").client().build().unwrap();
     for client in [without, other] {
-        let error = fail(&client, &server.origin()).await;
+        let error = send_err(&client, &server.origin()).await;
         assert_eq!(error.retry(), Retry::Never);
         assert!(error.message().contains("untrusted CA"), "{error}");
         assert!(error.hints()[0].text().contains("ca_file"));
     }
-    let error = fail(&Ca::new().client().build().unwrap(), &server.origin()).await;
+    let error = send_err(&Ca::new().client().build().unwrap(), &server.origin()).await;
     assert!(error.message().contains("has an invalid signature"), "{error}");
-    assert_eq!(server.seen(), seen);
+    assert_eq!(server.received(), received);
 }
 
 #[tokio::test]
@@ -96,77 +96,77 @@ async fn f105_invalid_certificate_is_explained() {
     let ca = Ca::new();
     let mut expired = loopback();
     expired.not_after = date_time_ymd(2020, 3, 1);
-    let error = refused(&ca, ca.issue(&expired)).await;
+    let error = rejected(&ca, ca.issue(&expired)).await;
     assert!(error.message().contains("expired on Sun, 01 Mar 2020"), "{error}");
     assert!(error.hints()[0].text().contains("clock"));
 
     let mut early = loopback();
     early.not_before = date_time_ymd(3000, 1, 1);
-    let error = refused(&ca, ca.issue(&early)).await;
+    let error = rejected(&ca, ca.issue(&early)).await;
     assert!(error.message().contains("not valid before Wed, 01 Jan 3000"), "{error}");
     assert!(error.hints()[0].text().contains("clock"));
 
     let other = CertificateParams::new(vec!["other.test".to_owned(), "*.b.test".to_owned()]);
-    let error = refused(&ca, ca.issue(&other.unwrap())).await;
+    let error = rejected(&ca, ca.issue(&other.unwrap())).await;
     assert!(error.message().ends_with("is for another name: other.test, *.b.test"), "{error}");
     assert!(error.hints()[0].text().contains("address"));
 
     let nameless = CertificateParams::new(Vec::new()).unwrap();
-    let error = refused(&ca, ca.issue(&nameless)).await;
+    let error = rejected(&ca, ca.issue(&nameless)).await;
     assert!(error.message().ends_with("is for another name"), "{error}");
 
     let mut mail = loopback();
     mail.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection];
-    let error = refused(&ca, ca.issue(&mail)).await;
+    let error = rejected(&ca, ca.issue(&mail)).await;
     assert!(error.message().contains("is not acceptable"), "{error}");
 
     let key = KeyPair::generate().unwrap();
     let own = loopback().self_signed(&key).unwrap();
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let error = refused(&ca, tls_config(vec![own.der().clone()], key)).await;
+    let error = rejected(&ca, tls_config(vec![own.der().clone()], key)).await;
     assert!(error.message().contains("untrusted CA"), "{error}");
 }
 
 #[tokio::test]
 async fn custom_builder_cannot_disable_certificate_checks() {
     let ca = Ca::new();
-    let server = Server::tls(ca.good(), answer_all(ok("{}")));
-    let careless = || {
+    let server = Server::tls(ca.good(), respond_all(ok("{}")));
+    let permissive = || {
         reqwest::Client::builder()
             .no_proxy()
             .user_agent("acme/1")
             .tls_danger_accept_invalid_certs(true)
             .tls_sslkeylogfile(true)
     };
-    let error = fail(&HttpClient::from_builder(careless()).unwrap(), &server.origin()).await;
+    let error = send_err(&HttpClient::from_builder(permissive()).unwrap(), &server.origin()).await;
     assert!(error.message().contains("untrusted CA"), "{error}");
 
     // reqwest allows skipping the name check for custom roots; this crate does not.
-    let elsewhere = CertificateParams::new(vec!["other.test".to_owned()]).unwrap();
-    let other = Server::tls(ca.issue(&elsewhere), answer_all(ok("{}")));
+    let redirect = CertificateParams::new(vec!["other.test".to_owned()]).unwrap();
+    let other = Server::tls(ca.issue(&redirect), respond_all(ok("{}")));
     let own = reqwest::Certificate::from_pem(ca.pem.as_bytes()).unwrap();
     let nameless = reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([own])
         .tls_danger_accept_invalid_hostnames(true);
-    let error = fail(&HttpClient::from_builder(nameless).unwrap(), &other.origin()).await;
+    let error = send_err(&HttpClient::from_builder(nameless).unwrap(), &other.origin()).await;
     assert!(error.message().contains("is for another name"), "{error}");
-    assert_eq!(other.seen(), "");
+    assert_eq!(other.received(), "");
 
     // The same builder with the CA works, keeps its user agent and uses HTTP/1.1 only.
-    let client = ca.client().from_builder(careless()).build().unwrap();
-    ask(&client, &server.origin()).await.unwrap();
-    assert!(server.seen().contains("user-agent: acme/1\r\n"), "{}", server.seen());
+    let client = ca.client().from_builder(permissive()).build().unwrap();
+    send(&client, &server.origin()).await.unwrap();
+    assert!(server.received().contains("user-agent: acme/1\r\n"), "{}", server.received());
 }
 
 #[tokio::test]
 async fn custom_builder_cannot_disable_the_rules() {
     let ca = Ca::new();
     for status in [301, 302, 303, 307, 308] {
-        let other = Server::tls(ca.good(), answer_all(ok("{}")));
+        let other = Server::tls(ca.good(), respond_all(ok("{}")));
         let server = Server::tls(
             ca.good(),
-            answer_all(format!(
+            respond_all(format!(
                 "HTTP/1.1 {status} Moved\r\nLocation: {}\r\nSet-Cookie: a=b\r\n\
                  Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnone",
                 other.origin()
@@ -184,16 +184,16 @@ async fn custom_builder_cannot_disable_the_rules() {
         for client in [ca.client(), ca.client().from_builder(loose)] {
             let client = client.build().unwrap();
             for _ in 0..2 {
-                let response = ask(&client, &server.origin()).await.unwrap();
+                let response = send(&client, &server.origin()).await.unwrap();
                 assert_eq!(response.status().as_u16(), status);
                 assert_eq!(response.header("content-encoding"), Some("gzip"));
                 assert_eq!(response.body(), b"none");
             }
         }
-        let seen = server.seen().to_lowercase();
-        assert_eq!(seen.matches("post /").count(), 4, "{status}");
+        let received = server.received().to_lowercase();
+        assert_eq!(received.matches("post /").count(), 4, "{status}");
         for field in ["accept-encoding", "cookie", "referer"] {
-            assert!(!seen.contains(field), "{seen}");
+            assert!(!received.contains(field), "{received}");
         }
         assert_eq!(other.connections(), 0, "{status}");
     }
@@ -211,12 +211,12 @@ async fn http_2_is_not_offered() {
             peer.request();
             chosen.lock().unwrap().push(peer.alpn());
             let _ = peer.send(ok("{}"));
-            peer.until_closed();
+            peer.wait_for_close();
         }
     });
     let base = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
     for client in [ca.client(), ca.client().from_builder(base)] {
-        ask(&client.build().unwrap(), &server.origin()).await.unwrap();
+        send(&client.build().unwrap(), &server.origin()).await.unwrap();
     }
     assert_eq!(*chosen.lock().unwrap(), vec![Some(b"http/1.1".to_vec()); 2]);
 }
@@ -225,8 +225,8 @@ async fn http_2_is_not_offered() {
 async fn tls_1_2_and_1_3_are_supported() {
     let ca = Ca::new();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let server = Server::tls(only(&ca, version), answer_all(ok("{}")));
-        ask(&ca.client().build().unwrap(), &server.origin()).await.unwrap();
+        let server = Server::tls(only(&ca, version), respond_all(ok("{}")));
+        send(&ca.client().build().unwrap(), &server.origin()).await.unwrap();
     }
 }
 
@@ -259,25 +259,25 @@ async fn requests_are_not_sent_as_early_data() {
     });
     let client = ca.client().build().unwrap();
     for _ in 0..3 {
-        assert_eq!(ask(&client, &server.origin()).await.unwrap().body(), b"late");
+        assert_eq!(send(&client, &server.origin()).await.unwrap().body(), b"late");
     }
     assert_eq!(server.connections(), 3);
 }
 
 #[tokio::test]
-async fn f106_server_without_safe_tls_version() {
+async fn f106_unsafe_tls_version_is_rejected() {
     let client = HttpClient::builder().no_proxy().build().unwrap();
     // The alert of a server that requires TLS 1.1, and a ServerHello with TLS 1.1.
     let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 0x2f, 0]);
-    for words in [vec![0x15, 3, 1, 0, 2, 2, 70], vec![0x15, 3, 1, 0, 2, 2, 40], hello] {
+    for bytes in [vec![0x15, 3, 1, 0, 2, 2, 70], vec![0x15, 3, 1, 0, 2, 2, 40], hello] {
         let server = Server::raw_https(move |peer| {
             let _ = peer.read(4096);
-            let _ = peer.send(&words);
+            let _ = peer.send(&bytes);
             peer.finish();
         });
-        let error = fail(&client, &server.origin()).await;
+        let error = send_err(&client, &server.origin()).await;
         assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Never));
         assert!(error.message().contains("supports no TLS version that is safe"), "{error:?}");
         assert!(error.hints()[0].text().contains("TLS 1.2"));
@@ -285,7 +285,7 @@ async fn f106_server_without_safe_tls_version() {
 }
 
 #[tokio::test]
-async fn f107_required_client_certificate() {
+async fn f107_required_client_certificate_is_reported() {
     let ca = Ca::new();
     let mut roots = RootCertStore::empty();
     roots.add(ca.der.clone()).unwrap();
@@ -305,19 +305,19 @@ async fn f107_required_client_certificate() {
         .unwrap();
     let server = Server::tls(config, |peer| {
         peer.request();
-        peer.until_closed();
+        peer.wait_for_close();
     });
-    let error = fail(&ca.client().build().unwrap(), &server.origin()).await;
+    let error = send_err(&ca.client().build().unwrap(), &server.origin()).await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Config, Retry::Never), "{error:?}");
     assert!(error.message().contains("client certificate"), "{error}");
 }
 
 #[tokio::test]
-async fn f108_stalled_or_interrupted_handshake() {
-    let client = quick().no_proxy().response_timeout(std::time::Duration::from_secs(5));
+async fn f108_stalled_handshake_times_out() {
+    let client = short_timeouts().no_proxy().response_timeout(std::time::Duration::from_secs(5));
     let client = client.timeout(std::time::Duration::from_secs(5)).build().unwrap();
-    let server = Server::raw_https(Peer::until_closed);
-    let error = fail(&client, &server.origin()).await;
+    let server = Server::raw_https(Peer::wait_for_close);
+    let error = send_err(&client, &server.origin()).await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
     assert!(error.message().contains("no connection in 0.4 s"), "{error:?}");
 
@@ -325,25 +325,25 @@ async fn f108_stalled_or_interrupted_handshake() {
         let _ = peer.read(4096);
         peer.finish();
     });
-    let error = fail(&client, &server.origin()).await;
+    let error = send_err(&client, &server.origin()).await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
     assert!(error.message().contains("closed early"), "{error:?}");
 }
 
 #[tokio::test]
-async fn f109_missing_close_notify_matters_without_length() {
+async fn f109_missing_close_notify_is_an_error_without_length() {
     let ca = Ca::new();
     for (head, complete) in [("Content-Length: 2\r\n", true), ("", false)] {
-        let answer = format!("HTTP/1.1 200 OK\r\n{head}Connection: close\r\n\r\n{{}}");
+        let response = format!("HTTP/1.1 200 OK\r\n{head}Connection: close\r\n\r\n{{}}");
         let server = Server::tls(ca.good(), move |peer| {
             peer.request();
-            let _ = peer.send(&answer);
+            let _ = peer.send(&response);
         });
-        let answer = ask(&ca.client().build().unwrap(), &server.origin()).await;
+        let response = send(&ca.client().build().unwrap(), &server.origin()).await;
         if complete {
-            assert_eq!(answer.unwrap().body(), b"{}");
+            assert_eq!(response.unwrap().body(), b"{}");
         } else {
-            let error = answer.unwrap_err();
+            let error = response.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
             assert!(error.message().contains("closed early"), "{error}");
         }

@@ -10,13 +10,13 @@ use http_body_util::BodyExt;
 use provider_celerdata::CelerData;
 use tokio::time::timeout;
 
-use super::{WAYS, builder, client, vendor};
+use super::{ADAPTERS, builder, client, vendor};
 use crate::server::Server;
 
 const KIB: usize = 1024;
 
 /// Returns a source whose provider inspects every JSON body.
-fn curious(origin: &str) -> TokenSource {
+fn inspecting_source(origin: &str) -> TokenSource {
     let celerdata = CelerData::new().base_url(Endpoint::parse(origin).unwrap());
     builder(celerdata, &vendor()).build().unwrap()
 }
@@ -29,20 +29,20 @@ fn body(length: usize) -> Bytes {
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Odd: kept\r\n";
 
 fn by_length(body: &Bytes) -> Server {
-    let mut answer = format!("{HEAD}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
-    answer.extend_from_slice(body);
-    Server::answering(answer)
+    let mut response = format!("{HEAD}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    response.extend_from_slice(body);
+    Server::responding(response)
 }
 
 fn in_chunks(body: &Bytes, size: usize) -> Server {
-    let mut answer = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
+    let mut response = format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n").into_bytes();
     for chunk in body.chunks(size) {
-        answer.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
-        answer.extend_from_slice(chunk);
-        answer.extend_from_slice(b"\r\n");
+        response.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        response.extend_from_slice(chunk);
+        response.extend_from_slice(b"\r\n");
     }
-    answer.extend_from_slice(b"0\r\n\r\n");
-    Server::answering(answer)
+    response.extend_from_slice(b"0\r\n\r\n");
+    Server::responding(response)
 }
 
 #[tokio::test]
@@ -50,12 +50,13 @@ async fn bodies_of_all_lengths_are_complete() {
     for length in [0, 1, 100, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 300 * KIB] {
         let body = body(length);
         for server in [by_length(&body), in_chunks(&body, 64 * KIB), in_chunks(&body, 1000)] {
-            let source = curious(&server.origin());
-            for way in WAYS {
-                let answer = way.get(&client(), &source, &server.origin()).await.unwrap();
-                assert_eq!(answer.headers()["x-odd"], "kept", "{way:?}");
-                let whole = answer.into_body().collect().await.unwrap().to_bytes();
-                assert!(whole == body, "{way:?} {length}: {} bytes came", whole.len());
+            let source = inspecting_source(&server.origin());
+            for adapter in ADAPTERS {
+                let response = adapter.get(&client(), &source, &server.origin()).await.unwrap();
+                assert_eq!(response.headers()["x-odd"], "kept", "{adapter:?}");
+                let received = response.into_body().collect().await.unwrap().to_bytes();
+                let count = received.len();
+                assert!(received == body, "{adapter:?} {length}: {count} bytes received");
             }
         }
     }
@@ -66,14 +67,14 @@ async fn response_extensions_are_kept() {
     for length in [10, 300 * KIB] {
         let body = body(length);
         let server = by_length(&body);
-        let source = curious(&server.origin());
+        let source = inspecting_source(&server.origin());
         let url = format!("{}/clusters?x=1", server.origin());
-        let answer = client().get(&url).send_with(&source).await.unwrap();
-        assert_eq!(answer.url().as_str(), url);
-        assert_eq!(answer.content_length(), Some(length as u64));
-        assert_eq!(answer.remote_addr(), Some(server.address()));
-        assert_eq!(answer.version(), http::Version::HTTP_11);
-        assert!(answer.bytes().await.unwrap() == body);
+        let response = client().get(&url).send_with(&source).await.unwrap();
+        assert_eq!(response.url().as_str(), url);
+        assert_eq!(response.content_length(), Some(length as u64));
+        assert_eq!(response.remote_addr(), Some(server.address()));
+        assert_eq!(response.version(), http::Version::HTTP_11);
+        assert!(response.bytes().await.unwrap() == body);
     }
 }
 
@@ -86,17 +87,19 @@ async fn rest_of_a_long_body_is_streamed() {
         // The second half waits until the caller has read the first.
         peer.read(1);
     });
-    let source = curious(&server.origin());
-    for way in WAYS {
+    let source = inspecting_source(&server.origin());
+    for adapter in ADAPTERS {
         let (client, origin) = (client(), server.origin());
-        let answer = timeout(Duration::from_secs(5), way.get(&client, &source, &origin)).await;
-        let mut answer = answer.expect("not the whole is waited for").unwrap();
+        let response =
+            timeout(Duration::from_secs(5), adapter.get(&client, &source, &origin)).await;
+        let mut response =
+            response.expect("the response must not wait for the whole body").unwrap();
         let mut length = 0;
         while length < 64 * KIB {
-            let frame = answer.body_mut().frame().await.unwrap().unwrap();
+            let frame = response.body_mut().frame().await.unwrap().unwrap();
             length += frame.into_data().unwrap().len();
         }
-        assert_eq!(length, 64 * KIB, "{way:?}");
+        assert_eq!(length, 64 * KIB, "{adapter:?}");
     }
 }
 
@@ -106,12 +109,12 @@ async fn interrupted_body_is_an_error_for_the_caller() {
         peer.request();
         let _ = peer.send(format!("{HEAD}Content-Length: 100\r\n\r\nbegun"));
     });
-    let source = curious(&server.origin());
-    for way in WAYS {
-        let mut answer = way.get(&client(), &source, &server.origin()).await.unwrap();
-        let begun = answer.body_mut().frame().await.unwrap().unwrap();
-        assert_eq!(begun.into_data().unwrap(), "begun", "{way:?}");
-        assert!(answer.body_mut().frame().await.unwrap().is_err(), "{way:?}");
-        assert!(answer.body_mut().frame().await.is_none(), "{way:?}");
+    let source = inspecting_source(&server.origin());
+    for adapter in ADAPTERS {
+        let mut response = adapter.get(&client(), &source, &server.origin()).await.unwrap();
+        let first = response.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "begun", "{adapter:?}");
+        assert!(response.body_mut().frame().await.unwrap().is_err(), "{adapter:?}");
+        assert!(response.body_mut().frame().await.is_none(), "{adapter:?}");
     }
 }

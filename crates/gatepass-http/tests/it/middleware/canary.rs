@@ -12,9 +12,9 @@ use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::{HeaderName, HeaderValue, Uri};
 use provider_cloudneeti::Cloudneeti;
 
-use super::{WAYS, builder_with, client, get};
+use super::{ADAPTERS, builder_with, client, get};
 use crate::canary::{CANARY, Log};
-use crate::server::{Server, answer_all, ok};
+use crate::server::{Server, ok, respond_all};
 
 #[tokio::test]
 async fn logs_errors_and_debug_show_no_canary() {
@@ -27,30 +27,30 @@ async fn logs_errors_and_debug_show_no_canary() {
             .with_secret("api_application_secret", format!("{CANARY}-secret"))
             .with_secret("subscription_key", format!("{CANARY}-key"))
     };
-    let refused = format!("HTTP/1.1 401 No\r\nContent-Length: 8\r\n\r\n{CANARY}");
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let other = Server::answering(ok("other"));
-    let elsewhere = format!("HTTP/1.1 307 Go\r\nLocation: {}/x\r\n\r\n", other.origin());
+    let rejected = format!("HTTP/1.1 401 No\r\nContent-Length: 8\r\n\r\n{CANARY}");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let other = Server::responding(ok("other"));
+    let redirect = format!("HTTP/1.1 307 Go\r\nLocation: {}/x\r\n\r\n", other.origin());
     let servers = [
-        Server::answering(ok(CANARY)),
-        Server::plain(answer_all(refused)),
-        Server::answering(elsewhere),
+        Server::responding(ok(CANARY)),
+        Server::plain(respond_all(rejected)),
+        Server::responding(redirect),
         Server::plain(|peer| {
             peer.request();
             peer.close();
         }),
     ];
     let mut origins: Vec<String> = servers.iter().map(Server::origin).collect();
-    origins.push(format!("http://{gone}"));
-    let careless = reqwest::redirect::Policy::default();
-    let careless = gatepass_http::api_client_builder().no_proxy().redirect(careless);
-    let clients = [client(), careless.build().unwrap()];
+    origins.push(format!("http://{closed}"));
+    let permissive = reqwest::redirect::Policy::default();
+    let permissive = gatepass_http::api_client_builder().no_proxy().redirect(permissive);
+    let clients = [client(), permissive.build().unwrap()];
 
     let (log, _guard) = Log::capture();
     let (mut errors, mut debugs) = (String::new(), String::new());
     for origin in &origins {
         for client in &clients {
-            for way in WAYS {
+            for adapter in ADAPTERS {
                 let http = FakeHttp::new(token);
                 let base = Endpoint::parse(origin).unwrap();
                 let source =
@@ -58,10 +58,10 @@ async fn logs_errors_and_debug_show_no_canary() {
                         .build()
                         .unwrap();
                 let request = get(&format!("{origin}/users"));
-                debugs.push_str(&format!("{source:?} {way:?}"));
-                match way.send(client, &source, request).await {
-                    Ok(answer) => debugs.push_str(&format!("{:?}", answer.body())),
-                    Err(error) => errors.push_str(&whole(&*error)),
+                debugs.push_str(&format!("{source:?} {adapter:?}"));
+                match adapter.send(client, &source, request).await {
+                    Ok(response) => debugs.push_str(&format!("{:?}", response.body())),
+                    Err(error) => errors.push_str(&render(&*error)),
                 }
                 #[cfg(feature = "tower")]
                 {
@@ -78,7 +78,10 @@ async fn logs_errors_and_debug_show_no_canary() {
     assert!(errors.contains("a redirect forwarded") && errors.contains("refused by"), "{errors}");
     assert!(!errors.contains(CANARY), "{errors}");
     assert!(!debugs.contains(CANARY), "{debugs}");
-    assert!(other.seen().contains(&format!("{CANARY}-key")), "the secrets were there to be seen");
+    assert!(
+        other.received().contains(&format!("{CANARY}-key")),
+        "the server must receive the secrets"
+    );
 
     let text = log.text();
     assert_eq!(text.lines().find(|line| line.contains(CANARY)), None);
@@ -86,7 +89,7 @@ async fn logs_errors_and_debug_show_no_canary() {
     assert!(text.contains("a secret was sent to another origin"));
 }
 
-/// Returns a source whose provider does not mark its header as sensitive.
+/// A source that adds a header without marking it as sensitive.
 #[derive(Debug)]
 struct Careless(TokenSource);
 
@@ -109,17 +112,17 @@ impl Authorize for Careless {
         self.0.authorize_request(request).await
     }
 
-    fn report_response(&self, token: &Token, answer: &ApiResponse<'_>) -> TokenVerdict {
-        Authorize::report_response(&self.0, token, answer)
+    fn report_response(&self, token: &Token, response: &ApiResponse<'_>) -> TokenVerdict {
+        Authorize::report_response(&self.0, token, response)
     }
 }
 
 #[tokio::test]
 async fn added_headers_are_marked_sensitive() {
-    let server = Server::answering(ok("ok"));
+    let server = Server::responding(ok("ok"));
     let source = Careless(TokenSource::fixed("token-1"));
     client().get(server.origin()).send_with(&source).await.unwrap();
-    assert!(server.seen().contains(CANARY));
+    assert!(server.received().contains(CANARY));
 
     #[cfg(feature = "tower")]
     {
@@ -132,13 +135,13 @@ async fn added_headers_are_marked_sensitive() {
             async { Ok::<_, std::io::Error>(http::Response::new(Full::new(Bytes::from(shown)))) }
         });
         let layer = gatepass_http::TokenLayer::<Bytes>::new(source);
-        let answer = layer.layer(inner).oneshot(get("http://127.0.0.1:1/")).await.unwrap();
-        let shown = super::text(answer.map(reqwest::Body::wrap)).await;
+        let response = layer.layer(inner).oneshot(get("http://127.0.0.1:1/")).await.unwrap();
+        let shown = super::text(response.map(reqwest::Body::wrap)).await;
         assert!(shown.contains("x-key") && !shown.contains(CANARY), "{shown}");
     }
 }
 
-fn whole(error: &(dyn StdError + 'static)) -> String {
+fn render(error: &(dyn StdError + 'static)) -> String {
     let mut text = format!("{error} {error:?} {error:#?}\n");
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -5,13 +5,13 @@ use gatepass_engine::TokenSource;
 use gatepass_http::{HttpClient, SendWith};
 use http::StatusCode;
 
-use super::{WAYS, builder, client, ours, source, vendor};
+use super::{ADAPTERS, builder, client, gatepass_error, source, vendor};
 use crate::server::{Server, ok};
 
 #[tokio::test]
 async fn other_origin_receives_no_request() {
-    let (api, other) = (Server::answering(ok("api")), Server::answering(ok("other")));
-    for way in WAYS {
+    let (api, other) = (Server::responding(ok("api")), Server::responding(ok("other")));
+    for adapter in ADAPTERS {
         let vendor = vendor();
         let source = source(&api.origin(), &vendor);
         let port = other.address().port();
@@ -23,54 +23,58 @@ async fn other_origin_receives_no_request() {
             "http://10.0.0.1".to_owned(),
         ] {
             let url = format!("{origin}/CNRYpath?q=CNRYquery");
-            let error = ours(way.get(&client(), &source, &url).await.unwrap_err());
-            assert_eq!(error.kind(), ErrorKind::Config, "{way:?} {url}");
+            let error = gatepass_error(adapter.get(&client(), &source, &url).await.unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::Config, "{adapter:?} {url}");
             let text = format!("cisco: the token must not go to {origin}");
-            assert_eq!(error.to_string(), text, "{way:?}");
+            assert_eq!(error.to_string(), text, "{adapter:?}");
             let hint = format!("allowed: {}; add others to api_origins", api.origin());
-            assert_eq!(error.hints()[0].text(), hint, "{way:?}");
+            assert_eq!(error.hints()[0].text(), hint, "{adapter:?}");
             assert!(!format!("{error:?}").contains("CNRY"), "{error:?}");
         }
-        assert_eq!((other.connections(), vendor.count()), (0, 0), "{way:?}: not even an exchange");
+        assert_eq!(
+            (other.connections(), vendor.count()),
+            (0, 0),
+            "{adapter:?}: no token request either"
+        );
     }
 }
 
 #[tokio::test]
-async fn api_origins_adds_origins() {
-    let (api, other) = (Server::answering(ok("api")), Server::answering(ok("other")));
+async fn additional_api_origins_are_allowed() {
+    let (api, other) = (Server::responding(ok("api")), Server::responding(ok("other")));
     let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(&api.origin()).unwrap());
     let also = Endpoint::parse(&format!("{}/v1", other.origin())).unwrap();
     let source = builder(cisco, &vendor()).api_origins([also]).build().unwrap();
-    for way in WAYS {
+    for adapter in ADAPTERS {
         for server in [&api, &other] {
-            let answer = way.get(&client(), &source, &server.origin()).await.unwrap();
-            assert_eq!(answer.status(), StatusCode::OK, "{way:?}");
+            let response = adapter.get(&client(), &source, &server.origin()).await.unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{adapter:?}");
         }
     }
-    assert!(other.seen().contains("authorization: Bearer token-0"));
+    assert!(other.received().contains("authorization: Bearer token-0"));
 }
 
 #[tokio::test]
 async fn token_endpoint_is_rejected_before_first_request() {
-    let api = Server::answering(ok("api"));
-    for way in WAYS {
+    let api = Server::responding(ok("api"));
+    for adapter in ADAPTERS {
         let vendor = vendor();
         let source = source(&api.origin(), &vendor);
         let url = format!("{}/as/token.oauth2?x=CNRYquery", api.origin());
-        let error = ours(way.get(&client(), &source, &url).await.unwrap_err());
+        let error = gatepass_error(adapter.get(&client(), &source, &url).await.unwrap_err());
         assert_eq!(error.to_string(), "cisco: the token must not go to the token endpoint");
-        assert_eq!((api.connections(), vendor.count()), (0, 1), "{way:?}");
+        assert_eq!((api.connections(), vendor.count()), (0, 1), "{adapter:?}");
     }
 }
 
 #[tokio::test]
 async fn address_with_user_name_is_rejected() {
-    let api = Server::answering(ok("api"));
+    let api = Server::responding(ok("api"));
     let source = source(&api.origin(), &vendor());
     // reqwest converts it to Basic authentication, which the token replaces.
     let url = format!("http://user:CNRYword@{}/", api.address());
     client().get(&url).send_with(&source).await.unwrap();
-    assert!(!api.seen().contains("Basic"), "{}", api.seen());
+    assert!(!api.received().contains("Basic"), "{}", api.received());
     let request = reqwest::Request::new(http::Method::GET, url.parse().unwrap());
     let builder = reqwest::RequestBuilder::from_parts(client(), request);
     let error = builder.send_with(&source).await.unwrap_err();
@@ -86,15 +90,15 @@ async fn layer_requires_a_complete_address() {
     let layer = gatepass_http::TokenLayer::<bytes::Bytes>::new(source);
     let service = layer.layer(super::tower_client(&client()));
     let error = service.oneshot(super::get("/users")).await.unwrap_err();
-    assert_eq!(ours(error).message(), "the request has no host");
+    assert_eq!(gatepass_error(error).message(), "the request has no host");
 }
 
 #[tokio::test]
 async fn fixed_token_is_sent_to_loopback_only() {
-    let api = Server::answering(ok("api"));
+    let api = Server::responding(ok("api"));
     let source = TokenSource::fixed("token-1");
     client().get(api.origin()).send_with(&source).await.unwrap();
-    assert!(api.seen().contains("authorization: Bearer token-1"));
+    assert!(api.received().contains("authorization: Bearer token-1"));
     let error = client().get("https://api.example.com/").send_with(&source).await.unwrap_err();
     assert_eq!(error.hints()[0].text(), "allowed: this machine; add others to api_origins");
 }
@@ -102,8 +106,8 @@ async fn fixed_token_is_sent_to_loopback_only() {
 #[tokio::test]
 async fn transport_error_has_reqwest_source() {
     HttpClient::new().unwrap();
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let origin = format!("http://{gone}");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let origin = format!("http://{closed}");
     let source = source(&origin, &vendor());
     let url = format!("{origin}/CNRYpath?q=CNRYquery");
     let error = client().get(url).send_with(&source).await.unwrap_err();
@@ -115,10 +119,10 @@ async fn transport_error_has_reqwest_source() {
 }
 
 #[tokio::test]
-async fn callers_own_timeouts_are_named_generally() {
+async fn caller_timeout_error_names_no_limit() {
     let silent = Server::plain(|peer| {
         peer.request();
-        peer.until_closed();
+        peer.wait_for_close();
     });
     let source = source(&silent.origin(), &vendor());
     let limit = std::time::Duration::from_millis(50);

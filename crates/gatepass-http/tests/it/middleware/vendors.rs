@@ -14,7 +14,7 @@ use provider_cloudneeti::Cloudneeti;
 use provider_configapi::ConfigApi;
 use provider_huawei::Huawei;
 
-use super::{WAYS, client, get};
+use super::{ADAPTERS, client, get};
 
 pub(crate) const IDS: [&str; 5] = ["celerdata", "cisco", "cloudneeti", "configapi", "huawei"];
 
@@ -28,8 +28,8 @@ pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
         "cisco" => Box::new(Cisco::new().base_url(base)),
         "cloudneeti" => Box::new(Cloudneeti::new(field("license_id")).unwrap().base_url(base)),
         "configapi" => {
-            let there = ConfigApi::new("acme.brightpattern.com").unwrap().base_url(base);
-            Box::new(there.with_scope(field("scope")))
+            let provider = ConfigApi::new("acme.brightpattern.com").unwrap().base_url(base);
+            Box::new(provider.with_scope(field("scope")))
         }
         _ => Box::new(Huawei::new("acme.huaweioneaccess.com").unwrap().base_url(base)),
     };
@@ -54,54 +54,62 @@ async fn expired_token_is_replaced_for_each_vendor() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = client();
     for id in IDS {
-        for way in WAYS {
+        for adapter in ADAPTERS {
             for ended in [true, false] {
                 sandbox.reset();
                 let (source, url) = source(&sandbox, id);
-                let call = async || way.get(&client, &source, &url).await.unwrap().status();
-                let seen = || {
+                let call = async || adapter.get(&client, &source, &url).await.unwrap().status();
+                let received = || {
                     let counters = sandbox.state().provider(id);
                     (counters.token_requests, counters.api_requests)
                 };
-                assert_eq!(call().await, StatusCode::OK, "{id} {way:?}");
-                assert_eq!(seen(), (1, 1), "{id} {way:?}");
+                assert_eq!(call().await, StatusCode::OK, "{id} {adapter:?}");
+                assert_eq!(received(), (1, 1), "{id} {adapter:?}");
                 match ended {
                     true => sandbox.advance(Duration::from_secs(3700)),
                     false => assert!(sandbox.revoke_all(id).unwrap() > 0),
                 }
-                assert_eq!(call().await, StatusCode::OK, "{id} {way:?} {ended}");
-                assert_eq!(seen(), (2, 3), "{id} {way:?} {ended}: one exchange, one retry");
-                assert_eq!(call().await, StatusCode::OK, "{id} {way:?} {ended}");
-                assert_eq!(seen(), (2, 4), "{id} {way:?} {ended}: the fresh one serves");
+                assert_eq!(call().await, StatusCode::OK, "{id} {adapter:?} {ended}");
+                assert_eq!(
+                    received(),
+                    (2, 3),
+                    "{id} {adapter:?} {ended}: one token request, one retry"
+                );
+                assert_eq!(call().await, StatusCode::OK, "{id} {adapter:?} {ended}");
+                assert_eq!(received(), (2, 4), "{id} {adapter:?} {ended}: the new token is reused");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn cloudneeti_headers_replace_the_callers() {
+async fn cloudneeti_headers_replace_caller_headers() {
     let sandbox = Sandbox::start().await.unwrap();
     let (source, url) = source(&sandbox, "cloudneeti");
-    for way in WAYS {
+    for adapter in ADAPTERS {
         let mut request = get(&url);
         for name in ["authorization", "Ocp-Apim-Subscription-Key", "ocp-apim-subscription-key"] {
             let name: http::HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, "the-callers-own".parse().unwrap());
         }
-        let answer = way.send(&client(), &source, request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK, "{way:?}");
-        let seen = sandbox.requests().pop().unwrap().headers;
+        let response = adapter.send(&client(), &source, request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{adapter:?}");
+        let received = sandbox.requests().pop().unwrap().headers;
         for name in ["authorization", "ocp-apim-subscription-key"] {
-            assert_eq!(seen.iter().filter(|seen| *seen == name).count(), 1, "{way:?} {seen:?}");
+            assert_eq!(
+                received.iter().filter(|received| *received == name).count(),
+                1,
+                "{adapter:?} {received:?}"
+            );
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hundred_parallel_rejections_send_one_token_request() {
+async fn parallel_rejections_send_one_token_request() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = client();
-    for way in WAYS {
+    for adapter in ADAPTERS {
         for id in ["cisco", "huawei"] {
             sandbox.reset();
             let (source, url) = source(&sandbox, id);
@@ -110,18 +118,18 @@ async fn hundred_parallel_rejections_send_one_token_request() {
             let calls: Vec<_> = (0..100)
                 .map(|_| {
                     let (client, source, url) = (client.clone(), source.clone(), url.clone());
-                    let way = *way;
-                    tokio::spawn(
-                        async move { way.get(&client, &source, &url).await.unwrap().status() },
-                    )
+                    let adapter = *adapter;
+                    tokio::spawn(async move {
+                        adapter.get(&client, &source, &url).await.unwrap().status()
+                    })
                 })
                 .collect();
             for call in calls {
-                assert_eq!(call.await.unwrap(), StatusCode::OK, "{id} {way:?}");
+                assert_eq!(call.await.unwrap(), StatusCode::OK, "{id} {adapter:?}");
             }
             let counters = sandbox.state().provider(id);
-            assert_eq!(counters.token_requests, 2, "{id} {way:?}");
-            assert!(counters.api_requests > 100, "{id} {way:?}: somebody was refused");
+            assert_eq!(counters.token_requests, 2, "{id} {adapter:?}");
+            assert!(counters.api_requests > 100, "{id} {adapter:?}: at least one rejection");
         }
     }
 }
@@ -130,7 +138,7 @@ async fn hundred_parallel_rejections_send_one_token_request() {
 async fn token_endpoint_never_receives_the_token() {
     let sandbox = Sandbox::start().await.unwrap();
     for id in IDS {
-        for way in WAYS {
+        for adapter in ADAPTERS {
             sandbox.reset();
             let (source, _) = source(&sandbox, id);
             source.prefetch().await.unwrap();
@@ -142,11 +150,14 @@ async fn token_endpoint_never_receives_the_token() {
                 format!("{base}/{}", steps.replace('/', "%2F").replace('o', "%6F")),
             ] {
                 let request = super::post(&url, Bytes::new());
-                let error = way.send(&client(), &source, request).await.unwrap_err();
-                let error = super::ours(error);
+                let error = adapter.send(&client(), &source, request).await.unwrap_err();
+                let error = super::gatepass_error(error);
                 let text = error.to_string();
-                assert!(text.ends_with("must not go to the token endpoint"), "{way:?} {error:?}");
-                assert_eq!(sandbox.state().provider(id).requests, 1, "{id} {way:?}");
+                assert!(
+                    text.ends_with("must not go to the token endpoint"),
+                    "{adapter:?} {error:?}"
+                );
+                assert_eq!(sandbox.state().provider(id).requests, 1, "{id} {adapter:?}");
             }
         }
     }
