@@ -66,8 +66,8 @@ fn is_needed(name: &OsStr) -> bool {
 
 /// Returns the commands to try, in this order.
 fn launchers(url: &str, environment: &[(OsString, OsString)]) -> Vec<Command> {
-    let value = |wanted: &str| {
-        let found = environment.iter().find(|(name, _)| name == wanted);
+    let value = |expected: &str| {
+        let found = environment.iter().find(|(name, _)| name == expected);
         found.and_then(|(_, value)| value.to_str()).filter(|value| !value.is_empty())
     };
     let has_screen = !cfg!(unix)
@@ -187,8 +187,8 @@ mod tests {
         ];
         let all = output_of("{ env; } > \"$1\"", dir.path(), &secrets);
         assert!(!all.contains("canary"), "{all}");
-        for wanted in ["XDG_CURRENT_DESKTOP=GNOME", "LC_ALL=C", "BROWSER=sh "] {
-            assert!(all.contains(wanted), "{wanted} in {all}");
+        for expected in ["XDG_CURRENT_DESKTOP=GNOME", "LC_ALL=C", "BROWSER=sh "] {
+            assert!(all.contains(expected), "{expected} in {all}");
         }
     }
 

@@ -190,5 +190,5 @@ const MAX_CONNECTIONS: usize = 128;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many free IPv4 ports to try until one is free on IPv6 too.
+/// The number of free IPv4 ports to try until one is also free on IPv6.
 const MAX_PORT_TRIES: u32 = 8;

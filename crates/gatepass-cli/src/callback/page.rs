@@ -14,8 +14,8 @@ use super::policy::{RESPONSE_TYPE, SecretPath, random_id};
 /// An HTTP response of the callback server.
 pub(super) type PageResponse = Response<Full<Bytes>>;
 
-/// What the browser shows when the login has finished. The page itself adds that the window can
-/// be closed.
+/// The result of a login as the browser shows it. The page itself adds that the window
+/// can be closed.
 #[derive(Clone, Debug)]
 pub(crate) struct LoginResultPage {
     pub(crate) is_success: bool,
@@ -23,7 +23,7 @@ pub(crate) struct LoginResultPage {
     pub(crate) text: String,
 }
 
-/// How a page looks. The script and the style sheet use the same names.
+/// The appearance of a page. The script and the style sheet use the same names.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PageState {
     Good,

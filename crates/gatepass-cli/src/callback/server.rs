@@ -76,7 +76,7 @@ struct CallbackState {
     is_received: bool,
 }
 
-/// What the handler does with a request.
+/// The action for a request.
 enum Route {
     Respond(PageResponse),
     Deliver,

@@ -40,7 +40,7 @@ pub(super) fn json_string(text: &str) -> SecretString {
     Zeroizing::new(serde_json::to_string(text).unwrap_or_default())
 }
 
-/// How early `use_until` is at most; for a short remaining lifetime it is a tenth of that.
+/// The largest margin of `use_until`; for a short remaining lifetime it is a tenth of that.
 const MAX_MARGIN: Duration = Duration::from_secs(10);
 
 /// Returns a context that expires at 2026-11-20T14:00:00Z, with the largest margin.

@@ -67,7 +67,7 @@ async fn only_exact_host_is_served() {
 async fn absolute_target_must_name_this_server() {
     let login = Login::new().await;
     let host = login.authority();
-    for (target, wanted) in [
+    for (target, expected) in [
         (format!("http://{host}{PATH}"), 200),
         (format!("http://evil.example{PATH}"), 400),
         (format!("http://{host}@evil.example{PATH}"), 400),
@@ -75,7 +75,7 @@ async fn absolute_target_must_name_this_server() {
         (format!("http://evil@{host}{PATH}"), 400),
     ] {
         let reply = login.raw(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
-        assert_eq!(reply.status, wanted, "{target}");
+        assert_eq!(reply.status, expected, "{target}");
     }
     login.running.abort();
 }
@@ -200,7 +200,7 @@ async fn other_methods_and_preflights_are_rejected() {
 #[tokio::test]
 async fn registered_query_precedes_vendor_query() {
     let login = Login::at("127.0.0.1", "/cb?app=1").await;
-    for (target, wanted) in [
+    for (target, expected) in [
         ("/cb?app=1", 200),
         ("/cb?app=1&error=access_denied", 200),
         ("/cb", 200),
@@ -212,7 +212,7 @@ async fn registered_query_precedes_vendor_query() {
         ("/", 404),
         ("/favicon.ico", 404),
     ] {
-        assert_eq!(login.get(target, "").await.status, wanted, "{target}");
+        assert_eq!(login.get(target, "").await.status, expected, "{target}");
     }
     let page = delivery_of(&login.get("/cb?app=1", "").await);
     let result = login.deliver(&page, "?app=1").await;
@@ -242,7 +242,7 @@ async fn every_response_has_security_headers_only() {
     assert_eq!(statuses, [200, 403, 303, 410, 404, 405, 403, 403, 200, 200]);
     let mut nonces = Vec::new();
     for reply in &replies {
-        for (name, wanted) in [
+        for (name, expected) in [
             ("x-frame-options", "DENY"),
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),
@@ -252,7 +252,7 @@ async fn every_response_has_security_headers_only() {
             ("cross-origin-resource-policy", "same-origin"),
             ("connection", "close"),
         ] {
-            assert_eq!(reply.header(name), Some(wanted), "{name} in {reply:?}");
+            assert_eq!(reply.header(name), Some(expected), "{name} in {reply:?}");
         }
         for name in ["server", "set-cookie", "access-control-allow-origin", "x-powered-by"] {
             assert_eq!(reply.header(name), None, "{name} in {reply:?}");

@@ -125,11 +125,11 @@ async fn localhost_listens_on_both_address_families() {
         [("localhost", true, true), ("127.0.0.1", true, false), ("[::1]", false, true)]
     {
         let login = Login::at(host, PATH).await;
-        for (ip, wanted) in [("127.0.0.1", v4), ("::1", v6)] {
+        for (ip, expected) in [("127.0.0.1", v4), ("::1", v6)] {
             let address = SocketAddr::new(ip.parse().unwrap(), login.port);
             let connected = TcpStream::connect(address).await;
-            assert_eq!(connected.is_ok(), wanted, "{host} at {ip}");
-            if wanted {
+            assert_eq!(connected.is_ok(), expected, "{host} at {ip}");
+            if expected {
                 let request = format!("GET {PATH} HTTP/1.1\r\nHost: {host}:{}\r\n\r\n", login.port);
                 assert_eq!(raw(address, request.as_bytes()).await.status, 200);
             }

@@ -13,7 +13,7 @@ use crate::error::{CommandError, usage};
 use crate::output::Output;
 use crate::prompt;
 
-/// What the command line and standard input specify, and what may be asked for.
+/// The values from the command line and standard input, and which others may be asked for.
 pub(super) struct ProfileInput {
     pub(super) fields: Vec<(String, String)>,
     pub(super) secrets: BTreeMap<String, Zeroizing<String>>,

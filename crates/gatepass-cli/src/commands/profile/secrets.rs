@@ -1,5 +1,5 @@
-//! Where a new profile's secrets are stored, and how they are read from standard input. A secret is
-//! never read from an argument.
+//! Stores a new profile's secrets, and reads them from standard input. A secret is never read from
+//! an argument.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -27,7 +27,7 @@ pub(super) enum SecretStorage {
     Config,
 }
 
-/// Where each secret of a profile is stored.
+/// The storage location of each secret of a profile.
 pub(super) enum SecretTargets {
     /// Keyring entries by field name, each with whether it is new.
     Keyring(BTreeMap<String, (String, bool)>),
