@@ -10,7 +10,7 @@ pub(crate) mod help;
 mod inspect;
 mod list;
 mod man;
-mod others;
+mod providers;
 mod sandbox;
 mod store;
 mod token;

@@ -1,8 +1,8 @@
 //! Tests of profiles: their sources, and the errors of invalid ones.
 
 mod environment;
+mod errors;
 mod injection;
 mod keyring;
-mod mistakes;
-mod places;
+mod location;
 mod values;

@@ -2,8 +2,8 @@
 //! problem there may cost a token request, never a token.
 
 mod failing;
+mod foreign;
 mod killed;
-mod strange;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -18,8 +18,8 @@ fn files(home: &Home) -> Vec<PathBuf> {
 }
 
 /// Returns the files with this suffix.
-fn ending(home: &Home, end: &str) -> Vec<PathBuf> {
-    files(home).into_iter().filter(|path| path.to_str().unwrap().ends_with(end)).collect()
+fn files_with_suffix(home: &Home, suffix: &str) -> Vec<PathBuf> {
+    files(home).into_iter().filter(|path| path.to_str().unwrap().ends_with(suffix)).collect()
 }
 
 /// Checks that each file is private and contains no token.

@@ -43,7 +43,7 @@ impl Setup {
         let server = Server::new(move |_, request| match request.path() {
             path if path == vendor.token_path => {
                 let token = token().replace('\\', "\\\\").replace('"', "\\\"");
-                Reply::json(200, vendor.token_answer(&token))
+                Reply::json(200, vendor.token_response(&token))
             }
             _ => api(request),
         });
@@ -54,9 +54,9 @@ impl Setup {
 
     /// Returns a program with `gatepass` and the user's scripts in PATH.
     fn program<'a>(&self, program: &str, args: impl IntoIterator<Item = &'a str>) -> Gatepass<'_> {
-        let ours = gatepass_binary().parent().unwrap().display();
+        let folder = gatepass_binary().parent().unwrap().display();
         let path = std::env::var("PATH").unwrap();
-        let path = format!("{}:{ours}:{path}", self.home.path("bin").display());
+        let path = format!("{}:{folder}:{path}", self.home.path("bin").display());
         self.home
             .program(Path::new(program), args)
             .env("PATH", path)

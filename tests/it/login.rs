@@ -2,11 +2,11 @@
 
 mod attacks;
 mod browser;
+mod client;
 mod endings;
 mod faults;
 mod opener;
 mod paste;
-mod person;
 mod support;
 
 use std::fs;
@@ -31,7 +31,7 @@ impl Stage {
 
     /// Starts a login to Cisco without opening a browser.
     fn login(&self, more: &[&str]) -> Login<'_> {
-        Login::begin(self.home.gatepass(["login", "cisco", "--no-browser"]).args(more.to_vec()))
+        Login::start(self.home.gatepass(["login", "cisco", "--no-browser"]).args(more.to_vec()))
     }
 
     /// Runs `token` for Cisco.
@@ -41,7 +41,7 @@ impl Stage {
 
     /// Fails if a file of the home contains one of these values.
     #[track_caller]
-    fn assert_nothing_left(&self, canaries: &[Canary]) {
+    fn assert_files_clean(&self, canaries: &[Canary]) {
         for folder in ["state", "tmp", "work"] {
             assert_eq!(leaks_in(&self.home.path(folder), canaries), [""; 0]);
         }
@@ -78,9 +78,9 @@ struct Login<'stage> {
 }
 
 impl<'stage> Login<'stage> {
-    fn begin(command: Gatepass<'stage>) -> Self {
+    fn start(command: Gatepass<'stage>) -> Self {
         let mut running = command.spawn();
-        let url = running.says("response_type=").trim().to_owned();
+        let url = running.wait_for_stderr("response_type=").trim().to_owned();
         Self { running, url }
     }
 
@@ -108,11 +108,11 @@ impl<'stage> Login<'stage> {
 
 /// Returns a query parameter of an address.
 #[track_caller]
-fn parameter(url: &str, wanted: &str) -> String {
+fn parameter(url: &str, expected: &str) -> String {
     let (_, query) = url.split_once(['?', '#']).unwrap();
     let mut pairs = query.split(['&', '#']).filter_map(|pair| pair.split_once('='));
-    let pair = pairs.find(|(name, _)| *name == wanted);
-    assert!(pair.is_some(), "no {wanted} in {url}");
+    let pair = pairs.find(|(name, _)| *name == expected);
+    assert!(pair.is_some(), "no {expected} in {url}");
     let (_, value) = pair.unwrap();
     percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned()
 }
@@ -141,10 +141,10 @@ fn log_in(chrome: &Chrome, url: &str) {
 
 /// Waits until the callback page shows the result in `data-state`.
 #[track_caller]
-fn ended(chrome: &Chrome, state: &str) {
+fn wait_for_state(chrome: &Chrome, state: &str) {
     chrome.wait_until(state, |chrome| {
-        let shown = chrome.run("return document.querySelector('main')?.dataset.state ?? ''");
-        shown.as_str() == Some(state)
+        let output = chrome.run("return document.querySelector('main')?.dataset.state ?? ''");
+        output.as_str() == Some(state)
     });
 }
 

@@ -17,25 +17,25 @@ use self::page::Page;
 
 /// Returns every Markdown page of the repository by its path.
 fn pages() -> Vec<Page> {
-    let mut found = Vec::new();
+    let mut paths = Vec::new();
     for folder in ["", "docs", "crates", "fuzz", "tests", "xtask"] {
-        walk(&gatepass_tests::workspace().join(folder), !folder.is_empty(), &mut found);
+        find_pages(&gatepass_tests::workspace().join(folder), !folder.is_empty(), &mut paths);
     }
-    found.sort();
+    paths.sort();
     let name = |path: &Path| {
         let path = path.strip_prefix(gatepass_tests::workspace()).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    found.iter().map(|path| Page::new(name(path), &fs::read_to_string(path).unwrap())).collect()
+    paths.iter().map(|path| Page::new(name(path), &fs::read_to_string(path).unwrap())).collect()
 }
 
-fn walk(folder: &Path, deep: bool, found: &mut Vec<PathBuf>) {
+fn find_pages(folder: &Path, deep: bool, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && deep && !path.ends_with("target") {
-            walk(&path, deep, found);
+            find_pages(&path, deep, paths);
         } else if path.extension().is_some_and(|extension| extension == "md") {
-            found.push(path);
+            paths.push(path);
         }
     }
 }
@@ -54,14 +54,14 @@ fn manual_commands_print_the_shown_output() {
 
 #[test]
 fn skipped_manual_commands_have_a_reason() {
-    let mut counted = BTreeMap::<(String, String), u32>::new();
+    let mut counts = BTreeMap::<(String, String), u32>::new();
     for page in pages() {
         for reason in page.blocks.iter().filter_map(|block| block.not_run()) {
-            *counted.entry((page.path.clone(), reason.to_owned())).or_default() += 1;
+            *counts.entry((page.path.clone(), reason.to_owned())).or_default() += 1;
         }
     }
     let mut shown = String::new();
-    for ((page, reason), count) in counted {
+    for ((page, reason), count) in counts {
         writeln!(shown, "{page}: {count}, {reason}").unwrap();
     }
     insta::assert_snapshot!("not_run", shown);
@@ -73,12 +73,13 @@ fn manual_profiles_are_valid() {
     let mut count = 0;
     for page in pages() {
         for block in page.blocks.iter().filter(|block| block.is_config()) {
-            let place = format!("{}:{}", page.path, block.line);
-            let config = Config::from_toml(&block.text).unwrap_or_else(|e| panic!("{place}: {e}"));
+            let location = format!("{}:{}", page.path, block.line);
+            let config =
+                Config::from_toml(&block.text).unwrap_or_else(|e| panic!("{location}: {e}"));
             for name in config.names(&registry) {
                 count += 1;
                 if let Err(error) = config.profile(&name, &registry, &[]) {
-                    panic!("{place}: {name}: {error} ({:?})", error.hints());
+                    panic!("{location}: {name}: {error} ({:?})", error.hints());
                 }
             }
         }
@@ -91,9 +92,9 @@ fn config_reference_lists_all_keys() {
     let path = gatepass_tests::workspace().join("docs/config.md");
     let text = fs::read_to_string(path).unwrap();
     let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("| `")).collect();
-    let named = |row: &&str, name: &str| row.split('`').next() == Some(name);
+    let is_row_of = |row: &&str, name: &str| row.split('`').next() == Some(name);
     for field in COMMON_FIELDS {
-        let row = rows.iter().find(|row| named(row, &field.name));
+        let row = rows.iter().find(|row| is_row_of(row, &field.name));
         let row = row.unwrap_or_else(|| panic!("docs/config.md has no row for `{}`", field.name));
         let default =
             field.default.as_ref().map(|value| format!("| `{value}` |")).unwrap_or_default();
@@ -106,8 +107,8 @@ fn manual_index_links_all_pages() {
     let pages = pages();
     let index = fs::read_to_string(gatepass_tests::workspace().join("docs/README.md")).unwrap();
     for page in pages.iter().filter_map(|page| page.path.strip_prefix("docs/")) {
-        let is_there = page == "README.md" || index.contains(&format!("]({page})"));
-        assert!(is_there, "docs/README.md does not lead to docs/{page}");
+        let is_linked = page == "README.md" || index.contains(&format!("]({page})"));
+        assert!(is_linked, "docs/README.md does not lead to docs/{page}");
     }
 }
 
@@ -116,7 +117,7 @@ fn manual_index_links_all_pages() {
 fn pages_show_the_outside_crates() {
     let pages = pages();
     let outside = gatepass_tests::workspace().join("tests/outside");
-    let here = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+    let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
     let shown: [(&str, &[&str], usize); 2] = [
         ("docs/start/provider.md", &["provider-acme", "acme-gatepass"], 8),
         ("docs/start/store.md", &["store-acme"], 2),
@@ -138,15 +139,17 @@ fn pages_show_the_outside_crates() {
                 // The manual uses crates.io, the test this workspace.
                 match line.split_once("{ path = \"GATEPASS/") {
                     Some((name, rest)) => match rest.split_once("\", ") {
-                        Some((_, more)) => writeln!(text, "{name}{{ version = \"{here}\", {more}"),
-                        None => writeln!(text, "{name}\"{here}\""),
+                        Some((_, more)) => {
+                            writeln!(text, "{name}{{ version = \"{version}\", {more}")
+                        }
+                        None => writeln!(text, "{name}\"{version}\""),
                     },
                     None => writeln!(text, "{line}"),
                 }
                 .unwrap();
             }
-            let is_shown = page.blocks.iter().any(|block| block.text == text);
-            assert!(is_shown, "{} is not in {path}", file.display());
+            let is_included = page.blocks.iter().any(|block| block.text == text);
+            assert!(is_included, "{} is not in {path}", file.display());
         }
     }
 }
@@ -156,11 +159,11 @@ fn rust_pages_are_documentation_tests() {
     const OWN: &str = "include_str!(\"../README.md\")";
     for page in pages().iter().filter(|page| page.blocks.iter().any(|block| block.is_rust())) {
         // A crate's README is tested by the crate.
-        let (place, named) = match page.path.strip_suffix("README.md") {
+        let (location, text_name) = match page.path.strip_suffix("README.md") {
             Some(folder) if folder.starts_with("crates/") => (format!("{folder}src/lib.rs"), OWN),
             _ => (String::from("tests/support/manual.rs"), page.path.as_str()),
         };
-        let text = fs::read_to_string(gatepass_tests::workspace().join(&place)).unwrap();
-        assert!(text.contains(named), "{place} does not name {}", page.path);
+        let text = fs::read_to_string(gatepass_tests::workspace().join(&location)).unwrap();
+        assert!(text.contains(text_name), "{location} does not name {}", page.path);
     }
 }

@@ -5,8 +5,8 @@ use gatepass_tests::{Home, Reply, Server, vendor};
 #[test]
 fn plain_http_bypasses_the_proxy() {
     let vendor = vendor("cisco");
-    let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
-    let proxy = Server::answering([Reply::empty(502)]);
+    let server = Server::responding([Reply::json(200, vendor.token_response("token-1"))]);
+    let proxy = Server::responding([Reply::empty(502)]);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     let mut command = home.gatepass(["token", "cisco"]);
     for name in PROXIES {
@@ -19,14 +19,14 @@ fn plain_http_bypasses_the_proxy() {
 #[test]
 fn https_uses_connect_and_hides_the_proxy_password() {
     let vendor = vendor("cisco");
-    let proxy = Server::answering([Reply::empty(407)]);
+    let proxy = Server::responding([Reply::empty(407)]);
     let address = proxy.url().replace("http://", "http://me:unsaid-word@");
     let home = Home::with_config(&vendor.profile("https://vendor.example.com", ""));
     let command = home.gatepass(["token", "cisco", "--wait", "0s"]).env("RUST_LOG", "trace");
     let run = command.env("HTTPS_PROXY", &address).run();
-    let shown = run.failed(2);
-    assert!(shown.contains("the proxy requires a user name and password"), "{shown}");
-    assert!(!shown.contains("unsaid-word"), "{shown}");
+    let error = run.failed(2);
+    assert!(error.contains("the proxy requires a user name and password"), "{error}");
+    assert!(!error.contains("unsaid-word"), "{error}");
     let request = proxy.request();
     assert_eq!(
         (request.method.as_str(), request.target.as_str()),
@@ -38,9 +38,9 @@ fn https_uses_connect_and_hides_the_proxy_password() {
 
 #[test]
 fn no_proxy_hosts_are_contacted_directly() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = Server::answering([Reply::empty(502)]);
-    let home = Home::with_config(&vendor("cisco").profile(&format!("https://{free}"), ""));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let proxy = Server::responding([Reply::empty(502)]);
+    let home = Home::with_config(&vendor("cisco").profile(&format!("https://{closed}"), ""));
     let command = home.gatepass(["token", "cisco", "--wait", "0s"]);
     let run = command.env("HTTPS_PROXY", proxy.url()).env("NO_PROXY", "127.0.0.1").run();
     assert!(run.failed(6).contains("connection refused"), "{run:#?}");
@@ -49,7 +49,7 @@ fn no_proxy_hosts_are_contacted_directly() {
 
 #[test]
 fn plain_server_receives_no_secret_over_https() {
-    let server = Server::answering([Reply::raw("HTTP/1.1 400 Bad Request\r\n\r\n")]);
+    let server = Server::responding([Reply::raw("HTTP/1.1 400 Bad Request\r\n\r\n")]);
     let address = server.url().replace("http://", "https://");
     let home = Home::with_config(&vendor("cisco").profile(&address, ""));
     let keys = home.path("tmp/keys.log");

@@ -26,26 +26,26 @@ fn command() -> &'static PathBuf {
 }
 
 /// Runs the tests of an outside package: one per check of the testkit's suite.
-fn passes(package: &str, checks: usize) {
-    let tested = outside().test(package);
-    let report = String::from_utf8_lossy(&tested.stdout).into_owned();
-    assert!(tested.status.success(), "{report}{}", String::from_utf8_lossy(&tested.stderr));
+fn assert_tests_pass(package: &str, checks: usize) {
+    let output = outside().test(package);
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
     assert!(report.contains(&format!("test result: ok. {checks} passed; 0 failed")), "{report}");
 }
 
 #[test]
 fn outside_provider_passes_the_conformance_suite() {
-    passes("provider-acme", gatepass_testkit::checks::ALL.len());
+    assert_tests_pass("provider-acme", gatepass_testkit::checks::ALL.len());
 }
 
 #[test]
 fn outside_store_passes_the_store_contract() {
-    passes("store-acme", gatepass_testkit::store::ALL.len());
+    assert_tests_pass("store-acme", gatepass_testkit::store::ALL.len());
 }
 
 #[test]
 fn outside_program_registers_providers_made_at_run_time() {
-    passes("data-acme", 3);
+    assert_tests_pass("data-acme", 3);
 }
 
 #[test]
@@ -59,15 +59,19 @@ fn outside_provider_does_not_build_the_engine() {
 fn outside_command_lists_the_outside_provider() {
     let run = Home::new().program(command(), ["providers", "--format", "json"]).run();
     let providers = run.json();
-    let ids: Vec<&str> =
-        providers.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = providers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|provider| provider["id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids, ["acme", "celerdata", "cisco", "cloudneeti", "configapi", "huawei"]);
     assert_eq!(providers[0]["docs"], "https://acme.example/docs/token");
 }
 
 #[test]
 fn outside_provider_follows_all_token_rules() {
-    let server = Server::answering([
+    let server = Server::responding([
         Reply::json(200, r#"{"data":{"jwt":"token-1","ttl":"900"}}"#),
         Reply::json(401, r#"{"error":"invalid_client","error_description":"unsaid-secret"}"#),
     ]);
@@ -84,8 +88,8 @@ fn outside_provider_follows_all_token_rules() {
     assert_eq!(request.json(), serde_json::json!({"key": "me", "secret": "unsaid-secret"}));
 
     let run = home.program(command(), ["token", "acme", "--fresh"]).run();
-    let shown = run.failed(3);
-    assert!(shown.contains("invalid_client") && !shown.contains("unsaid-secret"), "{shown}");
+    let error = run.failed(3);
+    assert!(error.contains("invalid_client") && !error.contains("unsaid-secret"), "{error}");
 
     let run = home.program(command(), ["token", "acme", "--set", "tenat=x"]).run();
     assert!(run.failed(2).contains("did you mean `tenant`?"), "{run:#?}");

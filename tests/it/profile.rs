@@ -2,10 +2,10 @@
 
 mod bound;
 mod keyring;
-mod left;
-mod person;
+mod leftovers;
 mod remove;
 mod script;
+mod terminal;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,7 @@ const CONFIG: &str = "config/gatepass/config.toml";
 
 /// A Cisco server that returns a token for every request.
 fn cisco() -> Server {
-    Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))])
+    Server::responding([Reply::json(200, vendor("cisco").token_response("token-1"))])
 }
 
 fn mode(path: impl AsRef<Path>) -> u32 {

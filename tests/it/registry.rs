@@ -42,16 +42,16 @@ fn programs() -> &'static Workspace {
             .iter()
             .map(|vendor| format!("{0} = [\"DEPENDENCY/{0}\"]\n", vendor.id))
             .collect();
-        let manifest = |name: &str, dependency: &str, features_of_it: &str| {
+        let manifest = |name: &str, dependency: &str, config_features: &str| {
             format!(
                 "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-                 [features]\n{}config = [{features_of_it}]\n\n[dependencies]\n{dependency} = \
+                 [features]\n{}config = [{config_features}]\n\n[dependencies]\n{dependency} = \
                  {{ path = \"GATEPASS/{dependency}\", default-features = false }}\n",
                 features.replace("DEPENDENCY", dependency)
             )
         };
-        let of_the_library = "\"gatepass/config\", \"gatepass/http\"";
-        programs.write("ids/Cargo.toml", &manifest("ids", "gatepass", of_the_library));
+        let library_features = "\"gatepass/config\", \"gatepass/http\"";
+        programs.write("ids/Cargo.toml", &manifest("ids", "gatepass", library_features));
         programs.write("ids/src/main.rs", IDS);
         programs.write("some-vendors/Cargo.toml", &manifest("some-vendors", "gatepass-cli", ""));
         programs.write("some-vendors/src/main.rs", COMMAND);
@@ -107,9 +107,9 @@ fn error_names_the_missing_feature() {
     ] {
         let home = Home::with_config(&format!("[profiles.p]\nprovider = \"{name}\"\n"));
         let run = command(&home, ["token", "p", "--quiet"]);
-        let shown = run.failed(2);
-        assert!(shown.contains("which has: celerdata\n"), "{shown}");
-        assert!(shown.contains(&format!("feature `{feature}`")), "{shown}");
+        let error = run.failed(2);
+        assert!(error.contains("which has: celerdata\n"), "{error}");
+        assert!(error.contains(&format!("feature `{feature}`")), "{error}");
     }
     let demo = command(&Home::new(), ["demo", "--format", "json"]);
     assert_eq!(demo.json().as_array().unwrap().len(), 1);

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use gatepass_tests::Vendors;
 
 /// Sends a request with these header lines and this body and returns the response.
-fn ask(vendors: &Vendors, method: &str, target: &str, headers: &[&str], body: &str) -> String {
+fn send(vendors: &Vendors, method: &str, target: &str, headers: &[&str], body: &str) -> String {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     vendors.raw(&format!(
         "{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n{lines}\
@@ -20,9 +20,9 @@ fn field(vendors: &Vendors, provider: &str, name: &str) -> String {
 }
 
 #[track_caller]
-fn is(answer: &str, status: u16, part: &str) {
-    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-    assert!(answer.contains(part), "{answer}");
+fn assert_response(response: &str, status: u16, part: &str) {
+    assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+    assert!(response.contains(part), "{response}");
 }
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
@@ -32,12 +32,12 @@ fn sandbox_cisco_denies_like_pingfederate() {
     let vendors = Vendors::start();
     let id = field(&vendors, "cisco", "client_id");
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret=wrong");
-    let answer = ask(&vendors, "POST", "/cisco/as/token.oauth2", &[FORM], &form);
+    let response = send(&vendors, "POST", "/cisco/as/token.oauth2", &[FORM], &form);
     let body =
         r#"{"error_description":"Invalid client or client credentials.","error":"invalid_client"}"#;
-    is(&answer, 401, body);
-    let answer = ask(&vendors, "GET", "/cisco/hello", &["Authorization: Bearer none"], "");
-    is(&answer, 403, "<h1>Not Authorized</h1>");
+    assert_response(&response, 401, body);
+    let response = send(&vendors, "GET", "/cisco/hello", &["Authorization: Bearer none"], "");
+    assert_response(&response, 403, "<h1>Not Authorized</h1>");
     vendors.stop();
 }
 
@@ -47,12 +47,20 @@ fn sandbox_cloudneeti_checks_the_key_first() {
     let license = field(&vendors, "cloudneeti", "license_id");
     let target = format!("/cloudneeti/api/authorize/license/{license}/token");
     let json = "Content-Type: application/json";
-    is(&ask(&vendors, "POST", &target, &[json], "{}"), 401, "missing subscription key");
+    assert_response(
+        &send(&vendors, "POST", &target, &[json], "{}"),
+        401,
+        "missing subscription key",
+    );
     let wrong = "Ocp-Apim-Subscription-Key: wrong";
-    is(&ask(&vendors, "POST", &target, &[json, wrong], "{}"), 401, "invalid subscription key");
+    assert_response(
+        &send(&vendors, "POST", &target, &[json, wrong], "{}"),
+        401,
+        "invalid subscription key",
+    );
     let key = field(&vendors, "cloudneeti", "subscription_key");
     let key = format!("Ocp-Apim-Subscription-Key: {key}");
-    is(&ask(&vendors, "POST", &target, &[FORM, &key], "a=b"), 415, "statusCode");
+    assert_response(&send(&vendors, "POST", &target, &[FORM, &key], "a=b"), 415, "statusCode");
     vendors.stop();
 }
 
@@ -63,16 +71,20 @@ fn sandbox_celerdata_reads_both_basic_encodings() {
         (field(&vendors, "celerdata", "client_id"), field(&vendors, "celerdata", "client_secret"));
     let target = "/celerdata/api/1.0/token?grant_type=client_credentials";
     let basic = |pair: String| format!("Authorization: Basic {}", STANDARD.encode(pair));
-    is(
-        &ask(&vendors, "POST", target, &[&basic(format!("{id}:{secret}"))], ""),
+    assert_response(
+        &send(&vendors, "POST", target, &[&basic(format!("{id}:{secret}"))], ""),
         200,
         "refresh_token",
     );
-    is(&ask(&vendors, "POST", target, &[&basic(format!("{id}:wrong"))], ""), 401, "invalid_client");
+    assert_response(
+        &send(&vendors, "POST", target, &[&basic(format!("{id}:wrong"))], ""),
+        401,
+        "invalid_client",
+    );
     let no_grant = "/celerdata/api/1.0/token";
-    let answer = ask(&vendors, "POST", no_grant, &[&basic(format!("{id}:{secret}"))], "");
-    is(&answer, 401, "unsupported_grant_type");
-    is(&ask(&vendors, "GET", target, &[], ""), 405, "allow: POST");
+    let response = send(&vendors, "POST", no_grant, &[&basic(format!("{id}:{secret}"))], "");
+    assert_response(&response, 401, "unsupported_grant_type");
+    assert_response(&send(&vendors, "GET", target, &[], ""), 405, "allow: POST");
     vendors.stop();
 }
 
@@ -83,51 +95,51 @@ fn sandbox_huawei_repeats_and_echoes_tokens() {
         (field(&vendors, "huawei", "client_id"), field(&vendors, "huawei", "client_secret"));
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
     let body = || {
-        let answer = ask(&vendors, "POST", "/huawei/api/v2/tenant/token", &[FORM], &form);
-        answer.split_once("\"access_token\":\"").unwrap().1.split('"').next().unwrap().to_owned()
+        let response = send(&vendors, "POST", "/huawei/api/v2/tenant/token", &[FORM], &form);
+        response.split_once("\"access_token\":\"").unwrap().1.split('"').next().unwrap().to_owned()
     };
     let token = body();
     assert_eq!(body(), token);
     assert_eq!(vendors.sandbox.revoke_all("huawei").unwrap(), 2);
     let bearer = format!("Authorization: Bearer {token}");
     let users = "/huawei/api/v2/tenant/users?org_id=&offset=0&limit=10";
-    let answer = ask(&vendors, "GET", users, &[&bearer], "");
-    is(&answer, 400, "\"error\":\"invalid_token\"");
-    assert!(answer.contains(&token), "{answer}");
+    let response = send(&vendors, "GET", users, &[&bearer], "");
+    assert_response(&response, 400, "\"error\":\"invalid_token\"");
+    assert!(response.contains(&token), "{response}");
     vendors.stop();
 }
 
 #[test]
 fn sandbox_configapi_locks_the_account() {
     let vendors = Vendors::start();
-    let of = |name| field(&vendors, "configapi", name);
-    let (id, secret, scope) = (of("client_id"), of("client_secret"), of("scope"));
+    let field_of = |name| field(&vendors, "configapi", name);
+    let (id, secret, scope) = (field_of("client_id"), field_of("client_secret"), field_of("scope"));
     let token = |secret: &str, scope: &str| {
         let form = format!(
             "grant_type=client_credentials&client_id={id}&client_secret={secret}&scope={scope}"
         );
-        ask(&vendors, "POST", "/configapi/configapi/v2/oauth/token", &[FORM], &form)
+        send(&vendors, "POST", "/configapi/configapi/v2/oauth/token", &[FORM], &form)
     };
-    is(&token(&secret, &scope), 200, "\"expires_in\":\"3600\"");
+    assert_response(&token(&secret, &scope), 200, "\"expires_in\":\"3600\"");
     for _ in 0..3 {
-        is(&token("wrong", &scope), 401, "\r\n\r\nAuthentication failed");
-        is(&token(&secret, "wrong"), 401, "\r\n\r\nAuthentication failed");
+        assert_response(&token("wrong", &scope), 401, "\r\n\r\nAuthentication failed");
+        assert_response(&token(&secret, "wrong"), 401, "\r\n\r\nAuthentication failed");
     }
-    is(&token(&secret, &scope), 401, "\r\n\r\nAuthentication failed");
+    assert_response(&token(&secret, &scope), 401, "\r\n\r\nAuthentication failed");
     vendors.stop();
 }
 
 #[test]
 fn sandbox_rejects_another_host() {
     let vendors = Vendors::start();
-    let answer = vendors
+    let response = vendors
         .raw("GET /_sandbox/state HTTP/1.1\r\nHost: evil.example.com\r\nConnection: close\r\n\r\n");
-    is(&answer, 403, "loopback");
-    is(
-        &ask(&vendors, "GET", "/_sandbox/state", &["Origin: https://evil.example.com"], ""),
+    assert_response(&response, 403, "loopback");
+    assert_response(
+        &send(&vendors, "GET", "/_sandbox/state", &["Origin: https://evil.example.com"], ""),
         403,
         "web page",
     );
-    is(&ask(&vendors, "GET", "/_sandbox/state", &[], ""), 200, "secrets_in_url");
+    assert_response(&send(&vendors, "GET", "/_sandbox/state", &[], ""), 200, "secrets_in_url");
     vendors.stop();
 }

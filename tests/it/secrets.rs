@@ -1,6 +1,5 @@
 //! Tests that output and logs contain no secret, except the token where it is requested.
 
-mod answers;
 mod commands;
 mod documents;
 mod leaks;
@@ -9,6 +8,7 @@ mod options;
 mod panics;
 mod processes;
 mod requests;
+mod responses;
 mod traced;
 mod types;
 
@@ -30,22 +30,22 @@ struct Stage {
 impl Stage {
     /// Starts the vendor with its normal responses.
     fn new(vendor: &'static Vendor) -> Self {
-        Self::answering(vendor, "", move |stage, request| match request.path() {
-            path if path == vendor.token_path => Reply::json(200, stage.answer.clone()),
-            _ => Reply::json(200, "{\"an\": \"answer\"}"),
+        Self::responding(vendor, "", move |stage, request| match request.path() {
+            path if path == vendor.token_path => Reply::json(200, stage.response.clone()),
+            _ => Reply::json(200, "{\"a\": 1}"),
         })
     }
 
     /// Starts the vendor with responses that `script` may change.
-    fn answering(
+    fn responding(
         vendor: &'static Vendor,
         more: &str,
-        script: impl Fn(&Answers, &Received) -> Reply + Send + Sync + 'static,
+        script: impl Fn(&VendorResponses, &Received) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let secrets: Vec<Canary> = vendor.secrets.iter().map(|name| canary(name)).collect();
         let tokens: Vec<Canary> = ["token", "refresh", "id"].map(canary).into();
-        let answers = Answers::new(vendor, &tokens, &secrets);
-        let server = Server::new(move |_, request| script(&answers, request));
+        let values = VendorResponses::new(vendor, &tokens, &secrets);
+        let server = Server::new(move |_, request| script(&values, request));
         let more = format!("timeout = \"1s\"\n{more}");
         let config = vendor.profile_with(&server.url(), &more, |name| {
             let secret = secrets.iter().find(|secret| secret.name() == name).unwrap();
@@ -56,7 +56,7 @@ impl Stage {
 
     /// Runs the command at its highest log level, set by variable and by option.
     fn run(&self, args: &[&str]) -> [Run; 2] {
-        let by_variable = loud(self.home.gatepass(args.iter().copied()));
+        let by_variable = with_trace_logs(self.home.gatepass(args.iter().copied()));
         let by_option = self.home.gatepass(args.iter().copied().chain(["-vv"]));
         // Without a store, so that each run handles a response.
         self.home.forget_all();
@@ -66,47 +66,51 @@ impl Stage {
     }
 
     /// Returns the canaries except those that the output may contain.
-    fn canaries(&self, shown: &[&str]) -> Vec<Canary> {
+    fn canaries(&self, allowed: &[&str]) -> Vec<Canary> {
         let all = self.secrets.iter().chain(&self.tokens);
-        all.filter(|canary| !shown.contains(&canary.name())).cloned().collect()
+        all.filter(|canary| !allowed.contains(&canary.name())).cloned().collect()
     }
 
     /// Fails if the output contains a canary.
     #[track_caller]
-    fn assert_tight(&self, captured: &str, what: &str) {
+    fn assert_no_leak(&self, captured: &str, context: &str) {
         let leak = find_leak(captured, &self.canaries(&[]));
-        assert_eq!(leak, None, "{}: {what}", self.vendor.id);
+        assert_eq!(leak, None, "{}: {context}", self.vendor.id);
     }
 
     /// Fails if a file of the home other than the config contains a canary.
     #[track_caller]
-    fn assert_nothing_left(&self) {
+    fn assert_files_clean(&self) {
         for folder in ["state", "tmp", "work"] {
             let files = files_below(&self.home.path(folder));
-            assert!(folder != "state" || !files.is_empty(), "nothing is kept: {}", self.vendor.id);
+            assert!(
+                folder != "state" || !files.is_empty(),
+                "the store is empty: {}",
+                self.vendor.id
+            );
             for path in files {
                 let bytes = fs::read(&path).unwrap();
-                self.assert_tight(&path.display().to_string(), "a file's name");
-                self.assert_tight(&String::from_utf8_lossy(&bytes), &path.display().to_string());
+                self.assert_no_leak(&path.display().to_string(), "a file's name");
+                self.assert_no_leak(&String::from_utf8_lossy(&bytes), &path.display().to_string());
             }
         }
     }
 }
 
-/// The responses of a stage's vendor.
-struct Answers {
+/// The values that a scripted response may contain.
+struct VendorResponses {
     /// The token response.
-    answer: String,
+    response: String,
     token: String,
     secret: String,
 }
 
-impl Answers {
+impl VendorResponses {
     fn new(vendor: &Vendor, tokens: &[Canary], secrets: &[Canary]) -> Self {
-        let answer = vendor.token_answer(tokens[0].text());
-        let answer = answer.replace("REFRESH-7Q", tokens[1].text());
+        let response = vendor.token_response(tokens[0].text());
+        let response = response.replace("REFRESH-7Q", tokens[1].text());
         Self {
-            answer: answer.replace("ID-7Q", tokens[2].text()),
+            response: response.replace("ID-7Q", tokens[2].text()),
             token: tokens[0].text().to_owned(),
             secret: secrets[0].text().to_owned(),
         }
@@ -127,7 +131,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn loud(command: Gatepass<'_>) -> Gatepass<'_> {
+fn with_trace_logs(command: Gatepass<'_>) -> Gatepass<'_> {
     command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full")
 }
 
@@ -165,6 +169,6 @@ fn leak_detector_finds_leaks_in_each_channel() {
 fn command_logs_when_enabled() {
     let stage = Stage::new(gatepass_tests::vendor("cisco"));
     for run in stage.run(&["token", "cisco"]) {
-        assert!(run.stderr.contains("127.0.0.1"), "nothing was logged: {run:#?}");
+        assert!(run.stderr.contains("127.0.0.1"), "the log is empty: {run:#?}");
     }
 }

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::story::Story;
 
-pub(crate) fn are_summed(story: &Story) {
+pub(crate) fn check_checksums(story: &Story) {
     let folder = story.files();
-    said(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(&folder));
+    output_of(Command::new("sha256sum").args(["--check", "SHA256SUMS"]).current_dir(&folder));
     let sums = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let note = fs::read_to_string(folder.join("RELEASE-NOTE.md")).unwrap();
     assert!(note.contains(&sums) && note.contains("- A change to be released."), "{note}");
@@ -25,7 +25,7 @@ pub(crate) fn are_summed(story: &Story) {
     assert_eq!(bill["metadata"]["component"]["version"], story.version.as_str());
 }
 
-pub(crate) fn archive(story: &Story) {
+pub(crate) fn check_archive(story: &Story) {
     let root = unpacked(story, "archive");
     for file in [
         "CHANGELOG.md",
@@ -43,44 +43,47 @@ pub(crate) fn archive(story: &Story) {
     ] {
         assert!(fs::metadata(root.join(file)).unwrap().len() > 100, "{file}");
     }
-    runs(&root.join("gatepass"), &story.version);
-    let others = fs::read_to_string(root.join("THIRD-PARTY.txt")).unwrap();
-    assert!(others.contains("\nserde_json 1.") && others.contains(&story.target), "{others}");
+    assert_runs(&root.join("gatepass"), &story.version);
+    let licenses = fs::read_to_string(root.join("THIRD-PARTY.txt")).unwrap();
+    assert!(licenses.contains("\nserde_json 1.") && licenses.contains(&story.target), "{licenses}");
     let page = fs::read_to_string(root.join("man/man1/gatepass.1")).unwrap();
     assert!(page.contains(&format!("gatepass {}", story.version)), "{page}");
     let bash = format!(
         "source {}; complete -p gatepass",
         root.join("completions/gatepass.bash").display()
     );
-    assert!(said(Command::new("bash").args(["--norc", "-c", &bash])).contains("-F _clap_complete"));
+    assert!(
+        output_of(Command::new("bash").args(["--norc", "-c", &bash])).contains("-F _clap_complete")
+    );
 }
 
-pub(crate) fn debian(story: &Story) {
+pub(crate) fn check_debian_package(story: &Story) {
     let package = package(story);
-    let field = |name: &str| said(Command::new("dpkg-deb").arg("--field").arg(&package).arg(name));
+    let field =
+        |name: &str| output_of(Command::new("dpkg-deb").arg("--field").arg(&package).arg(name));
     assert_eq!(field("Package"), "gatepass\n");
     assert_eq!(field("Version"), format!("{}\n", story.version));
-    assert_eq!(field("Architecture"), said(Command::new("dpkg").arg("--print-architecture")));
+    assert_eq!(field("Architecture"), output_of(Command::new("dpkg").arg("--print-architecture")));
     assert!(field("Depends").starts_with("libc6 (>= 2."), "{}", field("Depends"));
-    let contents = said(Command::new("dpkg-deb").arg("--contents").arg(&package));
+    let contents = output_of(Command::new("dpkg-deb").arg("--contents").arg(&package));
     assert!(contents.lines().all(|line| line.contains(" root/root ")), "{contents}");
 
     // Into a separate root, with the package database of this machine.
     let root = story.folder("debian");
-    let known = root.join("var/lib/dpkg");
+    let database = root.join("var/lib/dpkg");
     for folder in ["info", "updates", "triggers"] {
-        fs::create_dir_all(known.join(folder)).unwrap();
+        fs::create_dir_all(database.join(folder)).unwrap();
     }
-    fs::copy("/var/lib/dpkg/status", known.join("status")).unwrap();
+    fs::copy("/var/lib/dpkg/status", database.join("status")).unwrap();
     let dpkg = || {
         let mut dpkg = Command::new("dpkg");
         dpkg.arg("--force-not-root").arg("--root").arg(&root);
         dpkg.arg("--log").arg(root.join("log"));
         dpkg
     };
-    said(dpkg().arg("--install").arg(&package));
-    runs(&root.join("usr/bin/gatepass"), &story.version);
-    let there = |path: &str| root.join(path).is_file();
+    output_of(dpkg().arg("--install").arg(&package));
+    assert_runs(&root.join("usr/bin/gatepass"), &story.version);
+    let exists = |path: &str| root.join(path).is_file();
     let files = [
         "usr/share/bash-completion/completions/gatepass",
         "usr/share/doc/gatepass/THIRD-PARTY.txt",
@@ -90,13 +93,13 @@ pub(crate) fn debian(story: &Story) {
         "usr/share/man/man1/gatepass-token.1.gz",
         "usr/share/zsh/vendor-completions/_gatepass",
     ];
-    assert_eq!(files.into_iter().filter(|path| !there(path)).count(), 0, "{contents}");
-    said(dpkg().args(["--verify", "gatepass"]));
-    said(dpkg().args(["--remove", "gatepass"]));
-    assert!(!there("usr/bin/gatepass") && !files.into_iter().any(there));
+    assert_eq!(files.into_iter().filter(|path| !exists(path)).count(), 0, "{contents}");
+    output_of(dpkg().args(["--verify", "gatepass"]));
+    output_of(dpkg().args(["--remove", "gatepass"]));
+    assert!(!exists("usr/bin/gatepass") && !files.into_iter().any(exists));
 }
 
-pub(crate) fn name_no_folder(story: &Story) {
+pub(crate) fn check_no_build_paths(story: &Story) {
     let home = std::env::home_dir().unwrap();
     let folders =
         [workspace(), &story.repository.folder, &home.join(".cargo"), &home.join(".rustup")];
@@ -107,8 +110,8 @@ pub(crate) fn name_no_folder(story: &Story) {
         let bytes = fs::read(&file).unwrap();
         for folder in folders {
             let name = folder.to_str().unwrap().as_bytes();
-            let at = bytes.windows(name.len()).position(|window| window == name);
-            assert!(at.is_none(), "{folder:?} at {at:?} of {}", file.display());
+            let position = bytes.windows(name.len()).position(|window| window == name);
+            assert!(position.is_none(), "{folder:?} at {position:?} of {}", file.display());
         }
     }
     // Recorded paths are not those of a user.
@@ -120,7 +123,7 @@ pub(crate) fn name_no_folder(story: &Story) {
 fn unpacked(story: &Story, into: &str) -> PathBuf {
     let folder = story.folder(into);
     let archive = story.files().join(format!("{}.tar.gz", name(story)));
-    said(Command::new("tar").arg("--extract").arg("--file").arg(archive).current_dir(&folder));
+    output_of(Command::new("tar").arg("--extract").arg("--file").arg(archive).current_dir(&folder));
     folder.join(name(story))
 }
 
@@ -135,7 +138,7 @@ fn name(story: &Story) -> String {
 }
 
 #[track_caller]
-fn runs(program: &Path, version: &str) {
+fn assert_runs(program: &Path, version: &str) {
     let home = Home::new();
     let run = home.program(program, ["--version"]).run();
     assert_eq!(run.stdout, format!("gatepass {version}\n"), "{run:#?}");
@@ -144,7 +147,7 @@ fn runs(program: &Path, version: &str) {
 
 /// Returns the output of a successful program.
 #[track_caller]
-fn said(command: &mut Command) -> String {
+fn output_of(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{command:?}: {errors}");

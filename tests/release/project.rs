@@ -8,7 +8,7 @@ use gatepass_tests::{Home, Reply, Server, cargo, vendor, workspace};
 
 use crate::story::Story;
 
-pub(crate) fn gets_a_token(story: &Story) {
+pub(crate) fn check_project(story: &Story) {
     let folder = story.folder("project");
     let manifest = format!(
         "[package]\nname = \"project\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
@@ -32,7 +32,8 @@ pub(crate) fn gets_a_token(story: &Story) {
     }
 
     let cisco = vendor("cisco");
-    let server = Server::answering([Reply::json(200, cisco.token_answer("token-of-a-stranger"))]);
+    let server =
+        Server::responding([Reply::json(200, cisco.token_response("token-of-a-stranger"))]);
     let home = Home::with_config(&cisco.profile(&server.url(), ""));
     let config = home.path("config/gatepass/config.toml");
     let program = built_in(story, "project");
@@ -41,7 +42,7 @@ pub(crate) fn gets_a_token(story: &Story) {
     assert_eq!(server.request().path(), "/as/token.oauth2");
 }
 
-pub(crate) fn installs_the_command(story: &Story) {
+pub(crate) fn check_installed_command(story: &Story) {
     let folder = story.folder("installed");
     let mut install = cargo("install");
     install.args(["gatepass-cli", "--locked", "--quiet", "--debug", "--registry", "local"]);
@@ -75,20 +76,20 @@ fn as_released(story: &Story, cargo: &mut Command) -> Output {
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env("CARGO_PROFILE_DEV_STRIP", "symbols");
-    story.registry.known_to(cargo).output().unwrap()
+    story.registry.configure(cargo).output().unwrap()
 }
 
 /// Returns cargo's home, rustc's sysroot and its commit.
 fn toolchain() -> (PathBuf, String, String) {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cargo"));
-    let says = |args: &[&str]| {
+    let rustc = |args: &[&str]| {
         let output = Command::new("rustc").args(args).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    let version = says(&["-vV"]);
+    let version = rustc(&["-vV"]);
     let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap();
-    (home, says(&["--print", "sysroot"]).trim().to_owned(), commit.to_owned())
+    (home, rustc(&["--print", "sysroot"]).trim().to_owned(), commit.to_owned())
 }
 
 fn built_in(story: &Story, name: &str) -> PathBuf {
@@ -98,7 +99,7 @@ fn built_in(story: &Story, name: &str) -> PathBuf {
 
 #[track_caller]
 fn cargo_output(story: &Story, cargo: &mut Command) -> String {
-    let output = story.registry.known_to(cargo).output().unwrap();
+    let output = story.registry.configure(cargo).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -56,11 +56,11 @@ impl Registry {
     }
 
     /// Configures the registry for a cargo command.
-    pub(crate) fn known_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    pub(crate) fn configure<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("CARGO_REGISTRIES_LOCAL_INDEX", format!("{}/git", self.url))
             // The registry requires no token, but cargo does.
-            .env("CARGO_REGISTRIES_LOCAL_TOKEN", "nobody")
+            .env("CARGO_REGISTRIES_LOCAL_TOKEN", "unused")
             // The index is served by the dumb HTTP protocol, which cargo's built-in git does not support.
             .env("CARGO_NET_GIT_FETCH_WITH_CLI", "true")
     }

@@ -16,7 +16,7 @@ pub(crate) struct Repository {
 
 impl Repository {
     /// Commits the files of this working tree as a released version with one later change.
-    pub(crate) fn make(folder: &Path) -> Self {
+    pub(crate) fn create(folder: &Path) -> Self {
         clear(folder);
         for name in files() {
             let (from, to) = (workspace().join(&name), folder.join(&name));
@@ -28,13 +28,14 @@ impl Repository {
         let version = rest.split_once('"').unwrap().0.to_owned();
         let repository = Self { folder: folder.to_owned(), version };
         repository.git("init --quiet --initial-branch main");
-        repository.git("config user.name somebody");
-        repository.git("config user.email somebody@example.invalid");
+        repository.git("config user.name tests");
+        repository.git("config user.email tests@example.invalid");
         repository.git("config commit.gpgsign false");
         repository.git("config tag.gpgsign false");
         // Dependencies between the workspace's crates are resolved from the registry.
-        let here = manifest.replace("path = \"crates/", "registry = \"local\", path = \"crates/");
-        repository.write("Cargo.toml", &here);
+        let local_manifest =
+            manifest.replace("path = \"crates/", "registry = \"local\", path = \"crates/");
+        repository.write("Cargo.toml", &local_manifest);
         repository.commit("everything");
         repository.git(&format!("tag v{}", repository.version));
         let changelog = fs::read_to_string(folder.join("CHANGELOG.md")).unwrap();
@@ -91,8 +92,8 @@ fn files() -> Vec<String> {
     let output = git.current_dir(workspace()).output().unwrap();
     assert!(output.status.success(), "{git:?}");
     let names = String::from_utf8(output.stdout).unwrap();
-    let there = |name: &&str| !name.is_empty() && workspace().join(name).is_file();
-    names.split('\0').filter(there).map(str::to_owned).collect()
+    let exists = |name: &&str| !name.is_empty() && workspace().join(name).is_file();
+    names.split('\0').filter(exists).map(str::to_owned).collect()
 }
 
 /// Removes everything except cargo's build output.

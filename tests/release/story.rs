@@ -24,13 +24,13 @@ pub(crate) struct Story {
     pub(crate) target: String,
     /// The published crates, sorted.
     pub(crate) crates: Vec<String>,
-    pub(crate) begun: State,
+    pub(crate) initial: State,
     pub(crate) interrupted_build: State,
     pub(crate) dry: State,
-    pub(crate) dry_told: String,
+    pub(crate) dry_output: String,
     pub(crate) interrupted: State,
     pub(crate) done: State,
-    pub(crate) done_told: String,
+    pub(crate) done_output: String,
     pub(crate) again: State,
 }
 
@@ -46,10 +46,10 @@ pub(crate) struct State {
 }
 
 impl Story {
-    /// Returns the release, which is executed once.
-    pub(crate) fn shown() -> &'static Self {
-        // A failure is reported once, too.
-        static STORY: LazyLock<Story> = LazyLock::new(Story::tell);
+    /// Returns the recorded release, which is executed once.
+    pub(crate) fn recorded() -> &'static Self {
+        // If the release fails, all tests fail with the same panic.
+        static STORY: LazyLock<Story> = LazyLock::new(Story::execute);
         &STORY
     }
 
@@ -64,15 +64,15 @@ impl Story {
 
     /// Returns an empty folder for a test.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        let folder = place().join(name);
+        let folder = release_folder().join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         folder
     }
 
-    fn tell() -> Self {
-        let repository = Repository::make(&place().join("repository"));
-        let registry = Registry::start(&place().join("registry"));
+    fn execute() -> Self {
+        let repository = Repository::create(&release_folder().join("repository"));
+        let registry = Registry::start(&release_folder().join("registry"));
         let before = repository.version.clone();
         let version = minor_after(&before);
         let state = || State::of(&repository, &registry, &version);
@@ -80,23 +80,23 @@ impl Story {
             let mut command = xtask(&repository.folder);
             command.args(["release", "minor", "--registry", "local", "--rehearse"]);
             command.args(more.split_whitespace());
-            run(registry.known_to(&mut command), until)
+            run(registry.configure(&mut command), until)
         };
 
-        let begun = state();
+        let initial = state();
         release("", Some("== command: built for"));
         let interrupted_build = state();
-        let dry_told = release("", None);
+        let dry_output = release("", None);
         let dry = state();
         release("--execute", Some("   2/"));
         let interrupted = state();
-        let done_told = release("--execute", None);
+        let done_output = release("--execute", None);
         let done = state();
         release("--execute", None);
         let again = state();
 
-        let says = Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
-        let target = String::from_utf8(says.stdout).unwrap().trim().to_owned();
+        let output = Command::new("rustc").args(["--print", "host-tuple"]).output().unwrap();
+        let target = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         let crates = crates(&repository.folder);
         Self {
             repository,
@@ -105,13 +105,13 @@ impl Story {
             version,
             target,
             crates,
-            begun,
+            initial,
             interrupted_build,
             dry,
-            dry_told,
+            dry_output,
             interrupted,
             done,
-            done_told,
+            done_output,
             again,
         }
     }
@@ -148,10 +148,10 @@ fn run(command: &mut Command, until: Option<&str>) -> String {
     // A terminal sends Ctrl-C to its whole process group.
     let mut child = command.process_group(0).spawn().unwrap();
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let (mut shown, mut pressed) = (String::new(), false);
+    let (mut output, mut pressed) = (String::new(), false);
     for line in BufReader::new(reader).lines() {
         let line = line.unwrap();
-        shown += &format!("{line}\n");
+        output += &format!("{line}\n");
         if until.is_some_and(|until| line.starts_with(until)) && !pressed {
             let group = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
             kill_process_group(group, Signal::INT).unwrap();
@@ -159,9 +159,9 @@ fn run(command: &mut Command, until: Option<&str>) -> String {
         }
     }
     let status = child.wait().unwrap();
-    assert_eq!(pressed, until.is_some(), "{until:?} was not said:\n{shown}");
-    assert_eq!(status.success(), until.is_none(), "{status}:\n{shown}");
-    shown
+    assert_eq!(pressed, until.is_some(), "{until:?} was not printed:\n{output}");
+    assert_eq!(status.success(), until.is_none(), "{status}:\n{output}");
+    output
 }
 
 fn minor_after(version: &str) -> String {
@@ -178,7 +178,7 @@ fn crates(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The folder of the release.
-fn place() -> PathBuf {
+/// Returns the folder of the release.
+fn release_folder() -> PathBuf {
     target().join("rehearsal")
 }

@@ -41,13 +41,13 @@ pub fn gatepass_binary() -> &'static Path {
         let built = executable(build.args(["--profile", &profile()]), "gatepass");
         // A separate name, because another build may replace the original while tests run.
         let (folder, id) = (target().join("tests"), std::process::id());
-        let (ours, made) = (folder.join("gatepass"), folder.join(format!("gatepass.{id}")));
+        let (linked, temporary) = (folder.join("gatepass"), folder.join(format!("gatepass.{id}")));
         fs::create_dir_all(&folder).unwrap();
-        fs::hard_link(built, &made).unwrap();
-        fs::rename(&made, &ours).unwrap();
+        fs::hard_link(built, &temporary).unwrap();
+        fs::rename(&temporary, &linked).unwrap();
         // If both names are links to the same file, rename keeps both.
-        let _ = fs::remove_file(&made);
-        ours
+        let _ = fs::remove_file(&temporary);
+        linked
     })
 }
 
@@ -64,8 +64,8 @@ pub(crate) fn executable(build: &mut Command, name: &str) -> PathBuf {
     let messages = String::from_utf8(built.stdout).unwrap();
     let path = messages.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        let is_it = message.pointer("/target/name")?.as_str()? == name;
-        message.get("executable")?.as_str().filter(|_| is_it).map(PathBuf::from)
+        let is_named = message.pointer("/target/name")?.as_str()? == name;
+        message.get("executable")?.as_str().filter(|_| is_named).map(PathBuf::from)
     });
     path.unwrap_or_else(|| panic!("{build:?} made no executable {name}"))
 }

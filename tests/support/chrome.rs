@@ -67,30 +67,32 @@ impl Chrome {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut driver = command.spawn().unwrap_or_else(|error| panic!("{PACKAGES}: {error}"));
+        let mut driver =
+            command.spawn().unwrap_or_else(|error| panic!("{MISSING_BROWSER}: {error}"));
         let log = lines(driver.stdout.take().unwrap());
         let client = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
-            .timeout_global(Some(PATIENCE * 3))
+            .timeout_global(Some(TIMEOUT * 3))
             .build()
             .into();
         // From here on the driver is killed with its owner.
         let mut chrome =
             Self { folder, driver, client, session: String::new(), browser: None, log };
         chrome.session = format!("http://127.0.0.1:{}/session", chrome.port());
-        let answer = chrome.post("", &chrome.capabilities(more));
-        let answer = answer.unwrap_or_else(|error| panic!("{PACKAGES}: {error}"));
-        chrome.session += &format!("/{}", answer["sessionId"].as_str().unwrap());
-        let id = answer["capabilities"]["goog:processID"].as_i64().unwrap();
+        let response = chrome.post("", &chrome.capabilities(more));
+        let response = response.unwrap_or_else(|error| panic!("{MISSING_BROWSER}: {error}"));
+        chrome.session += &format!("/{}", response["sessionId"].as_str().unwrap());
+        let id = response["capabilities"]["goog:processID"].as_i64().unwrap();
         chrome.browser = Pid::from_raw(i32::try_from(id).unwrap());
         chrome
     }
 
-    /// Returns the driver's address.
+    /// Returns the port that the driver listens on.
     fn port(&self) -> u16 {
-        let until = Instant::now() + PATIENCE;
-        while let Ok(line) = self.log.recv_timeout(until.saturating_duration_since(Instant::now()))
+        let deadline = Instant::now() + TIMEOUT;
+        while let Ok(line) =
+            self.log.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
             // ChromeDriver was started successfully on port 43210.
             if let Some((_, port)) = line.trim_end().split_once("successfully on port ")
@@ -105,7 +107,7 @@ impl Chrome {
     fn capabilities(&self, more: &[&str]) -> Value {
         let profile = format!("--user-data-dir={}", self.profile().display());
         let args: Vec<&str> = ARGS.iter().chain(more).copied().chain([profile.as_str()]).collect();
-        let wait = u64::try_from(PATIENCE.as_millis()).unwrap();
+        let wait = u64::try_from(TIMEOUT.as_millis()).unwrap();
         json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             // The element may appear a little later.
@@ -139,91 +141,91 @@ impl Chrome {
     /// Returns the current address.
     #[track_caller]
     pub fn url(&self) -> String {
-        text(self.must(self.get("/url")))
+        text(self.expect(self.get("/url")))
     }
 
     /// Returns the page's title.
     #[track_caller]
     pub fn title(&self) -> String {
-        text(self.must(self.get("/title")))
+        text(self.expect(self.get("/title")))
     }
 
     /// Returns the page's current HTML.
     #[track_caller]
     pub fn source(&self) -> String {
-        text(self.must(self.get("/source")))
+        text(self.expect(self.get("/source")))
     }
 
     /// Returns the visible text of the first element that `css` selects; waits for the element.
     #[track_caller]
     pub fn text(&self, css: &str) -> String {
-        text(self.must(self.get(&format!("/element/{}/text", self.find(css)))))
+        text(self.expect(self.get(&format!("/element/{}/text", self.find(css)))))
     }
 
     /// Clicks the first element that `css` selects; waits for the element.
     #[track_caller]
     pub fn click(&self, css: &str) {
         let path = format!("/element/{}/click", self.find(css));
-        self.must(self.post(&path, &json!({})));
+        self.expect(self.post(&path, &json!({})));
     }
 
     /// Types into the first element that `css` selects; waits for the element.
     #[track_caller]
-    pub fn type_into(&self, css: &str, words: &str) {
+    pub fn type_into(&self, css: &str, text: &str) {
         let path = format!("/element/{}/value", self.find(css));
-        self.must(self.post(&path, &json!({ "text": words })));
+        self.expect(self.post(&path, &json!({ "text": text })));
     }
 
     #[track_caller]
     fn find(&self, css: &str) -> String {
-        let wanted = json!({ "using": "css selector", "value": css });
-        let found = self.must(self.post("/element", &wanted));
+        let query = json!({ "using": "css selector", "value": css });
+        let found = self.expect(self.post("/element", &query));
         text(found.as_object().unwrap().values().next().unwrap().clone())
     }
 
     /// Runs a function body in the page and returns its result; a promise is awaited.
     #[track_caller]
     pub fn run(&self, script: &str) -> Value {
-        self.must(self.post("/execute/sync", &json!({ "script": script, "args": [] })))
+        self.expect(self.post("/execute/sync", &json!({ "script": script, "args": [] })))
     }
 
     /// Goes back in the history.
     #[track_caller]
     pub fn back(&self) {
-        self.must(self.post("/back", &json!({})));
+        self.expect(self.post("/back", &json!({})));
     }
 
     /// Reloads the page.
     #[track_caller]
     pub fn reload(&self) {
-        self.must(self.post("/refresh", &json!({})));
+        self.expect(self.post("/refresh", &json!({})));
     }
 
     /// Returns the current tab, to which all other methods apply.
     #[track_caller]
     pub fn tab(&self) -> Tab {
-        Tab(text(self.must(self.get("/window"))))
+        Tab(text(self.expect(self.get("/window"))))
     }
 
     /// Opens an empty tab; [`Self::switch_to`] selects it.
     #[track_caller]
     pub fn new_tab(&self) -> Tab {
-        let opened = self.must(self.post("/window/new", &json!({ "type": "tab" })));
+        let opened = self.expect(self.post("/window/new", &json!({ "type": "tab" })));
         Tab(text(opened["handle"].clone()))
     }
 
     /// Selects a tab.
     #[track_caller]
     pub fn switch_to(&self, tab: &Tab) {
-        self.must(self.post("/window", &json!({ "handle": tab.0 })));
+        self.expect(self.post("/window", &json!({ "handle": tab.0 })));
     }
 
     /// Waits until `condition` holds for the browser.
     #[track_caller]
     pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let until = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while !condition(self) {
-            assert!(Instant::now() < until, "not {what}; at {}:\n{}", self.url(), self.source());
+            assert!(Instant::now() < deadline, "not {what}; at {}:\n{}", self.url(), self.source());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -250,7 +252,7 @@ impl Chrome {
 
     #[track_caller]
     fn entries(&self, kind: &str) -> Vec<String> {
-        let entries = self.must(self.post("/se/log", &json!({ "type": kind })));
+        let entries = self.expect(self.post("/se/log", &json!({ "type": kind })));
         entries.as_array().unwrap().iter().map(|entry| text(entry["message"].clone())).collect()
     }
 
@@ -260,7 +262,7 @@ impl Chrome {
         let value = if scheme == Scheme::Dark { "dark" } else { "light" };
         let feature = json!({ "name": "prefers-color-scheme", "value": value });
         self.devtools("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
-        let picture = text(self.must(self.get("/screenshot")));
+        let picture = text(self.expect(self.get("/screenshot")));
         fs::write(path, STANDARD.decode(picture).unwrap()).unwrap();
     }
 
@@ -268,7 +270,7 @@ impl Chrome {
     #[track_caller]
     pub fn devtools(&self, command: &str, params: &Value) -> Value {
         let body = json!({ "cmd": command, "params": params });
-        self.must(self.post("/goog/cdp/execute", &body))
+        self.expect(self.post("/goog/cdp/execute", &body))
     }
 
     /// Closes the browser. The profile folder remains until the value is dropped.
@@ -285,7 +287,7 @@ impl Chrome {
     }
 
     #[track_caller]
-    fn must(&self, outcome: Result<Value, String>) -> Value {
+    fn expect(&self, outcome: Result<Value, String>) -> Value {
         outcome.unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -307,12 +309,13 @@ impl Drop for Chrome {
 }
 
 /// Returns the response's value, or the first line of the driver's error.
-fn outcome(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, String> {
-    let mut answer = answer.map_err(|error| format!("no answer of chromedriver: {error}"))?;
-    let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
+fn outcome(response: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, String> {
+    let mut response =
+        response.map_err(|error| format!("no response from chromedriver: {error}"))?;
+    let body = response.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
     let mut body: Value = serde_json::from_slice(&body).unwrap();
     let value = body["value"].take();
-    if answer.status() == 200 {
+    if response.status() == 200 {
         return Ok(value);
     }
     let message = value["message"].as_str().unwrap_or_default();
@@ -321,15 +324,15 @@ fn outcome(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, S
 
 #[track_caller]
 fn text(value: Value) -> String {
-    let Value::String(text) = value else { panic!("no text: {value}") };
+    let Value::String(text) = value else { panic!("not a string: {value}") };
     text
 }
 
 /// The time limit of each browser operation.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The message of a missing browser.
-const PACKAGES: &str = "these tests need a browser and its driver, which are Debian's packages \
+const MISSING_BROWSER: &str = "these tests need a browser and its driver, which are Debian's packages \
                         chromium and chromium-driver";
 
 const ARGS: &[&str] = &[

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::process::{Gatepass, NOBODY};
+use crate::process::{Gatepass, UNPRIVILEGED_ID};
 
 /// A user's home folder, removed on drop.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Home {
 
     /// Gives the home to the user `nobody` if the tests run as root, and returns a copy of the command
     /// in it, because that user has no access to other folders.
-    pub fn give_to_nobody(&self) -> PathBuf {
+    pub fn give_to_unprivileged_user(&self) -> PathBuf {
         let copy = self.path("gatepass");
         fs::copy(crate::gatepass_binary(), &copy).unwrap();
         if rustix::process::getuid().is_root() {
@@ -90,7 +90,7 @@ impl Home {
 }
 
 fn give(path: &Path) {
-    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    chown(path, Some(UNPRIVILEGED_ID), Some(UNPRIVILEGED_ID)).unwrap();
     if path.is_dir() {
         fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
     }

@@ -26,14 +26,14 @@ impl<'home> Keyring<'home> {
             .replace("SOCKETS", home.path("tmp").to_str().unwrap())
             .replace("SERVICES", home.path("services").to_str().unwrap());
         let config = format!("--config-file={}", home.write("bus.conf", &bus).display());
-        let words = [config.as_str(), "--nofork", "--nopidfile", "--print-address=1"];
-        let daemon = of_desktop(home, "dbus-daemon", words).spawn();
+        let args = [config.as_str(), "--nofork", "--nopidfile", "--print-address=1"];
+        let daemon = desktop_program(home, "dbus-daemon", args).spawn();
         let bus = daemon.line().trim_end().to_owned();
         Self { home, bus, _daemon: daemon }
     }
 
     /// Connects a command to the session.
-    pub fn reached_by<'a>(&self, command: Gatepass<'a>) -> Gatepass<'a> {
+    pub fn connect<'a>(&self, command: Gatepass<'a>) -> Gatepass<'a> {
         command.env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
     }
 
@@ -43,25 +43,25 @@ impl<'home> Keyring<'home> {
         program: &str,
         args: impl IntoIterator<Item = &'a str>,
     ) -> Gatepass<'home> {
-        self.reached_by(of_desktop(self.home, program, args))
+        self.connect(desktop_program(self.home, program, args))
     }
 
     /// Writes an entry with `secret-tool`.
     pub fn write(&self, service: &str, account: &str, secret: &[u8]) {
-        let words = ["store", "--label=a test", "service", service, "username", account];
-        self.program("secret-tool", words).stdin(secret).run().ok();
+        let args = ["store", "--label=a test", "service", service, "username", account];
+        self.program("secret-tool", args).stdin(secret).run().ok();
     }
 
     /// Looks up an entry with `secret-tool`.
     pub fn find(&self, service: &str, account: &str) -> Option<String> {
-        let words = ["lookup", "service", service, "username", account];
-        let run = self.program("secret-tool", words).run();
+        let args = ["lookup", "service", service, "username", account];
+        let run = self.program("secret-tool", args).run();
         (run.code == Some(0)).then_some(run.stdout)
     }
 
     /// Locks the keyring. No display is available for a password prompt.
     pub fn lock(&self) {
-        let words = [
+        let args = [
             "--session",
             "--print-reply",
             "--dest=org.freedesktop.secrets",
@@ -69,11 +69,11 @@ impl<'home> Keyring<'home> {
             "org.freedesktop.Secret.Service.Lock",
             "array:objpath:/org/freedesktop/secrets/collection/login",
         ];
-        self.program("dbus-send", words).run().ok();
+        self.program("dbus-send", args).run().ok();
     }
 }
 
-fn of_desktop<'home, 'a>(
+fn desktop_program<'home, 'a>(
     home: &'home Home,
     program: &str,
     args: impl IntoIterator<Item = &'a str>,

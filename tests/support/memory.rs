@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 ///
 /// Panics if the memory cannot be read, because the test would not prove anything then.
 #[track_caller]
-pub(crate) fn texts(id: u32) -> String {
+pub(crate) fn strings(id: u32) -> String {
     let memory = File::open(format!("/proc/{id}/mem")).unwrap_or_else(|error| {
         panic!(
             "the memory of process {id} cannot be read ({error}): gatepass closes it to its own \
@@ -18,31 +18,31 @@ pub(crate) fn texts(id: u32) -> String {
         )
     });
     let maps = fs::read_to_string(format!("/proc/{id}/maps")).unwrap();
-    let (mut found, mut read) = (String::new(), 0);
+    let (mut strings, mut read) = (String::new(), 0);
     for (start, end) in maps.lines().filter_map(writable) {
         let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
         // Guard pages have an address but no content.
         if memory.read_exact_at(&mut bytes, start).is_ok() {
             read += bytes.len();
-            add_texts(&bytes, &mut found);
+            add_strings(&bytes, &mut strings);
         }
     }
     assert!(read > 100_000 && maps.contains("[stack]"), "only {read} bytes of {id} were read");
-    found
+    strings
 }
 
 /// Returns the address range of a line of `/proc/PID/maps` if the mapping is writable.
 fn writable(line: &str) -> Option<(u64, u64)> {
-    let mut words = line.split_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
+    let mut columns = line.split_whitespace();
+    let (start, end) = columns.next()?.split_once('-')?;
     let address = |text| u64::from_str_radix(text, 16).ok();
-    words.next()?.starts_with("rw").then_some((address(start)?, address(end)?))
+    columns.next()?.starts_with("rw").then_some((address(start)?, address(end)?))
 }
 
-fn add_texts(bytes: &[u8], found: &mut String) {
-    const SHORTEST: usize = 12;
-    let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    for text in bytes.split(|byte| !is_text(byte)).filter(|text| text.len() >= SHORTEST) {
+fn add_strings(bytes: &[u8], found: &mut String) {
+    const MIN_LENGTH: usize = 12;
+    let is_printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    for text in bytes.split(|byte| !is_printable(byte)).filter(|text| text.len() >= MIN_LENGTH) {
         found.push_str(&String::from_utf8_lossy(text));
         found.push('\n');
     }

@@ -29,7 +29,7 @@ pub struct Gatepass<'home> {
 
 impl<'home> Gatepass<'home> {
     pub(crate) fn new(program: &Path, home: &'home Home) -> Self {
-        signals::heeded();
+        signals::restore_default_handling();
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -73,17 +73,17 @@ impl<'home> Gatepass<'home> {
     }
 
     /// Runs as the unprivileged user `nobody` if the tests run as root. The home must be
-    /// [given to that user](Home::give_to_nobody) before.
-    pub fn as_nobody(mut self) -> Self {
+    /// [given to that user](Home::give_to_unprivileged_user) before.
+    pub fn as_unprivileged_user(mut self) -> Self {
         if getuid().is_root() {
-            self.command.uid(NOBODY).gid(NOBODY);
+            self.command.uid(UNPRIVILEGED_ID).gid(UNPRIVILEGED_ID);
         }
         self
     }
 
     /// Runs under strace with these options.
     pub fn traced(mut self, trace: &Trace, options: &[&str]) -> Self {
-        self.command = trace.of(&self.command, options);
+        self.command = trace.wrap(&self.command, options);
         self
     }
 
@@ -123,8 +123,8 @@ impl<'home> Gatepass<'home> {
         let stdout = child.stdout.take().map_or_else(|| lines(std::io::empty()), lines);
         let stderr = lines(child.stderr.take().unwrap());
         // From here on the child is killed with its owner.
-        let (said, until) = (String::new(), Instant::now() + self.limit);
-        Running { child, home: PhantomData, stdout, stderr, said, until }
+        let (stderr_so_far, deadline) = (String::new(), Instant::now() + self.limit);
+        Running { child, home: PhantomData, stdout, stderr, stderr_so_far, deadline }
     }
 }
 
@@ -135,9 +135,9 @@ pub struct Running<'home> {
     home: PhantomData<&'home Home>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
-    /// The stderr output so far.
-    said: String,
-    until: Instant,
+    /// The stderr output that was read so far.
+    stderr_so_far: String,
+    deadline: Instant,
 }
 
 impl Running<'_> {
@@ -148,16 +148,19 @@ impl Running<'_> {
 
     /// Returns the next line of stdout, newline included.
     pub fn line(&self) -> String {
-        self.stdout.recv_timeout(self.left()).unwrap_or_else(|_| panic!("no line of stdout came"))
+        self.stdout
+            .recv_timeout(self.remaining())
+            .unwrap_or_else(|_| panic!("no line of stdout arrived"))
     }
 
     /// Waits for a line of stderr that contains `text` and returns it without the newline.
     #[track_caller]
-    pub fn says(&mut self, text: &str) -> String {
+    pub fn wait_for_stderr(&mut self, text: &str) -> String {
         loop {
-            let line = self.stderr.recv_timeout(self.left());
-            let line = line.unwrap_or_else(|_| panic!("no line with {text:?}: {:?}", self.said));
-            self.said += &line;
+            let line = self.stderr.recv_timeout(self.remaining());
+            let line =
+                line.unwrap_or_else(|_| panic!("no line with {text:?}: {:?}", self.stderr_so_far));
+            self.stderr_so_far += &line;
             if line.contains(text) {
                 return line.trim_end().to_owned();
             }
@@ -188,32 +191,32 @@ impl Running<'_> {
         self.signal(Signal::STOP);
         let (_, status) = waitpid(id, WaitOptions::UNTRACED).unwrap().unwrap();
         assert!(status.stopped(), "it has ended: {status:?}");
-        let texts = crate::memory::texts(self.child.id());
+        let strings = crate::memory::strings(self.child.id());
         self.signal(Signal::CONT);
-        texts
+        strings
     }
 
-    /// Returns the signal that ended the process and whether it left a core dump.
+    /// Waits for the end of the process and returns its status, with the signal and the core dump flag.
     pub fn ended(mut self) -> ExitStatus {
-        all(&self.stdout, self.until);
-        all(&self.stderr, self.until);
-        assert!(Instant::now() < self.until, "still running, killed");
+        all(&self.stdout, self.deadline);
+        all(&self.stderr, self.deadline);
+        assert!(Instant::now() < self.deadline, "still running, killed");
         self.child.wait().unwrap()
     }
 
     /// Waits for the end of the process; after the time limit the process is killed and the test fails.
     pub fn finish(mut self) -> Run {
-        let stdout = all(&self.stdout, self.until);
-        let stderr = std::mem::take(&mut self.said) + &all(&self.stderr, self.until);
-        if Instant::now() >= self.until {
+        let stdout = all(&self.stdout, self.deadline);
+        let stderr = std::mem::take(&mut self.stderr_so_far) + &all(&self.stderr, self.deadline);
+        if Instant::now() >= self.deadline {
             panic!("still running, killed; stdout: {stdout:?}, stderr: {stderr:?}");
         }
         let code = self.child.wait().unwrap().code();
         Run { code, stdout, stderr }
     }
 
-    fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 }
 
@@ -276,7 +279,7 @@ impl Run {
 }
 
 /// The unprivileged user.
-pub(crate) const NOBODY: u32 = 65534;
+pub(crate) const UNPRIVILEGED_ID: u32 = 65534;
 
 fn feed(mut stdin: ChildStdin, text: Vec<u8>) {
     // A command that does not read its input closes it early.
@@ -302,9 +305,9 @@ pub(crate) fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-fn all(stream: &Receiver<String>, until: Instant) -> String {
+fn all(stream: &Receiver<String>, deadline: Instant) -> String {
     let mut text = String::new();
-    while let Ok(line) = stream.recv_timeout(until.saturating_duration_since(Instant::now())) {
+    while let Ok(line) = stream.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         text += &line;
     }
     text

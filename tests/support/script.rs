@@ -56,10 +56,10 @@ impl Wire {
     }
 
     /// Runs a step; returns false if the client has disconnected.
-    pub(crate) fn play(&mut self, step: Step) -> bool {
+    pub(crate) fn run(&mut self, step: Step) -> bool {
         match step {
             Step::Request => true,
-            Step::Read(most) => self.read_exact(&mut vec![0; most]).is_ok(),
+            Step::Read(length) => self.read_exact(&mut vec![0; length]).is_ok(),
             Step::Send(bytes) => self.put(&bytes),
             Step::Flood(bytes, times) => (0..times).all(|_| self.put(&bytes)),
             Step::Drip(byte, pause) => loop {
@@ -70,9 +70,9 @@ impl Wire {
             },
             Step::Finish => {
                 let _ = self.socket().shutdown(Shutdown::Write);
-                self.until_left()
+                self.wait_for_close()
             }
-            Step::Stall => self.until_left(),
+            Step::Stall => self.wait_for_close(),
             Step::Reset => {
                 set_socket_linger(self.socket(), Some(Duration::ZERO)).unwrap();
                 false
@@ -84,7 +84,7 @@ impl Wire {
         self.write_all(bytes).and_then(|()| self.flush()).is_ok()
     }
 
-    fn until_left(&mut self) -> bool {
+    fn wait_for_close(&mut self) -> bool {
         let _ = std::io::copy(self, &mut std::io::sink());
         false
     }

@@ -54,14 +54,14 @@ pub struct Received {
 
 impl Server {
     /// Starts a server that sends these replies in order; the last one is repeated.
-    pub fn answering(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub fn responding(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies: Vec<Reply> = replies.into_iter().collect();
         Self::new(move |n, _| replies.get(n).or_else(|| replies.last()).unwrap().clone())
     }
 
     /// Starts a server that sends the reply of `script` for request number n, from 0.
     pub fn new(script: impl Fn(usize, &Received) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(Play::Answers(Box::new(script)), None)
+        Self::start(Behaviour::Respond(Box::new(script)), None)
     }
 
     /// Starts a server that runs these steps on each connection and closes it.
@@ -72,13 +72,13 @@ impl Server {
 
     /// Starts a server that runs the steps of `script` for connection number n, from 0.
     pub fn with_steps(script: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        Self::start(Play::Steps(Box::new(script)), None)
+        Self::start(Behaviour::Steps(Box::new(script)), None)
     }
 
     /// Starts a server like [`following`](Self::following), with TLS.
     pub fn behind_tls(config: ServerConfig, steps: impl Into<Vec<Step>>) -> Self {
         let steps = steps.into();
-        Self::start(Play::Steps(Box::new(move |_| steps.clone())), Some(Arc::new(config)))
+        Self::start(Behaviour::Steps(Box::new(move |_| steps.clone())), Some(Arc::new(config)))
     }
 
     /// Gives the plain server an `https` address.
@@ -87,17 +87,17 @@ impl Server {
         self
     }
 
-    fn start(play: Play, tls: Option<Arc<ServerConfig>>) -> Self {
+    fn start(behaviour: Behaviour, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (arrival, arrived) = mpsc::channel();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let shared = Arc::new(Shared { play, tls, memory: Mutex::default(), arrival });
+        let shared = Arc::new(Shared { behaviour, tls, memory: Mutex::default(), arrival });
         let (serving, connections) = (Arc::clone(&shared), listener);
         let thread = thread::spawn(move || {
             for stream in connections.incoming() {
                 let Ok(stream) = stream else { return };
-                let Some(number) = serving.welcome(&stream) else { return };
+                let Some(number) = serving.register(&stream) else { return };
                 let serving = Arc::clone(&serving);
                 thread::spawn(move || {
                     serving.serve(number, &stream);
@@ -135,7 +135,9 @@ impl Server {
     /// Waits for the next request that no earlier call has waited for.
     pub fn arrival(&self) {
         let arrived = self.arrived.lock().unwrap();
-        arrived.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("no request came"));
+        arrived
+            .recv_timeout(Duration::from_secs(60))
+            .unwrap_or_else(|_| panic!("no request arrived"));
     }
 }
 
@@ -158,26 +160,26 @@ impl fmt::Debug for Server {
     }
 }
 
-type Answers = dyn Fn(usize, &Received) -> Reply + Send + Sync;
+type Respond = dyn Fn(usize, &Received) -> Reply + Send + Sync;
 type Steps = dyn Fn(usize) -> Vec<Step> + Send + Sync;
 
 /// How a server handles connections.
-enum Play {
+enum Behaviour {
     /// A reply for each request.
-    Answers(Box<Answers>),
+    Respond(Box<Respond>),
     /// Steps for each connection.
     Steps(Box<Steps>),
 }
 
 struct Shared {
-    play: Play,
+    behaviour: Behaviour,
     tls: Option<Arc<ServerConfig>>,
-    memory: Mutex<Memory>,
+    memory: Mutex<ServerState>,
     arrival: Sender<()>,
 }
 
 #[derive(Default)]
-struct Memory {
+struct ServerState {
     connections: usize,
     requests: Vec<Received>,
     /// Open connections by number; closed at the end, so that no thread blocks.
@@ -186,12 +188,12 @@ struct Memory {
 }
 
 impl Shared {
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, ServerState> {
         self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Counts a connection and returns its number; `None` after the server has stopped.
-    fn welcome(&self, stream: &TcpStream) -> Option<usize> {
+    fn register(&self, stream: &TcpStream) -> Option<usize> {
         let mut memory = self.memory();
         if memory.ended {
             return None;
@@ -210,17 +212,17 @@ impl Shared {
     }
 
     fn serve(&self, number: usize, stream: &TcpStream) {
-        match &self.play {
-            Play::Answers(script) => self.answer(stream, script),
-            Play::Steps(script) => {
+        match &self.behaviour {
+            Behaviour::Respond(script) => self.respond(stream, script),
+            Behaviour::Steps(script) => {
                 let Ok(stream) = stream.try_clone() else { return };
                 let mut wire = Wire::new(stream, self.tls.clone());
                 for step in script(number) {
-                    let goes_on = match step {
+                    let is_open = match step {
                         Step::Request => self.receive(&mut BufReader::new(&mut wire)).is_some(),
-                        other => wire.play(other),
+                        other => wire.run(other),
                     };
-                    if !goes_on {
+                    if !is_open {
                         return;
                     }
                 }
@@ -228,7 +230,7 @@ impl Shared {
         }
     }
 
-    fn answer(&self, stream: &TcpStream, script: &Answers) {
+    fn respond(&self, stream: &TcpStream, script: &Respond) {
         let mut reader = BufReader::new(stream);
         let Some((n, received)) = self.receive(&mut reader) else { return };
         let reply = script(n, &received);
@@ -316,8 +318,8 @@ impl Received {
             Some(line.trim_end().to_owned())
         };
         let first = line()?;
-        let mut words = first.split(' ').map(str::to_owned);
-        let (method, target) = (words.next()?, words.next()?);
+        let mut parts = first.split(' ').map(str::to_owned);
+        let (method, target) = (parts.next()?, parts.next()?);
         let mut headers = BTreeMap::new();
         while let Some(line) = line().filter(|line| !line.is_empty()) {
             let (name, value) = line.split_once(':')?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Once};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// Makes the programs of the tests react to terminal signals.
-pub(crate) fn heeded() {
+pub(crate) fn restore_default_handling() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let ignored = ignored();

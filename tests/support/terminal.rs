@@ -1,4 +1,4 @@
-//! Runs the command at a pseudo terminal.
+//! Runs the command in a pseudo terminal.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -23,7 +23,7 @@ pub struct Terminal<'home> {
     keyboard: File,
     output: Receiver<Vec<u8>>,
     screen: Vec<u8>,
-    until: Instant,
+    deadline: Instant,
 }
 
 impl Terminal<'_> {
@@ -31,11 +31,11 @@ impl Terminal<'_> {
         let (pty, inner) = open().unwrap();
         pty.resize(Size::new(24, 80)).unwrap();
         let keyboard = File::from(pty.as_fd().try_clone_to_owned().unwrap());
-        let output = pieces(File::from(pty.as_fd().try_clone_to_owned().unwrap()));
+        let output = read_pieces(File::from(pty.as_fd().try_clone_to_owned().unwrap()));
         command.env("TERM", "xterm-256color");
         let child = pty_process::blocking::Command::from(command).spawn(inner).unwrap();
-        let (home, screen, until) = (PhantomData, Vec::new(), Instant::now() + limit);
-        Self { child, home, keyboard, output, screen, until }
+        let (home, screen, deadline) = (PhantomData, Vec::new(), Instant::now() + limit);
+        Self { child, home, keyboard, output, screen, deadline }
     }
 
     /// Returns the process id.
@@ -52,7 +52,7 @@ impl Terminal<'_> {
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> String {
         while !self.screen().contains(text) {
-            let piece = self.output.recv_timeout(self.left());
+            let piece = self.output.recv_timeout(self.remaining());
             let piece = piece.unwrap_or_else(|_| panic!("no {text:?} in {:?}", self.screen()));
             self.screen.extend(piece);
         }
@@ -63,7 +63,11 @@ impl Terminal<'_> {
     #[track_caller]
     pub fn wait_until_hidden(&mut self) {
         while tcgetattr(&self.keyboard).unwrap().local_modes.contains(LocalModes::ECHO) {
-            assert!(self.left() > Duration::ZERO, "typing shows in {:?}", self.screen());
+            assert!(
+                self.remaining() > Duration::ZERO,
+                "the terminal still shows input: {:?}",
+                self.screen()
+            );
             match self.output.recv_timeout(Duration::from_millis(10)) {
                 Ok(piece) => self.screen.extend(piece),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -91,7 +95,7 @@ impl Terminal<'_> {
     /// terminal's output.
     pub fn finish(mut self) -> (Option<i32>, String) {
         loop {
-            match self.output.recv_timeout(self.left()) {
+            match self.output.recv_timeout(self.remaining()) {
                 Ok(piece) => self.screen.extend(piece),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("still running: {:?}", self.screen()),
@@ -100,8 +104,8 @@ impl Terminal<'_> {
         (self.child.wait().unwrap().code(), self.screen())
     }
 
-    fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 }
 
@@ -113,7 +117,7 @@ impl Drop for Terminal<'_> {
     }
 }
 
-fn pieces(mut screen: File) -> Receiver<Vec<u8>> {
+fn read_pieces(mut screen: File) -> Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut piece = [0; 4096];

@@ -40,7 +40,7 @@ pub enum Certificate {
     /// Signed by an untrusted CA.
     UnknownCa,
     /// Valid, and the server requires a client certificate.
-    AsksForOne,
+    ClientCertificateRequired,
 }
 
 impl Ca {
@@ -64,7 +64,7 @@ impl Ca {
         &self.pem
     }
 
-    /// Starts a server on 127.0.0.1 with this certificate.
+    /// Returns the configuration of a server on 127.0.0.1 with this certificate.
     pub fn server(&self, certificate: Certificate) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let names = match certificate {
@@ -84,7 +84,7 @@ impl Ca {
         let leaf = match certificate {
             Certificate::SelfSigned => params.self_signed(&key),
             Certificate::UnknownCa => {
-                params.signed_by(&key, &Self::named("a CA that nobody trusts").issuer)
+                params.signed_by(&key, &Self::named("an untrusted CA").issuer)
             }
             _ => params.signed_by(&key, &self.issuer),
         };
@@ -92,7 +92,7 @@ impl Ca {
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .unwrap();
-        let config = if certificate == Certificate::AsksForOne {
+        let config = if certificate == Certificate::ClientCertificateRequired {
             let mut roots = RootCertStore::empty();
             roots.add(self.der.clone()).unwrap();
             let verifier =

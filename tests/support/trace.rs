@@ -12,13 +12,13 @@ pub struct Trace {
 
 impl Trace {
     /// Creates a trace in this folder, which is created.
-    pub fn at(folder: PathBuf) -> Self {
+    pub fn in_folder(folder: PathBuf) -> Self {
         fs::create_dir_all(&folder).unwrap();
         Self { folder }
     }
 
     /// Returns the same command under strace with these options.
-    pub(crate) fn of(&self, command: &Command, options: &[&str]) -> Command {
+    pub(crate) fn wrap(&self, command: &Command, options: &[&str]) -> Command {
         let mut traced = Command::new("strace");
         // One file per process and thread, so that no call is split; descriptors with paths; complete
         // strings.
@@ -39,7 +39,7 @@ impl Trace {
             let bytes = fs::read(entry.unwrap().path()).unwrap();
             calls.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
         }
-        assert!(!calls.is_empty(), "strace saw nothing: may it trace here?");
+        assert!(!calls.is_empty(), "strace recorded no calls: is tracing permitted here?");
         calls
     }
 

@@ -17,7 +17,7 @@ pub struct Vendor {
     /// The names of the secrets.
     pub secrets: &'static [&'static str],
     /// The token response, with `TOKEN` in place of the token.
-    pub answer: &'static str,
+    pub response: &'static str,
     /// A harmless API path for `gatepass call`.
     pub api_path: &'static str,
 }
@@ -29,7 +29,7 @@ pub const VENDORS: [Vendor; 5] = [
         token_path: "/api/1.0/token",
         texts: &[("client_id", "app-1")],
         secrets: &["client_secret"],
-        answer: r#"{"access_token":"TOKEN","expires_in":3600,"refresh_token":"REFRESH-7Q","token_type":"Bearer"}"#,
+        response: r#"{"access_token":"TOKEN","expires_in":3600,"refresh_token":"REFRESH-7Q","token_type":"Bearer"}"#,
         api_path: "/api/1.0/clusters",
     },
     Vendor {
@@ -37,7 +37,7 @@ pub const VENDORS: [Vendor; 5] = [
         token_path: "/as/token.oauth2",
         texts: &[("client_id", "app-1")],
         secrets: &["client_secret"],
-        answer: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":3599}"#,
+        response: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":3599}"#,
         api_path: "/hello",
     },
     Vendor {
@@ -45,7 +45,7 @@ pub const VENDORS: [Vendor; 5] = [
         token_path: "/api/authorize/license/license-1/token",
         texts: &[("license_id", "license-1"), ("api_application_id", "app-1")],
         secrets: &["api_application_secret", "subscription_key"],
-        answer: r#"{"result":{"token":"TOKEN"},"statusCode":200,"message":"Request Successful"}"#,
+        response: r#"{"result":{"token":"TOKEN"},"statusCode":200,"message":"Request Successful"}"#,
         api_path: "/onboarding/license/license-1/licenseAccounts",
     },
     Vendor {
@@ -53,7 +53,7 @@ pub const VENDORS: [Vendor; 5] = [
         token_path: "/configapi/v2/oauth/token",
         texts: &[("client_id", "sheila.thomas"), ("host", "acme.brightpattern.com")],
         secrets: &["client_secret"],
-        answer: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":"3599","scope":"acme.brightpattern.com",}"#,
+        response: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":"3599","scope":"acme.brightpattern.com",}"#,
         api_path: "/configapi/v2/phone/user",
     },
     Vendor {
@@ -61,7 +61,7 @@ pub const VENDORS: [Vendor; 5] = [
         token_path: "/api/v2/tenant/token",
         texts: &[("client_id", "app-1")],
         secrets: &["client_secret"],
-        answer: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":1719,"scope":"all","id_token":"ID-7Q"}"#,
+        response: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":1719,"scope":"all","id_token":"ID-7Q"}"#,
         api_path: "/api/v2/tenant/users",
     },
 ];
@@ -97,15 +97,16 @@ impl Vendor {
     }
 
     /// Returns the token response with this token.
-    pub fn token_answer(&self, token: &str) -> String {
-        self.answer.replace("TOKEN", token)
+    pub fn token_response(&self, token: &str) -> String {
+        self.response.replace("TOKEN", token)
     }
 
     /// Starts a server with the tokens token-1, token-2, …, and returns it with a home that has a profile
     /// with `more` lines.
     pub fn counting(&'static self, more: &str) -> (Server, Home) {
-        let answer = |n, _: &_| Reply::json(200, self.token_answer(&format!("token-{}", n + 1)));
-        let server = Server::new(answer);
+        let response =
+            |n, _: &_| Reply::json(200, self.token_response(&format!("token-{}", n + 1)));
+        let server = Server::new(response);
         let home = Home::with_config(&self.profile(&server.url(), more));
         (server, home)
     }

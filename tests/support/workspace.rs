@@ -20,9 +20,9 @@ impl Workspace {
         for member in members {
             fs::create_dir_all(folder.join(member)).unwrap();
         }
-        let here = Self { folder };
+        let created = Self { folder };
         // The same profiles as this workspace, so that built dependencies are reused.
-        here.write(
+        created.write(
             "Cargo.toml",
             &format!(
                 "[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n\
@@ -31,10 +31,10 @@ impl Workspace {
             ),
         );
         // The same versions as this workspace; cargo removes unused entries.
-        if !here.folder.join("Cargo.lock").exists() {
-            fs::copy(workspace().join("Cargo.lock"), here.folder.join("Cargo.lock")).unwrap();
+        if !created.folder.join("Cargo.lock").exists() {
+            fs::copy(workspace().join("Cargo.lock"), created.folder.join("Cargo.lock")).unwrap();
         }
-        here
+        created
     }
 
     /// Writes a file and replaces `GATEPASS` by the path of this workspace's crates.

@@ -43,10 +43,10 @@ fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxRe
         }
         ("GET", ["hello"]) => hello(request, vendor),
         (_, ["as", "token.oauth2"] | ["oauth2", "default", "v1", "token"]) => {
-            SandboxResponse::only("POST")
+            SandboxResponse::method_not_allowed("POST")
         }
-        (_, ["as", "authorization.oauth2"]) => SandboxResponse::only("GET, POST"),
-        (_, ["hello"]) => SandboxResponse::only("GET"),
+        (_, ["as", "authorization.oauth2"]) => SandboxResponse::method_not_allowed("GET, POST"),
+        (_, ["hello"]) => SandboxResponse::method_not_allowed("GET"),
         _ => mashery(404, "Not Found", "ERR_404_NOT_FOUND"),
     }
 }
@@ -71,25 +71,25 @@ fn ping_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
         Some(_) => return ping_error(400, "unsupported_grant_type", "unsupported grant_type"),
         None => return ping_error(400, "invalid_request", "grant_type is required"),
     }
-    let life = vendor.life(&client, 3_599);
+    let lifetime = vendor.token_lifetime(&client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
-    vendor.issue(&token, &client, life, None);
+    vendor.issue(&token, &client, lifetime, None);
     SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
-        ("expires_in", life.as_secs().into()),
+        ("expires_in", lifetime.as_secs().into()),
     ])
 }
 
 /// PingFederate's token response in the fragment; it never has a refresh token.
-fn token_members(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
-    let life = vendor.life(&asked.client, 3_599);
+fn token_members(query: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
+    let lifetime = vendor.token_lifetime(&query.client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
-    vendor.issue(&token, &asked.client, life, None);
+    vendor.issue(&token, &query.client, lifetime, None);
     vec![
         ("access_token".to_owned(), token.into()),
         ("token_type".to_owned(), "Bearer".into()),
-        ("expires_in".to_owned(), life.as_secs().into()),
+        ("expires_in".to_owned(), lifetime.as_secs().into()),
     ]
 }
 
@@ -107,7 +107,7 @@ fn okta_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
     }
     let pairs: Vec<_> = request.basic().into_iter().chain(in_params).collect();
     let Some(client) = vendor.client_by_pair(&pairs) else {
-        let is_known = |one: &Client| pairs.iter().any(|(id, _)| id == one.get("client_id"));
+        let is_known = |client: &Client| pairs.iter().any(|(id, _)| id == client.get("client_id"));
         let text = match vendor.client(is_known) {
             Some(_) => "The client secret supplied for a confidential client is invalid.",
             None => "Invalid value for 'client_id' parameter.",
@@ -122,22 +122,22 @@ fn okta_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
         }
         None => return okta_error(400, "invalid_request", "grant_type is required."),
     }
-    let life = vendor.life(&client, 3_600);
+    let lifetime = vendor.token_lifetime(&client, 3_600);
     let id = client.get("client_id");
     let claims = json!({
         "ver": 1, "jti": format!("AT.{}", random::text(random::MIXED, 43)),
         "iss": "https://id.cisco.com/oauth2/default", "aud": "api://default", "sandbox": true,
-        "iat": vendor.now.as_secs(), "exp": (vendor.now + life).as_secs(),
+        "iat": vendor.now.as_secs(), "exp": (vendor.now + lifetime).as_secs(),
         "cid": id, "scp": ["customscope"], "access_level": 1, "sub": id,
         "full_name": "null null", "azp": id,
     });
     let header =
         json!({ "kid": format!("TWy_{}", random::text(random::MIXED, 39)), "alg": "RS256" });
     let token = random::jwt(&header, &claims, 256);
-    vendor.issue(&token, &client, life, None);
+    vendor.issue(&token, &client, lifetime, None);
     SandboxResponse::token([
         ("token_type", "Bearer".into()),
-        ("expires_in", life.as_secs().into()),
+        ("expires_in", lifetime.as_secs().into()),
         ("access_token", token.into()),
     ])
     .with("cache-control", "max-age=0, no-cache, no-store")
@@ -152,7 +152,7 @@ fn okta_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
 }
 
 fn hello(request: &VendorRequest, vendor: &VendorContext<'_>) -> SandboxResponse {
-    match vendor.live(request.bearer()) {
+    match vendor.valid_token(request.bearer()) {
         Some(_) => {
             SandboxResponse::json(200, [("helloResponse", json!({ "response": "Hello World!" }))])
                 .with("x-ratelimit-limit", "2000")

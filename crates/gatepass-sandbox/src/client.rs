@@ -65,7 +65,7 @@ impl NewClient {
 
     pub(crate) fn build(self) -> Result<Client> {
         let vendor = vendor::named(&self.provider)?;
-        let mut client = Client::made_up(vendor);
+        let mut client = Client::generated(vendor);
         client.lifetime = self.lifetime;
         for (name, value) in self.fields {
             let Some(field) = vendor.fields.iter().find(|field| field.name == name) else {
@@ -96,7 +96,7 @@ impl fmt::Debug for NewClient {
 }
 
 impl Client {
-    pub(crate) fn made_up(vendor: &'static Vendor) -> Self {
+    pub(crate) fn generated(vendor: &'static Vendor) -> Self {
         let fields = vendor.fields.iter().map(|field| (field.name, (field.make)())).collect();
         Self { vendor, fields, lifetime: None }
     }

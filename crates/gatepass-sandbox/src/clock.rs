@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Time since 1970 by the sandbox's clock.
 pub(crate) type Time = Duration;
 
-/// A century: longer than any test needs, and far from overflow.
-pub(crate) const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+/// The largest time span: a century, far from overflow.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 #[derive(Debug)]
 pub(crate) struct SandboxClock {
@@ -30,7 +30,7 @@ impl SandboxClock {
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
-        self.advanced = self.advanced.saturating_add(by).min(FAR);
+        self.advanced = self.advanced.saturating_add(by).min(MAX_TIME);
     }
 
     pub(crate) fn advanced(&self) -> Duration {
@@ -43,5 +43,5 @@ impl SandboxClock {
 }
 
 pub(crate) fn http_date(time: Time) -> String {
-    httpdate::fmt_http_date(UNIX_EPOCH + time.min(FAR))
+    httpdate::fmt_http_date(UNIX_EPOCH + time.min(MAX_TIME))
 }

@@ -26,26 +26,28 @@ pub(crate) const VENDOR: Vendor = Vendor {
 
 fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResponse {
     let path = request.segments();
-    let (is_old, path) = match path.as_slice() {
+    let (is_flat, path) = match path.as_slice() {
         ["api", rest @ ..] => (true, rest),
         rest => (false, rest),
     };
-    let wanted = match path {
+    let method = match path {
         ["authorize", "license", _, "token"] => "POST",
         ["onboarding", "license", _, "licenseAccounts"]
         | ["compliance", "license", _, "account", _, "rescan"]
         | ["audit", "license", _, "account", _, "benchmark", "CSBP", "summary"] => "GET",
-        _ => return refused(404, "Resource not found"),
+        _ => return error(404, "Resource not found"),
     };
-    if request.method.as_str() != wanted {
-        return refused(405, "Method Not Allowed").with("allow", wanted);
+    if request.method.as_str() != method {
+        return error(405, "Method Not Allowed").with("allow", method);
     }
     match (request.header(KEY_HEADER), path) {
-        (None, _) => gateway_refusal(MISSING_KEY),
-        (Some(key), _) if vendor.client(|one| one.get("subscription_key") == key).is_none() => {
-            gateway_refusal(INVALID_KEY)
+        (None, _) => gateway_rejection(MISSING_KEY),
+        (Some(key), _)
+            if vendor.client(|client| client.get("subscription_key") == key).is_none() =>
+        {
+            gateway_rejection(INVALID_KEY)
         }
-        (Some(key), ["authorize", _, license, _]) => token(request, vendor, key, license, is_old),
+        (Some(key), ["authorize", _, license, _]) => token(request, vendor, key, license, is_flat),
         (Some(_), [_, _, license, .., "rescan"]) => {
             account_call(request, vendor, license, path[4], json!({ "jobId": random::guid() }))
         }
@@ -65,41 +67,41 @@ fn token(
     vendor: &mut VendorContext<'_>,
     key: &str,
     license: &str,
-    is_old: bool,
+    is_flat: bool,
 ) -> SandboxResponse {
     if request.media_type().as_deref() != Some("application/json") {
-        return refused(415, "Unsupported Media Type");
+        return error(415, "Unsupported Media Type");
     }
     let Some(Value::Object(body)) = request.json() else {
-        return refused(400, "The request body is not a JSON object");
+        return error(400, "The request body is not a JSON object");
     };
-    let said = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-    let client = vendor.client(|one| {
-        one.get("license_id") == license
-            && one.get("subscription_key") == key
-            && one.get("api_application_id") == said("APIApplicationId")
-            && one.get("api_application_secret") == said("Secret")
+    let value = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let client = vendor.client(|client| {
+        client.get("license_id") == license
+            && client.get("subscription_key") == key
+            && client.get("api_application_id") == value("APIApplicationId")
+            && client.get("api_application_secret") == value("Secret")
     });
     let Some(client) = client else {
-        return refused(401, "Invalid API application id or secret");
+        return error(401, "Invalid API application id or secret");
     };
     let account = request.query("accountId");
     if account.is_some_and(|account| account != client.get("account_id")) {
-        return refused(403, "The account does not belong to this license");
+        return error(403, "The account does not belong to this license");
     }
-    let life = vendor.life(&client, LIFE);
+    let lifetime = vendor.token_lifetime(&client, TOKEN_LIFETIME);
     let mut claims = json!({
         "iss": "gatepass sandbox", "sandbox": true, "jti": random::guid(),
         "licenseId": license, "permissions": ["Account.Audit", "License.GetAPIAccess"],
-        "iat": vendor.now.as_secs(), "exp": (vendor.now + life).as_secs(),
+        "iat": vendor.now.as_secs(), "exp": (vendor.now + lifetime).as_secs(),
     });
     if let Some(account) = account {
         claims["accountId"] = account.into();
     }
     let token = random::jwt(&json!({ "alg": "HS256", "typ": "JWT" }), &claims, 32);
-    vendor.issue(&token, &client, life, account);
-    let (code, message) = (("statusCode", 200.into()), ("message", DONE.into()));
-    if is_old {
+    vendor.issue(&token, &client, lifetime, account);
+    let (code, message) = (("statusCode", 200.into()), ("message", SUCCESS_MESSAGE.into()));
+    if is_flat {
         SandboxResponse::token([("token", token.into()), code, message])
     } else {
         SandboxResponse::token([("result", json!({ "token": token })), code, message])
@@ -112,14 +114,15 @@ fn license_accounts(
     vendor: &VendorContext<'_>,
     license: &str,
 ) -> SandboxResponse {
-    let Some(held) = vendor.live(request.bearer()) else {
-        return refused(401, "Unauthorized");
+    let Some(issued) = vendor.valid_token(request.bearer()) else {
+        return error(401, "Unauthorized");
     };
-    let owner = vendor.client(|one| one.key() == held.owner && one.get("license_id") == license);
-    let Some(owner) = owner.filter(|_| held.note.is_none()) else {
-        return refused(403, "A token of this license is required");
+    let owner =
+        vendor.client(|client| client.key() == issued.owner && client.get("license_id") == license);
+    let Some(owner) = owner.filter(|_| issued.note.is_none()) else {
+        return error(403, "A token of this license is required");
     };
-    enveloped(json!({
+    success(json!({
         "licenseId": license,
         "accounts": [{
             "accountId": owner.get("account_id"), "accountName": "Azure",
@@ -137,36 +140,38 @@ fn account_call(
     account: &str,
     result: Value,
 ) -> SandboxResponse {
-    let Some(held) = vendor.live(request.bearer()) else {
-        return refused(401, "Unauthorized");
+    let Some(issued) = vendor.valid_token(request.bearer()) else {
+        return error(401, "Unauthorized");
     };
-    let owner = vendor.client(|one| one.key() == held.owner && one.get("license_id") == license);
-    if owner.is_none() || held.note.as_deref() != Some(account) {
-        return refused(403, "A token of this account is required");
+    let owner =
+        vendor.client(|client| client.key() == issued.owner && client.get("license_id") == license);
+    if owner.is_none() || issued.note.as_deref() != Some(account) {
+        return error(403, "A token of this account is required");
     }
-    enveloped(result)
+    success(result)
 }
 
-fn enveloped(result: Value) -> SandboxResponse {
+fn success(result: Value) -> SandboxResponse {
     SandboxResponse::json(
         200,
-        [("result", result), ("statusCode", 200.into()), ("message", DONE.into())],
+        [("result", result), ("statusCode", 200.into()), ("message", SUCCESS_MESSAGE.into())],
     )
 }
 
-fn refused(status: u16, message: &str) -> SandboxResponse {
+fn error(status: u16, message: &str) -> SandboxResponse {
     SandboxResponse::json(status, [("statusCode", status.into()), ("message", message.into())])
 }
 
-fn gateway_refusal(body: &str) -> SandboxResponse {
-    let mut response = SandboxResponse::json_text(401, body).with("www-authenticate", GATEWAY);
+fn gateway_rejection(body: &str) -> SandboxResponse {
+    let mut response =
+        SandboxResponse::json_text(401, body).with("www-authenticate", GATEWAY_CHALLENGE);
     response.reason = Some("Access Denied");
     response
 }
 
 const KEY_HEADER: &str = "ocp-apim-subscription-key";
-const LIFE: u64 = 3_600;
-const DONE: &str = "Request Successful";
-const GATEWAY: &str = r#"AzureApiManagementKey realm="https://tmp-apim.azure-api.net/echo",name="Ocp-Apim-Subscription-Key",type="header""#;
+const TOKEN_LIFETIME: u64 = 3_600;
+const SUCCESS_MESSAGE: &str = "Request Successful";
+const GATEWAY_CHALLENGE: &str = r#"AzureApiManagementKey realm="https://tmp-apim.azure-api.net/echo",name="Ocp-Apim-Subscription-Key",type="header""#;
 const MISSING_KEY: &str = r#"{ "statusCode": 401, "message": "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API." }"#;
 const INVALID_KEY: &str = r#"{ "statusCode": 401, "message": "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription." }"#;

@@ -8,7 +8,7 @@ use crate::{
     response::SandboxResponse,
     vendor::{ClientField, Vendor},
     vendor_request::{VendorRequest, find},
-    vendor_state::{Look, VendorContext},
+    vendor_state::{TokenState, VendorContext},
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {
@@ -30,9 +30,11 @@ fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxRe
         ("POST", ["configapi", "v2" | "v3", "oauth", "token"]) => token(request, vendor),
         ("GET", ["configapi", "v2", "phone", "user"]) => phone_users(request, vendor),
         ("GET", ["configapi", "v2", "user", name]) => user(request, vendor, name),
-        (_, ["configapi", "v2" | "v3", "oauth", "token"]) => SandboxResponse::only("POST"),
+        (_, ["configapi", "v2" | "v3", "oauth", "token"]) => {
+            SandboxResponse::method_not_allowed("POST")
+        }
         (_, ["configapi", "v2", "phone", "user"] | ["configapi", "v2", "user", _]) => {
-            SandboxResponse::only("GET")
+            SandboxResponse::method_not_allowed("GET")
         }
         _ => SandboxResponse::not_found(),
     }
@@ -43,33 +45,33 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
         return SandboxResponse::new(415, "text/plain", "Unsupported Media Type");
     }
     let form = request.form();
-    let said = |name: &str| find(&form, name).unwrap_or_default();
-    let Some(client) = vendor.client(|one| one.get("client_id") == said("client_id")) else {
-        return refused();
+    let field = |name: &str| find(&form, name).unwrap_or_default();
+    let Some(client) = vendor.client(|client| client.get("client_id") == field("client_id")) else {
+        return denied();
     };
-    if vendor.failures(&client) >= ATTEMPTS {
-        return refused();
+    if vendor.failures(&client) >= MAX_FAILED_ATTEMPTS {
+        return denied();
     }
-    if said("grant_type") != "client_credentials"
-        || said("client_secret") != client.get("client_secret")
-        || said("scope") != client.get("scope")
+    if field("grant_type") != "client_credentials"
+        || field("client_secret") != client.get("client_secret")
+        || field("scope") != client.get("scope")
     {
-        vendor.failed(&client);
-        return refused();
+        vendor.count_failure(&client);
+        return denied();
     }
-    let life = vendor.life(&client, 3_600);
+    let lifetime = vendor.token_lifetime(&client, 3_600);
     let token = random::marked(random::HEX_MARK, random::HEX_UPPER, 64);
-    vendor.issue(&token, &client, life, None);
+    vendor.issue(&token, &client, lifetime, None);
     SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
-        ("expires_in", life.as_secs().to_string().into()),
+        ("expires_in", lifetime.as_secs().to_string().into()),
         ("scope", client.get("scope").into()),
     ])
 }
 
 /// The error response for a wrong parameter, a locked account and an inactive tenant.
-fn refused() -> SandboxResponse {
+fn denied() -> SandboxResponse {
     SandboxResponse::new(401, "text/plain", "Authentication failed")
 }
 
@@ -78,13 +80,14 @@ fn phone_users(request: &VendorRequest, vendor: &VendorContext<'_>) -> SandboxRe
         "extension": "1000", "loginId": "sandbox", "firstName": "Sandbox", "lastName": "User",
         "external": "16505555555", "voiceMail": true, "greeting": false,
     }]);
-    not_let_in(request, vendor).unwrap_or_else(|| SandboxResponse::json_text(200, body.to_string()))
+    reject_bearer(request, vendor)
+        .unwrap_or_else(|| SandboxResponse::json_text(200, body.to_string()))
 }
 
 fn user(request: &VendorRequest, vendor: &VendorContext<'_>, name: &str) -> SandboxResponse {
     let name = percent_decode_str(name).decode_utf8_lossy();
-    let found = vendor.client(|one| one.get("client_id") == name);
-    not_let_in(request, vendor).unwrap_or_else(|| match found {
+    let found = vendor.client(|client| client.get("client_id") == name);
+    reject_bearer(request, vendor).unwrap_or_else(|| match found {
         Some(client) => SandboxResponse::json(
             200,
             [("loginId", client.get("client_id").into()), ("disabled", false.into())],
@@ -93,11 +96,11 @@ fn user(request: &VendorRequest, vendor: &VendorContext<'_>, name: &str) -> Sand
     })
 }
 
-fn not_let_in(request: &VendorRequest, vendor: &VendorContext<'_>) -> Option<SandboxResponse> {
-    match request.bearer().map(|token| vendor.look(token)) {
-        Some(Look::Live(_)) => None,
-        Some(Look::Expired) => Some(failed(401, 2, "Access token expired")),
-        Some(Look::Unknown) => Some(failed(401, 1, "Access token does not exist")),
+fn reject_bearer(request: &VendorRequest, vendor: &VendorContext<'_>) -> Option<SandboxResponse> {
+    match request.bearer().map(|token| vendor.token_state(token)) {
+        Some(TokenState::Valid(_)) => None,
+        Some(TokenState::Expired) => Some(failed(401, 2, "Access token expired")),
+        Some(TokenState::Unknown) => Some(failed(401, 1, "Access token does not exist")),
         None => Some(failed(401, 1, "Authorization header is missing")),
     }
 }
@@ -107,4 +110,4 @@ fn failed(status: u16, code: u32, message: &str) -> SandboxResponse {
 }
 
 /// Failed attempts after which the account is locked, also for the correct secret.
-const ATTEMPTS: u32 = 5;
+const MAX_FAILED_ATTEMPTS: u32 = 5;

@@ -19,7 +19,7 @@ use crate::{
 
 pub(crate) async fn respond(
     State(app): State<App>,
-    Path(what): Path<String>,
+    Path(name): Path<String>,
     request: Request,
 ) -> Response {
     let method = request.method().as_str().to_owned();
@@ -27,7 +27,7 @@ pub(crate) async fn respond(
         return own_response(413, &json!({ "error": "the request is too large" }));
     };
     let mut state = app.memory.lock();
-    let done = match (method.as_str(), what.as_str()) {
+    let result = match (method.as_str(), name.as_str()) {
         ("GET", "state") => Ok(json!(state.snapshot())),
         ("GET", "requests") => Ok(json!({ "requests": state.log() })),
         ("GET", "faults") => Ok(list_faults(&state)),
@@ -35,22 +35,22 @@ pub(crate) async fn respond(
         ("POST", "faults") => add_fault(&mut state, &body),
         ("POST", "time") => advance(&mut state, &body),
         ("POST", "revoke") => revoke(&mut state, &body),
-        ("POST", "reset") => Ask::read(&body, &[]).map(|_| {
+        ("POST", "reset") => ControlRequest::read(&body, &[]).map(|_| {
             state.reset();
             json!({ "reset": true })
         }),
-        (_, known) if NAMES.contains(&known) => {
+        (_, known) if ENDPOINTS.contains(&known) => {
             return own_response(
                 405,
                 &json!({ "error": format!("{known} does not allow this method") }),
             );
         }
         (_, unknown) => {
-            let error = Error::unknown("control", unknown, NAMES.iter().copied());
+            let error = Error::unknown("control", unknown, ENDPOINTS.iter().copied());
             return own_response(404, &json!({ "error": error.to_string() }));
         }
     };
-    match done {
+    match result {
         Ok(value) => own_response(200, &value),
         Err(error) => own_response(400, &json!({ "error": error.to_string() })),
     }
@@ -59,22 +59,22 @@ pub(crate) async fn respond(
 /// Handles `{"provider":"cisco","fields":{…},"ttl_seconds":60}`. All fields are optional; without
 /// `provider`, every provider gets a client.
 fn add_client(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
-    let ask = Ask::read(body, &["provider", "fields", "ttl_seconds"])?;
-    let lifetime = ask.whole("ttl_seconds")?.map(Duration::from_secs);
-    let Some(provider) = ask.text("provider")? else {
-        let mut made = Map::new();
+    let input = ControlRequest::read(body, &["provider", "fields", "ttl_seconds"])?;
+    let lifetime = input.integer("ttl_seconds")?.map(Duration::from_secs);
+    let Some(provider) = input.text("provider")? else {
+        let mut clients = Map::new();
         for vendor in vendor::ALL {
-            let client = Client { lifetime, ..Client::made_up(vendor) };
-            made.insert(vendor.id.to_owned(), json!(client));
+            let client = Client { lifetime, ..Client::generated(vendor) };
+            clients.insert(vendor.id.to_owned(), json!(client));
             state.add_client(client);
         }
-        return Ok(json!({ "clients": made }));
+        return Ok(json!({ "clients": clients }));
     };
     let mut new = NewClient::new(&provider);
     if let Some(lifetime) = lifetime {
         new = new.lifetime(lifetime);
     }
-    match ask.0.get("fields") {
+    match input.0.get("fields") {
         None | Some(Value::Null) => {}
         Some(Value::Object(fields)) => {
             for (name, value) in fields {
@@ -98,22 +98,22 @@ fn add_fault(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
     let own = ["provider", "fault", "times", "applies_to", "clear"];
     let params = || Fault::all().flat_map(|fault| fault.params.iter().copied());
     let known: Vec<&str> = own.into_iter().chain(params()).collect();
-    let ask = Ask::read(body, &known)?;
-    if ask.flag("clear")? {
+    let input = ControlRequest::read(body, &known)?;
+    if input.flag("clear")? {
         state.faults.clear();
     }
-    if let Some(name) = ask.text("fault")? {
+    if let Some(name) = input.text("fault")? {
         let mut fault = Fault::new(name);
-        if let Some(provider) = ask.text("provider")? {
+        if let Some(provider) = input.text("provider")? {
             fault = fault.provider(provider);
         }
-        if let Some(times) = ask.whole("times")? {
+        if let Some(times) = input.integer("times")? {
             fault = fault.times(u32::try_from(times).unwrap_or(u32::MAX));
         }
-        if let Some(target) = ask.text("applies_to")? {
+        if let Some(target) = input.text("applies_to")? {
             fault = fault.on(target.parse()?);
         }
-        for (name, value) in &ask.0 {
+        for (name, value) in &input.0 {
             match value {
                 _ if own.contains(&name.as_str()) => {}
                 Value::String(text) => fault = fault.param(name, text),
@@ -123,10 +123,10 @@ fn add_fault(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
         }
         fault.check()?;
         state.faults.add(fault);
-    } else if !ask.flag("clear")? {
+    } else if !input.flag("clear")? {
         return Err(Error::usage("name a fault, or clear them: {\"clear\":true}"));
     }
-    Ok(json!({ "waiting": waiting(state) }))
+    Ok(json!({ "waiting": armed_faults(state) }))
 }
 
 fn list_faults(state: &SandboxState) -> Value {
@@ -139,18 +139,18 @@ fn list_faults(state: &SandboxState) -> Value {
         })
         .collect();
     debug_assert_eq!(known.len(), TABLE.len());
-    json!({ "faults": known, "waiting": waiting(state) })
+    json!({ "faults": known, "waiting": armed_faults(state) })
 }
 
-fn waiting(state: &SandboxState) -> Vec<Value> {
-    let one =
+fn armed_faults(state: &SandboxState) -> Vec<Value> {
+    let entry =
         |(name, provider, times)| json!({ "fault": name, "provider": provider, "times": times });
-    state.faults.waiting().map(one).collect()
+    state.faults.armed().map(entry).collect()
 }
 
 fn advance(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
-    let ask = Ask::read(body, &["advance_seconds"])?;
-    let seconds = ask.whole("advance_seconds")?;
+    let input = ControlRequest::read(body, &["advance_seconds"])?;
+    let seconds = input.integer("advance_seconds")?;
     let seconds = seconds.ok_or_else(|| Error::usage("advance_seconds is missing"))?;
     state.clock.advance(Duration::from_secs(seconds));
     let advanced = state.clock.advanced().as_secs();
@@ -158,9 +158,9 @@ fn advance(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
 }
 
 fn revoke(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
-    let ask = Ask::read(body, &["provider"])?;
+    let input = ControlRequest::read(body, &["provider"])?;
     let mut revoked = 0;
-    match ask.text("provider")? {
+    match input.text("provider")? {
         Some(provider) => revoked += state.revoke_all(&provider)?,
         None => {
             for vendor in vendor::ALL {
@@ -172,9 +172,9 @@ fn revoke(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
 }
 
 /// A posted object whose members are all known.
-struct Ask(Map<String, Value>);
+struct ControlRequest(Map<String, Value>);
 
-impl Ask {
+impl ControlRequest {
     fn read(body: &[u8], known: &[&str]) -> Result<Self> {
         if body.is_empty() {
             return Ok(Self(Map::new()));
@@ -196,12 +196,12 @@ impl Ask {
         }
     }
 
-    fn whole(&self, name: &str) -> Result<Option<u64>> {
+    fn integer(&self, name: &str) -> Result<Option<u64>> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
-                let whole = value.as_u64();
-                whole
+                let number = value.as_u64();
+                number
                     .map(Some)
                     .ok_or_else(|| Error::usage(format!("{name} must be a whole number")))
             }
@@ -217,4 +217,4 @@ impl Ask {
     }
 }
 
-const NAMES: &[&str] = &["state", "requests", "faults", "clients", "time", "revoke", "reset"];
+const ENDPOINTS: &[&str] = &["state", "requests", "faults", "clients", "time", "revoke", "reset"];

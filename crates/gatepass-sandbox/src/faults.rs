@@ -133,8 +133,8 @@ impl Fault {
         }
         for name in self.params.keys() {
             if !row.info.params.contains(&name.as_str()) {
-                let what = format!("parameter of {}", self.name);
-                return Err(Error::unknown(&what, name, row.info.params.iter().copied()));
+                let description = format!("parameter of {}", self.name);
+                return Err(Error::unknown(&description, name, row.info.params.iter().copied()));
             }
         }
         for (name, value) in &self.params {
@@ -190,8 +190,8 @@ impl fmt::Debug for Fault {
 }
 
 impl Target {
-    fn includes(self, asked: Self) -> bool {
-        self == asked || (self == Self::Both && asked != Self::Login)
+    fn includes(self, requested: Self) -> bool {
+        self == requested || (self == Self::Both && requested != Self::Login)
     }
 }
 
@@ -232,20 +232,20 @@ impl FaultQueue {
     }
 
     /// Returns the fault for one request and decrements its count.
-    pub(crate) fn take(&mut self, provider: &str, asked: Target) -> Option<Armed> {
+    pub(crate) fn take(&mut self, provider: &str, requested: Target) -> Option<ArmedFault> {
         let fits = |fault: &Fault| {
             let row = fault.row().ok()?;
-            let is_here = fault.provider.as_deref().is_none_or(|id| id == provider);
+            let is_for_provider = fault.provider.as_deref().is_none_or(|id| id == provider);
             let target = fault.target.unwrap_or(row.info.target);
-            (is_here && target.includes(asked)).then_some(row)
+            (is_for_provider && target.includes(requested)).then_some(row)
         };
-        let found = self.0.iter().enumerate().find_map(|(at, f)| Some((at, fits(f)?)));
-        let (at, row) = found?;
-        let armed = Armed { row, params: self.0[at].params.clone() };
-        if let Some(times) = &mut self.0[at].times {
+        let found = self.0.iter().enumerate().find_map(|(index, f)| Some((index, fits(f)?)));
+        let (index, row) = found?;
+        let armed = ArmedFault { row, params: self.0[index].params.clone() };
+        if let Some(times) = &mut self.0[index].times {
             *times -= 1;
             if *times == 0 {
-                self.0.remove(at);
+                self.0.remove(index);
             }
         }
         Some(armed)
@@ -256,19 +256,19 @@ impl FaultQueue {
     }
 
     /// Returns name, provider and remaining count of each fault.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<u32>)> {
+    pub(crate) fn armed(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<u32>)> {
         self.0.iter().map(|f| (f.name.as_str(), f.provider.as_deref(), f.times))
     }
 }
 
 /// A fault taken for one request.
-pub(crate) struct Armed {
+pub(crate) struct ArmedFault {
     row: &'static Row,
     params: BTreeMap<String, String>,
 }
 
 /// The data available to a fault.
-pub(crate) struct Scene<'a> {
+pub(crate) struct FaultContext<'a> {
     pub(crate) call: &'a VendorRequest,
     pub(crate) provider: &'static str,
     pub(crate) now: Time,
@@ -283,13 +283,13 @@ pub(crate) struct Row {
 
 pub(crate) enum Act {
     /// Replaces the vendor's response; the vendor is not called.
-    Instead(fn(&Scene<'_>) -> SandboxResponse),
+    Replace(fn(&FaultContext<'_>) -> SandboxResponse),
     /// Changes the vendor's response.
-    After(fn(&Scene<'_>, SandboxResponse) -> SandboxResponse),
+    Modify(fn(&FaultContext<'_>, SandboxResponse) -> SandboxResponse),
     /// Responds with a status only.
     Status(u16),
     /// Changes the status of the vendor's response.
-    Relabelled(u16),
+    ChangeStatus(u16),
     /// Writes an invalid status line, which an HTTP library does not produce.
     StatusLine(&'static str),
     /// Responds with an error of RFC 6749.
@@ -297,9 +297,9 @@ pub(crate) enum Act {
     /// Redirects with this status.
     Redirect(u16),
     /// Sets a member of the token response to this JSON.
-    Member(ResponseField, &'static str),
+    SetMember(ResponseField, &'static str),
     /// Removes a member of the token response.
-    Without(ResponseField),
+    RemoveMember(ResponseField),
     /// Ends the user's session before the vendor responds.
     EndsSession,
 }
@@ -312,7 +312,7 @@ pub(crate) enum ResponseField {
     Type,
 }
 
-impl Armed {
+impl ArmedFault {
     pub(crate) fn name(&self) -> &'static str {
         self.row.info.name
     }
@@ -322,32 +322,32 @@ impl Armed {
         matches!(self.row.act, Act::EndsSession)
     }
 
-    /// Returns the client's response. `honest` calls the vendor; some faults skip it.
-    pub(crate) fn happen(
+    /// Returns the client's response. `regular` calls the vendor; some faults skip it.
+    pub(crate) fn apply(
         &self,
         call: &VendorRequest,
         provider: &'static str,
         now: Time,
-        honest: impl FnOnce() -> SandboxResponse,
+        regular: impl FnOnce() -> SandboxResponse,
     ) -> SandboxResponse {
-        let scene = Scene { call, provider, now, params: &self.params };
-        act::happen(&self.row.act, &scene, honest)
+        let context = FaultContext { call, provider, now, params: &self.params };
+        act::apply(&self.row.act, &context, regular)
     }
 }
 
-impl Scene<'_> {
+impl FaultContext<'_> {
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(String::as_str)
     }
 
-    pub(crate) fn number(&self, name: &str, usual: u64) -> u64 {
-        self.text(name).and_then(|text| text.parse().ok()).unwrap_or(usual)
+    pub(crate) fn number(&self, name: &str, default: u64) -> u64 {
+        self.text(name).and_then(|text| text.parse().ok()).unwrap_or(default)
     }
 
     /// Returns a count of items that are built in memory, bounded.
-    pub(crate) fn count(&self, name: &str, usual: usize) -> usize {
-        let count = self.number(name, usual as u64);
-        usize::try_from(count).unwrap_or(LARGEST).min(LARGEST)
+    pub(crate) fn count(&self, name: &str, default: usize) -> usize {
+        let count = self.number(name, default as u64);
+        usize::try_from(count).unwrap_or(MAX_COUNT).min(MAX_COUNT)
     }
 
     pub(crate) fn pause(&self) -> Duration {
@@ -358,4 +358,4 @@ impl Scene<'_> {
 /// The parameters with integer values.
 const NUMBERS: &[&str] = &["seconds", "milliseconds", "bytes", "count"];
 
-const LARGEST: usize = 64 << 20;
+const MAX_COUNT: usize = 64 << 20;

@@ -30,7 +30,7 @@ impl Front {
     /// Creates a sandbox whose clients use field names as values, and `secret` as every secret.
     pub fn new(secret: &str) -> Result<Self> {
         let clients = vendor::ALL.map(|vendor| {
-            let mut client = Client::made_up(vendor);
+            let mut client = Client::generated(vendor);
             for field in vendor.fields.iter().filter(|field| field.name != "redirect_uri") {
                 let value = if field.secret { secret } else { field.name };
                 client.fields.insert(field.name, value.to_owned());

@@ -10,7 +10,7 @@ use crate::{
     response::{Members, SandboxResponse},
     vendor::{ClientField, Vendor},
     vendor_request::{VendorRequest, find},
-    vendor_state::{Look, VendorContext},
+    vendor_state::{TokenState, VendorContext},
 };
 
 pub(crate) const VENDOR: Vendor = Vendor {
@@ -41,9 +41,11 @@ fn respond(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxRe
             authorize::respond(&GRANT, request, vendor)
         }
         ("GET", ["api", "v2", "tenant", "users"]) => users(request, vendor),
-        (_, ["api", "v2", "tenant", "token"]) => SandboxResponse::only("POST"),
-        (_, ["api", "v1", "oauth2", "authorize"]) => SandboxResponse::only("GET, POST"),
-        (_, ["api", "v2", "tenant", "users"]) => SandboxResponse::only("GET"),
+        (_, ["api", "v2", "tenant", "token"]) => SandboxResponse::method_not_allowed("POST"),
+        (_, ["api", "v1", "oauth2", "authorize"]) => {
+            SandboxResponse::method_not_allowed("GET, POST")
+        }
+        (_, ["api", "v2", "tenant", "users"]) => SandboxResponse::method_not_allowed("GET"),
         _ => SandboxResponse::not_found(),
     }
 }
@@ -72,48 +74,49 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
         None => return SandboxResponse::oauth_error(400, "invalid_request", "Missing grant type"),
     }
     // `expires_in` is the remaining lifetime, and an unexpired token is returned again.
-    let (token, id_token, left) = match vendor.held(&client) {
-        Some((token, held)) => {
-            let left = held.until.saturating_sub(vendor.now);
-            (token, held.note.unwrap_or_default(), left)
+    let (token, id_token, remaining) = match vendor.current_token(&client) {
+        Some((token, issued)) => {
+            let remaining = issued.until.saturating_sub(vendor.now);
+            (token, issued.note.unwrap_or_default(), remaining)
         }
         None => {
-            let life = vendor.life(&client, 1_800);
+            let lifetime = vendor.token_lifetime(&client, 1_800);
             let token = random::marked_guid(random::HEX_MARK);
-            let claims = claims(&client, client.get("client_id"), vendor.now, vendor.now + life);
-            let id_token = signed(&claims);
-            vendor.issue(&id_token, &client, life, None);
-            vendor.issue(&token, &client, life, Some(&id_token));
-            (token, id_token, life)
+            let claims =
+                claims(&client, client.get("client_id"), vendor.now, vendor.now + lifetime);
+            let id_token = sign(&claims);
+            vendor.issue(&id_token, &client, lifetime, None);
+            vendor.issue(&token, &client, lifetime, Some(&id_token));
+            (token, id_token, lifetime)
         }
     };
     SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
-        ("expires_in", left.as_secs().into()),
+        ("expires_in", remaining.as_secs().into()),
         ("scope", "all".into()),
         ("id_token", id_token.into()),
     ])
 }
 
 /// OneAccess's token response in the fragment; each login gets a new token.
-fn token_members(asked: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
-    let life = vendor.life(&asked.client, 7_199);
+fn token_members(query: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
+    let lifetime = vendor.token_lifetime(&query.client, 7_199);
     let mut members = Members::new();
-    if asked.wants("token") {
+    if query.wants("token") {
         let token = random::marked_guid(random::HEX_MARK);
-        vendor.issue(&token, &asked.client, life, None);
+        vendor.issue(&token, &query.client, lifetime, None);
         members.push(("access_token".to_owned(), token.into()));
         members.push(("token_type".to_owned(), "Bearer".into()));
-        members.push(("expires_in".to_owned(), life.as_secs().into()));
+        members.push(("expires_in".to_owned(), lifetime.as_secs().into()));
     }
-    if asked.wants("id_token") {
-        let mut claims = claims(&asked.client, page::PERSON, vendor.now, vendor.now + life);
-        if let Some(nonce) = asked.request.query("nonce") {
+    if query.wants("id_token") {
+        let mut claims = claims(&query.client, page::TEST_USER, vendor.now, vendor.now + lifetime);
+        if let Some(nonce) = query.request.query("nonce") {
             claims["nonce"] = nonce.into();
         }
-        let id_token = signed(&claims);
-        vendor.issue(&id_token, &asked.client, life, None);
+        let id_token = sign(&claims);
+        vendor.issue(&id_token, &query.client, lifetime, None);
         members.push(("id_token".to_owned(), id_token.into()));
     }
     members
@@ -127,7 +130,7 @@ fn claims(client: &Client, subject: &str, now: Time, until: Time) -> Value {
     })
 }
 
-fn signed(claims: &Value) -> String {
+fn sign(claims: &Value) -> String {
     let header = json!({ "kid": random::text(random::HEX, 32), "alg": "RS256" });
     random::jwt(&header, claims, 256)
 }
@@ -136,11 +139,11 @@ fn users(request: &VendorRequest, vendor: &VendorContext<'_>) -> SandboxResponse
     let Some(token) = request.bearer() else {
         return SandboxResponse::oauth_error(401, "unauthorized_user", "User is not authorized");
     };
-    let refused = |text: String| SandboxResponse::oauth_error(400, "invalid_token", &text);
-    match vendor.look(token) {
-        Look::Expired => return refused(format!("Access token expired:{token}")),
-        Look::Unknown => return refused(format!("Invalid access token: {token}")),
-        Look::Live(_) => {}
+    let rejected = |text: String| SandboxResponse::oauth_error(400, "invalid_token", &text);
+    match vendor.token_state(token) {
+        TokenState::Expired => return rejected(format!("Access token expired:{token}")),
+        TokenState::Unknown => return rejected(format!("Invalid access token: {token}")),
+        TokenState::Valid(_) => {}
     }
     if let Some(missing) = ["org_id", "offset", "limit"].iter().find(|n| request.query(n).is_none())
     {

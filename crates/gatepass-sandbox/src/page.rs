@@ -13,8 +13,8 @@ impl Page<'_> {
     pub(crate) fn login(&self, message: Option<&str>) -> SandboxResponse {
         let body = format!(
             r#"<h1>Log in to {vendor}</h1>
-<p>This is a sandbox on your own machine, not {vendor}. Log in as <code>{PERSON}</code> with the
-password <code>{PERSON}</code>.</p>
+<p>This is a sandbox on your own machine, not {vendor}. Log in as <code>{TEST_USER}</code> with the
+password <code>{TEST_USER}</code>.</p>
 {message}<form method="post">
 <label for="username">User name</label>
 <input id="username" name="username" autocomplete="username" autocapitalize="none"
@@ -23,7 +23,7 @@ password <code>{PERSON}</code>.</p>
 <input id="password" name="password" type="password" autocomplete="current-password" required>
 <div class="choice"><button id="login">Log in</button></div>
 </form>"#,
-            vendor = escaped(self.vendor),
+            vendor = escape_html(self.vendor),
             message = alert(message),
         );
         page(200, &format!("Log in to {}", self.vendor), &body, &self.form_action())
@@ -36,7 +36,7 @@ password <code>{PERSON}</code>.</p>
         message: Option<&str>,
     ) -> SandboxResponse {
         let body = format!(
-            r#"<h1>Let this client in?</h1>
+            r#"<h1>Allow this client?</h1>
 {message}<p>The client <code>{client}</code> asks {vendor} for a token in your name.</p>
 <p>The token goes to <code>{to}</code></p>
 <form method="post">
@@ -44,27 +44,28 @@ password <code>{PERSON}</code>.</p>
 <div class="choice"><button id="allow" name="decision" value="allow">Allow</button>
 <button id="deny" name="decision" value="deny" class="quiet">Deny</button></div>
 </form>
-<p class="note">Logged in as <code>{PERSON}</code> in a sandbox on this machine.</p>"#,
+<p class="note">Logged in as <code>{TEST_USER}</code> in a sandbox on this machine.</p>"#,
             message = alert(message),
-            client = escaped(client),
-            vendor = escaped(self.vendor),
-            to = escaped(self.redirect_uri),
-            form_token = escaped(form_token),
+            client = escape_html(client),
+            vendor = escape_html(self.vendor),
+            to = escape_html(self.redirect_uri),
+            form_token = escape_html(form_token),
         );
         page(200, &format!("{} asks for your consent", self.vendor), &body, &self.form_action())
     }
 
     /// Returns the response to a form: a redirect, so that back and reload do not submit it again.
-    pub(crate) fn see_other(&self, here: &str) -> SandboxResponse {
-        page(303, "Logged in", "", &self.form_action()).with("location", here)
+    pub(crate) fn see_other(&self, address: &str) -> SandboxResponse {
+        page(303, "Logged in", "", &self.form_action()).with("location", address)
     }
 
-    /// Browsers apply `form-action` to the redirect after a form, so the policy has to name the client.
+    /// Returns the `form-action` sources. They include the client, because browsers also apply them to
+    /// the redirect after a form.
     fn form_action(&self) -> String {
-        let usual = "'self' http://127.0.0.1:* http://localhost:*";
+        let default = "'self' http://127.0.0.1:* http://localhost:*";
         match redirect::policy_source(self.redirect_uri) {
-            there if usual.split(' ').any(|known| known == there) => usual.to_owned(),
-            there => format!("{usual} {there}"),
+            source if default.split(' ').any(|known| known == source) => default.to_owned(),
+            source => format!("{default} {source}"),
         }
     }
 }
@@ -72,16 +73,16 @@ password <code>{PERSON}</code>.</p>
 /// Returns an error page without a redirect.
 pub(crate) fn refused(vendor: &str, status: u16, text: &str) -> SandboxResponse {
     let body = format!(
-        "<h1>{} cannot let you in</h1>\n{}<p>Nothing was sent to anybody. This is a sandbox on \
+        "<h1>{}: invalid request</h1>\n{}<p>The request was not sent on. This is a sandbox on \
          your own machine.</p>",
-        escaped(vendor),
+        escape_html(vendor),
         alert(Some(text)),
     );
     page(status, &format!("{vendor}: invalid request"), &body, "'none'")
 }
 
 /// Returns the page that ends a login.
-pub(crate) fn done() -> SandboxResponse {
+pub(crate) fn login_finished() -> SandboxResponse {
     let body = "<h1>Done</h1>\n<p id=\"message\" role=\"status\">You may close this window.</p>";
     page(200, "Done", body, "'none'")
 }
@@ -92,7 +93,7 @@ fn page(status: u16, title: &str, body: &str, form_action: &str) -> SandboxRespo
         "default-src 'none'; style-src 'nonce-{nonce}'; form-action {form_action}; \
          base-uri 'none'; frame-ancestors 'none'"
     );
-    let title = escaped(title);
+    let title = escape_html(title);
     let html = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -109,12 +110,12 @@ fn page(status: u16, title: &str, body: &str, form_action: &str) -> SandboxRespo
 }
 
 fn alert(message: Option<&str>) -> String {
-    let alert = |text| format!("<p id=\"message\" role=\"alert\">{}</p>\n", escaped(text));
+    let alert = |text| format!("<p id=\"message\" role=\"alert\">{}</p>\n", escape_html(text));
     message.map(alert).unwrap_or_default()
 }
 
 /// Escapes text for HTML content and quoted attributes.
-fn escaped(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -130,7 +131,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The user name and the password of the only user.
-pub(crate) const PERSON: &str = "sandbox";
+pub(crate) const TEST_USER: &str = "sandbox";
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --line: light-dark(#70757d, #8d939c); \

@@ -20,43 +20,47 @@ impl LoginRedirect {
     }
 
     pub(crate) fn location(&self) -> String {
-        let sign = match (self.is_in_query, self.to.contains('?')) {
+        let separator = match (self.is_in_query, self.to.contains('?')) {
             (false, _) => '#',
             (true, false) => '?',
             (true, true) => '&',
         };
-        format!("{}{sign}{}", self.to, form(self.members.iter().map(|(n, v)| (n.as_str(), v))))
+        format!(
+            "{}{separator}{}",
+            self.to,
+            encode_members(self.members.iter().map(|(n, v)| (n.as_str(), v)))
+        )
     }
 }
 
-fn form<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
+fn encode_members<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
     let pairs = members.map(|(name, value)| match value {
-        Value::String(text) => format!("{}={}", encoded(name), encoded(text)),
-        other => format!("{}={}", encoded(name), encoded(&other.to_string())),
+        Value::String(text) => format!("{}={}", percent_encode(name), percent_encode(text)),
+        other => format!("{}={}", percent_encode(name), percent_encode(&other.to_string())),
     });
     pairs.collect::<Vec<_>>().join("&")
 }
 
 /// Percent-encodes text for a query or a fragment.
-pub(crate) fn encoded(text: &str) -> String {
+pub(crate) fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// Returns whether a redirect URI matches the registered one: byte for byte, except that a
 /// registered loopback URI with port 0 matches any port (RFC 8252 section 7.3).
-pub(crate) fn is_registered(registered: &str, asked: &str) -> bool {
+pub(crate) fn is_registered(registered: &str, requested: &str) -> bool {
     for host in LOOPBACK {
-        if let Some(rest) = after(registered, host).and_then(|rest| rest.strip_prefix('0'))
+        if let Some(rest) = port_and_path(registered, host).and_then(|rest| rest.strip_prefix('0'))
             && (rest.is_empty() || rest.starts_with(['/', '?']))
         {
-            let port = after(asked, host).and_then(|asked| asked.strip_suffix(rest));
+            let port = port_and_path(requested, host).and_then(|tail| tail.strip_suffix(rest));
             return port.is_some_and(is_port);
         }
     }
-    registered == asked
+    registered == requested
 }
 
-fn after<'a>(uri: &'a str, host: &str) -> Option<&'a str> {
+fn port_and_path<'a>(uri: &'a str, host: &str) -> Option<&'a str> {
     uri.strip_prefix("http://")?.strip_prefix(host)?.strip_prefix(':')
 }
 
@@ -70,13 +74,13 @@ pub(crate) fn is_redirect_uri(text: &str) -> bool {
     let is_clean = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"#'<>\\^`{|}".contains(&b));
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let is_web = matches!(scheme, "http" | "https");
-    let may_run = ["javascript", "data", "blob", "vbscript", "file"];
+    let script_schemes = ["javascript", "data", "blob", "vbscript", "file"];
     is_clean
         && scheme.starts_with(|c: char| c.is_ascii_lowercase())
         && scheme
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b))
-        && !may_run.contains(&scheme)
+        && !script_schemes.contains(&scheme)
         && rest.len() > 2
         && (!is_web || rest.strip_prefix("//").is_some_and(|host| !host.starts_with(['/', '?'])))
 }
@@ -178,9 +182,15 @@ mod tests {
     #[test]
     fn members_are_percent_encoded() {
         let members = || vec![("a b".to_owned(), "#&=é".into()), ("n".to_owned(), 5.into())];
-        let mut landing = LoginRedirect::new("http://localhost:1/cb?x=1", members());
-        assert_eq!(landing.location(), "http://localhost:1/cb?x=1#a%20b=%23%26%3D%C3%A9&n=5");
-        landing.is_in_query = true;
-        assert_eq!(landing.location(), "http://localhost:1/cb?x=1&a%20b=%23%26%3D%C3%A9&n=5");
+        let mut login_redirect = LoginRedirect::new("http://localhost:1/cb?x=1", members());
+        assert_eq!(
+            login_redirect.location(),
+            "http://localhost:1/cb?x=1#a%20b=%23%26%3D%C3%A9&n=5"
+        );
+        login_redirect.is_in_query = true;
+        assert_eq!(
+            login_redirect.location(),
+            "http://localhost:1/cb?x=1&a%20b=%23%26%3D%C3%A9&n=5"
+        );
     }
 }

@@ -100,12 +100,12 @@ impl SandboxResponse {
     }
 
     /// Creates a redirect that leaves no trace in caches or in `Referer`.
-    pub(crate) fn landing(landing: LoginRedirect) -> Self {
+    pub(crate) fn login_redirect(redirect: LoginRedirect) -> Self {
         let mut response = Self::new(302, "text/html; charset=utf-8", "")
             .with("cache-control", "no-store")
             .with("pragma", "no-cache")
             .with("referrer-policy", "no-referrer");
-        response.content = Content::LoginRedirect(landing);
+        response.content = Content::LoginRedirect(redirect);
         response
     }
 
@@ -120,18 +120,18 @@ impl SandboxResponse {
     }
 
     /// Creates the response for a method that the path does not allow.
-    pub(crate) fn only(method: &str) -> Self {
+    pub(crate) fn method_not_allowed(method: &str) -> Self {
         Self::json(405, [("message", "method not allowed".into())]).with("allow", method)
     }
 
     /// Sets a header and replaces one of the same name.
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| known != name);
-        self.also(name, value)
+        self.with_additional(name, value)
     }
 
     /// Adds a header and keeps one of the same name.
-    pub(crate) fn also(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn with_additional(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
@@ -139,7 +139,7 @@ impl SandboxResponse {
     pub(crate) fn body(&self) -> Vec<u8> {
         match &self.content {
             Content::Bytes(bytes) => bytes.clone(),
-            Content::Members(members) => rendered(members).into_bytes(),
+            Content::Members(members) => to_json(members).into_bytes(),
             Content::LoginRedirect(_) => Vec::new(),
         }
     }
@@ -167,7 +167,7 @@ impl SandboxResponse {
     /// Returns the address of a redirect.
     fn location(&self) -> Option<String> {
         match &self.content {
-            Content::LoginRedirect(landing) => Some(landing.location()),
+            Content::LoginRedirect(redirect) => Some(redirect.location()),
             Content::Members(_) | Content::Bytes(_) => None,
         }
     }
@@ -228,7 +228,7 @@ impl SandboxResponse {
 }
 
 /// Serializes an object in the given order, which differs between vendors; a map would sort it.
-pub(crate) fn rendered(members: &[(String, Value)]) -> String {
+pub(crate) fn to_json(members: &[(String, Value)]) -> String {
     let members: Vec<String> = members
         .iter()
         .map(|(name, value)| format!("{}:{value}", Value::from(name.as_str())))

@@ -40,7 +40,7 @@ pub(crate) fn router(app: App) -> Router {
 /// Rejects requests from web pages. A page that resolves its own name to loopback (DNS rebinding)
 /// sends that name in `Host`; a page that posts to the sandbox sends its `Origin`.
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    if !is_ours(request.uri(), request.headers(), app.port) {
+    if !is_local_request(request.uri(), request.headers(), app.port) {
         let text = "the Host header must be the loopback address and port of the sandbox";
         return SandboxResponse::json(403, [("error", text.into())]).into_response();
     }
@@ -52,7 +52,7 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
     next.run(request).await
 }
 
-fn is_ours(uri: &Uri, headers: &HeaderMap, port: u16) -> bool {
+fn is_local_request(uri: &Uri, headers: &HeaderMap, port: u16) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let host = host.to_str().ok().and_then(|text| text.parse().ok());
@@ -81,7 +81,7 @@ async fn respond(State(app): State<App>, request: Request) -> Response {
         }
     };
     let flight = RequestGuard::begin(&app, vendor.id);
-    let read = to_bytes(body, LARGEST_BODY).await;
+    let read = to_bytes(body, MAX_BODY).await;
     let is_too_large = read.is_err();
     let body: Bytes = read.unwrap_or_default();
     let call = VendorRequest::new(parts.method, &parts.uri, prefix, parts.headers, body);
@@ -95,13 +95,13 @@ async fn respond(State(app): State<App>, request: Request) -> Response {
         };
         let mut cx = state.vendor(vendor.id);
         let now = cx.now;
-        let mut honest = || match is_too_large {
+        let mut regular = || match is_too_large {
             true => SandboxResponse::json(413, [("message", "request entity too large".into())]),
             false => (vendor.respond)(&call, &mut cx),
         };
         let response = match &armed {
-            Some(fault) => fault.happen(&call, vendor.id, now, honest),
-            None => honest(),
+            Some(fault) => fault.apply(&call, vendor.id, now, regular),
+            None => regular(),
         };
         let status = match response.delivery {
             Delivery::Never => None,
@@ -141,7 +141,7 @@ impl Drop for RequestGuard {
 
 /// Reads the body of a control request; `None` for a body over the limit.
 pub(crate) async fn small_body(body: Body) -> Option<Bytes> {
-    to_bytes(body, LARGEST_BODY).await.ok()
+    to_bytes(body, MAX_BODY).await.ok()
 }
 
 /// Returns a JSON response of the sandbox itself.
@@ -151,4 +151,4 @@ pub(crate) fn own_response(status: u16, value: &serde_json::Value) -> Response {
     response
 }
 
-const LARGEST_BODY: usize = 64 << 10;
+const MAX_BODY: usize = 64 << 10;

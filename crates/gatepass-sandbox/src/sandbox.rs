@@ -14,7 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     faults::Fault,
     router::{self, App},
-    server::{self, Opening},
+    server::{self, ConnectionKind},
     state::{LogEntry, Memory, Snapshot},
     vendor,
 };
@@ -250,18 +250,18 @@ impl SandboxBuilder {
         }
         for vendor in vendor::ALL {
             if !clients.iter().any(|client: &Client| client.provider() == vendor.id) {
-                clients.push(Client::made_up(vendor));
+                clients.push(Client::generated(vendor));
             }
         }
         let memory = Arc::new(Memory::new(self.lifetime, clients, self.faults)?);
 
         #[cfg(feature = "tls")]
-        let (opening, ca_pem) = match self.tls {
-            true => crate::tls::make().map(|(tls, pem)| (Opening::Tls(tls), Some(pem)))?,
-            false => (Opening::Plain, None),
+        let (kind, ca_pem) = match self.tls {
+            true => crate::tls::make().map(|(tls, pem)| (ConnectionKind::Tls(tls), Some(pem)))?,
+            false => (ConnectionKind::Plain, None),
         };
         #[cfg(not(feature = "tls"))]
-        let (opening, ca_pem) = (Opening::Plain, None);
+        let (kind, ca_pem) = (ConnectionKind::Plain, None);
 
         let failed = |error: std::io::Error| {
             let text = format!("cannot listen on {}: {}", self.listen, error.kind());
@@ -273,7 +273,7 @@ impl SandboxBuilder {
         let port = address.port();
         let router = router::router(App { memory: Arc::clone(&memory), port });
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(server::run(listener, opening, router, stopped));
+        let server = tokio::spawn(server::run(listener, kind, router, stopped));
         let url = format!("{scheme}://{address}");
         Ok(Sandbox { memory, url, port, ca_pem, stop, server: Some(server) })
     }

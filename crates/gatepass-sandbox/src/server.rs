@@ -26,7 +26,7 @@ use crate::response::{End, Raw};
 
 /// How a connection is opened: plain or TLS.
 #[derive(Clone)]
-pub(crate) enum Opening {
+pub(crate) enum ConnectionKind {
     Plain,
     #[cfg(feature = "tls")]
     Tls(tokio_rustls::TlsAcceptor),
@@ -35,7 +35,7 @@ pub(crate) enum Opening {
 /// Serves until the stop signal, then gives running responses a moment to finish.
 pub(crate) async fn run(
     listener: TcpListener,
-    opening: Opening,
+    kind: ConnectionKind,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -46,7 +46,7 @@ pub(crate) async fn run(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((tcp, _)) => {
-                    connections.spawn(open(tcp, opening.clone(), router.clone(), stop.clone()));
+                    connections.spawn(open(tcp, kind.clone(), router.clone(), stop.clone()));
                 }
                 // Most likely no file descriptors are left; ending connections release them.
                 Err(_) => sleep(Duration::from_millis(10)).await,
@@ -60,14 +60,14 @@ pub(crate) async fn run(
     }
 }
 
-async fn open(tcp: TcpStream, opening: Opening, router: Router, stop: watch::Receiver<bool>) {
+async fn open(tcp: TcpStream, kind: ConnectionKind, router: Router, stop: watch::Receiver<bool>) {
     if tcp.set_nodelay(true).is_err() {
         return;
     }
-    match opening {
-        Opening::Plain => serve(tcp, router, stop).await,
+    match kind {
+        ConnectionKind::Plain => serve(tcp, router, stop).await,
         #[cfg(feature = "tls")]
-        Opening::Tls(acceptor) => {
+        ConnectionKind::Tls(acceptor) => {
             if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, acceptor.accept(tcp)).await {
                 serve(stream, router, stop).await;
             }
@@ -76,19 +76,19 @@ async fn open(tcp: TcpStream, opening: Opening, router: Router, stop: watch::Rec
 }
 
 async fn serve<S: Socket>(socket: S, router: Router, mut stop: watch::Receiver<bool>) {
-    let by_hand = Arc::new(Mutex::new(None));
+    let raw_response = Arc::new(Mutex::new(None));
     let service = {
-        let by_hand = Arc::clone(&by_hand);
-        service_fn(move |request: Request<Incoming>| -> Answering {
-            let (mut router, by_hand) = (router.clone(), Arc::clone(&by_hand));
+        let raw_response = Arc::clone(&raw_response);
+        service_fn(move |request: Request<Incoming>| -> ResponseFuture {
+            let (mut router, raw_response) = (router.clone(), Arc::clone(&raw_response));
             Box::pin(async move {
                 let handled: Result<Response, Infallible> =
                     router.call(request.map(Body::new)).await;
                 let Ok(mut response) = handled;
                 match response.extensions_mut().remove::<Raw>() {
                     Some(raw) => {
-                        *by_hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(raw);
-                        Err(ByHand)
+                        *raw_response.lock().unwrap_or_else(PoisonError::into_inner) = Some(raw);
+                        Err(RawRequested)
                     }
                     None => Ok(response),
                 }
@@ -110,15 +110,15 @@ async fn serve<S: Socket>(socket: S, router: Router, mut stop: watch::Receiver<b
         }
     }
     let mut socket = connection.into_parts().io.into_inner();
-    let raw = by_hand.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let raw = raw_response.lock().unwrap_or_else(PoisonError::into_inner).take();
     match raw {
-        Some(raw) => write_by_hand(&mut socket, raw).await,
+        Some(raw) => write_raw(&mut socket, raw).await,
         None => drop(socket.shutdown().await),
     }
 }
 
 /// A client that disconnects is not a failure, so errors only end the connection.
-async fn write_by_hand<S: Socket>(socket: &mut S, raw: Raw) {
+async fn write_raw<S: Socket>(socket: &mut S, raw: Raw) {
     if socket.write_all(&raw.first).await.is_err() {
         return;
     }
@@ -137,19 +137,19 @@ async fn write_by_hand<S: Socket>(socket: &mut S, raw: Raw) {
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response, ByHand>> + Send>>;
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, RawRequested>> + Send>>;
 
 /// Aborts the HTTP library's handling: the response is written as raw bytes.
 #[derive(Debug)]
-struct ByHand;
+struct RawRequested;
 
-impl fmt::Display for ByHand {
+impl fmt::Display for RawRequested {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("raw response")
     }
 }
 
-impl std::error::Error for ByHand {}
+impl std::error::Error for RawRequested {}
 
 trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
     fn tcp(&self) -> &TcpStream;

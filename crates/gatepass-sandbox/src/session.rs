@@ -17,34 +17,35 @@ pub(crate) struct Session {
 
 /// The state of the session that a cookie names.
 pub(crate) enum SessionState<'a> {
-    Live(&'a mut Session),
+    Valid(&'a mut Session),
     Expired,
-    Nobody,
+    Missing,
 }
 
 impl Sessions {
     /// Starts a session and returns its id, which is always new and never taken from the browser.
     pub(crate) fn begin(&mut self, now: Time) -> String {
-        if self.0.len() >= SESSIONS_KEPT {
+        if self.0.len() >= MAX_SESSIONS {
             self.0.pop_front();
         }
         let id = random::text(random::MIXED, 32);
-        let session = Session { id: id.clone(), until: now + LIFE, form_tokens: VecDeque::new() };
+        let session =
+            Session { id: id.clone(), until: now + SESSION_LIFETIME, form_tokens: VecDeque::new() };
         self.0.push_back(session);
         id
     }
 
-    pub(crate) fn seat(&mut self, id: Option<&str>, now: Time) -> SessionState<'_> {
+    pub(crate) fn lookup(&mut self, id: Option<&str>, now: Time) -> SessionState<'_> {
         match self.0.iter_mut().find(|session| Some(session.id.as_str()) == id) {
-            Some(session) if session.until > now => SessionState::Live(session),
+            Some(session) if session.until > now => SessionState::Valid(session),
             Some(_) => SessionState::Expired,
-            None => SessionState::Nobody,
+            None => SessionState::Missing,
         }
     }
 
     /// Ends a session early.
     pub(crate) fn end(&mut self, id: Option<&str>, now: Time) {
-        if let SessionState::Live(session) = self.seat(id, now) {
+        if let SessionState::Valid(session) = self.lookup(id, now) {
             session.until = now;
         }
     }
@@ -63,13 +64,13 @@ impl Session {
 
     /// Consumes a form token; returns whether it was issued for this purpose and was not used before.
     pub(crate) fn redeem(&mut self, form_token: &str, purpose: &str) -> bool {
-        let is_it = |known: &(String, String)| known.0 == form_token && known.1 == purpose;
-        let at = self.form_tokens.iter().position(is_it);
-        at.and_then(|at| self.form_tokens.remove(at)).is_some()
+        let matches = |known: &(String, String)| known.0 == form_token && known.1 == purpose;
+        let index = self.form_tokens.iter().position(matches);
+        index.and_then(|index| self.form_tokens.remove(index)).is_some()
     }
 }
 
 /// The lifetime of a session, 15 minutes.
-const LIFE: Duration = Duration::from_secs(15 * 60);
-const SESSIONS_KEPT: usize = 1_000;
+const SESSION_LIFETIME: Duration = Duration::from_secs(15 * 60);
+const MAX_SESSIONS: usize = 1_000;
 const MAX_FORM_TOKENS: usize = 16;

@@ -204,24 +204,25 @@ impl SandboxState {
         fault: Option<&'static str>,
     ) {
         let at = self.clock.now().as_secs();
-        let url = || call.query.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-        let secret_in_url = call.query.iter().any(|(name, _)| is_for_secrets(name))
+        let query_parts =
+            || call.query.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        let secret_in_url = call.query.iter().any(|(name, _)| is_secret_parameter(name))
             || self.is_secret(&call.path)
-            || url().any(|part| self.is_secret(part));
+            || query_parts().any(|part| self.is_secret(part));
         let names = call.headers.keys().map(|name| name.as_str());
         let is_clean =
             !secret_in_url && !names.chain([call.method.as_str()]).any(|part| self.is_secret(part));
-        let clean = |text: &str| match is_clean || !self.is_secret(text) {
+        let redacted = |text: &str| match is_clean || !self.is_secret(text) {
             true => text.to_owned(),
             false => "[redacted]".to_owned(),
         };
         let entry = LogEntry {
             at,
             provider,
-            method: clean(call.method.as_str()),
-            path: clean(&call.path),
-            query: call.query.iter().map(|(name, _)| clean(name)).collect(),
-            headers: call.headers.keys().map(|name| clean(name.as_str())).collect(),
+            method: redacted(call.method.as_str()),
+            path: redacted(&call.path),
+            query: call.query.iter().map(|(name, _)| redacted(name)).collect(),
+            headers: call.headers.keys().map(|name| redacted(name.as_str())).collect(),
             status,
             fault,
             secret_in_url,
@@ -238,7 +239,7 @@ impl SandboxState {
         counters.faults += u64::from(fault.is_some());
         counters.secrets_in_url += u64::from(secret_in_url);
 
-        if self.log.len() >= LOG_LENGTH {
+        if self.log.len() >= MAX_LOG_ENTRIES {
             self.log.pop_front();
         }
         self.log.push_back(entry);
@@ -262,8 +263,8 @@ impl SandboxState {
         let vendor = vendor::named(provider)?;
         let now = self.clock.now();
         let vendor = self.vendors.entry(vendor.id).or_default();
-        let live = vendor.tokens.values_mut().filter(|token| !token.revoked && token.until > now);
-        Ok(live.map(|token| token.revoked = true).count())
+        let valid = vendor.tokens.values_mut().filter(|token| !token.revoked && token.until > now);
+        Ok(valid.map(|token| token.revoked = true).count())
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -271,19 +272,19 @@ impl SandboxState {
         let mut total = Counters::default();
         let mut providers = BTreeMap::new();
         for (id, vendor) in &self.vendors {
-            let mut one = vendor.counters;
-            let live = vendor.tokens.values().filter(|token| !token.revoked && token.until > now);
-            one.live_tokens = live.count() as u64;
-            total.requests += one.requests;
-            total.token_requests += one.token_requests;
-            total.api_requests += one.api_requests;
-            total.issued += one.issued;
-            total.logins += one.logins;
-            total.refused += one.refused;
-            total.faults += one.faults;
-            total.secrets_in_url += one.secrets_in_url;
-            total.live_tokens += one.live_tokens;
-            providers.insert(*id, one);
+            let mut counters = vendor.counters;
+            let valid = vendor.tokens.values().filter(|token| !token.revoked && token.until > now);
+            counters.live_tokens = valid.count() as u64;
+            total.requests += counters.requests;
+            total.token_requests += counters.token_requests;
+            total.api_requests += counters.api_requests;
+            total.issued += counters.issued;
+            total.logins += counters.logins;
+            total.refused += counters.refused;
+            total.faults += counters.faults;
+            total.secrets_in_url += counters.secrets_in_url;
+            total.live_tokens += counters.live_tokens;
+            providers.insert(*id, counters);
         }
         total.in_flight = self.in_flight;
         total.in_flight_max = self.in_flight_max;
@@ -292,9 +293,9 @@ impl SandboxState {
     }
 }
 
-fn is_for_secrets(parameter: &str) -> bool {
+fn is_secret_parameter(parameter: &str) -> bool {
     let secret = ["client_secret", "secret", "password", "access_token", "id_token"];
     secret.iter().any(|name| parameter.eq_ignore_ascii_case(name))
 }
 
-const LOG_LENGTH: usize = 1_000;
+const MAX_LOG_ENTRIES: usize = 1_000;

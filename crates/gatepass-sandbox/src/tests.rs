@@ -41,7 +41,7 @@ impl Reply {
 }
 
 /// Sends these bytes on one connection and returns everything the server writes.
-async fn exchanged(port: u16, request: &[u8]) -> std::io::Result<Vec<u8>> {
+async fn send_raw(port: u16, request: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.write_all(request).await?;
     let mut response = Vec::new();
@@ -49,7 +49,7 @@ async fn exchanged(port: u16, request: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(response)
 }
 
-fn parsed(response: &[u8]) -> Reply {
+fn parse_reply(response: &[u8]) -> Reply {
     let text = String::from_utf8_lossy(response);
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -73,7 +73,7 @@ async fn send(
     body: &str,
 ) -> Reply {
     let request = request(sandbox.port(), method, path, headers, body);
-    parsed(&exchanged(sandbox.port(), request.as_bytes()).await.unwrap())
+    parse_reply(&send_raw(sandbox.port(), request.as_bytes()).await.unwrap())
 }
 
 async fn get(sandbox: &Sandbox, path: &str, token: &str) -> Reply {
@@ -85,8 +85,8 @@ async fn post_form(sandbox: &Sandbox, path: &str, body: &str) -> Reply {
     send(sandbox, "POST", path, &form, body).await
 }
 
-async fn control(sandbox: &Sandbox, what: &str, body: &Value) -> Reply {
-    send(sandbox, "POST", &format!("/_sandbox/{what}"), &[], &body.to_string()).await
+async fn control(sandbox: &Sandbox, endpoint: &str, body: &Value) -> Reply {
+    send(sandbox, "POST", &format!("/_sandbox/{endpoint}"), &[], &body.to_string()).await
 }
 
 /// Returns a form with a client's id and secret.

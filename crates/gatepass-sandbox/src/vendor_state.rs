@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     client::Client,
-    clock::{FAR, Time},
+    clock::{MAX_TIME, Time},
     faults::FaultQueue,
     session::Sessions,
     state::Counters,
@@ -46,8 +46,8 @@ pub(crate) struct Issued {
 }
 
 /// The result of looking up a token.
-pub(crate) enum Look {
-    Live(Issued),
+pub(crate) enum TokenState {
+    Valid(Issued),
     Expired,
     Unknown,
 }
@@ -88,26 +88,26 @@ impl VendorContext<'_> {
     }
 
     /// Returns the lifetime of this client's next token.
-    pub(crate) fn life(&self, client: &Client, usual: u64) -> Duration {
-        let usual = Duration::from_secs(usual);
-        client.lifetime.or(self.lifetime).unwrap_or(usual).min(FAR)
+    pub(crate) fn token_lifetime(&self, client: &Client, default: u64) -> Duration {
+        let default = Duration::from_secs(default);
+        client.lifetime.or(self.lifetime).unwrap_or(default).min(MAX_TIME)
     }
 
     pub(crate) fn issue(
         &mut self,
         token: &str,
         client: &Client,
-        life: Duration,
+        lifetime: Duration,
         note: Option<&str>,
     ) {
-        if self.state.order.len() >= TOKENS_KEPT
+        if self.state.order.len() >= MAX_TOKENS
             && let Some(oldest) = self.state.order.pop_front()
         {
             self.state.tokens.remove(&oldest);
         }
         let issued = Issued {
             owner: client.key(),
-            until: self.now + life,
+            until: self.now + lifetime,
             note: note.map(str::to_owned),
             revoked: false,
         };
@@ -115,38 +115,42 @@ impl VendorContext<'_> {
         self.state.tokens.insert(token.to_owned(), issued);
     }
 
-    pub(crate) fn look(&self, token: &str) -> Look {
+    pub(crate) fn token_state(&self, token: &str) -> TokenState {
         match self.state.tokens.get(token) {
-            Some(issued) if issued.revoked => Look::Unknown,
-            Some(issued) if issued.until <= self.now => Look::Expired,
-            Some(issued) => Look::Live(issued.clone()),
-            None => Look::Unknown,
+            Some(issued) if issued.revoked => TokenState::Unknown,
+            Some(issued) if issued.until <= self.now => TokenState::Expired,
+            Some(issued) => TokenState::Valid(issued.clone()),
+            None => TokenState::Unknown,
         }
     }
 
-    pub(crate) fn live(&self, token: Option<&str>) -> Option<Issued> {
-        match self.look(token?) {
-            Look::Live(issued) => Some(issued),
-            Look::Expired | Look::Unknown => None,
+    pub(crate) fn valid_token(&self, token: Option<&str>) -> Option<Issued> {
+        match self.token_state(token?) {
+            TokenState::Valid(issued) => Some(issued),
+            TokenState::Expired | TokenState::Unknown => None,
         }
     }
 
     /// Returns the client's current token if it is valid for at least one more second.
-    pub(crate) fn held(&self, client: &Client) -> Option<(String, Issued)> {
+    pub(crate) fn current_token(&self, client: &Client) -> Option<(String, Issued)> {
         let key = client.key();
         let soon = self.now + Duration::from_secs(1);
         let newest = self.state.order.iter().rev();
-        let mut held = newest.filter_map(|token| Some((token, self.state.tokens.get(token)?)));
-        held.find(|(_, issued)| {
-            issued.owner == key && issued.note.is_some() && !issued.revoked && issued.until >= soon
-        })
-        .map(|(token, issued)| (token.clone(), issued.clone()))
+        let mut tokens = newest.filter_map(|token| Some((token, self.state.tokens.get(token)?)));
+        tokens
+            .find(|(_, issued)| {
+                issued.owner == key
+                    && issued.note.is_some()
+                    && !issued.revoked
+                    && issued.until >= soon
+            })
+            .map(|(token, issued)| (token.clone(), issued.clone()))
     }
 
     /// Counts a request against a limit per minute; returns the wait if the limit is exceeded.
     pub(crate) fn over_limit(&mut self, per_minute: usize) -> Option<Duration> {
         let minute = Duration::from_secs(60);
-        while self.state.recent.front().is_some_and(|at| *at + minute <= self.now) {
+        while self.state.recent.front().is_some_and(|time| *time + minute <= self.now) {
             self.state.recent.pop_front();
         }
         if self.state.recent.len() >= per_minute {
@@ -160,9 +164,9 @@ impl VendorContext<'_> {
         self.state.failures.get(&client.key()).copied().unwrap_or_default()
     }
 
-    pub(crate) fn failed(&mut self, client: &Client) {
+    pub(crate) fn count_failure(&mut self, client: &Client) {
         *self.state.failures.entry(client.key()).or_default() += 1;
     }
 }
 
-const TOKENS_KEPT: usize = 100_000;
+const MAX_TOKENS: usize = 100_000;

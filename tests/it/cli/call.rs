@@ -15,7 +15,10 @@ pub(super) fn server(
             counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
         };
         if request.path() == vendor.token_path {
-            return Reply::json(200, vendor.token_answer(&format!("token-{}", 1 + count(&tokens))));
+            return Reply::json(
+                200,
+                vendor.token_response(&format!("token-{}", 1 + count(&tokens))),
+            );
         }
         api(count(&calls), request)
     })
@@ -87,7 +90,7 @@ fn call_sends_the_users_method_headers_and_body() {
 }
 
 #[test]
-fn call_rejects_a_user_header_for_the_token() {
+fn call_replaces_user_headers_for_the_token() {
     let vendor = vendor("cloudneeti");
     let server = server(vendor, |_, _| Reply::json(200, "{}"));
     let args = [
@@ -108,12 +111,12 @@ fn call_rejects_a_user_header_for_the_token() {
 #[test]
 fn include_prints_status_and_headers_first() {
     let vendor = vendor("cisco");
-    let server = server(vendor, |_, _| Reply::json(404, "nothing\n").with("x-trace", "7"));
+    let server = server(vendor, |_, _| Reply::json(404, "not found\n").with("x-trace", "7"));
     let run = home(vendor, &server, "").gatepass(["call", "cisco", "/x", "--include"]).run();
     let (head, body) = run.ok().split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
     assert!(head.to_lowercase().contains("x-trace: 7"), "{head}");
-    assert_eq!(body, "nothing\n");
+    assert_eq!(body, "not found\n");
 }
 
 #[test]
@@ -129,9 +132,10 @@ fn response_status_sets_the_exit_code_only_with_fail() {
         let run = home.gatepass(["call", "celerdata", "/x", "--fail"]).run();
         assert_eq!((run.code, run.stdout.as_str()), (Some(code), body), "{status}");
         // The reason is printed even if the body is discarded.
-        let says = "gatepass: celerdata/celerdata: the API";
-        let said = run.stderr.starts_with(says) && run.stderr.contains(&format!("({status})"));
-        assert_eq!(said, code != 0, "{run:#?}");
+        let prefix = "gatepass: celerdata/celerdata: the API";
+        let is_reported =
+            run.stderr.starts_with(prefix) && run.stderr.contains(&format!("({status})"));
+        assert_eq!(is_reported, code != 0, "{run:#?}");
     }
 }
 
@@ -150,7 +154,7 @@ fn fail_reports_retry_at_in_json() {
 }
 
 /// Returns each vendor's API response to a rejected token.
-fn refusal(id: &str) -> Reply {
+fn rejection(id: &str) -> Reply {
     match id {
         "cisco" => Reply::new(403, "text/xml", "<h1>Not Authorized</h1>")
             .with("x-mashery-error-code", "ERR_403_NOT_AUTHORIZED"),
@@ -168,7 +172,7 @@ fn rejected_token_is_replaced_and_request_repeated_once() {
         let vendor = vendor(one.id);
         let api = server(vendor, |_, request| match request.header("authorization") {
             Some("Bearer token-2") => Reply::json(200, "welcome"),
-            _ => refusal(vendor.id),
+            _ => rejection(vendor.id),
         });
         let args = ["call", vendor.id, "/x", "-d", "a body"];
         let run = home(vendor, &api, "lifetime = \"1h\"").gatepass(args).run();
@@ -184,7 +188,7 @@ fn rejected_token_is_replaced_and_request_repeated_once() {
 fn second_rejection_is_returned_as_the_response() {
     for one in &VENDORS {
         let vendor = vendor(one.id);
-        let api = server(vendor, |_, _| refusal(vendor.id));
+        let api = server(vendor, |_, _| rejection(vendor.id));
         let run = home(vendor, &api, "").gatepass(["call", vendor.id, "/x", "--fail"]).run();
         let code = if vendor.id == "huawei" { 6 } else { 3 };
         assert_eq!(run.code, Some(code), "{run:#?}");
@@ -219,14 +223,14 @@ fn rejected_request_does_not_reject_the_token() {
 #[test]
 fn token_is_sent_to_the_vendors_origin_only() {
     let vendor = vendor("cisco");
-    let (ours, other) =
-        (server(vendor, |_, _| Reply::empty(200)), Server::answering([Reply::empty(200)]));
-    let home = home(vendor, &ours, "");
+    let (own, other) =
+        (server(vendor, |_, _| Reply::empty(200)), Server::responding([Reply::empty(200)]));
+    let home = home(vendor, &own, "");
     for url in [
         format!("{}/hello", other.url()),
         String::from("https://vendor.example.com/hello"),
-        format!("{}@{}/hello", ours.url(), other.url().trim_start_matches("http://")),
-        ours.url().replace("127.0.0.1", "localhost") + "/hello",
+        format!("{}@{}/hello", own.url(), other.url().trim_start_matches("http://")),
+        own.url().replace("127.0.0.1", "localhost") + "/hello",
     ] {
         let run = home.gatepass(["call", "cisco", &url, "--format", "json"]).run();
         assert_eq!(run.error(2)["code"], "config", "{url}");
@@ -234,14 +238,14 @@ fn token_is_sent_to_the_vendors_origin_only() {
     let hello = format!("{}/hello", other.url());
     let run = home.gatepass(["call", "cisco", &hello]).run();
     assert!(run.failed(2).contains("api_origins"), "{run:#?}");
-    assert_eq!((ours.connections(), other.connections()), (0, 0));
+    assert_eq!((own.connections(), other.connections()), (0, 0));
 }
 
 #[test]
 fn api_origins_and_api_url_allow_further_origins() {
     let vendor = vendor("cisco");
     let (tokens, api) =
-        (server(vendor, |_, _| Reply::empty(404)), Server::answering([Reply::json(200, "{}")]));
+        (server(vendor, |_, _| Reply::empty(404)), Server::responding([Reply::json(200, "{}")]));
     let more = format!("api_origins = [\"{}\"]", api.url());
     let hello = format!("{}/hello", api.url());
     home(vendor, &tokens, &more).gatepass(["call", "cisco", &hello]).run().ok();
@@ -256,7 +260,7 @@ fn api_origins_and_api_url_allow_further_origins() {
 #[test]
 fn api_redirect_is_shown_and_not_followed() {
     let vendor = vendor("celerdata");
-    let other = Server::answering([Reply::empty(200)]);
+    let other = Server::responding([Reply::empty(200)]);
     let url = other.url();
     let api =
         server(vendor, move |_, _| Reply::new(307, "text/plain", "moved").with("location", &url));

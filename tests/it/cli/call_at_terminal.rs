@@ -25,8 +25,8 @@ fn json_is_formatted_on_a_terminal_only() {
     assert_eq!(code, Some(0));
     assert!(screen.contains("\x1b[32m\"x\"\x1b[0m"), "{screen:?}");
     let (_, plain) = call().env("NO_COLOR", "1").at_terminal().finish();
-    let shown = "{\r\n  \"b\": [\r\n    1.50,\r\n    {}\r\n  ],\r\n  \"a\": \"x\"\r\n}\r\n";
-    assert_eq!(plain, shown);
+    let formatted = "{\r\n  \"b\": [\r\n    1.50,\r\n    {}\r\n  ],\r\n  \"a\": \"x\"\r\n}\r\n";
+    assert_eq!(plain, formatted);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn control_characters_are_escaped_on_a_terminal_only() {
 
 #[test]
 fn split_utf8_character_is_shown_whole() {
-    let pieces = |first: &[u8], second: &[u8]| {
+    let screen_after = |first: &[u8], second: &[u8]| {
         let mut bytes = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
         for piece in [first, second] {
             bytes.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
@@ -73,12 +73,12 @@ fn split_utf8_character_is_shown_whole() {
         assert_eq!(code, Some(0));
         screen
     };
-    assert_eq!(pieces(b"caf\xc3", b"\xa9 \xe2\x82\xac"), "caf\u{e9} \u{20ac}");
-    let screen = pieces(b"caf\xc2", b"\x9b31mred");
+    assert_eq!(screen_after(b"caf\xc3", b"\xa9 \xe2\x82\xac"), "caf\u{e9} \u{20ac}");
+    let screen = screen_after(b"caf\xc2", b"\x9b31mred");
     assert!(screen.starts_with("caf") && screen.contains("not text"), "{screen:?}");
     assert!(!screen.contains("31mred"), "{screen:?}");
     // Latin-1 text is not a control sequence.
-    assert!(pieces(b"caf\xe9", b" au lait").ends_with(" au lait"));
+    assert!(screen_after(b"caf\xe9", b" au lait").ends_with(" au lait"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn body_content_type_follows_its_first_character() {
 }
 
 #[test]
-fn head_prints_the_head() {
+fn head_request_prints_the_head() {
     let (server, home) = api(Reply::empty(200).with("x-rows", "7"));
     let run = home.gatepass(["call", "celerdata", "HEAD", "/x"]).run();
     assert!(run.ok().starts_with("HTTP/1.1 200 OK\r\n"), "{run:#?}");
@@ -153,7 +153,7 @@ fn head_prints_the_head() {
 }
 
 #[test]
-fn call_times_out() {
+fn call_timeout_is_reported() {
     let (server, home) = api(Reply::silence());
     let args = ["call", "celerdata", "/x", "--timeout", "300ms", "--format", "json"];
     let started = std::time::Instant::now();

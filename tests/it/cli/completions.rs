@@ -10,21 +10,21 @@ fn commands() -> Vec<String> {
     super::help::commands()
 }
 
-/// A home with two profiles whose secrets must not be read: a canary, and a command that writes a
+/// Returns a home with two profiles whose secrets must not be read: a canary, and a command that writes a
 /// file.
 fn home(server: &Server) -> Home {
     let home = Home::new();
-    let mark = home.path("work/mark");
+    let marker = home.path("work/mark");
     home.write(
         "config/gatepass/config.toml",
         &format!(
             "[profiles.lake-of-tokens]\nprovider = \"celerdata\"\nbase_url = \"{url}\"\n\
              client_id = \"a\"\nclient_secret = \"{secret}\"\n\
              [profiles.mountain]\nprovider = \"cisco\"\nbase_url = \"{url}\"\n\
-             client_id = \"a\"\nclient_secret = {{ command = [\"touch\", \"{mark}\"] }}\n",
+             client_id = \"a\"\nclient_secret = {{ command = [\"touch\", \"{marker}\"] }}\n",
             url = server.url(),
             secret = canary("completion").text(),
-            mark = mark.display(),
+            marker = marker.display(),
         ),
     );
     home
@@ -43,7 +43,7 @@ fn shell<'home>(home: &'home Home, shell: &str, args: &[&str]) -> Terminal<'home
 
 #[test]
 fn completion_reads_no_secret_and_sends_no_request() {
-    let server = Server::answering([Reply::empty(500)]);
+    let server = Server::responding([Reply::empty(500)]);
     for (name, args, load) in [
         ("bash", ["--norc", "--noprofile", "-i"].as_slice(), "source <(gatepass completions bash)"),
         (
@@ -73,7 +73,7 @@ fn completion_reads_no_secret_and_sends_no_request() {
         terminal.line("exit");
         let (_, screen) = terminal.finish();
         assert_eq!(find_leak(&screen, &[canary("completion")]), None, "{name}");
-        assert!(!home.path("work/mark").exists(), "{name} made gatepass read a secret");
+        assert!(!home.path("work/mark").exists(), "{name}: gatepass read a secret");
         assert_eq!(fs::read_dir(home.path("state")).unwrap().count(), 0, "{name}: {screen}");
     }
     assert_eq!(server.connections(), 0);
@@ -81,7 +81,7 @@ fn completion_reads_no_secret_and_sends_no_request() {
 
 #[test]
 fn zsh_completes_from_an_fpath_folder() {
-    let server = Server::answering([Reply::empty(500)]);
+    let server = Server::responding([Reply::empty(500)]);
     let home = home(&server);
     home.write("zfunc/_gatepass", home.gatepass(["completions", "zsh"]).run().ok());
     let mut terminal = shell(&home, "zsh", &["-f", "-i"]);
@@ -91,61 +91,64 @@ fn zsh_completes_from_an_fpath_folder() {
     terminal.wait_for("lake-of-tokens");
 }
 
-/// Returns the completions for these words, the last of which is incomplete.
-fn shown(home: &Home, words: &[&str]) -> Vec<String> {
+/// Returns the completions of these arguments, the last of which is incomplete.
+fn completions(home: &Home, args: &[&str]) -> Vec<String> {
     let run = home
-        .gatepass(["--", "gatepass"].into_iter().chain(words.iter().copied()))
+        .gatepass(["--", "gatepass"].into_iter().chain(args.iter().copied()))
         .env("_GATEPASS_COMPLETE", "bash")
-        .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
+        .env("_CLAP_COMPLETE_INDEX", args.len().to_string())
         .run();
-    assert_eq!(run.stderr, "", "{words:?}");
+    assert_eq!(run.stderr, "", "{args:?}");
     run.ok().lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn commands_complete_profile_names() {
-    let home = home(&Server::answering([Reply::empty(500)]));
+    let home = home(&Server::responding([Reply::empty(500)]));
     let mut completed = 0;
     for command in commands() {
         let help = home.gatepass([command.as_str(), "--help"]).run();
         if help.ok().contains("<PROFILE>") || help.stdout.contains("[PROFILE]") {
-            let names = shown(&home, &[&command, ""]);
+            let names = completions(&home, &[&command, ""]);
             assert!(names.contains(&String::from("mountain")), "{command}: {names:?}");
             completed += 1;
         }
     }
     assert!(completed >= 7, "{completed}");
     for command in ["allow", "remove"] {
-        let names = shown(&home, &["profile", command, ""]);
+        let names = completions(&home, &["profile", command, ""]);
         assert!(names.contains(&String::from("mountain")), "{command}: {names:?}");
     }
 }
 
 #[test]
 fn completion_reads_the_file_of_the_config_option() {
-    let home = home(&Server::answering([Reply::empty(500)]));
+    let home = home(&Server::responding([Reply::empty(500)]));
     let other = home.write("other.toml", "[profiles.elsewhere]\nprovider = \"cisco\"\n");
     let other = other.to_str().unwrap();
     let glued = format!("--config={other}");
-    for words in [["token", "--config", other, ""].as_slice(), &["token", &glued, ""]] {
-        assert_eq!(shown(&home, words)[0], "elsewhere", "{words:?}");
+    for args in [["token", "--config", other, ""].as_slice(), &["token", &glued, ""]] {
+        assert_eq!(completions(&home, args)[0], "elsewhere", "{args:?}");
     }
 }
 
 #[test]
 fn completion_ignores_an_unreadable_config() {
     let home = Home::with_config("[profiles.cisco\nclient_secret = \"oops\"");
-    assert_eq!(shown(&home, &["token", "c"]), Vec::<String>::new());
-    assert!(shown(&home, &["tok"]).contains(&String::from("token")));
+    assert_eq!(completions(&home, &["token", "c"]), Vec::<String>::new());
+    assert!(completions(&home, &["tok"]).contains(&String::from("token")));
 }
 
 #[test]
 fn completion_lists_faults_with_and_without_vendor() {
     let home = Home::new();
-    let begin = shown(&home, &["sandbox", "--fault", ""]);
-    assert!(VENDORS.iter().all(|one| begin.contains(&format!("{}:", one.id))), "{begin:?}");
-    assert!(begin.contains(&String::from("status-503")), "{begin:?}");
-    assert_eq!(shown(&home, &["sandbox", "--fault", "cisco:status-503"]), ["cisco:status-503"]);
+    let names = completions(&home, &["sandbox", "--fault", ""]);
+    assert!(VENDORS.iter().all(|one| names.contains(&format!("{}:", one.id))), "{names:?}");
+    assert!(names.contains(&String::from("status-503")), "{names:?}");
+    assert_eq!(
+        completions(&home, &["sandbox", "--fault", "cisco:status-503"]),
+        ["cisco:status-503"]
+    );
 }
 
 #[test]

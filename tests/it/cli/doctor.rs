@@ -9,25 +9,28 @@ use gatepass_tests::{Home, Received, Reply, Run, Server, VENDORS, Vendors, vendo
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Returns the exit code of a run and each step as `name state`.
+/// Checks the report and its exit code. Returns each step as `name state` and as JSON.
 #[track_caller]
-fn found(run: &Run, exit: i32) -> (Vec<String>, Vec<Value>) {
+fn check_report(run: &Run, exit: i32) -> (Vec<String>, Vec<Value>) {
     assert_eq!(run.code, Some(exit), "{run:#?}");
-    let shown: Value = serde_json::from_str(&run.stdout).unwrap();
-    let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let names: Vec<&String> = report.as_object().unwrap().keys().collect();
     assert_eq!(names, ["exit", "ok", "steps"]);
-    assert_eq!((&shown["exit"], &shown["ok"]), (&exit.into(), &(exit == 0).into()));
-    let steps = shown["steps"].as_array().unwrap().clone();
+    assert_eq!((&report["exit"], &report["ok"]), (&exit.into(), &(exit == 0).into()));
+    let steps = report["steps"].as_array().unwrap().clone();
     for step in &steps {
         let names: Vec<&String> = step.as_object().unwrap().keys().collect();
         assert_eq!(names, ["code", "detail", "hint", "hints", "profile", "state", "step"]);
         let is_failed = step["state"] == "failed";
         assert_eq!(step["code"].is_string(), is_failed, "{step}");
-        assert!(!is_failed || step["hint"].is_string(), "a failure says what to do: {step}");
+        assert!(!is_failed || step["hint"].is_string(), "a failed step has a hint: {step}");
     }
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     (
-        steps.iter().map(|it| format!("{} {}", text(&it["step"]), text(&it["state"]))).collect(),
+        steps
+            .iter()
+            .map(|step| format!("{} {}", text(&step["step"]), text(&step["state"])))
+            .collect(),
         steps,
     )
 }
@@ -38,25 +41,25 @@ fn json(home: &Home, args: &[&str]) -> Run {
 
 /// Returns the only failed step with this exit code, and the states of all steps.
 #[track_caller]
-fn failure(run: &Run, exit: i32, step: &str, text: &str) -> (Vec<String>, Value) {
-    let (states, steps) = found(run, exit);
+fn single_failure(run: &Run, exit: i32, step: &str, text: &str) -> (Vec<String>, Value) {
+    let (states, steps) = check_report(run, exit);
     let failed: Vec<&Value> = steps.iter().filter(|step| step["state"] == "failed").collect();
     assert_eq!(failed.len(), 1, "{run:#?}");
     let failed = failed[0];
     assert_eq!(failed["step"], step, "{run:#?}");
-    let shown = format!("{} {}", failed["detail"], failed["hint"]);
-    assert!(shown.contains(text), "{shown}");
+    let report = format!("{} {}", failed["detail"], failed["hint"]);
+    assert!(report.contains(text), "{report}");
     (states, failed.clone())
 }
 
-const NOT_TRIED: [&str; 6] =
+const SKIPPED_NETWORK_STEPS: [&str; 6] =
     ["dns skipped", "tcp skipped", "tls skipped", "clock skipped", "token skipped", "api skipped"];
 
 /// Starts a vendor with a token, an API and this reply for other requests.
 fn cisco(api: Reply, other: Reply) -> Server {
     let vendor = vendor("cisco");
     Server::new(move |_, request: &Received| match request.path() {
-        path if path == vendor.token_path => Reply::json(200, vendor.token_answer("token-1")),
+        path if path == vendor.token_path => Reply::json(200, vendor.token_response("token-1")),
         path if path == vendor.api_path => api.clone(),
         _ => other.clone(),
     })
@@ -70,25 +73,29 @@ fn home_of(server: &Server) -> Home {
 fn doctor_passes_for_each_vendor_and_uses_the_store() {
     let vendors = Vendors::start();
     let home = vendors.home();
-    let (states, steps) = found(&json(&home, &[]), 0);
-    assert!(states.iter().all(|it| it.ends_with(" ok") || it == "token warning"), "{states:?}");
+    let (states, steps) = check_report(&json(&home, &[]), 0);
+    assert!(
+        states.iter().all(|step| step.ends_with(" ok") || step == "token warning"),
+        "{states:?}"
+    );
     assert_eq!(states[..2], ["config ok", "state ok"]);
     for vendor in &VENDORS {
-        let own: Vec<&Value> = steps.iter().filter(|it| it["profile"] == vendor.id).collect();
-        let names: Vec<String> = own.iter().map(|it| it["step"].as_str().unwrap().into()).collect();
+        let own: Vec<&Value> = steps.iter().filter(|step| step["profile"] == vendor.id).collect();
+        let names: Vec<String> =
+            own.iter().map(|step| step["step"].as_str().unwrap().into()).collect();
         let secrets = vendor.secrets.iter().map(|name| format!("secret {name}"));
-        let mut wanted: Vec<String> = secrets.collect();
-        wanted.insert(0, String::from("profile"));
-        wanted.extend(["dns", "tcp", "tls", "clock", "token", "api"].map(String::from));
-        assert_eq!(names, wanted);
-        assert!(own.iter().any(|it| it["detail"].to_string().contains("200 from ")), "{own:?}");
+        let mut expected: Vec<String> = secrets.collect();
+        expected.insert(0, String::from("profile"));
+        expected.extend(["dns", "tcp", "tls", "clock", "token", "api"].map(String::from));
+        assert_eq!(names, expected);
+        assert!(own.iter().any(|step| step["detail"].to_string().contains("200 from ")), "{own:?}");
     }
     let issued = |vendors: &Vendors| vendors.sandbox.state().provider("cisco").issued;
     assert_eq!(issued(&vendors), 1);
-    let (_, steps) = found(&json(&home, &["cisco"]), 0);
-    assert!(steps.iter().any(|it| it["detail"].to_string().contains("cached")));
+    let (_, steps) = check_report(&json(&home, &["cisco"]), 0);
+    assert!(steps.iter().any(|step| step["detail"].to_string().contains("cached")));
     assert_eq!(issued(&vendors), 1);
-    found(&json(&home, &["cisco", "--fresh"]), 0);
+    check_report(&json(&home, &["cisco", "--fresh"]), 0);
     assert_eq!(issued(&vendors), 2);
     vendors.stop();
 }
@@ -111,7 +118,7 @@ fn doctor_shows_marks_and_colours_on_a_terminal_only() {
 #[test]
 fn doctor_without_config_names_its_path() {
     let home = Home::new();
-    let (states, step) = failure(&json(&home, &[]), 2, "config", "gatepass/config.toml");
+    let (states, step) = single_failure(&json(&home, &[]), 2, "config", "gatepass/config.toml");
     assert_eq!(states, ["config failed", "state ok", "profile skipped"]);
     assert_eq!(step["code"], "config");
     let server = cisco(Reply::empty(200), Reply::empty(404));
@@ -121,7 +128,7 @@ fn doctor_without_config_names_its_path() {
         .env("GATEPASS_CISCO_CLIENT_SECRET", "from-a-variable")
         .env("GATEPASS_CISCO_BASE_URL", server.url())
         .run();
-    let (_, steps) = found(&run, 0);
+    let (_, steps) = check_report(&run, 0);
     assert!(steps[0]["detail"].as_str().unwrap().contains("1 profile from variables"));
 }
 
@@ -137,7 +144,7 @@ fn doctor_reports_a_bad_config_and_checks_the_folder() {
     ];
     for (path, text) in cases {
         let run = json(&home, &["--config", path.to_str().unwrap()]);
-        let (states, _) = failure(&run, 2, "config", text);
+        let (states, _) = single_failure(&run, 2, "config", text);
         assert_eq!(states, ["config failed", "state ok", "profile skipped"]);
     }
 }
@@ -149,10 +156,10 @@ fn doctor_reports_a_bad_state_folder_and_continues() {
     let file = home.write("a-file", "");
     let doctor = || home.gatepass(["doctor", "--format", "json"]);
     let run = doctor().env("GATEPASS_STATE_DIR", &file).run();
-    let (states, _) = failure(&run, 2, "state", "GATEPASS_STATE_DIR");
+    let (states, _) = single_failure(&run, 2, "state", "GATEPASS_STATE_DIR");
     assert_eq!(states.last().unwrap(), "api ok");
     let run = doctor().without_env("GATEPASS_STATE_DIR").without_env("HOME").run();
-    assert_eq!(found(&run, 0).0[1], "state warning");
+    assert_eq!(check_report(&run, 0).0[1], "state warning");
 }
 
 #[test]
@@ -163,16 +170,16 @@ fn doctor_checks_all_profiles_and_exits_with_first_failure() {
         vendor("cisco").profile(&server.url(), "")
     );
     let home = Home::with_config(&config);
-    let (states, step) = failure(&json(&home, &[]), 2, "profile", "cisco");
+    let (states, step) = single_failure(&json(&home, &[]), 2, "profile", "cisco");
     assert_eq!(step["profile"], "a");
-    assert_eq!(states[3..9], NOT_TRIED);
+    assert_eq!(states[3..9], SKIPPED_NETWORK_STEPS);
     assert_eq!(states.last().unwrap(), "api ok");
-    failure(&json(&home, &["nobody"]), 2, "profile", "no profile");
+    single_failure(&json(&home, &["unknown"]), 2, "profile", "no profile");
     // A wrong CA file is a config error.
     let path = home.write("ca.pem", "no certificate");
     let more = format!("ca_file = \"{}\"", path.display());
     let config = vendor("cisco").profile("https://127.0.0.1:1", &more);
-    failure(&json(&Home::with_config(&config), &[]), 2, "profile", "certificate");
+    single_failure(&json(&Home::with_config(&config), &[]), 2, "profile", "certificate");
 }
 
 #[test]
@@ -186,7 +193,7 @@ fn doctor_reports_missing_secrets_and_checks_the_network() {
     ] {
         let config = vendor("cisco").profile_with(&server.url(), "", |_| reference.to_owned());
         let home = Home::with_config(&config);
-        let (states, _) = failure(&json(&home, &[]), 2, "secret client_secret", text);
+        let (states, _) = single_failure(&json(&home, &[]), 2, "secret client_secret", text);
         assert_eq!(states[4..6], ["dns ok", "tcp ok"]);
         assert_eq!(states[8..], ["token skipped", "api skipped"]);
     }
@@ -195,21 +202,22 @@ fn doctor_reports_missing_secrets_and_checks_the_network() {
 
 #[test]
 fn doctor_distinguishes_dns_and_connection_failures() {
-    let of = |url: &str| Home::with_config(&vendor("cisco").profile(url, ""));
-    let home = of("https://no-such-host.invalid");
-    let (states, _) = failure(&json(&home, &[]), 6, "dns", "name not found");
-    assert_eq!(states[5..], NOT_TRIED[1..]);
-    let (states, _) = failure(&json(&of("http://127.0.0.1:1"), &[]), 6, "tcp", "refused");
-    assert_eq!(states[6..], NOT_TRIED[2..]);
+    let home_at = |url: &str| Home::with_config(&vendor("cisco").profile(url, ""));
+    let home = home_at("https://no-such-host.invalid");
+    let (states, _) = single_failure(&json(&home, &[]), 6, "dns", "name not found");
+    assert_eq!(states[5..], SKIPPED_NETWORK_STEPS[1..]);
+    let (states, _) =
+        single_failure(&json(&home_at("http://127.0.0.1:1"), &[]), 6, "tcp", "refused");
+    assert_eq!(states[6..], SKIPPED_NETWORK_STEPS[2..]);
 }
 
 #[test]
-fn doctor_times_out_on_a_black_hole() {
-    let hole = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}", hole.local_addr().unwrap());
+fn doctor_times_out_on_a_silent_server() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", silent.local_addr().unwrap());
     let home = Home::with_config(&vendor("cisco").profile(&url, ""));
-    let (states, _) = failure(&json(&home, &[]), 6, "tls", "5 s");
-    assert_eq!(states[7..], NOT_TRIED[3..]);
+    let (states, _) = single_failure(&json(&home, &[]), 6, "tls", "5 s");
+    assert_eq!(states[7..], SKIPPED_NETWORK_STEPS[3..]);
 }
 
 #[test]
@@ -219,16 +227,16 @@ fn doctor_reports_an_unknown_ca_and_trusts_ca_file() {
     let sandbox = run.spawn();
     let ready: Value = serde_json::from_str(&sandbox.line()).unwrap();
     let path = ready["config"].as_str().unwrap();
-    found(&json(&home, &["cisco", "--config", path]), 0);
+    check_report(&json(&home, &["cisco", "--config", path]), 0);
     let without: String = fs::read_to_string(path)
         .unwrap()
         .lines()
         .filter(|line| !line.starts_with("ca_file"))
         .map(|line| format!("{line}\n"))
         .collect();
-    let stranger = home.write("stranger.toml", &without);
-    let run = json(&home, &["cisco", "--fresh", "--config", stranger.to_str().unwrap()]);
-    let (_, step) = failure(&run, 6, "tls", "ca_file");
+    let without_ca = home.write("stranger.toml", &without);
+    let run = json(&home, &["cisco", "--fresh", "--config", without_ca.to_str().unwrap()]);
+    let (_, step) = single_failure(&run, 6, "tls", "ca_file");
     assert!(step["detail"].to_string().contains("certificate"), "{step}");
     sandbox.interrupt();
     sandbox.finish();
@@ -236,7 +244,7 @@ fn doctor_reports_an_unknown_ca_and_trusts_ca_file() {
 
 #[test]
 fn doctor_checks_the_proxy_and_hides_its_password() {
-    let proxy = Server::answering([Reply::empty(407)]);
+    let proxy = Server::responding([Reply::empty(407)]);
     let address = proxy.url().replace("http://", "http://me:unsaid-word@");
     let home = Home::with_config(&vendor("cisco").profile("https://vendor.invalid", ""));
     let run = home
@@ -244,7 +252,7 @@ fn doctor_checks_the_proxy_and_hides_its_password() {
         .env("HTTPS_PROXY", &address)
         .env("RUST_LOG", "trace")
         .run();
-    let (states, steps) = found(&run, 2);
+    let (states, steps) = check_report(&run, 2);
     assert_eq!(states[4..7], ["dns ok", "tcp ok", "tls failed"]);
     assert!(steps[5]["detail"].to_string().contains("the proxy of the environment, 127.0.0.1:"));
     assert!(!run.all().contains("unsaid-word"), "{run:#?}");
@@ -259,7 +267,7 @@ fn doctor_reports_clock_skew() {
         ] {
             let date = Timestamp::try_from(now).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT");
             let server = cisco(Reply::empty(200), Reply::empty(404).with("date", date.to_string()));
-            let (states, steps) = found(&json(&home_of(&server), &[]), exit);
+            let (states, steps) = check_report(&json(&home_of(&server), &[]), exit);
             assert_eq!(states[7], format!("clock {state}"));
             assert_eq!(states[9], "api ok");
             let side = if now > SystemTime::now() { "behind" } else { "ahead of" };
@@ -271,19 +279,19 @@ fn doctor_reports_clock_skew() {
 #[test]
 fn doctor_sends_a_denied_credential_once() {
     let vendor = vendor("configapi");
-    let refused = Reply::json(401, r#"{"error":"invalid_client"}"#);
-    let server = Server::answering([refused]);
+    let denied = Reply::json(401, r#"{"error":"invalid_client"}"#);
+    let server = Server::responding([denied]);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     for _ in 0..3 {
-        let (states, _) = failure(&json(&home, &["configapi"]), 3, "token", "refused");
+        let (states, _) = single_failure(&json(&home, &["configapi"]), 3, "token", "refused");
         assert_eq!(states.last().unwrap(), "api skipped");
     }
-    let sent = |server: &Server| {
+    let token_requests = |server: &Server| {
         server.requests().iter().filter(|request| request.path() == vendor.token_path).count()
     };
-    assert_eq!(sent(&server), 1);
-    failure(&json(&home, &["configapi", "--fresh"]), 3, "token", "refused");
-    assert_eq!(sent(&server), 2);
+    assert_eq!(token_requests(&server), 1);
+    single_failure(&json(&home, &["configapi", "--fresh"]), 3, "token", "refused");
+    assert_eq!(token_requests(&server), 2);
 }
 
 #[test]
@@ -294,8 +302,8 @@ fn doctor_reports_an_invalid_token_response() {
         (Reply::empty(429).with("retry-after", "600"), 5, "not before"),
         (Reply::empty(503), 6, ""),
     ] {
-        let server = Server::answering([Reply::empty(404), reply]);
-        failure(&json(&home_of(&server), &[]), exit, "token", text);
+        let server = Server::responding([Reply::empty(404), reply]);
+        single_failure(&json(&home_of(&server), &[]), exit, "token", text);
     }
 }
 
@@ -313,13 +321,13 @@ fn doctor_reports_an_api_rejection() {
         (Reply::empty(502), 6, "502"),
     ] {
         let server = cisco(reply, Reply::empty(404));
-        failure(&json(&home_of(&server), &[]), exit, "api", text);
+        single_failure(&json(&home_of(&server), &[]), exit, "api", text);
     }
     // A cached token may have been revoked.
     let server = cisco(Reply::empty(401), Reply::empty(404));
     let home = home_of(&server);
     home.gatepass(["token", "cisco"]).run().ok();
-    failure(&json(&home, &[]), 3, "api", "gatepass doctor cisco --fresh");
+    single_failure(&json(&home, &[]), 3, "api", "gatepass doctor cisco --fresh");
 }
 
 #[test]
@@ -327,7 +335,7 @@ fn doctor_names_the_login_command() {
     let vendors = Vendors::start();
     let home = vendors.home();
     let run = json(&home, &["cisco", "--set", "grant=implicit"]);
-    let (states, step) = failure(&run, 4, "token", "gatepass login cisco");
+    let (states, step) = single_failure(&run, 4, "token", "gatepass login cisco");
     assert!(states.contains(&String::from("tls ok")));
     assert_eq!(step["code"], "login_required");
     vendors.stop();
@@ -337,11 +345,11 @@ fn doctor_names_the_login_command() {
 fn doctor_shows_no_secret() {
     for vendor in &VENDORS {
         let (secret, token) = (canary("secret"), canary("token"));
-        let answer = vendor.token_answer(token.text());
+        let response = vendor.token_response(token.text());
         for status in [200, 401] {
-            let answer = answer.clone();
+            let response = response.clone();
             let server = Server::new(move |_, request: &Received| match request.path() {
-                path if path == vendor.token_path => Reply::json(status, answer.clone()),
+                path if path == vendor.token_path => Reply::json(status, response.clone()),
                 _ => Reply::json(200, "{}"),
             });
             let quoted = format!("\"{}\"", secret.text());

@@ -7,9 +7,9 @@ use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Gatepass, Home, Reply, Server, gatepass_binary, vendor};
 
 /// Starts a vendor with this token and returns it with a home.
-fn stage(token: &str) -> (Server, Home) {
-    let answer = vendor("cisco").token_answer(token);
-    let server = Server::answering([Reply::json(200, answer)]);
+fn fixture(token: &str) -> (Server, Home) {
+    let response = vendor("cisco").token_response(token);
+    let server = Server::responding([Reply::json(200, response)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     (server, home)
 }
@@ -20,14 +20,14 @@ fn exec<'home>(home: &'home Home, options: &[&str], program: &[&str]) -> Gatepas
 }
 
 /// Runs the command in a shell script.
-fn by_shell<'home>(home: &'home Home, script: &str) -> Gatepass<'home> {
+fn run_in_shell<'home>(home: &'home Home, script: &str) -> Gatepass<'home> {
     let script = script.replace("gatepass", gatepass_binary().to_str().unwrap());
     home.program("/bin/sh".as_ref(), ["-c", &script])
 }
 
 #[test]
 fn exec_returns_the_programs_exit_code() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     for options in [[].as_slice(), &["--file", "token"]] {
         for code in [0, 1, 2, 3, 125, 255] {
             let run = exec(&home, options, &["sh", "-c", &format!("exit {code}")]).run();
@@ -39,19 +39,19 @@ fn exec_returns_the_programs_exit_code() {
 
 #[test]
 fn program_ended_by_signal_exits_with_128_plus_signal() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     for options in ["", "--file token"] {
         for (signal, code) in [("TERM", 143), ("KILL", 137), ("USR1", 138)] {
             let script =
                 format!("gatepass exec cisco {options} -- sh -c 'kill -{signal} $$'; echo \"$?\"");
-            assert_eq!(by_shell(&home, &script).run().ok(), format!("{code}\n"), "{options}");
+            assert_eq!(run_in_shell(&home, &script).run().ok(), format!("{code}\n"), "{options}");
         }
     }
 }
 
 #[test]
 fn exec_exits_126_or_127_without_a_program() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     let text = home.write("work/text", "no program");
     for options in [[].as_slice(), &["--file", "token"]] {
         for (program, code) in [
@@ -60,9 +60,9 @@ fn exec_exits_126_or_127_without_a_program() {
             ("no-such-program", 127),
             ("./no-such-program", 127),
         ] {
-            let shown = exec(&home, options, &[program, "an-argument"]).run();
-            assert!(shown.failed(code).contains(program), "{shown:#?}");
-            assert!(!shown.stderr.contains("an-argument"), "{shown:#?}");
+            let run = exec(&home, options, &[program, "an-argument"]).run();
+            assert!(run.failed(code).contains(program), "{run:#?}");
+            assert!(!run.stderr.contains("an-argument"), "{run:#?}");
             let json = [options, &["--format", "json"]].concat();
             exec(&home, &json, &[program]).run().error(code);
             assert!(!home.path("work/token").exists());
@@ -72,13 +72,13 @@ fn exec_exits_126_or_127_without_a_program() {
 
 #[test]
 fn failure_before_the_program_exits_125() {
-    let answer = "{\"error\": \"invalid_client\"}";
-    let server = Server::answering([Reply::json(401, answer)]);
+    let response = "{\"error\": \"invalid_client\"}";
+    let server = Server::responding([Reply::json(401, response)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     for (args, code) in [
         (["exec", "cisco", "--", "touch", "ran"].as_slice(), "denied"),
         (&["exec", "cisco", "--file", "token", "--", "touch", "ran"], "denied"),
-        (&["exec", "nobody", "--", "touch", "ran"], "config"),
+        (&["exec", "unknown", "--", "touch", "ran"], "config"),
         (&["exec", "cisco", "touch", "ran"], "config"),
         (&["exec", "cisco", "--no-such", "--", "touch", "ran"], "config"),
         (&["exec", "cisco", "--env", "A=b", "--", "touch", "ran"], "config"),
@@ -96,7 +96,7 @@ fn failure_before_the_program_exits_125() {
 
 #[test]
 fn exec_rejects_a_token_below_min_ttl() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     for options in [["--min-ttl", "2h"].as_slice(), &["--min-ttl", "2h", "--file", "token"]] {
         let json = [options, &["--format", "json"]].concat();
         let run = exec(&home, &json, &["touch", "ran"]).run();
@@ -109,7 +109,7 @@ fn exec_rejects_a_token_below_min_ttl() {
 #[test]
 fn exec_sets_only_the_requested_variable() {
     let token = canary("token");
-    let (_server, home) = stage(token.text());
+    let (_server, home) = fixture(token.text());
     for (options, names) in [
         ([].as_slice(), ["GATEPASS_TOKEN"].as_slice()),
         (&["--env", "CISCO_TOKEN"], &["CISCO_TOKEN"]),
@@ -118,12 +118,12 @@ fn exec_sets_only_the_requested_variable() {
         (&["--file", "token", "--env", "A"], &["A"]),
     ] {
         let run = exec(&home, options, &["env"]).run();
-        let mut with: Vec<&str> =
+        let mut matching: Vec<&str> =
             run.ok().lines().filter(|line| line.contains(token.text())).collect();
-        with.sort_unstable();
-        let wanted: Vec<String> =
+        matching.sort_unstable();
+        let expected: Vec<String> =
             names.iter().map(|name| format!("{name}={}", token.text())).collect();
-        assert_eq!(with, wanted, "{options:?}");
+        assert_eq!(matching, expected, "{options:?}");
         let has_file = run.stdout.lines().any(|line| line.starts_with("GATEPASS_TOKEN_FILE=/"));
         assert_eq!(has_file, options.contains(&"--file"), "{run:#?}");
     }
@@ -131,12 +131,11 @@ fn exec_sets_only_the_requested_variable() {
 
 #[test]
 fn exec_removes_secret_variables_only() {
-    let secrets: Vec<Canary> =
-        ["asked for", "another's", "by variable", "of the file"].map(canary).into();
-    let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
+    let secrets: Vec<Canary> = ["profile", "other profile", "variable", "file"].map(canary).into();
+    let server = Server::responding([Reply::json(200, vendor("cisco").token_response("token-1"))]);
     let config = vendor("cisco").profile_with(&server.url(), "", |_| "{ env = \"ONE\" }".into())
         + &vendor("huawei").profile_with(&server.url(), "", |_| "{ env = \"TWO\" }".into())
-        + "[profiles.broken]\nprovider = \"nobody\"\nclient_secret = { env = \"FOUR\" }\n";
+        + "[profiles.broken]\nprovider = \"unknown\"\nclient_secret = { env = \"FOUR\" }\n";
     let home = Home::with_config(&config);
     for options in [[].as_slice(), &["--file", "token"], &["--env", "TWO"]] {
         let command = exec(&home, options, &["env"])
@@ -150,13 +149,13 @@ fn exec_removes_secret_variables_only() {
             .env("GATEPASS_OTHER", "kept, too");
         let run = command.run();
         assert_eq!(find_leak(run.ok(), &secrets), None, "{options:?} {run:#?}");
-        let has = |line: &str| run.stdout.lines().any(|one| one.starts_with(line));
+        let has_line = |line: &str| run.stdout.lines().any(|one| one.starts_with(line));
         for name in ["ONE=", "GATEPASS_LAKE", "GATEPASS_HUAWEI", "FOUR="] {
-            assert!(!has(name), "{options:?} {name} {run:#?}");
+            assert!(!has_line(name), "{options:?} {name} {run:#?}");
         }
-        assert_eq!(has("TWO=token-1"), options.contains(&"TWO"), "{run:#?}");
+        assert_eq!(has_line("TWO=token-1"), options.contains(&"TWO"), "{run:#?}");
         for line in ["OTHER=kept", "GATEPASS_OTHER=kept, too", "HOME=", "GATEPASS_STATE_DIR="] {
-            assert!(has(line), "{options:?} {line} {run:#?}");
+            assert!(has_line(line), "{options:?} {line} {run:#?}");
         }
     }
 }
@@ -164,7 +163,7 @@ fn exec_removes_secret_variables_only() {
 #[test]
 fn token_is_in_no_process_argument() {
     let token = canary("token");
-    let (_server, home) = stage(token.text());
+    let (_server, home) = fixture(token.text());
     let show = "tr '\\0' ' ' < /proc/$$/cmdline; tr '\\0' ' ' < /proc/$PPID/cmdline; :";
     for options in [[].as_slice(), &["--file", "token"]] {
         let run = exec(&home, options, &["sh", "-c", show]).run();
@@ -175,18 +174,19 @@ fn token_is_in_no_process_argument() {
 
 #[test]
 fn arguments_after_dashes_belong_to_the_program() {
-    let (_server, home) = stage("token-of-the-program");
-    let words = ["--help", "--format", "json", "--", "-v", "", "two words", "*", "$HOME"];
+    let (_server, home) = fixture("token-of-the-program");
+    let program_args = ["--help", "--format", "json", "--", "-v", "", "two words", "*", "$HOME"];
     for options in [[].as_slice(), &["--file", "token"]] {
-        let program = [["sh", "-c", "printf '<%s>' \"$@\"", "sh"].as_slice(), &words].concat();
-        let wanted: String = words.iter().map(|word| format!("<{word}>")).collect();
-        assert_eq!(exec(&home, options, &program).run().ok(), wanted);
+        let program =
+            [["sh", "-c", "printf '<%s>' \"$@\"", "sh"].as_slice(), &program_args].concat();
+        let expected: String = program_args.iter().map(|word| format!("<{word}>")).collect();
+        assert_eq!(exec(&home, options, &program).run().ok(), expected);
     }
 }
 
 #[test]
 fn program_inherits_standard_streams() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     for options in [[].as_slice(), &["--file", "token"]] {
         let run = exec(&home, options, &["sh", "-c", "tr a-z A-Z; echo aside >&2"]).stdin("abc");
         let run = run.run();
@@ -196,7 +196,7 @@ fn program_inherits_standard_streams() {
 
 #[test]
 fn exec_replaces_the_process_without_file() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     let running = exec(&home, &[], &["sh", "-c", "echo $$"]).spawn();
     let id = running.id();
     assert_eq!(running.finish().ok(), format!("{id}\n"));
@@ -204,8 +204,8 @@ fn exec_replaces_the_process_without_file() {
 
 #[test]
 fn exec_waits_for_an_unavailable_vendor() {
-    let answer = Reply::json(200, vendor("cisco").token_answer("token-at-last"));
-    let server = Server::answering([Reply::empty(503), answer]);
+    let response = Reply::json(200, vendor("cisco").token_response("token-at-last"));
+    let server = Server::responding([Reply::empty(503), response]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     let run = exec(&home, &["--wait", "0s"], &["env"]).run();
     run.failed(125);

@@ -1,30 +1,30 @@
 //! Tests of `gatepass inspect`: a token's properties, never the token.
 
 use gatepass_testkit::{canary, find_leak};
-use gatepass_tests::{Home, Reply, Server, steady, vendor};
+use gatepass_tests::{Home, Reply, Server, normalize, vendor};
 use insta::assert_snapshot;
 use serde_json::Value;
 
 const TOKEN: &str = "token-not-shown-1234567890";
 
-fn huawei() -> (Server, Home) {
-    let answer = vendor("huawei").token_answer(TOKEN);
-    let server = Server::answering([Reply::json(200, answer)]);
+fn fixture() -> (Server, Home) {
+    let response = vendor("huawei").token_response(TOKEN);
+    let server = Server::responding([Reply::json(200, response)]);
     let home = Home::with_config(&vendor("huawei").profile(&server.url(), ""));
     (server, home)
 }
 
 /// Returns the output with the home's path replaced.
-fn shown(home: &Home, args: &[&str]) -> String {
+fn inspect(home: &Home, args: &[&str]) -> String {
     let run = home.gatepass(args.iter().copied()).run();
-    steady(&run.ok().replace(home.path("").to_str().unwrap(), "HOME/"))
+    normalize(&run.ok().replace(home.path("").to_str().unwrap(), "HOME/"))
 }
 
 #[test]
 fn inspect_describes_a_cached_token_offline() {
-    let (server, home) = huawei();
+    let (server, home) = fixture();
     home.gatepass(["token", "huawei"]).run().ok();
-    assert_snapshot!(shown(&home, &["inspect", "huawei"]), @"
+    assert_snapshot!(inspect(&home, &["inspect", "huawei"]), @"
     profile        huawei (Huawei OneAccess), from HOME/config/gatepass/config.toml
     client_secret  from HOME/config/gatepass/config.toml
     state          token good
@@ -59,8 +59,8 @@ fn inspect_describes_a_cached_token_offline() {
 
 #[test]
 fn inspect_without_a_token_names_the_command() {
-    let (server, home) = huawei();
-    assert_snapshot!(shown(&home, &["inspect", "huawei"]), @"
+    let (server, home) = fixture();
+    assert_snapshot!(inspect(&home, &["inspect", "huawei"]), @"
     profile        huawei (Huawei OneAccess), from HOME/config/gatepass/config.toml
     client_secret  from HOME/config/gatepass/config.toml
     state          ready
@@ -77,7 +77,7 @@ fn inspect_without_a_token_names_the_command() {
 
 #[test]
 fn inspect_fresh_sends_a_token_request() {
-    let (server, home) = huawei();
+    let (server, home) = fixture();
     let json = || home.gatepass(["inspect", "huawei", "--fresh", "--format", "json"]).run().json();
     assert_eq!(json()["source"], "vendor");
     assert_eq!(json()["length"], 26);
@@ -86,24 +86,24 @@ fn inspect_fresh_sends_a_token_request() {
 
 #[test]
 fn inspect_reports_memory_only_tokens() {
-    let answer = vendor("cloudneeti").token_answer(TOKEN);
-    let server = Server::answering([Reply::json(200, answer)]);
+    let response = vendor("cloudneeti").token_response(TOKEN);
+    let server = Server::responding([Reply::json(200, response)]);
     let home = Home::with_config(&vendor("cloudneeti").profile(&server.url(), ""));
     home.gatepass(["token", "cloudneeti"]).run().ok();
-    let text = shown(&home, &["inspect", "cloudneeti"]);
+    let text = inspect(&home, &["inspect", "cloudneeti"]);
     assert!(text.contains("not cached: this profile's tokens stay in memory"), "{text}");
     assert!(text.contains("gatepass inspect cloudneeti --fresh"), "{text}");
     assert_eq!(server.requests().len(), 1);
-    let fresh = shown(&home, &["inspect", "cloudneeti", "--fresh"]);
+    let fresh = inspect(&home, &["inspect", "cloudneeti", "--fresh"]);
     assert!(fresh.contains("26 characters") && fresh.contains("assumed"), "{fresh}");
 }
 
 #[test]
 fn inspect_reports_a_stored_failure() {
-    let server = Server::answering([Reply::json(401, r#"{"error":"invalid_client"}"#)]);
+    let server = Server::responding([Reply::json(401, r#"{"error":"invalid_client"}"#)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     home.gatepass(["token", "cisco"]).run().failed(3);
-    let text = shown(&home, &["inspect", "cisco"]);
+    let text = inspect(&home, &["inspect", "cisco"]);
     for line in
         ["refused", "client id or secret refused (401 invalid_client)", "gatepass why cisco"]
     {
@@ -121,8 +121,8 @@ fn inspect_shows_unverified_jwt_claims() {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let claims = part("{\"sub\":\"app-1\",\"exp\":1800000000,\"odd\":\"\u{9b}31m\"}");
     let token = format!("{}.{claims}.{}", part("{\"alg\":\"RS256\"}"), signature.text());
-    let answer = vendor("cisco").token_answer(&token);
-    let server = Server::answering([Reply::json(200, answer)]);
+    let response = vendor("cisco").token_response(&token);
+    let server = Server::responding([Reply::json(200, response)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     home.gatepass(["token", "cisco"]).run().ok();
     let text = home.gatepass(["inspect", "cisco"]).run();

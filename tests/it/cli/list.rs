@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use gatepass_tests::{Home, Reply, Run, Server, steady, vendor};
+use gatepass_tests::{Home, Reply, Run, Server, normalize, vendor};
 use insta::assert_snapshot;
 use serde_json::Value;
 
-/// Runs one command and checks the resulting state in `list`, without a token in the output.
-fn after(id: &str, reply: Reply, more: &str) -> (Server, Home, Run) {
-    let server = Server::answering([reply]);
+/// Runs `token` once against this reply and returns the run.
+fn run_token(id: &str, reply: Reply, more: &str) -> (Server, Home, Run) {
+    let server = Server::responding([reply]);
     let home = Home::with_config(&vendor(id).profile(&server.url(), more));
     let run = home.gatepass(["token", id, "--wait", "0s"]).run();
     (server, home, run)
@@ -25,8 +25,8 @@ fn row(home: &Home) -> Value {
     row
 }
 
-fn token(life: u64) -> Reply {
-    let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{life}");
+fn token(seconds: u64) -> Reply {
+    let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{seconds}");
     Reply::json(200, format!("{{\"access_token\":\"token-1\",{fields}}}"))
 }
 
@@ -65,17 +65,17 @@ fn unused_profile_is_ready() {
 
 #[test]
 fn list_shows_cached_tokens_offline() {
-    let (server, home, run) = after("cisco", token(3600), "");
+    let (server, home, run) = run_token("cisco", token(3600), "");
     run.ok();
     let row = row(&home);
     assert_eq!((&row["state"], &row["next"]), (&"token good".into(), &Value::Null));
-    let (left, refresh) =
+    let (expires_in, refresh_in) =
         (row["expires_in"].as_u64().unwrap(), row["refresh_in"].as_u64().unwrap());
-    assert!((3500..=3600).contains(&left) && (2500..2700).contains(&refresh), "{row}");
+    assert!((3500..=3600).contains(&expires_in) && (2500..2700).contains(&refresh_in), "{row}");
     assert!(row["expires_at"].as_str().unwrap().ends_with('Z'));
     assert_eq!(server.requests().len(), 1);
     let text = home.gatepass(["list"]).run();
-    assert_snapshot!(steady(text.ok().split("\n\n").next().unwrap()), @"
+    assert_snapshot!(normalize(text.ok().split("\n\n").next().unwrap()), @"
     PROFILE  PROVIDER  STATE       EXPIRES IN  REFRESH IN  SOURCE
     cisco    cisco     token good  SPAN      SPAN      config.toml
     ");
@@ -84,15 +84,15 @@ fn list_shows_cached_tokens_offline() {
 #[test]
 fn denied_profile_is_ready_after_a_new_secret() {
     let denied = Reply::json(401, r#"{"error":"invalid_client"}"#);
-    let (server, home, run) = after("cisco", denied, "");
+    let (server, home, run) = run_token("cisco", denied, "");
     run.failed(3);
-    let refused = row(&home);
+    let denied_row = row(&home);
     assert_eq!(
-        (&refused["state"], &refused["next"]),
+        (&denied_row["state"], &denied_row["next"]),
         (&"refused".into(), &"gatepass why cisco".into())
     );
-    assert_eq!(refused["last_error"], "client id or secret refused (401 invalid_client)");
-    assert!(refused["retry_at"].is_string());
+    assert_eq!(denied_row["last_error"], "client id or secret refused (401 invalid_client)");
+    assert!(denied_row["retry_at"].is_string());
     let config = vendor("cisco").profile_with(&server.url(), "", |_| String::from("\"another\""));
     home.write("config/gatepass/config.toml", &config);
     assert_eq!(row(&home)["state"], "ready");
@@ -108,7 +108,7 @@ fn list_shows_a_state_per_failure() {
         (Reply::new(200, "text/html", "<p>no</p>"), "unusable response", "gatepass why cisco"),
         (Reply::json(400, r#"{"error":"invalid_scope"}"#), "config error", "gatepass why cisco"),
     ] {
-        let (_server, home, run) = after("cisco", reply, "");
+        let (_server, home, run) = run_token("cisco", reply, "");
         assert_ne!(run.code, Some(0), "{run:#?}");
         let row = row(&home);
         assert_eq!(row["state"], state, "{row} {run:#?}");
@@ -120,7 +120,7 @@ fn list_shows_a_state_per_failure() {
 #[test]
 fn list_follows_a_token_through_its_lifetime() {
     // The leeway is half of the lifetime, and a refresh is due at five eighths remaining.
-    let (_server, home, run) = after("cisco", token(6), "leeway = \"3s\"");
+    let (_server, home, run) = run_token("cisco", token(6), "leeway = \"3s\"");
     run.ok();
     let mut states = Vec::new();
     while states.last().is_none_or(|state| state != "ready") {
@@ -145,7 +145,7 @@ fn list_shows_login_required() {
 
 #[test]
 fn list_runs_no_command_and_reads_no_stdin() {
-    let server = Server::answering([token(3600)]);
+    let server = Server::responding([token(3600)]);
     let home = Home::new();
     let program = home.write_as("secret.sh", "#!/bin/sh\necho x >> ran\necho secret\n", 0o700);
     let command = format!("{{ command = [\"{}\"] }}", program.display());
@@ -153,12 +153,12 @@ fn list_runs_no_command_and_reads_no_stdin() {
     let stdin = vendor("huawei").profile_with(&server.url(), "", |_| "{ stdin = true }".into());
     home.write("config/gatepass/config.toml", &(config + &stdin));
     home.gatepass(["token", "cisco"]).run().ok();
-    let ran = || fs::read_to_string(home.path("work/ran")).unwrap().lines().count();
-    assert_eq!(ran(), 1);
+    let run_count = || fs::read_to_string(home.path("work/ran")).unwrap().lines().count();
+    assert_eq!(run_count(), 1);
     let [cisco, huawei] = rows(&home).try_into().unwrap();
     assert_eq!((&cisco["state"], &huawei["state"]), (&"token good".into(), &"ready".into()));
     home.gatepass(["inspect", "cisco"]).run().ok();
-    assert_eq!(ran(), 1);
+    assert_eq!(run_count(), 1);
     let source = cisco["secret_sources"]["client_secret"].as_str().unwrap();
     assert!(source.starts_with("the output of "), "{source}");
 }
@@ -168,7 +168,7 @@ fn list_shows_each_profile_and_its_error() {
     let config = vendor("cisco").profile("http://127.0.0.1:9", "")
         + "[profiles.broken]\nprovider = \"huawei\"\nclient_id = \"x\"\n"
         + "[profiles.unset]\nprovider = \"celerdata\"\nclient_id = \"x\"\n"
-        + "client_secret = { env = \"NOBODY_SETS_IT\" }\n";
+        + "client_secret = { env = \"UNSET_VARIABLE\" }\n";
     let home = Home::with_config(&config);
     let list = |args| {
         home.gatepass(args)
@@ -189,11 +189,12 @@ fn list_shows_each_profile_and_its_error() {
         (&row("cisco")["error"], &row("lake")["provider"]),
         (&Value::Null, &"celerdata".into())
     );
-    for (name, words) in [("broken", ["client_secret", "domain"]), ("unset", ["NOBODY_SETS_IT"; 2])]
+    for (name, expected) in
+        [("broken", ["client_secret", "domain"]), ("unset", ["UNSET_VARIABLE"; 2])]
     {
         assert_eq!(row(name)["state"], "config error");
         let error = row(name)["error"].as_str().unwrap().to_owned();
-        assert!(words.iter().any(|word| error.contains(word)), "{error}");
+        assert!(expected.iter().any(|word| error.contains(word)), "{error}");
         assert_eq!(row(name)["next"], format!("gatepass doctor {name}"));
     }
     assert_eq!(rows.as_array().unwrap().len(), 4);
@@ -213,7 +214,7 @@ fn list_without_profiles_names_init() {
 #[test]
 fn list_is_formatted_on_a_terminal_only() {
     let denied = Reply::json(401, r#"{"error":"invalid_client"}"#);
-    let (_server, home, _) = after("cisco", denied, "");
+    let (_server, home, _) = run_token("cisco", denied, "");
     let piped = home.gatepass(["list"]).run();
     assert!(!piped.ok().contains('\x1b'), "{piped:#?}");
     assert!(piped.stdout.contains("client id or secret refused (401 invalid_client)"));
@@ -229,7 +230,7 @@ fn list_is_formatted_on_a_terminal_only() {
 
 #[test]
 fn list_works_without_a_usable_store() {
-    let (_server, home, _) = after("cisco", token(3600), "");
+    let (_server, home, _) = run_token("cisco", token(3600), "");
     fs::set_permissions(home.path("state"), fs::Permissions::from_mode(0o777)).unwrap();
     let run = home.gatepass(["list"]).run();
     assert!(run.ok().contains("ready"), "{run:#?}");

@@ -22,15 +22,15 @@ fn each_command_has_a_valid_man_page() {
         for section in ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"] {
             assert!(text.lines().any(|line| line == section), "{page} has no {section}: {text}");
         }
-        let words = page.replacen('-', " ", 1);
-        assert!(text.contains(&format!("       {words}")), "{page}: {text}");
+        let command = page.replacen('-', " ", 1);
+        assert!(text.contains(&format!("       {command}")), "{page}: {text}");
         let lint = ["-Tlint", "-Wwarning", path.to_str().unwrap()];
         let lint = home.program("mandoc".as_ref(), lint).run();
         // Accepted warnings: clap_mangen's blank lines before lists of values, and the missing date.
-        let minor = ["skipping paragraph macro: br ", "missing date"];
-        let mut faults = lint.stdout.lines().chain(lint.stderr.lines());
-        let fault = faults.find(|line| !minor.iter().any(|known| line.contains(known)));
-        assert_eq!(fault, None, "{page}");
+        let accepted = ["skipping paragraph macro: br ", "missing date"];
+        let mut warnings = lint.stdout.lines().chain(lint.stderr.lines());
+        let warning = warnings.find(|line| !accepted.iter().any(|known| line.contains(known)));
+        assert_eq!(warning, None, "{page}");
         assert!(fs::read(&path).unwrap().is_ascii(), "{page}");
     }
 }

@@ -10,7 +10,7 @@ use gatepass_tests::{Home, Running, VENDORS, gatepass_binary, raw};
 use rustix::process::Signal;
 use serde_json::Value;
 
-fn started<'home>(home: &'home Home, more: &[&str]) -> (Running<'home>, Value) {
+fn start<'home>(home: &'home Home, more: &[&str]) -> (Running<'home>, Value) {
     let args = ["sandbox", "--listen", "127.0.0.1:0", "--format", "json"];
     let sandbox = home.gatepass(args.into_iter().chain(more.iter().copied())).spawn();
     let ready = serde_json::from_str(&sandbox.line()).unwrap();
@@ -24,7 +24,7 @@ fn config(ready: &Value) -> PathBuf {
 #[test]
 fn sandbox_prints_one_ready_line_of_json() {
     let home = Home::new();
-    let (sandbox, ready) = started(&home, &[]);
+    let (sandbox, ready) = start(&home, &[]);
     let names: Vec<&String> = ready.as_object().unwrap().keys().collect();
     assert_eq!(names, ["clients", "config", "url"]);
     assert!(ready["url"].as_str().unwrap().starts_with("http://127.0.0.1:"));
@@ -44,7 +44,7 @@ fn sandbox_prints_one_ready_line_of_json() {
 #[test]
 fn sandbox_config_works_in_another_process() {
     let (home, other) = (Home::new(), Home::new());
-    let (_sandbox, ready) = started(&home, &[]);
+    let (_sandbox, ready) = start(&home, &[]);
     for profile in VENDORS.iter().map(|vendor| vendor.id).chain(["cloudneeti-account"]) {
         let run = other.gatepass(["token", profile]).config(&config(&ready)).run();
         assert!(run.ok().len() > 20, "{run:#?}");
@@ -57,7 +57,7 @@ fn sandbox_config_works_in_another_process() {
 fn signal_ends_the_sandbox_and_removes_its_folder() {
     for end in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
         let home = Home::new();
-        let (sandbox, ready) = started(&home, &[]);
+        let (sandbox, ready) = start(&home, &[]);
         let config = config(&ready);
         assert!(config.exists());
         sandbox.signal(end);
@@ -76,11 +76,11 @@ fn sandbox_survives_hangup_under_nohup() {
     let ready: Value = serde_json::from_str(&sandbox.line()).unwrap();
     let port = ready["url"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
     sandbox.signal(Signal::HUP);
-    let ask = format!(
+    let request = format!(
         "GET /_sandbox/state HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n"
     );
     for _ in 0..20 {
-        assert!(raw(port, &ask).starts_with("HTTP/1.1 200"), "it has stopped");
+        assert!(raw(port, &request).starts_with("HTTP/1.1 200"), "the sandbox has stopped");
     }
     sandbox.terminate();
     sandbox.finish().ok();
@@ -119,7 +119,7 @@ fn sandbox_reports_a_port_in_use() {
 #[test]
 fn ttl_option_sets_the_token_lifetime() {
     let home = Home::new();
-    let (_sandbox, ready) = started(&home, &["--ttl", "90s"]);
+    let (_sandbox, ready) = start(&home, &["--ttl", "90s"]);
     let args = ["token", "cisco", "--format", "json"];
     let token = home.gatepass(args).config(&config(&ready)).run().json();
     assert!((60..=90).contains(&token["expires_in"].as_i64().unwrap()), "{token}");
@@ -128,7 +128,7 @@ fn ttl_option_sets_the_token_lifetime() {
 #[test]
 fn fault_option_applies_per_vendor_and_count() {
     let home = Home::new();
-    let (_sandbox, ready) = started(&home, &["--fault", "cisco:status-503*2"]);
+    let (_sandbox, ready) = start(&home, &["--fault", "cisco:status-503*2"]);
     let token = |profile| {
         home.gatepass(["token", profile, "--fresh", "--wait", "0s"]).config(&config(&ready)).run()
     };
@@ -141,21 +141,22 @@ fn fault_option_applies_per_vendor_and_count() {
 #[test]
 fn unknown_fault_error_lists_the_faults() {
     let run = Home::new().gatepass(["sandbox", "--fault", "status-53"]).run();
-    let shown = run.failed(2);
-    assert!(shown.contains("status-503") && shown.contains("html"), "{shown}");
+    let error = run.failed(2);
+    assert!(error.contains("status-503") && error.contains("html"), "{error}");
 }
 
 #[test]
 fn tls_config_names_the_ca_file() {
     let home = Home::new();
-    let (_sandbox, ready) = started(&home, &["--tls"]);
+    let (_sandbox, ready) = start(&home, &["--tls"]);
     assert!(ready["url"].as_str().unwrap().starts_with("https://127.0.0.1:"));
     let config = config(&ready);
     assert!(config.with_file_name("ca.pem").exists());
     home.gatepass(["token", "cisco"]).config(&config).run().ok();
     assert!(names_ca(&config));
-    let stranger = home.write("stranger.toml", &without_ca(&config));
-    let run = home.gatepass(["token", "cisco", "--fresh", "--wait", "0s"]).config(&stranger).run();
+    let without_ca_file = home.write("stranger.toml", &without_ca(&config));
+    let run =
+        home.gatepass(["token", "cisco", "--fresh", "--wait", "0s"]).config(&without_ca_file).run();
     assert!(run.failed(6).contains("certificate"), "{run:#?}");
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use gatepass_tests::{Home, Reply, Run, Server, vendor};
 
-fn at_once(home: &Home, processes: usize) -> Vec<Run> {
+fn run_parallel(home: &Home, processes: usize) -> Vec<Run> {
     let running: Vec<_> =
         (0..processes).map(|_| home.gatepass(["token", "cisco"]).spawn()).collect();
     running.into_iter().map(|process| process.finish()).collect()
@@ -18,7 +18,7 @@ fn source(run: &Run) -> String {
 #[test]
 fn twenty_parallel_commands_send_one_token_request() {
     let (server, home) = vendor("cisco").counting("");
-    for run in at_once(&home, 20) {
+    for run in run_parallel(&home, 20) {
         assert_eq!(run.ok(), "token-1\n");
     }
     assert_eq!(server.requests().len(), 1);
@@ -28,7 +28,7 @@ fn twenty_parallel_commands_send_one_token_request() {
 fn hundred_denied_commands_send_one_token_request() {
     let server = Server::new(|_, _| Reply::json(401, r#"{"error":"invalid_client"}"#));
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
-    for run in at_once(&home, 100) {
+    for run in run_parallel(&home, 100) {
         assert!(run.failed(3).contains("client id or secret refused (401 invalid_client)"));
     }
     assert_eq!(server.requests().len(), 1);
@@ -47,10 +47,10 @@ fn second_command_uses_the_stored_token() {
 
 #[test]
 fn fresh_replaces_the_stored_token_only_on_success() {
-    let answer = vendor("cisco").token_answer("token-1");
-    let next = vendor("cisco").token_answer("token-2");
-    let replies = [Reply::json(200, answer), Reply::empty(403), Reply::json(200, next)];
-    let server = Server::answering(replies);
+    let response = vendor("cisco").token_response("token-1");
+    let next = vendor("cisco").token_response("token-2");
+    let replies = [Reply::json(200, response), Reply::empty(403), Reply::json(200, next)];
+    let server = Server::responding(replies);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     let token = |more: &[&str]| {
         home.gatepass(["token", "cisco"].into_iter().chain(more.iter().copied())).run()
@@ -64,10 +64,10 @@ fn fresh_replaces_the_stored_token_only_on_success() {
 }
 
 #[test]
-fn denial_is_cached_until_secret_changes_or_fresh() {
-    let answer = vendor("cisco").token_answer("token");
+fn denial_is_cached_until_secret_changes() {
+    let response = vendor("cisco").token_response("token");
     let denied = || Reply::json(401, r#"{"error":"invalid_client"}"#);
-    let server = Server::answering([denied(), Reply::json(200, answer)]);
+    let server = Server::responding([denied(), Reply::json(200, response)]);
     let home = Home::new();
     let config = |secret: &str| {
         let lines = format!("client_id = \"a\"\nclient_secret = \"{secret}\"");
@@ -99,7 +99,7 @@ fn forget_removes_one_profile_under_any_secret() {
 #[test]
 fn memory_only_tokens_are_not_stored() {
     let vendor = vendor("cloudneeti");
-    let server = Server::new(move |_, _| Reply::json(200, vendor.token_answer("token-1")));
+    let server = Server::new(move |_, _| Reply::json(200, vendor.token_response("token-1")));
     for (more, exchanges) in [("", 2), ("persist = true", 3)] {
         let home = Home::with_config(&vendor.profile(&server.url(), more));
         for _ in 0..2 {
@@ -126,9 +126,9 @@ fn shared_state_folder_is_not_used() {
 fn missing_state_folder_warns_once() {
     let (_server, home) = vendor("cisco").counting("");
     let config = home.path("config/gatepass/config.toml");
-    let nowhere = home.gatepass(["token", "cisco"]).config(&config);
-    let nowhere = nowhere.without_env("GATEPASS_STATE_DIR").without_env("HOME");
-    let run = nowhere.without_env("XDG_STATE_HOME").run();
+    let command = home.gatepass(["token", "cisco"]).config(&config);
+    let command = command.without_env("GATEPASS_STATE_DIR").without_env("HOME");
+    let run = command.without_env("XDG_STATE_HOME").run();
     assert_eq!(run.ok(), "token-1\n");
     assert_eq!(run.stderr.matches("warning").count(), 1, "{run:#?}");
 }

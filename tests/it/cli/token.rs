@@ -39,13 +39,13 @@ fn token_json_has_the_contract_fields() {
         assert_eq!(object["profile"], vendor.id);
         assert_eq!(object["source"], "vendor");
         assert_eq!(object["expires_assumed"], false);
-        let life = if vendor.id == "huawei" { 1_800 } else { 3_600 };
-        assert!((life - 30..=life).contains(&number("expires_in")), "{run:#?}");
-        let ends = number("expires_at_unix");
-        assert!((before + life - 30..=after + life).contains(&ends), "{run:#?}");
+        let lifetime = if vendor.id == "huawei" { 1_800 } else { 3_600 };
+        assert!((lifetime - 30..=lifetime).contains(&number("expires_in")), "{run:#?}");
+        let expires_at = number("expires_at_unix");
+        assert!((before + lifetime - 30..=after + lifetime).contains(&expires_at), "{run:#?}");
         let text = object["expires_at"].as_str().unwrap();
         assert!(text.len() == 20 && text.ends_with('Z'), "{text}");
-        assert_eq!(text.parse::<Timestamp>().unwrap().as_second(), ends);
+        assert_eq!(text.parse::<Timestamp>().unwrap().as_second(), expires_at);
         match vendor.id {
             "huawei" => assert_eq!(object["scope"], "all"),
             "configapi" => assert!(object["scope"].is_string()),
@@ -87,7 +87,7 @@ fn format_option_is_accepted_before_the_command() {
 }
 
 #[test]
-fn env_is_one_assignment() {
+fn env_format_is_one_assignment() {
     let (_server, home) = vendor("cisco").counting("");
     let run = home.gatepass(["token", "cisco", "--format", "env"]).run();
     assert_eq!(run.ok(), "GATEPASS_TOKEN=token-1\n");
@@ -105,8 +105,8 @@ fn unknown_format_is_a_usage_error() {
 
 #[test]
 fn missing_lifetime_is_marked_as_assumed() {
-    let answer = r#"{"access_token":"token-1","token_type":"Bearer"}"#;
-    let server = Server::answering([Reply::json(200, answer)]);
+    let response = r#"{"access_token":"token-1","token_type":"Bearer"}"#;
+    let server = Server::responding([Reply::json(200, response)]);
     let config = |more| vendor("cisco").profile(&server.url(), more);
     let home = Home::with_config(&config(""));
     let run = home.gatepass(["token", "cisco", "--format", "json"]).run();
@@ -153,43 +153,43 @@ fn fresh_sends_one_token_request() {
     let (server, home) = vendor("cisco").counting("");
     assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), "token-1\n");
     assert_eq!(server.requests().len(), 1);
-    let denied = Server::answering([Reply::empty(401)]);
+    let denied = Server::responding([Reply::empty(401)]);
     let home = Home::with_config(&vendor("cisco").profile(&denied.url(), ""));
     home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
     assert_eq!(denied.requests().len(), 1);
 }
 
 #[test]
-fn retry_at_is_in_utc() {
+fn json_retry_at_is_in_utc() {
     let reply = Reply::empty(429).with("retry-after", "3600");
-    let server = Server::answering([reply]);
+    let server = Server::responding([reply]);
     let home = Home::with_config(&vendor("celerdata").profile(&server.url(), ""));
     let error = home.gatepass(["token", "celerdata", "--format", "json"]).run().error(5);
-    let at: Timestamp = error["retry_at"].as_str().unwrap().parse().unwrap();
-    let left = at.as_second() - seconds(SystemTime::now());
-    assert!((3_540..=3_600).contains(&left), "{error}");
+    let time: Timestamp = error["retry_at"].as_str().unwrap().parse().unwrap();
+    let remaining = time.as_second() - seconds(SystemTime::now());
+    assert!((3_540..=3_600).contains(&remaining), "{error}");
 }
 
 #[test]
 fn retry_at_without_retry_after_is_kept() {
-    let server = Server::answering([Reply::empty(429)]);
+    let server = Server::responding([Reply::empty(429)]);
     let home = Home::with_config(&vendor("celerdata").profile(&server.url(), ""));
-    let shown = || {
+    let retry_at = || {
         let args = ["token", "celerdata", "--format", "json", "--wait", "0s"];
         let error = home.gatepass(args).run().error(5);
         error["retry_at"].as_str().unwrap().parse::<Timestamp>().unwrap().as_second()
     };
     let before = seconds(SystemTime::now());
-    let first = shown();
+    let first = retry_at();
     let after = seconds(SystemTime::now());
     assert!((before + 3..=after + 6).contains(&first), "{before} {first} {after}");
     // The same time, both truncated to seconds.
-    assert!((first - 1..=first + 1).contains(&shown()));
+    assert!((first - 1..=first + 1).contains(&retry_at()));
     assert_eq!(server.requests().len(), 1);
 }
 
-fn seconds(at: SystemTime) -> i64 {
-    let since: Duration = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+fn seconds(time: SystemTime) -> i64 {
+    let since: Duration = time.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }
 
@@ -209,8 +209,8 @@ const FIELDS: [&str; 10] = [
 
 #[test]
 fn json_error_is_one_object() {
-    let refuse = |_: usize, _: &_| Reply::json(401, r#"{"error":"invalid_client"}"#);
-    let server = Server::new(refuse);
+    let deny = |_: usize, _: &_| Reply::json(401, r#"{"error":"invalid_client"}"#);
+    let server = Server::new(deny);
     // An address of this machine that is not loopback.
     let base_url = server.url().replace("127.0.0.1", "0.0.0.0");
     let home = Home::with_config(&vendor("cisco").profile(&base_url, "allow_plain_http = true"));

@@ -43,12 +43,12 @@ fn only_token_help_lists_its_formats() {
     let home = Home::new();
     for command in COMMANDS {
         let help = home.gatepass([command, "--help"]).run();
-        let has = |format: &str| help.ok().contains(&format!("- {format}:"));
-        assert!(has("json"), "{command}");
+        let lists = |format: &str| help.ok().contains(&format!("- {format}:"));
+        assert!(lists("json"), "{command}");
         for format in ["raw", "header", "sh", "kubernetes", "git", "netrc-note"] {
-            assert_eq!(has(format), command == "token", "{command}: {format}");
+            assert_eq!(lists(format), command == "token", "{command}: {format}");
         }
-        assert_eq!(has("text"), command != "token", "{command}");
+        assert_eq!(lists("text"), command != "token", "{command}");
     }
     let run = home.gatepass(["list", "--format", "git"]).run();
     assert!(run.failed(2).contains("possible values: text, json"), "{run:#?}");
@@ -87,11 +87,11 @@ fn invalid_arguments_are_usage_errors() {
         &["sandbox", "--listen", "nowhere"],
         &["help"],
     ] {
-        let shown = home.gatepass(args.iter().copied()).run();
-        let lines: Vec<&str> = shown.failed(2).lines().collect();
-        assert!(lines[0].starts_with("gatepass: "), "{args:?}: {shown:#?}");
-        assert!(lines[1].contains("hint"), "{args:?}: {shown:#?}");
-        assert_eq!(lines.len(), 2, "{args:?}: {shown:#?}");
+        let run = home.gatepass(args.iter().copied()).run();
+        let lines: Vec<&str> = run.failed(2).lines().collect();
+        assert!(lines[0].starts_with("gatepass: "), "{args:?}: {run:#?}");
+        assert!(lines[1].contains("hint"), "{args:?}: {run:#?}");
+        assert_eq!(lines.len(), 2, "{args:?}: {run:#?}");
         let json = args.iter().copied().chain(["--format", "json"]);
         if args != ["token", "cisco", "--min-ttl"] {
             assert_eq!(home.gatepass(json).run().error(2)["code"], "config", "{args:?}");
@@ -145,14 +145,14 @@ fn similar_name_is_suggested() {
 fn secret_argument_is_rejected_and_not_repeated() {
     let secret = canary("argument");
     let (text, home) = (secret.text(), Home::new());
-    let glued = [
+    let joined = [
         format!("--client-secret={text}"),
         format!("--set=client_secret={text}"),
         format!("-d{text}"),
     ];
     for args in [
         ["token", "cisco", "--client-secret", text].as_slice(),
-        &["token", "cisco", &glued[0]],
+        &["token", "cisco", &joined[0]],
         &["--client-secret", text, "token", "cisco"],
         &["token", "cisco", "--token", text],
         &["token", "cisco", "--password", text],
@@ -160,7 +160,7 @@ fn secret_argument_is_rejected_and_not_repeated() {
         &["token", text],
         &["call", "cisco", text],
         &[text],
-        &["token", "cisco", &glued[2]],
+        &["token", "cisco", &joined[2]],
         &["token", "cisco", "--wait", text],
         &["token", "cisco", "--set", text],
         &["token", "cisco", "--format", text],
@@ -175,28 +175,28 @@ fn secret_argument_is_rejected_and_not_repeated() {
         }
     }
     let run = home.gatepass(["token", "cisco", "--client-secret", text]).run();
-    for place in ["file", "env", "command"] {
-        assert!(run.failed(2).contains(place), "{run:#?}");
+    for source in ["file", "env", "command"] {
+        assert!(run.failed(2).contains(source), "{run:#?}");
     }
 }
 
 #[test]
 fn set_rejects_secrets_and_urls() {
     let secret = canary("set");
-    let server = Server::answering([Reply::empty(500)]);
+    let server = Server::responding([Reply::empty(500)]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     for key in ["client_secret", "base_url", "api_url", "api_origins", "provider"] {
         let set = format!("{key}={}", secret.text());
         let run = home.gatepass(["token", "cisco", "--set", &set]).run();
-        let shown = run.failed(2);
-        assert!(shown.contains(key) && shown.contains("hint"), "{run:#?}");
-        assert_eq!(find_leak(shown, std::slice::from_ref(&secret)), None, "{key}");
+        let error = run.failed(2);
+        assert!(error.contains(key) && error.contains("hint"), "{error}");
+        assert_eq!(find_leak(error, std::slice::from_ref(&secret)), None, "{key}");
     }
     assert_eq!(server.connections(), 0);
 }
 
 /// Commands with long and short output, including a token.
-const WRITE: [&[&str]; 8] = [
+const OUTPUT_COMMANDS: [&[&str]; 8] = [
     &["token", "cisco"],
     &["token", "cisco", "--format", "json"],
     &["token", "cisco", "--format", "header"],
@@ -208,18 +208,18 @@ const WRITE: [&[&str]; 8] = [
 ];
 
 /// Starts a vendor with a canary token and returns it with a home.
-fn stage(token: &Canary) -> (Server, Home) {
+fn fixture(token: &Canary) -> (Server, Home) {
     let vendor = vendor("cisco");
-    let answer = vendor.token_answer(token.text());
-    let server = Server::new(move |_, _| Reply::json(200, answer.clone()));
+    let response = vendor.token_response(token.text());
+    let server = Server::new(move |_, _| Reply::json(200, response.clone()));
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     (server, home)
 }
 
 #[test]
 fn closed_stdout_does_not_panic() {
-    let (_server, home) = stage(&canary("token"));
-    for args in WRITE {
+    let (_server, home) = fixture(&canary("token"));
+    for args in OUTPUT_COMMANDS {
         let run = home.gatepass(args.iter().copied()).run_with_closed_stdout();
         assert_eq!((run.code, run.stderr.as_str()), (Some(1), ""), "{args:?}");
     }
@@ -228,9 +228,9 @@ fn closed_stdout_does_not_panic() {
 #[test]
 fn full_disk_on_stdout_is_reported_without_the_token() {
     let token = canary("token");
-    let (_server, home) = stage(&token);
+    let (_server, home) = fixture(&token);
     let shell = ["-c", "exec \"$0\" \"$@\" > /dev/full", gatepass_binary().to_str().unwrap()];
-    for args in WRITE {
+    for args in OUTPUT_COMMANDS {
         let run = home.program("/bin/sh".as_ref(), shell.into_iter().chain(args.iter().copied()));
         let run = run.run();
         assert!(run.failed(1).contains("cannot write: no storage space"), "{args:?}: {run:#?}");

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use gatepass_testkit::{canary, find_leak};
-use gatepass_tests::{Home, Reply, Run, Server, VENDORS, steady, vendor};
+use gatepass_tests::{Home, Reply, Run, Server, VENDORS, normalize, vendor};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -14,38 +14,38 @@ fn denied() -> Reply {
 }
 
 fn home(replies: impl IntoIterator<Item = Reply>) -> (Server, Home) {
-    let server = Server::answering(replies);
+    let server = Server::responding(replies);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     (server, home)
 }
 
-fn good() -> Reply {
-    Reply::json(200, vendor("cisco").token_answer("token-1"))
+fn token_reply() -> Reply {
+    Reply::json(200, vendor("cisco").token_response("token-1"))
 }
 
 fn exchanges(home: &Home, profile: &str) -> Vec<Value> {
-    let shown = home.gatepass(["why", profile, "--last", "99", "--format", "json"]).run().json();
-    assert_eq!((&shown["profile"], &shown["is_kept"]), (&profile.into(), &true.into()));
-    shown["exchanges"].as_array().unwrap().clone()
+    let report = home.gatepass(["why", profile, "--last", "99", "--format", "json"]).run().json();
+    assert_eq!((&report["profile"], &report["is_kept"]), (&profile.into(), &true.into()));
+    report["exchanges"].as_array().unwrap().clone()
 }
 
 /// Returns the only history file in a home's store.
-fn journal(home: &Home) -> PathBuf {
+fn history_file(home: &Home) -> PathBuf {
     let files = fs::read_dir(home.path("state")).unwrap().map(|entry| entry.unwrap().path());
     let is_journal = |path: &PathBuf| path.to_str().unwrap().ends_with("-journal");
-    let [journal] = files.filter(is_journal).collect::<Vec<_>>().try_into().unwrap();
-    journal
+    let [history_file] = files.filter(is_journal).collect::<Vec<_>>().try_into().unwrap();
+    history_file
 }
 
 #[test]
 fn why_lists_token_requests_latest_first() {
     let throttled = Reply::empty(429).with("retry-after", "600");
-    let (_server, home) = home([good(), throttled, denied()]);
+    let (_server, home) = home([token_reply(), throttled, denied()]);
     home.gatepass(["token", "cisco"]).run().ok();
     home.gatepass(["token", "cisco", "--fresh", "--wait", "0s"]).run().failed(5);
     home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
     let run = home.gatepass(["why", "cisco"]).run();
-    assert_snapshot!(steady(run.ok()), @"
+    assert_snapshot!(normalize(run.ok()), @"
     TIME (SPAN ago)  client id or secret refused (401 invalid_client) (took SPAN ms)
       the vendor says: no such client
       next: the previous token stays in use
@@ -63,7 +63,7 @@ fn why_lists_token_requests_latest_first() {
 
 #[test]
 fn why_shows_denial_and_changed_fingerprint() {
-    let (server, home) = home([denied(), good()]);
+    let (server, home) = home([denied(), token_reply()]);
     for _ in 0..3 {
         home.gatepass(["token", "cisco"]).run().failed(3);
     }
@@ -71,7 +71,7 @@ fn why_shows_denial_and_changed_fingerprint() {
     home.write("config/gatepass/config.toml", &config);
     home.gatepass(["call", "cisco", &format!("{}/x", server.url())]).run();
     let run = home.gatepass(["why", "cisco"]).run();
-    assert_snapshot!(steady(run.ok()), @"
+    assert_snapshot!(normalize(run.ok()), @"
     TIME (SPAN ago)  token, expires at TIME (took SPAN ms)
       next: the token is cached for the next calls
       sent: credential PRINT (changed since the previous request) to http://127.0.0.1:PORT, by `call` (process PID)
@@ -87,7 +87,7 @@ fn why_shows_denial_and_changed_fingerprint() {
 }
 
 #[test]
-fn json_has_stable_names() {
+fn why_json_has_stable_names() {
     let (server, home) = home([denied()]);
     let command = home.gatepass(["token", "cisco"]).spawn();
     let pid = command.id();
@@ -147,25 +147,25 @@ fn cached_error_points_to_why() {
 #[test]
 fn parallel_commands_keep_the_history_intact() {
     // Memory-only tokens: the processes share only the history.
-    let answer = vendor("cloudneeti").token_answer("token-1");
-    let server = Server::answering([Reply::json(200, answer)]);
+    let response = vendor("cloudneeti").token_response("token-1");
+    let server = Server::responding([Reply::json(200, response)]);
     let home = Home::with_config(&vendor("cloudneeti").profile(&server.url(), ""));
     let running: Vec<_> = (0..20).map(|_| home.gatepass(["token", "cloudneeti"]).spawn()).collect();
     let mut pids: Vec<u64> = running.iter().map(|command| command.id().into()).collect();
     for command in running {
         command.finish().ok();
     }
-    let mut noted: Vec<u64> =
+    let mut recorded: Vec<u64> =
         exchanges(&home, "cloudneeti").iter().map(|one| one["pid"].as_u64().unwrap()).collect();
     pids.sort_unstable();
-    noted.sort_unstable();
-    assert_eq!(noted, pids);
+    recorded.sort_unstable();
+    assert_eq!(recorded, pids);
     assert_eq!(exchanges(&home, "cloudneeti")[0]["decision"], "token_used");
 }
 
 #[test]
 fn history_keeps_32_entries() {
-    let (server, home) = home([good()]);
+    let (server, home) = home([token_reply()]);
     for _ in 0..35 {
         home.gatepass(["token", "cisco", "--fresh"]).run().ok();
     }
@@ -178,38 +178,38 @@ fn history_keeps_32_entries() {
 fn history_file_has_no_secret_or_token() {
     for vendor in &VENDORS {
         let (token, refresh) = (canary("token"), canary("refresh"));
-        let answer = vendor.token_answer(token.text()).replace("REFRESH-7Q", refresh.text());
+        let response = vendor.token_response(token.text()).replace("REFRESH-7Q", refresh.text());
         let secrets: Vec<_> = vendor.secrets.iter().map(|name| canary(name)).collect();
-        // A vendor that repeats the request in its error.
-        let words: Vec<&str> = secrets.iter().map(|secret| secret.text()).collect();
+        // The vendor repeats the secrets in its error.
+        let values: Vec<&str> = secrets.iter().map(|secret| secret.text()).collect();
         let error =
-            format!("{{\"error\":\"denied\",\"error_description\":\"bad {}\"}}", words.join(" "));
-        let server = Server::answering([Reply::json(200, answer), Reply::json(401, error)]);
+            format!("{{\"error\":\"denied\",\"error_description\":\"bad {}\"}}", values.join(" "));
+        let server = Server::responding([Reply::json(200, response), Reply::json(401, error)]);
         let home = Home::with_config(&vendor.profile_with(&server.url(), "", |name| {
             let secret = secrets.iter().find(|secret| secret.name() == name).unwrap();
             format!("\"{}\"", secret.text())
         }));
         home.gatepass(["token", vendor.id]).run().ok();
         home.gatepass(["token", vendor.id, "--fresh"]).run().failed(3);
-        let path = journal(&home);
+        let path = history_file(&home);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
         let raw = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
         let text = home.gatepass(["why", vendor.id]).run();
         let json = home.gatepass(["why", vendor.id, "--format", "json"]).run();
         assert_eq!(json.json()["exchanges"].as_array().unwrap().len(), 2, "{}", vendor.id);
         let all: Vec<_> = secrets.into_iter().chain([token, refresh]).collect();
-        for shown in [raw, text.all(), json.all()] {
-            assert_eq!(find_leak(&shown, &all), None, "{}", vendor.id);
+        for report in [raw, text.all(), json.all()] {
+            assert_eq!(find_leak(&report, &all), None, "{}", vendor.id);
         }
     }
 }
 
 #[test]
 fn damaged_history_is_reported_and_does_not_block_tokens() {
-    let (_server, home) = home([good()]);
+    let (_server, home) = home([token_reply()]);
     home.gatepass(["token", "cisco"]).run().ok();
     for garbage in [b"garbage".to_vec(), Vec::new(), vec![0; 100_000]] {
-        fs::write(journal(&home), garbage).unwrap();
+        fs::write(history_file(&home), garbage).unwrap();
         let why = home.gatepass(["why", "cisco"]).run();
         assert!(why.ok().contains("no token requests recorded"), "{why:#?}");
         assert!(why.stderr.contains("the history is lost"), "{why:#?}");
@@ -222,7 +222,7 @@ fn damaged_history_is_reported_and_does_not_block_tokens() {
 
 #[test]
 fn forget_removes_the_history() {
-    let (_server, home) = home([good()]);
+    let (_server, home) = home([token_reply()]);
     home.gatepass(["token", "cisco"]).run().ok();
     let forget = home.gatepass(["forget", "cisco"]).run();
     assert!(
@@ -247,7 +247,7 @@ fn why_works_for_a_removed_profile() {
 
 #[test]
 fn why_reports_a_missing_store() {
-    let (_server, home) = home([good()]);
+    let (_server, home) = home([token_reply()]);
     let why = || {
         let config = home.path("config/gatepass/config.toml");
         let command = home.gatepass(["why", "cisco"]).config(&config);

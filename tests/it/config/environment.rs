@@ -5,7 +5,7 @@ use gatepass_tests::{Gatepass, Home, Received, Reply, Server, VENDORS, vendor};
 fn server() -> Server {
     Server::new(|_, request| {
         let vendor = VENDORS.iter().find(|vendor| vendor.token_path == request.path()).unwrap();
-        Reply::json(200, vendor.token_answer("token-1"))
+        Reply::json(200, vendor.token_response("token-1"))
     })
 }
 
@@ -83,15 +83,15 @@ fn profile_names_map_to_variable_names() {
 fn environment_does_not_change_file_profiles() {
     let server = server();
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
-    let whole = [
+    let valid = [
         ("GATEPASS_CISCO_CLIENT_ID", "other"),
         ("GATEPASS_CISCO_CLIENT_SECRET", "other"),
         ("GATEPASS_CISCO_BASE_URL", "http://127.0.0.1:9"),
         ("GATEPASS_CISCO_CLIENT_AUTH", "query"),
     ];
-    let nonsense = [("GATEPASS_CISCO_NO_SUCH_KEY", "x"), ("GATEPASS_CISCO_TIMEOUT", "soon")];
-    for variables_of_it in [whole.as_slice(), &nonsense] {
-        let run = variables(home.gatepass(["token", "cisco", "--fresh"]), variables_of_it).run();
+    let invalid = [("GATEPASS_CISCO_NO_SUCH_KEY", "x"), ("GATEPASS_CISCO_TIMEOUT", "soon")];
+    for values in [valid.as_slice(), &invalid] {
+        let run = variables(home.gatepass(["token", "cisco", "--fresh"]), values).run();
         assert_eq!(run.ok(), "token-1\n");
     }
     assert!(server.requests().iter().all(|request| field(request, "client_id") == "app-1"));
@@ -145,10 +145,11 @@ fn missing_variable_error_names_the_file() {
         let both = format!("set GATEPASS_CISCO_{missing}, or GATEPASS_CISCO_{missing}_FILE to");
         assert!(run.failed(2).contains(&both), "{run:#?}");
     }
-    let near = home.gatepass(["token", "cisco"]).env("GATEPASS_CISCO_CLIENT_SECRT_FILE", "x").run();
+    let similar =
+        home.gatepass(["token", "cisco"]).env("GATEPASS_CISCO_CLIENT_SECRT_FILE", "x").run();
     assert!(
-        near.failed(2).contains("did you mean GATEPASS_CISCO_CLIENT_SECRET_FILE?"),
-        "{near:#?}"
+        similar.failed(2).contains("did you mean GATEPASS_CISCO_CLIENT_SECRET_FILE?"),
+        "{similar:#?}"
     );
 }
 
@@ -165,9 +166,9 @@ fn invalid_variable_error_hides_the_value() {
     ] {
         let command = variables(home.gatepass(["token", "cisco"]), &good).env(name, value);
         let run = command.run();
-        let shown = run.failed(2);
-        assert!(shown.contains(name) || shown.contains("BASE_URL"), "{name}: {shown}");
-        assert!(!shown.contains("unsaid-"), "{shown}");
+        let error = run.failed(2);
+        assert!(error.contains(name) || error.contains("BASE_URL"), "{name}: {error}");
+        assert!(!error.contains("unsaid-"), "{error}");
     }
     let run = variables(home.gatepass(["token", "cisco"]), &good[..1]).run();
     assert!(run.failed(2).contains("client_secret"), "{run:#?}");

@@ -4,10 +4,11 @@ use gatepass_tests::{Home, Reply, Server, VENDORS, Vendor};
 
 /// Returns a vendor's profile with this TOML string in one of its fields.
 fn profile(vendor: &Vendor, url: &str, field: &str, value: &str) -> String {
-    let whole = vendor.profile(url, "");
-    let begins = format!("{field} = ");
-    let kept = whole.lines().filter(|line| !line.starts_with(&begins));
-    kept.map(|line| format!("{line}\n")).collect::<String>() + &format!("{begins}\"{value}\"\n")
+    let profile_text = vendor.profile(url, "");
+    let prefix = format!("{field} = ");
+    let other_lines = profile_text.lines().filter(|line| !line.starts_with(&prefix));
+    other_lines.map(|line| format!("{line}\n")).collect::<String>()
+        + &format!("{prefix}\"{value}\"\n")
 }
 
 /// Returns the line of the field, the last one of the config.
@@ -19,8 +20,8 @@ fn line(home: &Home) -> usize {
 #[test]
 fn field_values_cannot_inject_headers_or_paths() {
     for vendor in &VENDORS {
-        let answer = vendor.token_answer("token-1");
-        let server = Server::answering([Reply::json(200, answer)]);
+        let response = vendor.token_response("token-1");
+        let server = Server::responding([Reply::json(200, response)]);
         for (field, _) in vendor.texts {
             for value in [
                 r"a\r\nx-injected: unsaid",
@@ -35,24 +36,24 @@ fn field_values_cannot_inject_headers_or_paths() {
                 let home = Home::with_config(&profile(vendor, &server.url(), field, value));
                 let before = server.requests().len();
                 let run = home.gatepass(["token", vendor.id, "--wait=0s"]).run();
-                let what = format!("{} {field} {value}: {run:#?}", vendor.id);
+                let context = format!("{} {field} {value}: {run:#?}", vendor.id);
                 let has_control = [r"\n", r"\u0000"].iter().any(|control| value.contains(control));
-                assert!(run.code == Some(2) || (run.code == Some(0) && !has_control), "{what}");
-                assert!(!run.stderr.contains("unsaid"), "{what}");
+                assert!(run.code == Some(2) || (run.code == Some(0) && !has_control), "{context}");
+                assert!(!run.stderr.contains("unsaid"), "{context}");
                 let requests = server.requests();
                 if run.code == Some(2) {
-                    assert_eq!(requests.len(), before, "{what}");
-                    let named = format!("config.toml:{}: `{field}`", line(&home));
-                    assert!(!has_control || run.stderr.contains(&named), "{what}");
-                    assert!(run.stderr.contains("hint"), "{what}");
+                    assert_eq!(requests.len(), before, "{context}");
+                    let location = format!("config.toml:{}: `{field}`", line(&home));
+                    assert!(!has_control || run.stderr.contains(&location), "{context}");
+                    assert!(run.stderr.contains("hint"), "{context}");
                     continue;
                 }
                 let request = &requests[before];
-                assert!(!request.headers.contains_key("x-injected"), "{what}");
+                assert!(!request.headers.contains_key("x-injected"), "{context}");
                 let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
-                assert!(!path.split('/').any(|part| part == ".."), "{what}: {path}");
+                assert!(!path.split('/').any(|part| part == ".."), "{context}: {path}");
                 assert_eq!(path.matches('/').count(), vendor.token_path.matches('/').count());
-                assert!(!query.contains("unsaid=1"), "{what}: {query}");
+                assert!(!query.contains("unsaid=1"), "{context}: {query}");
             }
         }
     }
@@ -61,7 +62,7 @@ fn field_values_cannot_inject_headers_or_paths() {
 #[test]
 fn misleading_urls_are_rejected() {
     let vendor = gatepass_tests::vendor("cisco");
-    let server = Server::answering([Reply::json(200, vendor.token_answer("token-1"))]);
+    let server = Server::responding([Reply::json(200, vendor.token_response("token-1"))]);
     let port = server.url().rsplit(':').next().unwrap().to_owned();
     for key in ["base_url", "api_url", "api_origins"] {
         for address in [
@@ -83,21 +84,22 @@ fn misleading_urls_are_rejected() {
             format!("https://{}", "unsaid".repeat(20_000)),
             String::new(),
         ] {
-            let whole = vendor.profile(&server.url(), "");
-            let kept = whole.lines().filter(|line| !line.starts_with(&format!("{key} = ")));
-            let kept = kept.map(|line| format!("{line}\n")).collect::<String>();
+            let profile_text = vendor.profile(&server.url(), "");
+            let other_lines =
+                profile_text.lines().filter(|line| !line.starts_with(&format!("{key} = ")));
+            let other_lines = other_lines.map(|line| format!("{line}\n")).collect::<String>();
             let value = if key == "api_origins" {
                 format!("[\"{address}\"]")
             } else {
                 format!("\"{address}\"")
             };
-            let home = Home::with_config(&format!("{kept}{key} = {value}\n"));
+            let home = Home::with_config(&format!("{other_lines}{key} = {value}\n"));
             let run = home.gatepass(["token", "cisco", "--wait=0s"]).run();
-            let shown = run.failed(2);
-            let line = kept.lines().count() + 1;
-            let place = format!("config.toml:{line}: `{key}`");
-            assert!(shown.contains(&place), "{key} {address}: {shown}");
-            assert!(!shown.contains("unsaid"), "{key} {address}: {shown}");
+            let error = run.failed(2);
+            let line = other_lines.lines().count() + 1;
+            let location = format!("config.toml:{line}: `{key}`");
+            assert!(error.contains(&location), "{key} {address}: {error}");
+            assert!(!error.contains("unsaid"), "{key} {address}: {error}");
         }
     }
     assert_eq!(server.connections(), 0);

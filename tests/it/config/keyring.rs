@@ -11,7 +11,7 @@ use gatepass_tests::{Gatepass, Home, Keyring, Reply, Run, Server, vendor};
 fn keyring_secret_is_used() {
     let home = Home::new();
     let session = Keyring::start(&home);
-    for (name, service, account, secret, wanted) in [
+    for (name, service, account, secret, expected) in [
         ("cisco", "gatepass", "cisco", " a b ", " a b "),
         ("acme/cisco/prod", "acme", "cisco/prod", "ä€𝄞", "ä€𝄞"),
         // The value that `echo secret | secret-tool store …` stores.
@@ -22,9 +22,9 @@ fn keyring_secret_is_used() {
         session.write(service, "other", b"not this");
         session.write("other", account, b"not this");
         let stage = Stage::new(&home, name);
-        assert_eq!(session.reached_by(stage.command(&home, "token")).run().ok(), "token-1\n");
+        assert_eq!(session.connect(stage.command(&home, "token")).run().ok(), "token-1\n");
         let form = stage.server.request().form();
-        assert!(form.contains(&("client_secret".into(), wanted.into())), "{name}: {form:?}");
+        assert!(form.contains(&("client_secret".into(), expected.into())), "{name}: {form:?}");
         home.forget_all();
     }
 }
@@ -34,30 +34,32 @@ fn keyring_entries_match_the_desktop_tools() {
     let home = Home::new();
     let session = Keyring::start(&home);
     let test = std::env::current_exe().unwrap();
-    let words = ["config::keyring::child", "--exact", "--ignored", "--nocapture"];
-    let act = |act: &str| {
-        let child = session.reached_by(home.program(&test, words));
-        let run = child.stdin(act).run();
+    let args = ["config::keyring::keyring_in_child", "--exact", "--ignored", "--nocapture"];
+    let action = |action: &str| {
+        let child = session.connect(home.program(&test, args));
+        let run = child.stdin(action).run();
         assert!(run.code == Some(0) && run.stdout.contains("1 passed"), "{run:#?}");
         run.stdout
     };
-    act("store acme/cisco one");
+    action("store acme/cisco one");
     assert_eq!(session.find("acme", "cisco").as_deref(), Some("one"));
-    act("store acme/cisco two");
+    action("store acme/cisco two");
     assert_eq!(session.find("acme", "cisco").as_deref(), Some("two"));
-    assert!(act("read acme/cisco").contains("read <two>"));
+    assert!(action("read acme/cisco").contains("read <two>"));
     session.write("gatepass", "cisco", b"of the desktop\n");
-    assert!(act("read cisco").contains("read <of the desktop\n>"));
-    assert!(act("read gatepass/cisco").contains("read <of the desktop\n>"));
-    assert!(act("find acme/cisco").contains("found Some(\"two\")"));
-    assert!(act("find acme/nobody").contains("found None"));
-    assert!(act("delete acme/cisco").contains("deleted true"));
-    assert!(act("delete acme/cisco").contains("deleted false"));
+    assert!(action("read cisco").contains("read <of the desktop\n>"));
+    assert!(action("read gatepass/cisco").contains("read <of the desktop\n>"));
+    assert!(action("find acme/cisco").contains("found Some(\"two\")"));
+    assert!(action("find acme/unknown").contains("found None"));
+    assert!(action("delete acme/cisco").contains("deleted true"));
+    assert!(action("delete acme/cisco").contains("deleted false"));
     assert_eq!(session.find("acme", "cisco"), None);
-    assert!(act("read acme/cisco").contains("failed Config(\"the keyring has no entry acme/cisco"));
+    assert!(
+        action("read acme/cisco").contains("failed Config(\"the keyring has no entry acme/cisco")
+    );
     session.lock();
     for denied in ["store acme/cisco three", "find cisco"] {
-        assert!(act(denied).contains("failed Config(\"the keyring is locked"), "{denied}");
+        assert!(action(denied).contains("failed Config(\"the keyring is locked"), "{denied}");
     }
 }
 
@@ -65,26 +67,27 @@ fn keyring_entries_match_the_desktop_tools() {
 /// from its environment.
 #[test]
 #[ignore = "a child of the test above"]
-fn child() {
-    let mut act = String::new();
-    std::io::stdin().read_to_string(&mut act).unwrap();
-    let words: Vec<&str> = act.split(' ').collect();
+fn keyring_in_child() {
+    let mut action = String::new();
+    std::io::stdin().read_to_string(&mut action).unwrap();
+    let args: Vec<&str> = action.split(' ').collect();
     // Inside a runtime, as in a program without `spawn_blocking`.
     gatepass_tests::runtime().block_on(async {
-        let done = match words[..] {
+        let result = match args[..] {
             ["store", name, secret] => {
                 keyring::store(name, &Secret::from(secret)).map(|()| "stored".to_owned())
             }
             ["read", name] => {
                 keyring::read(name).map(|secret| format!("read <{}>", secret.expose_secret()))
             }
-            ["find", name] => keyring::find(name)
-                .map(|found| format!("found {:?}", found.map(|it| it.expose_secret().to_owned()))),
-            ["delete", name] => keyring::delete(name).map(|was| format!("deleted {was}")),
-            _ => panic!("no act: {act}"),
+            ["find", name] => keyring::find(name).map(|found| {
+                format!("found {:?}", found.map(|secret| secret.expose_secret().to_owned()))
+            }),
+            ["delete", name] => keyring::delete(name).map(|existed| format!("deleted {existed}")),
+            _ => panic!("unknown action: {action}"),
         };
-        let done = done.unwrap_or_else(|error| format!("failed {error:?}"));
-        writeln!(std::io::stdout(), "{done}").unwrap();
+        let result = result.unwrap_or_else(|error| format!("failed {error:?}"));
+        writeln!(std::io::stdout(), "{result}").unwrap();
     });
 }
 
@@ -94,26 +97,26 @@ fn missing_keyring_entry_names_the_command() {
     let session = Keyring::start(&home);
     session.write("gatepass", "other", b"not this");
     let stage = Stage::new(&home, "acme/cisco prod");
-    let shown = stage.refused(&home, |command| session.reached_by(command));
-    assert!(shown.contains("the keyring has no entry acme/cisco prod"), "{shown}");
+    let error = stage.error_of(&home, |command| session.connect(command));
+    assert!(error.contains("the keyring has no entry acme/cisco prod"), "{error}");
     let hint = "secret-tool store --label=acme service acme username 'cisco prod'";
-    assert!(shown.contains(hint), "{shown}");
+    assert!(error.contains(hint), "{error}");
     // The hint's command, as a user pastes it.
     session.program("sh", ["-c", hint]).stdin("secret").run().ok();
-    session.reached_by(stage.command(&home, "token")).run().ok();
+    session.connect(stage.command(&home, "token")).run().ok();
 }
 
 #[test]
 fn invalid_keyring_entry_is_rejected() {
     let home = Home::new();
     let session = Keyring::start(&home);
-    for (secret, wanted) in
+    for (secret, expected) in
         [(b"\n".as_slice(), "acme/cisco is empty"), (b"unsaid-\xff", "acme/cisco is not UTF-8")]
     {
         session.write("acme", "cisco", secret);
         let stage = Stage::new(&home, "acme/cisco");
-        let shown = stage.refused(&home, |command| session.reached_by(command));
-        assert!(shown.contains(wanted) && !shown.contains("unsaid"), "{shown}");
+        let error = stage.error_of(&home, |command| session.connect(command));
+        assert!(error.contains(expected) && !error.contains("unsaid"), "{error}");
     }
 }
 
@@ -123,31 +126,31 @@ fn locked_keyring_is_reported() {
     let session = Keyring::start(&home);
     session.write("gatepass", "cisco", b"unsaid");
     session.lock();
-    let shown = Stage::new(&home, "cisco").refused(&home, |command| session.reached_by(command));
-    assert!(shown.contains("the keyring is locked") && shown.contains("unlock it"), "{shown}");
+    let error = Stage::new(&home, "cisco").error_of(&home, |command| session.connect(command));
+    assert!(error.contains("the keyring is locked") && error.contains("unlock it"), "{error}");
 }
 
 #[test]
 fn missing_keyring_service_names_the_requirement() {
     let home = Home::new();
     let session = Keyring::without_service(&home);
-    let nowhere = format!("unix:path={}", home.path("tmp/no-such-socket").display());
+    let missing_socket = format!("unix:path={}", home.path("tmp/no-such-socket").display());
     let runtime = home.path("work");
     let stage = Stage::new(&home, "cisco");
-    for shown in [
-        stage.refused(&home, |command| command.env("XDG_RUNTIME_DIR", &runtime)),
-        stage.refused(&home, |command| command.env("DBUS_SESSION_BUS_ADDRESS", &nowhere)),
-        stage.refused(&home, |command| session.reached_by(command)),
+    for error in [
+        stage.error_of(&home, |command| command.env("XDG_RUNTIME_DIR", &runtime)),
+        stage.error_of(&home, |command| command.env("DBUS_SESSION_BUS_ADDRESS", &missing_socket)),
+        stage.error_of(&home, |command| session.connect(command)),
     ] {
-        assert!(shown.contains("the keyring cannot be reached"), "{shown}");
-        assert!(shown.contains("D-Bus session") && shown.contains("{ file = … }"), "{shown}");
+        assert!(error.contains("the keyring cannot be reached"), "{error}");
+        assert!(error.contains("D-Bus session") && error.contains("{ file = … }"), "{error}");
     }
 }
 
 #[test]
 fn keyring_is_read_only_when_referenced() {
     let home = Home::new();
-    let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
+    let server = Server::responding([Reply::json(200, vendor("cisco").token_response("token-1"))]);
     let config = vendor("cisco").profile(&server.url(), "")
         + &vendor("huawei").profile_with(&server.url(), "", |_| "{ keyring = \"x\" }".to_owned());
     let config = home.write("config.toml", &config);
@@ -155,12 +158,12 @@ fn keyring_is_read_only_when_referenced() {
     bus.set_nonblocking(true).unwrap();
     let address = format!("unix:path={}", home.path("tmp/bus").display());
     // The bus would log a connection.
-    for words in [["token", "cisco"].as_slice(), &["inspect", "cisco"], &["list"], &["providers"]] {
-        let command = home.gatepass(words.iter().copied()).config(&config);
+    for args in [["token", "cisco"].as_slice(), &["inspect", "cisco"], &["list"], &["providers"]] {
+        let command = home.gatepass(args.iter().copied()).config(&config);
         command.env("DBUS_SESSION_BUS_ADDRESS", &address).run().ok();
     }
-    let nobody = bus.accept().unwrap_err();
-    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+    let no_connection = bus.accept().unwrap_err();
+    assert_eq!(no_connection.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]
@@ -170,18 +173,21 @@ fn keyring_secrets_are_not_logged() {
     let secret = canary("secret");
     session.write("gatepass", "cisco", secret.text().as_bytes());
     let stage = Stage::new(&home, "cisco");
-    let loud = |run: &str| -> Run {
+    let run_logged = |run: &str| -> Run {
         let command = stage.command(&home, run).args(["-vv"]).env("RUST_LOG", "trace");
-        session.reached_by(command).run()
+        session.connect(command).run()
     };
-    let (token, inspect) = (loud("token"), loud("inspect"));
+    let (token, inspect) = (run_logged("token"), run_logged("inspect"));
     let form = stage.server.request().form();
-    assert!(form.contains(&("client_secret".into(), secret.text().into())), "it was not sent");
+    assert!(
+        form.contains(&("client_secret".into(), secret.text().into())),
+        "the request must contain the secret"
+    );
     assert_eq!(token.ok(), "token-1\n");
     assert!(inspect.ok().contains("the keyring entry gatepass/cisco"), "{inspect:#?}");
     session.lock();
     home.forget_all();
-    let locked = loud("token");
+    let locked = run_logged("token");
     locked.failed(2);
     for run in [token, inspect, locked] {
         assert_eq!(find_leak(&run.all(), std::slice::from_ref(&secret)), None);
@@ -196,7 +202,8 @@ struct Stage {
 
 impl Stage {
     fn new(home: &Home, name: &str) -> Self {
-        let server = Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))]);
+        let server =
+            Server::responding([Reply::json(200, vendor("cisco").token_response("token-1"))]);
         let reference = format!("{{ keyring = \"{name}\" }}");
         let config = vendor("cisco").profile_with(&server.url(), "", |_| reference.clone());
         let config = home.write("config.toml", &config);
@@ -209,16 +216,16 @@ impl Stage {
 
     /// Returns the error of a missing secret; checks that it names the field and that no request is sent.
     #[track_caller]
-    fn refused<'home>(
+    fn error_of<'home>(
         &self,
         home: &'home Home,
         more: impl Fn(Gatepass<'home>) -> Gatepass<'home>,
     ) -> String {
         let run = more(self.command(home, "token")).run();
-        let shown = run.failed(2);
-        assert!(shown.contains("config.toml:4: `client_secret`: "), "{shown}");
-        assert!(shown.contains("hint"), "{shown}");
+        let error = run.failed(2);
+        assert!(error.contains("config.toml:4: `client_secret`: "), "{error}");
+        assert!(error.contains("hint"), "{error}");
         assert_eq!(self.server.connections(), 0);
-        shown.to_owned()
+        error.to_owned()
     }
 }

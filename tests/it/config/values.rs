@@ -7,7 +7,7 @@ use std::time::Duration;
 use gatepass_tests::{Gatepass, Home, Reply, Run, Server, vendor};
 
 fn server() -> Server {
-    Server::answering([Reply::json(200, vendor("cisco").token_answer("token-1"))])
+    Server::responding([Reply::json(200, vendor("cisco").token_response("token-1"))])
 }
 
 /// Runs `token` with this reference as the secret and `more` environment variables.
@@ -40,7 +40,7 @@ fn variable_secret_is_used_unchanged() {
 #[test]
 fn file_secret_loses_one_trailing_newline() {
     let home = Home::new();
-    for (text, wanted) in [
+    for (text, expected) in [
         ("s", "s"),
         ("s\n", "s"),
         ("s\r\n", "s"),
@@ -49,7 +49,7 @@ fn file_secret_loses_one_trailing_newline() {
         ("a\nb\n", "a\nb"),
     ] {
         home.write("secret", text);
-        assert_eq!(sent(&home, "{ file = \"secret\" }", |command| command), wanted, "{text:?}");
+        assert_eq!(sent(&home, "{ file = \"secret\" }", |command| command), expected, "{text:?}");
     }
 }
 
@@ -94,17 +94,17 @@ fn secret_command_has_its_own_timeout() {
     let home = Home::new();
     home.write_as("ask.sh", "#!/bin/sh\nsleep 1\necho from-a-slow-one\n", 0o700);
     let secret = |_: &str| "{ command = [\"./ask.sh\"] }".to_owned();
-    let stage = |server: &Server| {
+    let run_token = |server: &Server| {
         let config = vendor("cisco").profile_with(&server.url(), "timeout = \"500ms\"", secret);
         home.write("config.toml", &config);
         home.gatepass(["token", "cisco", "--wait", "0s"]).config(&home.path("config.toml")).run()
     };
-    assert_eq!(stage(&server()).ok(), "token-1\n");
+    assert_eq!(run_token(&server()).ok(), "token-1\n");
     home.forget_all();
     // The vendor's own timeout is shorter.
-    let silent = Server::answering([Reply::silence()]);
-    let shown = stage(&silent);
-    assert!(shown.failed(6).contains("in 0.5 s"), "{shown:#?}");
+    let silent = Server::responding([Reply::silence()]);
+    let run = run_token(&silent);
+    assert!(run.failed(6).contains("in 0.5 s"), "{run:#?}");
 }
 
 #[test]
@@ -171,14 +171,17 @@ fn unreadable_secret_sends_no_request() {
         let run = run(&home, &server, reference, |command| {
             command.env("EMPTY", "").env("CREDENTIALS_DIRECTORY", home.path(""))
         });
-        let shown = run.failed(2);
-        assert!(shown.contains(named) && shown.contains("client_secret"), "{reference}: {shown}");
-        assert!(shown.contains("cisco/cisco") || shown.contains("cisco:"), "{reference}: {shown}");
-        assert!(shown.contains("hint"), "{reference}: {shown}");
-        assert!(!shown.contains("unsaid-word"), "{shown}");
+        let error = run.failed(2);
+        assert!(error.contains(named) && error.contains("client_secret"), "{reference}: {error}");
+        assert!(error.contains("cisco/cisco") || error.contains("cisco:"), "{reference}: {error}");
+        assert!(error.contains("hint"), "{reference}: {error}");
+        assert!(!error.contains("unsaid-word"), "{error}");
     }
-    let outside = run(&home, &server, "{ systemd = \"x\" }", |command| command);
-    assert!(outside.failed(2).contains("CREDENTIALS_DIRECTORY"), "{outside:#?}");
+    let without_directory = run(&home, &server, "{ systemd = \"x\" }", |command| command);
+    assert!(
+        without_directory.failed(2).contains("CREDENTIALS_DIRECTORY"),
+        "{without_directory:#?}"
+    );
     let endless = "x".repeat(64 * 1024 + 1);
     let long = run(&home, &server, "{ stdin = true }", |command| command.stdin(endless.as_str()));
     assert!(long.failed(2).contains("standard input is longer than 64 KiB"), "{long:#?}");
@@ -216,11 +219,11 @@ fn profile_sets_ca_file_and_plain_http() {
     let run = |path: &std::path::Path| {
         home.gatepass(["token", "cisco", "--wait", "0s"]).config(path).run()
     };
-    let refused = run(&config(plain));
-    assert!(refused.failed(2).contains("allow_plain_http"), "{refused:#?}");
+    let rejected = run(&config(plain));
+    assert!(rejected.failed(2).contains("allow_plain_http"), "{rejected:#?}");
     let allowed = run(&config(&format!("{plain}\nallow_plain_http = true")));
-    let shown = allowed.failed(6);
-    assert!(shown.contains("warning") && shown.contains("unencrypted"), "{shown}");
+    let error = allowed.failed(6);
+    assert!(error.contains("warning") && error.contains("unencrypted"), "{error}");
     home.write("ca.pem", "no certificate");
     let run = run(&config("base_url = \"https://127.0.0.1:9\"\nca_file = \"ca.pem\""));
     assert!(run.failed(2).contains("ca"), "{run:#?}");

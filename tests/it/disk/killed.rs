@@ -9,15 +9,15 @@ use gatepass::store::{FileStore, ProfileKey, Record, TokenStore};
 use gatepass_testkit::block_on;
 use gatepass_tests::vendor;
 
-use super::{assert_private, ending, files};
+use super::{assert_private, files, files_with_suffix};
 
 const WORKERS: u64 = 8;
 const ROUNDS: u64 = 10;
 
 /// A deterministic sequence of pseudorandom numbers.
-struct Chance(u64);
+struct Random(u64);
 
-impl Chance {
+impl Random {
     fn next(&mut self, below: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -31,17 +31,17 @@ fn killed_commands_keep_the_newest_token() {
     // The newest token that a command has printed; it was stored before.
     let newest = AtomicUsize::new(0);
     let (killed, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let work = |worker: u64| {
-        let mut chance = Chance(worker);
+    let worker_loop = |worker: u64| {
+        let mut random = Random(worker);
         for round in 0..ROUNDS {
             let before = newest.load(Ordering::SeqCst);
-            let begun = Instant::now();
-            let fresh = if chance.next(2) == 0 { ["--fresh"].as_slice() } else { &[] };
-            let words = ["token", "cisco"].into_iter().chain(fresh.iter().copied());
-            let running = home.gatepass(words).spawn();
-            if round + 1 < ROUNDS && chance.next(3) > 0 {
+            let started = Instant::now();
+            let fresh = if random.next(2) == 0 { ["--fresh"].as_slice() } else { &[] };
+            let args = ["token", "cisco"].into_iter().chain(fresh.iter().copied());
+            let running = home.gatepass(args).spawn();
+            if round + 1 < ROUNDS && random.next(3) > 0 {
                 // A command takes about 10 ms, or a multiple while it waits for others.
-                thread::sleep(Duration::from_micros(chance.next(40_000)));
+                thread::sleep(Duration::from_micros(random.next(40_000)));
                 drop(running);
                 killed.fetch_add(1, Ordering::SeqCst);
             } else {
@@ -52,14 +52,14 @@ fn killed_commands_keep_the_newest_token() {
                 newest.fetch_max(token, Ordering::SeqCst);
                 ended.fetch_add(1, Ordering::SeqCst);
                 // No command waits for a killed process.
-                assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+                assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
             }
             assert_private(&home);
         }
     };
     thread::scope(|scope| {
-        let work = &work;
-        (0..WORKERS).for_each(|worker| drop(scope.spawn(move || work(worker))));
+        let worker_loop = &worker_loop;
+        (0..WORKERS).for_each(|worker| drop(scope.spawn(move || worker_loop(worker))));
     });
     let (killed, ended) = (killed.into_inner(), ended.into_inner());
     assert!(killed > 20 && ended > 10, "{killed} killed, {ended} ended");
@@ -70,23 +70,27 @@ fn killed_commands_keep_the_newest_token() {
         let store = FileStore::open(home.path("state")).unwrap();
         store.records(&ProfileKey::new("cisco")).await.unwrap()
     });
-    assert_eq!((records.len(), ending(&home, ".token").len()), (1, 1));
+    assert_eq!((records.len(), files_with_suffix(&home, ".token").len()), (1, 1));
     let Record::Token(token) = &records[0] else { panic!("{records:?}") };
-    let kept: usize = token.expose_secret().strip_prefix("token-").unwrap().parse().unwrap();
-    assert!(kept >= newest && kept <= server.requests().len(), "{kept}, {newest}");
+    let stored_token: usize =
+        token.expose_secret().strip_prefix("token-").unwrap().parse().unwrap();
+    assert!(
+        stored_token >= newest && stored_token <= server.requests().len(),
+        "{stored_token}, {newest}"
+    );
 
     // Leftovers of killed processes are removed by a token request once they are an hour old.
     File::create(home.path("state/.tmp-0123456789abcdef")).unwrap();
-    let long_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    let old = SystemTime::now() - Duration::from_secs(2 * 3600);
     for path in files(&home) {
         if path.file_name().unwrap().to_str().unwrap().starts_with(".tmp-") {
-            File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
         }
     }
     fs::write(home.path("state/mine"), "not gatepass's").unwrap();
     home.gatepass(["token", "cisco", "--fresh"]).run().ok();
-    let left: Vec<_> = files(&home);
-    let is_left = |path: &&std::path::PathBuf| path.to_str().unwrap().contains("/.tmp-");
-    assert_eq!(left.iter().filter(is_left).count(), 0, "{left:?}");
+    let remaining_files: Vec<_> = files(&home);
+    let is_temporary = |path: &&std::path::PathBuf| path.to_str().unwrap().contains("/.tmp-");
+    assert_eq!(remaining_files.iter().filter(is_temporary).count(), 0, "{remaining_files:?}");
     assert!(home.path("state/mine").exists());
 }

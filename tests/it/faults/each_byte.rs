@@ -8,7 +8,7 @@ use super::rows::{CANARIES, GOOD, with_fields};
 /// Sends one token request with the library for each n to a server that runs these steps on
 /// connection n, and returns the outcomes.
 fn outcomes(
-    most: usize,
+    count: usize,
     steps: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static,
 ) -> Vec<Result<(), (ErrorKind, Retry)>> {
     let server = Server::with_steps(steps);
@@ -16,7 +16,7 @@ fn outcomes(
     let path = home.write("config.toml", &vendor("cisco").profile(&server.url(), ""));
     let gate = Gate::load(path).unwrap();
     let runtime = runtime();
-    let outcomes = (0..most).map(|n| {
+    let outcomes = (0..count).map(|n| {
         // A new source each time, so that no cool-down is active.
         let source = gate.profile("cisco").open().unwrap();
         let outcome = runtime.block_on(source.token());
@@ -30,9 +30,9 @@ const TEMPORARY: Result<(), (ErrorKind, Retry)> = Err((ErrorKind::Unavailable, R
 
 #[test]
 fn truncated_response_is_unavailable() {
-    let answer = with_fields("200 OK", "", GOOD).into_bytes();
-    let length = answer.len();
-    let cut = move |n: usize| vec![Step::Request, Step::send(&answer[..n]), Step::Finish];
+    let response = with_fields("200 OK", "", GOOD).into_bytes();
+    let length = response.len();
+    let cut = move |n: usize| vec![Step::Request, Step::send(&response[..n]), Step::Finish];
     let outcomes = outcomes(length + 1, cut);
     for (n, outcome) in outcomes[..length].iter().enumerate() {
         assert_eq!(*outcome, TEMPORARY, "after {n} bytes");
@@ -42,9 +42,9 @@ fn truncated_response_is_unavailable() {
 
 #[test]
 fn reset_response_is_unavailable() {
-    let answer = with_fields("200 OK", "", GOOD).into_bytes();
-    let length = answer.len();
-    let cut = move |n: usize| vec![Step::Request, Step::send(&answer[..n]), Step::Reset];
+    let response = with_fields("200 OK", "", GOOD).into_bytes();
+    let length = response.len();
+    let cut = move |n: usize| vec![Step::Request, Step::send(&response[..n]), Step::Reset];
     for (n, outcome) in outcomes(length, cut).into_iter().enumerate() {
         assert_eq!(outcome, TEMPORARY, "after {n} bytes");
     }
@@ -60,9 +60,9 @@ fn reset_request_is_unavailable() {
 
 #[test]
 fn command_treats_truncation_like_the_library() {
-    let answer = with_fields("200 OK", "", GOOD).into_bytes();
-    for n in (0..answer.len()).step_by(17) {
-        let part = answer[..n].to_vec();
+    let response = with_fields("200 OK", "", GOOD).into_bytes();
+    for n in (0..response.len()).step_by(17) {
+        let part = response[..n].to_vec();
         let server = Server::following([Step::Request, Step::Send(part), Step::Reset]);
         let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
         let run = home.gatepass(["token", "cisco", "--wait", "0s", "--format", "json"]).run();

@@ -20,19 +20,19 @@ fn unresponsive_server_times_out() {
     let base_url = format!("http://{address}");
     let home = Home::with_config(&vendor("cisco").profile(&base_url, "timeout = \"700ms\""));
     gatepass_binary();
-    let begun = Instant::now();
+    let started = Instant::now();
     let run = home.gatepass(["token", "cisco", "--wait", "0s", "--format", "json"]).run();
     let error = run.error(6);
     assert_eq!(error["code"], "unavailable", "{error}");
     assert!(error["message"].as_str().unwrap().contains(&base_url), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[test]
 fn exhausted_file_descriptors_are_an_error() {
     let vendor = vendor("cisco");
-    let answer = Reply::json(200, vendor.token_answer("token-1"));
-    let server = Server::answering([answer]);
+    let response = Reply::json(200, vendor.token_response("token-1"));
+    let server = Server::responding([response]);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     let binary = gatepass_binary().to_str().unwrap();
     // With fewer descriptors the loader fails.
@@ -49,8 +49,8 @@ fn exhausted_file_descriptors_are_an_error() {
 #[test]
 fn narrower_scope_warns_or_fails() {
     let vendor = vendor("configapi");
-    let answer = vendor.token_answer("token-1").replace("acme.brightpattern.com", "elsewhere");
-    let server = Server::answering([Reply::json(200, answer)]);
+    let response = vendor.token_response("token-1").replace("acme.brightpattern.com", "elsewhere");
+    let server = Server::responding([Reply::json(200, response)]);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     let run = home.gatepass(["token", "configapi"]).run();
     assert_eq!(run.ok(), "token-1\n");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::rows;
-use super::table::{FAULTS, ODD_TOKENS};
+use super::table::{FAULTS, UNUSUAL_RESPONSES};
 
 /// The proof of a fault other than the rows with its number.
 #[derive(Clone, Copy, Debug)]
@@ -12,18 +12,18 @@ enum Proof {
     /// A fault that is tested for every vendor.
     Fault(&'static str),
     /// An unusual response with a good token.
-    Odd(&'static str),
+    UnusualResponse(&'static str),
     /// A test and its file.
     Test(&'static str, &'static str),
-    /// The fault is not tested, with the reason.
+    /// The reason why the fault is not tested.
     NotYet(&'static str),
 }
 
-use Proof::{Fault, NotYet, Odd, Test};
+use Proof::{Fault, NotYet, Test, UnusualResponse};
 
 const HTTP: &str = "crates/gatepass-http/tests/it/faults.rs";
 const TLS: &str = "crates/gatepass-http/tests/it/tls.rs";
-const ANSWERS: &str = "crates/gatepass-core/tests/token_response.rs";
+const TOKEN_RESPONSE: &str = "crates/gatepass-core/tests/token_response.rs";
 const EXPIRY: &str = "crates/gatepass-engine/tests/source/expiry.rs";
 const DAMAGE: &str = "crates/gatepass-engine/tests/store/damage.rs";
 
@@ -32,31 +32,31 @@ const DAMAGE: &str = "crates/gatepass-engine/tests/store/damage.rs";
 const PROOFS: &[(&str, Proof)] = &[
     ("F8", Fault("statusCode 401 in a 200")),
     ("F14", Fault("400 invalid_client")),
-    ("F18", Fault("Huawei's documented refusal")),
-    ("F29", Test(ANSWERS, "retry_after_accepts_every_form")),
-    ("F34", Test("tests/it/faults/tries.rs", "lasting_outage_is_tried_four_times")),
+    ("F18", Fault("Huawei's documented rejection")),
+    ("F29", Test(TOKEN_RESPONSE, "retry_after_accepts_every_form")),
+    ("F34", Test("tests/it/faults/attempts.rs", "lasting_outage_is_tried_four_times")),
     ("F41", Test("crates/gatepass-engine/tests/source/refresh.rs", "tokens_with_short_lifetime_need_no_waits")),
-    ("F47", Test(ANSWERS, "jwt_expiry_only_shortens_lifetime")),
+    ("F47", Test(TOKEN_RESPONSE, "jwt_expiry_only_shortens_lifetime")),
     ("F63", Test("tests/it/faults/machine.rs", "narrower_scope_warns_or_fails")),
     ("F65", Test("crates/gatepass-engine/tests/source/refresh.rs", "detected_reused_token_is_not_refreshed_again")),
-    ("F67", Odd("a comma too many")),
+    ("F67", UnusualResponse("a trailing comma")),
     ("F77", Test(HTTP, "f77_endless_body_is_cut")),
     ("F85", Test("tests/it/faults/redirects.rs", "redirect_does_not_reach_another_server")),
     ("F88", Test("tests/it/faults/redirects.rs", "refresh_header_is_ignored")),
-    ("F89", Test(HTTP, "f89_f90_unresolved_host_name")),
-    ("F90", Test(HTTP, "f89_f90_unresolved_host_name")),
-    ("F91", NotYet("addresses that a name leads to are not looked at: there is no deny_private")),
-    ("F92", Test(HTTP, "f92_nobody_listens")),
+    ("F89", Test(HTTP, "f89_f90_unresolved_host_name_is_reported")),
+    ("F90", Test(HTTP, "f89_f90_unresolved_host_name_is_reported")),
+    ("F91", NotYet("resolved addresses are not checked: there is no deny_private")),
+    ("F92", Test(HTTP, "f92_closed_port_refuses_connection")),
     ("F93", Test("tests/it/faults/machine.rs", "unresponsive_server_times_out")),
     ("F97", Test("tests/it/faults/each_byte.rs", "reset_response_is_unavailable")),
     ("F98", Test("tests/it/faults/each_byte.rs", "reset_request_is_unavailable")),
-    ("F99", Test(HTTP, "f94_no_answer")),
+    ("F99", Test(HTTP, "f94_missing_response_times_out")),
     ("F100", Test(HTTP, "f100_closed_idle_connection_is_replaced")),
     ("F101", Test(TLS, "http_2_is_not_offered")),
-    ("F103", Test(HTTP, "f103_response_before_the_request_is_read")),
+    ("F103", Test(HTTP, "f103_early_response_is_accepted_or_retryable")),
     ("F104", Test(HTTP, "f104_second_response_is_not_used")),
     ("F105", Test(TLS, "f105_invalid_certificate_is_explained")),
-    ("F110", NotYet("there are no pins")),
+    ("F110", NotYet("certificate pinning is not supported")),
     ("F111", Test(EXPIRY, "next_hit_notices_a_wall_clock_jump")),
     ("F112", Test(EXPIRY, "setting_wall_clock_does_not_hide_a_suspend")),
     ("F113", Test("crates/gatepass-core/src/token/compact.rs", "times_are_kept_to_the_nanosecond")),
@@ -65,9 +65,9 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F115", Test(DAMAGE, "cut_anywhere_or_longer_it_is_missing")),
     ("F115", Test(DAMAGE, "a_link_a_pipe_or_a_folder_in_its_place_is_let_be")),
     ("F116", Test("tests/it/faults/machine.rs", "exhausted_file_descriptors_are_an_error")),
-    ("F117", NotYet("entropy is there from the first system call on where gatepass runs")),
+    ("F117", NotYet("supported systems have entropy from the first system call")),
     ("F118", Test("crates/gatepass-engine/tests/source/flights.rs", "dropped_caller_does_not_end_the_flight")),
-    ("F119", NotYet("there is no Redis store")),
+    ("F119", NotYet("the workspace has no Redis store")),
     ("F120", Test("tests/it/login/faults.rs", "redirect_faults_have_exit_code_and_sentence")),
     ("F120", Test("tests/it/login/attacks.rs", "response_counts_once_for_its_own_login")),
     ("F120", Test("tests/it/login/endings.rs", "port_in_use_error_names_the_alternative")),
@@ -76,33 +76,33 @@ const PROOFS: &[(&str, Proof)] = &[
 
 #[test]
 fn each_fault_has_a_row_test_or_reason() {
-    let wanted: BTreeSet<String> =
+    let expected: BTreeSet<String> =
         (1..=120).map(|n| format!("F{n}")).chain(["F16a".into()]).collect();
     let rows = rows::all().into_iter().map(|row| row.id);
     let proved: BTreeSet<String> =
         rows.chain(PROOFS.iter().map(|(id, _)| *id)).map(str::to_owned).collect();
-    let differ: Vec<&String> = wanted.symmetric_difference(&proved).collect();
-    assert!(differ.is_empty(), "without proof, or of no such number: {differ:?}");
+    let differ: Vec<&String> = expected.symmetric_difference(&proved).collect();
+    assert!(differ.is_empty(), "missing or unknown fault numbers: {differ:?}");
 }
 
 #[test]
-fn every_proof_is_there() {
+fn every_proof_exists() {
     for (id, proof) in PROOFS {
-        let is_there = match proof {
+        let exists = match proof {
             Fault(name) => FAULTS.iter().any(|fault| fault.name == *name),
-            Odd(name) => ODD_TOKENS.iter().any(|odd| odd.name == *name),
+            UnusualResponse(name) => UNUSUAL_RESPONSES.iter().any(|unusual| unusual.name == *name),
             Test(file, name) => {
                 let text = fs::read_to_string(gatepass_tests::workspace().join(file));
                 text.is_ok_and(|text| text.contains(&format!("fn {name}(")))
             }
-            NotYet(why) => !why.is_empty() && !rows::all().iter().any(|row| row.id == *id),
+            NotYet(reason) => !reason.is_empty() && !rows::all().iter().any(|row| row.id == *id),
         };
-        assert!(is_there, "{id}: {proof:?}");
+        assert!(exists, "{id}: {proof:?}");
     }
 }
 
 #[test]
 fn fault_rows_have_distinct_messages() {
-    let shown: BTreeSet<&str> = rows::all().into_iter().map(|row| row.what).collect();
-    assert_eq!(shown.len(), rows::all().len());
+    let descriptions: BTreeSet<&str> = rows::all().into_iter().map(|row| row.description).collect();
+    assert_eq!(descriptions.len(), rows::all().len());
 }

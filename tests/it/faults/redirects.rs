@@ -4,11 +4,11 @@ use gatepass_tests::{Home, Reply, Server, VENDORS};
 
 #[test]
 fn redirect_does_not_reach_another_server() {
-    let second = Server::answering([Reply::empty(200)]);
+    let second = Server::responding([Reply::empty(200)]);
     for vendor in &VENDORS {
         for status in [301, 302, 303, 307, 308] {
             let target = format!("{}{}", second.url(), vendor.token_path);
-            let first = Server::answering([Reply::empty(status).with("location", &target)]);
+            let first = Server::responding([Reply::empty(status).with("location", &target)]);
             let home = Home::with_config(&vendor.profile(&first.url(), ""));
             let run = home.gatepass(["token", vendor.id, "--format", "json"]).run();
             let error = run.error(6);
@@ -36,7 +36,7 @@ fn redirect_within_the_server_is_not_followed() {
         ("file:///etc/passwd", "protocol"),
         ("http://me:unsaid@vendor.example.com/", "protocol"),
     ] {
-        let server = Server::answering([Reply::empty(302).with("location", target)]);
+        let server = Server::responding([Reply::empty(302).with("location", target)]);
         let home = Home::with_config(&vendor.profile(&server.url(), ""));
         let run = home.gatepass(["token", "cisco", "--format", "json"]).run();
         let error = run.error(6);
@@ -48,10 +48,10 @@ fn redirect_within_the_server_is_not_followed() {
 
 #[test]
 fn refresh_header_is_ignored() {
-    let second = Server::answering([Reply::empty(200)]);
+    let second = Server::responding([Reply::empty(200)]);
     let vendor = gatepass_tests::vendor("cisco");
-    let reply = Reply::json(200, vendor.token_answer("token-1"));
-    let first = Server::answering([reply.with("refresh", format!("0; url={}", second.url()))]);
+    let reply = Reply::json(200, vendor.token_response("token-1"));
+    let first = Server::responding([reply.with("refresh", format!("0; url={}", second.url()))]);
     let home = Home::with_config(&vendor.profile(&first.url(), ""));
     assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-1\n");
     assert_eq!(second.connections(), 0);

@@ -18,15 +18,15 @@ pub(crate) struct Row {
     /// The number, F1 to F120.
     pub(crate) id: &'static str,
     /// The description in `docs/faults.md`.
-    pub(crate) what: &'static str,
+    pub(crate) description: &'static str,
     /// The server's steps on each connection.
     pub(crate) steps: fn() -> Vec<Step>,
     pub(crate) tls: Tls,
     /// Additional lines of the profile.
     pub(crate) more: &'static str,
-    pub(crate) takes: Takes,
+    pub(crate) outcome: Outcome,
     /// The number of tries with the default `--wait`.
-    pub(crate) tries: usize,
+    pub(crate) attempts: usize,
     /// Whether the server receives no request.
     pub(crate) is_unread: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) enum Tls {
 
 /// The expected outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
+pub(crate) enum Outcome {
     /// A token without a warning.
     Token,
     /// A token with a warning.
@@ -53,18 +53,18 @@ pub(crate) enum Takes {
     Error(&'static str, i32, Retry),
 }
 
-pub(crate) use self::Takes::{Token, Warning};
+pub(crate) use self::Outcome::{Token, Warning};
 
-pub(crate) const CONFIG: Takes = Takes::Error("config", 2, Retry::Never);
-pub(crate) const DENIED: Takes = Takes::Error("denied", 3, Retry::Never);
-pub(crate) const THROTTLED: Takes = Takes::Error("throttled", 5, Retry::Later);
-pub(crate) const DOWN: Takes = Takes::Error("unavailable", 6, Retry::Later);
-pub(crate) const UNTRUSTED: Takes = Takes::Error("unavailable", 6, Retry::Never);
-pub(crate) const ODD: Takes = Takes::Error("protocol", 6, Retry::Once);
-pub(crate) const WRONG: Takes = Takes::Error("protocol", 6, Retry::Never);
-pub(crate) const MISSING: Takes = Takes::Error("protocol", 6, Retry::Later);
-pub(crate) const UNSAFE: Takes = Takes::Error("unsafe_token", 6, Retry::Never);
-pub(crate) const UNSAFE_ONCE: Takes = Takes::Error("unsafe_token", 6, Retry::Once);
+pub(crate) const CONFIG: Outcome = Outcome::Error("config", 2, Retry::Never);
+pub(crate) const DENIED: Outcome = Outcome::Error("denied", 3, Retry::Never);
+pub(crate) const THROTTLED: Outcome = Outcome::Error("throttled", 5, Retry::Later);
+pub(crate) const UNAVAILABLE: Outcome = Outcome::Error("unavailable", 6, Retry::Later);
+pub(crate) const UNTRUSTED: Outcome = Outcome::Error("unavailable", 6, Retry::Never);
+pub(crate) const PROTOCOL_ONCE: Outcome = Outcome::Error("protocol", 6, Retry::Once);
+pub(crate) const PROTOCOL: Outcome = Outcome::Error("protocol", 6, Retry::Never);
+pub(crate) const PROTOCOL_LATER: Outcome = Outcome::Error("protocol", 6, Retry::Later);
+pub(crate) const UNSAFE: Outcome = Outcome::Error("unsafe_token", 6, Retry::Never);
+pub(crate) const UNSAFE_ONCE: Outcome = Outcome::Error("unsafe_token", 6, Retry::Once);
 
 /// Returns all rows in the order of their numbers.
 pub(crate) fn all() -> Vec<&'static Row> {
@@ -75,21 +75,30 @@ pub(crate) fn all() -> Vec<&'static Row> {
 impl Row {
     const fn new(
         id: &'static str,
-        what: &'static str,
-        takes: Takes,
+        description: &'static str,
+        outcome: Outcome,
         steps: fn() -> Vec<Step>,
     ) -> Self {
-        let tries = match takes {
-            Takes::Error(_, _, Retry::Once) => 2,
-            Takes::Error(_, _, Retry::Later) => 4,
+        let attempts = match outcome {
+            Outcome::Error(_, _, Retry::Once) => 2,
+            Outcome::Error(_, _, Retry::Later) => 4,
             _ => 1,
         };
-        Self { id, what, steps, tls: Tls::None, more: "", takes, tries, is_unread: false }
+        Self {
+            id,
+            description,
+            steps,
+            tls: Tls::None,
+            more: "",
+            outcome,
+            attempts,
+            is_unread: false,
+        }
     }
 
     /// Sets the expected number of tries.
-    const fn tries(mut self, tries: usize) -> Self {
-        self.tries = tries;
+    const fn attempts(mut self, attempts: usize) -> Self {
+        self.attempts = attempts;
         self
     }
 
@@ -99,7 +108,7 @@ impl Row {
         self
     }
 
-    const fn unread(mut self) -> Self {
+    const fn without_request(mut self) -> Self {
         self.is_unread = true;
         self
     }
@@ -141,17 +150,17 @@ pub(crate) fn with_fields(status: &str, fields: &str, body: &str) -> String {
 }
 
 /// Reads the request, sends these bytes and closes the connection.
-fn bytes(answer: impl Into<Vec<u8>>) -> Vec<Step> {
-    vec![Step::Request, Step::send(answer), Step::Finish]
+fn bytes(response: impl Into<Vec<u8>>) -> Vec<Step> {
+    vec![Step::Request, Step::send(response), Step::Finish]
 }
 
 /// Reads the request, sends this text and closes the connection.
-fn text(answer: &str) -> Vec<Step> {
-    bytes(fill(answer))
+fn text(response: &str) -> Vec<Step> {
+    bytes(fill(response))
 }
 
 /// Returns a response with this status and body.
-fn answer(status: &str, body: &str) -> Vec<Step> {
+fn response(status: &str, body: &str) -> Vec<Step> {
     text(&with_fields(status, "", body))
 }
 
@@ -162,7 +171,7 @@ fn fields(status: &str, fields: &str) -> Vec<Step> {
 
 /// Returns a 200 response with this body.
 fn ok(body: &str) -> Vec<Step> {
-    answer("200 OK", body)
+    response("200 OK", body)
 }
 
 /// Returns the valid response with additional header fields.
@@ -171,18 +180,18 @@ fn good_with(fields: &str) -> Vec<Step> {
 }
 
 /// Returns the valid response with a part replaced.
-fn instead(part: &str, by: &str) -> Vec<Step> {
+fn replaced(part: &str, by: &str) -> Vec<Step> {
     assert!(GOOD.contains(part));
     ok(&GOOD.replace(part, by))
 }
 
 /// Returns the valid response with this `expires_in`.
-fn life(value: &str) -> Vec<Step> {
-    instead("3599", value)
+fn with_lifetime(value: &str) -> Vec<Step> {
+    replaced("3599", value)
 }
 
 /// Returns the valid body after this head, to which the length is added.
-fn behind(head: &str) -> String {
+fn good_after(head: &str) -> String {
     let body = fill(GOOD);
     format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }

@@ -6,27 +6,27 @@ use gatepass_tests::{Reply, Vendor};
 pub(crate) struct Fault {
     pub(crate) name: &'static str,
     pub(crate) reply: fn(&Vendor) -> Reply,
-    pub(crate) of: fn(&Vendor) -> bool,
+    pub(crate) applies: fn(&Vendor) -> bool,
     pub(crate) exit: i32,
     pub(crate) code: &'static str,
     /// The message after provider and profile; `BASE` is the server's address.
-    pub(crate) says: &'static str,
+    pub(crate) message: &'static str,
     /// Whether the error has a retry time.
     pub(crate) has_time: bool,
 }
 
 /// An unusual response with the valid token-1.
-pub(crate) struct Odd {
+pub(crate) struct UnusualResponse {
     pub(crate) name: &'static str,
     pub(crate) reply: fn(&Vendor) -> Reply,
-    pub(crate) of: fn(&Vendor) -> bool,
+    pub(crate) applies: fn(&Vendor) -> bool,
     pub(crate) warns: bool,
 }
 
 impl Fault {
-    /// Sets the body for the vendor with this id.
-    const fn of(mut self, of: fn(&Vendor) -> bool) -> Self {
-        self.of = of;
+    /// Restricts the fault to the vendors for which `applies` returns true.
+    const fn applies(mut self, applies: fn(&Vendor) -> bool) -> Self {
+        self.applies = applies;
         self
     }
 
@@ -41,24 +41,24 @@ pub(crate) const FAULTS: &[Fault] = &[
     // status and body
     protocol("a web page", |_| html(200), "answered with a web page of 41 bytes, not a token (a proxy or login page?)"),
     protocol("an empty body", |_| Reply::json(200, ""), "empty answer"),
-    protocol("blanks", |_| Reply::json(200, " \r\n "), "empty answer"),
-    protocol("half of the JSON", |vendor| Reply::json(200, half(vendor)), "the answer is cut off at byte 20"),
+    protocol("a body of spaces", |_| Reply::json(200, " \r\n "), "empty answer"),
+    protocol("truncated JSON", |vendor| Reply::json(200, half(vendor)), "the answer is cut off at byte 20"),
     protocol("an array", |_| Reply::json(200, "[1]"), "the answer is not an object"),
     protocol("no content", |_| Reply::empty(204), "no content (204)"),
-    protocol("another's answer", |vendor| Reply::json(203, good(vendor)), "answered, but not as the vendor itself would (a proxy?) (203)").of(is_oauth),
+    protocol("a response changed by a proxy", |vendor| Reply::json(203, good(vendor)), "answered, but not as the vendor itself would (a proxy?) (203)").applies(is_oauth),
     protocol("two documents", |_| Reply::json(200, "{\"a\":1} {}"), "the answer is not JSON (line 1, column 9)"),
-    protocol("a form", |_| Reply::json(200, "access_token=token-1&token_type=bearer"), "the answer is a form, not JSON"),
-    protocol("a coding nobody asked for", |vendor| Reply::json(200, good(vendor)).with("content-encoding", "gzip"), "the answer is compressed, which nobody asked for"),
+    protocol("a form-encoded body", |_| Reply::json(200, "access_token=token-1&token_type=bearer"), "the answer is a form, not JSON"),
+    protocol("an unrequested content coding", |vendor| Reply::json(200, good(vendor)).with("content-encoding", "gzip"), "the answer is compressed, which nobody asked for"),
     unavailable("a body shorter than promised", cut, "connection closed early by BASE"),
-    protocol("ten gigabytes, by its own word", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n{"), "the response is larger than 256 KiB (200)"),
-    protocol("too long a body", |_| Reply::json(200, " ".repeat(300 * 1024)), "the response is larger than 256 KiB (200)"),
+    protocol("a stated length of ten gigabytes", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n{"), "the response is larger than 256 KiB (200)"),
+    protocol("a body over the limit", |_| Reply::json(200, " ".repeat(300 * 1024)), "the response is larger than 256 KiB (200)"),
     protocol("too many header fields", many_fields, "the response has too many or too long header fields: BASE"),
     protocol("another protocol", |_| Reply::raw("SSH-2.0-OpenSSH_9.9\r\n"), "BASE does not speak HTTP"),
-    protocol("two lengths", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"), "the response is badly framed HTTP: BASE"),
+    protocol("two content lengths", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"), "the response is badly framed HTTP: BASE"),
 
     // denials
-    denied("401 with no reason", |_| Reply::empty(401), "credential refused (401)"),
-    denied("403 with no reason", |_| Reply::empty(403), "not allowed: account or subscription key? (403)"),
+    denied("401 without a reason", |_| Reply::empty(401), "credential refused (401)"),
+    denied("403 without a reason", |_| Reply::empty(403), "not allowed: account or subscription key? (403)"),
     denied("403 with a web page", |_| html(403), "not allowed: account or subscription key? (403)"),
     denied("401 invalid_client", |_| oauth(401, "invalid_client"), "client id or secret refused (401 invalid_client): the vendor says: Try again"),
     denied("400 invalid_client", |_| oauth(400, "invalid_client"), "client id or secret refused (400 invalid_client): the vendor says: Try again"),
@@ -66,82 +66,82 @@ pub(crate) const FAULTS: &[Fault] = &[
     denied("400 invalid_grant", |_| oauth(400, "invalid_grant"), "the vendor refuses this client a token (400 invalid_grant): the vendor says: Try again"),
     denied("400 unauthorized_client", |_| oauth(400, "unauthorized_client"), "the vendor refuses this client a token (400 unauthorized_client): the vendor says: Try again"),
     denied("403 access_denied", |_| oauth(403, "access_denied"), "the vendor refuses this client a token (403 access_denied): the vendor says: Try again"),
-    denied("Okta's refusal", |_| Reply::json(401, r#"{"errorCode":"invalid_client","errorSummary":"Invalid value for 'client_id' parameter.","errorCauses":[]}"#), "client id or secret refused (401 invalid_client): the vendor says: Invalid value for 'client_id' parameter."),
-    denied("Huawei's documented refusal", |_| Reply::json(400, r#"{"error_code":"OAUTH.0003","error_msg":"the client is disabled"}"#), "the vendor refused (400 OAUTH.0003): the vendor says: the client is disabled"),
-    denied("statusCode 401 in a 200", |_| Reply::json(200, r#"{"statusCode":401,"message":"Invalid secret"}"#), "credential refused (401): the vendor says: Invalid secret").of(is_cloudneeti),
+    denied("Okta's rejection", |_| Reply::json(401, r#"{"errorCode":"invalid_client","errorSummary":"Invalid value for 'client_id' parameter.","errorCauses":[]}"#), "client id or secret refused (401 invalid_client): the vendor says: Invalid value for 'client_id' parameter."),
+    denied("Huawei's documented rejection", |_| Reply::json(400, r#"{"error_code":"OAUTH.0003","error_msg":"the client is disabled"}"#), "the vendor refused (400 OAUTH.0003): the vendor says: the client is disabled"),
+    denied("statusCode 401 in a 200", |_| Reply::json(200, r#"{"statusCode":401,"message":"Invalid secret"}"#), "credential refused (401): the vendor says: Invalid secret").applies(is_cloudneeti),
     config("404", |_| Reply::empty(404), "no token endpoint at this address (404)"),
     config("405", |_| Reply::empty(405), "the address does not take this request (405)"),
     config("400 invalid_scope", |_| oauth(400, "invalid_scope"), "the scope is refused (400 invalid_scope): the vendor says: Try again"),
     config("401 unsupported_grant_type", |_| oauth(401, "unsupported_grant_type"), "the vendor does not know this grant type (401 unsupported_grant_type): the vendor says: Try again"),
     config("400 invalid_request", |_| oauth(400, "invalid_request"), "the vendor calls the request malformed (400 invalid_request): the vendor says: Try again"),
-    protocol("400 with no reason", |_| Reply::empty(400), "refused (400) with no reason given (400)"),
+    protocol("400 without a reason", |_| Reply::empty(400), "refused (400) with no reason given (400)"),
 
     // throttling and outages
     throttled("429", |_| Reply::empty(429), "asked to wait (429)").with_time(),
     throttled("429 and a time", |_| Reply::empty(429).with("retry-after", "7"), "asked to wait 7 s (429)").with_time(),
     throttled("429 and a very long time", |_| Reply::empty(429).with("retry-after", "99999999999999999999"), "asked to wait 3600 s (429)").with_time(),
-    throttled("429 and no time at all", |_| Reply::empty(429).with("retry-after", "soon"), "asked to wait (429)").with_time(),
+    throttled("429 with an unreadable time", |_| Reply::empty(429).with("retry-after", "soon"), "asked to wait (429)").with_time(),
     unavailable("500", |_| Reply::empty(500), "vendor fault (500)"),
     unavailable("500 with a web page", |_| html(500), "vendor fault (500)"),
     unavailable("502", |_| html(502), "vendor fault (502)"),
     unavailable("503 and a time", |_| Reply::empty(503).with("retry-after", "7"), "vendor fault (503)").with_time(),
     unavailable("temporarily_unavailable", |_| oauth(400, "temporarily_unavailable"), "vendor fault (400 temporarily_unavailable): the vendor says: Try again"),
-    unavailable("the end of the connection", |_| Reply::close(), "connection closed early by BASE"),
-    unavailable("nothing at all", |_| Reply::silence(), "no complete response in 1 s from BASE"),
+    unavailable("a closed connection", |_| Reply::close(), "connection closed early by BASE"),
+    unavailable("no response", |_| Reply::silence(), "no complete response in 1 s from BASE"),
 
     // members of the token response
-    protocol("no token", |vendor| json(vendor, r#""TOKEN""#, "null"), "the answer has no `access_token`").of(is_oauth),
-    protocol("no token at all", |_| Reply::json(200, r#"{"statusCode":200,"message":"Request Successful"}"#), "the answer has no `token`").of(is_cloudneeti),
-    unsafe_token("an empty token", |vendor| json(vendor, "TOKEN", ""), "`access_token` is empty").of(is_oauth),
-    unsafe_token("a number for a token", |vendor| json(vendor, r#""TOKEN""#, "5551234"), "`access_token` is a number, not a text").of(is_oauth),
-    unsafe_token("an object for a token", |vendor| json(vendor, r#""TOKEN""#, "{}"), "`access_token` is an object, not a text").of(is_oauth),
-    unsafe_token("a number for Cloudneeti's token", |vendor| json(vendor, r#""TOKEN""#, "5551234"), "`result.token` is a number, not a text").of(is_cloudneeti),
+    protocol("no token", |vendor| json(vendor, r#""TOKEN""#, "null"), "the answer has no `access_token`").applies(is_oauth),
+    protocol("no Cloudneeti token", |_| Reply::json(200, r#"{"statusCode":200,"message":"Request Successful"}"#), "the answer has no `token`").applies(is_cloudneeti),
+    unsafe_token("an empty token", |vendor| json(vendor, "TOKEN", ""), "`access_token` is empty").applies(is_oauth),
+    unsafe_token("a number for a token", |vendor| json(vendor, r#""TOKEN""#, "5551234"), "`access_token` is a number, not a text").applies(is_oauth),
+    unsafe_token("an object for a token", |vendor| json(vendor, r#""TOKEN""#, "{}"), "`access_token` is an object, not a text").applies(is_oauth),
+    unsafe_token("a number for Cloudneeti's token", |vendor| json(vendor, r#""TOKEN""#, "5551234"), "`result.token` is a number, not a text").applies(is_cloudneeti),
     unsafe_token("a line break in the token", |vendor| json(vendor, "TOKEN", r"token-1\r\nX-Evil: 1"), "the token has characters that are not allowed"),
     unsafe_token("a letter beyond ASCII in the token", |vendor| json(vendor, "TOKEN", "token-ü"), "the token has characters that are not allowed"),
     unsafe_token("quotes in the token", |vendor| json(vendor, "TOKEN", r#"token\",\"1"#), "the token has characters that a bearer token must not have"),
-    unsafe_token("the word Bearer in the token", |vendor| json(vendor, "TOKEN", "Bearer token-1"), "the token begins with the word Bearer"),
-    unsafe_token("too long a token", |vendor| json(vendor, "TOKEN", &"a".repeat(17 * 1024)), "the token is longer than 16 KiB"),
+    unsafe_token("a token that begins with Bearer", |vendor| json(vendor, "TOKEN", "Bearer token-1"), "the token begins with the word Bearer"),
+    unsafe_token("a token over the limit", |vendor| json(vendor, "TOKEN", &"a".repeat(17 * 1024)), "the token is longer than 16 KiB"),
     unsafe_token("the secret as the token", |vendor| json(vendor, "TOKEN", &format!("{}-of-the-tests", vendor.secrets[0])), "the answer returns the credential as the token"),
-    unsafe_token("two different tokens", |vendor| json(vendor, r#""TOKEN""#, r#""token-1","access_token":"token-2""#), "the answer has `access_token` twice, with different values").of(is_oauth),
-    protocol("a token of another type", |vendor| json(vendor, "Bearer", "mac"), "the token is of type mac, not Bearer").of(is_oauth),
-    protocol("a token of no type", |vendor| json(vendor, "token_type", "kind"), "the answer has no `token_type`").of(is_oauth),
-    protocol("a life of no seconds", |vendor| life(vendor, "0"), "`expires_in` says the token has expired").of(is_oauth),
-    protocol("a life that has ended", |vendor| life(vendor, "-1"), "`expires_in` says the token has expired").of(is_oauth),
+    unsafe_token("two different tokens", |vendor| json(vendor, r#""TOKEN""#, r#""token-1","access_token":"token-2""#), "the answer has `access_token` twice, with different values").applies(is_oauth),
+    protocol("a token of another type", |vendor| json(vendor, "Bearer", "mac"), "the token is of type mac, not Bearer").applies(is_oauth),
+    protocol("no token type", |vendor| json(vendor, "token_type", "kind"), "the answer has no `token_type`").applies(is_oauth),
+    protocol("a lifetime of zero", |vendor| with_lifetime(vendor, "0"), "`expires_in` says the token has expired").applies(is_oauth),
+    protocol("a negative lifetime", |vendor| with_lifetime(vendor, "-1"), "`expires_in` says the token has expired").applies(is_oauth),
 ];
 
 #[rustfmt::skip]
-pub(crate) const ODD_TOKENS: &[Odd] = &[
-    odd("as it should be", |vendor| Reply::json(200, good(vendor)), is_any, false),
-    odd("201", |vendor| Reply::json(201, good(vendor)), is_any, false),
-    odd("a byte order mark", |vendor| Reply::json(200, format!("\u{feff}{}", good(vendor))), is_any, false),
-    odd("a comma too many", |vendor| Reply::json(200, comma(vendor)), is_any, false),
-    odd("members nobody asked for", |vendor| Reply::json(200, good(vendor).replacen('{', r#"{"more":[1,{"a":null}],"#, 1)), is_any, false),
-    odd("a type in capitals", |vendor| json(vendor, "Bearer", "BEARER"), is_oauth, false),
-    odd("JSON that calls itself a web page", |vendor| Reply::new(200, "text/html", good(vendor)), is_oauth, true),
-    odd("cookies", |vendor| Reply::json(200, good(vendor)).with("set-cookie", "a=b"), is_any, false),
-    odd("a life as text", |vendor| life(vendor, "\"3599\""), is_oauth, false),
-    odd("a life with a fraction", |vendor| life(vendor, "3599.7"), is_oauth, false),
-    odd("a life of null", |vendor| life(vendor, "null"), is_oauth, true),
-    odd("a life of words", |vendor| life(vendor, "\"1h\""), is_oauth, true),
-    odd("a life of ages", |vendor| life(vendor, "1e30"), is_oauth, true),
-    odd("a life that is a date", |vendor| life(vendor, "1795181355"), is_oauth, true),
-    odd("two tokens that are the same", |vendor| json(vendor, r#""TOKEN""#, r#""token-1","access_token":"token-1""#), is_oauth, false),
-    odd("a flat token", |_| Reply::json(200, r#"{"token":"token-1","statusCode":200,"message":""}"#), is_cloudneeti, false),
+pub(crate) const UNUSUAL_RESPONSES: &[UnusualResponse] = &[
+    unusual("the usual response", |vendor| Reply::json(200, good(vendor)), is_any, false),
+    unusual("201", |vendor| Reply::json(201, good(vendor)), is_any, false),
+    unusual("a byte order mark", |vendor| Reply::json(200, format!("\u{feff}{}", good(vendor))), is_any, false),
+    unusual("a trailing comma", |vendor| Reply::json(200, comma(vendor)), is_any, false),
+    unusual("additional members", |vendor| Reply::json(200, good(vendor).replacen('{', r#"{"more":[1,{"a":null}],"#, 1)), is_any, false),
+    unusual("a token type in upper case", |vendor| json(vendor, "Bearer", "BEARER"), is_oauth, false),
+    unusual("JSON with the content type of a web page", |vendor| Reply::new(200, "text/html", good(vendor)), is_oauth, true),
+    unusual("cookies", |vendor| Reply::json(200, good(vendor)).with("set-cookie", "a=b"), is_any, false),
+    unusual("a lifetime as a string", |vendor| with_lifetime(vendor, "\"3599\""), is_oauth, false),
+    unusual("a lifetime with a fraction", |vendor| with_lifetime(vendor, "3599.7"), is_oauth, false),
+    unusual("a lifetime of null", |vendor| with_lifetime(vendor, "null"), is_oauth, true),
+    unusual("a lifetime with a unit", |vendor| with_lifetime(vendor, "\"1h\""), is_oauth, true),
+    unusual("a lifetime of 1e30 seconds", |vendor| with_lifetime(vendor, "1e30"), is_oauth, true),
+    unusual("a lifetime that is a Unix time", |vendor| with_lifetime(vendor, "1795181355"), is_oauth, true),
+    unusual("the same token twice", |vendor| json(vendor, r#""TOKEN""#, r#""token-1","access_token":"token-1""#), is_oauth, false),
+    unusual("a flat token", |_| Reply::json(200, r#"{"token":"token-1","statusCode":200,"message":""}"#), is_cloudneeti, false),
 ];
 
 const fn fault(
     (exit, code): (i32, &'static str),
     name: &'static str,
     reply: fn(&Vendor) -> Reply,
-    says: &'static str,
+    message: &'static str,
 ) -> Fault {
-    Fault { name, reply, of: is_any, exit, code, says, has_time: false }
+    Fault { name, reply, applies: is_any, exit, code, message, has_time: false }
 }
 
 macro_rules! kinds {
     ($($kind:ident => $exit:literal, $code:literal;)*) => {
-        $(const fn $kind(name: &'static str, reply: fn(&Vendor) -> Reply, says: &'static str) -> Fault {
-            fault(($exit, $code), name, reply, says)
+        $(const fn $kind(name: &'static str, reply: fn(&Vendor) -> Reply, message: &'static str) -> Fault {
+            fault(($exit, $code), name, reply, message)
         })*
     };
 }
@@ -155,13 +155,13 @@ kinds! {
     unsafe_token => 6, "unsafe_token";
 }
 
-const fn odd(
+const fn unusual(
     name: &'static str,
     reply: fn(&Vendor) -> Reply,
-    of: fn(&Vendor) -> bool,
+    applies: fn(&Vendor) -> bool,
     warns: bool,
-) -> Odd {
-    Odd { name, reply, of, warns }
+) -> UnusualResponse {
+    UnusualResponse { name, reply, applies, warns }
 }
 
 fn is_any(_: &Vendor) -> bool {
@@ -178,21 +178,21 @@ fn is_cloudneeti(vendor: &Vendor) -> bool {
 }
 
 fn good(vendor: &Vendor) -> String {
-    vendor.token_answer("token-1")
+    vendor.token_response("token-1")
 }
 
 /// Returns the vendor's response with a part replaced.
 fn json(vendor: &Vendor, part: &str, by: &str) -> Reply {
-    assert!(vendor.answer.contains(part), "{} has no {part}", vendor.id);
-    Reply::json(200, vendor.answer.replace(part, by).replace("TOKEN", "token-1"))
+    assert!(vendor.response.contains(part), "{} has no {part}", vendor.id);
+    Reply::json(200, vendor.response.replace(part, by).replace("TOKEN", "token-1"))
 }
 
 /// Returns the vendor's response with this `expires_in`.
-fn life(vendor: &Vendor, value: &str) -> Reply {
-    let (before, rest) = vendor.answer.split_once("\"expires_in\":").unwrap();
+fn with_lifetime(vendor: &Vendor, value: &str) -> Reply {
+    let (before, rest) = vendor.response.split_once("\"expires_in\":").unwrap();
     let end = rest.find([',', '}']).unwrap();
-    let answer = format!("{before}\"expires_in\":{value}{}", &rest[end..]);
-    Reply::json(200, answer.replace("TOKEN", "token-1"))
+    let response = format!("{before}\"expires_in\":{value}{}", &rest[end..]);
+    Reply::json(200, response.replace("TOKEN", "token-1"))
 }
 
 fn oauth(status: u16, code: &str) -> Reply {
@@ -209,8 +209,8 @@ fn half(vendor: &Vendor) -> String {
 
 /// Returns the response with a trailing comma.
 fn comma(vendor: &Vendor) -> String {
-    let answer = good(vendor);
-    answer.strip_suffix(",}").or_else(|| answer.strip_suffix('}')).unwrap().to_owned() + ",}"
+    let response = good(vendor);
+    response.strip_suffix(",}").or_else(|| response.strip_suffix('}')).unwrap().to_owned() + ",}"
 }
 
 /// Returns a response that ends before its Content-Length.

@@ -11,16 +11,16 @@ fn bazel_receives_a_header_for_the_vendors_url() {
     let request = format!("{{\"uri\": \"{}/x?y=z\"}}", setup.server.url());
     let reply = run_helper(&setup, "bazel", "get").stdin(request).run().json();
     assert_eq!(reply["headers"], serde_json::json!({"Authorization": ["Bearer token-1"]}));
-    let left = reply["expires"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    let left = left.duration_since(jiff::Timestamp::now()).as_secs();
-    assert!((3_500..=3_590).contains(&left), "{reply}");
+    let remaining = reply["expires"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let remaining = remaining.duration_since(jiff::Timestamp::now()).as_secs();
+    assert!((3_500..=3_590).contains(&remaining), "{reply}");
 }
 
 #[test]
 fn credential_helpers_reject_other_hosts() {
     let setup = Setup::new("cisco", |_| Reply::empty(404));
     let not_found = "credentials not found in native keychain\n";
-    for (format, request, shown) in [
+    for (format, request, expected) in [
         ("git", "protocol=https\nhost=evil.example\n\n", ""),
         ("git", "protocol=https\nhost=HOST\n\n", ""),
         ("docker", "evil.example", not_found),
@@ -32,7 +32,7 @@ fn credential_helpers_reject_other_hosts() {
     ] {
         let request = request.replace("HOST", &setup.host());
         let run = run_helper(&setup, format, "get").stdin(request.as_str()).run();
-        assert_eq!((run.code, run.stdout.as_str()), (Some(2), shown), "{request}: {run:#?}");
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), expected), "{request}: {run:#?}");
     }
     assert_eq!(setup.server.connections(), 0);
 }
@@ -40,7 +40,7 @@ fn credential_helpers_reject_other_hosts() {
 #[test]
 fn store_and_list_operations_need_no_token() {
     let setup = Setup::new("cisco", |_| Reply::empty(404));
-    for (format, operation, shown) in [
+    for (format, operation, expected) in [
         ("git", "store", ""),
         ("git", "capability", "version 0\ncapability authtype\n"),
         ("docker", "store", ""),
@@ -48,7 +48,7 @@ fn store_and_list_operations_need_no_token() {
         ("docker", "list", "{}\n"),
     ] {
         let run = run_helper(&setup, format, operation).stdin("password=x\n\n").run();
-        assert_eq!(run.ok(), shown, "{format} {operation}");
+        assert_eq!(run.ok(), expected, "{format} {operation}");
     }
     assert_eq!(setup.server.connections(), 0);
 }
@@ -74,7 +74,7 @@ fn erase_forgets_only_the_rejected_token() {
 
 #[test]
 fn helper_failures_keep_exit_code_and_format() {
-    let server = Server::answering([Reply::json(401, "{\"error\":\"invalid_client\"}")]);
+    let server = Server::responding([Reply::json(401, "{\"error\":\"invalid_client\"}")]);
     let setup = Setup::new("cisco", |_| Reply::empty(404));
     setup.home.write("config/gatepass/config.toml", &vendor("cisco").profile(&server.url(), ""));
     let host = server.url().replace("http://", "");
@@ -93,13 +93,13 @@ fn helper_failures_keep_exit_code_and_format() {
 #[test]
 fn helper_run_by_hand_prints_its_usage() {
     let setup = Setup::new("cisco", |_| Reply::empty(404));
-    for (format, wiring) in [
+    for (format, setup_hint) in [
         ("git", "git config credential."),
         ("docker", "docker-credential-NAME"),
         ("bazel", "--credential_helper"),
     ] {
         let run = setup.program("gatepass", ["token", "cisco", "--format", format]).run();
-        assert!(run.failed(2).contains(wiring), "{run:#?}");
+        assert!(run.failed(2).contains(setup_hint), "{run:#?}");
     }
     let run = setup.program("gatepass", ["token", "cisco", "get", "--format", "env"]).run();
     assert!(run.failed(2).contains("git, docker and bazel"), "{run:#?}");

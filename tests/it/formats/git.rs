@@ -33,8 +33,8 @@ fn git_rejection_forgets_the_token() {
 #[test]
 fn older_git_receives_a_password() {
     let setup = Setup::new("cisco", |_| Reply::empty(404));
-    let question = format!("protocol=http\nhost={}\n\n", setup.host());
-    let run = git(&setup).args(["credential", "fill"]).stdin(question).run();
+    let request = format!("protocol=http\nhost={}\n\n", setup.host());
+    let run = git(&setup).args(["credential", "fill"]).stdin(request).run();
     let lines: Vec<&str> = run.ok().lines().collect();
     assert!(lines.contains(&"username=x-token") && lines.contains(&"password=token-1"), "{run:#?}");
     assert!(lines.iter().any(|line| line.starts_with("password_expiry_utc=")) || is_old(&setup));

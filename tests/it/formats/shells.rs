@@ -17,7 +17,7 @@ fn shells_export_token_and_expiry() {
         let script =
             format!("{script}; printenv GATEPASS_TOKEN; printenv GATEPASS_TOKEN_EXPIRES_AT");
         let run = setup.program(shell, ["-c", &script]).run();
-        assert_token_and_end(&run, shell);
+        assert_token_and_expiry(&run, shell);
     }
 }
 
@@ -43,9 +43,9 @@ fn setup() -> Setup {
 }
 
 #[track_caller]
-fn assert_token_and_end(run: &Run, shell: &str) {
+fn assert_token_and_expiry(run: &Run, shell: &str) {
     let (token, end) = run.ok().trim_end().split_once('\n').unwrap();
     assert_eq!((token, run.stderr.as_str()), (HOSTILE, ""), "{shell}");
-    let left = end.parse::<jiff::Timestamp>().unwrap().duration_since(jiff::Timestamp::now());
-    assert!((3_500..=3_600).contains(&left.as_secs()) && end.ends_with('Z'), "{shell}: {end}");
+    let remaining = end.parse::<jiff::Timestamp>().unwrap().duration_since(jiff::Timestamp::now());
+    assert!((3_500..=3_600).contains(&remaining.as_secs()) && end.ends_with('Z'), "{shell}: {end}");
 }

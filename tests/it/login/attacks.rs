@@ -3,8 +3,8 @@
 use gatepass_testkit::canary;
 use gatepass_tests::{Chrome, Reply, Server, raw};
 
-use super::person::{allowed, deliver};
-use super::{Stage, allow, ended, parameter};
+use super::client::{approve, deliver};
+use super::{Stage, allow, parameter, wait_for_state};
 
 #[test]
 fn foreign_page_cannot_affect_a_login() {
@@ -47,11 +47,11 @@ fn foreign_page_cannot_affect_a_login() {
     chrome.open(&format!("{rebound}#access_token=evil&token_type=Bearer&state=x"));
     assert_eq!(chrome.run("return document.querySelector('main').dataset.state"), "bad");
     assert_eq!(chrome.run("return document.scripts.length"), 0);
-    login.running.says("another host");
+    login.running.wait_for_stderr("another host");
 
     // The login still succeeds.
     allow(&chrome, &login.url);
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     let run = login.finish();
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(run.stderr.contains("another page") && !run.stderr.contains("evil"), "{run:#?}");
@@ -67,12 +67,12 @@ fn only_the_callback_page_can_deliver() {
     let own = format!("127.0.0.1:{port}");
     let page =
         |host: &str| raw(port, &format!("GET {path} HTTP/1.1\r\n{host}connection: close\r\n\r\n"));
-    let status = |answer: &str| answer.split(' ').nth(1).unwrap_or_default().to_owned();
+    let status = |response: &str| response.split(' ').nth(1).unwrap_or_default().to_owned();
 
     for host in HOSTS {
-        let answer = page(&format!("host: {}\r\n", host.replace("PORT", &port.to_string())));
-        assert_eq!(status(&answer), "403", "{host}");
-        assert!(!answer.contains("<script"), "{host}: {answer}");
+        let response = page(&format!("host: {}\r\n", host.replace("PORT", &port.to_string())));
+        assert_eq!(status(&response), "403", "{host}");
+        assert!(!response.contains("<script"), "{host}: {response}");
     }
     assert_eq!(status(&page("")), "400");
     assert_eq!(status(&page(&format!("host: {own}\r\nhost: {own}\r\n"))), "400");
@@ -117,10 +117,10 @@ fn only_the_callback_page_can_deliver() {
         (format!("{origin}content-type: text/plain\r\n"), "415"),
         (format!("{origin}content-type: application/x-www-form-urlencoded\r\n"), "415"),
     ] {
-        let answer = post(delivery, &fields);
-        assert_eq!(status(&answer), expected, "{fields}");
-        assert!(!answer.to_lowercase().contains("access-control-"), "{fields}: {answer}");
-        assert!(!answer.contains(secret.text()), "{fields}: {answer}");
+        let response = post(delivery, &fields);
+        assert_eq!(status(&response), expected, "{fields}");
+        assert!(!response.to_lowercase().contains("access-control-"), "{fields}: {response}");
+        assert!(!response.contains(secret.text()), "{fields}: {response}");
     }
     let good = format!("{kind}{origin}");
     assert_eq!(status(&post(&path, &good)), "405");
@@ -135,8 +135,8 @@ fn only_the_callback_page_can_deliver() {
     assert_eq!(status(&preflight), "405");
     assert!(!preflight.to_lowercase().contains("access-control-"), "{preflight}");
 
-    let answer = allowed(&login.url);
-    let verdict = deliver(&answer);
+    let response = approve(&login.url);
+    let verdict = deliver(&response);
     assert!(verdict.contains("\"good\""), "{verdict}");
     let run = login.finish();
     assert_eq!(run.code, Some(0), "{run:#?}");
@@ -147,19 +147,19 @@ fn only_the_callback_page_can_deliver() {
 fn response_counts_once_for_its_own_login() {
     let stage = Stage::new();
     let first = stage.login(&[]);
-    let answer = allowed(&first.url);
-    assert!(deliver(&answer).contains("\"good\""));
+    let response = approve(&first.url);
+    assert!(deliver(&response).contains("\"good\""));
     assert_eq!(first.finish().code, Some(0));
     let token = stage.token().ok().to_owned();
 
     // The same response, delivered to the next login.
     let second = stage.login(&[]);
-    let replayed = format!("{}#{}", second.callback_url(), answer.split_once('#').unwrap().1);
-    let shown = deliver(&replayed);
-    assert!(shown.contains("\"bad\"") && shown.contains("another login"), "{shown}");
+    let replayed = format!("{}#{}", second.callback_url(), response.split_once('#').unwrap().1);
+    let output = deliver(&replayed);
+    assert!(output.contains("\"bad\"") && output.contains("another login"), "{output}");
     let run = second.finish();
     assert!(run.failed(6).contains("another login"), "{run:#?}");
-    assert!(!run.stderr.contains(&parameter(&answer, "access_token")), "{run:#?}");
+    assert!(!run.stderr.contains(&parameter(&response, "access_token")), "{run:#?}");
     // The first login's token is still stored.
     assert_eq!(stage.token().ok(), token);
 }
@@ -172,7 +172,7 @@ fn repeated_foreign_requests_warn_once() {
         raw(login.port(), "GET / HTTP/1.1\r\nhost: evil.example\r\n\r\n");
         raw(login.port(), "GET / HTTP/1.1\r\n\r\n");
     }
-    assert!(deliver(&allowed(&login.url)).contains("\"good\""));
+    assert!(deliver(&approve(&login.url)).contains("\"good\""));
     let run = login.finish();
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert_eq!(run.stderr.matches("another host").count(), 1, "{run:#?}");

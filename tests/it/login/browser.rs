@@ -9,10 +9,10 @@ use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::{Chrome, Run, Scheme};
 use serde_json::json;
 
-use super::{Login, Stage, allow, ended, is_closed, leaks_in, log_in};
+use super::{Login, Stage, allow, is_closed, leaks_in, log_in, wait_for_state};
 
 /// Returns the data of a tab: its addresses, its page, its storage and its log.
-fn left_in(chrome: &Chrome) -> String {
+fn browser_data(chrome: &Chrome) -> String {
     let stored = chrome.run(
         "const all = [
             () => Object.entries(sessionStorage), () => Object.entries(localStorage),
@@ -37,22 +37,22 @@ fn login_leaves_no_token_in_the_page() {
     let stage = Stage::new();
     let mut chrome = Chrome::start();
     let login = stage.home.gatepass(["login", "cisco", "--no-browser", "-vv"]);
-    let login = Login::begin(login.env("RUST_LOG", "trace"));
+    let login = Login::start(login.env("RUST_LOG", "trace"));
     let (callback, state, port) = (login.callback_url(), login.state(), login.port());
     let arguments = fs::read_to_string(format!("/proc/{}/cmdline", login.running.id())).unwrap();
     assert_eq!(find_leak(&arguments, std::slice::from_ref(&state)), None);
 
     allow(&chrome, &login.url);
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     assert!(chrome.text("main").contains("close this window"), "{}", chrome.text("main"));
     assert_eq!(chrome.url(), callback);
     assert_eq!(chrome.run("return location.hash + location.search"), "");
     let run = login.finish();
     assert_eq!(run.code, Some(0), "{run:#?}");
 
-    let answer = stage.token();
-    let token = token(&answer);
-    assert_eq!(answer.stderr, "");
+    let response = stage.token();
+    let token = token(&response);
+    assert_eq!(response.stderr, "");
     let token = std::slice::from_ref(&token);
     // The state occurs only in the printed address.
     let (url, rest) = {
@@ -62,17 +62,17 @@ fn login_leaves_no_token_in_the_page() {
     };
     assert_eq!(url, 1);
     assert_eq!(find_leak(&rest, &[token[0].clone(), state.clone()]), None);
-    stage.assert_nothing_left(&[token[0].clone(), state]);
+    stage.assert_files_clean(&[token[0].clone(), state]);
 
-    assert_eq!(find_leak(&left_in(&chrome), token), None);
+    assert_eq!(find_leak(&browser_data(&chrome), token), None);
     assert!(chrome.history().iter().all(|entry| !entry.contains('#')), "{:?}", chrome.history());
 
     // The callback server has ended: reload, back and another tab reach no server.
     chrome.reload();
     assert!(chrome.source().contains("ERR_CONNECTION_REFUSED"), "{}", chrome.source());
-    assert_eq!(find_leak(&left_in(&chrome), token), None);
+    assert_eq!(find_leak(&browser_data(&chrome), token), None);
     chrome.back();
-    assert_eq!(find_leak(&left_in(&chrome), token), None);
+    assert_eq!(find_leak(&browser_data(&chrome), token), None);
     let tab = chrome.new_tab();
     chrome.switch_to(&tab);
     assert!(chrome.try_open(&callback).unwrap_err().contains("CONNECTION_REFUSED"));
@@ -82,20 +82,20 @@ fn login_leaves_no_token_in_the_page() {
     // the storage of pages are empty.
     chrome.quit();
     assert_ne!(leaks_in(&chrome.profile(), &[Canary::of("address", &callback)]), [""; 0]);
-    let kept = leaks_in(&chrome.profile(), token);
+    let stored = leaks_in(&chrome.profile(), token);
     let known = ["/Default/History", "/Default/Sessions/", "/segmentation_platform/ukm_db"];
-    let is_known = |leak: &&String| known.iter().any(|known| leak.contains(known));
-    assert_eq!(kept.iter().find(|leak| !is_known(leak)), None);
+    let is_expected = |leak: &&String| known.iter().any(|known| leak.contains(known));
+    assert_eq!(stored.iter().find(|leak| !is_expected(leak)), None);
 }
 
 #[test]
-fn private_window_keeps_nothing() {
+fn private_window_keeps_no_data() {
     let stage = Stage::new();
     let mut chrome = Chrome::private();
     let login = stage.login(&[]);
     let state = login.state();
     allow(&chrome, &login.url);
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     assert_eq!(login.finish().code, Some(0));
     let token = token(&stage.token());
     chrome.quit();
@@ -110,7 +110,7 @@ fn denied_login_exits_3() {
     let callback = login.callback_url();
     log_in(&chrome, &login.url);
     chrome.click("#deny");
-    ended(&chrome, "bad");
+    wait_for_state(&chrome, "bad");
     assert_eq!(chrome.url(), callback);
     let run = login.finish();
     assert!(run.failed(3).contains("the login was denied"), "{run:#?}");
@@ -136,15 +136,15 @@ fn login_tolerates_back_and_repeated_visits() {
     let second = chrome.new_tab();
     chrome.switch_to(&second);
     chrome.open(&login.callback_url());
-    ended(&chrome, "empty");
-    login.running.says("without a response");
+    wait_for_state(&chrome, "empty");
+    login.running.wait_for_stderr("without a response");
     chrome.reload();
-    ended(&chrome, "empty");
+    wait_for_state(&chrome, "empty");
 
     // The first tab can still deliver the response.
     chrome.switch_to(&first);
     chrome.click("#allow");
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     let callback = login.callback_url();
     assert_eq!(login.finish().code, Some(0));
     let token = token(&stage.token());
@@ -163,25 +163,25 @@ fn login_tolerates_back_and_repeated_visits() {
 fn huawei_login_returns_a_token() {
     let stage = Stage::new();
     let chrome = Chrome::start();
-    let login = Login::begin(stage.home.gatepass(["login", "huawei", "--no-browser"]));
+    let login = Login::start(stage.home.gatepass(["login", "huawei", "--no-browser"]));
     allow(&chrome, &login.url);
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     let run = login.finish();
     assert_eq!(run.code, Some(0), "{run:#?}");
     let token = token(&stage.home.gatepass(["token", "huawei"]).run());
-    assert_eq!(find_leak(&left_in(&chrome), std::slice::from_ref(&token)), None);
+    assert_eq!(find_leak(&browser_data(&chrome), std::slice::from_ref(&token)), None);
     assert_eq!(find_leak(&run.all(), &[token]), None);
 }
 
 #[test]
 fn localhost_callback_listens_on_both_addresses() {
     let stage = Stage::new();
-    let place = "http://localhost:0/cb?from=vendor";
-    let client = NewClient::new("cisco").field("redirect_uri", place);
+    let redirect_uri = "http://localhost:0/cb?from=vendor";
+    let client = NewClient::new("cisco").field("redirect_uri", redirect_uri);
     let client = stage.vendors.sandbox.add_client(client).unwrap();
     let config = format!(
         "[profiles.cisco]\nbase_url = \"{}\"\nclient_id = \"{}\"\ngrant = \"implicit\"\n\
-         redirect_uri = \"{place}\"\n",
+         redirect_uri = \"{redirect_uri}\"\n",
         stage.vendors.sandbox.base_url("cisco"),
         client.field("client_id").unwrap(),
     );
@@ -194,7 +194,7 @@ fn localhost_callback_listens_on_both_addresses() {
     assert_eq!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_ok(), has_ipv6);
     let chrome = Chrome::start();
     allow(&chrome, &login.url);
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     assert_eq!(chrome.url(), format!("http://localhost:{port}/cb"));
     assert_eq!(login.finish().code, Some(0));
     assert!(TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_err());
@@ -213,12 +213,12 @@ fn page_without_scripts_keeps_the_response() {
     scripts(true);
     chrome.click("#allow");
     chrome.wait_until("at the callback page", |chrome| chrome.url().contains("#access_token="));
-    let shown = chrome.text("body");
-    assert!(shown.contains("Allow JavaScript") && shown.contains("--paste"), "{shown}");
-    assert!(!shown.contains("Finishing the login"), "{shown}");
+    let output = chrome.text("body");
+    assert!(output.contains("Allow JavaScript") && output.contains("--paste"), "{output}");
+    assert!(!output.contains("Finishing the login"), "{output}");
     scripts(false);
     chrome.reload();
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     assert_eq!(chrome.url(), login.callback_url());
     assert_eq!(login.finish().code, Some(0));
 }
@@ -233,11 +233,11 @@ fn late_page_reports_the_end_of_the_login() {
     let (callback, token) =
         (login.callback_url(), Canary::of("token", "a-token-that-comes-too-late"));
     chrome.open(&format!("{callback}#access_token={}", token.text()));
-    ended(&chrome, "bad");
+    wait_for_state(&chrome, "bad");
     assert!(chrome.text("main").contains("This login has ended"), "{}", chrome.source());
     assert!(chrome.title().contains("This login has ended"));
     assert_eq!(chrome.url(), callback);
-    assert_eq!(find_leak(&left_in(&chrome), &[token]), None);
+    assert_eq!(find_leak(&browser_data(&chrome), &[token]), None);
     login.running.interrupt();
     assert!(matches!(login.finish().code, None | Some(130)));
 }
@@ -248,7 +248,7 @@ fn pages_satisfy_their_own_csp() {
     let chrome = Chrome::start();
     let login = stage.login(&[]);
     chrome.open(&login.callback_url());
-    ended(&chrome, "empty");
+    wait_for_state(&chrome, "empty");
     chrome.open(&login.callback_url().replace("index", "other"));
     chrome.wait_until("the page of a wrong address", |chrome| {
         chrome.text("main").contains("Page not found")
@@ -279,18 +279,18 @@ fn page_follows_the_colour_scheme() {
     };
     let login = stage.login(&[]);
     chrome.open(&login.callback_url());
-    ended(&chrome, "empty");
+    wait_for_state(&chrome, "empty");
     pictures("empty");
     log_in(&chrome, &login.url);
     pictures("consent");
     chrome.click("#deny");
-    ended(&chrome, "bad");
+    wait_for_state(&chrome, "bad");
     pictures("bad");
     assert_eq!(login.finish().code, Some(3));
     let login = stage.login(&[]);
     chrome.open(&login.url);
     chrome.click("#allow");
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     pictures("good");
     assert_eq!(login.finish().code, Some(0));
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use gatepass_sandbox::{Fault, Target};
 use gatepass_tests::Home;
 
-use super::person::{allowed, deliver};
+use super::client::{approve, deliver};
 use super::{Login, Stage, is_closed, profiles};
 
 #[test]
@@ -15,9 +15,9 @@ fn unfinished_login_times_out() {
     let login = stage.login(&["--wait", "1s"]);
     assert!(!is_closed(login.port()));
     let run = login.finish();
-    let said = run.failed(6);
+    let error = run.failed(6);
     for word in ["redirect_uri", "client_id", "implicit", "console"] {
-        assert!(said.contains(word), "{word}: {said}");
+        assert!(error.contains(word), "{word}: {error}");
     }
     assert!(stage.token().failed(4).contains("gatepass login cisco"));
     // The default limit is five minutes.
@@ -41,9 +41,9 @@ fn ctrl_c_closes_the_callback_port() {
         // By the signal, or with the shell's exit code for it.
         assert!(matches!(run.code, None | Some(130)) && run.stdout.is_empty(), "{run:#?}");
         assert!(!run.stderr.contains("internal error at"), "{run:#?}");
-        stage.assert_nothing_left(&[state]);
+        stage.assert_files_clean(&[state]);
         // The response reaches no server.
-        assert!(is_closed(super::port_of(&allowed(&url))));
+        assert!(is_closed(super::port_of(&approve(&url))));
         stage.token().failed(4);
     }
 
@@ -63,15 +63,15 @@ fn port_in_use_error_names_the_alternative() {
     let stage = Stage::new();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
-    let place = format!("redirect_uri = \"http://127.0.0.1:{port}/cb\"\n");
-    stage.home.write("config/gatepass/config.toml", &profiles(&stage.vendors, &place));
+    let redirect_uri = format!("redirect_uri = \"http://127.0.0.1:{port}/cb\"\n");
+    stage.home.write("config/gatepass/config.toml", &profiles(&stage.vendors, &redirect_uri));
     let run = stage.home.gatepass(["login", "cisco", "--no-browser"]).run();
-    let said = run.failed(1);
-    assert!(said.contains(&port.to_string()) && said.contains("--paste"), "{said}");
-    assert!(!said.contains("response_type="), "{said}");
+    let error = run.failed(1);
+    assert!(error.contains(&port.to_string()) && error.contains("--paste"), "{error}");
+    assert!(!error.contains("response_type="), "{error}");
     // `localhost` has two addresses, and a browser may use either.
-    let place = place.replace("127.0.0.1", "localhost");
-    stage.home.write("config/gatepass/config.toml", &profiles(&stage.vendors, &place));
+    let redirect_uri = redirect_uri.replace("127.0.0.1", "localhost");
+    stage.home.write("config/gatepass/config.toml", &profiles(&stage.vendors, &redirect_uri));
     let run = stage.home.gatepass(["login", "cisco", "--no-browser"]).run();
     assert!(run.failed(1).contains("--paste"), "{run:#?}");
 }
@@ -91,13 +91,13 @@ fn login_token_is_used_until_it_expires() {
     let short = Fault::new("expires-short").provider("cisco").param("seconds", "2");
     stage.vendors.sandbox.inject(short.on(Target::Login)).unwrap();
     let login = stage.login(&[]);
-    assert!(deliver(&allowed(&login.url)).contains("\"good\""));
+    assert!(deliver(&approve(&login.url)).contains("\"good\""));
     assert_eq!(login.finish().code, Some(0));
     let requests = stage.vendors.sandbox.state().provider("cisco").requests;
-    let until = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     let run = loop {
         let run = stage.token();
-        if run.code != Some(0) || Instant::now() > until {
+        if run.code != Some(0) || Instant::now() > deadline {
             break run;
         }
     };
@@ -112,15 +112,15 @@ fn sandbox_profiles_can_log_in() {
     for vendor in ["cisco", "huawei"] {
         let set = ["--set", "grant=implicit"];
         let login = home.gatepass(["login", vendor, "--no-browser"]).args(set);
-        let login = Login::begin(login);
-        let answer = allowed(&login.url);
-        assert!(deliver(&answer).contains("\"good\""));
+        let login = Login::start(login);
+        let response = approve(&login.url);
+        assert!(deliver(&response).contains("\"good\""));
         assert_eq!(login.finish().code, Some(0));
         let run = home.gatepass(["token", vendor]).args(set).run();
-        assert_eq!(run.ok().trim_end(), super::parameter(&answer, "access_token"));
+        assert_eq!(run.ok().trim_end(), super::parameter(&response, "access_token"));
         // The program's own token request returns another token.
         let run = home.gatepass(["token", vendor]).run();
-        assert_ne!(run.ok().trim_end(), super::parameter(&answer, "access_token"));
+        assert_ne!(run.ok().trim_end(), super::parameter(&response, "access_token"));
         // `forget` ends a login.
         assert_eq!(home.gatepass(["forget", vendor]).run().code, Some(0));
         home.gatepass(["token", vendor]).args(set).run().failed(4);
@@ -139,9 +139,9 @@ fn forbidden_login_opens_no_port() {
         let home = Home::with_config(&profiles(&stage.vendors, more));
         for command in [["login", "cisco", "--no-browser"], ["login", "cisco", "--paste"]] {
             let run = home.gatepass(command).run();
-            let said = run.failed(2);
-            assert!(said.contains(expected) && !said.contains("response_type="), "{said}");
-            assert!(!said.contains("set grant"), "{more}: {said}");
+            let error = run.failed(2);
+            assert!(error.contains(expected) && !error.contains("response_type="), "{error}");
+            assert!(!error.contains("set grant"), "{more}: {error}");
         }
     }
     let home = stage.vendors.home();
@@ -160,7 +160,7 @@ fn forbidden_login_opens_no_port() {
 fn login_warns_about_the_implicit_grant() {
     let stage = Stage::new();
     let login = stage.login(&[]);
-    assert!(deliver(&allowed(&login.url)).contains("\"good\""));
+    assert!(deliver(&approve(&login.url)).contains("\"good\""));
     let run = login.finish();
     let lines: Vec<&str> =
         run.stderr.lines().filter(|line| line.contains("client_credentials")).collect();
@@ -171,12 +171,12 @@ fn login_warns_about_the_implicit_grant() {
         stage.home.gatepass(["login", "cisco", "--no-browser", "--format", "json"]).spawn();
     let open: serde_json::Value = serde_json::from_str(&running.line()).unwrap();
     assert_eq!((&open["event"], &open["expires_in"]), (&"open".into(), &300.into()));
-    assert!(deliver(&allowed(open["url"].as_str().unwrap())).contains("\"good\""));
+    assert!(deliver(&approve(open["url"].as_str().unwrap())).contains("\"good\""));
     let end: serde_json::Value = serde_json::from_str(&running.line()).unwrap();
     assert_eq!((&end["event"], &end["profile"]), (&"logged_in".into(), &"cisco".into()));
     let run = running.finish();
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), ""), "{run:#?}");
-    let again = Login::begin(stage.home.gatepass(["login", "cisco", "--no-browser", "-q"]));
-    assert!(deliver(&allowed(&again.url)).contains("\"good\""));
+    let again = Login::start(stage.home.gatepass(["login", "cisco", "--no-browser", "-q"]));
+    assert!(deliver(&approve(&again.url)).contains("\"good\""));
     assert_eq!(again.finish().code, Some(0));
 }

@@ -4,7 +4,7 @@ use gatepass_sandbox::Fault;
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::Chrome;
 
-use super::{Stage, allow, ended};
+use super::{Stage, allow, wait_for_state};
 
 /// A fault, its exit code, the message on stderr and the page's final state.
 type Row = (&'static str, i32, &'static str, &'static str);
@@ -25,7 +25,7 @@ const TABLE: [Row; 12] = [
 ];
 
 /// The faults without a response, after which the login times out.
-const UNANSWERED: [(&str, &str, &str); 3] = [
+const WITHOUT_RESPONSE: [(&str, &str, &str); 3] = [
     ("login-empty-fragment", "without a response", "empty"),
     ("login-long", "too large", "bad"),
     ("login-never", "", ""),
@@ -37,7 +37,7 @@ fn redirect_faults_have_exit_code_and_sentence() {
     let chrome = Chrome::start();
     let first = stage.login(&[]);
     allow(&chrome, &first.url);
-    ended(&chrome, "good");
+    wait_for_state(&chrome, "good");
     assert_eq!(first.finish().code, Some(0));
 
     for (name, code, sentence, page) in TABLE {
@@ -53,17 +53,17 @@ fn redirect_faults_have_exit_code_and_sentence() {
             chrome.type_into("#password", "sandbox");
             chrome.click("#login");
         }
-        ended(&chrome, page);
+        wait_for_state(&chrome, page);
         assert_eq!(chrome.url(), callback, "{name}");
         let state = login.state();
         let run = login.finish();
         assert_eq!(run.code, Some(code), "{name}: {run:#?}");
         assert!(run.stderr.contains(sentence), "{name}: {run:#?}");
-        let kept = stage.token();
-        assert_eq!(kept.code, Some(if code == 0 { 0 } else { 4 }), "{name}: {kept:#?}");
+        let stored = stage.token();
+        assert_eq!(stored.code, Some(if code == 0 { 0 } else { 4 }), "{name}: {stored:#?}");
         assert_eq!(find_leak(&chrome.source(), &[state]), None, "{name}");
         if code == 0 {
-            let token = Canary::of("token", kept.stdout.trim_end());
+            let token = Canary::of("token", stored.stdout.trim_end());
             assert_eq!(find_leak(&chrome.source(), std::slice::from_ref(&token)), None, "{name}");
             assert_eq!(find_leak(&run.all(), &[token]), None, "{name}");
         }
@@ -71,13 +71,13 @@ fn redirect_faults_have_exit_code_and_sentence() {
 
     // In parallel, because each waits for the timeout.
     stage.home.forget_all();
-    let waiting = UNANSWERED.map(|(name, sentence, page)| {
+    let waiting = WITHOUT_RESPONSE.map(|(name, sentence, page)| {
         stage.inject(name);
         let mut login = stage.login(&["--wait", "10s"]);
         chrome.open(&login.url);
         if !sentence.is_empty() {
-            login.running.says(sentence);
-            ended(&chrome, page);
+            login.running.wait_for_stderr(sentence);
+            wait_for_state(&chrome, page);
         }
         login
     });
@@ -96,7 +96,7 @@ impl Stage {
 #[test]
 fn table_covers_all_login_faults() {
     let mut known: Vec<&str> = TABLE.iter().map(|row| row.0).collect();
-    known.extend(UNANSWERED.map(|row| row.0));
+    known.extend(WITHOUT_RESPONSE.map(|row| row.0));
     known.sort_unstable();
     let all = Fault::all().map(|fault| fault.name);
     let mut all: Vec<&str> = all.filter(|name| name.starts_with("login-")).collect();

@@ -3,11 +3,11 @@
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::Terminal;
 
-use super::person::{allowed, denied};
+use super::client::{approve, deny};
 use super::{Stage, is_closed, parameter, port_of};
 
 /// Waits for the prompt and returns the address to open.
-fn asked(terminal: &mut Terminal<'_>) -> String {
+fn prompted_url(terminal: &mut Terminal<'_>) -> String {
     let screen = terminal.wait_for("address: ");
     terminal.wait_until_hidden();
     // The terminal wraps long lines only on screen.
@@ -20,14 +20,14 @@ fn pasted_address_logs_in_and_is_hidden() {
     for ending in ["", " ", "&more=words"] {
         stage.home.forget_all();
         let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
-        let url = asked(&mut terminal);
-        let answer = allowed(&url);
+        let url = prompted_url(&mut terminal);
+        let response = approve(&url);
         // No server listens at the redirect URI.
-        assert!(is_closed(port_of(&answer)));
-        terminal.line(&format!("{answer}{ending}"));
+        assert!(is_closed(port_of(&response)));
+        terminal.line(&format!("{response}{ending}"));
         let (code, screen) = terminal.finish();
         assert_eq!(code, Some(0), "{screen}");
-        let token = parameter(&answer, "access_token");
+        let token = parameter(&response, "access_token");
         assert_eq!(find_leak(&screen, &[Canary::of("token", &token)]), None, "{screen}");
         assert!(!screen.contains("more=words") && !screen.contains("token_type="), "{screen}");
         assert_eq!(stage.token().ok().trim_end(), token);
@@ -48,9 +48,9 @@ fn wrong_pasted_address_is_explained() {
     let stage = Stage::new();
     let earlier = {
         let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
-        let answer = allowed(&asked(&mut terminal));
+        let response = approve(&prompted_url(&mut terminal));
         terminal.interrupt();
-        answer
+        response
     };
     let token = Canary::of("token", &parameter(&earlier, "access_token"));
     type Wrong<'a> = &'a dyn Fn(&str) -> String;
@@ -67,10 +67,10 @@ fn wrong_pasted_address_is_explained() {
     ];
     for (wrong, code, sentence) in rows {
         let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
-        let url = asked(&mut terminal);
+        let url = prompted_url(&mut terminal);
         terminal.line(&wrong(&url));
-        let (ended, screen) = terminal.finish();
-        assert_eq!(ended, Some(code), "{screen}");
+        let (exit_code, screen) = terminal.finish();
+        assert_eq!(exit_code, Some(code), "{screen}");
         assert!(screen.contains(sentence), "{sentence}: {screen}");
         assert_eq!(find_leak(&screen, std::slice::from_ref(&token)), None, "{screen}");
         stage.token().failed(4);
@@ -79,8 +79,8 @@ fn wrong_pasted_address_is_explained() {
     // A denial also ends at an address to paste.
     stage.vendors.sandbox.reset();
     let mut terminal = stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal();
-    let url = asked(&mut terminal);
-    terminal.line(&denied(&url));
+    let url = prompted_url(&mut terminal);
+    terminal.line(&deny(&url));
     let (code, screen) = terminal.finish();
     assert!(code == Some(3) && screen.contains("denied"), "{screen}");
 }
@@ -93,7 +93,7 @@ fn signals_restore_the_terminal() {
     for key in ["\x03", "\x1c"] {
         let mut terminal =
             stage.home.program("/bin/sh".as_ref(), ["-c", script, gatepass]).at_terminal();
-        asked(&mut terminal);
+        prompted_url(&mut terminal);
         terminal.keys("http://127.0.0.1:1/half-of-it");
         terminal.keys(key);
         let (_, screen) = terminal.finish();

@@ -27,12 +27,12 @@ impl Page {
         let mut page = Self { path, blocks: Vec::new() };
         let mut open: Option<(Block, String)> = None;
         // Whether only empty lines follow the command so far.
-        let mut behind = false;
+        let mut follows_command = false;
         for (number, line) in text.lines().enumerate() {
             match &mut open {
                 Some((block, fence)) if line.trim() == fence => {
                     let (block, _) = open.take().unwrap();
-                    behind = page.push(block, behind);
+                    follows_command = page.push(block, follows_command);
                 }
                 Some((block, _)) => {
                     block.text += line;
@@ -44,7 +44,7 @@ impl Page {
                         Some(rest) if rest.trim().is_empty() => ("-->", "sh"),
                         _ if ticks >= 3 => line.split_at(ticks),
                         _ => {
-                            behind &= line.is_empty();
+                            follows_command &= line.is_empty();
                             continue;
                         }
                     };
@@ -59,8 +59,10 @@ impl Page {
 
     /// Adds a block, or sets it as the output of the preceding command. Returns whether an output may
     /// follow.
-    fn push(&mut self, block: Block, behind: bool) -> bool {
-        if let Some(command) = self.blocks.last_mut().filter(|_| behind && block.is_output()) {
+    fn push(&mut self, block: Block, follows_command: bool) -> bool {
+        if let Some(command) =
+            self.blocks.last_mut().filter(|_| follows_command && block.is_output())
+        {
             command.shown = Some(block.text);
             return false;
         }
@@ -114,10 +116,12 @@ fn parser_separates_commands_output_and_skipped() {
     let text = "a\n```sh\none\n```\n\n```text\n1\n```\n```text\n2\n```\n<!-- sh\nhidden\n-->\n\
                 ````sh (not run: no vendor)\n```\n````\n```bash\ntwo\n```\nb\n```text\n3\n```\n";
     let page = Page::new(String::from("a.md"), text);
-    let commands: Vec<_> =
-        page.commands().map(|it| (it.line, it.text.as_str(), it.shown.as_deref())).collect();
-    let wanted = [(2, "one\n", Some("1\n")), (12, "hidden\n", None), (18, "two\n", None)];
-    assert_eq!(commands, wanted);
+    let commands: Vec<_> = page
+        .commands()
+        .map(|block| (block.line, block.text.as_str(), block.shown.as_deref()))
+        .collect();
+    let expected = [(2, "one\n", Some("1\n")), (12, "hidden\n", None), (18, "two\n", None)];
+    assert_eq!(commands, expected);
     let reasons: Vec<&str> = page.blocks.iter().filter_map(Block::not_run).collect();
     assert_eq!(reasons, ["no vendor"]);
     assert_eq!(page.blocks.len(), 6);

@@ -51,52 +51,54 @@ fn script(page: &Page) -> String {
 
 fn compare(page: &Page, run: &Run) -> Vec<String> {
     let mut printed = run.stdout.split(MARK).skip(1).map(|part| part.split_once('\n').unwrap());
-    let mut found = Vec::new();
+    let mut failures = Vec::new();
     for block in page.commands() {
-        let place = format!("{}:{}", page.path, block.line);
+        let location = format!("{}:{}", page.path, block.line);
         let Some((line, output)) = printed.next() else {
-            found.push(format!("{place}: not reached"));
-            return found;
+            failures.push(format!("{location}: not reached"));
+            return failures;
         };
-        assert_eq!(line, block.line.to_string(), "{place}");
-        if let Some(shown) = block.shown.as_deref().filter(|shown| !is_like(output, shown)) {
-            found.push(format!("{place}: shown\n{shown}\n{place}: printed\n{output}"));
+        assert_eq!(line, block.line.to_string(), "{location}");
+        if let Some(shown) = block.shown.as_deref().filter(|shown| !matches(output, shown)) {
+            failures.push(format!("{location}: shown\n{shown}\n{location}: printed\n{output}"));
         }
         if run.code != Some(0) && printed.clone().next().is_none() {
-            found.push(format!("{place}: failed with {:?}:\n{output}", run.code));
-            return found;
+            failures.push(format!("{location}: failed with {:?}:\n{output}", run.code));
+            return failures;
         }
     }
-    found
+    failures
 }
 
 /// Returns whether `output` matches `shown`, where `…` matches a part of a line, or lines if alone.
-fn is_like(output: &str, shown: &str) -> bool {
+fn matches(output: &str, shown: &str) -> bool {
     let output: Vec<&str> = output.trim_end().lines().collect();
     let shown: Vec<&str> = shown.trim_end().lines().collect();
-    lines_are_like(&output, &shown)
+    lines_match(&output, &shown)
 }
 
-fn lines_are_like(output: &[&str], shown: &[&str]) -> bool {
+fn lines_match(output: &[&str], shown: &[&str]) -> bool {
     match (output, shown) {
         (_, ["…"]) => true,
-        (_, ["…", rest @ ..]) => (0..=output.len()).any(|at| lines_are_like(&output[at..], rest)),
-        ([line, output @ ..], [like, shown @ ..]) => {
-            line_is_like(line.trim_end(), like) && lines_are_like(output, shown)
+        (_, ["…", rest @ ..]) => {
+            (0..=output.len()).any(|start| lines_match(&output[start..], rest))
+        }
+        ([line, output @ ..], [pattern, shown @ ..]) => {
+            line_matches(line.trim_end(), pattern) && lines_match(output, shown)
         }
         (output, shown) => output.is_empty() && shown.is_empty(),
     }
 }
 
-fn line_is_like(line: &str, like: &str) -> bool {
-    let mut parts = like.split('…');
+fn line_matches(line: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('…');
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    let Some(last) = like.contains('…').then(|| parts.next_back()).flatten() else {
+    let Some(last) = pattern.contains('…').then(|| parts.next_back()).flatten() else {
         return rest.is_empty();
     };
     for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
+        let Some(start) = rest.find(part) else { return false };
+        rest = &rest[start + part.len()..];
     }
     rest.ends_with(last)
 }
@@ -109,9 +111,9 @@ const MARK: &str = "\u{1}block ";
 
 #[test]
 fn ellipsis_matches_text_or_lines() {
-    assert!(is_like("a 1 b\nx\ny\nz\n", "a … b\n…\nz\n"));
-    assert!(is_like("a\n", "a\n…\n") && is_like("a 1", "a…") && is_like("a", "a"));
-    assert!(!is_like("a\nb\n", "a\n") && !is_like("a", "a\nb") && !is_like("ab", "a"));
-    assert!(!is_like("a 1 c", "a … b") && !is_like("", "a") && !is_like("x a", "a…"));
-    assert!(is_like("a-b-c", "a…b…c") && !is_like("a-c-b", "a…b…c"));
+    assert!(matches("a 1 b\nx\ny\nz\n", "a … b\n…\nz\n"));
+    assert!(matches("a\n", "a\n…\n") && matches("a 1", "a…") && matches("a", "a"));
+    assert!(!matches("a\nb\n", "a\n") && !matches("a", "a\nb") && !matches("ab", "a"));
+    assert!(!matches("a 1 c", "a … b") && !matches("", "a") && !matches("x a", "a…"));
+    assert!(matches("a-b-c", "a…b…c") && !matches("a-c-b", "a…b…c"));
 }

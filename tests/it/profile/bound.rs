@@ -12,20 +12,20 @@ const SECRET: &str = "config/gatepass/cisco.client_secret";
 const ORIGINS: &str = "config/gatepass/cisco.client_secret.origins";
 
 /// Returns a home with a profile for this server, written by `init`.
-fn stored(home: &Home, server: &Server, more: &[&str]) -> Run {
+fn init_profile(home: &Home, server: &Server, more: &[&str]) -> Run {
     init(home, server, more).stdin("hunter2").run()
 }
 
 fn init<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'home> {
     let base_url = format!("--field=base_url={}", server.url());
-    let words = ["init", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
-    home.gatepass(words.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
+    let args = ["init", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
+    home.gatepass(args.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
 }
 
 /// Returns a home with a profile whose secret is in a file.
-fn in_a_file(server: &Server) -> Home {
+fn init_with_secret_file(server: &Server) -> Home {
     let home = Home::new();
-    stored(&home, server, &["--secrets=file"]).ok();
+    init_profile(&home, server, &["--secrets=file"]).ok();
     home
 }
 
@@ -39,31 +39,31 @@ fn edit(home: &Home, from: &str, to: &str) {
 #[test]
 fn changed_address_blocks_all_commands() {
     let (server, other) = (cisco(), cisco());
-    let home = in_a_file(&server);
+    let home = init_with_secret_file(&server);
     assert_eq!(mode(home.path(ORIGINS)), 0o600);
     let origins = fs::read_to_string(home.path(ORIGINS)).unwrap();
     assert_eq!(origins.lines().next(), Some(server.url().as_str()));
     assert_eq!(home.gatepass(["token", "cisco"]).run().ok(), "token-1\n");
-    let asked = server.connections();
+    let connections_before = server.connections();
 
     edit(&home, &server.url(), &other.url());
-    for words in [
+    for args in [
         ["token", "cisco"].as_slice(),
         &["token", "cisco", "--fresh", "--wait=0s"],
         &["call", "cisco", "/hello"],
         &["doctor", "cisco", "--fresh"],
         &["doctor"],
     ] {
-        let run = home.gatepass(words.iter().copied()).run();
-        assert_eq!(run.code, Some(2), "{words:?}: {run:#?}");
+        let run = home.gatepass(args.iter().copied()).run();
+        assert_eq!(run.code, Some(2), "{args:?}: {run:#?}");
         let all = run.all();
-        for wanted in [
+        for expected in [
             home.path(SECRET).display().to_string(),
             format!("is bound to {}", server.url()),
             format!("not to {}", other.url()),
             String::from("gatepass profile allow cisco"),
         ] {
-            assert!(all.contains(&wanted), "{words:?}: no {wanted:?} in {all}");
+            assert!(all.contains(&expected), "{args:?}: no {expected:?} in {all}");
         }
         assert!(!all.contains("hunter2"), "{all}");
     }
@@ -73,16 +73,16 @@ fn changed_address_blocks_all_commands() {
     let odd = home.path("config/gatepass/it's mine.toml");
     fs::copy(home.path(CONFIG), &odd).unwrap();
     let quoted = format!("'{}'", odd.display().to_string().replace('\'', r"'\''"));
-    for (words, path, shown) in [
+    for (args, path, config_argument) in [
         (["token", "cisco"].as_slice(), &home.path(CONFIG), None),
         (&["doctor"], &home.path(CONFIG), None),
         (&["exec", "cisco", "--", "true"], &odd, Some(quoted)),
     ] {
         let config = format!("--config={}", path.display());
-        let run = home.gatepass([config.as_str()].into_iter().chain(words.iter().copied())).run();
-        let shown = shown.unwrap_or_else(|| path.display().to_string());
-        let wanted = format!("gatepass profile allow cisco --config {shown}\n");
-        assert!(run.all().contains(&wanted), "{words:?}: {run:#?}");
+        let run = home.gatepass([config.as_str()].into_iter().chain(args.iter().copied())).run();
+        let config_argument = config_argument.unwrap_or_else(|| path.display().to_string());
+        let expected = format!("gatepass profile allow cisco --config {config_argument}\n");
+        assert!(run.all().contains(&expected), "{args:?}: {run:#?}");
     }
     let state = home.gatepass(["list", "--format=json"]).run().json()[0]["state"].clone();
     assert_eq!(state, "config error");
@@ -92,17 +92,17 @@ fn changed_address_blocks_all_commands() {
         runtime().block_on(async { gate.source("cisco").unwrap().token().await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.hints()[1].to_string().contains("gatepass profile allow cisco"), "{error:?}");
-    assert_eq!((server.connections(), other.connections()), (asked, 0));
+    assert_eq!((server.connections(), other.connections()), (connections_before, 0));
 }
 
 #[test]
 fn allowed_addresses_stay_allowed() {
     let (server, other) = (cisco(), cisco());
-    let home = in_a_file(&server);
+    let home = init_with_secret_file(&server);
     let allow = |more: &[&str]| {
         home.gatepass(["profile", "allow", "cisco"].into_iter().chain(more.iter().copied())).run()
     };
-    assert!(allow(&[]).ok().is_empty(), "there is nothing to ask");
+    assert!(allow(&[]).ok().is_empty(), "the command must not ask");
     edit(&home, &server.url(), &other.url());
     assert!(allow(&[]).failed(2).contains("gatepass profile allow cisco --yes"));
     home.gatepass(["token", "cisco"]).run().failed(2);
@@ -119,16 +119,16 @@ fn allowed_addresses_stay_allowed() {
 #[test]
 fn allow_prompt_shows_both_addresses() {
     let (server, other) = (cisco(), cisco());
-    let home = in_a_file(&server);
+    let home = init_with_secret_file(&server);
     edit(&home, &server.url(), &other.url());
-    for (answer, code) in [("", 2), ("n", 2), ("y", 0)] {
+    for (reply, code) in [("", 2), ("n", 2), ("y", 0)] {
         let mut terminal = home.gatepass(["profile", "allow", "cisco"]).at_terminal();
         terminal.wait_for(&format!("bound to: {}", server.url()));
         terminal.wait_for(&format!("will add: {}", other.url()));
         terminal.wait_for("Allow it? [y/N] ");
-        terminal.line(answer);
-        let (ended, screen) = terminal.finish();
-        assert_eq!(ended, Some(code), "{screen}");
+        terminal.line(reply);
+        let (exit_code, screen) = terminal.finish();
+        assert_eq!(exit_code, Some(code), "{screen}");
     }
     home.gatepass(["token", "cisco"]).run().ok();
 }
@@ -136,12 +136,12 @@ fn allow_prompt_shows_both_addresses() {
 #[test]
 fn bound_secret_cannot_be_used_by_another_profile() {
     let (server, other) = (cisco(), cisco());
-    let home = in_a_file(&server);
+    let home = init_with_secret_file(&server);
     let secret = home.path(SECRET);
     symlink(&secret, home.path("work/link")).unwrap();
-    let crooked = home.path("config/gatepass/../gatepass/./cisco.client_secret");
+    let indirect = home.path("config/gatepass/../gatepass/./cisco.client_secret");
     let link = home.path("work/link");
-    for path in [&secret, &crooked, &link] {
+    for path in [&secret, &indirect, &link] {
         let file = format!("{{ file = \"{}\" }}", path.display());
         for lines in [
             format!("client_id = \"abc\"\nclient_secret = {file}"),
@@ -156,21 +156,21 @@ fn bound_secret_cannot_be_used_by_another_profile() {
             assert!(run.failed(2).contains("is bound to"), "{run:#?}");
         }
     }
-    let by_variables = home
+    let run = home
         .gatepass(["token", "lab"])
         .env("GATEPASS_LAB_PROVIDER", "cisco")
         .env("GATEPASS_LAB_BASE_URL", other.url())
         .env("GATEPASS_LAB_CLIENT_ID", "abc")
         .env("GATEPASS_LAB_CLIENT_SECRET_FILE", &secret)
         .run();
-    assert!(by_variables.failed(2).contains("is bound to"), "{by_variables:#?}");
+    assert!(run.failed(2).contains("is bound to"), "{run:#?}");
     assert_eq!(other.connections(), 0);
 }
 
 #[test]
 fn new_api_address_needs_permission_for_cached_tokens() {
     let (server, other) = (cisco(), cisco());
-    let home = in_a_file(&server);
+    let home = init_with_secret_file(&server);
     home.gatepass(["token", "cisco"]).run().ok();
     for line in
         [format!("api_url = \"{}\"", other.url()), format!("api_origins = [\"{}\"]", other.url())]
@@ -185,12 +185,12 @@ fn new_api_address_needs_permission_for_cached_tokens() {
 
 #[test]
 fn all_secrets_are_bound_to_their_environment() {
-    let answer = vendor("cloudneeti").token_answer("token-1");
-    let server = Server::answering([Reply::json(200, answer)]);
+    let reply = vendor("cloudneeti").token_response("token-1");
+    let server = Server::responding([Reply::json(200, reply)]);
     let home = Home::new();
-    let words = ["init", "cloudneeti", "--secrets=file", "--secrets-stdin", "--no-test"];
+    let args = ["init", "cloudneeti", "--secrets=file", "--secrets-stdin", "--no-test"];
     let fields = ["--field=license_id=l", "--field=api_application_id=a"];
-    home.gatepass(words.into_iter().chain(fields))
+    home.gatepass(args.into_iter().chain(fields))
         .stdin("api_application_secret=hunter2\nsubscription_key=hunter3\n")
         .run()
         .ok();
@@ -198,14 +198,14 @@ fn all_secrets_are_bound_to_their_environment() {
         let origins = home.path(format!("config/gatepass/cloudneeti.{secret}.origins"));
         assert_eq!(fs::read_to_string(origins).unwrap(), "https://api.cloudneeti.com\n");
     }
-    for (line, asked) in [
+    for (line, origin) in [
         ("environment = \"trial\"".to_owned(), "https://trialapi.cloudneeti.com".to_owned()),
         (format!("base_url = \"{}\"", server.url()), server.url()),
     ] {
         edit(&home, "license_id = ", &format!("{line}\nlicense_id = "));
         let run = home.gatepass(["token", "cloudneeti", "--wait=0s"]).run();
-        let wanted = format!("is bound to https://api.cloudneeti.com, not to {asked}");
-        assert!(run.failed(2).contains(&wanted), "{run:#?}");
+        let expected = format!("is bound to https://api.cloudneeti.com, not to {origin}");
+        assert!(run.failed(2).contains(&expected), "{run:#?}");
         edit(&home, &format!("{line}\n"), "");
     }
     // One secret's origins do not apply to another secret.
@@ -222,12 +222,12 @@ fn all_secrets_are_bound_to_their_environment() {
 #[test]
 fn damaged_origins_allow_no_address() {
     let server = cisco();
-    let home = in_a_file(&server);
-    let asked = server.connections();
+    let home = init_with_secret_file(&server);
+    let connections_before = server.connections();
     let path = home.path(ORIGINS);
     let good = fs::read_to_string(&path).unwrap();
-    type Spoil = fn(&std::path::Path, &str);
-    let spoilt: [(&str, Spoil); 8] = [
+    type Damage = fn(&std::path::Path, &str);
+    let damages: [(&str, Damage); 8] = [
         ("empty", |path, _| fs::write(path, "").unwrap()),
         ("any", |path, _| fs::write(path, "*\n").unwrap()),
         ("bytes", |path, _| fs::write(path, b"\xff\xfe\n").unwrap()),
@@ -243,15 +243,15 @@ fn damaged_origins_allow_no_address() {
             assert!(made.success());
         }),
     ];
-    for (name, spoil) in spoilt {
+    for (name, damage) in damages {
         let _ = fs::remove_file(&path);
-        spoil(&path, &good);
+        damage(&path, &good);
         let run = home.gatepass(["token", "cisco", "--fresh", "--wait=0s"]).run();
         assert!(run.failed(2).contains("client_secret"), "{name}: {run:#?}");
         assert!(run.stderr.contains("hint") && !run.stderr.contains("hunter2"), "{name}: {run:#?}");
         let _ = fs::remove_dir(&path);
     }
-    assert_eq!(server.connections(), asked);
+    assert_eq!(server.connections(), connections_before);
     let _ = fs::remove_file(&path);
     // Without origins the file counts as written by hand.
     home.gatepass(["token", "cisco", "--fresh"]).run().ok();
@@ -260,8 +260,8 @@ fn damaged_origins_allow_no_address() {
 #[test]
 fn rewritten_secret_is_bound_to_the_new_address() {
     let (server, other) = (cisco(), cisco());
-    let home = in_a_file(&server);
-    stored(&home, &other, &["--secrets=file", "--force"]).ok();
+    let home = init_with_secret_file(&server);
+    init_profile(&home, &other, &["--secrets=file", "--force"]).ok();
     assert_eq!(other.connections(), 1);
     edit(&home, &other.url(), &server.url());
     let run = home.gatepass(["token", "cisco"]).run();
@@ -272,20 +272,20 @@ fn rewritten_secret_is_bound_to_the_new_address() {
 fn keyring_origins_cannot_be_changed_by_config() {
     let (server, other, home) = (cisco(), cisco(), Home::new());
     let session = Keyring::start(&home);
-    session.reached_by(init(&home, &server, &[])).stdin("hunter2").run().ok();
-    let kept = || session.find("gatepass", "cisco/client_secret.origins").unwrap();
-    assert_eq!(kept().lines().next(), Some(server.url().as_str()));
-    session.reached_by(home.gatepass(["token", "cisco", "--fresh"])).run().ok();
+    session.connect(init(&home, &server, &[])).stdin("hunter2").run().ok();
+    let origins = || session.find("gatepass", "cisco/client_secret.origins").unwrap();
+    assert_eq!(origins().lines().next(), Some(server.url().as_str()));
+    session.connect(home.gatepass(["token", "cisco", "--fresh"])).run().ok();
     edit(&home, &server.url(), &other.url());
-    let run = session.reached_by(home.gatepass(["token", "cisco"])).run();
-    let shown = run.failed(2);
+    let run = session.connect(home.gatepass(["token", "cisco"])).run();
+    let output = run.failed(2);
     assert!(
-        shown.contains("the keyring entry gatepass/cisco/client_secret is bound to"),
-        "{shown}"
+        output.contains("the keyring entry gatepass/cisco/client_secret is bound to"),
+        "{output}"
     );
     assert_eq!(other.connections(), 0);
-    session.reached_by(home.gatepass(["profile", "allow", "cisco", "--yes"])).run().ok();
-    assert!(kept().contains(&server.url()) && kept().contains(&other.url()), "{}", kept());
-    session.reached_by(home.gatepass(["token", "cisco"])).run().ok();
+    session.connect(home.gatepass(["profile", "allow", "cisco", "--yes"])).run().ok();
+    assert!(origins().contains(&server.url()) && origins().contains(&other.url()), "{}", origins());
+    session.connect(home.gatepass(["token", "cisco"])).run().ok();
     assert_eq!(other.connections(), 1);
 }

@@ -24,10 +24,10 @@ fn add_writes_and_tests_each_vendors_profile() {
                 false => fields.push(format!("{name}={value}")),
             }
         }
-        let words = ["init", vendor.id, "--secrets", "file", "--secrets-stdin"];
+        let args = ["init", vendor.id, "--secrets", "file", "--secrets-stdin"];
         let fields = fields.iter().flat_map(|field| ["--field", field]);
-        let words = words.into_iter().chain(fields).chain(["--format", "json"]);
-        let run = home.gatepass(words).stdin(secrets).run();
+        let args = args.into_iter().chain(fields).chain(["--format", "json"]);
+        let run = home.gatepass(args).stdin(secrets).run();
         let result = run.json();
         assert_eq!(
             (&result["profile"], &result["provider"]),
@@ -45,9 +45,9 @@ fn add_writes_and_tests_each_vendors_profile() {
 fn secret_is_only_in_its_file() {
     let (server, secret, home) = (cisco(), canary("secret"), Home::new());
     let base_url = format!("base_url={}", server.url());
-    let words = ["init", "cisco", "-vv", "--secrets=file", "--field=client_id=abc"];
-    let words = words.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
-    let run = home.gatepass(words).env("RUST_LOG", "trace");
+    let args = ["init", "cisco", "-vv", "--secrets=file", "--field=client_id=abc"];
+    let args = args.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
+    let run = home.gatepass(args).env("RUST_LOG", "trace");
     let run = run.stdin(format!("{}\n", secret.text())).run();
     assert_eq!(run.ok(), "");
     assert_eq!(find_leak(&run.all(), std::slice::from_ref(&secret)), None);
@@ -68,9 +68,9 @@ fn secret_in_config_needs_an_option() {
     let (secret, home) = ("a \"b\\ä", Home::new());
     let server = cisco();
     let base_url = format!("base_url={}", server.url());
-    let words = ["init", "cisco", "--secrets=config", "--field=client_id=abc"];
-    let words = words.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
-    home.gatepass(words).stdin(secret).run().ok();
+    let args = ["init", "cisco", "--secrets=config", "--field=client_id=abc"];
+    let args = args.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
+    home.gatepass(args).stdin(secret).run().ok();
     let form = server.request().form();
     assert!(form.contains(&("client_secret".into(), secret.into())), "{form:?}");
     assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
@@ -115,8 +115,8 @@ fn add_keeps_the_existing_config_bytes() {
 fn replacing_a_profile_needs_an_option() {
     let before = "# one\n[profiles.lab]\nprovider = \"cisco\"\n# two\n\n[profiles.z]\n# three\n";
     let home = Home::with_config(before);
-    let shown = add(&home, &["--name", "lab"]).stdin("secret").run();
-    assert!(shown.failed(2).contains("--force"), "{shown:#?}");
+    let output = add(&home, &["--name", "lab"]).stdin("secret").run();
+    assert!(output.failed(2).contains("--force"), "{output:#?}");
     assert_eq!(fs::read_to_string(home.path(CONFIG)).unwrap(), before);
     assert_eq!(files(&home, "config/gatepass"), ["config.toml"]);
     for secret in ["secret", "another"] {
@@ -138,9 +138,9 @@ fn full_disk_keeps_config_secret_and_origins() {
         let all = || files(&home, "config/gatepass").iter().map(text).collect::<Vec<_>>();
         let before = all();
         let fails = format!("inject=fsync:error=ENOSPC:when={when}");
-        let words = ["--force", "--field=base_url=https://vendor.example"];
-        let trace = Trace::at(home.path("trace"));
-        let run = add(&home, &words).stdin("another").traced(&trace, &["-e", &fails]).run();
+        let args = ["--force", "--field=base_url=https://vendor.example"];
+        let trace = Trace::in_folder(home.path("trace"));
+        let run = add(&home, &args).stdin("another").traced(&trace, &["-e", &fails]).run();
         assert!(run.failed(2).contains("cannot be written"), "{when}: {run:#?}");
         assert!(all() == before, "{when}: {:?}", files(&home, "config/gatepass"));
     }
@@ -160,7 +160,7 @@ fn existing_file_is_not_used_for_a_secret() {
 #[test]
 fn missing_field_names_its_option() {
     let home = Home::new();
-    for (words, wanted) in [
+    for (args, expected) in [
         (["init"].as_slice(), "gatepass init VENDOR, one of: celerdata"),
         (&["init", "cisco"], "give --field client_id=… --secret-stdin client_secret"),
         (
@@ -178,9 +178,9 @@ fn missing_field_names_its_option() {
         (&["init", "cizco"], "cisco"),
         (&["init", "cisco", "--secrets=unsaid"], "invalid value for --secrets"),
     ] {
-        let run = home.gatepass(words.iter().copied()).run();
-        assert!(run.failed(2).contains(wanted), "{words:?}: {run:#?}");
-        assert!(!run.stderr.contains("unsaid"), "{words:?}: {run:#?}");
+        let run = home.gatepass(args.iter().copied()).run();
+        assert!(run.failed(2).contains(expected), "{args:?}: {run:#?}");
+        assert!(!run.stderr.contains("unsaid"), "{args:?}: {run:#?}");
     }
     for (input, more) in [
         ("", "--secret-stdin=client_secret"),
@@ -190,26 +190,25 @@ fn missing_field_names_its_option() {
         // Rejected by a check of the whole profile: plain http to another machine.
         ("client_secret=unsaid", "--field=base_url=http://unsaid.example"),
     ] {
-        let words = ["init", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc", more];
+        let args = ["init", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc", more];
         let lines = more.starts_with("--field").then_some("--secrets-stdin");
-        let run = home.gatepass(words.into_iter().chain(lines)).stdin(input).run();
+        let run = home.gatepass(args.into_iter().chain(lines)).stdin(input).run();
         assert!(!run.failed(2).contains("unsaid"), "{run:#?}");
     }
     assert!(files(&home, "config/gatepass").is_empty());
 }
 
 #[test]
-fn dry_run_writes_nothing() {
+fn dry_run_writes_no_files() {
     let home = Home::new();
-    let words = ["init", "cisco", "--dry-run", "--field", "client_id=abc", "--secrets"];
-    let file = home.gatepass(words.into_iter().chain(["file"])).run();
+    let args = ["init", "cisco", "--dry-run", "--field", "client_id=abc", "--secrets"];
+    let file = home.gatepass(args.into_iter().chain(["file"])).run();
     assert!(
         file.ok().starts_with("[profiles.cisco]\n# Cisco\nprovider = \"cisco\"\n"),
         "{file:#?}"
     );
     let secret = canary("secret");
-    let literal =
-        home.gatepass(words.into_iter().chain(["config", "--secret-stdin=client_secret"]));
+    let literal = home.gatepass(args.into_iter().chain(["config", "--secret-stdin=client_secret"]));
     let literal = literal.stdin(secret.text()).run();
     assert!(literal.ok().contains("client_secret = \"…\""), "{literal:#?}");
     assert_eq!(find_leak(&literal.all(), &[secret]), None);
@@ -246,15 +245,15 @@ fn failed_test_keeps_profile_and_exit_code() {
         let server = Server::new(move |_, _| reply.clone());
         let home = Home::new();
         let base_url = format!("base_url={}", server.url());
-        let words = ["init", "cisco", "--wait=0s", "--secrets=file", "--field=client_id=abc"];
+        let args = ["init", "cisco", "--wait=0s", "--secrets=file", "--field=client_id=abc"];
         let more = ["--secret-stdin=client_secret", "--field", &base_url, "--format=json"];
-        let run = home.gatepass(words.into_iter().chain(more)).stdin("secret").run();
+        let run = home.gatepass(args.into_iter().chain(more)).stdin("secret").run();
         let hint = run.error(code)["hints"].to_string();
         assert!(hint.contains("the profile is kept; try again"), "{hint}");
         // This sends a new token request.
-        let asked = server.requests().len();
+        let connections_before = server.requests().len();
         home.gatepass(["token", "cisco", "--fresh", "--wait=0s"]).run().failed(code);
-        assert!(server.requests().len() > asked);
+        assert!(server.requests().len() > connections_before);
         assert_eq!(
             files(&home, "config/gatepass"),
             ["cisco.client_secret", "cisco.client_secret.origins", "config.toml"]
@@ -268,8 +267,8 @@ fn ten_parallel_adds_write_ten_profiles() {
     let names: Vec<_> = (0..10).map(|n| format!("lab-{n}")).collect();
     let all: Vec<_> =
         names.iter().map(|name| add(&home, &["--name", name]).stdin("secret").spawn()).collect();
-    for one in all {
-        one.finish().ok();
+    for command in all {
+        command.finish().ok();
     }
     let rows = home.gatepass(["list", "--format", "json"]).run().json();
     let mut listed: Vec<_> =
@@ -281,7 +280,7 @@ fn ten_parallel_adds_write_ten_profiles() {
 
 /// Returns `profile add cisco` without a test, with the secret from standard input to a file.
 fn add<'home>(home: &'home Home, more: &[&str]) -> gatepass_tests::Gatepass<'home> {
-    let words = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
-    let words = words.into_iter().chain(["--secret-stdin=client_secret"]);
-    home.gatepass(words.chain(more.iter().copied()))
+    let args = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
+    let args = args.into_iter().chain(["--secret-stdin=client_secret"]);
+    home.gatepass(args.chain(more.iter().copied()))
 }

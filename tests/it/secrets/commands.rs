@@ -6,7 +6,7 @@ use gatepass_sandbox::Fault;
 use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::{Home, Reply, VENDORS, Vendors, vendor};
 
-use super::{Stage, arguments, loud};
+use super::{Stage, arguments, with_trace_logs};
 
 #[test]
 fn only_token_prints_a_token_to_stdout() {
@@ -14,18 +14,18 @@ fn only_token_prints_a_token_to_stdout() {
         let stage = Stage::new(vendor(one.id));
         for format in FORMATS {
             for run in stage.run(&["token", one.id, "--format", format]) {
-                stage.assert_tight(&run.stderr, format);
-                let shown: &[&str] = match format {
+                stage.assert_no_leak(&run.stderr, format);
+                let allowed: &[&str] = match format {
                     // The header that the vendor requires in addition to the token.
                     "header" | "curl" => &["token", "subscription_key"],
                     _ => &["token"],
                 };
-                assert_eq!(find_leak(run.ok(), &stage.canaries(shown)), None, "{format}");
+                assert_eq!(find_leak(run.ok(), &stage.canaries(allowed)), None, "{format}");
                 let times = if format == "aws" { 2 } else { 1 };
                 assert_eq!(run.stdout.matches(stage.tokens[0].text()).count(), times, "{format}");
             }
         }
-        stage.assert_nothing_left();
+        stage.assert_files_clean();
     }
 }
 
@@ -35,24 +35,24 @@ fn credential_helper_prints_the_token_only() {
         let stage = Stage::new(vendor(one.id));
         let url = stage.server.url();
         let host = url.replace("http://", "");
-        for (format, question) in [
+        for (format, request) in [
             ("git", format!("capability[]=authtype\nprotocol=http\nhost={host}\n\n")),
             ("git", format!("protocol=http\nhost={host}\n\n")),
             ("docker", host.clone()),
             ("bazel", format!("{{\"uri\":\"{url}/x\"}}")),
         ] {
-            let ask = ["token", one.id, "--format", format, "get"];
-            let run = loud(stage.home.gatepass(ask)).stdin(question).run();
-            stage.assert_tight(&run.stderr, format);
+            let args = ["token", one.id, "--format", format, "get"];
+            let run = with_trace_logs(stage.home.gatepass(args)).stdin(request).run();
+            stage.assert_no_leak(&run.stderr, format);
             assert_eq!(find_leak(run.ok(), &stage.canaries(&["token"])), None, "{format}");
             assert_eq!(run.stdout.matches(stage.tokens[0].text()).count(), 1, "{format}");
-            let refused = format!("password={}\n\n", stage.tokens[0].text());
+            let rejected = format!("password={}\n\n", stage.tokens[0].text());
             let erase = ["token", one.id, "--format", "git", "erase"];
-            let run = loud(stage.home.gatepass(erase)).stdin(refused).run();
+            let run = with_trace_logs(stage.home.gatepass(erase)).stdin(rejected).run();
             run.ok();
-            stage.assert_tight(&run.all(), "erase");
+            stage.assert_no_leak(&run.all(), "erase");
         }
-        stage.assert_nothing_left();
+        stage.assert_files_clean();
     }
 }
 
@@ -72,10 +72,10 @@ fn other_commands_print_no_token() {
         ] {
             for run in stage.run(args) {
                 run.ok();
-                stage.assert_tight(&run.all(), &args.join(" "));
+                stage.assert_no_leak(&run.all(), &args.join(" "));
             }
         }
-        stage.assert_nothing_left();
+        stage.assert_files_clean();
     }
 }
 
@@ -83,13 +83,13 @@ fn other_commands_print_no_token() {
 fn rejected_token_is_not_shown() {
     for one in &VENDORS {
         let vendor = vendor(one.id);
-        let stage = Stage::answering(vendor, "", move |stage, request| match request.path() {
-            path if path == vendor.token_path => Reply::json(200, stage.answer.clone()),
+        let stage = Stage::responding(vendor, "", move |stage, request| match request.path() {
+            path if path == vendor.token_path => Reply::json(200, stage.response.clone()),
             _ => Reply::json(401, "{\"error\": \"invalid_token\"}"),
         });
         for run in stage.run(&["call", one.id, one.api_path, "--fail"]) {
             assert_eq!(run.code, Some(3), "{run:#?}");
-            stage.assert_tight(&run.all(), "call");
+            stage.assert_no_leak(&run.all(), "call");
         }
     }
 }
@@ -113,9 +113,9 @@ fn secrets_of_all_sources_are_not_shown() {
         for args in [["token", "cisco"].as_slice(), &["inspect", "cisco", "--fresh"]] {
             let args = args.iter().copied();
             let run = stage.home.gatepass(args).config(&path).stdin(stdin);
-            let run = loud(run).env("S", secret).run();
+            let run = with_trace_logs(run).env("S", secret).run();
             run.ok();
-            stage.assert_tight(&run.stderr, &reference);
+            stage.assert_no_leak(&run.stderr, &reference);
             assert_eq!(find_leak(&run.stdout, &stage.secrets), None, "{reference}");
         }
     }
@@ -133,11 +133,11 @@ fn secret_in_query_is_not_shown() {
         Some(Reply::raw("no HTTP\r\n")),
     ] {
         let stage =
-            Stage::answering(vendor("cisco"), "client_auth = \"query\"", move |stage, _| {
-                reply.clone().unwrap_or_else(|| Reply::json(200, stage.answer.clone()))
+            Stage::responding(vendor("cisco"), "client_auth = \"query\"", move |stage, _| {
+                reply.clone().unwrap_or_else(|| Reply::json(200, stage.response.clone()))
             });
         for run in stage.run(&["token", "cisco", "--wait", "0s"]) {
-            stage.assert_tight(&run.stderr, "query");
+            stage.assert_no_leak(&run.stderr, "query");
         }
         let requests = stage.server.requests();
         assert!(requests.iter().all(|request| request.target.contains(stage.secrets[0].text())));
@@ -148,9 +148,11 @@ fn secret_in_query_is_not_shown() {
         vendor("cisco").profile_with("http://127.0.0.1:1", "client_auth = \"query\"", |_| {
             format!("\"{}\"", stage.secrets[0].text())
         });
-    let path = stage.home.write("nobody.toml", &config);
-    let run = loud(stage.home.gatepass(["token", "cisco", "--wait", "0s"]).config(&path)).run();
-    stage.assert_tight(run.failed(6), "nobody there");
+    let path = stage.home.write("unreachable.toml", &config);
+    let run =
+        with_trace_logs(stage.home.gatepass(["token", "cisco", "--wait", "0s"]).config(&path))
+            .run();
+    stage.assert_no_leak(run.failed(6), "unreachable server");
 }
 
 #[test]
@@ -169,7 +171,8 @@ fn urls_have_no_secret_by_default() {
 #[test]
 fn sandbox_prints_secrets_in_config_and_json_only() {
     let home = Home::new();
-    let sandbox = loud(home.gatepass(["sandbox", "--listen", "127.0.0.1:0", "-v"])).spawn();
+    let sandbox =
+        with_trace_logs(home.gatepass(["sandbox", "--listen", "127.0.0.1:0", "-v"])).spawn();
     let mut printed = sandbox.line();
     while !printed.contains(".toml\n") {
         printed += &sandbox.line();
@@ -186,7 +189,7 @@ fn sandbox_prints_secrets_in_config_and_json_only() {
     assert_eq!(secrets.len(), 8, "{config}");
     for one in &VENDORS {
         let token = home.gatepass(["token", one.id]).config(path.as_ref());
-        loud(token).run().ok();
+        with_trace_logs(token).run().ok();
     }
     sandbox.interrupt();
     let run = sandbox.finish();
@@ -196,7 +199,7 @@ fn sandbox_prints_secrets_in_config_and_json_only() {
 #[test]
 fn demo_shows_no_token() {
     for args in [["demo", "-vv"], ["demo", "--format=json"]] {
-        let run = loud(Home::new().gatepass(args)).run();
+        let run = with_trace_logs(Home::new().gatepass(args)).run();
         run.ok();
         // The marks of the sandbox's tokens.
         for mark in ["SANDBOX", "5A4DB0C5", "5a4db0c5-", "Bearer ", "eyJ"] {
@@ -208,12 +211,12 @@ fn demo_shows_no_token() {
 #[test]
 fn running_command_has_no_secret_argument() {
     for one in &VENDORS {
-        let stage = Stage::answering(vendor(one.id), "", |_, _| Reply::silence());
+        let stage = Stage::responding(vendor(one.id), "", |_, _| Reply::silence());
         let running = stage.home.gatepass(["token", one.id, "--wait", "0s"]).spawn();
         stage.server.arrival();
         let arguments = arguments(running.id());
         assert!(arguments.contains(one.id), "{arguments}");
-        stage.assert_tight(&arguments, "arguments");
+        stage.assert_no_leak(&arguments, "arguments");
         running.finish().failed(6);
     }
 }
@@ -228,7 +231,7 @@ fn echo_faults_of_the_sandbox_are_redacted() {
             one.secrets.iter().map(|name| Canary::of(name, client.field(name).unwrap())).collect();
         for fault in ["error-echoes-secret", "token-echoes-secret"] {
             vendors.sandbox.inject(Fault::new(fault).provider(one.id).times(1)).unwrap();
-            let run = loud(home.gatepass(["token", one.id, "--wait", "0s"])).run();
+            let run = with_trace_logs(home.gatepass(["token", one.id, "--wait", "0s"])).run();
             assert!(matches!(run.code, Some(3 | 6)), "{run:#?}");
             assert_eq!(find_leak(&run.all(), &secrets), None, "{fault} {}", one.id);
         }

@@ -11,18 +11,18 @@ use crate::cli::help::commands;
 fn documents_show_no_secret_argument() {
     let mut read = 0;
     for path in files_below(workspace()) {
-        let below = path.strip_prefix(workspace()).unwrap().to_str().unwrap();
-        let is_ours = !["target", ".git/", "fuzz/target", "fuzz/corpus"]
+        let relative = path.strip_prefix(workspace()).unwrap().to_str().unwrap();
+        let is_documented = !["target", ".git/", "fuzz/target", "fuzz/corpus"]
             .iter()
-            .any(|it| below.starts_with(it));
-        if !is_ours || !(below.ends_with(".md") || below.contains("/src/")) {
+            .any(|prefix| relative.starts_with(prefix));
+        if !is_documented || !(relative.ends_with(".md") || relative.contains("/src/")) {
             continue;
         }
         let Ok(text) = fs::read_to_string(&path) else { continue };
         // From sources only the documentation, which readers copy from.
-        let is_read = |line: &&str| below.ends_with(".md") || line.trim().starts_with("//");
+        let is_read = |line: &&str| relative.ends_with(".md") || line.trim().starts_with("//");
         for line in text.lines().filter(is_read) {
-            assert_eq!(shown(line), None, "{below}: {line}");
+            assert_eq!(exposed_secret(line), None, "{relative}: {line}");
             read += 1;
         }
     }
@@ -34,18 +34,18 @@ fn documents_show_no_secret_argument() {
         ["profile", "add", "--help"].map(String::from).into(),
         vec![String::from("man")],
     ]);
-    for words in helps {
-        let help = home.gatepass(words.iter().map(String::as_str)).run();
+    for args in helps {
+        let help = home.gatepass(args.iter().map(String::as_str)).run();
         for line in help.ok().lines() {
-            assert_eq!(shown(line), None, "{words:?}: {line}");
+            assert_eq!(exposed_secret(line), None, "{args:?}: {line}");
         }
     }
 }
 
 /// Returns the secret that a line would put into arguments or into a shell's history.
-fn shown(line: &str) -> Option<&str> {
-    let words: Vec<&str> = line.split([' ', '`', '(', ')', '|', '\t']).collect();
-    let pairs = words.iter().zip(words.iter().skip(1).chain([&""])).flat_map(|(word, next)| {
+fn exposed_secret(line: &str) -> Option<&str> {
+    let args: Vec<&str> = line.split([' ', '`', '(', ')', '|', '\t']).collect();
+    let pairs = args.iter().zip(args.iter().skip(1).chain([&""])).flat_map(|(word, next)| {
         let parts: Vec<&str> =
             word.split('=').chain(word.starts_with('-').then_some(*next)).collect();
         parts.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>()
@@ -58,13 +58,13 @@ fn shown(line: &str) -> Option<&str> {
     let option = pairs.next().map(|(name, _)| name);
     let bearer = || {
         let lower = line.to_ascii_lowercase();
-        let header = lower.find("authorization: bearer ").map(|at| &line[at..])?;
+        let header = lower.find("authorization: bearer ").map(|index| &line[index..])?;
         line.contains("curl").then_some(header)
     };
     let echo = || {
         ["echo ", "printf "].into_iter().find(|&print| {
             let piped = line.split(print).nth(1).and_then(|rest| rest.split_once('|'));
-            piped.is_some_and(|(shown, to)| to.contains("gatepass") && !shown.contains('$'))
+            piped.is_some_and(|(text, to)| to.contains("gatepass") && !text.contains('$'))
         })
     };
     option.or_else(bearer).or_else(echo)
@@ -86,7 +86,7 @@ fn document_check_finds_a_secret_argument() {
         "echo abc | gatepass init cisco --secret-stdin client_secret",
         "security add-generic-password -s gatepass -a cisco --password abc",
     ] {
-        assert!(shown(line).is_some(), "{line}");
+        assert!(exposed_secret(line).is_some(), "{line}");
     }
     for line in [
         "pass show cisco | gatepass init cisco --secret-stdin client_secret",
@@ -94,6 +94,6 @@ fn document_check_finds_a_secret_argument() {
         "gatepass token cisco --format header | curl -H @- https://api.example",
         "`client_secret = { env = \"CISCO_SECRET\" }`",
     ] {
-        assert_eq!(shown(line), None, "{line}");
+        assert_eq!(exposed_secret(line), None, "{line}");
     }
 }

@@ -23,7 +23,7 @@ fn tests_below(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 /// Returns the tests that a cell names.
-fn named(cell: &str) -> Vec<&str> {
+fn named_tests(cell: &str) -> Vec<&str> {
     let is_name = |part: &&str| part.contains('_') && !part.contains(['.', ' ']);
     cell.split('`').skip(1).step_by(2).filter(is_name).collect()
 }
@@ -37,20 +37,20 @@ fn tests_of_the_workspace() -> BTreeSet<String> {
 }
 
 /// Returns the errors of a row.
-fn fault(row: &str, number: usize, tests: &BTreeSet<String>) -> Option<String> {
+fn row_error(row: &str, number: usize, tests: &BTreeSet<String>) -> Option<String> {
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     let [_, name, _, proof, _] = cells[..] else { return Some(format!("no three cells: {row}")) };
     if name != format!("L{number}") {
-        return Some(format!("{name} stands in the place of L{number}"));
+        return Some(format!("{name} is in the place of L{number}"));
     }
     if proof.split([' ', ';', ':']).any(|word| word == "open") {
         return Some(format!("{name} is open"));
     }
-    let named = named(proof);
-    if named.is_empty() && !proof.starts_with("none: ") {
+    let named_tests = named_tests(proof);
+    if named_tests.is_empty() && !proof.starts_with("none: ") {
         return Some(format!("{name} has neither a test nor a reason"));
     }
-    let missing = named.iter().find(|test| !tests.contains(**test))?;
+    let missing = named_tests.iter().find(|test| !tests.contains(**test))?;
     Some(format!("{name}: there is no test {missing}"))
 }
 
@@ -60,14 +60,14 @@ fn leak_channels_name_existing_tests() {
     let table = fs::read_to_string(workspace().join("docs/leaks.md")).unwrap();
     let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| L")).collect();
     assert_eq!(rows.len(), 40);
-    let faults: Vec<String> =
-        rows.iter().zip(1..).filter_map(|(row, number)| fault(row, number, &tests)).collect();
-    assert_eq!(faults, Vec::<String>::new());
+    let errors: Vec<String> =
+        rows.iter().zip(1..).filter_map(|(row, number)| row_error(row, number, &tests)).collect();
+    assert_eq!(errors, Vec::<String>::new());
     // The check detects a wrong row.
-    assert!(fault("| L1 | a | `no_such_test_at_all` |", 1, &tests).is_some());
-    assert!(fault("| L1 | a | |", 1, &tests).is_some());
-    assert!(fault("| L1 | a | `random_text_is_found`; open: b |", 1, &tests).is_some());
-    assert!(fault("| L2 | a | none: b |", 1, &tests).is_some());
+    assert!(row_error("| L1 | a | `no_such_test_at_all` |", 1, &tests).is_some());
+    assert!(row_error("| L1 | a | |", 1, &tests).is_some());
+    assert!(row_error("| L1 | a | `random_text_is_found`; open: b |", 1, &tests).is_some());
+    assert!(row_error("| L2 | a | none: b |", 1, &tests).is_some());
 }
 
 #[test]
@@ -79,10 +79,10 @@ fn security_promises_name_existing_tests() {
     assert!(rows.len() >= 15, "{} promises", rows.len());
     for row in rows {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let [_, from, _, held, _] = cells[..] else { panic!("no three cells: {row}") };
-        let named = named(held);
-        assert!(!named.is_empty(), "no test holds what is promised about {from}");
-        let missing = named.iter().find(|test| !tests.contains(**test));
-        assert_eq!(missing, None, "of what is promised about {from}");
+        let [_, from, _, proof, _] = cells[..] else { panic!("no three cells: {row}") };
+        let named_tests = named_tests(proof);
+        assert!(!named_tests.is_empty(), "no test for the promise about {from}");
+        let missing = named_tests.iter().find(|test| !tests.contains(**test));
+        assert_eq!(missing, None, "in the promise about {from}");
     }
 }

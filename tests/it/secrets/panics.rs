@@ -20,9 +20,9 @@ fn command() -> &'static PathBuf {
 fn panic_message_is_not_repeated() {
     let (id, secret, token) = (canary("id"), canary("secret"), canary("token"));
     let reply = format!("{{\"access_token\":\"{}\"}}", token.text());
-    let server = Server::answering([Reply::json(200, reply)]);
+    let server = Server::responding([Reply::json(200, reply)]);
     let canaries: [Canary; 3] = [id.clone(), secret.clone(), token];
-    for when in ["request", "thread", "answer", "build"] {
+    for when in ["request", "thread", "response", "build"] {
         let home = Home::with_config(&format!(
             "[profiles.rash]\nbase_url = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n\
              when = \"{when}\"\n",

@@ -8,7 +8,7 @@ use gatepass_tests::{Home, Reply, Server, gatepass_binary, vendor};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 
 /// A home whose client secret is in a variable, and a vendor with this reply.
-fn stage(reply: Reply) -> (Server, Home) {
+fn fixture(reply: Reply) -> (Server, Home) {
     let server = Server::new(move |_, _| reply.clone());
     let config =
         vendor("cisco").profile_with(&server.url(), "", |_| String::from("{ env = \"SECRET\" }"));
@@ -18,32 +18,33 @@ fn stage(reply: Reply) -> (Server, Home) {
 #[test]
 fn other_processes_cannot_read_memory_or_environment() {
     let secret = canary("secret");
-    let (server, home) = stage(Reply::silence());
-    let binary = home.give_to_nobody();
-    let read = |id: u32, what: &str| {
-        let file = format!("/proc/{id}/{what}");
-        home.program("head".as_ref(), ["-c", "4096", &file]).as_nobody().run()
+    let (server, home) = fixture(Reply::silence());
+    let binary = home.give_to_unprivileged_user();
+    let read = |id: u32, file_name: &str| {
+        let file = format!("/proc/{id}/{file_name}");
+        home.program("head".as_ref(), ["-c", "4096", &file]).as_unprivileged_user().run()
     };
-    let other = home.program("sleep".as_ref(), ["60"]).env("SECRET", secret.text()).as_nobody();
+    let other =
+        home.program("sleep".as_ref(), ["60"]).env("SECRET", secret.text()).as_unprivileged_user();
     let other = other.spawn();
     let found = read(other.id(), "environ");
     assert!(find_leak(found.ok(), std::slice::from_ref(&secret)).is_some(), "{found:#?}");
     assert!(read(other.id(), "maps").ok().contains("[stack]"));
 
     let running = home.program(&binary, ["token", "cisco", "--wait", "0s"]);
-    let running = running.env("SECRET", secret.text()).as_nobody().spawn();
+    let running = running.env("SECRET", secret.text()).as_unprivileged_user().spawn();
     server.arrival();
-    for what in ["environ", "maps", "mem"] {
-        let run = read(running.id(), what);
-        assert!(run.failed(1).contains("Permission denied"), "{what}: {run:#?}");
+    for file_name in ["environ", "maps", "mem"] {
+        let run = read(running.id(), file_name);
+        assert!(run.failed(1).contains("Permission denied"), "{file_name}: {run:#?}");
     }
 }
 
 #[test]
 fn crash_leaves_no_core_dump() {
     let secret = canary("secret");
-    let (server, home) = stage(Reply::silence());
-    let crash = |program: &str, raised: bool| {
+    let (server, home) = fixture(Reply::silence());
+    let crash = |program: &str, raise_limit: bool| {
         let script = format!("ulimit -S -c unlimited && exec {program}");
         let running = home.program("/bin/sh".as_ref(), ["-c", &script]);
         let running = running.env("SECRET", secret.text()).spawn();
@@ -55,7 +56,7 @@ fn crash_leaves_no_core_dump() {
         } else {
             running.line();
         }
-        if raised {
+        if raise_limit {
             let id = Pid::from_raw(i32::try_from(running.id()).unwrap()).unwrap();
             let none = Rlimit { current: None, maximum: None };
             prlimit(Some(id), Resource::Core, none).unwrap();
@@ -77,8 +78,8 @@ fn crash_leaves_no_core_dump() {
 
 #[test]
 fn exec_restores_the_core_dump_limit() {
-    let token = vendor("cisco").token_answer("token-of-the-program");
-    let (_server, home) = stage(Reply::json(200, token));
+    let token = vendor("cisco").token_response("token-of-the-program");
+    let (_server, home) = fixture(Reply::json(200, token));
     for options in ["", "--file token"] {
         for limit in ["0", "8", "unlimited"] {
             let script = format!(
@@ -94,11 +95,11 @@ fn exec_restores_the_core_dump_limit() {
 
 #[test]
 fn child_inherits_only_standard_streams() {
-    let token = vendor("cisco").token_answer("token-of-the-program");
+    let token = vendor("cisco").token_response("token-of-the-program");
     let server = Server::new(move |_, _| Reply::json(200, token.clone()));
     let home = Home::new();
-    let said = home.path("tmp/said");
-    let command = format!("ls /proc/self/fd > '{}'; echo secret-1", said.display());
+    let listing = home.path("tmp/said");
+    let command = format!("ls /proc/self/fd > '{}'; echo secret-1", listing.display());
     let config = vendor("cisco").profile_with(&server.url(), "", |_| {
         format!("{{ command = [\"/bin/sh\", \"-c\", {command:?}] }}")
     });
@@ -112,7 +113,7 @@ fn child_inherits_only_standard_streams() {
         let args = [["exec", "cisco"].as_slice(), options, &["--", "ls", "/proc/self/fd"]].concat();
         let run = home.gatepass(args).run();
         assert_eq!(run.ok(), others.ok(), "{options:?}");
-        assert_eq!(fs::read_to_string(&said).unwrap(), others.ok(), "the command of a secret");
+        assert_eq!(fs::read_to_string(&listing).unwrap(), others.ok(), "the command of a secret");
         home.forget_all();
     }
 }

@@ -63,12 +63,12 @@ const TRACES: [&str; 8] = [
 fn handshake_writes_no_key_log() {
     let vendor = vendor("cisco");
     let ca = Ca::new();
-    let body = vendor.token_answer("token-1");
-    let answer = format!(
+    let body = vendor.token_response("token-1");
+    let response = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
-    let steps = [Step::Request, Step::send(answer), Step::Finish];
+    let steps = [Step::Request, Step::send(response), Step::Finish];
     let server = Server::behind_tls(ca.server(Certificate::Good), steps);
     let home = Home::new();
     let (pem, keys) = (home.write("ca.pem", ca.pem()), home.path("tmp/keys.log"));

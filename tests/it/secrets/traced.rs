@@ -18,14 +18,14 @@ struct Stage {
 impl Stage {
     fn new(more: &str) -> Self {
         let (secret, token) = (canary("secret"), canary("token"));
-        let answer = vendor("cisco").token_answer(token.text());
+        let response = vendor("cisco").token_response(token.text());
         let server = Server::new(move |_, request| match request.path() {
-            "/as/token.oauth2" => Reply::json(200, answer.clone()),
+            "/as/token.oauth2" => Reply::json(200, response.clone()),
             _ => Reply::json(200, "{}"),
         });
         let home = Home::new();
-        let kept = home.write("kept/secret", secret.text());
-        let reference = format!("{{ command = [\"cat\", \"{}\"] }}", kept.display());
+        let secret_file = home.write("kept/secret", secret.text());
+        let reference = format!("{{ command = [\"cat\", \"{}\"] }}", secret_file.display());
         let config = vendor("cisco").profile_with(&server.url(), more, |_| reference.clone());
         home.write("config/gatepass/config.toml", &config);
         Self { server, home, secret, token }
@@ -33,7 +33,7 @@ impl Stage {
 
     /// Returns a folder for the trace of one run.
     fn trace(&self, name: &str) -> Trace {
-        Trace::at(self.home.path("traces").join(name))
+        Trace::in_folder(self.home.path("traces").join(name))
     }
 
     fn canaries(&self) -> [Canary; 2] {
@@ -54,10 +54,10 @@ fn paste(terminal: &mut Terminal<'_>, token: &Canary) -> Canary {
         let value = after.trim().split('&').next().unwrap();
         percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned()
     };
-    let (state, landing) = (value("state"), value("redirect_uri"));
+    let (state, redirect_uri) = (value("state"), value("redirect_uri"));
     let token = token.text();
     terminal.line(&format!(
-        "{landing}#access_token={token}&token_type=Bearer&expires_in=3599&state={state}"
+        "{redirect_uri}#access_token={token}&token_type=Bearer&expires_in=3599&state={state}"
     ));
     Canary::of("state", &state)
 }

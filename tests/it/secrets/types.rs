@@ -45,24 +45,26 @@ impl Printed {
     }
 
     #[track_caller]
-    fn assert_tight(&self, secrets: &[Canary], what: &str) {
+    fn assert_no_leak(&self, secrets: &[Canary], what: &str) {
         assert_eq!(find_leak(&self.text, secrets), None, "{what}");
     }
 }
 
 #[test]
 fn debug_of_public_types_hides_secrets() {
-    let mut types = of_every_vendor();
-    types.extend(types_that_callers_construct());
+    let mut types = print_vendor_types();
+    types.extend(print_constructed_types());
     let (public, plain) = public_types();
     assert!(public.contains("gatepass_core::Secret") && plain.contains("gatepass_core::ErrorKind"));
-    let forgotten: Vec<_> =
-        public.difference(&types).filter(|name| !ELSEWHERE.contains(&name.as_str())).collect();
-    assert!(forgotten.is_empty(), "print a value of each of these in this file: {forgotten:#?}");
+    let missing: Vec<_> = public
+        .difference(&types)
+        .filter(|name| !TESTED_ELSEWHERE.contains(&name.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "print a value of each of these in this file: {missing:#?}");
 }
 
 /// The types that `gatepass-http` tests in `middleware/debug.rs`, because they need its features.
-const ELSEWHERE: [&str; 4] = [
+const TESTED_ELSEWHERE: [&str; 4] = [
     "gatepass_http::TokenLayer",
     "gatepass_http::TokenMiddleware",
     "gatepass_http::TokenService",
@@ -70,7 +72,7 @@ const ELSEWHERE: [&str; 4] = [
 ];
 
 /// Prints the types of a config, with each vendor's secrets.
-fn of_every_vendor() -> BTreeSet<String> {
+fn print_vendor_types() -> BTreeSet<String> {
     let runtime = gatepass_tests::runtime();
     let vendors = Vendors::start();
     let config = || Config::from_toml(&vendors.sandbox.config_toml()).unwrap();
@@ -115,7 +117,7 @@ fn of_every_vendor() -> BTreeSet<String> {
             printed.add(field);
             printed.add(&field.kind);
         }
-        printed.assert_tight(&secrets, one.id);
+        printed.assert_no_leak(&secrets, one.id);
         types.extend(printed.types);
     }
     vendors.stop();
@@ -123,17 +125,17 @@ fn of_every_vendor() -> BTreeSet<String> {
 }
 
 /// Prints the types that callers construct, with a secret in each possible place.
-fn types_that_callers_construct() -> BTreeSet<String> {
+fn print_constructed_types() -> BTreeSet<String> {
     let secret = canary("secret");
     let text = || secret.text().to_owned();
     let mut printed = Printed::default();
-    of_core(&mut printed, &secret);
-    of_engine(&mut printed, &secret);
-    let server = Server::answering([Reply::json(200, text()).with("x-secret", text())]);
+    print_core_types(&mut printed, &secret);
+    print_engine_types(&mut printed, &secret);
+    let server = Server::responding([Reply::json(200, text()).with("x-secret", text())]);
     let http = HttpClient::new().unwrap();
     let call = http::Request::get(server.url()).body(Bytes::from(text())).unwrap();
-    let answer = gatepass_tests::runtime().block_on(http.send_api(call).into_future()).unwrap();
-    printed.add(answer.body());
+    let response = gatepass_tests::runtime().block_on(http.send_api(call).into_future()).unwrap();
+    printed.add(response.body());
     printed.add(&http);
     printed.add(&HttpClient::builder());
     printed.add(&Env::fixed([("NAME", text())]));
@@ -143,13 +145,13 @@ fn types_that_callers_construct() -> BTreeSet<String> {
     printed.add(&gatepass::cloudneeti::Cloudneeti::new("license-1").unwrap());
     printed.add(&gatepass::configapi::ConfigApi::new("acme.brightpattern.com").unwrap());
     printed.add(&gatepass::huawei::Huawei::new("acme.huaweioneaccess.com").unwrap());
-    of_what_is_bound(&mut printed, &secret);
-    printed.assert_tight(std::slice::from_ref(&secret), "made by a program");
+    print_bound_secrets(&mut printed, &secret);
+    printed.assert_no_leak(std::slice::from_ref(&secret), "constructed types");
     printed.types
 }
 
-/// Writes a secret file and its origins.
-fn of_what_is_bound(printed: &mut Printed, secret: &Canary) {
+/// Prints a secret that is bound to its origins.
+fn print_bound_secrets(printed: &mut Printed, secret: &Canary) {
     let home = Home::new();
     home.write("bound.secret", secret.text());
     home.write("bound.secret.origins", "https://vendor.example.com\n");
@@ -162,7 +164,7 @@ fn of_what_is_bound(printed: &mut Printed, secret: &Canary) {
     bound.iter().for_each(|bound| printed.add(bound));
 }
 
-fn of_core(printed: &mut Printed, secret: &Canary) {
+fn print_core_types(printed: &mut Printed, secret: &Canary) {
     let text = || secret.text().to_owned();
     let hidden = || Secret::from(text());
     let now = SystemTime::now();
@@ -191,9 +193,9 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
     printed.add(&request);
     let body =
         format!(r#"{{"access_token":"{0}","refresh_token":"{0}","token_type":"Bearer"}}"#, text());
-    let answer =
+    let response =
         http::Response::builder().header("x-token", text()).body(Bytes::from(body.clone()));
-    let response = Response::from(answer.unwrap());
+    let response = Response::from(response.unwrap());
     let body_of = oauth2::read_json(&response, now).unwrap();
     printed
         .add(&ApiResponse::new(response.status(), response.headers()).with_body(body.as_bytes()));
@@ -222,7 +224,7 @@ fn of_core(printed: &mut Printed, secret: &Canary) {
     printed.add(gatepass::provider::Registration::all().next().unwrap());
 }
 
-fn of_engine(printed: &mut Printed, secret: &Canary) {
+fn print_engine_types(printed: &mut Printed, secret: &Canary) {
     let text = || secret.text().to_owned();
     let now = SystemTime::now();
     let hour = Duration::from_secs(3600);
@@ -265,12 +267,12 @@ fn of_engine(printed: &mut Printed, secret: &Canary) {
     printed.add(&keys);
     printed.add(&LeaseOutcome::Found(record));
     printed.add(&FailureRecord::new(&error, now, now + hour));
-    let note =
+    let entry =
         HistoryEntry::new("cisco", now, hour, Err(&error)).with_credential(&credential(text()));
-    let note = note.with_process(1, "token");
-    printed.add(note.process().unwrap());
-    printed.add(&note.next_step());
-    printed.add(&note);
+    let entry = entry.with_process(1, "token");
+    printed.add(entry.process().unwrap());
+    printed.add(&entry.next_step());
+    printed.add(&entry);
     let request = Example::new().token_request(&Credential::client("id", text())).unwrap();
     let (profile, cache_key) = (ProfileKey::new("cisco"), CacheKey::from_request(&request));
     printed.add(&StoreKey::new(&profile, "example", &cache_key));
@@ -306,7 +308,7 @@ fn types_below(
         let path = entry.unwrap().path();
         if path.is_dir() {
             types_below(&path, library, public, plain);
-        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with(INTERNAL) {
+        } else if path.extension().is_some_and(|end| end == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             for kind in ["struct", "enum"] {
                 for declared in text.split(&format!("\npub {kind} ")).skip(1) {
@@ -330,28 +332,25 @@ fn types_below(
     }
 }
 
-/// The files whose `pub` items are for the project's own tests.
-const INTERNAL: &str = "wrong.rs";
-
 /// Returns whether a type implements a trait: an inherent constant takes precedence and exists only
 /// if the bound holds.
 macro_rules! has {
     ($type:ty: $($bound:tt)+) => {{
-        struct Asked<T: ?Sized>(std::marker::PhantomData<T>);
-        #[allow(dead_code, reason = "of this constant and the next a type uses one")]
-        trait Otherwise {
+        struct Probe<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "each type uses this constant or the next")]
+        trait Fallback {
             const HAS: bool = false;
         }
-        impl<T: ?Sized> Otherwise for Asked<T> {}
-        #[allow(dead_code, reason = "of this constant and the one above a type uses one")]
-        impl<T: ?Sized + $($bound)+> Asked<T> {
+        impl<T: ?Sized> Fallback for Probe<T> {}
+        #[allow(dead_code, reason = "each type uses this constant or the one above")]
+        impl<T: ?Sized + $($bound)+> Probe<T> {
             const HAS: bool = true;
         }
-        Asked::<$type>::HAS
+        Probe::<$type>::HAS
     }};
 }
 
-macro_rules! shows_itself {
+macro_rules! output_traits {
     ($type:ty) => {
         [
             ("Display", has!($type: std::fmt::Display)),
@@ -371,21 +370,21 @@ macro_rules! shows_itself {
 #[test]
 fn secret_types_expose_only_by_expose_secret() {
     // Positive control: each leak is found.
-    let text = shows_itself!(String);
+    let text = output_traits!(String);
     assert!(text.iter().filter(|(name, _)| *name != "LowerHex").all(|(_, has)| *has), "{text:?}");
     assert!(has!(u8: std::fmt::LowerHex));
-    for (name, ways) in [
-        ("Secret", shows_itself!(Secret)),
-        ("Token", shows_itself!(Token)),
-        ("Credential", shows_itself!(Credential)),
-        ("Record", shows_itself!(Record)),
-        ("Request", shows_itself!(Request)),
-        ("Response", shows_itself!(Response)),
-        ("LoginAttempt", shows_itself!(LoginAttempt)),
-        ("oauth2::TokenResponse", shows_itself!(oauth2::TokenResponse)),
-        ("TokenBuilder", shows_itself!(gatepass_core::TokenBuilder)),
+    for (name, traits) in [
+        ("Secret", output_traits!(Secret)),
+        ("Token", output_traits!(Token)),
+        ("Credential", output_traits!(Credential)),
+        ("Record", output_traits!(Record)),
+        ("Request", output_traits!(Request)),
+        ("Response", output_traits!(Response)),
+        ("LoginAttempt", output_traits!(LoginAttempt)),
+        ("oauth2::TokenResponse", output_traits!(oauth2::TokenResponse)),
+        ("TokenBuilder", output_traits!(gatepass_core::TokenBuilder)),
     ] {
-        let open: Vec<_> = ways.iter().filter(|(_, has)| *has).collect();
-        assert!(open.is_empty(), "{name} has {open:?}");
+        let leaks: Vec<_> = traits.iter().filter(|(_, has)| *has).collect();
+        assert!(leaks.is_empty(), "{name} has {leaks:?}");
     }
 }

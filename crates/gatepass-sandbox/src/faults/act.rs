@@ -2,25 +2,25 @@
 
 use serde_json::Value;
 
-use super::{Act, ResponseField, Scene};
+use super::{Act, FaultContext, ResponseField};
 use crate::response::{Delivery, Members, Raw, SandboxResponse};
 
-pub(super) fn happen(
+pub(super) fn apply(
     act: &Act,
-    scene: &Scene<'_>,
-    honest: impl FnOnce() -> SandboxResponse,
+    context: &FaultContext<'_>,
+    regular: impl FnOnce() -> SandboxResponse,
 ) -> SandboxResponse {
     match act {
-        Act::Instead(make) => make(scene),
-        Act::After(change) => change(scene, honest()),
-        Act::Status(code) => bare(scene, *code),
-        Act::Relabelled(code) => {
-            let mut response = honest();
+        Act::Replace(make) => make(context),
+        Act::Modify(change) => change(context, regular()),
+        Act::Status(code) => bare(context, *code),
+        Act::ChangeStatus(code) => {
+            let mut response = regular();
             response.status = *code;
             response
         }
         Act::StatusLine(line) => {
-            let response = honest();
+            let response = regular();
             let body = response.body();
             let head = response.head(Some(body.len()));
             let rest = head.iter().position(|byte| *byte == b'\n').unwrap_or_default();
@@ -30,24 +30,24 @@ pub(super) fn happen(
             SandboxResponse::oauth_error(*status, code, "refused by a fault of the sandbox")
         }
         Act::Redirect(code) => {
-            let elsewhere = format!("/{}/elsewhere", scene.provider);
-            bare(scene, *code).with("location", scene.text("target").unwrap_or(&elsewhere))
+            let other_path = format!("/{}/elsewhere", context.provider);
+            bare(context, *code).with("location", context.text("target").unwrap_or(&other_path))
         }
-        Act::Member(place, value) => {
+        Act::SetMember(field, value) => {
             let value = serde_json::from_str(value).unwrap_or(Value::Null);
-            with_member(honest(), *place, Some(value))
+            with_member(regular(), *field, Some(value))
         }
-        Act::Without(place) => with_member(honest(), *place, None),
-        Act::EndsSession => honest(),
+        Act::RemoveMember(field) => with_member(regular(), *field, None),
+        Act::EndsSession => regular(),
     }
 }
 
 /// Returns a response with a status and the headers of the parameters.
-pub(super) fn bare(scene: &Scene<'_>, status: u16) -> SandboxResponse {
-    let body = scene.text("body").unwrap_or_default();
+pub(super) fn bare(context: &FaultContext<'_>, status: u16) -> SandboxResponse {
+    let body = context.text("body").unwrap_or_default();
     let content_type = if body.starts_with('{') { "application/json" } else { "text/html" };
     let response = SandboxResponse::new(status, content_type, body);
-    match scene.text("retry_after") {
+    match context.text("retry_after") {
         Some(value) => response.with("retry-after", value),
         None => response,
     }
@@ -56,20 +56,20 @@ pub(super) fn bare(scene: &Scene<'_>, status: u16) -> SandboxResponse {
 /// Sets or removes a member of a token response.
 pub(super) fn with_member(
     mut response: SandboxResponse,
-    place: ResponseField,
+    field: ResponseField,
     value: Option<Value>,
 ) -> SandboxResponse {
     if response.issued
         && let Some(members) = response.members_mut()
     {
-        set(members, place, value);
+        set(members, field, value);
     }
     response
 }
 
-/// Returns the member under this vendor's name; a missing member is added.
-fn set(members: &mut Members, place: ResponseField, value: Option<Value>) {
-    let name = match place {
+/// Sets or removes the member under this vendor's name.
+fn set(members: &mut Members, field: ResponseField, value: Option<Value>) {
+    let name = match field {
         ResponseField::Expiry => "expires_in",
         ResponseField::Type => "token_type",
         ResponseField::Token => {
@@ -84,11 +84,11 @@ fn set(members: &mut Members, place: ResponseField, value: Option<Value>) {
             if members.iter().any(|(name, _)| name == "token") { "token" } else { "access_token" }
         }
     };
-    let at = members.iter().position(|(known, _)| known == name);
-    match (at, value) {
-        (Some(at), Some(value)) => members[at].1 = value,
-        (Some(at), None) => {
-            members.remove(at);
+    let index = members.iter().position(|(known, _)| known == name);
+    match (index, value) {
+        (Some(index), Some(value)) => members[index].1 = value,
+        (Some(index), None) => {
+            members.remove(index);
         }
         (None, Some(value)) => members.push((name.to_owned(), value)),
         (None, None) => {}
@@ -98,9 +98,9 @@ fn set(members: &mut Members, place: ResponseField, value: Option<Value>) {
 /// Returns the token of a token response.
 pub(super) fn token_of(response: &SandboxResponse) -> String {
     let Some(members) = response.members() else { return String::new() };
-    let place = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, v)| v);
-    let token = place("access_token").or_else(|| place("token"));
-    let token = token.or_else(|| place("result").and_then(|result| result.get("token")));
+    let member = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, v)| v);
+    let token = member("access_token").or_else(|| member("token"));
+    let token = token.or_else(|| member("result").and_then(|result| result.get("token")));
     token.and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

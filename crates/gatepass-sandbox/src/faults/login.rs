@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Scene, act::token_of};
+use super::{FaultContext, act::token_of};
 use crate::{
     authorize, page, random,
     redirect::LoginRedirect,
     response::{Content, SandboxResponse},
 };
 
-pub(super) fn wrong_state(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
+pub(super) fn wrong_state(_: &FaultContext<'_>, mut response: SandboxResponse) -> SandboxResponse {
     let other = random::text(random::MIXED, 22);
     if let Some(members) = response.members_mut() {
         members.retain(|(name, _)| name != "state");
@@ -18,53 +18,53 @@ pub(super) fn wrong_state(_: &Scene<'_>, mut response: SandboxResponse) -> Sandb
     response
 }
 
-pub(super) fn no_state(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
+pub(super) fn no_state(_: &FaultContext<'_>, mut response: SandboxResponse) -> SandboxResponse {
     if let Some(members) = response.members_mut() {
         members.retain(|(name, _)| name != "state");
     }
     response
 }
 
-pub(super) fn empty_fragment(scene: &Scene<'_>) -> SandboxResponse {
-    let to = scene.call.query("redirect_uri").unwrap_or_default();
-    SandboxResponse::landing(LoginRedirect::new(to, Vec::new()))
+pub(super) fn empty_fragment(context: &FaultContext<'_>) -> SandboxResponse {
+    let redirect_uri = context.call.query("redirect_uri").unwrap_or_default();
+    SandboxResponse::login_redirect(LoginRedirect::new(redirect_uri, Vec::new()))
 }
 
-pub(super) fn never(_: &Scene<'_>) -> SandboxResponse {
-    page::done()
+pub(super) fn no_redirect(_: &FaultContext<'_>) -> SandboxResponse {
+    page::login_finished()
 }
 
-pub(super) fn error(scene: &Scene<'_>) -> SandboxResponse {
-    authorize::error(scene.call, "server_error", "a fault of the sandbox")
+pub(super) fn error(context: &FaultContext<'_>) -> SandboxResponse {
+    authorize::error(context.call, "server_error", "a fault of the sandbox")
 }
 
-pub(super) fn error_in_query(scene: &Scene<'_>) -> SandboxResponse {
-    let response = authorize::error(scene.call, "access_denied", "a fault of the sandbox");
-    in_query(scene, response)
+pub(super) fn error_in_query(context: &FaultContext<'_>) -> SandboxResponse {
+    let response = authorize::error(context.call, "access_denied", "a fault of the sandbox");
+    in_query(context, response)
 }
 
-pub(super) fn in_query(_: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
-    if let Content::LoginRedirect(landing) = &mut response.content {
-        landing.is_in_query = true;
+pub(super) fn in_query(_: &FaultContext<'_>, mut response: SandboxResponse) -> SandboxResponse {
+    if let Content::LoginRedirect(login_redirect) = &mut response.content {
+        login_redirect.is_in_query = true;
     }
     response
 }
 
-pub(super) fn refresh_token(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+pub(super) fn refresh_token(_: &FaultContext<'_>, response: SandboxResponse) -> SandboxResponse {
     with(response, "refresh_token", random::marked(random::MARK, random::MIXED, 28).into())
 }
 
-pub(super) fn twice(_: &Scene<'_>, response: SandboxResponse) -> SandboxResponse {
+pub(super) fn twice(_: &FaultContext<'_>, response: SandboxResponse) -> SandboxResponse {
     if token_of(&response).is_empty() {
         return response;
     }
     with(response, "access_token", random::marked(random::MARK, random::MIXED, 28).into())
 }
 
-pub(super) fn long(scene: &Scene<'_>, mut response: SandboxResponse) -> SandboxResponse {
-    let bytes = scene.count("bytes", 64 << 10).min(1 << 20);
-    for at in 0..bytes.div_ceil(PIECE) {
-        response = with(response, &format!("extra_{at}"), "x".repeat(PIECE).into());
+pub(super) fn long(context: &FaultContext<'_>, mut response: SandboxResponse) -> SandboxResponse {
+    let bytes = context.count("bytes", 64 << 10).min(1 << 20);
+    for n in 0..bytes.div_ceil(MEMBER_LENGTH) {
+        response = with(response, &format!("extra_{n}"), "x".repeat(MEMBER_LENGTH).into());
     }
     response
 }
@@ -79,4 +79,4 @@ fn with(mut response: SandboxResponse, name: &str, value: Value) -> SandboxRespo
     response
 }
 
-const PIECE: usize = 1 << 10;
+const MEMBER_LENGTH: usize = 1 << 10;

@@ -16,8 +16,8 @@ impl<'a> Browser<'a> {
     /// Returns a browser that is logged in at the page's vendor.
     pub(super) async fn logged_in(sandbox: &'a Sandbox, page: &str) -> Self {
         let mut browser = Self::new(sandbox);
-        let entered = browser.post(page, "username=sandbox&password=sandbox").await;
-        assert_eq!((entered.status, entered.header("location")), (303, Some(page)));
+        let logged_in = browser.post(page, "username=sandbox&password=sandbox").await;
+        assert_eq!((logged_in.status, logged_in.header("location")), (303, Some(page)));
         browser
     }
 
@@ -59,16 +59,19 @@ pub(super) fn cisco(sandbox: &Sandbox) -> String {
 pub(super) fn page(sandbox: &Sandbox, provider: &str, query: &str) -> String {
     let client = sandbox.client(provider).unwrap();
     let id = client.field("client_id").unwrap();
-    let (path, back) = match provider {
+    let (path, redirect_uri) = match provider {
         "cisco" => ("as/authorization.oauth2", "My_ITK_Application%2Findex.html"),
         _ => ("api/v1/oauth2/authorize", "callback"),
     };
-    let back = format!("http%3A%2F%2F127.0.0.1%3A4321%2F{back}");
-    format!("/{provider}/{path}?client_id={id}&redirect_uri={back}&{}", query.replace(' ', "%20"))
+    let redirect_uri = format!("http%3A%2F%2F127.0.0.1%3A4321%2F{redirect_uri}");
+    format!(
+        "/{provider}/{path}?client_id={id}&redirect_uri={redirect_uri}&{}",
+        query.replace(' ', "%20")
+    )
 }
 
 /// Returns the redirect's address and the members of its fragment.
-pub(super) fn landed(reply: &Reply) -> (String, Vec<(String, String)>) {
+pub(super) fn read_redirect(reply: &Reply) -> (String, Vec<(String, String)>) {
     assert_eq!(reply.status, 302, "{}", reply.body);
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.header("referrer-policy"), Some("no-referrer"));

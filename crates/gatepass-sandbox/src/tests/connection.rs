@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::*;
 
-async fn raw_token_answer(fault: &str) -> std::io::Result<Vec<u8>> {
+async fn raw_token_response(fault: &str) -> std::io::Result<Vec<u8>> {
     let sandbox = Sandbox::builder().fault(fault.parse().unwrap()).start().await.unwrap();
     let form = client_form(&sandbox.client("cisco").unwrap());
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let request = request(sandbox.port(), "POST", "/cisco/as/token.oauth2", &headers, &form);
-    exchanged(sandbox.port(), request.as_bytes()).await
+    send_raw(sandbox.port(), request.as_bytes()).await
 }
 
 async fn token_response(fault: &str) -> Reply {
-    parsed(&raw_token_answer(fault).await.unwrap())
+    parse_reply(&raw_token_response(fault).await.unwrap())
 }
 
 #[tokio::test]
@@ -61,23 +61,23 @@ async fn faults_change_the_nested_cloudneeti_token() {
 }
 
 #[tokio::test]
-async fn faults_end_their_connections() {
+async fn every_fault_ends_the_connection() {
     for fault in Fault::all().filter(|fault| fault.name != "hang") {
         let text = match fault.params.contains(&"milliseconds") {
             true => format!("{},milliseconds=0", fault.name),
             false => fault.name.to_owned(),
         };
         // A reset ends the connection as well.
-        let _ = raw_token_answer(&text).await;
+        let _ = raw_token_response(&text).await;
     }
 }
 
 #[tokio::test]
-async fn connections_break_as_named() {
-    assert!(raw_token_answer("close").await.unwrap().is_empty());
-    assert_eq!(raw_token_answer("not-http").await.unwrap(), b"SSH-2.0-OpenSSH_9.6\r\n");
+async fn connection_faults_break_the_connection() {
+    assert!(raw_token_response("close").await.unwrap().is_empty());
+    assert_eq!(raw_token_response("not-http").await.unwrap(), b"SSH-2.0-OpenSSH_9.6\r\n");
     for fault in ["reset", "reset-mid-body"] {
-        let error = raw_token_answer(fault).await.unwrap_err();
+        let error = raw_token_response(fault).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{fault}");
     }
     for fault in ["short-body", "long-body", "huge-length"] {
@@ -87,9 +87,9 @@ async fn connections_break_as_named() {
     }
     let slow = token_response("slow-head,milliseconds=0").await;
     assert_eq!(slow.token().len(), 28);
-    let odd = raw_token_answer("status-099").await.unwrap();
+    let odd = raw_token_response("status-099").await.unwrap();
     assert!(odd.starts_with(b"HTTP/1.1 099 Odd\r\n"));
-    let flood = raw_token_answer("informational,count=3").await.unwrap();
+    let flood = raw_token_response("informational,count=3").await.unwrap();
     assert!(flood.starts_with(b"HTTP/1.1 103 Early Hints\r\n"));
     let many = token_response("many-headers,count=200").await;
     assert_eq!(many.head.matches("x-filler-").count(), 200);
@@ -113,7 +113,7 @@ async fn hanging_response_ends_with_the_sandbox() {
     let request = request(sandbox.port(), "POST", "/cisco/as/token.oauth2", &[], "");
     let hanging = tokio::spawn({
         let port = sandbox.port();
-        async move { exchanged(port, request.as_bytes()).await }
+        async move { send_raw(port, request.as_bytes()).await }
     });
     while sandbox.state().total.in_flight == 0 {
         tokio::task::yield_now().await;
@@ -124,7 +124,7 @@ async fn hanging_response_ends_with_the_sandbox() {
 }
 
 #[tokio::test]
-async fn dropping_it_stops_it() {
+async fn dropping_sandbox_closes_its_port() {
     let sandbox = Sandbox::start().await.unwrap();
     let port = sandbox.port();
     drop(sandbox);
@@ -167,5 +167,5 @@ async fn tls_certificate_is_signed_by_the_ca() {
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut response = Vec::new();
     stream.read_to_end(&mut response).await.unwrap();
-    assert_eq!(parsed(&response).status, 200);
+    assert_eq!(parse_reply(&response).status, 200);
 }

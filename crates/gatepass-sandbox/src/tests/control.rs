@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use super::*;
 
 #[tokio::test]
-async fn only_loopback_is_served() {
-    let refused = Sandbox::builder().listen(([0, 0, 0, 0], 0)).start().await.unwrap_err();
+async fn other_addresses_than_loopback_are_rejected() {
+    let error = Sandbox::builder().listen(([0, 0, 0, 0], 0)).start().await.unwrap_err();
     assert_eq!(
-        refused.to_string(),
+        error.to_string(),
         "0.0.0.0 is not a loopback address; the sandbox listens on loopback only"
     );
 }
@@ -22,14 +22,14 @@ async fn foreign_host_and_origin_are_rejected() {
     {
         let text =
             format!("GET /_sandbox/state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        let response = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
+        let response = parse_reply(&send_raw(port, text.as_bytes()).await.unwrap());
         assert_eq!(response.status, 403, "{host}");
     }
     for host in [format!("localhost:{port}"), format!("[::1]:{port}"), format!("127.0.0.9:{port}")]
     {
         let text =
             format!("GET /_sandbox/state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-        let response = parsed(&exchanged(port, text.as_bytes()).await.unwrap());
+        let response = parse_reply(&send_raw(port, text.as_bytes()).await.unwrap());
         assert_eq!(response.status, 200, "{host}");
     }
     let origin = [("origin", "https://evil.example")];
@@ -62,7 +62,7 @@ async fn state_counts_requests() {
 }
 
 #[tokio::test]
-async fn log_has_names_and_no_values() {
+async fn log_contains_names_but_no_values() {
     let sandbox = Sandbox::start().await.unwrap();
     let client = sandbox.client("cisco").unwrap();
     let secret = client.field("client_secret").unwrap();
@@ -80,11 +80,11 @@ async fn log_has_names_and_no_values() {
 }
 
 #[tokio::test]
-async fn clients_can_be_added_and_rotated() {
+async fn added_client_replaces_old_secret() {
     let sandbox = Sandbox::start().await.unwrap();
-    let ask = json!({"provider": "cisco", "fields": {"client_id": "app-1"}, "ttl_seconds": 60});
-    let old = control(&sandbox, "clients", &ask).await.json();
-    let new = control(&sandbox, "clients", &ask).await.json();
+    let input = json!({"provider": "cisco", "fields": {"client_id": "app-1"}, "ttl_seconds": 60});
+    let old = control(&sandbox, "clients", &input).await.json();
+    let new = control(&sandbox, "clients", &input).await.json();
     let form = |made: &Value| {
         let fields = &made["fields"];
         let (id, secret) =
@@ -101,7 +101,7 @@ async fn clients_can_be_added_and_rotated() {
 #[tokio::test]
 async fn unknown_name_error_suggests_the_nearest() {
     let sandbox = Sandbox::start().await.unwrap();
-    for (what, ask, said) in [
+    for (endpoint, input, expected) in [
         ("clients", json!({"provider": "cizco"}), "no provider cizco; did you mean cisco?"),
         ("clients", json!({"provider": "cisco", "fields": {"client_idd": "a"}}), "client_id?"),
         ("faults", json!({"fault": "status-505"}), "did you mean status-50"),
@@ -110,17 +110,17 @@ async fn unknown_name_error_suggests_the_nearest() {
         ("time", json!({"advance_second": 3}), "did you mean advance_seconds?"),
         ("time", json!({"advance_seconds": -3}), "must be a whole number"),
     ] {
-        let response = control(&sandbox, what, &ask).await;
+        let response = control(&sandbox, endpoint, &input).await;
         assert_eq!(response.status, 400);
-        assert!(response.json()["error"].as_str().unwrap().contains(said), "{}", response.body);
+        assert!(response.json()["error"].as_str().unwrap().contains(expected), "{}", response.body);
     }
 }
 
 #[tokio::test]
 async fn fault_applies_the_requested_number_of_times() {
     let sandbox = Sandbox::start().await.unwrap();
-    let ask = json!({"provider": "cisco", "fault": "status-503", "times": 2, "retry_after": 9});
-    assert_eq!(control(&sandbox, "faults", &ask).await.status, 200);
+    let input = json!({"provider": "cisco", "fault": "status-503", "times": 2, "retry_after": 9});
+    assert_eq!(control(&sandbox, "faults", &input).await.status, 200);
     let first = cisco_token(&sandbox).await;
     assert_eq!((first.status, first.header("retry-after")), (503, Some("9")));
     assert_eq!(cisco_token(&sandbox).await.status, 503);
@@ -129,8 +129,8 @@ async fn fault_applies_the_requested_number_of_times() {
     control(&sandbox, "faults", &always).await;
     assert_eq!(cisco_token(&sandbox).await.status, 200);
     for _ in 0..3 {
-        let over = get(&sandbox, "/cisco/hello", "x").await;
-        assert_eq!(over.header("x-mashery-error-code"), Some("ERR_403_DEVELOPER_OVER_RATE"));
+        let response = get(&sandbox, "/cisco/hello", "x").await;
+        assert_eq!(response.header("x-mashery-error-code"), Some("ERR_403_DEVELOPER_OVER_RATE"));
     }
     control(&sandbox, "faults", &json!({"clear": true})).await;
     assert_eq!(get(&sandbox, "/cisco/hello", "x").await.body, "<h1>Not Authorized</h1>");
@@ -179,7 +179,7 @@ async fn config_has_a_profile_for_every_provider() {
 }
 
 #[test]
-fn a_faults_text_reads_back() {
+fn fault_text_is_parsed() {
     let fault: Fault = "cisco:status-503*3,retry_after=7,on=both".parse().unwrap();
     let same = Fault::new("status-503").provider("cisco").times(3).param("retry_after", "7");
     assert_eq!(fault, same.on(crate::Target::Both));
@@ -189,5 +189,5 @@ fn a_faults_text_reads_back() {
         assert!(wrong.parse::<Fault>().is_err(), "{wrong}");
     }
     let names: BTreeSet<_> = Fault::all().map(|fault| fault.name).collect();
-    assert_eq!(names.len(), Fault::all().count(), "two faults of one name");
+    assert_eq!(names.len(), Fault::all().count(), "fault names must be unique");
 }

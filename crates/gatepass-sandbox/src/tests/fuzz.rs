@@ -15,7 +15,7 @@ use crate::{
 };
 
 static ROUTER: LazyLock<Router> = LazyLock::new(|| {
-    let clients = vendor::ALL.map(Client::made_up).into();
+    let clients = vendor::ALL.map(Client::generated).into();
     let memory = Memory::new(None, clients, Vec::new()).unwrap();
     router::router(App { memory: Arc::new(memory), port: 8480 })
 });

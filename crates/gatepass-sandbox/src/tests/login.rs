@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
-    browser::{Browser, cisco, form_token, landed, names, page},
+    browser::{Browser, cisco, form_token, names, page, read_redirect},
     *,
 };
 use crate::{NewClient, vendor_request::find};
@@ -15,13 +15,13 @@ async fn cisco_login_returns_a_valid_token() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
-    let (to, members) = landed(&browser.decide(&address, "allow").await);
+    let (to, members) = read_redirect(&browser.decide(&address, "allow").await);
     assert_eq!(to, "http://127.0.0.1:4321/My_ITK_Application/index.html");
     assert_eq!(names(&members), "access_token token_type expires_in state");
-    let said = |name| find(&members, name).unwrap();
-    assert_eq!((said("token_type"), said("expires_in")), ("Bearer", "3599"));
-    assert_eq!(said("state"), "state-1");
-    let token = said("access_token");
+    let member = |name| find(&members, name).unwrap();
+    assert_eq!((member("token_type"), member("expires_in")), ("Bearer", "3599"));
+    assert_eq!(member("state"), "state-1");
+    let token = member("access_token");
     assert!(token.len() == 28 && token.starts_with("Sandbox"), "{token}");
     assert_eq!(get(&sandbox, "/cisco/hello", token).await.status, 200);
     sandbox.advance(Duration::from_secs(3_599));
@@ -31,11 +31,11 @@ async fn cisco_login_returns_a_valid_token() {
 #[tokio::test]
 async fn huawei_login_returns_the_requested_tokens() {
     let sandbox = Sandbox::start().await.unwrap();
-    let ask = |types| {
+    let address = |types| {
         page(&sandbox, "huawei", &format!("response_type={types}&scope=openid&state=s&nonce=n-1"))
     };
-    let mut browser = Browser::logged_in(&sandbox, &ask("token")).await;
-    let (to, members) = landed(&browser.decide(&ask("id_token token"), "allow").await);
+    let mut browser = Browser::logged_in(&sandbox, &address("token")).await;
+    let (to, members) = read_redirect(&browser.decide(&address("id_token token"), "allow").await);
     assert_eq!(to, "http://127.0.0.1:4321/callback");
     assert_eq!(names(&members), "access_token token_type expires_in id_token state");
     assert_eq!(find(&members, "expires_in"), Some("7199"));
@@ -56,7 +56,7 @@ async fn huawei_login_returns_the_requested_tokens() {
         ("id_token", "id_token state"),
         ("token id_token", "access_token token_type expires_in id_token state"),
     ] {
-        let (_, members) = landed(&browser.visit(&ask(types)).await);
+        let (_, members) = read_redirect(&browser.visit(&address(types)).await);
         assert_eq!(names(&members), expected, "{types}");
     }
     // The token endpoint does not return the token of the login.
@@ -70,7 +70,7 @@ async fn unregistered_redirect_uri_gets_an_error_page() {
     let sandbox = Sandbox::start().await.unwrap();
     let good = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &good).await;
-    for (from, to, said) in [
+    for (from, to, expected) in [
         ("client_id=", "x=", "no client_id"),
         ("client_id=", "client_id=x", "No client is called x"),
         ("redirect_uri=", "x=", "no redirect_uri"),
@@ -86,15 +86,15 @@ async fn unregistered_redirect_uri_gets_an_error_page() {
     ] {
         let address = good.replacen(from, to, 1);
         assert_ne!(address, good);
-        let refused = [
+        let rejected = [
             browser.visit(&address).await,
             browser.post(&address, "decision=allow").await,
             browser.post(&address, "username=sandbox&password=sandbox").await,
         ];
-        for refused in refused {
-            assert_eq!((refused.status, refused.header("location")), (400, None), "{address}");
-            assert!(refused.body.contains(said), "{said}: {}", refused.body);
-            assert!(refused.body.contains(r#"id="message""#));
+        for rejected in rejected {
+            assert_eq!((rejected.status, rejected.header("location")), (400, None), "{address}");
+            assert!(rejected.body.contains(expected), "{expected}: {}", rejected.body);
+            assert!(rejected.body.contains(r#"id="message""#));
         }
     }
 }
@@ -115,7 +115,7 @@ async fn invalid_request_is_reported_to_the_client() {
         let address = page(&sandbox, provider, query);
         let mut browser = Browser::new(&sandbox);
         for reply in [browser.visit(&address).await, browser.post(&address, "").await] {
-            let (_, members) = landed(&reply);
+            let (_, members) = read_redirect(&reply);
             assert_eq!(names(&members), "error error_description state");
             assert_eq!(find(&members, "error"), Some(code), "{query}");
             assert_eq!(find(&members, "state"), Some("s"));
@@ -141,16 +141,16 @@ async fn wrong_password_does_not_lock_the_user() {
         ["", "username=sandbox", "username=sandbox&password=x", "username=x&password=sandbox"]
     {
         for _ in 0..6 {
-            let refused = browser.post(&address, wrong).await;
-            assert_eq!((refused.status, refused.header("set-cookie")), (200, None));
+            let rejected = browser.post(&address, wrong).await;
+            assert_eq!((rejected.status, rejected.header("set-cookie")), (200, None));
             assert!(
-                refused.body.contains(r#"id="message" role="alert">The user name or password"#),
+                rejected.body.contains(r#"id="message" role="alert">The user name or password"#),
                 "{wrong}"
             );
         }
     }
-    let entered = browser.post(&address, "username=sandbox&password=sandbox").await;
-    let cookie = entered.header("set-cookie").unwrap();
+    let logged_in = browser.post(&address, "username=sandbox&password=sandbox").await;
+    let cookie = logged_in.header("set-cookie").unwrap();
     assert!(cookie.ends_with("; Path=/cisco; HttpOnly; SameSite=Lax"), "{cookie}");
     let consent = browser.visit(&address).await;
     let id = sandbox.client("cisco").unwrap().field("client_id").unwrap().to_owned();
@@ -189,7 +189,7 @@ async fn denial_is_reported_and_not_remembered() {
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
     for _ in 0..2 {
-        let (to, members) = landed(&browser.decide(&address, "deny").await);
+        let (to, members) = read_redirect(&browser.decide(&address, "deny").await);
         assert!(to.ends_with("/index.html"));
         assert_eq!(names(&members), "error error_description state");
         assert_eq!(find(&members, "error"), Some("access_denied"));
@@ -199,16 +199,16 @@ async fn denial_is_reported_and_not_remembered() {
 }
 
 #[tokio::test]
-async fn consent_is_remembered_for_one_client_until_the_reset() {
+async fn consent_is_remembered_per_client_until_reset() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
-    let (_, first) = landed(&browser.decide(&address, "allow").await);
-    let (_, second) = landed(&browser.visit(&address).await);
+    let (_, first) = read_redirect(&browser.decide(&address, "allow").await);
+    let (_, second) = read_redirect(&browser.visit(&address).await);
     assert_ne!(find(&first, "access_token"), find(&second, "access_token"));
     // Consent does not apply without a session, nor to another client.
-    let nobody = Browser::new(&sandbox).visit(&address).await;
-    assert!(nobody.body.contains(r#"id="password""#));
+    let without_session = Browser::new(&sandbox).visit(&address).await;
+    assert!(without_session.body.contains(r#"id="password""#));
     sandbox.add_client(NewClient::new("cisco").field("client_id", "app-2")).unwrap();
     let id = sandbox.client("cisco").unwrap().field("client_id").unwrap().to_owned();
     let other = browser.visit(&address.replace(&id, "app-2")).await;
@@ -228,10 +228,10 @@ async fn decision_needs_session_and_unused_form_token() {
     let used = form_token(&browser.visit(&address).await);
     let allow = |form_token: &str| format!("form_token={form_token}&decision=allow");
 
-    let nobody = Browser::new(&sandbox).post(&address, &allow(&used)).await;
-    assert!(nobody.status == 200 && nobody.body.contains(r#"id="password""#));
-    let mut somebody = Browser::logged_in(&sandbox, &address).await;
-    assert_eq!(somebody.post(&address, &allow(&used)).await.status, 403);
+    let without_session = Browser::new(&sandbox).post(&address, &allow(&used)).await;
+    assert!(without_session.status == 200 && without_session.body.contains(r#"id="password""#));
+    let mut other_browser = Browser::logged_in(&sandbox, &address).await;
+    assert_eq!(other_browser.post(&address, &allow(&used)).await.status, 403);
     let foreign = [
         ("cookie", &*browser.cookie),
         ("content-type", "application/x-www-form-urlencoded"),
@@ -239,14 +239,14 @@ async fn decision_needs_session_and_unused_form_token() {
     ];
     assert_eq!(send(&sandbox, "POST", &address, &foreign, &allow(&used)).await.status, 403);
     for wrong in ["", "x"] {
-        let refused = browser.post(&address, &allow(wrong)).await;
-        assert_eq!(refused.status, 403);
-        assert!(refused.body.contains("Please decide again") && !form_token(&refused).is_empty());
+        let rejected = browser.post(&address, &allow(wrong)).await;
+        assert_eq!(rejected.status, 403);
+        assert!(rejected.body.contains("Please decide again") && !form_token(&rejected).is_empty());
     }
     sandbox.add_client(NewClient::new("cisco").field("client_id", "app-2")).unwrap();
     let id = sandbox.client("cisco").unwrap().field("client_id").unwrap().to_owned();
-    let others = browser.post(&address.replace(&id, "app-2"), &allow(&used)).await;
-    assert_eq!(others.status, 403);
+    let other_client = browser.post(&address.replace(&id, "app-2"), &allow(&used)).await;
+    assert_eq!(other_client.status, 403);
     assert_eq!(sandbox.state().total.issued, 0);
 
     assert_eq!(browser.post(&address, &allow(&used)).await.status, 302);
@@ -286,7 +286,7 @@ async fn request_values_are_escaped_in_pages() {
     let named = "No client is called x9&quot;&gt;&lt;script&gt;x9&#39;&lt;/script&gt;&amp;";
     assert!(pages[4].body.contains(named), "{}", pages[4].body);
     assert!(pages[5].body.contains("<code>x9&#39;&quot;&gt;&lt;script&gt;&amp;</code>"));
-    let (_, members) = landed(&browser.decide(&good, "allow").await);
+    let (_, members) = read_redirect(&browser.decide(&good, "allow").await);
     assert_eq!(find(&members, "state"), Some("x9\"><script>x9'</script>&"));
     // A page repeats only a short part of a request.
     let long = good.replace("client_id=", &format!("client_id={}", "a".repeat(1_900)));
@@ -310,7 +310,7 @@ async fn logins_are_counted_and_logged_without_values() {
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
     browser.decide(&address, "deny").await;
-    let (_, members) = landed(&browser.decide(&address, "allow").await);
+    let (_, members) = read_redirect(&browser.decide(&address, "allow").await);
     assert_eq!(find(&members, "expires_in"), Some("60"));
     let token = find(&members, "access_token").unwrap().to_owned();
     cisco_token(&sandbox).await;
@@ -320,7 +320,7 @@ async fn logins_are_counted_and_logged_without_values() {
         let count = |name: &str| counters[name].as_u64().unwrap();
         assert_eq!((count("requests"), count("token_requests"), count("api_requests")), (7, 1, 1));
         assert_eq!((count("logins"), count("issued"), count("live_tokens")), (1, 2, 2));
-        assert_eq!((count("refused"), count("secrets_in_url")), (0, 0));
+        assert_eq!((count("rejected"), count("secrets_in_url")), (0, 0));
     }
     let log = send(&sandbox, "GET", "/_sandbox/requests", &[], "").await.body;
     let session = browser.cookie.split('=').nth(1).unwrap();
@@ -335,12 +335,12 @@ async fn response_has_a_state_only_if_requested() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = page(&sandbox, "cisco", "response_type=token");
     let mut browser = Browser::logged_in(&sandbox, &address).await;
-    let (_, members) = landed(&browser.decide(&address, "allow").await);
+    let (_, members) = read_redirect(&browser.decide(&address, "allow").await);
     assert_eq!(names(&members), "access_token token_type expires_in");
 }
 
 #[tokio::test]
-async fn redirect_goes_only_to_the_registered_uri() {
+async fn only_registered_redirect_uri_is_accepted() {
     let sandbox = Sandbox::start().await.unwrap();
     let config = sandbox.config_toml();
     for line in [
@@ -359,21 +359,25 @@ async fn redirect_goes_only_to_the_registered_uri() {
         ("http://localhost:8400/cb", "http%3A%2F%2Flocalhost%3A8401%2Fcb", " http://localhost:*; "),
     ] {
         let fields = json!({"client_id": id, "redirect_uri": registered});
-        let ask = json!({"provider": "cisco", "fields": fields});
-        let made = control(&sandbox, "clients", &ask).await.json();
+        let input = json!({"provider": "cisco", "fields": fields});
+        let made = control(&sandbox, "clients", &input).await.json();
         assert_eq!(made["fields"]["redirect_uri"], registered);
-        let asked = registered.replace(":0/", ":4321/");
-        let good = address.replace(to, &crate::redirect::encoded(&asked));
+        let requested = registered.replace(":0/", ":4321/");
+        let good = address.replace(to, &crate::redirect::percent_encode(&requested));
         let consent = browser.visit(&good).await;
         assert_eq!(consent.status, 200, "{}", consent.body);
         assert!(consent.header("content-security-policy").unwrap().contains(policy));
         assert_eq!(browser.visit(&address.replace(to, other)).await.status, 400, "{other}");
     }
     for wrong in ["/cb", "javascript:alert(1)", "https://app.example/#x", "https://a.example/ b"] {
-        let ask = json!({"provider": "cisco", "fields": {"redirect_uri": wrong}});
-        let refused = control(&sandbox, "clients", &ask).await;
-        assert_eq!(refused.status, 400, "{wrong}");
-        assert!(refused.body.contains("redirect_uri must be an absolute URI"), "{}", refused.body);
+        let input = json!({"provider": "cisco", "fields": {"redirect_uri": wrong}});
+        let rejected = control(&sandbox, "clients", &input).await;
+        assert_eq!(rejected.status, 400, "{wrong}");
+        assert!(
+            rejected.body.contains("redirect_uri must be an absolute URI"),
+            "{}",
+            rejected.body
+        );
     }
 }
 
@@ -382,7 +386,7 @@ async fn new_registration_resets_consent() {
     let sandbox = Sandbox::start().await.unwrap();
     let address = cisco(&sandbox);
     let mut browser = Browser::logged_in(&sandbox, &address).await;
-    landed(&browser.decide(&address, "allow").await);
+    read_redirect(&browser.decide(&address, "allow").await);
     let id = sandbox.client("cisco").unwrap().field("client_id").unwrap().to_owned();
     sandbox.add_client(NewClient::new("cisco").field("client_id", id)).unwrap();
     assert!(browser.visit(&address).await.body.contains(r#"id="allow""#));

@@ -47,16 +47,16 @@ async fn cisco_cloudsso_responds_like_pingfederate() {
     assert_eq!(response.header("pragma"), Some("no-cache"));
 
     let wrong = "grant_type=client_credentials&client_id=a&client_secret=b";
-    let refused = post_form(&sandbox, "/cisco/as/token.oauth2", wrong).await;
-    assert_eq!(refused.status, 401);
+    let rejected = post_form(&sandbox, "/cisco/as/token.oauth2", wrong).await;
+    assert_eq!(rejected.status, 401);
     assert_eq!(
-        refused.body,
+        rejected.body,
         r#"{"error_description":"Invalid client or client credentials.","error":"invalid_client"}"#
     );
 }
 
 #[tokio::test]
-async fn cisco_new_answers_like_okta() {
+async fn cisco_token_responds_like_okta() {
     let sandbox = Sandbox::start().await.unwrap();
     let (id, secret) = pair(&sandbox, "cisco");
     let path = "/cisco/oauth2/default/v1/token";
@@ -94,7 +94,7 @@ async fn cisco_accepts_and_counts_a_secret_in_the_query() {
     let path = format!("/cisco/as/token.oauth2?{form}");
     assert_eq!(send(&sandbox, "POST", &path, &[], "").await.status, 200);
     assert_eq!(sandbox.state().total.secrets_in_url, 1);
-    let refused = send(
+    let rejected = send(
         &sandbox,
         "POST",
         &path.replace("as/token.oauth2", "oauth2/default/v1/token"),
@@ -102,7 +102,7 @@ async fn cisco_accepts_and_counts_a_secret_in_the_query() {
         "",
     )
     .await;
-    assert_eq!(refused.status, 401);
+    assert_eq!(rejected.status, 401);
     assert_eq!(sandbox.state().provider("cisco").secrets_in_url, 2);
     let (_, secret) = pair(&sandbox, "cisco");
     assert!(!format!("{:?}", sandbox.requests()).contains(&secret));
@@ -115,10 +115,10 @@ async fn cisco_api_accepts_valid_tokens_only() {
     let hello = get(&sandbox, "/cisco/hello", &token).await;
     assert_eq!(hello.body, r#"{"helloResponse":{"response":"Hello World!"}}"#);
     sandbox.advance(Duration::from_secs(3_600));
-    let refused = get(&sandbox, "/cisco/hello", &token).await;
-    assert_eq!((refused.status, refused.body.as_str()), (403, "<h1>Not Authorized</h1>"));
-    assert_eq!(refused.header("x-mashery-error-code"), Some("ERR_403_NOT_AUTHORIZED"));
-    assert_eq!(refused.header("content-type"), Some("text/xml"));
+    let rejected = get(&sandbox, "/cisco/hello", &token).await;
+    assert_eq!((rejected.status, rejected.body.as_str()), (403, "<h1>Not Authorized</h1>"));
+    assert_eq!(rejected.header("x-mashery-error-code"), Some("ERR_403_NOT_AUTHORIZED"));
+    assert_eq!(rejected.header("content-type"), Some("text/xml"));
 }
 
 #[tokio::test]
@@ -169,21 +169,21 @@ async fn cloudneeti_token_kinds_have_separate_apis() {
     let client = sandbox.client("cloudneeti").unwrap();
     let field = |name| client.field(name).unwrap();
     let (license, account) = (field("license_id"), field("account_id"));
-    let doors = [
+    let api_paths = [
         format!("/cloudneeti/api/onboarding/license/{license}/licenseAccounts"),
         format!("/cloudneeti/compliance/license/{license}/account/{account}/rescan"),
         format!("/cloudneeti/audit/license/{license}/account/{account}/benchmark/CSBP/summary"),
     ];
-    let mut opened = Vec::new();
+    let mut statuses = Vec::new();
     for query in [String::new(), format!("?accountId={account}")] {
         let bearer = format!("Bearer {}", cloudneeti(&sandbox, "", &query).await.token());
         let key = field("subscription_key");
         let headers = [("authorization", &*bearer), ("ocp-apim-subscription-key", key)];
-        for door in &doors {
-            opened.push(send(&sandbox, "GET", door, &headers, "").await.status);
+        for api_path in &api_paths {
+            statuses.push(send(&sandbox, "GET", api_path, &headers, "").await.status);
         }
     }
-    assert_eq!(opened, [200, 403, 403, 403, 200, 200]);
+    assert_eq!(statuses, [200, 403, 403, 403, 200, 200]);
     assert_eq!(cloudneeti(&sandbox, "", "?accountId=other").await.status, 403);
     assert_eq!(sandbox.state().total.secrets_in_url, 0);
 }
@@ -206,23 +206,23 @@ async fn celerdata_responds_like_go_oauth2() {
     );
     assert_eq!(response.header("content-type"), Some("application/json;charset=UTF-8"));
     let wrong = basic(&id, "wrong");
-    let refused = send(&sandbox, "POST", path, &[("authorization", &wrong)], "").await;
-    assert_eq!(refused.status, 401);
+    let rejected = send(&sandbox, "POST", path, &[("authorization", &wrong)], "").await;
+    assert_eq!(rejected.status, 401);
     assert_eq!(
-        refused.body,
+        rejected.body,
         r#"{"error":"invalid_client","error_description":"Client authentication failed"}"#
     );
     let no_grant = path.split('?').next().unwrap();
-    let refused = send(&sandbox, "POST", no_grant, &[("authorization", &good)], "").await;
-    assert_eq!(refused.status, 401);
+    let rejected = send(&sandbox, "POST", no_grant, &[("authorization", &good)], "").await;
+    assert_eq!(rejected.status, 401);
     assert!(
-        refused.body.starts_with(r#"{"error":"unsupported_grant_type","error_description":"The"#)
+        rejected.body.starts_with(r#"{"error":"unsupported_grant_type","error_description":"The"#)
     );
 
     let clusters = get(&sandbox, "/celerdata/api/1.0/clusters", &token).await;
     assert_eq!(clusters.json()["code"], 20_000);
-    let refused = get(&sandbox, "/celerdata/api/1.0/clusters", "nope").await;
-    assert_eq!((refused.status, refused.json()["code"].as_u64()), (401, Some(40_100)));
+    let rejected = get(&sandbox, "/celerdata/api/1.0/clusters", "nope").await;
+    assert_eq!((rejected.status, rejected.json()["code"].as_u64()), (401, Some(40_100)));
 }
 
 #[tokio::test]
@@ -240,15 +240,15 @@ async fn celerdata_reads_basic_in_both_encodings() {
 }
 
 #[tokio::test]
-async fn celerdata_allows_six_hundred_requests_in_any_minute() {
+async fn celerdata_limits_token_requests_per_minute() {
     let sandbox = Sandbox::start().await.unwrap();
     let path = "/celerdata/api/1.0/token?grant_type=client_credentials";
     for _ in 0..600 {
         assert_eq!(send(&sandbox, "POST", path, &[], "").await.status, 401);
     }
-    let over = send(&sandbox, "POST", path, &[], "").await;
-    assert_eq!(over.status, 429);
-    let wait: u64 = over.header("retry-after").unwrap().parse().unwrap();
+    let limited = send(&sandbox, "POST", path, &[], "").await;
+    assert_eq!(limited.status, 429);
+    let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
     sandbox.advance(Duration::from_secs(60));
     assert_eq!(send(&sandbox, "POST", path, &[], "").await.status, 401);
@@ -334,8 +334,8 @@ async fn configapi_locks_after_five_failures() {
     let good = client_form(&client);
     for _ in 0..5 {
         let wrong = good.replace("&scope=", "&scope=x");
-        let refused = post_form(&sandbox, path, &wrong).await;
-        assert_eq!((refused.status, refused.body.as_str()), (401, "Authentication failed"));
+        let rejected = post_form(&sandbox, path, &wrong).await;
+        assert_eq!((rejected.status, rejected.body.as_str()), (401, "Authentication failed"));
     }
     assert_eq!(post_form(&sandbox, path, &good).await.status, 401);
     sandbox.reset();

@@ -5,24 +5,24 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use gatepass_tests::{Home, Reply, Server, vendor};
 
-use super::{by_shell, exec, stage};
+use super::{exec, fixture, run_in_shell};
 
 /// Starts a vendor with a new token for each request and this lifetime in seconds.
-fn renewing(seconds: u32) -> (Server, Home) {
-    let server = Server::new(move |n, _| answer(n, seconds));
+fn refreshing(seconds: u32) -> (Server, Home) {
+    let server = Server::new(move |n, _| token_reply(n, seconds));
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     (server, home)
 }
 
-fn answer(n: usize, seconds: u32) -> Reply {
+fn token_reply(n: usize, seconds: u32) -> Reply {
     let token = token(n);
-    let answer = format!(
+    let token_reply = format!(
         "{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":{seconds}}}"
     );
-    Reply::json(200, answer)
+    Reply::json(200, token_reply)
 }
 
-/// A token long enough that a partial write would be visible.
+/// Returns a token that is long enough to make a partial write visible.
 fn token(n: usize) -> String {
     format!("{n}-").repeat(2000)
 }
@@ -35,7 +35,7 @@ fn number(text: &str) -> Option<usize> {
 
 #[test]
 fn token_file_has_no_newline() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     let script = "cd /; echo \"$GATEPASS_TOKEN_FILE\"; cat \"$GATEPASS_TOKEN_FILE\"";
     let run = exec(&home, &["--file", "../work/token"], &["sh", "-c", script]).run();
     let (path, text) = run.ok().split_once('\n').unwrap();
@@ -46,36 +46,40 @@ fn token_file_has_no_newline() {
 
 #[test]
 fn token_file_is_private_under_any_umask() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     for umask in ["000", "022", "077"] {
         let script = format!(
             "umask {umask}; gatepass exec cisco --file token -- sh -c 'stat -c %a token; umask'"
         );
-        let run = by_shell(&home, &script).run();
+        let run = run_in_shell(&home, &script).run();
         assert_eq!(run.ok(), format!("600\n0{umask}\n"));
     }
 }
 
 #[test]
 fn token_file_is_replaced_atomically() {
-    let (server, home) = renewing(1);
+    let (server, home) = refreshing(1);
     let script = "echo ready; while :; do sleep 0.05; done";
     let running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
     assert_eq!(running.line(), "ready\n");
     let path = home.path("work/token");
-    let (mut seen, mut inodes) = (Vec::new(), Vec::new());
-    while seen.len() < 4 {
+    let (mut numbers, mut inodes) = (Vec::new(), Vec::new());
+    while numbers.len() < 4 {
         let text = fs::read_to_string(&path).unwrap();
-        let n = number(&text).unwrap_or_else(|| panic!("half a token of {} bytes", text.len()));
+        let n =
+            number(&text).unwrap_or_else(|| panic!("an incomplete token of {} bytes", text.len()));
         let meta = fs::metadata(&path).unwrap();
         assert_eq!(meta.mode() & 0o777, 0o600);
-        if seen.last() != Some(&n) {
-            seen.push(n);
+        if numbers.last() != Some(&n) {
+            numbers.push(n);
             inodes.push(meta.ino());
         }
     }
-    assert!(seen.is_sorted(), "{seen:?}");
-    assert!(inodes.windows(2).any(|two| two[0] != two[1]), "written in place: {inodes:?}");
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    assert!(
+        inodes.windows(2).any(|pair| pair[0] != pair[1]),
+        "the file was written in place: {inodes:?}"
+    );
     running.terminate();
     let run = running.finish();
     assert_eq!((run.code, run.stderr.as_str()), (Some(143), ""), "{run:#?}");
@@ -86,14 +90,14 @@ fn token_file_is_replaced_atomically() {
 #[test]
 fn failed_refresh_warns_once_and_program_continues() {
     let server = Server::new(|n, _| match n {
-        0 | 4 => answer(n, 2),
+        0 | 4 => token_reply(n, 2),
         _ => Reply::empty(503),
     });
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     let script = "echo ready; until [ -e end ]; do sleep 0.05; done; cut -d- -f1 token";
     let mut running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
     assert_eq!(running.line(), "ready\n");
-    let warning = running.says("warning");
+    let warning = running.wait_for_stderr("warning");
     assert!(warning.contains("cisco"), "{warning}");
     assert!(warning.contains("503") && warning.contains("token that expires at"), "{warning}");
     // The first request, three failed ones, and the final one.
@@ -102,7 +106,7 @@ fn failed_refresh_warns_once_and_program_continues() {
         std::thread::yield_now();
     }
     // The next series of failures warns again.
-    running.says("warning");
+    running.wait_for_stderr("warning");
     home.write("work/end", "");
     let run = running.finish();
     assert_eq!(run.ok(), "4\n");
@@ -111,8 +115,8 @@ fn failed_refresh_warns_once_and_program_continues() {
 
 #[test]
 fn foreign_file_is_not_replaced() {
-    let (server, home) = stage("token-of-the-program");
-    let key = "-----BEGIN KEY-----\nof somebody\n-----END KEY-----\n";
+    let (server, home) = fixture("token-of-the-program");
+    let key = "-----BEGIN KEY-----\nof another program\n-----END KEY-----\n";
     home.write("work/key", key);
     home.write_as("work/readable", "", 0o644);
     home.write_as("work/writable", "", 0o620);
@@ -140,15 +144,15 @@ fn foreign_file_is_not_replaced() {
     }
     assert_eq!(fs::read_to_string(home.path("work/key")).unwrap(), key);
     assert!(home.path("work/link").is_symlink() && home.path("work/dangling").is_symlink());
-    assert_eq!(server.requests().len(), 0, "the vendor was asked for nothing");
+    assert_eq!(server.requests().len(), 0, "no token request must be sent");
     assert!(!home.path("work/ran").exists());
 }
 
 #[test]
 fn empty_and_leftover_files_are_replaced() {
-    let (_server, home) = stage("token-of-the-program");
-    for left in ["", "token-of-an-earlier-run"] {
-        home.write("work/token", left);
+    let (_server, home) = fixture("token-of-the-program");
+    for leftover in ["", "token-of-an-earlier-run"] {
+        home.write("work/token", leftover);
         let run = exec(&home, &["--file", "token"], &["cat", "token"]).run();
         assert_eq!(run.ok(), "token-of-the-program");
         assert!(!home.path("work/token").exists());
@@ -157,7 +161,7 @@ fn empty_and_leftover_files_are_replaced() {
 
 #[test]
 fn world_writable_folder_is_rejected() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     fs::create_dir(home.path("work/open")).unwrap();
     let mode = |mode| fs::set_permissions(home.path("work/open"), Permissions::from_mode(mode));
     let run = || exec(&home, &["--file", "open/token"], &["cat", "open/token"]).run();
@@ -172,7 +176,7 @@ fn world_writable_folder_is_rejected() {
 
 #[test]
 fn file_replaced_by_the_program_is_kept() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     let script = "echo mine > new; mv new token";
     exec(&home, &["--file", "token"], &["sh", "-c", script]).run().ok();
     assert_eq!(fs::read_to_string(home.path("work/token")).unwrap(), "mine\n");

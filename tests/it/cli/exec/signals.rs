@@ -3,10 +3,10 @@
 use gatepass_tests::{Home, gatepass_binary};
 use rustix::process::Signal;
 
-use super::{by_shell, exec, stage};
+use super::{exec, fixture, run_in_shell};
 
 /// A script that prints each received signal and exits with 3 at TERM.
-const TELLS: &str = "
+const PRINT_SIGNALS: &str = "
 for name in HUP INT QUIT USR1 USR2 WINCH; do trap \"echo $name\" $name; done
 trap 'echo TERM; kill $!; exit 3' TERM
 echo ready
@@ -14,8 +14,8 @@ while :; do sleep 60 > /dev/null 2>&1 & wait; kill $!; done";
 
 #[test]
 fn signal_is_forwarded_once() {
-    let (_server, home) = stage("token-of-the-program");
-    let running = exec(&home, &["--file", "token"], &["sh", "-c", TELLS]).spawn();
+    let (_server, home) = fixture("token-of-the-program");
+    let running = exec(&home, &["--file", "token"], &["sh", "-c", PRINT_SIGNALS]).spawn();
     assert_eq!(running.line(), "ready\n");
     for (signal, name) in [
         (Signal::HUP, "HUP\n"),
@@ -36,7 +36,7 @@ fn signal_is_forwarded_once() {
 
 #[test]
 fn gatepass_ends_with_the_program() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     let script = "trap 'echo not yet' TERM; echo ready; until [ -e end ]; do sleep 0.05; done";
     let running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
     assert_eq!(running.line(), "ready\n");
@@ -50,7 +50,7 @@ fn gatepass_ends_with_the_program() {
 
 #[test]
 fn ignored_signals_stay_ignored() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     for options in ["", "--file token"] {
         let script = format!(
             "trap '' HUP; exec gatepass exec cisco {options} -- \
@@ -58,13 +58,13 @@ fn ignored_signals_stay_ignored() {
         );
         // Without a file the parent is this test, which must not receive the signal.
         let script = if options.is_empty() { script.replace("$PPID", "$$") } else { script };
-        assert_eq!(by_shell(&home, &script).run().ok(), "alive\n", "{options}");
+        assert_eq!(run_in_shell(&home, &script).run().ok(), "alive\n", "{options}");
     }
 }
 
 #[test]
 fn ctrl_c_reaches_the_program_once() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     let script = "n=0; trap 'n=$((n + 1)); echo \"interrupt $n\"' INT; trap 'echo \"sum $n\"' USR1; \
                   trap 'exit 4' QUIT; echo ready; while :; do sleep 0.05; done";
     for options in [[].as_slice(), &["--file", "token"]] {
@@ -86,7 +86,7 @@ fn ctrl_c_reaches_the_program_once() {
 
 #[test]
 fn ctrl_c_ends_both_and_removes_the_file() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     let mut terminal = exec(&home, &["--file", "token"], &["cat"]).at_terminal();
     terminal.line("ready");
     // Once as the terminal's echo, once from the program.
@@ -99,13 +99,13 @@ fn ctrl_c_ends_both_and_removes_the_file() {
 
 #[test]
 fn ctrl_z_stops_and_fg_continues() {
-    let (_server, home) = stage("token-of-the-program");
+    let (_server, home) = fixture("token-of-the-program");
     for options in ["", "--file token"] {
-        stop_and_go(&home, options);
+        stop_and_continue(&home, options);
     }
 }
 
-fn stop_and_go(home: &Home, options: &str) {
+fn stop_and_continue(home: &Home, options: &str) {
     // Without line editing the shell does not change the terminal's modes, so that input goes to the
     // foreground process.
     let shell = ["--norc", "--noprofile", "--noediting", "-i"];

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_field_of_provider_made_at_run_time_is_named() {
+    fn missing_field_of_run_time_provider_is_named() {
         let config = Config::from_toml("[profiles.north]\n").unwrap();
         let error = Gate::new(config, registry()).unwrap().source("north").unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::Config, Some("key")));

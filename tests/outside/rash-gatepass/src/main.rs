@@ -1,4 +1,4 @@
-//! The `gatepass` command with a provider that panics with secrets in its words.
+//! The `gatepass` command with a provider whose panic messages contain secrets.
 
 use std::time::SystemTime;
 
@@ -7,12 +7,12 @@ use gatepass_core::{
     register,
 };
 
-/// What this provider is.
+/// The facts of this provider.
 pub const INFO: ProviderInfo = ProviderInfo::new("rash", "Rash Cloud")
     .fields(const { &[
         Field::text("client_id", "anything"),
-        Field::secret("client_secret", "what its panics repeat"),
-        Field::text("when", "request, answer, thread or build"),
+        Field::secret("client_secret", "the value that the panic messages repeat"),
+        Field::text("when", "request, response, thread or build"),
     ] })
     .build(|settings| Ok(Box::new(Rash::new(settings)?)));
 register!(INFO);
@@ -44,9 +44,9 @@ impl Provider for Rash {
             "thread" => {
                 let secret = secret.to_owned();
                 let thread = std::thread::spawn(move || panic!("cannot encode {secret}"));
-                // With the other thread's words as its own.
-                if let Err(words) = thread.join() {
-                    std::panic::resume_unwind(words);
+                // Repeats the panic of the other thread.
+                if let Err(payload) = thread.join() {
+                    std::panic::resume_unwind(payload);
                 }
             }
             _ => {}

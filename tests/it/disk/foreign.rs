@@ -9,27 +9,27 @@ use std::time::{Duration, Instant};
 
 use gatepass_tests::{Home, vendor};
 
-use super::ending;
+use super::files_with_suffix;
 
-type Put = fn(&Path, &Home);
+type Replace = fn(&Path, &Home);
 
 /// Checks that two commands send a token request, warn, and do not change the foreign file.
-fn is_let_be(name: &str, put: Put) {
+fn assert_foreign_file_kept(name: &str, replace: Replace) {
     let (server, home) = vendor("cisco").counting("");
     home.gatepass(["token", "cisco"]).run().ok();
-    let record = ending(&home, ".token").remove(0);
+    let record = files_with_suffix(&home, ".token").remove(0);
     let whole = fs::read(&record).unwrap();
     fs::rename(&record, home.path("work/record")).unwrap();
-    put(&record, &home);
+    replace(&record, &home);
     let before = fs::symlink_metadata(&record).unwrap();
     for n in 2..=3 {
-        let begun = Instant::now();
+        let started = Instant::now();
         let run = home.gatepass(["token", "cisco"]).run();
         assert_eq!(run.ok(), format!("token-{n}\n"), "{name}");
-        let shown = "gatepass: warning: a stored record is not used: ";
-        let is_told = run.stderr.starts_with(shown) && run.stderr.lines().count() == 1;
-        assert!(is_told, "{name}: {run:#?}");
-        assert!(begun.elapsed() < Duration::from_secs(20), "{name}: {:?}", begun.elapsed());
+        let warning = "gatepass: warning: a stored record is not used: ";
+        let is_reported = run.stderr.starts_with(warning) && run.stderr.lines().count() == 1;
+        assert!(is_reported, "{name}: {run:#?}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{name}: {:?}", started.elapsed());
         home.gatepass(["forget", "cisco"]).run().ok();
         let after = fs::symlink_metadata(&record).unwrap();
         assert_eq!(
@@ -44,7 +44,7 @@ fn is_let_be(name: &str, put: Put) {
 
 #[test]
 fn foreign_file_in_place_of_a_record_is_kept() {
-    let all: [(&str, Put); 5] = [
+    let all: [(&str, Replace); 5] = [
         ("a pipe", |path, _| {
             assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
             assert!(fs::metadata(path).unwrap().file_type().is_fifo());
@@ -60,11 +60,11 @@ fn foreign_file_in_place_of_a_record_is_kept() {
             }
         }),
     ];
-    for (name, put) in all {
-        is_let_be(name, put);
+    for (name, replace) in all {
+        assert_foreign_file_kept(name, replace);
     }
     if rustix::process::getuid().is_root() {
-        is_let_be("another user's", |path, home| {
+        assert_foreign_file_kept("another user's", |path, home| {
             fs::copy(home.path("work/record"), path).unwrap();
             chown(path, Some(65_533), None).unwrap();
         });
@@ -73,7 +73,7 @@ fn foreign_file_in_place_of_a_record_is_kept() {
 
 #[test]
 fn unusable_record_is_a_miss_and_replaced() {
-    let all: [(&str, Put); 6] = [
+    let all: [(&str, Replace); 6] = [
         ("empty", |path, _| fs::write(path, "").unwrap()),
         ("of other bytes", |path, _| fs::write(path, [7; 300]).unwrap()),
         ("cut", |path, _| {
@@ -92,11 +92,11 @@ fn unusable_record_is_a_miss_and_replaced() {
             fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
         }),
     ];
-    for (name, spoil) in all {
+    for (name, damage) in all {
         let (server, home) = vendor("cisco").counting("");
         home.gatepass(["token", "cisco"]).run().ok();
-        let record = ending(&home, ".token").remove(0);
-        spoil(&record, &home);
+        let record = files_with_suffix(&home, ".token").remove(0);
+        damage(&record, &home);
         let run = home.gatepass(["token", "cisco"]).run();
         assert_eq!(run.ok(), "token-2\n", "{name}");
         // After an update, the records of another version are expected.

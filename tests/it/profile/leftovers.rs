@@ -10,20 +10,20 @@ use rustix::fs::{FlockOperation, flock};
 use super::{CONFIG, cisco, files};
 
 /// Kills the command just before it renames its first file.
-fn killed(home: &Home, command: Gatepass<'_>) {
-    let trace = Trace::at(home.path("trace"));
+fn kill_before_rename(home: &Home, command: Gatepass<'_>) {
+    let trace = Trace::in_folder(home.path("trace"));
     let kill = "inject=rename,renameat,renameat2:signal=KILL:when=1";
     let run = command.traced(&trace, &["-e", kill]).run();
     assert_eq!(run.code, None, "{run:#?}");
 }
 
 fn add<'home>(home: &'home Home, name: &str) -> Gatepass<'home> {
-    let words = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
-    home.gatepass(words.into_iter().chain(["--secret-stdin=client_secret", "--name", name]))
+    let args = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
+    home.gatepass(args.into_iter().chain(["--secret-stdin=client_secret", "--name", name]))
 }
 
 /// Returns the files with names of gatepass's temporary files.
-fn left(home: &Home, folder: &str) -> Vec<String> {
+fn leftovers(home: &Home, folder: &str) -> Vec<String> {
     let mut names = files(home, folder);
     names.retain(|name| name.starts_with(".gatepass-") && name.ends_with(".part"));
     names
@@ -36,42 +36,43 @@ fn name(letter: &str) -> String {
 #[test]
 fn next_add_removes_leftovers_of_killed_add() {
     let (home, secret) = (Home::new(), canary("secret"));
-    killed(&home, add(&home, "lab").stdin(secret.text()));
+    kill_before_rename(&home, add(&home, "lab").stdin(secret.text()));
     let text = |name| fs::read_to_string(home.path("config/gatepass").join(name)).unwrap();
-    let texts: Vec<String> = left(&home, "config/gatepass").into_iter().map(text).collect();
+    let texts: Vec<String> = leftovers(&home, "config/gatepass").into_iter().map(text).collect();
     assert_eq!(texts.len(), 3, "the config, the secret and its addresses");
     assert!(find_leak(&texts.concat(), std::slice::from_ref(&secret)).is_some());
 
     // Files with such a name that are foreign or locked by a running command.
-    let named = |kind: &str| home.path("config/gatepass").join(name(kind));
-    let write = |kind: &str| home.write(&format!("config/gatepass/{}", name(kind)), "of somebody");
-    fs::create_dir(named("d")).unwrap();
-    symlink(home.write("work/mine", "mine"), named("l")).unwrap();
-    let pipe = home.program("mkfifo".as_ref(), ["-m", "600", named("p").to_str().unwrap()]);
+    let path_of = |kind: &str| home.path("config/gatepass").join(name(kind));
+    let write =
+        |kind: &str| home.write(&format!("config/gatepass/{}", name(kind)), "of another user");
+    fs::create_dir(path_of("d")).unwrap();
+    symlink(home.write("work/mine", "mine"), path_of("l")).unwrap();
+    let pipe = home.program("mkfifo".as_ref(), ["-m", "600", path_of("p").to_str().unwrap()]);
     pipe.run().ok();
     fs::set_permissions(write("r"), Permissions::from_mode(0o644)).unwrap();
     let written = File::open(write("w")).unwrap();
     flock(&written, FlockOperation::LockExclusive).unwrap();
     home.write("config/gatepass/.gatepass-backup", "mine");
-    let mut stay = vec!["d", "l", "p", "r", "w"];
+    let mut remaining = vec!["d", "l", "p", "r", "w"];
     if rustix::process::getuid().is_root() {
         chown(write("o"), Some(65_533), None).unwrap();
-        stay.insert(2, "o");
+        remaining.insert(2, "o");
     }
     add(&home, "lab").stdin(secret.text()).run().ok();
     assert_eq!(
-        left(&home, "config/gatepass"),
-        stay.iter().map(|kind| name(kind)).collect::<Vec<_>>()
+        leftovers(&home, "config/gatepass"),
+        remaining.iter().map(|kind| name(kind)).collect::<Vec<_>>()
     );
     assert!(home.path("config/gatepass/.gatepass-backup").exists());
     assert_eq!(fs::read_to_string(home.path("work/mine")).unwrap(), "mine");
 
     drop(written);
-    stay.retain(|kind| *kind != "w");
+    remaining.retain(|kind| *kind != "w");
     home.gatepass(["profile", "remove", "lab", "--yes"]).run().ok();
     assert_eq!(
-        left(&home, "config/gatepass"),
-        stay.iter().map(|kind| name(kind)).collect::<Vec<_>>()
+        leftovers(&home, "config/gatepass"),
+        remaining.iter().map(|kind| name(kind)).collect::<Vec<_>>()
     );
 }
 
@@ -84,8 +85,8 @@ fn next_exec_removes_leftovers_of_killed_exec() {
     // The first renamed file is then the token file instead of a store file.
     home.gatepass(["token", "cisco"]).run().ok();
     let exec = || home.gatepass(["exec", "cisco", "--file", "token", "--", "cat", "token"]);
-    killed(&home, exec());
-    assert_eq!(left(&home, "work").len(), 1);
+    kill_before_rename(&home, exec());
+    assert_eq!(leftovers(&home, "work").len(), 1);
     assert_eq!(exec().run().ok(), "token-1");
     assert_eq!(files(&home, "work"), [""; 0]);
 }

@@ -9,17 +9,17 @@ use gatepass::{Error, Gate};
 use gatepass_testkit::find_leak;
 use gatepass_tests::{Ca, Gatepass, Home, Server, gatepass_binary, runtime, vendor};
 
-use super::rows::{self, CANARIES, Row, Takes, Tls};
+use super::rows::{self, CANARIES, Outcome, Row, Tls};
 
 /// The time limit of a fault, with the command's default `--wait`.
-const LONGEST: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// The limit of the command's writable memory in KiB.
-const MEMORY: u32 = 40 * 1024;
+const MEMORY_LIMIT_KIB: u32 = 40 * 1024;
 
 /// Returns the command with the memory limit.
 fn within_memory<'home>(home: &'home Home, program: &Path, args: &[&str]) -> Gatepass<'home> {
-    let limit = format!("ulimit -d {MEMORY} && exec \"$0\" \"$@\"");
+    let limit = format!("ulimit -d {MEMORY_LIMIT_KIB} && exec \"$0\" \"$@\"");
     let program = program.to_str().unwrap();
     home.program(
         "/bin/sh".as_ref(),
@@ -49,95 +49,98 @@ fn stage(row: &Row) -> (Server, Home) {
 const CONFIG: &str = "config/gatepass/config.toml";
 
 /// The user-visible output of a row.
-struct Told {
+struct RowOutput {
     row: &'static Row,
     /// The error message or warning; `None` for a token without a warning.
-    says: String,
+    message: String,
     hint: String,
 }
 
 /// Returns the differences between the command's behaviour and the row.
-fn by_command(row: &'static Row) -> Result<Told, String> {
+fn run_command(row: &'static Row) -> Result<RowOutput, String> {
     let (server, home) = stage(row);
-    let begun = Instant::now();
+    let started = Instant::now();
     let args = ["token", "cisco", "--wait", "8s", "--format", "json"];
     let run = within_memory(&home, gatepass_binary(), &args).run();
-    let took = begun.elapsed();
-    let wrong = |what: String| Err(format!("{} ({}): {what}\n{run:#?}", row.id, row.what));
-    if took > LONGEST {
-        return wrong(format!("took {took:?}"));
+    let took = started.elapsed();
+    let difference = |description: String| {
+        Err(format!("{} ({}): {description}\n{run:#?}", row.id, row.description))
+    };
+    if took > TIME_LIMIT {
+        return difference(format!("took {took:?}"));
     }
     let (connections, requests) = (server.connections(), server.requests().len());
-    let wanted = if row.is_unread { 0 } else { row.tries };
-    if (connections, requests) != (row.tries, wanted) {
-        return wrong(format!("{connections} connections, {requests} requests"));
+    let expected = if row.is_unread { 0 } else { row.attempts };
+    if (connections, requests) != (row.attempts, expected) {
+        return difference(format!("{connections} connections, {requests} requests"));
     }
-    let shown = if run.code == Some(0) { run.stderr.clone() } else { run.all() };
-    if let Some(leak) = find_leak(&shown, &*CANARIES) {
-        return wrong(format!("shows {leak}"));
+    let output = if run.code == Some(0) { run.stderr.clone() } else { run.all() };
+    if let Some(leak) = find_leak(&output, &*CANARIES) {
+        return difference(format!("shows {leak}"));
     }
-    let (says, hint) = match row.takes {
-        Takes::Token | Takes::Warning if run.code == Some(0) => {
-            if run.stderr.contains("warning") != (row.takes == Takes::Warning) {
-                return wrong(String::from("another warning"));
+    let (message, hint) = match row.outcome {
+        Outcome::Token | Outcome::Warning if run.code == Some(0) => {
+            if run.stderr.contains("warning") != (row.outcome == Outcome::Warning) {
+                return difference(String::from("another warning"));
             }
             (run.stderr.trim().to_owned(), String::new())
         }
-        Takes::Error(code, exit, _) if run.code == Some(exit) => {
+        Outcome::Error(code, exit, _) if run.code == Some(exit) => {
             let error = run.error(exit);
             if error["code"] != code {
-                return wrong(format!("is {}", error["code"]));
+                return difference(format!("is {}", error["code"]));
             }
             let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
             (text("message"), text("hint"))
         }
-        _ => return wrong(format!("exit code {:?}", run.code)),
+        _ => return difference(format!("exit code {:?}", run.code)),
     };
-    let says = says.replace(&server.url(), "ADDRESS").replace("cisco/cisco: ", "");
-    Ok(Told { row, says, hint })
+    let message = message.replace(&server.url(), "ADDRESS").replace("cisco/cisco: ", "");
+    Ok(RowOutput { row, message, hint })
 }
 
 /// Returns the differences between the library's behaviour and the row.
-fn by_library(row: &'static Row, shown: &Told) -> Option<String> {
+fn run_library(row: &'static Row, output: &RowOutput) -> Option<String> {
     let (server, home) = stage(row);
     let gate = Gate::load(home.path(CONFIG)).unwrap();
     let source = gate.source("cisco").unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     let outcome = runtime().block_on(source.token());
     let requests = server.requests().len();
-    let wanted = usize::from(!row.is_unread);
-    let mut wrong = Vec::new();
-    if begun.elapsed() > LONGEST {
-        wrong.push(format!("took {:?}", begun.elapsed()));
+    let expected = usize::from(!row.is_unread);
+    let mut problems = Vec::new();
+    if started.elapsed() > TIME_LIMIT {
+        problems.push(format!("took {:?}", started.elapsed()));
     }
-    if (server.connections(), requests) != (1, wanted) {
-        wrong.push(format!("{} connections, {requests} requests", server.connections()));
+    if (server.connections(), requests) != (1, expected) {
+        problems.push(format!("{} connections, {requests} requests", server.connections()));
     }
-    match (&outcome, row.takes) {
-        (Ok(token), Takes::Token | Takes::Warning) => {
+    match (&outcome, row.outcome) {
+        (Ok(token), Outcome::Token | Outcome::Warning) => {
             let warns = token.warnings().next().is_some();
-            if warns != (row.takes == Takes::Warning) {
-                wrong.push(String::from("another warning"));
+            if warns != (row.outcome == Outcome::Warning) {
+                problems.push(String::from("another warning"));
             }
         }
-        (Err(error), Takes::Error(code, _, retry)) => {
+        (Err(error), Outcome::Error(code, _, retry)) => {
             if (error.kind().code(), error.retry()) != (code, retry) {
-                wrong.push(format!("{:?}, {:?}", error.kind(), error.retry()));
+                problems.push(format!("{:?}, {:?}", error.kind(), error.retry()));
             }
-            let says = error.to_string().replace(&server.url(), "ADDRESS");
-            if says.replace("cisco/cisco: ", "") != shown.says {
-                wrong.push(format!("says {says}"));
+            let message = error.to_string().replace(&server.url(), "ADDRESS");
+            if message.replace("cisco/cisco: ", "") != output.message {
+                problems.push(format!("message {message}"));
             }
         }
-        _ => wrong.push(String::from("another outcome")),
+        _ => problems.push(String::from("another outcome")),
     }
-    let shown = format!("{outcome:?} {source:?} {:?} {}", source.status(), chain(&outcome));
-    if let Some(leak) = find_leak(&shown, &*CANARIES) {
-        wrong.push(format!("shows {leak}"));
+    let output = format!("{outcome:?} {source:?} {:?} {}", source.status(), chain(&outcome));
+    if let Some(leak) = find_leak(&output, &*CANARIES) {
+        problems.push(format!("shows {leak}"));
     }
-    let wrong = wrong.join("; ");
-    (!wrong.is_empty())
-        .then(|| format!("{} ({}), in the library: {wrong}\n{outcome:?}", row.id, row.what))
+    let problems = problems.join("; ");
+    (!problems.is_empty()).then(|| {
+        format!("{} ({}), in the library: {problems}\n{outcome:?}", row.id, row.description)
+    })
 }
 
 /// Returns an error's causes as a log shows them.
@@ -151,11 +154,11 @@ fn chain<T>(outcome: &Result<T, Error>) -> String {
     text
 }
 
-fn try_row(row: &'static Row) -> Result<Told, String> {
-    let shown = by_command(row)?;
-    match by_library(row, &shown) {
-        Some(wrong) => Err(wrong),
-        None => Ok(shown),
+fn run_row(row: &'static Row) -> Result<RowOutput, String> {
+    let output = run_command(row)?;
+    match run_library(row, &output) {
+        Some(problems) => Err(problems),
+        None => Ok(output),
     }
 }
 
@@ -164,29 +167,29 @@ fn library_and_command_handle_each_fault_row() {
     // Before the rows, so that the build does not count towards the first row's time.
     gatepass_binary();
     let (rows, next) = (rows::all(), AtomicUsize::new(0));
-    let mut outcomes: Vec<(usize, Result<Told, String>)> = std::thread::scope(|scope| {
+    let mut outcomes: Vec<(usize, Result<RowOutput, String>)> = std::thread::scope(|scope| {
         let work = || {
             let mut done = Vec::new();
             loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(row) = rows.get(at) else { return done };
-                done.push((at, try_row(row)));
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(row) = rows.get(index) else { return done };
+                done.push((index, run_row(row)));
             }
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(work)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    outcomes.sort_by_key(|(at, _)| *at);
-    let (mut shown, mut wrong) = (Vec::new(), Vec::new());
+    outcomes.sort_by_key(|(index, _)| *index);
+    let (mut outputs, mut problems) = (Vec::new(), Vec::new());
     for (_, outcome) in outcomes {
         match outcome {
-            Ok(row) => shown.push(row),
-            Err(why) => wrong.push(why),
+            Ok(row) => outputs.push(row),
+            Err(reason) => problems.push(reason),
         }
     }
-    assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
-    insta::assert_snapshot!("messages", sentences(&shown));
-    assert_page(&page(&shown));
+    assert!(problems.is_empty(), "{} rows:\n{}", problems.len(), problems.join("\n"));
+    insta::assert_snapshot!("messages", sentences(&outputs));
+    assert_page(&page(&outputs));
 }
 
 #[test]
@@ -201,11 +204,11 @@ fn memory_limit_of_a_row_is_enforced() {
 }
 
 /// Returns the snapshot: a line each for the fault, the message and the hint.
-fn sentences(shown: &[Told]) -> String {
+fn sentences(outputs: &[RowOutput]) -> String {
     let mut text = String::new();
-    for Told { row, says, hint } in shown {
-        writeln!(text, "{} {}", row.id, row.what).unwrap();
-        for line in [says, hint].into_iter().filter(|line| !line.is_empty()) {
+    for RowOutput { row, message, hint } in outputs {
+        writeln!(text, "{} {}", row.id, row.description).unwrap();
+        for line in [message, hint].into_iter().filter(|line| !line.is_empty()) {
             writeln!(text, "    {line}").unwrap();
         }
     }
@@ -213,21 +216,21 @@ fn sentences(shown: &[Told]) -> String {
 }
 
 /// Renders `docs/faults.md`.
-fn page(shown: &[Told]) -> String {
+fn page(outputs: &[RowOutput]) -> String {
     let mut text = String::from(PAGE);
-    for Told { row, says, .. } in shown {
-        let (does, exit) = match row.takes {
-            Takes::Token => ("uses the token", 0),
-            Takes::Warning => ("uses the token and warns", 0),
-            Takes::Error(code, exit, _) => (code, exit),
+    for RowOutput { row, message, .. } in outputs {
+        let (does, exit) = match row.outcome {
+            Outcome::Token => ("uses the token", 0),
+            Outcome::Warning => ("uses the token and warns", 0),
+            Outcome::Error(code, exit, _) => (code, exit),
         };
-        let asks = match row.tries {
+        let asks = match row.attempts {
             1 => String::from("once"),
             2 => String::from("twice"),
             more => format!("{more} times"),
         };
-        let says = says.replace('|', r"\|").replace("gatepass: warning: ", "");
-        writeln!(text, "| {} | {does} | {exit} | {asks} | {says} |", row.what).unwrap();
+        let message = message.replace('|', r"\|").replace("gatepass: warning: ", "");
+        writeln!(text, "| {} | {does} | {exit} | {asks} | {message} |", row.description).unwrap();
     }
     text
 }
@@ -236,7 +239,7 @@ const PAGE: &str = "\
 # Faulty vendor responses
 
 This table shows how gatepass handles each fault of a vendor's server. The tests write it:
-`GATEPASS_BLESS=1 cargo test -p gatepass-tests faults::every`.
+`GATEPASS_BLESS=1 cargo test -p gatepass-tests faults::all_rows`.
 
 Each row has the error's stable code, the exit code, the number of token requests within `--wait 8s`,
 and the message. While a usable token is cached, callers do not see these faults: they get that token,
@@ -249,11 +252,11 @@ does the command need more than 40 MiB or 20 s.
 
 /// Fails if `docs/faults.md` is out of date.
 #[track_caller]
-fn assert_page(wanted: &str) {
+fn assert_page(expected: &str) {
     let path = gatepass_tests::workspace().join("docs/faults.md");
     if std::env::var_os("GATEPASS_BLESS").is_some() {
-        std::fs::write(&path, wanted).unwrap();
+        std::fs::write(&path, expected).unwrap();
     }
-    let is = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(is == wanted, "docs/faults.md is out of date: run this with GATEPASS_BLESS=1");
+    let current = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(current == expected, "docs/faults.md is out of date: run this with GATEPASS_BLESS=1");
 }

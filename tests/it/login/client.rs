@@ -5,16 +5,16 @@ use gatepass_tests::raw;
 use super::parameter;
 
 /// Logs in at this address, allows access and returns the redirect's address.
-pub(super) fn allowed(url: &str) -> String {
-    decided(url, "allow")
+pub(super) fn approve(url: &str) -> String {
+    decide(url, "allow")
 }
 
 /// Logs in at this address, denies access and returns the redirect's address.
-pub(super) fn denied(url: &str) -> String {
-    decided(url, "deny")
+pub(super) fn deny(url: &str) -> String {
+    decide(url, "deny")
 }
 
-fn decided(url: &str, decision: &str) -> String {
+fn decide(url: &str, decision: &str) -> String {
     let login = post(url, "", "username=sandbox&password=sandbox");
     let cookie = header(&login, "set-cookie");
     let cookie = cookie.split(';').next().unwrap();
@@ -28,8 +28,8 @@ fn decided(url: &str, decision: &str) -> String {
 }
 
 /// Delivers the response as the callback page does and returns the server's reply.
-pub(super) fn deliver(answer: &str) -> String {
-    let (address, fragment) = answer.split_once('#').unwrap();
+pub(super) fn deliver(response: &str) -> String {
+    let (address, fragment) = response.split_once('#').unwrap();
     let (origin, port) = authority(address);
     let page = request(address, &format!("GET {} HTTP/1.1", target(address)), "", "");
     assert!(page.contains("await fetch(\""), "{page}");
@@ -74,10 +74,10 @@ fn target(url: &str) -> String {
 }
 
 #[track_caller]
-fn header(answer: &str, wanted: &str) -> String {
-    let mut fields = answer.lines().filter_map(|line| line.split_once(": "));
-    let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-    assert!(found.is_some(), "no {wanted} in {answer}");
+fn header(response: &str, expected: &str) -> String {
+    let mut fields = response.lines().filter_map(|line| line.split_once(": "));
+    let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(expected));
+    assert!(found.is_some(), "no {expected} in {response}");
     found.unwrap().1.to_owned()
 }
 
@@ -91,9 +91,9 @@ fn response_carries_the_state() {
          http%3A%2F%2F127.0.0.1%3A1%2FMy_ITK_Application%2Findex.html&state=one",
         vendors.sandbox.base_url("cisco")
     );
-    assert_eq!(parameter(&denied(&url), "error"), "access_denied");
-    for answer in [allowed(&url), allowed(&url)] {
-        assert_eq!(parameter(&answer, "state"), "one");
-        assert!(!parameter(&answer, "access_token").is_empty());
+    assert_eq!(parameter(&deny(&url), "error"), "access_denied");
+    for response in [approve(&url), approve(&url)] {
+        assert_eq!(parameter(&response, "state"), "one");
+        assert!(!parameter(&response, "access_token").is_empty());
     }
 }

@@ -12,8 +12,8 @@ use super::{CONFIG, assert_only_in, cisco, files};
 fn init_prompts_for_fields_and_hides_the_secret() {
     let (server, secret, home) = (cisco(), canary("secret"), Home::new());
     let base_url = format!("base_url={}", server.url());
-    let words = ["init", "--secrets", "file", "--field", &base_url];
-    let mut terminal = home.gatepass(words).at_terminal();
+    let args = ["init", "--secrets", "file", "--field", &base_url];
+    let mut terminal = home.gatepass(args).at_terminal();
     terminal.wait_for("vendor: ");
     terminal.line("cizco");
     terminal.wait_for("did you mean `cisco`?");
@@ -65,9 +65,9 @@ fn init_of_a_login_asks_for_no_secret() {
 #[test]
 fn init_all_asks_for_optional_fields() {
     let home = Home::new();
-    let words = ["init", "celerdata", "--all", "--no-test", "--secrets", "file"];
-    let mut terminal = home.gatepass(words).at_terminal();
-    for (question, answer) in [
+    let args = ["init", "celerdata", "--all", "--no-test", "--secrets", "file"];
+    let mut terminal = home.gatepass(args).at_terminal();
+    for (question, reply) in [
         ("base_url [none]: ", ""),
         ("client_id: the id", "abc"),
         ("the input is hidden", "secret"),
@@ -79,7 +79,7 @@ fn init_all_asks_for_optional_fields() {
         if question.starts_with("what") {
             terminal.wait_until_hidden();
         }
-        terminal.line(answer);
+        terminal.line(reply);
     }
     assert_eq!(terminal.finish().0, Some(0));
     let config = fs::read_to_string(home.path(CONFIG)).unwrap();
@@ -90,7 +90,7 @@ fn init_all_asks_for_optional_fields() {
 }
 
 #[test]
-fn ctrl_c_during_init_leaves_nothing_behind() {
+fn ctrl_c_during_init_leaves_no_files() {
     type Step = fn(&mut Terminal<'_>);
     let steps: [Step; 4] = [
         |terminal| drop(terminal.wait_for("vendor: ")),
@@ -128,8 +128,8 @@ fn ctrl_c_during_init_leaves_nothing_behind() {
 
 #[test]
 fn failed_test_asks_whether_to_keep_the_profile() {
-    type Answer = fn(&mut Terminal<'_>);
-    let answers: [(Answer, i32, bool); 4] = [
+    type Reaction = fn(&mut Terminal<'_>);
+    let replies: [(Reaction, i32, bool); 4] = [
         (|terminal| terminal.line(""), 3, true),
         (|terminal| terminal.line("n"), 3, false),
         (|terminal| terminal.interrupt(), 130, false),
@@ -142,21 +142,21 @@ fn failed_test_asks_whether_to_keep_the_profile() {
             false,
         ),
     ];
-    for (answer, code, is_kept) in answers {
+    for (reply, code, is_kept) in replies {
         let server = Server::new(|_, _| Reply::json(401, "{\"error\":\"invalid_client\"}"));
         let before = "# mine\n";
         let home = Home::with_config(before);
         let base_url = format!("base_url={}", server.url());
-        let words = ["init", "celerdata", "--secrets=file", "--field=client_id=abc"];
-        let words = words.into_iter().chain(["--field", &base_url]);
-        let mut terminal = home.gatepass(words).at_terminal();
+        let args = ["init", "celerdata", "--secrets=file", "--field=client_id=abc"];
+        let args = args.into_iter().chain(["--field", &base_url]);
+        let mut terminal = home.gatepass(args).at_terminal();
         terminal.wait_for("client_secret: ");
         terminal.wait_until_hidden();
         terminal.line("secret");
         terminal.wait_for("Keep the profile? [Y/n] ");
-        answer(&mut terminal);
-        let (ended, screen) = terminal.finish();
-        assert_eq!(ended, Some(code), "{screen}");
+        reply(&mut terminal);
+        let (exit_code, screen) = terminal.finish();
+        assert_eq!(exit_code, Some(code), "{screen}");
         let after = fs::read_to_string(home.path(CONFIG)).unwrap();
         assert_eq!(after != before, is_kept, "{after}");
         let secret = home.path("config/gatepass/celerdata.client_secret");
@@ -166,13 +166,13 @@ fn failed_test_asks_whether_to_keep_the_profile() {
 
 #[test]
 fn replacing_a_profile_asks_first() {
-    for (answer, code) in [("", 2), ("y", 0)] {
+    for (reply, code) in [("", 2), ("y", 0)] {
         let home = Home::with_config("[profiles.lab]\nprovider = \"celerdata\"\n");
-        let words = ["init", "celerdata", "--name=lab", "--no-test", "--secrets=file"];
-        let words = words.into_iter().chain(["--field=client_id=abc"]);
-        let mut terminal = home.gatepass(words).at_terminal();
+        let args = ["init", "celerdata", "--name=lab", "--no-test", "--secrets=file"];
+        let args = args.into_iter().chain(["--field=client_id=abc"]);
+        let mut terminal = home.gatepass(args).at_terminal();
         terminal.wait_for("Replace it? [y/N] ");
-        terminal.line(answer);
+        terminal.line(reply);
         if code == 0 {
             terminal.wait_for("client_secret: ");
             terminal.wait_until_hidden();

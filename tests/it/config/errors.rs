@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 /// Returns the error of a profile `cisco` with these lines; checks that text and JSON output do not
 /// show the secret.
 #[track_caller]
-fn shown(lines: &str) -> String {
+fn cisco_error(lines: &str) -> String {
     error_of(&format!("[profiles.cisco]\n{lines}\nclient_secret = \"{SECRET}\"\n"), "cisco", &[])
 }
 
@@ -21,13 +21,13 @@ fn error_of(config: &str, profile: &str, more: &[&str]) -> String {
     };
     let text = run(more);
     let json = run(&[more, &["--format", "json"]].concat());
-    let shown = redacted(&home, &text);
+    let error_text = redacted(&home, &text);
     let error = json.error(2);
     assert_eq!(error["code"], "config", "{error}");
     assert!(error["hint"].is_string(), "no hint: {error}");
     let message = error["message"].as_str().unwrap();
-    assert!(!message.contains('\n') && text.stderr.contains(message), "{shown}");
-    shown
+    assert!(!message.contains('\n') && text.stderr.contains(message), "{error_text}");
+    error_text
 }
 
 #[track_caller]
@@ -42,7 +42,7 @@ fn redacted(home: &Home, run: &Run) -> String {
 const SECRET: &str = "unsaid-secret-of-the-tests";
 
 #[test]
-fn an_unknown_profile() {
+fn unknown_profile_is_reported() {
     assert_snapshot!(error_of("[profiles.cisco-prod]\n", "cisco-prd", &[]), @r"
     gatepass: no profile `cisco-prd` in c.toml
       hint: did you mean `cisco-prod`?
@@ -64,7 +64,7 @@ fn an_unknown_profile() {
 }
 
 #[test]
-fn an_unknown_provider() {
+fn unknown_provider_is_reported() {
     let of = |provider| error_of(&format!("[profiles.p]\nprovider = \"{provider}\"\n"), "p", &[]);
     assert_snapshot!(of("cizco"), @r"
     gatepass: p: c.toml:2: no provider `cizco` in this build, which has: celerdata, cisco, cloudneeti, configapi, huawei
@@ -89,36 +89,36 @@ fn an_unknown_provider() {
 }
 
 #[test]
-fn an_unknown_key() {
-    assert_snapshot!(shown("client_id = \"a\"\nclient_secrt = \"b\""), @r"
+fn unknown_key_is_reported() {
+    assert_snapshot!(cisco_error("client_id = \"a\"\nclient_secrt = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `client_secrt`
       hint: did you mean `client_secret`?
     ");
-    assert_snapshot!(shown("client_id = \"a\"\nbase-url = \"b\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\nbase-url = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `base-url`
       hint: did you mean `base_url`?
     ");
-    assert_snapshot!(shown("client_id = \"a\"\nxyzzy = \"b\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\nxyzzy = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `xyzzy`
       hint: list the keys of cisco: gatepass providers
     ");
-    assert_snapshot!(shown("client_id = \"a\"\ndomain = \"b\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\ndomain = \"b\""), @r"
     gatepass: cisco/cisco: c.toml:3: unknown key `domain`
       hint: list the keys of cisco: gatepass providers
     ");
 }
 
 #[test]
-fn unknown_environment_or_choice() {
-    assert_snapshot!(shown("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
+fn unknown_environment_or_choice_is_reported() {
+    assert_snapshot!(cisco_error("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `environment`: unknown value
       hint: cisco has: cloudsso, id
     ");
-    assert_snapshot!(shown("client_id = \"a\"\nclient_auth = \"unsaid-secret\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\nclient_auth = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `client_auth`: unknown value
       hint: use one of: form, basic, query
     ");
-    assert_snapshot!(shown("client_id = \"a\"\ntoken_charset = \"unsaid-secret\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\ntoken_charset = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `token_charset`: unknown value
       hint: use one of: b64token, vschar-no-space
     ");
@@ -131,8 +131,8 @@ fn unknown_environment_or_choice() {
 }
 
 #[test]
-fn a_missing_value() {
-    assert_snapshot!(shown(""), @r"
+fn missing_value_is_reported() {
+    assert_snapshot!(cisco_error(""), @r"
     gatepass: cisco/cisco: c.toml:1: `client_id`: missing
       hint: the key of your application in the API console
     ");
@@ -140,7 +140,7 @@ fn a_missing_value() {
     gatepass: cisco/cisco: c.toml:1: `client_secret`: missing
       hint: the client secret of the same application
     ");
-    assert_snapshot!(shown("client_id = \"\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"\""), @r"
     gatepass: cisco/cisco: c.toml:2: `client_id`: empty
       hint: the key of your application in the API console
     ");
@@ -153,52 +153,52 @@ fn a_missing_value() {
 }
 
 #[test]
-fn a_wrong_type() {
-    assert_snapshot!(shown("client_id = 5"), @r#"
+fn wrong_type_is_reported() {
+    assert_snapshot!(cisco_error("client_id = 5"), @r#"
     gatepass: cisco/cisco: c.toml:2: `client_id`: must be a string, not a number
       hint: write it in quotes: client_id = "…"
     "#);
-    assert_snapshot!(shown("client_id = [\"unsaid-secret\"]"), @r#"
+    assert_snapshot!(cisco_error("client_id = [\"unsaid-secret\"]"), @r#"
     gatepass: cisco/cisco: c.toml:2: `client_id`: must be a string, not a list
       hint: write it in quotes: client_id = "…"
     "#);
-    assert_snapshot!(shown("client_id = 1979-05-27"), @r#"
+    assert_snapshot!(cisco_error("client_id = 1979-05-27"), @r#"
     gatepass: cisco/cisco: c.toml:2: `client_id`: must be a string, not a date
       hint: write it in quotes: client_id = "…"
     "#);
-    assert_snapshot!(shown("client_id = \"a\"\nallow_plain_http = \"yes\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\nallow_plain_http = \"yes\""), @r"
     gatepass: cisco/cisco: c.toml:3: `allow_plain_http`: must be true or false, not a string
       hint: write it without quotes: allow_plain_http = true
     ");
-    assert_snapshot!(shown("client_id = \"a\"\ntimeout = 5"), @r#"
+    assert_snapshot!(cisco_error("client_id = \"a\"\ntimeout = 5"), @r#"
     gatepass: cisco/cisco: c.toml:3: `timeout`: must be a string, not a number
       hint: write it in quotes: timeout = "…"
     "#);
-    assert_snapshot!(shown("client_id = \"a\"\ntimeout = \"unsaid-secret\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\ntimeout = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `timeout`: not a duration
       hint: write it like 90s, 10m or 1h30m
     ");
-    assert_snapshot!(shown("client_id = \"a\"\napi_origins = \"unsaid-secret\""), @r"
+    assert_snapshot!(cisco_error("client_id = \"a\"\napi_origins = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `api_origins`: the address is not a URL like https://host/path
       hint: write it like https://host:port/path
     ");
-    assert_snapshot!(shown("client_id = { fil = \"unsaid-secret\" }"), @r#"
+    assert_snapshot!(cisco_error("client_id = { fil = \"unsaid-secret\" }"), @r#"
     gatepass: cisco: c.toml:2: `client_id`: unknown reference `fil`; did you mean `file`?
       hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
-    assert_snapshot!(shown("client_id = { env = \"A\", file = \"B\" }"), @r#"
+    assert_snapshot!(cisco_error("client_id = { env = \"A\", file = \"B\" }"), @r#"
     gatepass: cisco: c.toml:2: `client_id`: a reference has exactly one key
       hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
-    assert_snapshot!(shown("client_id = { command = \"unsaid-secret\" }"), @r#"
+    assert_snapshot!(cisco_error("client_id = { command = \"unsaid-secret\" }"), @r#"
     gatepass: cisco: c.toml:2: `client_id`: `command` must be a list: gatepass runs it without a shell
       hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
 }
 
 #[test]
-fn misleading_url() {
-    let base = |url: &str| shown(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
+fn misleading_url_is_reported() {
+    let base = |url: &str| cisco_error(&format!("client_id = \"a\"\nbase_url = \"{url}\""));
     assert_snapshot!(base("https://me:unsaid-secret@vendor.example.com"), @r"
     gatepass: cisco/cisco: c.toml:3: `base_url`: the address must not contain a user name or password
       hint: credentials have their own keys in the profile
@@ -230,7 +230,7 @@ fn misleading_url() {
 }
 
 #[test]
-fn not_a_config_file() {
+fn invalid_config_file_is_reported() {
     let of = |config: &str| error_of(config, "cisco", &[]);
     assert_snapshot!(of("[profiles.cisco]\nclient_secret = unsaid-secret-of-the-tests\n"), @r#"
     gatepass: c.toml:2: not valid TOML: string values must be quoted, expected literal string
@@ -263,7 +263,7 @@ fn not_a_config_file() {
 }
 
 #[test]
-fn invalid_set_arguments() {
+fn invalid_set_argument_is_reported() {
     let config = format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\n");
     let set = |set: &str| error_of(&config, "cisco", &["--set", set]);
     assert_snapshot!(set("client_secret=unsaid-secret-of-the-tests"), @r"

@@ -32,14 +32,14 @@ fn providers_json_has_the_contract_members() {
         assert!(provider["docs"].as_str().unwrap().starts_with("https://"), "{provider}");
         assert!(provider["environments"].as_array().unwrap().iter().all(Value::is_string));
         for field in provider["fields"].as_array().unwrap() {
-            let is = |name: &str, is: fn(&Value) -> bool| is(&field[name]);
-            assert!(is("name", Value::is_string) && is("kind", Value::is_string), "{field}");
+            let has = |name: &str, has: fn(&Value) -> bool| has(&field[name]);
+            assert!(has("name", Value::is_string) && has("kind", Value::is_string), "{field}");
             assert!(
-                is("secret", Value::is_boolean) && is("required", Value::is_boolean),
+                has("secret", Value::is_boolean) && has("required", Value::is_boolean),
                 "{field}"
             );
             assert!(
-                is("help", |help| help.as_str().is_some_and(|help| !help.is_empty())),
+                has("help", |help| help.as_str().is_some_and(|help| !help.is_empty())),
                 "{field}"
             );
         }

@@ -10,7 +10,7 @@ fn server() -> (Server, impl Fn(&str) -> String) {
     let server = Server::new(|_, request| {
         let form = request.form();
         let id = &form.iter().find(|(name, _)| name == "client_id").unwrap().1;
-        Reply::json(200, vendor("cisco").token_answer(&format!("for-{id}")))
+        Reply::json(200, vendor("cisco").token_response(&format!("for-{id}")))
     });
     let url = server.url();
     let config = move |id: &str| {
@@ -113,12 +113,12 @@ fn literal_secret_requires_a_private_file() {
     for mode in [0o640, 0o604, 0o644, 0o610] {
         let path = home.write_as("config.toml", &config("x"), mode);
         let run = home.gatepass(["token", "cisco"]).config(&path).run();
-        let shown = run.failed(2);
+        let error = run.failed(2);
         assert!(
-            shown.contains("client_secret") && shown.contains("chmod 600"),
-            "{mode:o}: {shown}"
+            error.contains("client_secret") && error.contains("chmod 600"),
+            "{mode:o}: {error}"
         );
-        assert!(!shown.contains("of-the-tests"), "{shown}");
+        assert!(!error.contains("of-the-tests"), "{error}");
     }
     assert_eq!(server.connections(), 0);
     for mode in [0o600, 0o400, 0o700] {

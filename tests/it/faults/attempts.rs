@@ -7,8 +7,8 @@ use gatepass_tests::{Home, Reply, Run, Server, VENDORS, Vendor, vendor};
 use super::faulty;
 
 /// Runs `token` against these replies, one for each request.
-fn tries(vendor: &Vendor, replies: Vec<Reply>, more: &[&str]) -> (Run, usize) {
-    let server = Server::answering(replies);
+fn attempts(vendor: &Vendor, replies: Vec<Reply>, more: &[&str]) -> (Run, usize) {
+    let server = Server::responding(replies);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     let args = ["token", vendor.id].into_iter().chain(more.iter().copied());
     let run = home.gatepass(args).run();
@@ -16,14 +16,14 @@ fn tries(vendor: &Vendor, replies: Vec<Reply>, more: &[&str]) -> (Run, usize) {
 }
 
 fn good(vendor: &Vendor) -> Reply {
-    Reply::json(200, vendor.token_answer("token-1"))
+    Reply::json(200, vendor.token_response("token-1"))
 }
 
 #[test]
 fn denial_is_not_retried() {
     for vendor in &VENDORS {
         for status in [401, 403] {
-            let (run, requests) = tries(vendor, vec![Reply::empty(status)], &["--wait", "60s"]);
+            let (run, requests) = attempts(vendor, vec![Reply::empty(status)], &["--wait", "60s"]);
             run.failed(3);
             assert_eq!(requests, 1, "{} {status}", vendor.id);
         }
@@ -32,7 +32,7 @@ fn denial_is_not_retried() {
 
 #[test]
 fn config_error_is_not_retried() {
-    let (run, requests) = tries(vendor("cisco"), vec![Reply::empty(404)], &[]);
+    let (run, requests) = attempts(vendor("cisco"), vec![Reply::empty(404)], &[]);
     run.failed(2);
     assert_eq!(requests, 1);
 }
@@ -40,16 +40,17 @@ fn config_error_is_not_retried() {
 #[test]
 fn outage_is_retried_until_it_ends() {
     for vendor in &VENDORS {
-        let (run, requests) = tries(vendor, vec![Reply::empty(503), good(vendor)], &[]);
+        let (run, requests) = attempts(vendor, vec![Reply::empty(503), good(vendor)], &[]);
         assert_eq!((run.ok(), requests), ("token-1\n", 2), "{}", vendor.id);
     }
-    let (run, requests) = tries(vendor("cisco"), vec![Reply::close(), good(vendor("cisco"))], &[]);
+    let (run, requests) =
+        attempts(vendor("cisco"), vec![Reply::close(), good(vendor("cisco"))], &[]);
     assert_eq!((run.ok(), requests), ("token-1\n", 2));
 }
 
 #[test]
 fn lasting_outage_is_tried_four_times() {
-    let (run, requests) = tries(vendor("cisco"), vec![Reply::empty(500)], &[]);
+    let (run, requests) = attempts(vendor("cisco"), vec![Reply::empty(500)], &[]);
     assert!(run.failed(6).contains("vendor fault (500)"), "{run:#?}");
     assert_eq!(requests, 4);
 }
@@ -57,7 +58,7 @@ fn lasting_outage_is_tried_four_times() {
 #[test]
 fn zero_wait_sends_one_request() {
     for reply in [Reply::empty(503), Reply::empty(429), Reply::close(), Reply::json(200, "")] {
-        let (run, requests) = tries(vendor("cisco"), vec![reply], &["--wait", "0s"]);
+        let (run, requests) = attempts(vendor("cisco"), vec![reply], &["--wait", "0s"]);
         assert!(matches!(run.code, Some(5 | 6)), "{run:#?}");
         assert_eq!(requests, 1);
     }
@@ -68,10 +69,10 @@ fn retry_after_is_respected() {
     let vendor = vendor("celerdata");
     for status in [429, 503] {
         let replies = vec![Reply::empty(status).with("retry-after", "1"), good(vendor)];
-        let begun = Instant::now();
-        let (run, requests) = tries(vendor, replies, &[]);
+        let started = Instant::now();
+        let (run, requests) = attempts(vendor, replies, &[]);
         assert_eq!((run.ok(), requests), ("token-1\n", 2));
-        assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     }
 }
 
@@ -80,11 +81,11 @@ fn retry_after_beyond_wait_fails_at_once() {
     let vendor = vendor("celerdata");
     for (status, code) in [(429, 5), (503, 6)] {
         let reply = Reply::empty(status).with("retry-after", "3600");
-        let begun = Instant::now();
-        let (run, requests) = tries(vendor, vec![reply], &[]);
+        let started = Instant::now();
+        let (run, requests) = attempts(vendor, vec![reply], &[]);
         assert!(run.failed(code).contains("not before 20"), "{run:#?}");
         assert_eq!(requests, 1);
-        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     }
 }
 
@@ -92,10 +93,10 @@ fn retry_after_beyond_wait_fails_at_once() {
 fn retries_print_one_json_error() {
     let vendor = vendor("celerdata");
     let again = Reply::empty(429).with("retry-after", "1");
-    let (text, _) = tries(vendor, vec![again.clone(), Reply::empty(401)], &[]);
+    let (text, _) = attempts(vendor, vec![again.clone(), Reply::empty(401)], &[]);
     assert!(text.failed(3).contains("next try in 1s"), "{text:#?}");
     let more = ["--format", "json"];
-    let (json, requests) = tries(vendor, vec![again, Reply::empty(401)], &more);
+    let (json, requests) = attempts(vendor, vec![again, Reply::empty(401)], &more);
     assert_eq!(json.error(3)["code"], "denied");
     assert_eq!((json.stderr.lines().count(), requests), (1, 2), "{json:#?}");
 }
@@ -103,9 +104,9 @@ fn retries_print_one_json_error() {
 #[test]
 fn unreadable_response_is_retried_once() {
     let vendor = vendor("cisco");
-    let (run, requests) = tries(vendor, vec![Reply::json(200, "<"), good(vendor)], &[]);
+    let (run, requests) = attempts(vendor, vec![Reply::json(200, "<"), good(vendor)], &[]);
     assert_eq!((run.ok(), requests), ("token-1\n", 2));
-    let (run, requests) = tries(vendor, vec![Reply::json(200, "<")], &[]);
+    let (run, requests) = attempts(vendor, vec![Reply::json(200, "<")], &[]);
     run.failed(6);
     assert_eq!(requests, 2);
 }
@@ -113,8 +114,8 @@ fn unreadable_response_is_retried_once() {
 #[test]
 fn unsafe_token_is_not_retried() {
     let vendor = vendor("cisco");
-    let answer = vendor.token_answer(r"token-1\r\nX-Evil: 1");
-    let (run, requests) = tries(vendor, vec![Reply::json(200, answer)], &[]);
+    let response = vendor.token_response(r"token-1\r\nX-Evil: 1");
+    let (run, requests) = attempts(vendor, vec![Reply::json(200, response)], &[]);
     run.failed(6);
     assert_eq!(requests, 1);
 }
@@ -122,11 +123,11 @@ fn unsafe_token_is_not_retried() {
 #[test]
 fn silent_server_times_out() {
     let (server, home) = faulty(vendor("huawei"), Reply::silence());
-    let begun = Instant::now();
+    let started = Instant::now();
     let args = ["token", "huawei", "--wait", "0s", "--set", "timeout=300ms"];
     let run = home.gatepass(args).run();
     assert!(run.failed(6).contains("0.3 s"), "{run:#?}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert_eq!(server.requests().len(), 1);
 }
 
