@@ -320,7 +320,7 @@ async fn logins_are_counted_and_logged_without_values() {
         let count = |name: &str| counters[name].as_u64().unwrap();
         assert_eq!((count("requests"), count("token_requests"), count("api_requests")), (7, 1, 1));
         assert_eq!((count("logins"), count("issued"), count("live_tokens")), (1, 2, 2));
-        assert_eq!((count("rejected"), count("secrets_in_url")), (0, 0));
+        assert_eq!((count("refused"), count("secrets_in_url")), (0, 0));
     }
     let log = send(&sandbox, "GET", "/_sandbox/requests", &[], "").await.body;
     let session = browser.cookie.split('=').nth(1).unwrap();
