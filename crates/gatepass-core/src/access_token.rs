@@ -33,7 +33,7 @@ pub trait AccessToken: fmt::Debug + Send + Sync {
 /// A fixed token, for tests: it is returned even after it has expired.
 #[async_trait]
 impl AccessToken for Token {
-    async fn token(&self) -> Result<Token> {
+    async fn token(&self) -> Result<Self> {
         Ok(self.clone())
     }
 }

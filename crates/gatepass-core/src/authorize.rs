@@ -37,7 +37,7 @@ impl Authorize for Token {
         ApiOrigins::loopback().check(to)
     }
 
-    async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Token> {
+    async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Self> {
         self.check(request.uri())?;
         request.set_header(AUTHORIZATION, self.authorization().clone());
         Ok(self.clone())
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn scheme_host_and_port_must_be_the_same() {
+    fn scheme_host_and_port_must_match() {
         let origins = origins(&["https://api.example.com/v1", "http://10.0.0.1:8080"]);
         for good in [
             "https://api.example.com/",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_every_port_of_it() {
+    fn loopback_allows_every_port() {
         let origins = ApiOrigins::loopback();
         for good in ["http://127.0.0.1:1/x", "http://[::1]:8/", "https://localhost/"] {
             assert!(allows(&origins, good), "{good}");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_names_the_origin_and_the_setting_but_no_path() {
+    fn error_names_origin_and_setting_only() {
         let to = "https://evil.example/CNRYpath?q=CNRYquery".parse().unwrap();
         let error = origins(&["https://api.example.com/CNRYbase"]).check(&to).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);

@@ -1,27 +1,27 @@
-//! Clock: where time comes from, passed in so that tests can hold it.
+//! The clock trait: time is passed in, so that tests can control it.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-/// Tells the time. The engine brings one that asks the system; tests hold their own.
+/// A source of time. The engine has one for the system's clocks; tests use their own.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// Wall time: what absolute expiry times are compared with. It may jump.
+    /// Returns the wall time, with which absolute expiry times are compared. It may jump.
     fn wall(&self) -> SystemTime;
 
-    /// Time since some fixed moment, counting suspend, never going back.
+    /// Returns the time since a fixed moment, including suspend. It never goes back.
     fn boot(&self) -> Duration;
 
-    /// A cheap look at the time: enough to see that little has changed since the last one.
+    /// Returns a cheap reading of both clocks, precise enough to see that little time has passed.
     fn coarse(&self) -> CoarseTime {
         CoarseTime::new(self.wall(), self.boot())
     }
 }
 
-/// The time at a glance: the wall's, and that of a clock which nobody sets. Both in nanoseconds
-/// that wrap, so that any two of either can be subtracted, and both may lag a few milliseconds.
+/// A coarse reading of the wall clock and of a monotonic clock. Both are wrapping nanoseconds, so
+/// that readings can be subtracted, and both may lag by a few milliseconds.
 ///
-/// The second may stand still in suspend. Nothing else moves one of the two and not the other but
-/// somebody who sets the wall clock.
+/// The monotonic clock may stop during suspend. Otherwise only a change of the wall clock moves one
+/// of them without the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoarseTime {
     wall: u64,
@@ -29,7 +29,7 @@ pub struct CoarseTime {
 }
 
 impl CoarseTime {
-    /// The time at a glance from times that are at hand.
+    /// Creates a reading from known times.
     pub fn new(wall: SystemTime, monotonic: Duration) -> Self {
         let wall = match wall.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => nanos(since),
@@ -38,7 +38,7 @@ impl CoarseTime {
         Self { wall, monotonic: nanos(monotonic) }
     }
 
-    /// The time at a glance from seconds and nanoseconds, as systems tell it.
+    /// Creates a reading from seconds and nanoseconds, as in `timespec`.
     #[inline]
     pub fn from_parts(wall: (i64, u32), monotonic: (i64, u32)) -> Self {
         let nanos = |(seconds, nanos): (i64, u32)| {
@@ -47,20 +47,20 @@ impl CoarseTime {
         Self { wall: nanos(wall), monotonic: nanos(monotonic) }
     }
 
-    /// Nanoseconds by the clock that nobody sets, since some fixed moment; they wrap.
+    /// Returns the wrapping nanoseconds of the monotonic clock since a fixed moment.
     #[inline]
     pub fn monotonic(self) -> u64 {
         self.monotonic
     }
 
-    /// By how many nanoseconds the wall clock is ahead of the other one; they wrap.
+    /// Returns the wrapping nanoseconds by which the wall clock is ahead of the monotonic clock.
     #[inline]
     pub fn ahead(self) -> u64 {
         self.wall.wrapping_sub(self.monotonic)
     }
 }
 
-/// The low 64 bits of the nanoseconds.
+/// Returns the low 64 bits of the nanoseconds.
 #[expect(clippy::cast_possible_truncation, reason = "the nanoseconds wrap")]
 fn nanos(duration: Duration) -> u64 {
     duration.as_nanos() as u64
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wall_is_ahead_by_as_much_on_either_side_of_1970_and_of_the_wrap() {
+    fn ahead_is_stable_across_1970_and_wrapping() {
         let (monotonic, second) = (Duration::from_secs(5), Duration::from_secs(1));
         let epoch = SystemTime::UNIX_EPOCH;
         let wrap = epoch + Duration::from_nanos(u64::MAX);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_say_the_same_as_times() {
+    fn parts_and_times_agree() {
         let (wall, monotonic) = (Duration::new(1_800_000_000, 5), Duration::new(3600, 999_999_999));
         assert_eq!(
             CoarseTime::from_parts((1_800_000_000, 5), (3600, 999_999_999)),

@@ -61,9 +61,13 @@ impl ValueList {
 
     /// Iterates over names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let (borrowed, owned): (&[(&str, &str)], &[(String, String)]) = match &self.0 {
-            Repr::Borrowed(values) => (values, &[]),
-            Repr::Owned(values) => (&[], values),
+        let borrowed = match &self.0 {
+            Repr::Borrowed(values) => *values,
+            Repr::Owned(_) => &[],
+        };
+        let owned: &[(String, String)] = match &self.0 {
+            Repr::Borrowed(_) => &[],
+            Repr::Owned(values) => values,
         };
         let owned = owned.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         borrowed.iter().copied().chain(owned)
@@ -110,9 +114,10 @@ impl fmt::Debug for ValueList {
 /// Replaces a place's value in a `const fn`, where no destructor can run. The old value is a borrowed
 /// default, so that nothing leaks.
 macro_rules! replace {
-    ($place:expr, $value:expr) => {
-        ::std::mem::forget(::std::mem::replace(&mut $place, $value))
-    };
+    ($place:expr, $value:expr) => {{
+        let value = $value;
+        ::std::mem::forget(::std::mem::replace(&mut $place, value));
+    }};
 }
 pub(crate) use replace;
 

@@ -378,7 +378,7 @@ impl Error {
 
 impl fmt::Display for Error {
     /// Writes all parts but the hints:
-    /// ``provider/profile: place: `field`: message (status code): the vendor says: …``.
+    /// ``provider/profile: place: `field`: message (status code): the vendor's message: …``.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         match (&inner.provider, &inner.profile) {
@@ -400,7 +400,7 @@ impl fmt::Display for Error {
             (None, None) => {}
         }
         match &inner.vendor_text {
-            Some(text) => write!(f, ": the vendor says: {text}"),
+            Some(text) => write!(f, ": the vendor's message: {text}"),
             None => Ok(()),
         }
     }

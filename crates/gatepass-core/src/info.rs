@@ -65,8 +65,10 @@ pub struct ProviderInfo {
 #[derive(Clone)]
 enum Build {
     Function(fn(&Settings) -> Result<Box<dyn Provider>>),
-    Closure(Arc<dyn Fn(&Settings) -> Result<Box<dyn Provider>> + Send + Sync>),
+    Closure(Arc<BuildFn>),
 }
+
+type BuildFn = dyn Fn(&Settings) -> Result<Box<dyn Provider>> + Send + Sync;
 
 impl ProviderInfo {
     /// Begins the facts with an id (`[a-z][a-z0-9-]*`) and a title.

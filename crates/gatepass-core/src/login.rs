@@ -1,7 +1,8 @@
-//! The browser's part of RFC 6749 section 4.2 (the implicit grant): what a person opens, and how
-//! what comes back is read. No I/O: whoever opens and listens is elsewhere.
+//! The implicit grant (RFC 6749 section 4.2): the authorization request and the redirect's response.
+//!
+//! There is no I/O here: the command opens the browser and listens for the redirect.
 
-mod answer;
+mod redirect;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,34 +14,35 @@ use http::Method;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
 
-use self::answer::{Pair, body, pairs, refusal};
+use self::redirect::{Pair, body, denied, pairs};
 use crate::json::Json;
 use crate::oauth2::TokenResponse;
 use crate::token::jwt_claims;
 use crate::{Credential, Endpoint, Error, RedirectUri, Request, Result, Retry, Secret, Token};
 
-/// The longest answer that is read, in bytes.
-const LONGEST: usize = 64 * 1024;
+/// The maximum length of a response, in bytes.
+const MAX_RESPONSE: usize = 64 * 1024;
 
-/// What the vendors' own documents say about a redirect that brings nothing.
+/// The vendors' own advice for a redirect without a response.
 const NOTHING: &str = "check redirect_uri and client_id in the profile, and in the vendor's \
                        console that the implicit grant is allowed for this client";
 
-/// A provider whose grant needs a person in a browser.
+/// A provider whose grant type needs the user's browser.
 ///
-/// The token cannot be asked for: a login brings it, and after its end another login is needed.
+/// Such a token cannot be requested without the user: each login returns one, and after its expiry
+/// another login is required.
 pub trait Interactive: fmt::Debug + Send + Sync {
-    /// What the person's browser is to open (RFC 6749 section 4.2.1).
+    /// Builds the request that the user's browser opens (RFC 6749 section 4.2.1).
     fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest>;
 
-    /// Reads what came with the redirect (RFC 6749 section 4.2.2), after its `state` was found to
-    /// be right. `sent` is when the login began: a life counts from there.
+    /// Reads the redirect's response (RFC 6749 section 4.2.2), after its `state` was verified.
+    /// `sent` is when the login began: lifetimes count from there.
     fn read_redirect(&self, answer: &TokenResponse, sent: SystemTime) -> Result<Token> {
         answer.token("/access_token", sent)?.build()
     }
 }
 
-/// The address that a login begins with.
+/// An authorization request: the address with which a login begins.
 #[derive(Clone)]
 pub struct AuthorizationRequest {
     endpoint: Endpoint,
@@ -51,7 +53,7 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// Asks `endpoint` for an access token by redirect (`response_type=token`).
+    /// Creates a request for an access token by redirect (`response_type=token`) to `endpoint`.
     pub fn implicit(
         endpoint: Endpoint,
         client_id: impl Into<String>,
@@ -61,33 +63,32 @@ impl AuthorizationRequest {
         Self { endpoint, client_id, response_type: "token".into(), redirect_uri, scope: None }
     }
 
-    /// Asks for something else or more, such as `id_token token`.
+    /// Sets another `response_type`, such as `id_token token`.
     pub fn response_type(mut self, response_type: impl Into<Cow<'static, str>>) -> Self {
         self.response_type = response_type.into();
         self
     }
 
-    /// Asks for a scope.
+    /// Sets the scope.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Where the answer is sent.
+    /// Returns the redirect URI.
     pub fn redirect_uri(&self) -> &RedirectUri {
         &self.redirect_uri
     }
 
-    /// The error of a login that nobody answered.
+    /// Returns the error of a login that received no response in time.
     pub fn timed_out(&self, waited: Duration) -> Error {
         let waited = waited.as_secs();
-        Error::unavailable(format!("no answer came from the browser in {waited} s"))
+        Error::unavailable(format!("no response came from the browser within {waited} s"))
             .hint(format!("if you did log in: {NOTHING}"))
             .with_retry(Retry::Never)
     }
 
-    /// The same with the answer sent to another port of this machine, where that was registered
-    /// with port 0.
+    /// Sets the port of a loopback redirect URI that was registered with port 0.
     pub fn with_port(mut self, port: u16) -> Self {
         if self.redirect_uri.port() == 0 {
             self.redirect_uri = self.redirect_uri.with_port(port);
@@ -95,7 +96,7 @@ impl AuthorizationRequest {
         self
     }
 
-    /// The whole address for one attempt. `redirect_uri` and `state` are always in it.
+    /// Returns the complete address for one login, always with `redirect_uri` and `state`.
     pub fn url(&self, attempt: &LoginAttempt) -> String {
         let nonce =
             if self.has_id_token() { attempt.nonce.expose_secret() } else { Default::default() };
@@ -104,7 +105,7 @@ impl AuthorizationRequest {
         url.as_str().to_owned()
     }
 
-    /// What makes this request another one than others, as a request; it is never sent.
+    /// Returns the parameters as a request, which identifies the login in cache keys and is never sent.
     pub fn to_request(&self) -> Request {
         Request::post(self.endpoint.with_query(self.parameters())).with_method(Method::GET)
     }
@@ -133,17 +134,17 @@ impl fmt::Debug for AuthorizationRequest {
     }
 }
 
-/// One login: what tells its answer from every other (RFC 6749 section 10.12).
+/// The secret values of one login, which bind the response to it (RFC 6749 section 10.12).
 ///
-/// `Debug` shows nothing of it.
+/// `Debug` shows only the type's name.
 pub struct LoginAttempt {
     state: Secret,
     nonce: Secret,
 }
 
 impl LoginAttempt {
-    /// An attempt marked by these bytes, which must come from the operating system's randomness
-    /// and be used once: 256 bits of `state`, 128 of `nonce`.
+    /// Creates a login from random bytes: 256 bits of `state`, 128 bits of `nonce`. They must come
+    /// from the operating system's random generator and be used once.
     pub fn new(mut random: [u8; 48]) -> Self {
         let (state, nonce) = random.split_at(32);
         let text = |bytes: &[u8]| Secret::from(URL_SAFE_NO_PAD.encode(bytes));
@@ -152,16 +153,17 @@ impl LoginAttempt {
         attempt
     }
 
-    /// Reads where the browser was sent: a whole address, or its query and fragment alone
-    /// (`?…#…`), or the bare fragment.
+    /// Reads the address that the browser was redirected to: a complete address, its query and
+    /// fragment (`?…#…`), or the fragment only. `state` is verified before anything else is read.
     ///
-    /// Nothing is read before `state` is found to be this attempt's: `UnsafeToken` if it is not.
-    /// `Denied`, `Config` or `Unavailable` for what the vendor refuses (RFC 6749 section 4.2.2.1);
-    /// `Protocol` if there is nothing in it.
+    /// # Errors
+    ///
+    /// `UnsafeToken` for a wrong `state`; `Denied`, `Config` or `Unavailable` for the vendor's errors
+    /// (RFC 6749 section 4.2.2.1); `Protocol` for an address without a response.
     pub fn read(&self, request: &AuthorizationRequest, answer: &str) -> Result<TokenResponse> {
         let answer = answer.trim();
-        if answer.len() > LONGEST {
-            return Err(Error::unsafe_token("the answer is longer than 64 KiB"));
+        if answer.len() > MAX_RESPONSE {
+            return Err(Error::unsafe_token("the response is longer than 64 KiB"));
         }
         let is_address = answer.contains("://") && !answer.starts_with(['?', '#']);
         let (place, fragment) = answer.split_once('#').unwrap_or_else(|| match answer {
@@ -181,12 +183,12 @@ impl LoginAttempt {
         let names = ["access_token", "id_token", "error", "state"];
         let is_answer = |pairs: &[Pair]| pairs.iter().any(|(name, _)| names.contains(&&**name));
         if !is_answer(&in_query) && !is_answer(&in_fragment) {
-            return Err(Error::protocol("the redirect has no answer in it").hint(NOTHING));
+            return Err(Error::protocol("the redirect contains no response").hint(NOTHING));
         }
         let is_in_query = in_query.iter().any(|(name, _)| name.ends_with("_token"));
         let pairs: Vec<Pair> = in_fragment.into_iter().chain(in_query).collect();
         self.check_state(&pairs)?;
-        if let Some(error) = refusal(&pairs) {
+        if let Some(error) = denied(&pairs) {
             return Err(error);
         }
         self.check_nonce(&pairs)?;
@@ -196,27 +198,27 @@ impl LoginAttempt {
     fn check_state(&self, pairs: &[Pair]) -> Result<()> {
         let mut states = pairs.iter().filter(|(name, _)| name == "state").map(|(_, value)| value);
         let Some(first) = states.next() else {
-            return Err(Error::unsafe_token("the answer has no `state`: it may be anybody's")
-                .hint("begin again; if it happens again, the vendor does not return `state`"));
+            return Err(Error::unsafe_token("the response has no `state`: its origin is unknown")
+                .hint("log in again; if it happens again, the vendor does not return `state`"));
         };
         if !is_equal(first, self.state.expose_secret()) || states.any(|other| other != first) {
             return Err(Error::unsafe_token(
-                "the answer belongs to another login, or to an attack",
+                "the response belongs to another login or to an attack",
             )
-            .hint("close the tabs of earlier logins and begin again"));
+            .hint("close the tabs of earlier logins and log in again"));
         }
         Ok(())
     }
 
-    /// An id_token that says another login's nonce was not meant for this one (OpenID Connect
-    /// Core 1.0 section 3.2.2.11). Its signature is not ours to check.
+    /// Rejects an ID token with the nonce of another login (OpenID Connect Core 1.0 section
+    /// 3.2.2.11). The signature is not checked.
     fn check_nonce(&self, pairs: &[Pair]) -> Result<()> {
         let token = pairs.iter().find(|(name, _)| name == "id_token");
         let Some(claims) = token.and_then(|(_, token)| jwt_claims(token)) else { return Ok(()) };
         match claims.at("/nonce").as_slice() {
             [Json::Text(nonce)] if !is_equal(nonce, self.nonce.expose_secret()) => {
-                Err(Error::unsafe_token("the id_token belongs to another login, or to an attack")
-                    .hint("close the tabs of earlier logins and begin again"))
+                Err(Error::unsafe_token("the id_token belongs to another login or to an attack")
+                    .hint("close the tabs of earlier logins and log in again"))
             }
             _ => Ok(()),
         }
@@ -229,7 +231,7 @@ impl fmt::Debug for LoginAttempt {
     }
 }
 
-/// Compares without telling by time how much is equal.
+/// Compares in constant time.
 fn is_equal(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_url_always_has_redirect_uri_and_state() {
+    fn url_has_redirect_uri_and_state() {
         let url = request().url(&attempt());
         let wanted = format!(
             "https://vendor.example.com/authorize?response_type=token&client_id=app%201&\
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn two_attempts_share_nothing() {
+    fn logins_share_no_values() {
         let other = LoginAttempt::new([2; 48]);
         let url = request().url(&other);
         assert!(!url.contains(STATE));
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_port_registered_as_any_is_replaced() {
+    fn only_port_zero_is_replaced() {
         assert_eq!(request().with_port(4711).redirect_uri().port(), 80);
         let redirect_uri = RedirectUri::parse("http://127.0.0.1:0/cb").unwrap();
         let any = AuthorizationRequest { redirect_uri, ..request() }.with_port(4711);
@@ -302,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_from_wherever_it_stands() {
+    fn response_is_read_from_fragment_and_query() {
         let answer = "access_token=abc-1&token_type=bearer&expires_in=3599&state=STATE";
         for whole in [
             format!("http://localhost/app/index.html#{answer}"),
@@ -324,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_before_the_state_is_right() {
+    fn state_is_verified_first() {
         for answer in [
             "#access_token=abc&token_type=Bearer",
             "#access_token=abc&token_type=Bearer&state=",
@@ -340,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_of_another_place_is_not_read() {
+    fn other_addresses_are_rejected() {
         let answer = "access_token=abc&token_type=Bearer&state=STATE";
         for place in ["http://localhost/app/", "https://localhost/app/index.html", "x://y"] {
             assert_eq!(kind(&format!("{place}#{answer}")), ErrorKind::UnsafeToken, "{place}");
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_read_from_fragment_and_query() {
+    fn error_is_read_from_fragment_and_query() {
         for (code, wanted) in [
             ("access_denied", ErrorKind::Denied),
             ("unauthorized_client", ErrorKind::Denied),
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_told_with_the_vendors_own_tip() {
+    fn missing_response_has_the_vendors_hint() {
         for answer in ["", "#", "?", "#x=y", "http://localhost/app/index.html", "?code=1"] {
             let error = read(answer).expect_err(answer);
             assert_eq!(error.kind(), ErrorKind::Protocol, "{answer}");
@@ -382,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_no_token_can_be_made_of_is_refused() {
+    fn unusable_responses_are_rejected() {
         for (answer, wanted) in [
             ("#access_token=abc&state=STATE", ErrorKind::Protocol),
             ("#access_token=abc&token_type=mac&state=STATE", ErrorKind::Protocol),
@@ -401,12 +403,12 @@ mod tests {
         ] {
             assert_eq!(kind(answer), wanted, "{answer}");
         }
-        let long = format!("#access_token=a&state=STATE&x={}", "y".repeat(LONGEST));
+        let long = format!("#access_token=a&state=STATE&x={}", "y".repeat(MAX_RESPONSE));
         assert_eq!(kind(&long), ErrorKind::UnsafeToken);
     }
 
     #[test]
-    fn an_id_token_of_another_login_is_refused() {
+    fn id_token_of_another_login_is_rejected() {
         let id_token = |claims: &str| {
             let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
             format!("{}.{}.{}", part("{}"), part(claims), part("x"))
@@ -423,7 +425,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic_or_speak_of_it(text in "[?#]?[ -~\u{80}-\u{ff}]{0,80}") {
+        fn arbitrary_text_does_not_panic_or_leak(text in "[?#]?[ -~\u{80}-\u{ff}]{0,80}") {
             if let Err(error) = read(&format!("{text}&access_token=CNRYcanary&expires_in=CNRYx")) {
                 prop_assert!(!format!("{error:?}").contains("CNRY"), "{:?}", error);
             }

@@ -1,7 +1,7 @@
-//! The parts of RFC 6749 that vendors follow, and the ways in which they do not.
+//! The shared reading of RFC 6749 token responses and errors, with the vendors' deviations.
 //!
-//! [`read_token`] is enough for a vendor that follows section 5. Others take [`read_json`], which
-//! turns every refusal into an [`Error`], and pick the token out of the [`TokenResponse`] themselves.
+//! [`read_token`] is sufficient for a vendor that follows section 5. Others use [`read_json`], which
+//! returns every error response as an [`Error`], and read the token from the [`TokenResponse`].
 
 mod client;
 
@@ -21,33 +21,33 @@ use crate::{
 
 pub use self::client::{ClientAuth, ClientCredentials, Implicit, reject_on_401, reject_on_json};
 
-/// Reads a successful answer as RFC 6749 section 5.1 has it, and any other as an error.
+/// Reads a token response of RFC 6749 section 5.1; every other response is an error.
 pub fn read_token(response: &Response, sent: SystemTime) -> Result<Token> {
     read_json(response, sent)?.token("/access_token", sent)?.build()
 }
 
-/// Reads an answer's JSON object, or the error it stands for (RFC 6749 section 5.2 and the
-/// dialects of Okta, Huawei and Azure's gateway).
+/// Reads a response's JSON object, or its error (RFC 6749 section 5.2 and the dialects of Okta,
+/// Huawei and Azure's gateway).
 pub fn read_json(response: &Response, sent: SystemTime) -> Result<TokenResponse> {
     let body = parse(response);
     let code = body.as_ref().ok().and_then(|body| body.error_code(response));
     let status = response.status().as_u16();
     match (status, &code) {
         (200 | 201, None) => body,
-        _ => Err(refusal(status, code, response, sent)),
+        _ => Err(response_error(status, code, response, sent)),
     }
 }
 
-/// For a client refused by Basic: names the other encoding, if it would have written this id or
-/// secret differently. Nobody tries both by themselves, since a refusal too many locks the client.
+/// Adds to the error of a denied Basic client the other encoding, if it differs for this id or
+/// secret. gatepass never tries both, because another denial may lock the client.
 pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncoding) -> Error {
     let differs = |text: &str| *Zeroizing::new(percent_encode(text)) != text;
     let id = credential.optional_text("client_id").unwrap_or_default();
     let secret = credential.optional_secret("client_secret").map_or("", Secret::expose_secret);
-    let refused =
+    let is_denied =
         error.kind() == ErrorKind::Denied || error.vendor_code() == Some("invalid_request");
-    let refused = refused && matches!(error.status(), Some(400 | 401));
-    if !refused || !(differs(id) || differs(secret)) {
+    let is_denied = is_denied && matches!(error.status(), Some(400 | 401));
+    if !is_denied || !(differs(id) || differs(secret)) {
         return error;
     }
     error.hint(match encoding {
@@ -60,10 +60,12 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
     })
 }
 
-/// As [`read_json`], for a vendor whose body has a status of its own at `pointer` that wins over
-/// HTTP's. It must be one of success, if it is there.
+/// Reads a response like [`read_json`], for a vendor whose body has its own status at `pointer`,
+/// which takes precedence over the HTTP status. If it is present, it must be a success status.
 ///
-/// Errors of [`read_json`]; `Protocol` for a status that is none.
+/// # Errors
+///
+/// Those of [`read_json`]; `Protocol` for an invalid status.
 pub fn read_json_with_status(
     response: &Response,
     pointer: &str,
@@ -80,27 +82,37 @@ pub fn read_json_with_status(
     match status {
         Some(200 | 201) if is_success => body,
         None if is_success => Err(Error::protocol(format!(
-            "the answer's `{}` is no status of success",
+            "the response's `{}` is not a success status",
             name(pointer)
         ))),
-        // A fault of HTTP's own under a body that claims success stays a fault.
+        // An HTTP error with a body that claims success remains an error.
         None | Some(200 | 201) => read_json(response, sent),
         Some(status) => {
             let text = body.as_ref().ok().and_then(TokenResponse::error_text);
-            Err(refusal(status, Some(Refused { code: status.to_string(), text }), response, sent))
+            Err(response_error(
+                status,
+                Some(VendorError { code: status.to_string(), text }),
+                response,
+                sent,
+            ))
         }
     }
 }
 
-/// What a vendor says of a refusal.
-struct Refused {
+/// The error code and description of a vendor.
+struct VendorError {
     code: String,
     text: Option<String>,
 }
 
-/// The error for a status and, where the body has one, its code; the code weighs more.
-fn refusal(status: u16, refused: Option<Refused>, response: &Response, sent: SystemTime) -> Error {
-    let code = refused.as_ref().map(|refused| refused.code.as_str());
+/// Returns the error for a status and the body's code, if there is one; the code takes precedence.
+fn response_error(
+    status: u16,
+    vendor_error: Option<VendorError>,
+    response: &Response,
+    sent: SystemTime,
+) -> Error {
+    let code = vendor_error.as_ref().map(|error| error.code.as_str());
     let error = match code.and_then(by_code) {
         Some(error) => error,
         None => by_status(status, code.is_some(), is_html(response)),
@@ -110,12 +122,12 @@ fn refusal(status: u16, refused: Option<Refused>, response: &Response, sent: Sys
         && matches!(error.kind(), ErrorKind::Throttled | ErrorKind::Unavailable)
     {
         if error.kind() == ErrorKind::Throttled {
-            error = error.with_message(format!("asked to wait {} s", after.as_secs()));
+            error = error.with_message(format!("rate limited: retry after {} s", after.as_secs()));
         }
         error = error.with_retry_after(after);
     }
-    match refused {
-        Some(Refused { code, text }) => {
+    match vendor_error {
+        Some(VendorError { code, text }) => {
             let error =
                 if code == status.to_string() { error } else { error.with_vendor_code(&code) };
             error.with_vendor_text(text.as_deref().unwrap_or_default())
@@ -126,60 +138,70 @@ fn refusal(status: u16, refused: Option<Refused>, response: &Response, sent: Sys
 
 fn by_code(code: &str) -> Option<Error> {
     Some(match code {
-        "invalid_client" => Error::denied("client id or secret refused").hint(
+        "invalid_client" => Error::denied("the vendor rejected client id or secret").hint(
             "check client_id and client_secret, and that the client still exists at the vendor",
         ),
         "invalid_grant" | "unauthorized_client" | "access_denied" => {
-            Error::denied("the vendor refuses this client a token")
+            Error::denied("the vendor denied this client a token")
                 .hint("check at the vendor what this client may do")
         }
-        "invalid_scope" => Error::config("the scope is refused")
-            .hint("check the profile's `scope` (where there is none: the client's rights)"),
+        "invalid_scope" => Error::config("the vendor rejected the scope")
+            .hint("check the profile's `scope` (or the client's permissions, if it is not set)"),
         "unsupported_grant_type" => Error::config("the vendor does not know this grant type")
             .hint("check client_auth and the other settings of the request in the profile"),
-        "invalid_request" => Error::config("the vendor calls the request malformed")
+        "invalid_request" => Error::config("the vendor rejected the request as malformed")
             .hint("check client_auth, basic_encoding and scope in the profile"),
-        "slow_down" => Error::throttled("asked to slow down"),
-        "temporarily_unavailable" | "server_error" => Error::unavailable("vendor fault"),
+        "slow_down" => Error::throttled("rate limited"),
+        "temporarily_unavailable" | "server_error" => {
+            Error::unavailable("the vendor returned a server error")
+        }
         _ => return None,
     })
 }
 
 fn by_status(status: u16, coded: bool, html: bool) -> Error {
     match status {
-        101 => Error::protocol("the server changes to another protocol, which nobody asked for")
+        101 => Error::protocol("the server switched protocols without being asked")
             .with_retry(Retry::Never)
             .hint("check base_url: it may not lead to the vendor"),
-        // A refusal in an answer that says 200 is still a refusal.
+        // An error in a response with status 200 is still an error.
         200 | 201 => Error::denied("the vendor refused"),
-        202 | 203 => Error::protocol("answered, but not as the vendor itself would (a proxy?)"),
-        204 | 205 => Error::protocol("no content"),
-        300..=399 => Error::protocol("answered with a redirect, which is not followed"),
+        202 | 203 => {
+            Error::protocol("the response seems to come from a proxy instead of the vendor")
+        }
+        204 | 205 => Error::protocol("the response has no content"),
+        300..=399 => Error::protocol("the response is a redirect, which is not followed"),
         400 if coded => Error::denied("the vendor refused"),
-        400 => Error::protocol("refused (400) with no reason given"),
-        401 => Error::denied("credential refused")
+        400 => Error::protocol("the vendor rejected the request without a reason"),
+        401 => Error::denied("the vendor rejected the credential")
             .hint("check the profile's credential, and that it still exists at the vendor"),
-        403 => Error::denied("not allowed: account or subscription key?").hint(if html {
-            "the answer is a web page: it may come from a firewall before the vendor"
-        } else {
-            "check at the vendor what this client may do"
-        }),
+        403 => Error::denied("access denied: check the account or the subscription key").hint(
+            if html {
+                "the response is a web page, possibly of a firewall in front of the vendor"
+            } else {
+                "check at the vendor what this client may do"
+            },
+        ),
         404 | 410 => Error::config("no token endpoint at this address")
             .hint("check base_url, environment and the ids in the profile"),
-        407 => Error::config("the proxy wants credentials")
+        407 => Error::config("the proxy requires credentials")
             .hint("put them into HTTPS_PROXY, or add the host to NO_PROXY"),
-        405 | 406 | 415 => Error::config("the address does not take this request")
-            .hint("check base_url: it may not lead to the vendor"),
+        405 | 406 | 415 => {
+            Error::config("the endpoint rejected the request method or content type")
+                .hint("check base_url: it may not lead to the vendor")
+        }
         413 | 431 => Error::config("the request is too large for the server")
             .hint("check the lengths of the profile's values"),
-        408 | 425 => Error::unavailable("the vendor gave up waiting"),
-        429 => Error::throttled("asked to wait"),
+        408 | 425 => Error::unavailable("the vendor timed out"),
+        429 => Error::throttled("rate limited"),
         402 | 409..=499 if coded => Error::denied("the vendor refused"),
-        511 => Error::protocol("the network wants a log-in first (captive portal)")
+        511 => Error::protocol("the network requires a login (captive portal)")
             .with_retry(Retry::Later),
-        501 | 505 => Error::protocol("the server does not do this").with_retry(Retry::Later),
-        500..=598 => Error::unavailable("vendor fault"),
-        _ => Error::protocol("answered with an unexpected status"),
+        501 | 505 => {
+            Error::protocol("the server does not support the request").with_retry(Retry::Later)
+        }
+        500..=598 => Error::unavailable("the vendor returned a server error"),
+        _ => Error::protocol("the response has an unexpected status"),
     }
 }
 
@@ -192,24 +214,26 @@ fn parse(response: &Response) -> Result<TokenResponse> {
     if let Some(coding) = response.headers().get(CONTENT_ENCODING)
         && !matches!(coding.as_bytes(), b"" | b"identity")
     {
-        // The next one would be, too.
-        return Err(Error::protocol("the answer is compressed, which nobody asked for")
-            .with_retry(Retry::Never));
+        // A retry would have the same result.
+        return Err(Error::protocol(
+            "the response is compressed although the request did not allow it",
+        )
+        .with_retry(Retry::Never));
     }
     let bytes = response.body();
     if bytes.len() > MAX_BODY {
-        return Err(Error::protocol("the answer is longer than 256 KiB").with_retry(Retry::Never));
+        return Err(Error::protocol("the response is longer than 256 KiB").with_retry(Retry::Never));
     }
     if bytes.trim_ascii().is_empty() {
-        return Err(Error::protocol("empty answer"));
+        return Err(Error::protocol("the response is empty"));
     }
     let json = Json::read(bytes).map_err(|why| not_json(&why, response))?;
     match json {
         Json::Object(_) => {
-            let warnings = is_html(response).then_some("the answer calls itself a web page");
+            let warnings = is_html(response).then_some("the response is labelled as a web page");
             Ok(TokenResponse::of(json, warnings.into_iter().collect()))
         }
-        _ => Err(Error::protocol("the answer is not an object")),
+        _ => Err(Error::protocol("the response is not a JSON object")),
     }
 }
 
@@ -217,27 +241,27 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
     let size = response.body().len();
     if is_html(response) {
         return Error::protocol(format!(
-            "answered with a web page of {size} bytes, not a token (a proxy or login page?)"
+            "the response is a web page of {size} bytes instead of a token (a proxy or a login page?)"
         ))
         .hint("open the vendor's address in a browser from this machine, and check base_url");
     }
     match why {
-        NotJson::Truncated => Error::protocol(format!("the answer is cut off at byte {size}")),
+        NotJson::Truncated => Error::protocol(format!("the response is cut off at byte {size}")),
         NotJson::TooDeep => {
-            Error::protocol("the answer is nested deeper than 16 levels").with_retry(Retry::Never)
+            Error::protocol("the response is nested deeper than 16 levels").with_retry(Retry::Never)
         }
         NotJson::Wrong { .. } if response.body().starts_with(b"access_token=") => {
-            Error::protocol("the answer is a form, not JSON")
+            Error::protocol("the response is a form, not JSON")
                 .with_retry(Retry::Never)
                 .hint("check base_url")
         }
         NotJson::Wrong { line, column } => {
-            Error::protocol(format!("the answer is not JSON (line {line}, column {column})"))
+            Error::protocol(format!("the response is not JSON (line {line}, column {column})"))
         }
     }
 }
 
-/// The JSON object of an answer. `Debug` shows nothing of it.
+/// The JSON object of a token response. `Debug` shows only the type's name.
 pub struct TokenResponse {
     json: Json,
     warnings: Vec<&'static str>,
@@ -248,11 +272,14 @@ impl TokenResponse {
         Self { json, warnings }
     }
 
-    /// Begins the token at `pointer` (`/access_token`), with what RFC 6749 section 5.1 puts beside
-    /// it: `token_type` (required, any case), `expires_in`, `scope`, `refresh_token`, `id_token`.
+    /// Returns a builder for the token at `pointer` (`/access_token`) with the members of RFC 6749
+    /// section 5.1: `token_type` (required, any case), `expires_in`, `scope`, `refresh_token`,
+    /// `id_token`.
     ///
-    /// `Protocol` without a token or with one of another type, `UnsafeToken` for one that is no
-    /// text, empty, or there twice with different values.
+    /// # Errors
+    ///
+    /// `Protocol` without a token or for another token type; `UnsafeToken` for a token that is not a
+    /// string, is empty, or occurs twice with different values.
     pub fn token(&self, pointer: &str, sent: SystemTime) -> Result<TokenBuilder> {
         let secret = self.secret(pointer)?;
         self.require_bearer()?;
@@ -264,13 +291,15 @@ impl TokenResponse {
         Ok(self.warnings.iter().fold(token, |token, warning| token.warning(Some(*warning))))
     }
 
-    /// The secret at a path like `/result/token`.
+    /// Returns the secret at a path like `/result/token`.
     ///
-    /// `Protocol` if it is missing; `UnsafeToken` if it is empty, no text, or there twice.
+    /// # Errors
+    ///
+    /// `Protocol` if it is missing; `UnsafeToken` if it is empty, is not a string, or occurs twice.
     pub fn secret(&self, pointer: &str) -> Result<Secret> {
         match self.one(pointer)? {
             None | Some(Json::Null) => {
-                Err(Error::protocol(format!("the answer has no `{}`", name(pointer)))
+                Err(Error::protocol(format!("the response has no `{}`", name(pointer)))
                     .hint("check base_url and environment: is this the vendor's token endpoint?"))
             }
             Some(Json::Text(text)) if text.trim().is_empty() => {
@@ -279,14 +308,14 @@ impl TokenResponse {
             }
             Some(Json::Text(text)) => Ok(Secret::from(text.as_str())),
             Some(other) => Err(Error::unsafe_token(format!(
-                "`{}` is {}, not a text",
+                "`{}` is {}, not a string",
                 name(pointer),
                 other.kind()
             ))),
         }
     }
 
-    /// A secret that may be missing; anything but a text counts as missing.
+    /// Returns an optional secret; a value that is not a string counts as missing.
     pub fn optional_secret(&self, pointer: &str) -> Option<Secret> {
         match self.json.at(pointer).as_slice() {
             [Json::Text(text)] if !text.is_empty() => Some(Secret::from(text.as_str())),
@@ -294,9 +323,11 @@ impl TokenResponse {
         }
     }
 
-    /// A text that may be missing; anything but a text counts as missing.
+    /// Returns an optional string; another value counts as missing.
     ///
-    /// `UnsafeToken` if the member is there twice with different values.
+    /// # Errors
+    ///
+    /// `UnsafeToken` if the member occurs twice with different values.
     pub fn optional_text(&self, pointer: &str) -> Result<Option<&str>> {
         Ok(match self.one(pointer)? {
             Some(Json::Text(text)) => Some(text.as_str()),
@@ -304,10 +335,12 @@ impl TokenResponse {
         })
     }
 
-    /// A life in seconds, as a number or as digits in a text.
+    /// Returns a lifetime in seconds, from a number or a string of digits. A value that is not a
+    /// number counts as missing, with a warning; more than 30 days is reduced to 30 days.
     ///
-    /// Zero and less is `Protocol`: the token has ended. What is no number counts as missing, with
-    /// a warning; more than 30 days is cut to that.
+    /// # Errors
+    ///
+    /// `Protocol` for zero and less: the token has expired.
     pub fn seconds(&self, pointer: &str) -> Result<Lifetime> {
         let odd = Lifetime { duration: None, warning: Some("expires_in is not a number: ignored") };
         let seconds = match self.one(pointer)? {
@@ -321,7 +354,10 @@ impl TokenResponse {
             Some(_) => return Ok(odd),
         };
         let Ok(seconds @ 1..) = u64::try_from(seconds.min(i128::from(u64::MAX))) else {
-            return Err(Error::protocol(format!("`{}` says the token has expired", name(pointer))));
+            return Err(Error::protocol(format!(
+                "according to `{}` the token has expired",
+                name(pointer)
+            )));
         };
         let warning = match seconds {
             1_000_000_000..=9_999_999_999 => Some("expires_in looks like a date: 30 days are used"),
@@ -331,12 +367,15 @@ impl TokenResponse {
         Ok(Lifetime { duration: Some(Duration::from_secs(seconds).min(MAX_LIFETIME)), warning })
     }
 
-    /// RFC 6750 tokens only: a token of another type must not be sent as one (RFC 6749 section 7.1).
+    /// Checks that the token is a bearer token (RFC 6750): a token of another type must not be sent as
+    /// one (RFC 6749 section 7.1).
     ///
-    /// `Protocol` for another type, and for none.
+    /// # Errors
+    ///
+    /// `Protocol` for another or a missing type.
     pub fn require_bearer(&self) -> Result<()> {
         match self.one("/token_type")? {
-            None | Some(Json::Null) => Err(Error::protocol("the answer has no `token_type`")),
+            None | Some(Json::Null) => Err(Error::protocol("the response has no `token_type`")),
             Some(Json::Text(kind)) if kind.eq_ignore_ascii_case("bearer") => Ok(()),
             Some(Json::Text(kind)) if is_token_type(kind) => {
                 Err(Error::protocol(format!("the token is of type {}, not Bearer", kind.as_str()))
@@ -347,13 +386,13 @@ impl TokenResponse {
         }
     }
 
-    /// The one value at a path; two that differ are an attack or a fault, and neither is used.
+    /// Returns the value at a path. Two different values indicate an attack or a defect; neither is used.
     fn one(&self, pointer: &str) -> Result<Option<&Json>> {
         let values = self.json.at(pointer);
         match values.as_slice() {
             [first, rest @ ..] if rest.iter().any(|other| !first.is_same(other)) => {
                 Err(Error::unsafe_token(format!(
-                    "the answer has `{}` twice, with different values",
+                    "the response has `{}` twice, with different values",
                     name(pointer)
                 ))
                 .with_retry(Retry::Once))
@@ -362,20 +401,21 @@ impl TokenResponse {
         }
     }
 
-    /// The code of an error answer, in the first dialect that has one. Within a success only
-    /// RFC 6749's own member counts, as a text or an object: all else has harmless uses there.
-    fn error_code(&self, response: &Response) -> Option<Refused> {
+    /// Returns the code of an error response in the first dialect that has one. In a success response
+    /// only the member of RFC 6749 counts, as a string or an object: the others have harmless uses
+    /// there.
+    fn error_code(&self, response: &Response) -> Option<VendorError> {
         let success = response.status().is_success();
         let names: &[&str] =
             if success { &["/error"] } else { &["/error", "/errorCode", "/error_code"] };
         let code = names.iter().find_map(|pointer| match self.json.at(pointer).as_slice() {
             [Json::Text(code), ..] if !code.is_empty() => Some(code.to_string()),
             [Json::Number(code), ..] if !success => Some(code.to_string()),
-            // `"error": {"code": …}`: a refusal whose code is not one of RFC 6749's.
+            // `"error": {"code": …}`: an error whose code is not one of RFC 6749.
             [Json::Object(_), ..] => Some(String::from("error")),
             _ => None,
         })?;
-        Some(Refused { code, text: self.error_text() })
+        Some(VendorError { code, text: self.error_text() })
     }
 
     fn error_text(&self) -> Option<String> {
@@ -394,7 +434,7 @@ impl fmt::Debug for TokenResponse {
     }
 }
 
-/// A token's life as an answer gives it.
+/// The lifetime in a token response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetime {
     pub(crate) duration: Option<Duration>,

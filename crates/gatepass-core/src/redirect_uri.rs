@@ -1,4 +1,4 @@
-//! RedirectUri: where a vendor sends the browser after a login.
+//! The redirect URI, to which a vendor sends the browser after a login.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,8 +12,8 @@ use crate::{Error, Result};
 /// A registered redirect URI: an absolute address without userinfo and fragment (RFC 6749 section
 /// 3.1.2), sent exactly as it was registered (RFC 9700 section 4.1.3).
 ///
-/// On this machine it is plain http, and port 0 stands for a port that is free at the time: for
-/// vendors that let the port of a loopback address vary (RFC 8252 section 7.3).
+/// A loopback address uses plain http. Port 0 means any free port, for vendors that let the port of
+/// a loopback address vary (RFC 8252 section 7.3).
 ///
 /// ```
 /// # use gatepass_core::RedirectUri;
@@ -28,7 +28,7 @@ pub struct RedirectUri {
 }
 
 impl RedirectUri {
-    /// Reads one. `Config` for what cannot be registered.
+    /// Parses a redirect URI; returns `Config` for an address that cannot be registered.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |what: &'static str| {
             Err(Error::config(what).hint(
@@ -46,7 +46,7 @@ impl RedirectUri {
             return wrong("the redirect URI is not an absolute address");
         };
         if authority.as_str().contains('@') {
-            return wrong("the redirect URI must not hold a user name or password");
+            return wrong("the redirect URI must not contain a user name or password");
         }
         if !is_host_and_port(authority) {
             return wrong("the redirect URI has no valid host and port");
@@ -57,14 +57,14 @@ impl RedirectUri {
                 wrong("only a loopback redirect URI may have port 0")
             }
             "http" if !read.is_loopback() => {
-                wrong("the redirect URI is plain http and not on this machine")
+                wrong("a plain http redirect URI is allowed on this machine only")
             }
             "http" | "https" => Ok(read),
             _ => wrong("the redirect URI must begin with http:// or https://"),
         }
     }
 
-    /// The same at another port, which a loopback address registered with port 0 needs.
+    /// Returns the redirect URI with another port, if it was registered with port 0.
     pub fn with_port(&self, port: u16) -> Self {
         let host = self.host();
         let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -75,34 +75,34 @@ impl RedirectUri {
         }
     }
 
-    /// The whole of it, as it was written.
+    /// Returns the complete address as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The host as it was written; an IPv6 address in brackets.
+    /// Returns the host as it was written; an IPv6 address is in brackets.
     pub fn host(&self) -> &str {
         self.uri.host().unwrap_or_default()
     }
 
-    /// The port, or the scheme's own. 0 stands for any.
+    /// Returns the port, or the scheme's default. 0 means any.
     pub fn port(&self) -> u16 {
         let default = if self.uri.scheme_str() == Some("https") { 443 } else { 80 };
         self.uri.port_u16().unwrap_or(default)
     }
 
-    /// The path and, if it was registered with one, the query.
+    /// Returns the path and the query, if there is one.
     pub fn path(&self) -> &str {
         self.uri.path_and_query().map_or("/", |path| path.as_str())
     }
 
-    /// Whether it is `http` on this machine, where a program can listen for it.
+    /// Returns whether this is an `http` address of this machine, on which a program can listen.
     pub fn is_loopback(&self) -> bool {
         !self.addresses().is_empty()
     }
 
-    /// Where to listen for it: both loopback addresses for `localhost`, none for another host or
-    /// for `https`.
+    /// Returns the addresses to listen on: both loopback addresses for `localhost`, none for another
+    /// host or for `https`.
     pub fn addresses(&self) -> Vec<IpAddr> {
         if self.uri.scheme_str() != Some("http") {
             return Vec::new();
@@ -115,7 +115,7 @@ impl RedirectUri {
         host.parse().into_iter().filter(IpAddr::is_loopback).collect()
     }
 
-    /// Whether a browser that shows `address` has been sent here; query and fragment do not count.
+    /// Returns whether `address` is this redirect URI, ignoring query and fragment.
     pub fn is_reached_by(&self, address: &str) -> bool {
         let place = |text: &str| {
             let uri = Uri::from_str(text.split('#').next().unwrap_or_default()).ok()?;
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_registered_is_refused() {
+    fn invalid_redirect_uris_are_rejected_by_parse() {
         for bad in [
             "",
             "/callback",
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_sent_exactly_as_it_was_written() {
+    fn redirect_uri_is_sent_unchanged() {
         for text in [
             "http://localhost/My_ITK_Application/index.html",
             "http://LOCALHOST:80/x",
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_two_addresses_and_the_rest_of_the_world_none() {
+    fn localhost_has_two_listen_addresses() {
         let addresses = |text| RedirectUri::parse(text).unwrap().addresses();
         assert_eq!(addresses("http://localhost/x").len(), 2);
         assert_eq!(addresses("http://127.0.0.1:0/x"), [IpAddr::from(Ipv4Addr::LOCALHOST)]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_may_write_the_same_place_in_another_way() {
+    fn equivalent_addresses_match() {
         let uri = RedirectUri::parse("http://localhost:80/app/index.html").unwrap();
         assert!(uri.is_reached_by("http://localhost/app/index.html#access_token=x"));
         assert!(uri.is_reached_by("http://LocalHost:80/app/index.html?error=x"));

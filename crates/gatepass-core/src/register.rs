@@ -1,23 +1,23 @@
-//! Registration: how a provider crate makes itself known to whoever links it.
+//! Registration of providers and of the default HTTP client at link time.
 
 use std::sync::Arc;
 
 use crate::{HttpSend, ProviderInfo, Result};
 
-/// One provider linked into this program.
+/// A provider that is linked into this program.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Registration {
-    /// The facts.
+    /// The provider's facts.
     pub info: &'static ProviderInfo,
-    /// The crate it comes from.
+    /// The name of the provider's crate.
     pub package: &'static str,
-    /// That crate's version.
+    /// The version of the provider's crate.
     pub version: &'static str,
 }
 
 impl Registration {
-    /// A registration by hand. [`register!`](crate::register) is the usual way.
+    /// Creates a registration; [`register!`](crate::register) is the usual way.
     pub const fn new(
         info: &'static ProviderInfo,
         package: &'static str,
@@ -26,10 +26,10 @@ impl Registration {
         Self { info, package, version }
     }
 
-    /// All registrations in this program, in no particular order.
+    /// Returns all registrations in this program, in no particular order.
     ///
-    /// A crate that no code names is not linked, and then its registration is not here: say
-    /// `use provider_acme as _;` somewhere.
+    /// A crate that no code names is not linked, and its registration is missing then. Write
+    /// `use provider_acme as _;` to link it.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         inventory::iter::<Self>()
     }

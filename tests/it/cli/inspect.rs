@@ -104,9 +104,11 @@ fn inspect_reports_a_stored_failure() {
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     home.gatepass(["token", "cisco"]).run().failed(3);
     let text = inspect(&home, &["inspect", "cisco"]);
-    for line in
-        ["refused", "client id or secret refused (401 invalid_client)", "gatepass why cisco"]
-    {
+    for line in [
+        "refused",
+        "the vendor rejected client id or secret (401 invalid_client)",
+        "gatepass why cisco",
+    ] {
         assert!(text.contains(line), "{text}");
     }
     assert_eq!(server.requests().len(), 1);

@@ -91,7 +91,10 @@ fn denied_profile_is_ready_after_a_new_secret() {
         (&denied_row["state"], &denied_row["next"]),
         (&"refused".into(), &"gatepass why cisco".into())
     );
-    assert_eq!(denied_row["last_error"], "client id or secret refused (401 invalid_client)");
+    assert_eq!(
+        denied_row["last_error"],
+        "the vendor rejected client id or secret (401 invalid_client)"
+    );
     assert!(denied_row["retry_at"].is_string());
     let config = vendor("cisco").profile_with(&server.url(), "", |_| String::from("\"another\""));
     home.write("config/gatepass/config.toml", &config);
@@ -217,7 +220,7 @@ fn list_is_formatted_on_a_terminal_only() {
     let (_server, home, _) = run_token("cisco", denied, "");
     let piped = home.gatepass(["list"]).run();
     assert!(!piped.ok().contains('\x1b'), "{piped:#?}");
-    assert!(piped.stdout.contains("client id or secret refused (401 invalid_client)"));
+    assert!(piped.stdout.contains("the vendor rejected client id or secret (401 invalid_client)"));
     let (code, screen) = home.gatepass(["list"]).at_terminal().finish();
     assert_eq!(code, Some(0));
     assert!(screen.contains("\x1b[31mrefused\x1b[0m"), "{screen:?}");

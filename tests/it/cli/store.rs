@@ -29,7 +29,9 @@ fn hundred_denied_commands_send_one_token_request() {
     let server = Server::new(|_, _| Reply::json(401, r#"{"error":"invalid_client"}"#));
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     for run in run_parallel(&home, 100) {
-        assert!(run.failed(3).contains("client id or secret refused (401 invalid_client)"));
+        assert!(
+            run.failed(3).contains("the vendor rejected client id or secret (401 invalid_client)")
+        );
     }
     assert_eq!(server.requests().len(), 1);
 }

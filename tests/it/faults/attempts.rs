@@ -51,7 +51,7 @@ fn outage_is_retried_until_it_ends() {
 #[test]
 fn lasting_outage_is_tried_four_times() {
     let (run, requests) = attempts(vendor("cisco"), vec![Reply::empty(500)], &[]);
-    assert!(run.failed(6).contains("vendor fault (500)"), "{run:#?}");
+    assert!(run.failed(6).contains("the vendor returned a server error (500)"), "{run:#?}");
     assert_eq!(requests, 4);
 }
 

@@ -12,7 +12,7 @@ type Row = (&'static str, i32, &'static str, &'static str);
 const TABLE: [Row; 12] = [
     ("login-wrong-state", 6, "another login, or to an attack", "bad"),
     ("login-no-state", 6, "no `state`", "bad"),
-    ("login-error", 6, "vendor fault", "bad"),
+    ("login-error", 6, "the vendor returned a server error", "bad"),
     ("login-error-in-query", 3, "denied", "bad"),
     ("login-token-in-query", 0, "in the query", "good"),
     ("login-refresh-token", 0, "refresh token", "good"),

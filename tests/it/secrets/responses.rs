@@ -215,7 +215,7 @@ fn secret_with_spaces_is_redacted() {
             let output = run.failed(3);
             assert_eq!(find_leak(output, &secret), None, "{}: {output}", vendor.id);
             assert!(
-                output.contains("the vendor says: no client has [redacted], sorry"),
+                output.contains("the vendor's message: no client has [redacted], sorry"),
                 "{output}"
             );
         }

@@ -127,7 +127,7 @@ fn text(profile: &str, entry: &HistoryEntry, before: Option<&HistoryEntry>) -> S
             let state = if line.contains(state) { "" } else { &format!("{state}: ") };
             text += &format!("{state}{line}{style:#} (took {took} ms)\n");
             if let Some(words) = error.vendor_text() {
-                text += &format!("  the vendor says: {words}\n");
+                text += &format!("  the vendor's message: {words}\n");
             }
         }
     }

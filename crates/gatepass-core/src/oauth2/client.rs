@@ -58,7 +58,7 @@ pub struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// The grant at this token endpoint, with the client in the form.
+    /// Creates the grant for this token endpoint, with the client in the form.
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
@@ -129,7 +129,7 @@ pub struct Implicit {
 }
 
 impl Implicit {
-    /// The grant at this authorization endpoint.
+    /// Creates the grant for this authorization endpoint.
     pub fn new(endpoint: Endpoint, redirect_uri: RedirectUri) -> Self {
         Self { endpoint, redirect_uri }
     }
@@ -145,19 +145,19 @@ impl Implicit {
         Ok(AuthorizationRequest::implicit(endpoint, client_id, redirect_uri))
     }
 
-    /// The error of a token request, which this grant does not have.
+    /// Returns the error of a token request, which this grant does not have.
     pub fn login_required() -> Error {
         Error::login_required("login needed")
     }
 }
 
-/// The token is rejected by status 401 alone.
+/// Returns the verdict of an API that rejects tokens with status 401.
 pub fn reject_on_401(response: &ApiResponse<'_>) -> TokenVerdict {
     TokenVerdict::rejected_if(response.status.as_u16() == 401)
 }
 
-/// The token is rejected by status 401, or by one of `statuses` and a JSON body whose top-level
-/// `member` satisfies `is_rejection`.
+/// Returns the verdict of an API that rejects tokens with status 401, or with one of `statuses` and
+/// a JSON body whose top-level `member` satisfies `is_rejection`.
 pub fn reject_on_json(
     response: &ApiResponse<'_>,
     statuses: &[u16],

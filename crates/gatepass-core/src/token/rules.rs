@@ -1,37 +1,37 @@
-//! TokenRules: what is asked of every token before it is used.
+//! The rules that every token must satisfy before it is used.
 
 use std::time::Duration;
 
-use super::compact::Life;
-use super::text::is_b64token;
+use super::charset::is_b64token;
+use super::packed_times::PackedLifetime;
 use super::{Expiry, MAX_LIFETIME, Token};
 use crate::{CacheKey, Credential, Error, Result, redact};
 
-/// Which characters a token may have.
+/// The allowed characters of a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenCharset {
     /// `b64token` of RFC 6750 section 2.1.
     #[default]
     B64Token,
-    /// Every visible ASCII character, for vendors that need it. Never space or control characters.
+    /// All visible ASCII characters, for vendors that need it, without space and control characters.
     VisibleAscii,
 }
 
-/// What is asked of every token before it is used, whoever made it.
+/// The rules that every token must satisfy before it is used, independent of its provider.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct TokenRules {
-    /// The characters that are accepted.
+    /// The allowed characters.
     pub charset: TokenCharset,
-    /// Whether a scope narrower than the one asked for is an error rather than a warning.
+    /// Whether a scope narrower than the requested one is an error instead of a warning.
     pub require_scope: bool,
-    /// The life of a token whose vendor does not say.
+    /// The lifetime of a token whose response has none.
     pub lifetime: Option<Duration>,
 }
 
 impl TokenRules {
-    /// Accepts other characters.
+    /// Sets the allowed characters.
     pub fn with_charset(mut self, charset: TokenCharset) -> Self {
         self.charset = charset;
         self
@@ -43,7 +43,7 @@ impl TokenRules {
         self
     }
 
-    /// Sets the life of a token whose vendor does not say.
+    /// Sets the lifetime of a token whose response has none.
     pub fn with_lifetime(mut self, lifetime: Option<Duration>) -> Self {
         self.lifetime = lifetime;
         self
@@ -64,11 +64,13 @@ impl TokenRules {
         }
     }
 
-    /// Checks a token before it is used: its characters; that it is not the credential itself, in
-    /// whatever encoding; its scope, which is left out where it repeats a secret. Gives it the
-    /// profile's `lifetime` where the vendor said none.
+    /// Validates a token before it is used: its characters; that it is not the credential in some
+    /// encoding; its scope, which is removed if it repeats a secret. Applies the profile's `lifetime`
+    /// if the response has none.
     ///
-    /// `UnsafeToken` or, for a scope that is required and narrower, `Config`.
+    /// # Errors
+    ///
+    /// `UnsafeToken`; `Config` for a scope that is narrower than required.
     pub fn validate(
         &self,
         mut token: Token,
@@ -81,7 +83,7 @@ impl TokenRules {
                 "the token has characters that a bearer token must not have",
             )
             .hint(
-                "if the vendor's tokens really look so, set token_charset = \"vschar-no-space\"",
+                "if the vendor's tokens have such characters, set token_charset = \"vschar-no-space\"",
             ));
         }
         let same = |secret: &str| secret == text;
@@ -90,7 +92,9 @@ impl TokenRules {
             || (text.len() <= longest(credential)
                 && redact::redact_credential(text, credential) == redact::REDACTED)
         {
-            return Err(Error::unsafe_token("the answer returns the credential as the token"));
+            return Err(Error::unsafe_token(
+                "the response contains the credential instead of a token",
+            ));
         }
         let narrower = match (asked_scope, token.scope()) {
             (Some(asked), Some(granted)) => {
@@ -100,37 +104,37 @@ impl TokenRules {
             _ => false,
         };
         if narrower && self.require_scope {
-            return Err(Error::config("the vendor granted less than the scope asked for")
-                .hint("ask for less in `scope`, or set require_scope = false"));
+            return Err(Error::config("the vendor granted less than the requested scope")
+                .hint("request less in `scope`, or set require_scope = false"));
         }
         if narrower {
-            token = token.with_warning("the vendor granted another scope than the one asked for");
+            token = token.with_warning("the vendor granted another scope than the requested one");
         }
-        // A scope is shown to people, and written where no secret may stand.
+        // A scope is shown to users and written to places without secrets.
         let repeats = |scope: &str| {
             let text = token.expose_secret();
-            (text.len() >= LIKELY && scope.contains(text))
+            (text.len() >= MIN_MATCH && scope.contains(text))
                 || redact::redact_credential(scope, credential) != scope
         };
         if token.scope().is_some_and(repeats) {
             token = token.without_scope("the vendor's scope repeats a secret: left out");
         }
         if let (Expiry::Assumed, Some(lifetime)) = (token.expiry(), self.lifetime) {
-            token.life = Life::new(lifetime.min(MAX_LIFETIME), Expiry::Configured);
+            token.lifetime = PackedLifetime::new(lifetime.min(MAX_LIFETIME), Expiry::Configured);
         }
         Ok(token)
     }
 }
 
-/// More bytes than the credential has in any encoding: what is longer is not looked through for it,
-/// which takes its time for each byte.
+/// The maximum length of a token that is searched for the credential: longer than the credential in
+/// any encoding. The search costs time for each byte.
 fn longest(credential: &Credential) -> usize {
     let secrets = credential.secrets().map(|(_, secret)| secret.expose_secret().len());
     8 * secrets.chain(credential.texts().map(|(_, text)| text.len())).sum::<usize>()
 }
 
-/// A text of so many bytes is in another by no chance.
-const LIKELY: usize = 8;
+/// The minimum length of a match; shorter ones may be coincidental.
+const MIN_MATCH: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +149,7 @@ mod tests {
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
     #[test]
-    fn a_scope_that_repeats_a_secret_is_left_out_with_a_warning() {
+    fn scope_with_a_secret_is_left_out() {
         let credential = Credential::client("client-1", "made-up-secret-1".to_owned());
         let admitted = |scope: &str| {
             let token = Token::builder("made-up-token-1".into(), NOW);
@@ -163,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_credential_is_no_token_however_it_is_written() {
+    fn encoded_credential_is_not_a_token() {
         let credential = Credential::client("client-1", "made-up-secret-1".to_owned());
         let kind = |text: &str| {
             let token = Token::builder(text.into(), NOW).build().unwrap();
@@ -176,13 +180,13 @@ mod tests {
             assert_eq!(kind(text), Some(ErrorKind::UnsafeToken), "{text}");
         }
         assert_eq!(kind("made-up-token-1"), None);
-        // More than the secret is a token of its own.
+        // A token that contains more than the secret is a separate value.
         assert_eq!(kind("v1.made-up-secret-1.of-a-vendor"), None);
         assert_eq!(kind(&hex.repeat(9)), None);
     }
 
     #[test]
-    fn every_rule_changes_the_cache_key() {
+    fn each_rule_changes_the_cache_key() {
         let rules = TokenRules::default;
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         let keys = [
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_token_does_not_cost_the_scope() {
+    fn short_token_keeps_the_scope() {
         let token = Token::builder("t-1".into(), NOW).scope(Some("t-1")).build();
         let admitted = TokenRules::default().validate(
             token.unwrap(),

@@ -28,7 +28,10 @@ async fn failure_cools_down_its_own_key_only() {
     assert_eq!((vendor.count("denied"), vendor.count("well")), (1, 1));
     assert!((20..80).contains(&vendor.count("down")), "{}", vendor.count("down"));
     let error = pool.token("denied").await.unwrap_err().to_string();
-    assert_eq!(error, "example/denied: client id or secret refused (401 invalid_client)");
+    assert_eq!(
+        error,
+        "example/denied: the vendor rejected client id or secret (401 invalid_client)"
+    );
     assert_eq!(pool.status().failing, 2);
 }
 

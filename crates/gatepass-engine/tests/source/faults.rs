@@ -124,7 +124,7 @@ async fn blocking_provider_does_not_block_callers_forever() {
 #[tokio::test(start_paused = true)]
 async fn token_of_overridden_exchange_is_validated() {
     for (returned, expected) in [
-        ("the-secret", "the answer returns the credential as the token"),
+        ("the-secret", "the response contains the credential instead of a token"),
         ("a%20token", "the token has characters that a bearer token must not have"),
     ] {
         let source = TokenSource::builder(

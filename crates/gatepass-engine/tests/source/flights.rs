@@ -79,7 +79,7 @@ async fn all_callers_get_the_same_failure() {
         assert_eq!(error.kind(), ErrorKind::Denied);
         assert_eq!(
             error.to_string(),
-            "example/prod: client id or secret refused (401 invalid_client)"
+            "example/prod: the vendor rejected client id or secret (401 invalid_client)"
         );
     }
     assert_eq!(http.count(), 1);

@@ -82,7 +82,7 @@ impl<'a> Report<'a> {
             (None, _) => error.to_string(),
             // The report has named the profile.
             (Some(_), None) => one_line(error),
-            (Some(_), Some(text)) => format!("{}: the vendor says: {text}", one_line(error)),
+            (Some(_), Some(text)) => format!("{}: the vendor's message: {text}", one_line(error)),
         };
         let detail = format!("{text}{}", retry.unwrap_or_default());
         let hints = match kind {

@@ -1,14 +1,14 @@
-//! Compact: a token's times in two integers.
+//! A token's times, packed into two integers.
 
 use std::time::{Duration, SystemTime};
 
 use super::{Expiry, MAX_LIFETIME};
 
-/// How long a token lives, in nanoseconds (30 days are 52 bits), and two bits that say who says so.
+/// A token's lifetime in nanoseconds (30 days are 52 bits) and the expiry's source in two bits.
 #[derive(Clone, Copy)]
-pub(super) struct Life(u64);
+pub(super) struct PackedLifetime(u64);
 
-impl Life {
+impl PackedLifetime {
     const EXPIRIES: [Expiry; 4] =
         [Expiry::Vendor, Expiry::Jwt, Expiry::Configured, Expiry::Assumed];
 
@@ -26,7 +26,7 @@ impl Life {
     }
 }
 
-/// Nanoseconds since 1970; a moment before 1677 or after 2262 is moved there.
+/// Returns the nanoseconds since 1970, clamped to the years 1677 to 2262.
 pub(super) fn nanos(at: SystemTime) -> i64 {
     match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
@@ -34,7 +34,7 @@ pub(super) fn nanos(at: SystemTime) -> i64 {
     }
 }
 
-pub(super) fn moment(nanos: i64) -> SystemTime {
+pub(super) fn from_nanos(nanos: i64) -> SystemTime {
     let since = Duration::from_nanos(nanos.unsigned_abs());
     if nanos < 0 { SystemTime::UNIX_EPOCH - since } else { SystemTime::UNIX_EPOCH + since }
 }
@@ -44,17 +44,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_kept_to_the_nanosecond() {
+    fn times_keep_nanoseconds() {
         let odd = Duration::new(1_800_000_000, 123_456_789);
         for at in [SystemTime::UNIX_EPOCH + odd, SystemTime::UNIX_EPOCH - odd] {
-            assert_eq!(moment(nanos(at)), at);
+            assert_eq!(from_nanos(nanos(at)), at);
         }
         let past_2262 = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000_000);
-        assert!(moment(nanos(past_2262)) < past_2262);
+        assert!(from_nanos(nanos(past_2262)) < past_2262);
         for length in [Duration::from_nanos(1), odd.min(MAX_LIFETIME) - Duration::from_nanos(1)] {
-            for expiry in Life::EXPIRIES {
-                let life = Life::new(length, expiry);
-                assert_eq!((life.length(), life.expiry()), (length, expiry));
+            for expiry in PackedLifetime::EXPIRIES {
+                let lifetime = PackedLifetime::new(length, expiry);
+                assert_eq!((lifetime.length(), lifetime.expiry()), (length, expiry));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a redirect brings: its parameters, the vendor's refusal, or a token answer.
+//! The response in a redirect: its parameters, the vendor's error, or a token response.
 
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
@@ -8,17 +8,17 @@ use crate::json::Json;
 use crate::oauth2::TokenResponse;
 use crate::{Error, Result, redact};
 
-/// A parameter's name and value.
+/// The name and value of a parameter.
 pub(super) type Pair = (String, Zeroizing<String>);
 
-/// The parameters of a query or a fragment.
+/// Reads the parameters of a query or a fragment.
 pub(super) fn pairs(text: &str) -> Result<Vec<Pair>> {
     let decoded = |part: &str| {
         let spaced = Zeroizing::new(part.replace('+', " ").into_bytes());
         let bytes = Zeroizing::new(percent_decode(&spaced).collect::<Vec<u8>>());
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-            Err(_) => Err(Error::protocol("the redirect's answer is not UTF-8")),
+            Err(_) => Err(Error::protocol("the redirect's parameters are not UTF-8")),
         }
     };
     let parts = text.split('&').filter(|part| !part.is_empty());
@@ -29,22 +29,26 @@ pub(super) fn pairs(text: &str) -> Result<Vec<Pair>> {
     read.collect()
 }
 
-/// The vendor's refusal, if it is one (RFC 6749 section 4.2.2.1).
-pub(super) fn refusal(pairs: &[Pair]) -> Option<Error> {
+/// Returns the vendor's error, if the response is one (RFC 6749 section 4.2.2.1).
+pub(super) fn denied(pairs: &[Pair]) -> Option<Error> {
     let find = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, v)| &**v);
     let code = find("error").filter(|code| !code.is_empty())?;
     let error = match code.as_str() {
         "access_denied" => Error::denied("the login was denied")
-            .hint("run it again and choose Allow, or ask the vendor why it denies"),
-        "unauthorized_client" => Error::denied("this client may not log people in").hint(NOTHING),
+            .hint("log in again and choose Allow, or ask the vendor for the reason"),
+        "unauthorized_client" => Error::denied("this client may not log in users").hint(NOTHING),
         "unsupported_response_type" => {
-            Error::config("the vendor does not do this grant").hint(NOTHING)
+            Error::config("the vendor does not support this grant type").hint(NOTHING)
         }
-        "invalid_scope" => Error::config("the scope is refused"),
-        "invalid_request" => Error::config("the vendor calls the request malformed").hint(NOTHING),
-        "temporarily_unavailable" | "server_error" => Error::unavailable("vendor fault"),
+        "invalid_scope" => Error::config("the vendor rejected the scope"),
+        "invalid_request" => {
+            Error::config("the vendor rejected the request as malformed").hint(NOTHING)
+        }
+        "temporarily_unavailable" | "server_error" => {
+            Error::unavailable("the vendor returned a server error")
+        }
         "login_required" | "interaction_required" | "consent_required" => {
-            Error::denied("the vendor wants the person to act")
+            Error::denied("the vendor requires an action of the user")
         }
         _ => Error::denied("the vendor refused"),
     };
@@ -56,7 +60,7 @@ pub(super) fn refusal(pairs: &[Pair]) -> Option<Error> {
     Some(error.with_vendor_code(code).with_vendor_text(text))
 }
 
-/// The parameters as the members of an answer, which are read as any other token answer's are.
+/// Converts the parameters into a token response, which is read like any other.
 pub(super) fn body(pairs: Vec<Pair>, is_in_query: bool) -> TokenResponse {
     let mut warnings = Vec::new();
     if is_in_query {
@@ -68,7 +72,7 @@ pub(super) fn body(pairs: Vec<Pair>, is_in_query: bool) -> TokenResponse {
     let (refresh, kept): (Vec<Pair>, Vec<Pair>) =
         pairs.into_iter().partition(|(name, _)| name == "refresh_token");
     if !refresh.is_empty() {
-        warnings.push("the vendor sent a refresh token in the address: it was thrown away");
+        warnings.push("the vendor sent a refresh token in the address: the token was discarded");
     }
     let members = kept.into_iter().map(|(name, value)| (name, Json::Text(value)));
     TokenResponse::of(Json::Object(members.collect()), warnings)
