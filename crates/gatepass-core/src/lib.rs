@@ -85,7 +85,7 @@ pub use crate::token::{
     TokenRules,
 };
 
-/// What the macros of this crate need; not for anybody else.
+/// Items for the macros of this crate and for the other gatepass crates.
 #[doc(hidden)]
 pub mod __private {
     pub use inventory;

@@ -1,4 +1,4 @@
-//! The implicit grant (RFC 6749 section 4.2): the authorization request and the redirect's response.
+//! The implicit grant (RFC 6749 section 4.2): its request and the response in the redirect.
 //!
 //! There is no I/O here: the command opens the browser and listens for the redirect.
 

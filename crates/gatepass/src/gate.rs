@@ -1,6 +1,7 @@
 //! The gate: the token sources of one config, by profile name.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -154,7 +155,6 @@ impl Gate {
 }
 
 /// A profile of a [`Gate`], with single keys replaced.
-#[derive(Debug)]
 pub struct ProfileSelection<'a> {
     gate: &'a Gate,
     name: &'a str,
@@ -182,6 +182,14 @@ impl ProfileSelection<'_> {
     pub fn open(self) -> Result<TokenSource> {
         let gate = self.gate;
         gate.open(&self.read()?)
+    }
+}
+
+/// Shows the keys that are replaced and not their values: a caller may pass a secret by mistake.
+impl fmt::Debug for ProfileSelection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&str> = self.set.iter().map(|(key, _)| key.as_str()).collect();
+        f.debug_struct("ProfileSelection").field("name", &self.name).field("set", &keys).finish()
     }
 }
 
