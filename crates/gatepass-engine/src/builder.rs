@@ -22,7 +22,7 @@ use crate::store::TokenStore;
 /// # use gatepass_core::Credential;
 /// # use gatepass_engine::TokenSource;
 /// # use gatepass_testkit::{FakeHttp, example::Example};
-/// # let http = FakeHttp::answering([]);
+/// # let http = FakeHttp::returning([]);
 /// let source = TokenSource::builder(Example::new(), Credential::client("app-1", "hunter2"))
 ///     .http(http)
 ///     .name("prod")

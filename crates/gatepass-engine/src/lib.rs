@@ -10,7 +10,7 @@
 //! # use gatepass_testkit::{FakeResponse, FakeHttp, example::Example};
 //! # use gatepass_core::{Credential, Result};
 //! # async fn run() -> Result<()> {
-//! # let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
+//! # let http = FakeHttp::returning([FakeResponse::token("token-1", 3600)]);
 //! let source = TokenSource::builder(Example::new(), Credential::client("app-1", "hunter2"))
 //!     .http(http)
 //!     .build()?;

@@ -46,7 +46,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 /// # use gatepass_testkit::{FakeResponse, FakeHttp, example::Example};
 /// # use gatepass_core::{Credential, Result};
 /// # async fn run() -> Result<()> {
-/// # let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
+/// # let http = FakeHttp::returning([FakeResponse::token("token-1", 3600)]);
 /// let pool = TokenPool::builder(|tenant| {
 ///     let credential = Credential::client(tenant, "hunter2");
 ///     Ok(TokenSource::builder(Example::new(), credential))

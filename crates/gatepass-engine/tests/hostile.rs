@@ -51,7 +51,7 @@ fn hostile(
         Hostile(act, AtomicUsize::new(0)),
         Credential::client("client", "the secret"),
     )
-    .http(FakeHttp::answering([]))
+    .http(FakeHttp::returning([]))
     .name("hostile")
     .build()
     .unwrap()
@@ -122,7 +122,7 @@ async fn token_of_an_aborted_flight_is_dropped() {
         Hostile(act, AtomicUsize::new(0)),
         Credential::client("client", "the secret"),
     )
-    .http(FakeHttp::answering([]))
+    .http(FakeHttp::returning([]))
     .timeout(Duration::from_millis(10))
     .build()
     .unwrap();

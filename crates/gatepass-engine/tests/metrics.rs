@@ -25,7 +25,7 @@ fn metrics_cover_requests_waits_cooldowns_and_expiry() {
             .unwrap();
         runtime.block_on(async {
             let clock = TestClock::new();
-            let http = FakeHttp::answering([
+            let http = FakeHttp::returning([
                 FakeResponse::json(503, ""),
                 FakeResponse::token(&token_text, 3600),
             ]);

@@ -43,7 +43,7 @@ fn all_have(outcomes: &[Result<Token>], text: &str) -> bool {
 /// Returns a source that has cached `token-0` and whose vendor responds with `next`.
 async fn with_token_0(next: FakeResponse) -> (TokenSource, FakeHttp, TestClock) {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([FakeResponse::token("token-0", LIFETIME.as_secs()), next]);
+    let http = FakeHttp::returning([FakeResponse::token("token-0", LIFETIME.as_secs()), next]);
     let source = source(&http, &clock);
     source.prefetch().await.unwrap();
     (source, http, clock)

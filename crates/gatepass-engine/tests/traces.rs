@@ -39,7 +39,7 @@ async fn debug_output_and_traces_show_no_secret() {
     let canaries = [canary("client_secret"), canary("token"), canary("fixed")];
     let [secret, token, fixed] = canaries.each_ref().map(Canary::text);
     let echo = format!("{{\"error\":\"invalid_client\",\"error_description\":\"{secret}\"}}");
-    let http = FakeHttp::answering([
+    let http = FakeHttp::returning([
         FakeResponse::json(401, echo),
         FakeResponse::token(token, 60),
         FakeResponse::never(),

@@ -1,4 +1,4 @@
-//! A runtime of one future, for checks that need no more.
+//! `block_on`, a runtime for a single future.
 
 use std::future::Future;
 use std::pin::pin;
@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-/// Runs a future to its end on this thread. It must need no runtime of its own.
+/// Runs a future to completion on this thread.
+///
+/// The future must not need an async runtime such as tokio.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut cx = Context::from_waker(&waker);

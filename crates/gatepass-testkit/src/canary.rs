@@ -1,4 +1,4 @@
-//! Canaries: secrets made at run time, and the search for them where none belongs.
+//! Canaries: secrets that are generated at run time, and the search for them in output.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,45 +8,45 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use gatepass_core::percent_encode;
 
-/// A secret to look for.
+/// A secret that [`find_leak`] searches for.
 #[derive(Clone)]
 pub struct Canary {
     name: String,
     text: String,
 }
 
-/// A secret of 40 small letters and digits, another one each time. Its name is not part of it.
+/// Returns a new random secret of 40 lowercase letters and digits, which do not contain its name.
 pub fn canary(name: &str) -> Canary {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let random = RandomState::new();
     let text = (0..40_u64)
-        .map(|at| random.hash_one((name, at)) as usize % ALPHABET.len())
+        .map(|position| random.hash_one((name, position)) as usize % ALPHABET.len())
         .map(|index| char::from(*ALPHABET.get(index).unwrap_or(&b'x')))
         .collect();
     Canary { name: name.to_owned(), text }
 }
 
 impl Canary {
-    /// A secret that is there already, such as a fixture's token.
+    /// Creates a canary of an existing secret, such as a fixture's token.
     pub fn of(name: &str, text: &str) -> Self {
         Self { name: name.to_owned(), text: text.to_owned() }
     }
 
-    /// What it is called in a [`Leak`].
+    /// Returns the name that a [`Leak`] shows.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The secret.
+    /// Returns the secret.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Every usual way to write it.
+    /// Returns the secret in all searched encodings, each with a description.
     fn forms(&self) -> Vec<(&'static str, String)> {
         let text = self.text.as_str();
         let mut forms = vec![
-            ("as it is", text.to_owned()),
+            ("unchanged", text.to_owned()),
             ("percent-encoded", percent_encode(text)),
             ("form-encoded", percent_encode(text).replace("%20", "+")),
             ("in hex", text.bytes().map(|byte| format!("{byte:02x}")).collect()),
@@ -57,13 +57,13 @@ impl Canary {
                 text.replace('\\', "\\\\").replace('"', "\\\"").replace('/', "\\/"),
             ),
         ];
-        // Base64 depends on what stands before: three offsets cover every place in a text. What
-        // shares a character with a neighbour is cut off.
-        for (pad, cut) in [("", 0), ("0", 2), ("00", 3)] {
-            let plain = format!("{pad}{text}");
-            for coded in [STANDARD_NO_PAD.encode(&plain), URL_SAFE_NO_PAD.encode(&plain)] {
-                let end = coded.len() - usize::from(plain.len() % 3 != 0);
-                forms.push(("in base64", coded.get(cut..end).unwrap_or_default().to_owned()));
+        // Base64 encodes groups of three bytes, so that the characters depend on the secret's offset
+        // modulo three. Characters that also encode a neighbouring byte are cut off.
+        for (padding, cut) in [("", 0), ("0", 2), ("00", 3)] {
+            let plain = format!("{padding}{text}");
+            for encoded in [STANDARD_NO_PAD.encode(&plain), URL_SAFE_NO_PAD.encode(&plain)] {
+                let end = encoded.len() - usize::from(plain.len() % 3 != 0);
+                forms.push(("in base64", encoded.get(cut..end).unwrap_or_default().to_owned()));
             }
         }
         forms
@@ -76,13 +76,13 @@ impl fmt::Debug for Canary {
     }
 }
 
-/// A secret that was found. It says which and how, and not the secret itself.
+/// The canary that was found and its encoding, without the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Leak {
     /// The canary's name.
     pub canary: String,
-    /// How it was written.
+    /// The encoding in which the secret was found.
     pub form: &'static str,
 }
 
@@ -92,20 +92,24 @@ impl fmt::Display for Leak {
     }
 }
 
-/// The first canary of which `text` shows twelve characters in a row (all, if it has fewer), in
-/// any case: as it is, percent- or form-encoded, in hex, in base64, reversed, escaped for JSON.
+/// Returns the first canary that `text` shows.
+///
+/// A canary counts as shown if twelve characters in a row occur, or all characters of a shorter one
+/// that has at least four. The search ignores case. It covers the secret unchanged, percent-encoded,
+/// form-encoded, in hex, in base64, reversed and escaped for JSON.
 pub fn find_leak(text: &str, canaries: &[Canary]) -> Option<Leak> {
     const WINDOW: usize = 12;
-    const SHORTEST: usize = 4;
+    const MIN_LENGTH: usize = 4;
     let text = text.to_ascii_lowercase();
-    // Looked up rather than searched for: a log is long, and a canary has hundreds of windows.
-    let shown: HashSet<&[u8]> = text.as_bytes().windows(WINDOW).collect();
+    // A set of windows instead of substring searches: a log is long, and a canary has hundreds of
+    // windows.
+    let windows: HashSet<&[u8]> = text.as_bytes().windows(WINDOW).collect();
     canaries.iter().find_map(|canary| {
         canary.forms().into_iter().find_map(|(form, pattern)| {
             let pattern = pattern.to_ascii_lowercase();
             let found = match pattern.len() {
-                WINDOW.. => pattern.as_bytes().windows(WINDOW).any(|part| shown.contains(part)),
-                SHORTEST.. => text.contains(&pattern),
+                WINDOW.. => pattern.as_bytes().windows(WINDOW).any(|part| windows.contains(part)),
+                MIN_LENGTH.. => text.contains(&pattern),
                 _ => false,
             };
             found.then(|| Leak { canary: canary.name.clone(), form })
@@ -118,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_canary_is_another_one_each_time() {
+    fn every_canary_is_different() {
         let (a, b) = (canary("a"), canary("a"));
         assert_eq!(a.text().len(), 40);
         assert_ne!(a.text(), b.text());
@@ -126,11 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_found_and_nothing_else() {
+    fn search_finds_every_encoding_of_twelve_characters() {
         let secret = Canary::of("secret", "pa ss+\"wordy\"/tail-of-it");
         let text = secret.text();
         let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
-        for shown in [
+        for encoded in [
             text[3..15].to_owned(),
             percent_encode(text),
             percent_encode(text).replace("%20", "+"),
@@ -141,7 +145,7 @@ mod tests {
             text.chars().rev().collect(),
             format!("{text:?}"),
         ] {
-            assert!(find_leak(&format!("<{shown}>"), std::slice::from_ref(&secret)).is_some());
+            assert!(find_leak(&format!("<{encoded}>"), std::slice::from_ref(&secret)).is_some());
         }
         assert_eq!(find_leak(&text[..11], std::slice::from_ref(&secret)), None);
     }

@@ -1,9 +1,9 @@
-//! The checks: what is asked of every provider. Each panics, naming the provider, if it fails.
+//! The conformance checks of providers. A check that fails panics with the provider's id.
 
-mod answers;
 mod cache_key;
 mod facts;
 mod requests;
+mod responses;
 mod secrets;
 
 use std::error::Error as StdError;
@@ -19,29 +19,26 @@ use http::HeaderValue;
 use crate::profile::SampleProfile;
 use crate::{Canary, FakeHttp, FakeResponse, Fixture, TestClock, block_on, find_leak};
 
-pub use self::answers::{
-    a_503_without_a_body_is_unavailable, a_redirect_is_an_error_and_not_followed,
-    a_web_page_is_no_token_answer, an_answer_that_is_cut_off_is_no_token,
-    an_answer_without_a_token_is_an_error, an_empty_answer_is_no_token,
-    fixtures_read_as_their_names_say, no_bytes_make_the_reader_panic,
-    responses_of_any_members_leak_nothing,
-};
 pub use self::cache_key::cache_keys_cover_credential_and_settings;
 pub use self::facts::{
-    a_missing_secret_is_refused_by_name, a_missing_setting_is_refused_by_name,
-    a_wrong_choice_is_refused_without_its_value, an_unknown_setting_is_refused_by_name,
-    info_is_complete, the_example_profile_builds,
+    error_about_a_wrong_choice_omits_its_value, error_names_a_missing_secret,
+    error_names_a_missing_setting, error_names_an_unknown_setting, info_is_complete,
+    sample_profile_builds_a_provider,
 };
 pub use self::requests::{
-    a_login_begins_at_the_base_url_without_a_secret, endpoints_are_known_without_a_secret,
-    headers_with_a_secret_are_sensitive, no_secret_is_in_the_url,
-    requests_go_by_https_where_nothing_else_is_said, requests_go_to_the_base_url_alone,
+    endpoints_need_no_secret, headers_with_a_secret_are_sensitive,
+    login_starts_at_the_base_url_without_a_secret, requests_use_https_by_default,
+    requests_use_only_the_base_url, url_contains_no_secret,
 };
-pub use self::secrets::{
-    nothing_printed_shows_a_secret, the_token_goes_into_sensitive_headers_alone,
+pub use self::responses::{
+    empty_503_is_unavailable, empty_response_is_an_error, fixture_names_match_their_results,
+    generated_responses_leak_no_secret, reader_never_panics_on_a_damaged_response,
+    redirect_is_an_error_and_not_followed, response_without_a_token_is_an_error,
+    truncated_response_is_an_error, web_page_is_a_protocol_error,
 };
+pub use self::secrets::{authorize_sets_only_sensitive_headers, printed_output_shows_no_secret};
 
-/// One check: the facts, and the folder of the provider's fixtures.
+/// A check of a provider's facts, and the folder of its fixtures.
 pub type Check = fn(&ProviderInfo, &Path);
 
 #[doc(hidden)]
@@ -51,29 +48,29 @@ macro_rules! __for_each_check {
         $crate::$then! {
             [
                 info_is_complete
-                the_example_profile_builds
-                an_unknown_setting_is_refused_by_name
-                a_missing_setting_is_refused_by_name
-                a_missing_secret_is_refused_by_name
-                a_wrong_choice_is_refused_without_its_value
-                requests_go_to_the_base_url_alone
-                requests_go_by_https_where_nothing_else_is_said
-                no_secret_is_in_the_url
+                sample_profile_builds_a_provider
+                error_names_an_unknown_setting
+                error_names_a_missing_setting
+                error_names_a_missing_secret
+                error_about_a_wrong_choice_omits_its_value
+                requests_use_only_the_base_url
+                requests_use_https_by_default
+                url_contains_no_secret
                 headers_with_a_secret_are_sensitive
-                endpoints_are_known_without_a_secret
+                endpoints_need_no_secret
                 cache_keys_cover_credential_and_settings
-                a_login_begins_at_the_base_url_without_a_secret
-                fixtures_read_as_their_names_say
-                a_503_without_a_body_is_unavailable
-                a_web_page_is_no_token_answer
-                an_empty_answer_is_no_token
-                an_answer_that_is_cut_off_is_no_token
-                an_answer_without_a_token_is_an_error
-                a_redirect_is_an_error_and_not_followed
-                no_bytes_make_the_reader_panic
-                responses_of_any_members_leak_nothing
-                the_token_goes_into_sensitive_headers_alone
-                nothing_printed_shows_a_secret
+                login_starts_at_the_base_url_without_a_secret
+                fixture_names_match_their_results
+                empty_503_is_unavailable
+                web_page_is_a_protocol_error
+                empty_response_is_an_error
+                truncated_response_is_an_error
+                response_without_a_token_is_an_error
+                redirect_is_an_error_and_not_followed
+                reader_never_panics_on_a_damaged_response
+                generated_responses_leak_no_secret
+                authorize_sets_only_sensitive_headers
+                printed_output_shows_no_secret
             ]
             $($arguments)*
         }
@@ -104,8 +101,9 @@ macro_rules! __tests {
     };
 }
 
-/// Writes a module of tests, one for each check of [`checks`](crate::checks), about the provider
-/// with these facts and the fixtures in a folder of its crate.
+/// Generates a module with one test per check of [`checks`](crate::checks).
+///
+/// The arguments are the provider's facts and the folder of its fixtures, relative to its crate.
 ///
 /// ```ignore
 /// #[cfg(test)]
@@ -118,18 +116,22 @@ macro_rules! conformance {
     };
 }
 
-/// Every check, by the sentence it proves.
+/// All checks with their names.
 pub const ALL: &[(&str, Check)] = crate::__for_each_check!(__table);
 
-/// Asks a provider everything. Panics at the first answer that is wrong.
+/// Runs all checks on a provider.
+///
+/// # Panics
+///
+/// Panics if a check fails.
 pub fn conform(info: &ProviderInfo, fixtures: impl AsRef<Path>) {
     for (_, check) in ALL {
         check(info, fixtures.as_ref());
     }
 }
 
-/// Everything an error says.
-fn printed(error: &Error) -> String {
+/// Returns all printed forms of an error: message, debug output, hints and causes.
+fn format_error(error: &Error) -> String {
     let hints = error.hints();
     let mut text = format!("{error} {error:?} {error:#?} {hints:?}");
     let mut source = error.source();
@@ -140,37 +142,40 @@ fn printed(error: &Error) -> String {
     text
 }
 
+/// Panics if `text` shows one of the secrets.
 #[track_caller]
-fn no_leak(info: &ProviderInfo, what: &str, text: &str, secrets: &[Canary]) {
+fn assert_no_leak(info: &ProviderInfo, output: &str, text: &str, secrets: &[Canary]) {
     if let Some(leak) = find_leak(text, secrets) {
-        panic!("{}: {what} shows {leak}", info.id);
+        panic!("{}: {output} shows {leak}", info.id);
     }
 }
 
 fn token_request(info: &ProviderInfo, profile: &SampleProfile) -> Request {
     let request = profile.provider(info).token_request(&profile.credential);
-    request.unwrap_or_else(|error| panic!("{}: the example makes no request: {error:?}", info.id))
+    request.unwrap_or_else(|error| {
+        panic!("{}: the sample profile builds no token request: {error:?}", info.id)
+    })
 }
 
-/// Every request of one exchange gets the same answer.
-fn exchanged(
+/// Runs one exchange in which every request gets the same response.
+fn exchange(
     provider: &dyn Provider,
     credential: &Credential,
-    answer: &Fixture,
+    response: &Fixture,
 ) -> (FakeHttp, Result<Token>) {
-    let (http, clock) = (FakeHttp::new(always(answer)), TestClock::new());
+    let (http, clock) = (FakeHttp::new(always(response)), TestClock::new());
     let token_rules = TokenRules::default();
     let cx = ExchangeContext::new(&http, &clock, &token_rules);
     let outcome = block_on(cx.run(provider, credential));
     (http, outcome)
 }
 
-fn always(answer: &Fixture) -> impl FnMut(usize) -> FakeResponse + Send + 'static {
-    let answer = FakeResponse::from(answer.clone());
-    move |_| answer.clone()
+fn always(response: &Fixture) -> impl FnMut(usize) -> FakeResponse + Send + 'static {
+    let response = FakeResponse::from(response.clone());
+    move |_| response.clone()
 }
 
-/// Reads an answer as if it had come when it was recorded, so that a JWT in it still lives.
+/// Reads a response at the time of its recording, so that a JWT in it has not expired.
 fn read(provider: &dyn Provider, fixture: &Fixture) -> Result<Token> {
     let response = fixture.response();
     let early = SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
@@ -178,7 +183,7 @@ fn read(provider: &dyn Provider, fixture: &Fixture) -> Result<Token> {
     provider.read_token(&response, sent)
 }
 
-fn token_of(info: &ProviderInfo, provider: &dyn Provider, fixture: &Fixture) -> Token {
+fn read_fixture_token(info: &ProviderInfo, provider: &dyn Provider, fixture: &Fixture) -> Token {
     read(provider, fixture)
         .unwrap_or_else(|error| panic!("{}: fixture {}: {error:?}", info.id, fixture.name()))
 }
@@ -186,14 +191,14 @@ fn token_of(info: &ProviderInfo, provider: &dyn Provider, fixture: &Fixture) -> 
 fn token_fixtures(info: &ProviderInfo, fixtures: &Path) -> Vec<Fixture> {
     let mut tokens = Fixture::load_all(fixtures);
     tokens.retain(|fixture| fixture.name().starts_with("token"));
-    assert!(!tokens.is_empty(), "{}: there is no fixture token*.http", info.id);
+    assert!(!tokens.is_empty(), "{}: no fixture is named token*.http", info.id);
     tokens
 }
 
-/// What the token fixtures hold of secrets.
+/// Returns the secrets in the token fixtures.
 fn token_canaries(info: &ProviderInfo, provider: &dyn Provider, fixtures: &Path) -> Vec<Canary> {
     let tokens = token_fixtures(info, fixtures);
-    let tokens = tokens.iter().map(|fixture| token_of(info, provider, fixture));
+    let tokens = tokens.iter().map(|fixture| read_fixture_token(info, provider, fixture));
     tokens
         .flat_map(|token| {
             let extras = ["refresh_token", "id_token"].map(|name| {
@@ -205,6 +210,6 @@ fn token_canaries(info: &ProviderInfo, provider: &dyn Provider, fixtures: &Path)
         .collect()
 }
 
-fn text_of(value: &HeaderValue) -> String {
+fn header_text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }

@@ -1,11 +1,11 @@
-//! TestClock: wall, boot and monotonic time, each moved by hand.
+//! `TestClock`, whose wall, boot and monotonic time change only when the test moves them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, CoarseTime};
 
-/// A clock that stands still until it is moved. Its clones are the same clock.
+/// A clock that the test moves. Its clones share the same time.
 #[derive(Clone, Debug)]
 pub struct TestClock(Arc<Mutex<Times>>);
 
@@ -16,18 +16,18 @@ struct Times {
     monotonic: Duration,
 }
 
-/// How long falling asleep and waking take, with the monotonic clock running.
-const FALLING_ASLEEP: Duration = Duration::from_millis(100);
+/// The time that falling asleep and waking take, during which the monotonic clock runs.
+const SLEEP_TRANSITION: Duration = Duration::from_millis(100);
 
 impl TestClock {
-    /// A clock at some moment of 2027, an hour after boot, half of it asleep.
+    /// Creates a clock in January 2027, an hour after boot; the machine slept half of that hour.
     pub fn new() -> Self {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let (boot, monotonic) = (Duration::from_secs(3600), Duration::from_secs(1800));
         Self(Arc::new(Mutex::new(Times { wall, boot, monotonic })))
     }
 
-    /// Time passes: all clocks go on.
+    /// Advances wall, boot and monotonic time.
     pub fn advance(&self, by: Duration) {
         self.change(|times| {
             times.wall += by;
@@ -36,29 +36,29 @@ impl TestClock {
         });
     }
 
-    /// The machine sleeps. Wall and boot time go on as in [`advance`](Self::advance); the
-    /// monotonic clock, which [`coarse`](Clock::coarse) shows, stands still but for the tenth of a
-    /// second that falling asleep and waking take. So does a runtime's own clock, which this one
-    /// is no part of.
+    /// Suspends the machine: wall and boot time advance by the whole duration.
+    ///
+    /// The monotonic time of [`coarse`](Clock::coarse) advances by at most a tenth of a second, which
+    /// falling asleep and waking take. The clock of an async runtime is not affected.
     pub fn suspend(&self, by: Duration) {
         self.change(|times| {
             times.wall += by;
             times.boot += by;
-            times.monotonic += by.min(FALLING_ASLEEP);
+            times.monotonic += by.min(SLEEP_TRANSITION);
         });
     }
 
-    /// Somebody sets the wall clock, by this many seconds forward or (negative) back.
+    /// Sets the wall clock forward by this number of seconds, or back if it is negative.
     pub fn jump_wall(&self, seconds: i64) {
         let by = Duration::from_secs(seconds.unsigned_abs());
         self.change(|times| {
             let jumped =
                 if seconds < 0 { times.wall.checked_sub(by) } else { times.wall.checked_add(by) };
-            times.wall = jumped.expect("a wall clock shows a time that can be written down");
+            times.wall = jumped.expect("the wall time is in the range of `SystemTime`");
         });
     }
 
-    /// Time passes, and the wall clock does not notice.
+    /// Advances boot and monotonic time, but not the wall clock.
     pub fn advance_boot_only(&self, by: Duration) {
         self.change(|times| {
             times.boot += by;

@@ -1,4 +1,4 @@
-//! Example: a provider without a vendor, for tests of code that is given one.
+//! `Example`, a provider without a vendor, for tests of code that takes a provider.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use gatepass_core::{
     Result, Token, oauth2,
 };
 
-/// What [`Example`] is. It is in no registry.
+/// The facts of [`Example`], which is not in any registry.
 pub const INFO: ProviderInfo = ProviderInfo::new("example", "Example")
     .docs("https://vendor.example.com/docs/token")
     .environments(
@@ -22,9 +22,13 @@ pub const INFO: ProviderInfo = ProviderInfo::new("example", "Example")
     .fields(
         const {
             &[
-                Field::text("client_id", "which client asks"),
-                Field::secret("client_secret", "shown once, when the client is made"),
-                Field::choice("client_auth", &["form", "basic"], "where the credential goes"),
+                Field::text("client_id", "the client's id"),
+                Field::secret("client_secret", "shown once, when the client is created"),
+                Field::choice(
+                    "client_auth",
+                    &["form", "basic"],
+                    "the place of the credential in the request",
+                ),
             ]
         },
     )
@@ -33,7 +37,7 @@ pub const INFO: ProviderInfo = ProviderInfo::new("example", "Example")
         Ok(Box::new(Example { endpoint: settings.base(&INFO)?.join("/token")?, basic }))
     });
 
-/// The client credentials grant of RFC 6749 section 4.4, at `https://vendor.example.com/token`.
+/// A provider of the client credentials grant (RFC 6749 section 4.4) at `https://vendor.example.com/token`.
 #[derive(Clone, Debug)]
 pub struct Example {
     endpoint: Endpoint,
@@ -41,10 +45,10 @@ pub struct Example {
 }
 
 impl Example {
-    /// The example at its own address.
+    /// Creates the provider with its default endpoint.
     pub fn new() -> Self {
         let endpoint = Endpoint::parse("https://vendor.example.com/token");
-        Self { endpoint: endpoint.expect("a constant address"), basic: false }
+        Self { endpoint: endpoint.expect("a constant URL"), basic: false }
     }
 }
 

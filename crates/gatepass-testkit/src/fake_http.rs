@@ -1,4 +1,4 @@
-//! FakeHttp: stands in for the network, and answers when told.
+//! `FakeHttp`, an HTTP client that returns the test's responses, and the requests that it records.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -10,16 +10,16 @@ use http::{HeaderMap, HeaderName, Method};
 
 use crate::Fixture;
 
-/// A sender that reaches nobody. Its clones are the same sender.
+/// An HTTP client without a network. Its clones share requests and responses.
 ///
 /// ```
 /// # use gatepass_testkit::{FakeResponse, FakeHttp};
-/// let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
+/// let http = FakeHttp::returning([FakeResponse::token("token-1", 3600)]);
 /// assert_eq!(http.count(), 0);
 /// ```
 ///
-/// [`held`](Self::held) makes every request wait for [`release`](Self::release), so that a test
-/// decides the order of events instead of sleeping and hoping.
+/// [`held`](Self::held) makes every request wait for [`release`](Self::release), so that the test
+/// controls the order of events and does not sleep.
 #[derive(Clone)]
 pub struct FakeHttp(Arc<Mutex<Inner>>);
 
@@ -33,7 +33,7 @@ struct Inner {
     wakers: Vec<Waker>,
 }
 
-/// What [`FakeHttp`] answers.
+/// A response, an error or a missing response of [`FakeHttp`].
 #[derive(Clone, Debug)]
 pub struct FakeResponse(Kind);
 
@@ -45,23 +45,23 @@ enum Kind {
 }
 
 impl FakeResponse {
-    /// A token answer of RFC 6749 section 5.1; `expires_in` in seconds.
+    /// Creates a token response of RFC 6749 section 5.1; `expires_in` is in seconds.
     pub fn token(token: &str, expires_in: u64) -> Self {
         let fields = format!("\"token_type\":\"Bearer\",\"expires_in\":{expires_in}");
         Self::json(200, format!("{{\"access_token\":\"{token}\",{fields}}}"))
     }
 
-    /// An answer with a JSON body.
+    /// Creates a response with a JSON body.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
         Fixture::json(status, body).into()
     }
 
-    /// No answer but an error, as when the network is down.
+    /// Creates an error instead of a response, as if the network were down.
     pub fn fails(error: Error) -> Self {
         Self(Kind::Fails(error))
     }
 
-    /// No answer, ever.
+    /// Creates a response that never arrives.
     pub fn never() -> Self {
         Self(Kind::Never)
     }
@@ -74,7 +74,7 @@ impl From<Fixture> for FakeResponse {
 }
 
 impl FakeHttp {
-    /// Answers the request of number n (from 0) with what `script` says.
+    /// Creates a client that returns `script(n)` for request n, counted from 0.
     pub fn new(script: impl FnMut(usize) -> FakeResponse + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             script: Box::new(script),
@@ -87,52 +87,52 @@ impl FakeHttp {
         })))
     }
 
-    /// Gives these answers, one for each request; a request too many fails as `Internal`.
-    pub fn answering(answers: impl IntoIterator<Item = FakeResponse>) -> Self {
-        let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
+    /// Creates a client that returns these responses in order; a further request is `Internal`.
+    pub fn returning(responses: impl IntoIterator<Item = FakeResponse>) -> Self {
+        let mut responses = responses.into_iter().collect::<Vec<_>>().into_iter();
         Self::new(move |_| {
-            let none = || FakeResponse::fails(Error::internal("the fake has no answer left"));
-            answers.next().unwrap_or_else(none)
+            let error = || FakeResponse::fails(Error::internal("the fake has no further response"));
+            responses.next().unwrap_or_else(error)
         })
     }
 
-    /// Makes every request from now on wait until it is released.
+    /// Makes every further request wait until it is released.
     pub fn held(self) -> Self {
         self.inner().is_held = true;
         self
     }
 
-    /// Lets the request of number n (from 0) have its answer, also before it has come.
+    /// Releases request n, counted from 0, also if it has not been sent yet.
     pub fn release(&self, n: usize) {
         self.change(|inner| inner.released.push(n));
     }
 
-    /// Lets every request have its answer, also those to come.
+    /// Releases all requests, including later ones.
     pub fn release_all(&self) {
         self.change(|inner| inner.is_held = false);
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until `count` requests have been sent.
     pub async fn arrived(&self, count: usize) {
         self.wait(|inner| inner.requests.len() >= count).await;
     }
 
-    /// How many requests have come.
+    /// Returns the number of requests that have been sent.
     pub fn count(&self) -> usize {
         self.inner().requests.len()
     }
 
-    /// How many requests are without an answer now; one whose sender was dropped is not.
+    /// Returns the number of requests in flight; a dropped request does not count.
     pub fn in_flight(&self) -> usize {
         self.inner().in_flight
     }
 
-    /// How many requests were without an answer at one time, at most.
+    /// Returns the largest number of requests that were in flight at the same time.
     pub fn in_flight_max(&self) -> usize {
         self.inner().in_flight_max
     }
 
-    /// The requests that have come, in order.
+    /// Returns the requests in the order of sending.
     pub fn requests(&self) -> Vec<Recorded> {
         self.inner().requests.clone()
     }
@@ -149,10 +149,10 @@ impl FakeHttp {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    async fn wait(&self, is_so: impl Fn(&Inner) -> bool) {
+    async fn wait(&self, condition: impl Fn(&Inner) -> bool) {
         poll_fn(|cx| {
             let mut inner = self.inner();
-            if is_so(&inner) {
+            if condition(&inner) {
                 return Poll::Ready(());
             }
             inner.wakers.push(cx.waker().clone());
@@ -165,17 +165,17 @@ impl FakeHttp {
 #[async_trait]
 impl HttpSend for FakeHttp {
     async fn send(&self, request: Request) -> Result<Response> {
-        let (mut n, mut answer) = (0, FakeResponse::never());
+        let (mut n, mut response) = (0, FakeResponse::never());
         self.change(|inner| {
             n = inner.requests.len();
-            answer = (inner.script)(n);
+            response = (inner.script)(n);
             inner.requests.push(Recorded::of(&request));
             inner.in_flight += 1;
             inner.in_flight_max = inner.in_flight_max.max(inner.in_flight);
         });
         let _in_flight = InFlight(self);
         self.wait(|inner| !inner.is_held || inner.released.contains(&n)).await;
-        match answer.0 {
+        match response.0 {
             Kind::Fixture(fixture) => Ok(fixture.response()),
             Kind::Fails(error) => Err(error),
             Kind::Never => std::future::pending().await,
@@ -197,12 +197,12 @@ impl fmt::Debug for FakeHttp {
     }
 }
 
-/// A request as it came. `Debug` shows what may be shown of it.
+/// A request that [`FakeHttp`] received. Its `Debug` output shows no secret.
 #[derive(Clone)]
 pub struct Recorded {
     method: Method,
     url: String,
-    shown: String,
+    redacted_url: String,
     headers: HeaderMap,
     body: Vec<u8>,
 }
@@ -212,33 +212,33 @@ impl Recorded {
         Self {
             method: request.method().clone(),
             url: request.endpoint().as_str().to_owned(),
-            shown: request.endpoint().to_string(),
+            redacted_url: request.endpoint().to_string(),
             headers: request.headers().clone(),
             body: request.body().to_vec(),
         }
     }
 
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The whole address, with its query.
+    /// Returns the whole URL, including secrets in its query.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The header fields.
+    /// Returns the header fields.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body as text.
+    /// Returns the body as a string, with invalid UTF-8 replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -247,7 +247,7 @@ impl Recorded {
 impl fmt::Debug for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
-        write!(f, "{} {} {names:?} and {} bytes", self.method, self.shown, self.body.len())
+        write!(f, "{} {} {names:?} and {} bytes", self.method, self.redacted_url, self.body.len())
     }
 }
 
@@ -263,12 +263,12 @@ mod tests {
     use crate::block_on;
 
     fn request() -> Request {
-        let endpoint = Endpoint::parse("https://vendor.example.com/t").expect("an address");
+        let endpoint = Endpoint::parse("https://vendor.example.com/t").expect("a URL");
         Request::post(endpoint).form([("client_secret", "hidden-from-debug")])
     }
 
     #[test]
-    fn answers_come_in_the_order_of_release() {
+    fn responses_arrive_in_the_order_of_release() {
         let http = FakeHttp::new(|n| FakeResponse::json(200 + n as u16, "{}")).held();
         let mut cx = Context::from_waker(Waker::noop());
         let (mut first, mut second) = (pin!(http.send(request())), pin!(http.send(request())));
@@ -276,15 +276,15 @@ mod tests {
         assert!(second.as_mut().poll(&mut cx).is_pending());
         http.release(1);
         assert!(first.as_mut().poll(&mut cx).is_pending());
-        assert_eq!(block_on(second).expect("an answer").status(), 201);
+        assert_eq!(block_on(second).expect("a response").status(), 201);
         http.release_all();
-        assert_eq!(block_on(first).expect("an answer").status(), 200);
+        assert_eq!(block_on(first).expect("a response").status(), 200);
         assert_eq!((http.count(), http.in_flight(), http.in_flight_max()), (2, 0, 2));
     }
 
     #[test]
-    fn requests_are_kept_and_their_debug_hides_them() {
-        let http = FakeHttp::answering([]);
+    fn debug_output_hides_the_recorded_request() {
+        let http = FakeHttp::returning([]);
         assert!(block_on(http.send(request())).is_err());
         let requests = http.requests();
         assert_eq!(requests[0].text(), "client_secret=hidden-from-debug");

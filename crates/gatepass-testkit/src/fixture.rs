@@ -1,4 +1,4 @@
-//! Fixture: a recorded answer, read from raw HTTP text.
+//! `Fixture`, a recorded HTTP response that is read from a `.http` file.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,13 @@ use gatepass_core::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-/// An answer in a `.http` file: status line, header fields, an empty line, the body as it is. Lines
-/// of the head end in LF or CRLF.
+/// A recorded response: status line, header fields, an empty line and the body, unchanged.
+///
+/// The lines before the body end in LF or CRLF.
 ///
 /// ```
 /// # use gatepass_testkit::Fixture;
-/// let fixture = Fixture::parse("refused", b"HTTP/1.1 401 Unauthorized\nx-a: b\n\n{}");
+/// let fixture = Fixture::parse("denied", b"HTTP/1.1 401 Unauthorized\nx-a: b\n\n{}");
 /// assert_eq!(fixture.response().status(), 401);
 /// assert_eq!(fixture.response().body(), b"{}");
 /// ```
@@ -26,12 +27,20 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// The answer in a file. Panics, with the file's name, where there is none.
+    /// Reads the response in a file.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the file's path or name if the file cannot be read as an HTTP response.
     pub fn read(path: impl AsRef<Path>) -> Response {
         Self::load(path).response()
     }
 
-    /// A file, named by its stem. Panics, with the file's name, if it is no HTTP answer.
+    /// Loads a file as a fixture with the name of the file's stem.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the file's path or name if the file cannot be read as an HTTP response.
     pub fn load(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let bytes = fs::read(path).unwrap_or_else(|e| panic!("fixture {}: {e}", path.display()));
@@ -39,7 +48,11 @@ impl Fixture {
         Self::parse(&name, &bytes)
     }
 
-    /// Every `.http` file of a folder, by name. Panics if the folder cannot be read.
+    /// Loads all `.http` files of a folder in the order of their names.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the folder or one of the files cannot be read.
     pub fn load_all(folder: impl AsRef<Path>) -> Vec<Self> {
         let folder = folder.as_ref();
         let entries = fs::read_dir(folder)
@@ -52,13 +65,17 @@ impl Fixture {
         paths.into_iter().map(Self::load).collect()
     }
 
-    /// Raw HTTP text. Panics, with the name, if it is none.
+    /// Parses a raw HTTP response.
+    ///
+    /// # Panics
+    ///
+    /// Panics with the fixture's name if `raw` is not an HTTP response.
     pub fn parse(name: &str, raw: &[u8]) -> Self {
-        let wrong = |what: &str| -> ! { panic!("fixture {name}: {what}") };
+        let fail = |problem: &str| -> ! { panic!("fixture {name}: {problem}") };
         let (mut rest, mut lines) = (raw, Vec::new());
         loop {
             let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
-                wrong("no empty line after the header fields")
+                fail("no empty line after the header fields")
             };
             let (line, after) = rest.split_at(end);
             rest = after.get(1..).unwrap_or_default();
@@ -66,14 +83,16 @@ impl Fixture {
             if line.is_empty() {
                 break;
             }
-            lines.push(std::str::from_utf8(line).unwrap_or_else(|_| wrong("a head of no text")));
+            lines.push(
+                std::str::from_utf8(line).unwrap_or_else(|_| fail("a header line is not UTF-8")),
+            );
         }
         let mut lines = lines.into_iter();
         let mut first = lines.next().unwrap_or_default().split(' ');
         let version = first.next().unwrap_or_default();
         let status = first.next().and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
         let (true, Some(status)) = (version.starts_with("HTTP/"), status) else {
-            wrong("the first line is not like `HTTP/1.1 200 OK`")
+            fail("the first line is not like `HTTP/1.1 200 OK`")
         };
         let mut headers = HeaderMap::new();
         for line in lines {
@@ -81,13 +100,15 @@ impl Fixture {
                 let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
                 Some((name, HeaderValue::from_str(value.trim()).ok()?))
             });
-            let Some((name, value)) = field else { wrong("a line is not like `name: value`") };
+            let Some((name, value)) = field else {
+                fail("a header line is not like `name: value`")
+            };
             headers.append(name, value);
         }
         Self { name: name.to_owned(), status, headers, body: Bytes::copy_from_slice(rest) }
     }
 
-    /// An answer with a JSON body.
+    /// Creates a response with a JSON body.
     pub fn json(status: u16, body: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).expect("a status has three digits");
         let kind = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -95,18 +116,22 @@ impl Fixture {
         Self { name: String::from("json"), status, headers, body: Bytes::from(body.into()) }
     }
 
-    /// The same answer with another body.
+    /// Returns a copy with another body.
     pub fn with_body(&self, body: impl Into<Bytes>) -> Self {
         Self { body: body.into(), ..self.clone() }
     }
 
-    /// The same answer with another status.
+    /// Returns a copy with another status.
     pub fn with_status(&self, status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("a status has three digits");
         Self { status, ..self.clone() }
     }
 
-    /// The same answer with another header field. Panics for what cannot be one.
+    /// Returns a copy with a further header field.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `name` or `value` is not valid in a header field.
     pub fn with_header(&self, name: &'static str, value: &str) -> Self {
         let mut changed = self.clone();
         let value = HeaderValue::from_str(value).expect("a header's value is visible ASCII");
@@ -114,17 +139,17 @@ impl Fixture {
         changed
     }
 
-    /// Its file's name, without `.http`.
+    /// Returns the file's name without `.http`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its body.
+    /// Returns the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// It as an answer.
+    /// Returns the fixture as the response that a provider reads.
     pub fn response(&self) -> Response {
         let mut response = http::Response::new(self.body.clone());
         *response.status_mut() = self.status;
@@ -144,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ends_of_lines_are_read_and_the_body_is_kept() {
+    fn parser_accepts_crlf_and_preserves_the_body() {
         let raw = b"HTTP/1.1 200 OK\r\nA: 1\r\na: 2\nempty:\r\n\r\n{\"a\":1}\n\n";
         let response = Fixture::parse("x", raw).response();
         assert_eq!(response.headers().get_all("a").iter().count(), 2);
@@ -153,10 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_named() {
+    fn error_names_the_malformed_fixture() {
         for raw in ["", "HTTP/1.1 200 OK\na: b\n", "200 OK\n\n", "HTTP/1.1 200 OK\nab\n\n"] {
             let parsed = std::panic::catch_unwind(|| Fixture::parse("odd", raw.as_bytes()));
-            let message = parsed.expect_err(raw).downcast::<String>().expect("a text");
+            let message = parsed.expect_err(raw).downcast::<String>().expect("a string");
             assert!(message.starts_with("fixture odd: "), "{message}");
         }
     }

@@ -1,4 +1,4 @@
-//! Asks a gatepass provider the questions every provider must answer.
+//! Conformance tests for gatepass providers and token stores, and fakes of the network and clock.
 //!
 //! In a provider crate, beside the provider (`fixtures` is a folder of the crate, see [`Fixture`]):
 //!
@@ -7,10 +7,13 @@
 //! gatepass_testkit::conformance!(super::INFO, "fixtures");
 //! ```
 //!
-//! [`conform`] asks the same of any [`ProviderInfo`](gatepass_core::ProviderInfo), for whoever
-//! walks a registry. Besides, the crate has what tests of token code need: [`FakeHttp`] answers
-//! when told, [`TestClock`] keeps wall and boot time apart, [`canary`] and [`find_leak`] find
-//! secrets where none belongs, and [`example::Example`] is a provider without a vendor.
+//! [`conform`] runs the same checks on any [`ProviderInfo`](gatepass_core::ProviderInfo), for tests
+//! that iterate over a registry.
+//!
+//! The crate also contains tools for tests of code that uses tokens. [`FakeHttp`] returns the
+//! test's responses at the test's command. [`TestClock`] has separate wall and boot time.
+//! [`canary`] generates a secret, and [`find_leak`] searches output for it. [`example::Example`] is
+//! a provider without a vendor.
 //!
 //! # Features
 //!
@@ -22,7 +25,7 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    reason = "a failed check fails the test of whoever called it"
+    reason = "a failed check fails the test that called it"
 )]
 
 mod block_on;

@@ -1,10 +1,10 @@
-//! Made-up profiles: values for every field of a provider, secrets among them.
+//! Sample profiles: made-up values, including secrets, for every field of a provider.
 
 use gatepass_core::{Credential, Endpoint, Field, FieldKind, Provider, ProviderInfo, Settings};
 
 use crate::{Canary, canary};
 
-/// A profile with the fields it must have, and secrets that can be recognised.
+/// A profile with made-up values for the required fields and a canary for each secret.
 pub(crate) struct SampleProfile {
     pub(crate) settings: Settings,
     pub(crate) credential: Credential,
@@ -12,7 +12,8 @@ pub(crate) struct SampleProfile {
 }
 
 impl SampleProfile {
-    pub(crate) fn of(info: &ProviderInfo) -> Self {
+    /// Creates a profile of the provider with these facts.
+    pub(crate) fn new(info: &ProviderInfo) -> Self {
         let canaries: Vec<Canary> = info
             .fields
             .iter()
@@ -24,29 +25,31 @@ impl SampleProfile {
         Self { settings, credential, canaries }
     }
 
-    /// The provider of this profile, at its own address.
+    /// Builds the provider of this profile with its default address.
     pub(crate) fn provider(&self, info: &ProviderInfo) -> Box<dyn Provider> {
-        built(info, &self.settings)
+        build_provider(info, &self.settings)
     }
 
-    /// The provider of this profile, at [`base_url`].
+    /// Builds the provider of this profile at [`base_url`].
     pub(crate) fn provider_at_base_url(&self, info: &ProviderInfo) -> Box<dyn Provider> {
-        built(info, &self.settings.clone().with_base_url(base_url()))
+        build_provider(info, &self.settings.clone().with_base_url(base_url()))
     }
 
-    /// Its credential without the field `left_out`.
-    pub(crate) fn credential_without(&self, info: &ProviderInfo, left_out: &str) -> Credential {
-        credential(info, &self.canaries, left_out)
+    /// Returns the credential without the field `omitted`.
+    pub(crate) fn credential_without(&self, info: &ProviderInfo, omitted: &str) -> Credential {
+        credential(info, &self.canaries, omitted)
     }
 }
 
-/// Every profile worth building, by what is special in it; of each, one with the required fields
-/// alone and one with all, since a choice may need a field that is optional otherwise.
+/// Returns the settings of every environment and choice, each with a description.
+///
+/// Each variant has two forms, because a choice may require a field that is optional otherwise: one
+/// with the required fields and one with all fields.
 pub(crate) fn variants(info: &ProviderInfo) -> Vec<(String, [Settings; 2])> {
     let all = info.fields.iter().filter(|field| !is_choice(field));
     let both =
         [settings(required(info)), settings(all)].map(|settings| with_environment(info, settings));
-    let mut variants = vec![(String::from("the example"), both.clone())];
+    let mut variants = vec![(String::from("the sample profile"), both.clone())];
     let mut add = |name: &str, value: &str| {
         let changed = both.clone().map(|settings| settings.with(name, value));
         variants.push((format!("{name} = {value}"), changed));
@@ -62,19 +65,19 @@ pub(crate) fn variants(info: &ProviderInfo) -> Vec<(String, [Settings; 2])> {
     variants
 }
 
-/// An address at which nobody listens, with a path of its own.
+/// Returns a base URL with a path, on a port without a server.
 pub(crate) fn base_url() -> Endpoint {
-    Endpoint::parse("http://127.0.0.1:9/base").expect("a constant address")
+    Endpoint::parse("http://127.0.0.1:9/base").expect("a constant URL")
 }
 
-/// Settings with a made-up value for each of these fields.
+/// Returns settings with a made-up value for each of these fields.
 pub(crate) fn settings<'a>(fields: impl Iterator<Item = &'a Field>) -> Settings {
     fields.filter(|field| !field.is_secret()).fold(Settings::new(), |settings, field| {
-        settings.with(field.name.to_string(), made_up(field))
+        settings.with(field.name.to_string(), made_up_value(field))
     })
 }
 
-/// Adds the first environment, if a profile must choose one.
+/// Adds the first environment if a profile must choose one.
 pub(crate) fn with_environment(info: &ProviderInfo, settings: Settings) -> Settings {
     match info.environments.first() {
         Some(first) if info.is_environment_required => {
@@ -84,37 +87,36 @@ pub(crate) fn with_environment(info: &ProviderInfo, settings: Settings) -> Setti
     }
 }
 
-/// The fields that a profile of nothing but defaults must have.
+/// Returns the fields that a profile with default settings requires.
 pub(crate) fn required(info: &ProviderInfo) -> impl Iterator<Item = &Field> {
-    let nothing = Settings::new();
-    info.fields.iter().filter(move |field| info.requires(field, &nothing))
+    let defaults = Settings::new();
+    info.fields.iter().filter(move |field| info.requires(field, &defaults))
 }
 
-fn credential(info: &ProviderInfo, canaries: &[Canary], left_out: &str) -> Credential {
+fn credential(info: &ProviderInfo, canaries: &[Canary], omitted: &str) -> Credential {
     let texts = required(info).filter(|field| !field.is_secret());
-    let credential = texts
-        .filter(|field| field.name != left_out)
-        .fold(Credential::new(), |credential, field| {
-            credential.with_text(field.name.clone(), made_up(field))
+    let credential =
+        texts.filter(|field| field.name != omitted).fold(Credential::new(), |credential, field| {
+            credential.with_text(field.name.clone(), made_up_value(field))
         });
     canaries
         .iter()
-        .filter(|canary| canary.name() != left_out)
+        .filter(|canary| canary.name() != omitted)
         .fold(credential, |credential, canary| {
             credential.with_secret(canary.name().to_owned(), canary.text())
         })
 }
 
-fn built(info: &ProviderInfo, settings: &Settings) -> Box<dyn Provider> {
+fn build_provider(info: &ProviderInfo, settings: &Settings) -> Box<dyn Provider> {
     info.provider(settings)
-        .unwrap_or_else(|error| panic!("{}: the example does not build: {error:?}", info.id))
+        .unwrap_or_else(|error| panic!("{}: the sample profile does not build: {error:?}", info.id))
 }
 
 fn is_choice(field: &Field) -> bool {
     matches!(field.kind, FieldKind::Choice(_))
 }
 
-fn made_up(field: &Field) -> String {
+fn made_up_value(field: &Field) -> String {
     match &field.kind {
         FieldKind::Address => String::from("vendor.example.com"),
         FieldKind::RedirectUri => String::from("http://127.0.0.1:0/callback"),

@@ -1,4 +1,4 @@
-//! The contract of every [`TokenStore`], as one test per promise.
+//! The contract of [`TokenStore`] as one test per rule.
 //!
 //! In a crate with a store:
 //!
@@ -35,15 +35,15 @@ use tokio::runtime::Builder;
 use crate::TestClock;
 
 pub use self::acquiring::{
-    accepted_record_is_found_without_waiting, acquire_is_bounded_and_then_busy,
-    acquire_on_an_empty_store_takes_the_lease, failure_is_found_by_every_caller_but_fresh_ones,
+    accepted_record_is_found_without_waiting, acquire_on_an_empty_store_takes_the_lease,
+    acquire_returns_busy_after_its_wait, failure_satisfies_every_requirement_except_fresh,
     fresh_requirement_ignores_every_record, record_stored_during_the_wait_is_found,
-    twenty_callers_of_acquire_send_one_token_request, unaccepted_record_leads_to_the_lease,
+    twenty_callers_of_acquire_send_one_token_request, unaccepted_record_yields_the_lease,
 };
 pub use self::history::{
     clear_history_removes_one_profile_only, concurrent_appends_lose_no_entry,
-    forget_leaves_the_history, history_entries_are_returned_unchanged,
-    history_keeps_the_latest_entries, secrets_differ_by_their_fingerprint,
+    different_secrets_have_different_fingerprints, forget_keeps_the_history,
+    history_entries_are_returned_unchanged, history_keeps_the_latest_entries,
 };
 pub use self::leases::{
     abandoned_wait_takes_no_lease, dropped_lease_is_free, lease_excludes_others_of_its_key,
@@ -59,25 +59,25 @@ pub use self::records::{
     saved_token_is_loaded_unchanged,
 };
 
-/// An empty store under test, and what must exist as long as it does.
+/// An empty store under test and the resources that it needs.
 pub struct StoreFixture {
     store: Arc<dyn TokenStore>,
     resources: Vec<Box<dyn Any>>,
 }
 
-/// Opens an empty store that reads the time from this clock.
+/// A function that opens an empty store, which reads the time from the clock.
 pub type OpenStore<'a> = &'a dyn Fn(TestClock) -> StoreFixture;
 
-/// One check of the contract. It panics if the store breaks its promise.
+/// A check of the contract, which panics if the store violates it.
 pub type StoreCheck = fn(OpenStore<'_>);
 
 impl StoreFixture {
-    /// A fixture with this store.
+    /// Creates a fixture with this store.
     pub fn new(store: impl TokenStore + 'static) -> Self {
         Self { store: Arc::new(store), resources: Vec::new() }
     }
 
-    /// Keeps a resource until the check is over: a temporary directory, a server process.
+    /// Keeps a resource until the check ends, such as a temporary directory or a server process.
     pub fn keep(mut self, resource: impl Any) -> Self {
         self.resources.push(Box::new(resource));
         self
@@ -116,17 +116,17 @@ macro_rules! __for_each_store_check {
                 twenty_tasks_send_one_token_request
                 acquire_on_an_empty_store_takes_the_lease
                 accepted_record_is_found_without_waiting
-                unaccepted_record_leads_to_the_lease
-                failure_is_found_by_every_caller_but_fresh_ones
+                unaccepted_record_yields_the_lease
+                failure_satisfies_every_requirement_except_fresh
                 fresh_requirement_ignores_every_record
-                acquire_is_bounded_and_then_busy
+                acquire_returns_busy_after_its_wait
                 record_stored_during_the_wait_is_found
                 twenty_callers_of_acquire_send_one_token_request
                 history_entries_are_returned_unchanged
                 history_keeps_the_latest_entries
                 clear_history_removes_one_profile_only
-                forget_leaves_the_history
-                secrets_differ_by_their_fingerprint
+                forget_keeps_the_history
+                different_secrets_have_different_fingerprints
                 concurrent_appends_lose_no_entry
             ]
             $($arguments)*
@@ -149,7 +149,7 @@ macro_rules! __store_tests {
     };
 }
 
-/// Writes a module of tests, one for each check of [`store`](crate::store).
+/// Generates a module with one test per check of [`store`](crate::store).
 ///
 /// The argument opens an empty store: a `Fn(TestClock) -> StoreFixture`. Each check calls it at
 /// least once. The tests run on a multi-threaded tokio runtime.
@@ -160,15 +160,15 @@ macro_rules! store_contract {
     };
 }
 
-/// Every check by its name.
+/// All checks with their names.
 pub const ALL: &[(&str, StoreCheck)] = crate::__for_each_store_check!(__table);
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
-/// How much longer than its wait a call may take on a busy machine.
-const SLOWNESS: Duration = Duration::from_secs(5);
+/// The time by which a call may exceed its wait on a busy machine.
+const WAIT_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// A store, its clock and what each check does with them.
+/// A store under test with its clock.
 struct Store {
     store: Arc<dyn TokenStore>,
     clock: TestClock,
@@ -178,7 +178,7 @@ struct Store {
 /// Runs a check on a new store.
 fn check<F: Future>(open: OpenStore<'_>, check: impl FnOnce(Store) -> F) {
     let runtime = Builder::new_multi_thread().worker_threads(4).enable_all().build();
-    runtime.expect("a runtime can be built").block_on(async {
+    runtime.expect("the runtime builds").block_on(async {
         let clock = TestClock::new();
         let fixture = open(clock.clone());
         check(Store { store: fixture.store.clone(), clock, _fixture: fixture }).await;
@@ -205,8 +205,8 @@ impl Store {
         assert_eq!(self.save(key, record).await, SaveOutcome::Kept, "{record:?}");
     }
 
-    /// What the store has under a key: a token's text, `failure`, or `none`.
-    async fn loaded(&self, key: &StoreKey) -> String {
+    /// Loads the record of a key: the token's value, `failure` or `none`.
+    async fn load_text(&self, key: &StoreKey) -> String {
         text(self.store.load(key).await.expect("the store works").as_ref())
     }
 }
@@ -230,7 +230,7 @@ fn provider_key(profile: &str, provider: &str, secret: &str) -> StoreKey {
     StoreKey::new(&ProfileKey::new(profile), provider, &cache_key)
 }
 
-/// A token that is valid for an hour.
+/// Returns a token record that is valid for an hour.
 fn token(text: &str, issued_at: SystemTime) -> Record {
     let token = Token::builder(text.into(), issued_at).scope(Some("read write"));
     Record::Token(token.expires_in(HOUR.into()).build().expect("a token"))

@@ -1,4 +1,4 @@
-//! The example provider passes every check, and for every check there is a provider that fails it.
+//! Tests of the conformance checks: the example provider passes, and a provider with a flaw fails.
 
 use std::any::Any;
 use std::fmt;
@@ -17,47 +17,47 @@ use http::HeaderName;
 gatepass_testkit::conformance!(gatepass_testkit::example::INFO, "fixtures");
 
 #[test]
-fn conform_asks_everything_at_once() {
+fn conform_runs_all_checks() {
     gatepass_testkit::conform(&example::INFO, fixtures());
 }
 
-/// Each flaw, and the check that finds it.
+/// The providers with a flaw, each with the check that finds it.
 const FLAWS: &[(ProviderInfo, &str)] = &[
     (example::INFO.docs("http://x"), "info_is_complete"),
     (flawed::<OTHER_ID>(), "info_is_complete"),
-    (flawed::<REFUSES_EXAMPLE>(), "the_example_profile_builds"),
-    (flawed::<FORGETS_FIELD>(), "a_missing_secret_is_refused_by_name"),
-    (flawed::<NAMES_NOTHING>(), "a_missing_secret_is_refused_by_name"),
-    (flawed::<OWN_ADDRESS>(), "requests_go_to_the_base_url_alone"),
-    (flawed::<GETS>(), "requests_go_to_the_base_url_alone"),
-    (flawed::<PLAIN>(), "requests_go_by_https_where_nothing_else_is_said"),
-    (flawed::<SECRET_PATH>(), "no_secret_is_in_the_url"),
-    (flawed::<SECRET_QUERY>(), "no_secret_is_in_the_url"),
-    (flawed::<TOKEN_IN_QUERY>(), "the_token_goes_into_sensitive_headers_alone"),
-    (flawed::<NO_HEADER>(), "the_token_goes_into_sensitive_headers_alone"),
-    (flawed::<OVERWRITES_HEADER>(), "the_token_goes_into_sensitive_headers_alone"),
-    (flawed::<OTHER_ENDPOINT>(), "endpoints_are_known_without_a_secret"),
-    (flawed::<ONE_KEY>(), "cache_keys_cover_credential_and_settings"),
+    (flawed::<REJECTS_SAMPLE>(), "sample_profile_builds_a_provider"),
+    (flawed::<IGNORES_MISSING_FIELD>(), "error_names_a_missing_secret"),
+    (flawed::<OMITS_FIELD_NAME>(), "error_names_a_missing_secret"),
+    (flawed::<IGNORES_BASE_URL>(), "requests_use_only_the_base_url"),
+    (flawed::<SENDS_GET>(), "requests_use_only_the_base_url"),
+    (flawed::<PLAIN_HTTP>(), "requests_use_https_by_default"),
+    (flawed::<SECRET_PATH>(), "url_contains_no_secret"),
+    (flawed::<SECRET_QUERY>(), "url_contains_no_secret"),
+    (flawed::<TOKEN_IN_QUERY>(), "authorize_sets_only_sensitive_headers"),
+    (flawed::<NO_HEADER>(), "authorize_sets_only_sensitive_headers"),
+    (flawed::<OVERWRITES_HEADER>(), "authorize_sets_only_sensitive_headers"),
+    (flawed::<OTHER_ENDPOINT>(), "endpoints_need_no_secret"),
+    (flawed::<SAME_CACHE_KEY>(), "cache_keys_cover_credential_and_settings"),
     (flawed::<READS_BY_SETTING>().fields(WITH_CHOICE), "cache_keys_cover_credential_and_settings"),
-    (flawed::<DENIES_ALL>(), "fixtures_read_as_their_names_say"),
-    (flawed::<DENIES_ALL>(), "a_503_without_a_body_is_unavailable"),
-    (flawed::<DENIES_ALL>(), "a_web_page_is_no_token_answer"),
-    (flawed::<BELIEVES_ALL>(), "an_empty_answer_is_no_token"),
-    (flawed::<BELIEVES_ALL>(), "an_answer_that_is_cut_off_is_no_token"),
-    (flawed::<BELIEVES_ALL>(), "an_answer_without_a_token_is_an_error"),
-    (flawed::<BELIEVES_ALL>(), "a_redirect_is_an_error_and_not_followed"),
-    (flawed::<FOLLOWS>(), "a_redirect_is_an_error_and_not_followed"),
-    (flawed::<SLICES>(), "no_bytes_make_the_reader_panic"),
-    (flawed::<QUOTES_ANSWER>(), "no_bytes_make_the_reader_panic"),
-    (flawed::<BELIEVES_ALL>(), "responses_of_any_members_leak_nothing"),
-    (flawed::<SHOWN>(), "nothing_printed_shows_a_secret"),
-    (flawed::<ECHOES>(), "nothing_printed_shows_a_secret"),
+    (flawed::<DENIES_ALL>(), "fixture_names_match_their_results"),
+    (flawed::<DENIES_ALL>(), "empty_503_is_unavailable"),
+    (flawed::<DENIES_ALL>(), "web_page_is_a_protocol_error"),
+    (flawed::<ACCEPTS_ALL>(), "empty_response_is_an_error"),
+    (flawed::<ACCEPTS_ALL>(), "truncated_response_is_an_error"),
+    (flawed::<ACCEPTS_ALL>(), "response_without_a_token_is_an_error"),
+    (flawed::<ACCEPTS_ALL>(), "redirect_is_an_error_and_not_followed"),
+    (flawed::<FOLLOWS_REDIRECT>(), "redirect_is_an_error_and_not_followed"),
+    (flawed::<PANICS_ON_SHORT_BODY>(), "reader_never_panics_on_a_damaged_response"),
+    (flawed::<QUOTES_RESPONSE>(), "reader_never_panics_on_a_damaged_response"),
+    (flawed::<ACCEPTS_ALL>(), "generated_responses_leak_no_secret"),
+    (flawed::<DEBUG_SHOWS_TOKEN>(), "printed_output_shows_no_secret"),
+    (flawed::<ECHOES_REQUEST>(), "printed_output_shows_no_secret"),
 ];
 
 #[test]
-fn every_flaw_is_found() {
+fn check_finds_its_flaw() {
     for (info, name) in FLAWS {
-        let (_, check) = checks::ALL.iter().find(|(one, _)| one == name).unwrap();
+        let (_, check) = checks::ALL.iter().find(|(known, _)| known == name).unwrap();
         check(&example::INFO, &fixtures());
         let found = catch_unwind(AssertUnwindSafe(|| check(info, &fixtures())));
         assert!(found.is_err(), "{name} does not find its flaw");
@@ -65,20 +65,21 @@ fn every_flaw_is_found() {
 }
 
 #[test]
-fn a_missing_fixture_is_found() {
-    let none = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let found = catch_unwind(|| checks::fixtures_read_as_their_names_say(&example::INFO, &none));
-    assert_eq!(text(&*found.unwrap_err()), "example: there is no fixture token*.http");
+fn error_names_the_missing_fixture() {
+    let no_fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let found =
+        catch_unwind(|| checks::fixture_names_match_their_results(&example::INFO, &no_fixtures));
+    assert_eq!(message(&*found.unwrap_err()), "example: no fixture is named token*.http");
 }
 
 #[test]
-fn a_failed_check_shows_no_secret() {
+fn failed_check_shows_no_secret() {
     let found =
-        catch_unwind(|| checks::no_secret_is_in_the_url(&flawed::<SECRET_PATH>(), &fixtures()));
-    assert_eq!(text(&*found.unwrap_err()), "flawed: the URL shows `client_secret` as it is");
+        catch_unwind(|| checks::url_contains_no_secret(&flawed::<SECRET_PATH>(), &fixtures()));
+    assert_eq!(message(&*found.unwrap_err()), "flawed: the URL shows `client_secret` unchanged");
 }
 
-fn text(payload: &(dyn Any + Send)) -> &str {
+fn message(payload: &(dyn Any + Send)) -> &str {
     payload.downcast_ref::<String>().map_or("", String::as_str)
 }
 
@@ -87,26 +88,26 @@ fn fixtures() -> std::path::PathBuf {
 }
 
 const OTHER_ID: u8 = 1;
-const REFUSES_EXAMPLE: u8 = 2;
-const FORGETS_FIELD: u8 = 3;
-const NAMES_NOTHING: u8 = 4;
-const OWN_ADDRESS: u8 = 5;
-const GETS: u8 = 6;
-const PLAIN: u8 = 7;
+const REJECTS_SAMPLE: u8 = 2;
+const IGNORES_MISSING_FIELD: u8 = 3;
+const OMITS_FIELD_NAME: u8 = 4;
+const IGNORES_BASE_URL: u8 = 5;
+const SENDS_GET: u8 = 6;
+const PLAIN_HTTP: u8 = 7;
 const SECRET_PATH: u8 = 8;
 const SECRET_QUERY: u8 = 9;
 const TOKEN_IN_QUERY: u8 = 10;
 const NO_HEADER: u8 = 11;
 const OVERWRITES_HEADER: u8 = 12;
 const DENIES_ALL: u8 = 13;
-const BELIEVES_ALL: u8 = 14;
-const FOLLOWS: u8 = 15;
-const SLICES: u8 = 16;
-const QUOTES_ANSWER: u8 = 17;
-const SHOWN: u8 = 18;
-const ECHOES: u8 = 19;
+const ACCEPTS_ALL: u8 = 14;
+const FOLLOWS_REDIRECT: u8 = 15;
+const PANICS_ON_SHORT_BODY: u8 = 16;
+const QUOTES_RESPONSE: u8 = 17;
+const DEBUG_SHOWS_TOKEN: u8 = 18;
+const ECHOES_REQUEST: u8 = 19;
 const OTHER_ENDPOINT: u8 = 20;
-const ONE_KEY: u8 = 21;
+const SAME_CACHE_KEY: u8 = 21;
 const READS_BY_SETTING: u8 = 22;
 
 const FIELDS: &[Field] = &[Field::text("client_id", "a"), Field::secret("client_secret", "b")];
@@ -120,8 +121,8 @@ const WITH_CHOICE: &[Field] = &[
 const fn flawed<const FLAW: u8>() -> ProviderInfo {
     ProviderInfo::new("flawed", "Flawed").docs("https://vendor.example.com").fields(FIELDS).build(
         |settings| {
-            if FLAW == REFUSES_EXAMPLE {
-                return Err(Error::config("no example is good enough"));
+            if FLAW == REJECTS_SAMPLE {
+                return Err(Error::config("rejected on purpose"));
             }
             let is_fixed = settings.optional_text("use") == Some("fixed");
             Ok(Box::new(Flawed::<FLAW> { endpoint: endpoint::<FLAW>(settings)?, is_fixed }))
@@ -132,14 +133,14 @@ const fn flawed<const FLAW: u8>() -> ProviderInfo {
 fn endpoint<const FLAW: u8>(settings: &Settings) -> Result<Endpoint> {
     let own = Endpoint::parse("https://vendor.example.com")?;
     match FLAW {
-        OWN_ADDRESS => own,
-        PLAIN => Endpoint::parse("http://localhost")?,
+        IGNORES_BASE_URL => own,
+        PLAIN_HTTP => Endpoint::parse("http://localhost")?,
         _ => settings.base_url().cloned().unwrap_or(own),
     }
     .join("/token")
 }
 
-/// Does everything right but one thing.
+/// A provider that is correct except for one flaw.
 struct Flawed<const FLAW: u8> {
     endpoint: Endpoint,
     is_fixed: bool,
@@ -147,7 +148,7 @@ struct Flawed<const FLAW: u8> {
 
 impl<const FLAW: u8> fmt::Debug for Flawed<FLAW> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if FLAW == SHOWN { "Flawed(example-token-1)" } else { "Flawed" })
+        f.write_str(if FLAW == DEBUG_SHOWS_TOKEN { "Flawed(example-token-1)" } else { "Flawed" })
     }
 }
 
@@ -160,8 +161,10 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         let blank = Secret::from("");
         let secret = match (FLAW, credential.secret("client_secret")) {
-            (FORGETS_FIELD, secret) => secret.unwrap_or(&blank),
-            (NAMES_NOTHING, secret) => secret.map_err(|_| Error::config("something is missing"))?,
+            (IGNORES_MISSING_FIELD, secret) => secret.unwrap_or(&blank),
+            (OMITS_FIELD_NAME, secret) => {
+                secret.map_err(|_| Error::config("a field is missing"))?
+            }
             (_, secret) => secret?,
         };
         let secret = ("client_secret", secret.expose_secret());
@@ -171,7 +174,7 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
         }
         let request = Request::post(endpoint);
         Ok(match FLAW {
-            GETS => request.with_method(http::Method::GET),
+            SENDS_GET => request.with_method(http::Method::GET),
             SECRET_QUERY => request.secret_query([secret]),
             _ => request.form([secret]),
         })
@@ -182,15 +185,15 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
         match FLAW {
             DENIES_ALL => Err(Error::denied("no")),
             READS_BY_SETTING if self.is_fixed => Token::builder("fixed".into(), sent).build(),
-            BELIEVES_ALL => Token::builder("believed".into(), sent).build(),
-            SLICES => {
+            ACCEPTS_ALL => Token::builder("accepted".into(), sent).build(),
+            PANICS_ON_SHORT_BODY => {
                 let start = text.find(":").unwrap_or_default();
                 let _ = &text[start + 20..];
                 oauth2::read_token(response, sent)
             }
-            QUOTES_ANSWER => oauth2::read_token(response, sent)
+            QUOTES_RESPONSE => oauth2::read_token(response, sent)
                 .map_err(|e| if e.kind() == ErrorKind::Denied { e } else { Error::protocol(text) }),
-            ECHOES if response.status() == 400 => Err(Error::config(text)),
+            ECHOES_REQUEST if response.status() == 400 => Err(Error::config(text)),
             _ => oauth2::read_token(response, sent),
         }
     }
@@ -208,7 +211,7 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
 
     fn cache_key(&self, credential: &Credential) -> Result<CacheKey> {
         match FLAW {
-            ONE_KEY => Ok(CacheKey::from_parts([])),
+            SAME_CACHE_KEY => Ok(CacheKey::from_parts([])),
             _ => CacheKey::from_provider(self, credential),
         }
     }
@@ -234,12 +237,12 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
     ) -> Result<Token> {
         let sent = cx.clock().wall();
         let mut outcome = cx.send(self.token_request(credential)?).await;
-        if FLAW == FOLLOWS && outcome.is_err() {
+        if FLAW == FOLLOWS_REDIRECT && outcome.is_err() {
             outcome = cx.send(self.token_request(credential)?).await;
         }
         let response = match outcome {
-            Err(_) if FLAW == BELIEVES_ALL => {
-                return Token::builder("believed".into(), sent)
+            Err(_) if FLAW == ACCEPTS_ALL => {
+                return Token::builder("accepted".into(), sent)
                     .expires_in(Duration::from_secs(60).into())
                     .build();
             }
@@ -250,7 +253,7 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
 }
 
 #[test]
-fn the_example_is_made_without_a_profile() {
+fn example_needs_no_profile() {
     let request = Example::new().token_request(&Credential::client("id", "s")).unwrap();
     assert_eq!(request.endpoint().as_str(), "https://vendor.example.com/token");
 }

@@ -147,7 +147,7 @@ fn error_of_unknown_client_names_other_service() {
 #[test]
 fn redirect_of_old_service_names_new_one() {
     let moved = Fixture::json(302, "{}").with_header("location", "https://www.cisco.com/gone");
-    let (http, clock) = (FakeHttp::answering([FakeResponse::from(moved)]), TestClock::new());
+    let (http, clock) = (FakeHttp::returning([FakeResponse::from(moved)]), TestClock::new());
     let token_rules = TokenRules::default();
     let cx = ExchangeContext::new(&http, &clock, &token_rules);
     let error = block_on(cx.run(&Cisco::new(), &app())).unwrap_err();

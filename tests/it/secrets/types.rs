@@ -234,7 +234,7 @@ fn print_core_types(printed: &mut Printed, secret: &Canary) {
     printed.add(&attempt);
     assert_eq!(find_leak(&printed.text, &[Canary::of("state", state)]), None);
     let (http, clock, token_rules) =
-        (FakeHttp::answering([]), SystemClock::new(), TokenRules::default());
+        (FakeHttp::returning([]), SystemClock::new(), TokenRules::default());
     printed.add(&ExchangeContext::new(&http, &clock, &token_rules));
     printed.add(&token_rules);
     printed.add(&clock);
@@ -268,7 +268,7 @@ fn print_engine_types(printed: &mut Printed, secret: &Canary) {
         gatepass::cisco::Cisco::new().implicit(RedirectUri::parse("http://127.0.0.1:0/").unwrap()),
         credential(text()),
     );
-    let login = login.http(FakeHttp::answering([])).build().unwrap();
+    let login = login.http(FakeHttp::returning([])).build().unwrap();
     let login = gatepass_tests::runtime().block_on(login.login()).unwrap();
     let url = login.url();
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();

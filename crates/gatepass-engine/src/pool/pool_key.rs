@@ -26,7 +26,7 @@ use crate::cache::Cache;
 /// # use gatepass_testkit::{FakeHttp, FakeResponse, block_on, example::Example};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> gatepass_core::Result<()> {
-/// # let http = FakeHttp::answering([FakeResponse::token("token-1", 3600)]);
+/// # let http = FakeHttp::returning([FakeResponse::token("token-1", 3600)]);
 /// let pool = TokenPool::builder(|tenant| {
 ///     Ok(TokenSource::builder(Example::new(), Credential::client(tenant, "hunter2")))
 /// })

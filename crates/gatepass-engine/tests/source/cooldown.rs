@@ -67,7 +67,7 @@ async fn retry_after_is_respected() {
     let throttled = Fixture::json(429, "").with_header("retry-after", "7");
     let clock = TestClock::new();
     let http =
-        FakeHttp::answering([FakeResponse::from(throttled), FakeResponse::token("token", 60)]);
+        FakeHttp::returning([FakeResponse::from(throttled), FakeResponse::token("token", 60)]);
     let source = source(&http, &clock);
     for remaining in (1..=7).rev() {
         let error = source.token().await.unwrap_err();
@@ -113,7 +113,7 @@ async fn denied_credential_is_not_sent_until_it_changes() {
 #[tokio::test(start_paused = true)]
 async fn refresh_now_sends_a_denied_credential_again() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([denied(), denied(), FakeResponse::token("token", 60)]);
+    let http = FakeHttp::returning([denied(), denied(), FakeResponse::token("token", 60)]);
     let source = source(&http, &clock);
     source.token().await.unwrap_err();
     source.token().await.unwrap_err();
@@ -126,7 +126,7 @@ async fn refresh_now_sends_a_denied_credential_again() {
 #[tokio::test(start_paused = true)]
 async fn unreadable_credential_is_soon_read_again() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([FakeResponse::token("token", 60)]);
+    let http = FakeHttp::returning([FakeResponse::token("token", 60)]);
     let reads = AtomicUsize::new(0);
     let source = builder_with(
         &http,

@@ -77,7 +77,7 @@ async fn all_callers_get_the_error_of_a_panic() {
 
 #[tokio::test(start_paused = true)]
 async fn request_without_response_times_out() {
-    let http = FakeHttp::answering([FakeResponse::never(), FakeResponse::token("token-1", 60)]);
+    let http = FakeHttp::returning([FakeResponse::never(), FakeResponse::token("token-1", 60)]);
     let source = source(&http, &TestClock::new());
     let started = Instant::now();
     let error = source.token().await.unwrap_err();

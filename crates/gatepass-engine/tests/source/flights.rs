@@ -69,7 +69,7 @@ async fn exchange_without_callers_is_cached() {
 #[tokio::test(start_paused = true)]
 async fn all_callers_get_the_same_failure() {
     let denied = FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
-    let http = FakeHttp::answering([denied, FakeResponse::token("token-1", 60)]).held();
+    let http = FakeHttp::returning([denied, FakeResponse::token("token-1", 60)]).held();
     let source = source(&http, &TestClock::new());
     let callers = spawn_callers(&source, 100);
     settle().await;
@@ -95,7 +95,7 @@ async fn all_callers_get_the_same_failure() {
 async fn no_caller_waits_while_a_token_is_usable() {
     let down = || FakeResponse::json(503, "");
     let http =
-        FakeHttp::answering([FakeResponse::token("token-0", 3600), down(), FakeResponse::never()]);
+        FakeHttp::returning([FakeResponse::token("token-0", 3600), down(), FakeResponse::never()]);
     let source = source(&http, &TestClock::new());
     source.prefetch().await.unwrap();
     let is_ready = || {

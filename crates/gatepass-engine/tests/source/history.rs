@@ -57,7 +57,7 @@ async fn denial_is_recorded_without_the_secret() {
 #[tokio::test(start_paused = true)]
 async fn failure_keeps_the_stored_token() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([
+    let http = FakeHttp::returning([
         FakeResponse::token("token", 3600),
         FakeResponse::fails(Error::unavailable("down")),
     ]);
@@ -85,7 +85,7 @@ async fn rate_limit_is_recorded_with_its_cooldown() {
 #[tokio::test(start_paused = true)]
 async fn changed_credential_is_recorded_with_two_fingerprints() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([denied(), FakeResponse::token("token", 3600)]);
+    let http = FakeHttp::returning([denied(), FakeResponse::token("token", 3600)]);
     let (store, reads) = (store(&clock), Arc::new(AtomicUsize::new(0)));
     let credential = credential_fn(move || {
         let number = reads.fetch_add(1, Ordering::SeqCst);
@@ -103,7 +103,7 @@ async fn changed_credential_is_recorded_with_two_fingerprints() {
 async fn memory_only_exchange_is_recorded_but_not_stored() {
     let clock = TestClock::new();
     let down = FakeResponse::fails(Error::unavailable("down"));
-    let http = FakeHttp::answering([FakeResponse::token("token", 3600), down]);
+    let http = FakeHttp::returning([FakeResponse::token("token", 3600), down]);
     let store = store(&clock);
     let source =
         || builder(&http, &clock).store(store.clone()).persist(Some(false)).build().unwrap();

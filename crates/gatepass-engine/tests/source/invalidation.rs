@@ -30,7 +30,7 @@ async fn a_hundred_reports_make_one_request() {
 #[tokio::test(start_paused = true)]
 async fn report_of_an_older_token_does_nothing() {
     let same = || FakeResponse::token("the-same", 3600);
-    let http = FakeHttp::answering([same(), same()]);
+    let http = FakeHttp::returning([same(), same()]);
     let source = source(&http, &TestClock::new());
     let older = source.token().await.unwrap();
     let newer = source.refresh_now().await.unwrap();

@@ -120,7 +120,7 @@ async fn cooldown_ends_when_the_token_expires() {
 async fn caller_gets_token_that_became_usable_during_failure() {
     let clock = TestClock::new();
     let http =
-        FakeHttp::answering([FakeResponse::token("token-0", 3600), FakeResponse::json(500, "")])
+        FakeHttp::returning([FakeResponse::token("token-0", 3600), FakeResponse::json(500, "")])
             .held();
     http.release(0);
     let source = source(&http, &clock);

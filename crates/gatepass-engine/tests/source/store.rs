@@ -46,7 +46,7 @@ async fn twenty_sources_with_one_store_make_one_exchange() {
 async fn denial_is_shared_until_refresh_now() {
     let clock = TestClock::new();
     let denied = || FakeResponse::json(401, "{\"error\":\"invalid_client\"}");
-    let http = FakeHttp::answering([denied(), FakeResponse::token("token", 60)]);
+    let http = FakeHttp::returning([denied(), FakeResponse::token("token", 60)]);
     let store = store(&clock);
     for _ in 0..100 {
         let error = sharing(&http, &clock, &store).token().await.unwrap_err();
@@ -62,7 +62,7 @@ async fn denial_is_shared_until_refresh_now() {
 #[tokio::test(start_paused = true)]
 async fn outage_is_shared_for_its_cooldown() {
     let clock = TestClock::new();
-    let http = FakeHttp::answering([FakeResponse::json(503, ""), FakeResponse::token("token", 60)]);
+    let http = FakeHttp::returning([FakeResponse::json(503, ""), FakeResponse::token("token", 60)]);
     let store = store(&clock);
     for _ in 0..10 {
         let error = sharing(&http, &clock, &store).token().await.unwrap_err();
@@ -77,7 +77,7 @@ async fn outage_is_shared_for_its_cooldown() {
 async fn failure_does_not_replace_a_usable_token() {
     let clock = TestClock::new();
     let http =
-        FakeHttp::answering([FakeResponse::token("token", 3600), FakeResponse::json(503, "")]);
+        FakeHttp::returning([FakeResponse::token("token", 3600), FakeResponse::json(503, "")]);
     let store = store(&clock);
     sharing(&http, &clock, &store).prefetch().await.unwrap();
     sharing(&http, &clock, &store).refresh_now().await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Checks of the key that a provider's tokens are cached under.
+//! Checks of the key under which a provider's tokens are cached.
 
 use std::path::Path;
 
@@ -8,10 +8,11 @@ use super::read;
 use crate::Fixture;
 use crate::profile::{SampleProfile, variants};
 
-/// Another secret gives another cache key, and so does every setting that changes how a response is
-/// read: two profiles with the same key read every fixture alike.
+/// Checks that the cache key covers all secrets, and all settings that the reader depends on.
+///
+/// Two profiles with the same key must read every fixture in the same way.
 pub fn cache_keys_cover_credential_and_settings(info: &ProviderInfo, fixtures: &Path) {
-    let (id, profile) = (&info.id, SampleProfile::of(info));
+    let (id, profile) = (&info.id, SampleProfile::new(info));
     let provider = profile.provider(info);
     if let Ok(key) = provider.cache_key(&profile.credential) {
         let again = provider.cache_key(&profile.credential).ok();
@@ -19,22 +20,22 @@ pub fn cache_keys_cover_credential_and_settings(info: &ProviderInfo, fixtures: &
         let other = provider.cache_key(&other_secrets(&profile.credential)).ok();
         assert!(
             other.is_none_or(|other| other != key),
-            "{id}: secrets do not change the cache key"
+            "{id}: the cache key does not depend on the secrets"
         );
     }
     let fixtures = Fixture::load_all(fixtures);
     let mut known: Vec<(String, CacheKey, Vec<String>)> = Vec::new();
-    for (what, settings) in settings_to_compare(info, &profile) {
+    for (variant, settings) in settings_to_compare(info, &profile) {
         let Ok(provider) = info.provider(&settings) else { continue };
         let Ok(key) = provider.cache_key(&profile.credential) else { continue };
         let readings = readings(&*provider, &fixtures);
         for (other, other_key, other_readings) in &known {
             assert!(
                 key != *other_key || readings == *other_readings,
-                "{id}: `{what}` and `{other}` read responses differently under one cache key"
+                "{id}: `{variant}` and `{other}` read responses differently under one cache key"
             );
         }
-        known.push((what, key, readings));
+        known.push((variant, key, readings));
     }
 }
 
@@ -44,11 +45,11 @@ fn other_secrets(credential: &Credential) -> Credential {
     })
 }
 
-/// Every variant, and every optional text with two values.
+/// Returns all variants, and the sample profile with two values for each optional setting.
 fn settings_to_compare(info: &ProviderInfo, profile: &SampleProfile) -> Vec<(String, Settings)> {
     let variants = variants(info)
         .into_iter()
-        .flat_map(|(what, settings)| settings.map(|settings| (what.clone(), settings)));
+        .flat_map(|(variant, settings)| settings.map(|settings| (variant.clone(), settings)));
     let texts = info.fields.iter().filter(|field| !field.is_secret() && !field.required);
     let texts = texts.flat_map(|field| {
         ["one.example.com", "two.example.com"].map(|value| {
@@ -59,7 +60,7 @@ fn settings_to_compare(info: &ProviderInfo, profile: &SampleProfile) -> Vec<(Str
     variants.chain(texts).collect()
 }
 
-/// What the provider reads from each fixture.
+/// Returns a summary of how the provider reads each fixture.
 fn readings(provider: &dyn Provider, fixtures: &[Fixture]) -> Vec<String> {
     let reading = |fixture: &Fixture| match read(provider, fixture) {
         Ok(token) => {

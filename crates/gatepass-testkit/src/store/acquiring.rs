@@ -1,4 +1,4 @@
-//! Checks of `acquire`: a usable record or the lease, within the wait.
+//! Checks of `acquire`, which returns a usable record or the lease within the wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,21 +8,21 @@ use gatepass_core::Token;
 use gatepass_engine::{LeaseOutcome, Record, RecordRequirement, SaveOutcome, StoreKey};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{HOUR, OpenStore, SECOND, SLOWNESS, Store, check, failure, key, text, token};
+use super::{HOUR, OpenStore, SECOND, Store, WAIT_TOLERANCE, check, failure, key, text, token};
 
 impl Store {
-    /// What `acquire` returns: the text of a record, `lease` or `busy`.
-    async fn acquired(&self, key: &StoreKey, wanted: &RecordRequirement) -> String {
-        outcome_text(&self.acquire(key, wanted, Duration::ZERO).await)
+    /// Acquires without waiting: the text of a record, `lease` or `busy`.
+    async fn acquire_text(&self, key: &StoreKey, requirement: &RecordRequirement) -> String {
+        outcome_text(&self.acquire(key, requirement, Duration::ZERO).await)
     }
 
     async fn acquire(
         &self,
         key: &StoreKey,
-        wanted: &RecordRequirement,
+        requirement: &RecordRequirement,
         wait: Duration,
     ) -> LeaseOutcome {
-        self.store.acquire(key, wanted, wait).await.expect("the store works")
+        self.store.acquire(key, requirement, wait).await.expect("the store works")
     }
 }
 
@@ -35,59 +35,59 @@ fn outcome_text(outcome: &LeaseOutcome) -> String {
     }
 }
 
-/// No requirement: every current record is accepted.
+/// Returns the requirement that accepts every current record.
 fn any() -> RecordRequirement {
     RecordRequirement::default()
 }
 
-fn wanted(change: impl FnOnce(&mut RecordRequirement)) -> RecordRequirement {
-    let mut wanted = any();
-    change(&mut wanted);
-    wanted
+fn requirement(change: impl FnOnce(&mut RecordRequirement)) -> RecordRequirement {
+    let mut requirement = any();
+    change(&mut requirement);
+    requirement
 }
 
 fn fresh() -> RecordRequirement {
-    wanted(|wanted| wanted.is_fresh = true)
+    requirement(|requirement| requirement.is_fresh = true)
 }
 
-/// The lease excludes others, and what is saved under it is found.
+/// Checks that an empty store gives out one lease and returns the record saved under it.
 pub fn acquire_on_an_empty_store_takes_the_lease(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
         let LeaseOutcome::Lease(lease) = store.acquire(&key, &any(), Duration::ZERO).await else {
-            panic!("there is no lease");
+            panic!("acquire returns no lease");
         };
-        assert_eq!(store.acquired(&key, &any()).await, "busy");
+        assert_eq!(store.acquire_text(&key, &any()).await, "busy");
         let outcome = lease.save(&token("t-1", store.now())).await.expect("the store works");
         assert_eq!(outcome, SaveOutcome::Kept);
         drop(lease);
-        assert_eq!(store.acquired(&key, &any()).await, "t-1");
+        assert_eq!(store.acquire_text(&key, &any()).await, "t-1");
     });
 }
 
-/// A caller whom a record satisfies does not wait for the holder of the lease.
+/// Checks that a caller that accepts the stored record does not wait for the lease.
 pub fn accepted_record_is_found_without_waiting(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
         store.save_new(&key, &token("t-1", store.now())).await;
         let _lease = store.lease(&key, Duration::ZERO).await.expect("the lease is free");
-        let found = timeout(SLOWNESS, store.acquire(&key, &any(), HOUR)).await;
+        let found = timeout(WAIT_TOLERANCE, store.acquire(&key, &any(), HOUR)).await;
         assert_eq!(outcome_text(&found.expect("the record is returned at once")), "t-1");
     });
 }
 
-/// Each part of a requirement can refuse a record; the caller then gets the lease.
-pub fn unaccepted_record_leads_to_the_lease(open: OpenStore<'_>) {
+/// Checks that each part of a requirement can reject a record, so that the caller gets the lease.
+pub fn unaccepted_record_yields_the_lease(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, sent) = (key("prod", "s-1"), store.now());
         let record = token("t-1", sent);
         store.save_new(&key, &record).await;
         let refused = |text: &str| {
             let token = Token::builder(text.into(), sent).expires_in(HOUR.into()).build();
-            wanted(|wanted| wanted.refused = Some(token.expect("a token")))
+            requirement(|requirement| requirement.refused = Some(token.expect("a token")))
         };
-        let newer_than = |at| wanted(|wanted| wanted.newer_than = Some(at));
-        let min_remaining = |time| wanted(|wanted| wanted.min_remaining = time);
+        let newer_than = |at| requirement(|requirement| requirement.newer_than = Some(at));
+        let min_remaining = |time| requirement(|requirement| requirement.min_remaining = time);
         let cases = [
             (newer_than(sent), "lease"),
             (newer_than(sent - SECOND), "t-1"),
@@ -96,57 +96,57 @@ pub fn unaccepted_record_leads_to_the_lease(open: OpenStore<'_>) {
             (min_remaining(HOUR + SECOND), "lease"),
             (min_remaining(HOUR - SECOND), "t-1"),
         ];
-        for (wanted, outcome) in cases {
-            assert_eq!(wanted.accepts(&record, sent), outcome != "lease", "{wanted:?}");
-            assert_eq!(store.acquired(&key, &wanted).await, outcome, "{wanted:?}");
+        for (requirement, outcome) in cases {
+            assert_eq!(requirement.accepts(&record, sent), outcome != "lease", "{requirement:?}");
+            assert_eq!(store.acquire_text(&key, &requirement).await, outcome, "{requirement:?}");
         }
         store.clock.advance(HOUR);
-        assert_eq!(store.acquired(&key, &any()).await, "lease");
+        assert_eq!(store.acquire_text(&key, &any()).await, "lease");
     });
 }
 
-/// One caller's failure is the outcome of all callers until its cool-down ends.
-pub fn failure_is_found_by_every_caller_but_fresh_ones(open: OpenStore<'_>) {
+/// Checks that all callers get a failure until its cool-down ends, except with `is_fresh`.
+pub fn failure_satisfies_every_requirement_except_fresh(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, now) = (key("prod", "s-1"), store.now());
         store.save_new(&key, &failure(now, 60 * SECOND)).await;
-        let refreshing = wanted(|wanted| wanted.newer_than = Some(now));
-        for wanted in [any(), refreshing] {
-            assert_eq!(store.acquired(&key, &wanted).await, "failure");
+        let refreshing = requirement(|requirement| requirement.newer_than = Some(now));
+        for requirement in [any(), refreshing] {
+            assert_eq!(store.acquire_text(&key, &requirement).await, "failure");
         }
-        assert_eq!(store.acquired(&key, &fresh()).await, "lease");
+        assert_eq!(store.acquire_text(&key, &fresh()).await, "lease");
         store.clock.advance(60 * SECOND);
-        assert_eq!(store.acquired(&key, &any()).await, "lease");
+        assert_eq!(store.acquire_text(&key, &any()).await, "lease");
     });
 }
 
-/// A caller that wants a new token gets the lease, or waits for it.
+/// Checks that a caller that requires a new token gets the lease or waits for it.
 pub fn fresh_requirement_ignores_every_record(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
         store.save_new(&key, &token("t-1", store.now())).await;
         let held = store.acquire(&key, &fresh(), Duration::ZERO).await;
         assert_eq!(outcome_text(&held), "lease");
-        assert_eq!(store.acquired(&key, &fresh()).await, "busy");
-        assert_eq!(store.acquired(&key, &any()).await, "t-1");
+        assert_eq!(store.acquire_text(&key, &fresh()).await, "busy");
+        assert_eq!(store.acquire_text(&key, &any()).await, "t-1");
     });
 }
 
-/// A caller waits for another holder as long as it allows, and then gets `Busy`.
-pub fn acquire_is_bounded_and_then_busy(open: OpenStore<'_>) {
+/// Checks that a caller gets `Busy` when its wait for another holder ends.
+pub fn acquire_returns_busy_after_its_wait(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
         let _lease = store.lease(&key, Duration::ZERO).await.expect("the lease is free");
         for wait in [Duration::ZERO, SECOND / 20] {
-            let begun = Instant::now();
+            let start = Instant::now();
             assert_eq!(outcome_text(&store.acquire(&key, &any(), wait).await), "busy");
-            let waited = begun.elapsed();
-            assert!(waited >= wait && waited <= wait + SLOWNESS, "{waited:?}");
+            let waited = start.elapsed();
+            assert!(waited >= wait && waited <= wait + WAIT_TOLERANCE, "{waited:?}");
         }
     });
 }
 
-/// A caller that waits gets the record of the holder, not the lease after it.
+/// Checks that a waiting caller gets the record that the holder saves, and not the lease.
 pub fn record_stored_during_the_wait_is_found(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -162,14 +162,14 @@ pub fn record_stored_during_the_wait_is_found(open: OpenStore<'_>) {
         assert!(!waiting.is_finished(), "the lease is held twice");
         lease.save(&token("t-1", store.now())).await.expect("the store works");
         drop(lease);
-        let outcome = timeout(SLOWNESS, waiting).await.expect("the waiter is woken");
+        let outcome = timeout(WAIT_TOLERANCE, waiting).await.expect("the waiter is woken");
         assert_eq!(outcome.expect("the waiter does not panic"), "t-1");
-        // The waiter has not kept the lease.
+        // The waiter does not hold the lease.
         assert!(store.lease(&key, SECOND).await.is_some());
     });
 }
 
-/// Twenty callers of `acquire` send one request, and all have its token.
+/// Checks that twenty callers of `acquire` send one request and get the same token.
 pub fn twenty_callers_of_acquire_send_one_token_request(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let requests = Arc::new(AtomicUsize::new(0));

@@ -1,5 +1,6 @@
-//! Checks of the history of token requests. A store need not keep one: a store that returns no
-//! entry after the first append passes them.
+//! Checks of the history of token requests.
+//!
+//! The history is optional: a store that returns no entry after an append passes all checks.
 
 use std::time::Duration;
 
@@ -17,12 +18,12 @@ impl Store {
         self.store.history(profile).await.expect("the store works")
     }
 
-    /// Which entries there are, by the number that [`entry`](Self::entry) gave them.
+    /// Returns the numbers of the stored entries, which [`entry`](Self::entry) assigned.
     async fn numbers(&self, profile: &ProfileKey) -> Vec<u128> {
         self.history(profile).await.iter().map(|entry| entry.took().as_millis()).collect()
     }
 
-    /// Creates an entry that its duration distinguishes from others.
+    /// Creates an entry with a number, which is stored as its duration.
     fn entry(&self, number: u64) -> HistoryEntry {
         let took = Duration::from_millis(number);
         HistoryEntry::new("example", self.now(), took, Ok(self.now() + HOUR))
@@ -30,7 +31,7 @@ impl Store {
             .with_origin("https://vendor.example.com")
     }
 
-    /// Whether the store keeps a history at all; removes the entry that shows it.
+    /// Returns whether the store has a history, by appending an entry and removing it.
     async fn has_history(&self) -> bool {
         let profile = ProfileKey::new("probe");
         self.append(&profile, &self.entry(0)).await;
@@ -44,7 +45,7 @@ fn prod() -> ProfileKey {
     ProfileKey::new("prod")
 }
 
-/// Every property of an entry survives; the credential becomes a fingerprint.
+/// Checks that every property of an entry is stored, with a fingerprint of the credential.
 pub fn history_entries_are_returned_unchanged(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         if !store.has_history().await {
@@ -70,7 +71,7 @@ pub fn history_entries_are_returned_unchanged(open: OpenStore<'_>) {
     });
 }
 
-/// The latest entries are kept, oldest first, and each profile has its own.
+/// Checks that the latest entries of each profile are stored, oldest first.
 pub fn history_keeps_the_latest_entries(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         if !store.has_history().await {
@@ -88,7 +89,7 @@ pub fn history_keeps_the_latest_entries(open: OpenStore<'_>) {
     });
 }
 
-/// `clear_history` counts and removes the entries of one profile.
+/// Checks that `clear_history` counts and removes the entries of one profile.
 pub fn clear_history_removes_one_profile_only(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         if !store.has_history().await {
@@ -108,8 +109,8 @@ pub fn clear_history_removes_one_profile_only(open: OpenStore<'_>) {
     });
 }
 
-/// The history explains why a token was forgotten, so `forget` leaves it.
-pub fn forget_leaves_the_history(open: OpenStore<'_>) {
+/// Checks that `forget` keeps the history, which explains why a token was forgotten.
+pub fn forget_keeps_the_history(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         if !store.has_history().await {
             return;
@@ -120,8 +121,8 @@ pub fn forget_leaves_the_history(open: OpenStore<'_>) {
     });
 }
 
-/// Equal credentials have equal fingerprints, and different ones differ.
-pub fn secrets_differ_by_their_fingerprint(open: OpenStore<'_>) {
+/// Checks that equal credentials have equal fingerprints and different ones have different ones.
+pub fn different_secrets_have_different_fingerprints(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         if !store.has_history().await {
             return;
@@ -140,7 +141,7 @@ pub fn secrets_differ_by_their_fingerprint(open: OpenStore<'_>) {
     });
 }
 
-/// Entries of tasks that append at the same time are all there.
+/// Checks that all entries of tasks that append at the same time are stored.
 pub fn concurrent_appends_lose_no_entry(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         if !store.has_history().await {

@@ -1,4 +1,4 @@
-//! Checks of leases: one holder per key, in a bounded time, free when dropped.
+//! Checks of leases: one holder per key, a bounded wait, released when dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use gatepass_engine::SaveOutcome;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{HOUR, OpenStore, SECOND, SLOWNESS, Store, check, key, text, token};
+use super::{HOUR, OpenStore, SECOND, Store, WAIT_TOLERANCE, check, key, text, token};
 
-/// A lease excludes all others of its key, also after `forget`. Other keys stay free.
+/// Checks that a lease excludes others of its key, also after `forget`, but not of other keys.
 pub fn lease_excludes_others_of_its_key(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let prod = key("prod", "s-1");
@@ -24,21 +24,21 @@ pub fn lease_excludes_others_of_its_key(open: OpenStore<'_>) {
     });
 }
 
-/// A caller waits as long as it allows, and not much longer.
+/// Checks that a caller waits for a lease at least and not much longer than its wait.
 pub fn waiting_for_a_lease_is_bounded(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
         let _lease = store.lease(&key, Duration::ZERO).await.expect("the lease is free");
         for wait in [Duration::ZERO, SECOND / 20] {
-            let begun = Instant::now();
+            let start = Instant::now();
             assert!(store.lease(&key, wait).await.is_none());
-            let waited = begun.elapsed();
-            assert!(waited >= wait && waited <= wait + SLOWNESS, "{waited:?}");
+            let waited = start.elapsed();
+            assert!(waited >= wait && waited <= wait + WAIT_TOLERANCE, "{waited:?}");
         }
     });
 }
 
-/// A lease ends when it is dropped, used or unused.
+/// Checks that dropping a lease releases it, with or without a saved record.
 pub fn dropped_lease_is_free(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -47,11 +47,11 @@ pub fn dropped_lease_is_free(open: OpenStore<'_>) {
         lease.save(&token("t-1", store.now())).await.expect("the store works");
         drop(lease);
         assert!(store.lease(&key, SECOND).await.is_some());
-        assert_eq!(store.loaded(&key).await, "t-1");
+        assert_eq!(store.load_text(&key).await, "t-1");
     });
 }
 
-/// A caller that waits receives the lease upon its release.
+/// Checks that a waiting caller gets the lease when its holder drops it.
 pub fn waiter_gets_the_released_lease(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -63,12 +63,12 @@ pub fn waiter_gets_the_released_lease(open: OpenStore<'_>) {
         sleep(SECOND / 20).await;
         assert!(!waiting.is_finished(), "the lease is held twice");
         drop(lease);
-        let waited = timeout(SLOWNESS, waiting).await.expect("the waiter is woken");
+        let waited = timeout(WAIT_TOLERANCE, waiting).await.expect("the waiter is woken");
         assert!(waited.expect("the waiter does not panic"));
     });
 }
 
-/// A caller that stops waiting leaves no trace.
+/// Checks that a caller that stops waiting does not take the lease later.
 pub fn abandoned_wait_takes_no_lease(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
@@ -81,7 +81,7 @@ pub fn abandoned_wait_takes_no_lease(open: OpenStore<'_>) {
     });
 }
 
-/// Load, lease, load again, request, save: twenty tasks that do so send one request.
+/// Checks that twenty tasks that load a record under the lease send one token request.
 pub fn twenty_tasks_send_one_token_request(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (inside, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

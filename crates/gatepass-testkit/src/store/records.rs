@@ -1,4 +1,4 @@
-//! Checks of records: what a store keeps, replaces and forgets.
+//! Checks of the records that a store saves, replaces and forgets.
 
 use gatepass_core::{Error, ErrorKind, Expiry, Hint, MAX_TOKEN, Retry, Token};
 use gatepass_engine::{FailureRecord, Record, SaveOutcome};
@@ -6,7 +6,7 @@ use gatepass_engine::{FailureRecord, Record, SaveOutcome};
 use super::{HOUR, OpenStore, SECOND, Store, check, failure, key, provider_key, text, token};
 use crate::{canary, find_leak};
 
-/// Every property of a token survives, and its extra fields are not stored.
+/// Checks that every property of a token is stored, except its extra fields.
 pub fn saved_token_is_loaded_unchanged(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, sent) = (key("prod", "s-1"), store.now());
@@ -31,7 +31,7 @@ pub fn saved_token_is_loaded_unchanged(open: OpenStore<'_>) {
     });
 }
 
-/// Every property of a failure survives, and the failure ends on time.
+/// Checks that every property of a failure is stored and that the failure ends on time.
 pub fn saved_failure_is_loaded_unchanged(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, now) = (key("prod", "s-1"), store.now());
@@ -52,100 +52,100 @@ pub fn saved_failure_is_loaded_unchanged(open: OpenStore<'_>) {
         assert_eq!((again.kind(), again.retry()), (ErrorKind::Throttled, Retry::Later));
         assert_eq!((again.hints(), again.retry_after()), (error.hints(), Some(20 * SECOND)));
         store.clock.advance(30 * SECOND);
-        assert_eq!(store.loaded(&key).await, "none");
+        assert_eq!(store.load_text(&key).await, "none");
     });
 }
 
-/// No token that core accepts is too long for a store.
+/// Checks that the longest token that core accepts can be stored.
 pub fn longest_token_is_stored(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, long) = (key("prod", "s-1"), "t".repeat(MAX_TOKEN));
         let token = Token::builder(long.as_str().into(), store.now()).scope(Some(&long));
         let token = token.expires_in(HOUR.into()).build().expect("a token");
         store.save_new(&key, &Record::Token(token)).await;
-        assert_eq!(store.loaded(&key).await, long);
+        assert_eq!(store.load_text(&key).await, long);
     });
 }
 
-/// Each part of a key is part of the place.
+/// Checks that each part of a key selects another record.
 pub fn changed_secret_profile_or_provider_is_a_miss(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         store.save_new(&key("prod", "s-1"), &token("t-1", store.now())).await;
-        assert_eq!(store.loaded(&key("prod", "s-1")).await, "t-1");
+        assert_eq!(store.load_text(&key("prod", "s-1")).await, "t-1");
         let others = [key("prod", "s-2"), key("test", "s-1"), provider_key("prod", "other", "s-1")];
         for other in others {
-            assert_eq!(store.loaded(&other).await, "none");
+            assert_eq!(store.load_text(&other).await, "none");
         }
     });
 }
 
-/// A slow process cannot overwrite a newer token; one that is as new may be written again.
+/// Checks that a slow process cannot overwrite a newer token, but may write one of the same age.
 pub fn older_record_never_replaces_a_newer_one(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, now) = (key("prod", "s-1"), store.now());
         store.save_new(&key, &token("newer", now)).await;
         let older = now - SECOND / 100;
         assert_eq!(store.save(&key, &token("older", older)).await, SaveOutcome::Older);
-        assert_eq!(store.loaded(&key).await, "newer");
+        assert_eq!(store.load_text(&key).await, "newer");
         store.save_new(&key, &token("as-new", now)).await;
-        assert_eq!(store.loaded(&key).await, "as-new");
-        // A failure that was newer has ended, and no longer matters.
+        assert_eq!(store.load_text(&key).await, "as-new");
+        // A newer failure no longer prevents saving a token after the failure's end.
         let other = self::key("prod", "s-2");
         store.save_new(&other, &failure(now + SECOND, SECOND)).await;
         assert_eq!(store.save(&other, &token("older", now)).await, SaveOutcome::Older);
         store.clock.advance(2 * SECOND);
         store.save_new(&other, &token("older", now)).await;
-        assert_eq!(store.loaded(&other).await, "older");
+        assert_eq!(store.load_text(&other).await, "older");
     });
 }
 
-/// A failed refresh does not cost other processes the token that still works.
+/// Checks that other processes can use a valid token after a failed refresh.
 pub fn failure_never_hides_a_usable_token(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, now) = (key("prod", "s-1"), store.now());
         store.save_new(&key, &token("t-1", now)).await;
         let outcome = store.save(&key, &failure(now + SECOND, HOUR)).await;
         assert!(matches!(outcome, SaveOutcome::Older | SaveOutcome::Beside), "{outcome:?}");
-        assert_eq!(store.loaded(&key).await, "t-1");
+        assert_eq!(store.load_text(&key).await, "t-1");
         // A failure replaces an expired token, and a newer token replaces a failure.
         store.clock.advance(HOUR);
         store.save_new(&key, &failure(store.now(), HOUR)).await;
-        assert_eq!(store.loaded(&key).await, "failure");
+        assert_eq!(store.load_text(&key).await, "failure");
         store.save_new(&key, &token("t-2", store.now() + SECOND)).await;
-        assert_eq!(store.loaded(&key).await, "t-2");
+        assert_eq!(store.load_text(&key).await, "t-2");
     });
 }
 
-/// The end of a record is exclusive.
+/// Checks that a record is neither loaded nor saved from the moment of its expiry on.
 pub fn expired_record_is_neither_loaded_nor_saved(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let (key, record) = (key("prod", "s-1"), token("t-1", store.now()));
         store.save_new(&key, &record).await;
         store.clock.advance(HOUR - SECOND);
-        assert_eq!(store.loaded(&key).await, "t-1");
+        assert_eq!(store.load_text(&key).await, "t-1");
         store.clock.advance(SECOND);
-        assert_eq!(store.loaded(&key).await, "none");
+        assert_eq!(store.load_text(&key).await, "none");
         assert_eq!(store.save(&key, &record).await, SaveOutcome::Older);
-        assert_eq!(store.loaded(&key).await, "none");
+        assert_eq!(store.load_text(&key).await, "none");
     });
 }
 
-/// A record from the future is a miss, except for the small steps of a corrected clock.
+/// Checks that a record from the future is a miss, except after a small clock correction.
 pub fn clock_set_back_never_extends_validity(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let key = key("prod", "s-1");
         store.save_new(&key, &token("tomorrow", store.now())).await;
         store.clock.jump_wall(-24 * 3600);
-        assert_eq!(store.loaded(&key).await, "none");
-        // Nor does the future record prevent saving a present one.
+        assert_eq!(store.load_text(&key).await, "none");
+        // The record from the future does not prevent saving a current one.
         store.save_new(&key, &token("today", store.now())).await;
-        assert_eq!(store.loaded(&key).await, "today");
+        assert_eq!(store.load_text(&key).await, "today");
         store.clock.jump_wall(-5);
-        assert_eq!(store.loaded(&key).await, "today");
+        assert_eq!(store.load_text(&key).await, "today");
     });
 }
 
-/// `forget` counts and removes all records of a profile, for all credentials.
+/// Checks that `forget` counts and removes all records of a profile, for all credentials.
 pub fn forget_removes_one_profile_only(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         for (profile, secret) in [("prod", "s-1"), ("prod", "s-2"), ("test", "s-1")] {
@@ -155,14 +155,14 @@ pub fn forget_removes_one_profile_only(open: OpenStore<'_>) {
         let prod = key("prod", "any");
         assert_eq!(store.store.forget(prod.profile()).await.expect("a count"), 3);
         for secret in ["s-1", "s-2", "s-3"] {
-            assert_eq!(store.loaded(&key("prod", secret)).await, "none");
+            assert_eq!(store.load_text(&key("prod", secret)).await, "none");
         }
-        assert_eq!(store.loaded(&key("test", "s-1")).await, "s-1");
+        assert_eq!(store.load_text(&key("test", "s-1")).await, "s-1");
         assert_eq!(store.store.forget(prod.profile()).await.expect("a count"), 0);
     });
 }
 
-/// A token request that was in flight during `forget` must not store its token.
+/// Checks that a token request that was in flight during `forget` cannot store its token.
 pub fn save_after_forget_is_refused(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let [prod, test] = ["prod", "test"].map(|profile| key(profile, "s-1"));
@@ -174,13 +174,13 @@ pub fn save_after_forget_is_refused(open: OpenStore<'_>) {
         let outcome = other.save(&token("t-2", store.now())).await.expect("the store works");
         assert_eq!(outcome, SaveOutcome::Kept);
         drop((lease, other));
-        assert_eq!(store.loaded(&prod).await, "none");
+        assert_eq!(store.load_text(&prod).await, "none");
         store.save_new(&prod, &token("t-3", store.now())).await;
-        assert_eq!(store.loaded(&prod).await, "t-3");
+        assert_eq!(store.load_text(&prod).await, "t-3");
     });
 }
 
-/// A store may list no records; one that lists any lists all current ones of the profile.
+/// Checks that a store lists either no records or all current records of the profile.
 pub fn records_are_listed_latest_first(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let now = store.now();
@@ -202,7 +202,7 @@ pub fn records_are_listed_latest_first(open: OpenStore<'_>) {
     });
 }
 
-/// Neither the store nor its keys, leases and records print a secret.
+/// Checks that `Debug` output of the store, keys, leases and records shows no secret.
 pub fn debug_output_shows_no_secret(open: OpenStore<'_>) {
     check(open, async |store: Store| {
         let [secret, value] = ["secret", "token"].map(canary);

@@ -18,7 +18,7 @@ fn two_headers(origin: &str) -> TokenSource {
     let cloudneeti = Cloudneeti::new("L").unwrap().base_url(base);
     let token =
         gatepass_testkit::FakeResponse::json(200, r#"{"token":"token-0","statusCode":200}"#);
-    let http = gatepass_testkit::FakeHttp::answering([token]);
+    let http = gatepass_testkit::FakeHttp::returning([token]);
     let credential = gatepass_core::Credential::new()
         .with_text("api_application_id", "app-1")
         .with_secret("api_application_secret", "hunter2")

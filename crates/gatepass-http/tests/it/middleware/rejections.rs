@@ -106,7 +106,7 @@ async fn missing_second_token_returns_its_error() {
     let rejected = response("401 Unauthorized", "", "");
     for adapter in ADAPTERS {
         let server = Server::plain(respond_all(rejected.clone()));
-        let vendor = FakeHttp::answering([
+        let vendor = FakeHttp::returning([
             FakeResponse::token("token-0", 3600),
             FakeResponse::json(401, r#"{"error":"invalid_client"}"#),
         ]);
