@@ -95,7 +95,7 @@ impl<'stage> Login<'stage> {
 
     /// Returns the `state` of the login.
     fn state(&self) -> Canary {
-        Canary::of("state", &parameter(&self.url, "state"))
+        Canary::new("state", &parameter(&self.url, "state"))
     }
 
     fn finish(self) -> Run {

@@ -150,7 +150,7 @@ async fn hundred_stuck_sources_do_not_delay_another() {
         tokio::spawn(async move { source.token().await })
     };
     let waiters: Vec<_> = (0..100).map(|_| stuck()).collect();
-    http.arrived(100).await;
+    http.wait_for_requests(100).await;
     assert_eq!(time_of_a_good_source().await, Duration::ZERO);
     for waiter in waiters {
         assert_eq!(waiter.await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);

@@ -82,7 +82,7 @@ async fn msal_3_failed_refresh_returns_the_aging_token() {
     let (source, http, clock) = with_token_0(down()).await;
     clock.advance(AGING);
     assert!(all_have(&spawn_callers(&source).await, "token-0"));
-    http.arrived(2).await;
+    http.wait_for_requests(2).await;
     while source.status().is_exchanging {
         tokio::task::yield_now().await;
     }

@@ -28,7 +28,7 @@ pub fn canary(name: &str) -> Canary {
 
 impl Canary {
     /// Creates a canary of an existing secret, such as a fixture's token.
-    pub fn of(name: &str, text: &str) -> Self {
+    pub fn new(name: &str, text: &str) -> Self {
         Self { name: name.to_owned(), text: text.to_owned() }
     }
 
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn search_finds_every_encoding_of_twelve_characters() {
-        let secret = Canary::of("secret", "pa ss+\"wordy\"/tail-of-it");
+        let secret = Canary::new("secret", "pa ss+\"wordy\"/tail-of-it");
         let text = secret.text();
         let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
         for encoded in [

@@ -202,9 +202,9 @@ fn token_canaries(info: &ProviderInfo, provider: &dyn Provider, fixtures: &Path)
     tokens
         .flat_map(|token| {
             let extras = ["refresh_token", "id_token"].map(|name| {
-                token.extra(name).map(|secret| Canary::of(name, secret.expose_secret()))
+                token.extra(name).map(|secret| Canary::new(name, secret.expose_secret()))
             });
-            let token = Canary::of("token", token.expose_secret());
+            let token = Canary::new("token", token.expose_secret());
             [Some(token)].into_iter().chain(extras).flatten()
         })
         .collect()

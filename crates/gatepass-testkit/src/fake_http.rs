@@ -27,7 +27,7 @@ struct Inner {
     script: Box<dyn FnMut(usize) -> FakeResponse + Send>,
     is_held: bool,
     released: Vec<usize>,
-    requests: Vec<Recorded>,
+    requests: Vec<RecordedRequest>,
     in_flight: usize,
     in_flight_max: usize,
     wakers: Vec<Waker>,
@@ -113,7 +113,7 @@ impl FakeHttp {
     }
 
     /// Waits until `count` requests have been sent.
-    pub async fn arrived(&self, count: usize) {
+    pub async fn wait_for_requests(&self, count: usize) {
         self.wait(|inner| inner.requests.len() >= count).await;
     }
 
@@ -133,7 +133,7 @@ impl FakeHttp {
     }
 
     /// Returns the requests in the order of sending.
-    pub fn requests(&self) -> Vec<Recorded> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         self.inner().requests.clone()
     }
 
@@ -169,7 +169,7 @@ impl HttpSend for FakeHttp {
         self.change(|inner| {
             n = inner.requests.len();
             response = (inner.script)(n);
-            inner.requests.push(Recorded::of(&request));
+            inner.requests.push(RecordedRequest::new(&request));
             inner.in_flight += 1;
             inner.in_flight_max = inner.in_flight_max.max(inner.in_flight);
         });
@@ -199,7 +199,7 @@ impl fmt::Debug for FakeHttp {
 
 /// A request that [`FakeHttp`] received. Its `Debug` output shows no secret.
 #[derive(Clone)]
-pub struct Recorded {
+pub struct RecordedRequest {
     method: Method,
     url: String,
     redacted_url: String,
@@ -207,8 +207,8 @@ pub struct Recorded {
     body: Vec<u8>,
 }
 
-impl Recorded {
-    fn of(request: &Request) -> Self {
+impl RecordedRequest {
+    fn new(request: &Request) -> Self {
         Self {
             method: request.method().clone(),
             url: request.endpoint().as_str().to_owned(),
@@ -244,7 +244,7 @@ impl Recorded {
     }
 }
 
-impl fmt::Debug for Recorded {
+impl fmt::Debug for RecordedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
         write!(f, "{} {} {names:?} and {} bytes", self.method, self.redacted_url, self.body.len())

@@ -44,7 +44,7 @@ pub use crate::block_on::block_on;
 pub use crate::canary::{Canary, Leak, canary, find_leak};
 pub use crate::checks::conform;
 pub use crate::clock::TestClock;
-pub use crate::fake_http::{FakeHttp, FakeResponse, Recorded};
+pub use crate::fake_http::{FakeHttp, FakeResponse, RecordedRequest};
 pub use crate::fixture::Fixture;
 
 #[cfg(doctest)]

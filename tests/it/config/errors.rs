@@ -32,7 +32,7 @@ fn error_of(config: &str, profile: &str, more: &[&str]) -> String {
 
 #[track_caller]
 fn redacted(home: &Home, run: &Run) -> String {
-    let secret = [Canary::of("secret", SECRET)];
+    let secret = [Canary::new("secret", SECRET)];
     assert_eq!(find_leak(run.failed(2), &secret), None, "{run:#?}");
     let folder = format!("{}/", home.path("").display().to_string().trim_end_matches('/'));
     run.stderr.replace(&folder, "").trim_end().to_owned()

@@ -29,7 +29,7 @@ fn browser_data(chrome: &Chrome) -> String {
 /// Returns the token of a login.
 #[track_caller]
 fn token(run: &Run) -> Canary {
-    Canary::of("token", run.ok().trim_end())
+    Canary::new("token", run.ok().trim_end())
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn login_leaves_no_token_in_the_page() {
     // A browser records each address before a page can run, and a page cannot undo that. Its caches and
     // the storage of pages are empty.
     chrome.quit();
-    assert_ne!(leaks_in(&chrome.profile(), &[Canary::of("address", &callback)]), [""; 0]);
+    assert_ne!(leaks_in(&chrome.profile(), &[Canary::new("address", &callback)]), [""; 0]);
     let stored = leaks_in(&chrome.profile(), token);
     let known = ["/Default/History", "/Default/Sessions/", "/segmentation_platform/ukm_db"];
     let is_expected = |leak: &&String| known.iter().any(|known| leak.contains(known));
@@ -231,7 +231,7 @@ fn late_page_reports_the_end_of_the_login() {
     let gone = "window.fetch = () => Promise.reject(new TypeError('nobody listens'))";
     chrome.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": gone }));
     let (callback, token) =
-        (login.callback_url(), Canary::of("token", "a-token-that-comes-too-late"));
+        (login.callback_url(), Canary::new("token", "a-token-that-comes-too-late"));
     chrome.open(&format!("{callback}#access_token={}", token.text()));
     wait_for_state(&chrome, "bad");
     assert!(chrome.text("main").contains("This login has ended"), "{}", chrome.source());

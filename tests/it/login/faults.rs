@@ -63,7 +63,7 @@ fn redirect_faults_have_exit_code_and_sentence() {
         assert_eq!(stored.code, Some(if code == 0 { 0 } else { 4 }), "{name}: {stored:#?}");
         assert_eq!(find_leak(&chrome.source(), &[state]), None, "{name}");
         if code == 0 {
-            let token = Canary::of("token", stored.stdout.trim_end());
+            let token = Canary::new("token", stored.stdout.trim_end());
             assert_eq!(find_leak(&chrome.source(), std::slice::from_ref(&token)), None, "{name}");
             assert_eq!(find_leak(&run.all(), &[token]), None, "{name}");
         }

@@ -28,7 +28,7 @@ fn pasted_address_logs_in_and_is_hidden() {
         let (code, screen) = terminal.finish();
         assert_eq!(code, Some(0), "{screen}");
         let token = parameter(&response, "access_token");
-        assert_eq!(find_leak(&screen, &[Canary::of("token", &token)]), None, "{screen}");
+        assert_eq!(find_leak(&screen, &[Canary::new("token", &token)]), None, "{screen}");
         assert!(!screen.contains("more=words") && !screen.contains("token_type="), "{screen}");
         assert_eq!(stage.token().ok().trim_end(), token);
     }
@@ -52,7 +52,7 @@ fn wrong_pasted_address_is_explained() {
         terminal.interrupt();
         response
     };
-    let token = Canary::of("token", &parameter(&earlier, "access_token"));
+    let token = Canary::new("token", &parameter(&earlier, "access_token"));
     type Wrong<'a> = &'a dyn Fn(&str) -> String;
     let (_, fragment) = earlier.split_once('#').unwrap();
     let rows: [(Wrong<'_>, i32, &str); 8] = [

@@ -184,7 +184,7 @@ fn sandbox_prints_secrets_in_config_and_json_only() {
         .lines()
         .filter_map(|line| line.split_once(" = "))
         .filter(|(name, _)| name.contains("secret") || name.contains("key"))
-        .map(|(name, value)| Canary::of(name, value.trim_matches('"')))
+        .map(|(name, value)| Canary::new(name, value.trim_matches('"')))
         .collect();
     assert_eq!(secrets.len(), 8, "{config}");
     for one in &VENDORS {
@@ -228,7 +228,7 @@ fn echo_faults_of_the_sandbox_are_redacted() {
     for one in &VENDORS {
         let client = vendors.sandbox.client(one.id).unwrap();
         let secrets: Vec<Canary> =
-            one.secrets.iter().map(|name| Canary::of(name, client.field(name).unwrap())).collect();
+            one.secrets.iter().map(|name| Canary::new(name, client.field(name).unwrap())).collect();
         for fault in ["error-echoes-secret", "token-echoes-secret"] {
             vendors.sandbox.inject(Fault::new(fault).provider(one.id).times(1)).unwrap();
             let run = with_trace_logs(home.gatepass(["token", one.id, "--wait", "0s"])).run();

@@ -200,7 +200,7 @@ fn object(response: &str) -> serde_json::Map<String, serde_json::Value> {
 #[test]
 fn secret_with_spaces_is_redacted() {
     let passphrase = "open sesame my dear friend";
-    let secret = [Canary::of("words", passphrase)];
+    let secret = [Canary::new("words", passphrase)];
     for_each_vendor(|vendor| {
         for echo in
             [passphrase.to_owned(), passphrase.to_uppercase(), passphrase.chars().rev().collect()]

@@ -59,5 +59,5 @@ fn paste(terminal: &mut Terminal<'_>, token: &Canary) -> Canary {
     terminal.line(&format!(
         "{redirect_uri}#access_token={token}&token_type=Bearer&expires_in=3599&state={state}"
     ));
-    Canary::of("state", &state)
+    Canary::new("state", &state)
 }

@@ -84,7 +84,7 @@ fn print_vendor_types() -> BTreeSet<String> {
     for one in &VENDORS {
         let client = vendors.sandbox.client(one.id).unwrap();
         let mut secrets: Vec<Canary> =
-            one.secrets.iter().map(|name| Canary::of(name, client.field(name).unwrap())).collect();
+            one.secrets.iter().map(|name| Canary::new(name, client.field(name).unwrap())).collect();
         let profile = gate.profile(one.id).read().unwrap();
         let credential = runtime.block_on(profile.credential()).unwrap();
         let source = gate.source(one.id).unwrap();
@@ -93,7 +93,7 @@ fn print_vendor_types() -> BTreeSet<String> {
         let headers = runtime.block_on(source.headers()).unwrap();
         let provider = profile.provider().unwrap();
         let request = provider.token_request(&credential).unwrap();
-        secrets.push(Canary::of("token", token.expose_secret()));
+        secrets.push(Canary::new("token", token.expose_secret()));
         let mut printed = Printed::default();
         printed.add(&config());
         printed.add(&gate);
@@ -232,7 +232,7 @@ fn print_core_types(printed: &mut Printed, secret: &Canary) {
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();
     printed.add(&authorization);
     printed.add(&attempt);
-    assert_eq!(find_leak(&printed.text, &[Canary::of("state", state)]), None);
+    assert_eq!(find_leak(&printed.text, &[Canary::new("state", state)]), None);
     let (http, clock, token_rules) =
         (FakeHttp::returning([]), SystemClock::new(), TokenRules::default());
     printed.add(&ExchangeContext::new(&http, &clock, &token_rules));
@@ -273,7 +273,7 @@ fn print_engine_types(printed: &mut Printed, secret: &Canary) {
     let url = login.url();
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();
     printed.add(&login);
-    assert_eq!(find_leak(&printed.text, &[Canary::of("state", state)]), None);
+    assert_eq!(find_leak(&printed.text, &[Canary::new("state", state)]), None);
     let token = Token::builder(Secret::from(text()), now).expires_in(hour.into()).build().unwrap();
     let mut wanted = RecordRequirement::default();
     wanted.refused = Some(token.clone());

@@ -63,7 +63,7 @@ async fn token_that_expires_before_wakeup_is_not_returned() {
     let source = source(&http, &clock);
     let mut waiter = Box::pin(source.token());
     assert!(poll(&mut waiter).is_pending());
-    http.arrived(1).await;
+    http.wait_for_requests(1).await;
     http.release_all();
     settle().await;
     assert_eq!(source.status().state, State::Fresh);

@@ -40,7 +40,7 @@ async fn dropped_caller_does_not_end_the_flight() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let leader = spawn_callers(&source, 1).remove(0);
-    http.arrived(1).await;
+    http.wait_for_requests(1).await;
     let follower = spawn_callers(&source, 1).remove(0);
     settle().await;
     leader.abort();
@@ -55,7 +55,7 @@ async fn exchange_without_callers_is_cached() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let callers = spawn_callers(&source, 3);
-    http.arrived(1).await;
+    http.wait_for_requests(1).await;
     callers.iter().for_each(JoinHandle::abort);
     settle().await;
     assert_eq!(http.in_flight(), 1);
@@ -107,7 +107,7 @@ async fn no_caller_waits_while_a_token_is_usable() {
     assert!(is_ready(), "after a failed exchange");
     let mut stuck = Box::pin(source.refresh_now());
     assert!(poll(&mut stuck).is_pending());
-    http.arrived(3).await;
+    http.wait_for_requests(3).await;
     assert!(is_ready(), "during a stuck exchange");
     assert_eq!(source.status().state, State::Fresh);
 }
@@ -117,7 +117,7 @@ async fn refresh_now_starts_a_new_exchange() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let ordinary = spawn_callers(&source, 1).remove(0);
-    http.arrived(1).await;
+    http.wait_for_requests(1).await;
     let fresh: Vec<_> = (0..2)
         .map(|_| {
             let source = source.clone();
@@ -153,7 +153,7 @@ async fn sources_do_not_wait_for_each_other() {
     let clock = TestClock::new();
     let (stuck_source, well_source) = (source(&stuck, &clock), source(&well, &clock));
     let stuck_callers = spawn_callers(&stuck_source, 10);
-    stuck.arrived(1).await;
+    stuck.wait_for_requests(1).await;
     let started = Instant::now();
     well_source.token().await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
@@ -165,7 +165,7 @@ async fn closing_fails_callers_and_ends_the_exchange() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let callers = spawn_callers(&source, 10);
-    http.arrived(1).await;
+    http.wait_for_requests(1).await;
     source.close().await;
     assert_eq!(http.in_flight(), 0);
     for caller in callers {
@@ -183,7 +183,7 @@ async fn dropping_the_source_ends_its_exchange() {
     let http = vendor(3600).held();
     let source = source(&http, &TestClock::new());
     let caller = spawn_callers(&source, 1).remove(0);
-    http.arrived(1).await;
+    http.wait_for_requests(1).await;
     caller.abort();
     settle().await;
     assert_eq!(http.in_flight(), 1);
@@ -203,7 +203,7 @@ fn flight_lost_with_its_runtime_is_repeated() {
     let first = runtime();
     let _leader = first.block_on(async {
         let leader = spawn_callers(&source, 1);
-        http.arrived(1).await;
+        http.wait_for_requests(1).await;
         leader
     });
     runtime().block_on(async {
@@ -224,7 +224,7 @@ fn flight_on_idle_runtime_times_out() {
     let idle = runtime();
     let _leader = idle.block_on(async {
         let leader = spawn_callers(&source, 1);
-        http.arrived(1).await;
+        http.wait_for_requests(1).await;
         leader
     });
     runtime().block_on(async {

@@ -61,7 +61,7 @@ async fn token_invalidated_before_wakeup_is_not_returned() {
     let source = source(&http, &TestClock::new());
     let mut waiter = Box::pin(source.token());
     assert!(poll(&mut waiter).is_pending());
-    http.arrived(1).await;
+    http.wait_for_requests(1).await;
     http.release_all();
     settle().await;
     source.invalidate(&source.peek().unwrap());
@@ -78,7 +78,7 @@ async fn earlier_request_does_not_bring_invalidated_token_back() {
     let rejected = source.token().await.unwrap();
     let mut fresh = Box::pin(source.refresh_now());
     assert!(poll(&mut fresh).is_pending());
-    http.arrived(2).await;
+    http.wait_for_requests(2).await;
     source.invalidate(&rejected);
     http.release_all();
     assert_eq!(text(source.token().await).unwrap(), "another");
@@ -94,7 +94,7 @@ async fn earlier_request_may_bring_another_token() {
     let rejected = source.token().await.unwrap();
     let mut fresh = Box::pin(source.refresh_now());
     assert!(poll(&mut fresh).is_pending());
-    http.arrived(2).await;
+    http.wait_for_requests(2).await;
     source.invalidate(&rejected);
     http.release_all();
     assert_eq!(text(source.token().await).unwrap(), "token-1");

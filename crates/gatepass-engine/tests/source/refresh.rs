@@ -129,7 +129,7 @@ async fn caller_gets_token_that_became_usable_during_failure() {
     clock.jump_wall(4000);
     let mut waiter = Box::pin(source.token());
     assert!(poll(&mut waiter).is_pending());
-    http.arrived(2).await;
+    http.wait_for_requests(2).await;
     clock.jump_wall(-4000);
     http.release_all();
     assert_eq!(text(waiter.await).unwrap(), "token-0");
@@ -238,7 +238,7 @@ async fn slow_vendor_is_asked_early_enough() {
         let source = builder(&http, &clock).seed(seed).build().unwrap();
         let mut token = Box::pin(source.token());
         assert!(poll(&mut token).is_pending());
-        http.arrived(1).await;
+        http.wait_for_requests(1).await;
         clock.advance(Duration::from_millis(1500));
         http.release_all();
         token.await.unwrap();

@@ -22,7 +22,7 @@ pub fn authorize_sets_only_sensitive_headers(info: &ProviderInfo, fixtures: &Pat
     let provider = profile.provider(info);
     for fixture in token_fixtures(info, fixtures) {
         let token = read_fixture_token(info, &*provider, &fixture);
-        let secrets = join(&profile.canaries, &[Canary::of("token", token.expose_secret())]);
+        let secrets = join(&profile.canaries, &[Canary::new("token", token.expose_secret())]);
         let (mut uri, mut headers) =
             (Uri::from_static("https://api.example.com/x"), HeaderMap::new());
         headers.insert("x-kept", HeaderValue::from_static("kept"));

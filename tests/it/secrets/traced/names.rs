@@ -57,7 +57,7 @@ fn only_the_vendors_host_is_resolved() {
         let (names, sent_bytes) = dns_queries(&trace);
         assert!(!names.is_empty(), "{}: no name was looked up: {run:#?}", one.id);
         assert!(names.iter().all(|name| *name == host), "{}: {names:?}", one.id);
-        let canaries = [secret, Canary::of("client", "app-1")];
+        let canaries = [secret, Canary::new("client", "app-1")];
         assert_eq!(find_leak(&sent_bytes, &canaries), None, "{}", one.id);
     }
 }

@@ -61,7 +61,7 @@ fn login_child_arguments_have_no_secret() {
     assert_no_leak(
         &trace,
         browser.to_str().unwrap(),
-        &[secret.clone(), token.clone(), Canary::of("state", state.unwrap())],
+        &[secret.clone(), token.clone(), Canary::new("state", state.unwrap())],
     );
     let trace = stage.trace("paste");
     let login = stage.home.gatepass(["login", "cisco", "--paste"]).traced(&trace, &EXEC_CALLS);

@@ -26,5 +26,5 @@ fn middleware_debug_shows_no_secret() {
     assert_eq!(find_leak(&printed, std::slice::from_ref(&secret)), None);
     // Positive control: a leak is found.
     let leaky: (&str, Bytes) = (secret.text(), Bytes::new());
-    assert!(find_leak(&format!("{leaky:?}"), &[Canary::of("token", secret.text())]).is_some());
+    assert!(find_leak(&format!("{leaky:?}"), &[Canary::new("token", secret.text())]).is_some());
 }
