@@ -199,8 +199,8 @@ impl<const FLAW: u8> Provider for Flawed<FLAW> {
     }
 
     fn endpoints(&self, credential: &Credential) -> Result<Vec<Endpoint>> {
-        let secret =
-            credential.optional_secret("client_secret").unwrap_or(&Secret::from("x")).clone();
+        let secret = credential.optional_secret("client_secret").cloned();
+        let secret = secret.unwrap_or_else(|| Secret::from("x"));
         let endpoint = match FLAW {
             OTHER_ENDPOINT => self.endpoint.join("/v2")?,
             SECRET_PATH => self.endpoint.join(&format!("/{}", secret.expose_secret()))?,
