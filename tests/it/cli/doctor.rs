@@ -283,14 +283,14 @@ fn doctor_sends_a_denied_credential_once() {
     let server = Server::responding([denied]);
     let home = Home::with_config(&vendor.profile(&server.url(), ""));
     for _ in 0..3 {
-        let (states, _) = single_failure(&json(&home, &["configapi"]), 3, "token", "refused");
+        let (states, _) = single_failure(&json(&home, &["configapi"]), 3, "token", "rejected");
         assert_eq!(states.last().unwrap(), "api skipped");
     }
     let token_requests = |server: &Server| {
         server.requests().iter().filter(|request| request.path() == vendor.token_path).count()
     };
     assert_eq!(token_requests(&server), 1);
-    single_failure(&json(&home, &["configapi", "--fresh"]), 3, "token", "refused");
+    single_failure(&json(&home, &["configapi", "--fresh"]), 3, "token", "rejected");
     assert_eq!(token_requests(&server), 2);
 }
 

@@ -113,7 +113,7 @@ fn missing_lifetime_is_marked_as_assumed() {
     let token = run.json();
     assert_eq!(token["expires_assumed"], true);
     assert!((290..=300).contains(&token["expires_in"].as_i64().unwrap()), "{token}");
-    assert!(run.stderr.contains("assumed"), "{run:#?}");
+    assert!(run.stderr.contains("assuming 5 minutes"), "{run:#?}");
     let quiet = home.gatepass(["token", "cisco", "--quiet"]).run();
     assert_eq!((quiet.ok(), quiet.stderr.as_str()), ("token-1\n", ""));
 

@@ -46,12 +46,12 @@ fn why_lists_token_requests_latest_first() {
     home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
     let run = home.gatepass(["why", "cisco"]).run();
     assert_snapshot!(normalize(run.ok()), @"
-    TIME (SPAN ago)  the vendor rejected client id or secret (401 invalid_client) (took SPAN ms)
+    TIME (SPAN ago)  refused: the vendor rejected client id or secret (401 invalid_client) (took SPAN ms)
       the vendor's message: no such client
       next: the previous token stays in use
       sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
 
-    TIME (SPAN ago)  throttled: asked to wait SPAN s (429) (took SPAN ms)
+    TIME (SPAN ago)  throttled: rate limited: retry after SPAN s (429) (took SPAN ms)
       next: the previous token stays in use
       sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)
 
@@ -76,7 +76,7 @@ fn why_shows_denial_and_changed_fingerprint() {
       next: the token is cached for the next calls
       sent: credential PRINT (changed since the previous request) to http://127.0.0.1:PORT, by `call` (process PID)
 
-    TIME (SPAN ago)  the vendor rejected client id or secret (401 invalid_client) (took SPAN ms)
+    TIME (SPAN ago)  refused: the vendor rejected client id or secret (401 invalid_client) (took SPAN ms)
       the vendor's message: no such client
       next: cool-down until TIME or until the credential changes; retry now: gatepass token cisco --fresh
       sent: credential PRINT to http://127.0.0.1:PORT, by `token` (process PID)

@@ -58,6 +58,6 @@ fn narrower_scope_warns_or_fails() {
 
     let home = Home::with_config(&vendor.profile(&server.url(), "require_scope = true"));
     let run = home.gatepass(["token", "configapi"]).run();
-    assert!(run.failed(2).contains("less than the scope asked for"), "{run:#?}");
+    assert!(run.failed(2).contains("less than the requested scope"), "{run:#?}");
     assert_eq!(server.requests().len(), 2);
 }

@@ -59,7 +59,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F110", NotYet("certificate pinning is not supported")),
     ("F111", Test(EXPIRY, "next_hit_notices_a_wall_clock_jump")),
     ("F112", Test(EXPIRY, "setting_wall_clock_does_not_hide_a_suspend")),
-    ("F113", Test("crates/gatepass-core/src/token/compact.rs", "times_keep_nanoseconds")),
+    ("F113", Test("crates/gatepass-core/src/token/packed_times.rs", "times_keep_nanoseconds")),
     ("F114", Test("crates/gatepass-engine/tests/store/processes.rs", "full_disk_leaves_the_old_token")),
     ("F114", Test("crates/gatepass-engine/tests/source/store.rs", "failing_store_costs_no_token")),
     ("F115", Test(DAMAGE, "cut_or_extended_record_is_a_miss")),

@@ -44,7 +44,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     protocol("a body of spaces", |_| Reply::json(200, " \r\n "), "the response is empty"),
     protocol("truncated JSON", |vendor| Reply::json(200, half(vendor)), "the response is cut off at byte 20"),
     protocol("an array", |_| Reply::json(200, "[1]"), "the response is not a JSON object"),
-    protocol("the response has no content", |_| Reply::empty(204), "no content (204)"),
+    protocol("no content", |_| Reply::empty(204), "the response has no content (204)"),
     protocol("a response changed by a proxy", |vendor| Reply::json(203, good(vendor)), "the response seems to come from a proxy instead of the vendor (203)").applies(is_oauth),
     protocol("two documents", |_| Reply::json(200, "{\"a\":1} {}"), "the response is not JSON (line 1, column 9)"),
     protocol("a form-encoded body", |_| Reply::json(200, "access_token=token-1&token_type=bearer"), "the response is a form, not JSON"),

@@ -80,7 +80,7 @@ fn helper_failures_keep_exit_code_and_format() {
     let host = server.url().replace("http://", "");
     for (format, request, reply) in [
         ("git", format!("protocol=http\nhost={host}\n\n"), "quit=1\n"),
-        ("docker", host.clone(), "cisco/cisco: client id"),
+        ("docker", host.clone(), "cisco/cisco: the vendor rejected client id"),
         ("bazel", format!("{{\"uri\":\"http://{host}/x\"}}"), ""),
     ] {
         let run = run_helper(&setup, format, "get").stdin(request).run();

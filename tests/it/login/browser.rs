@@ -155,7 +155,7 @@ fn login_tolerates_back_and_repeated_visits() {
     chrome.switch_to(&second);
     chrome.reload();
     assert!(chrome.source().contains("ERR_CONNECTION_REFUSED"), "{}", chrome.source());
-    assert!(later.finish().failed(6).contains("no answer came"));
+    assert!(later.finish().failed(6).contains("no response came"));
     assert_eq!(self::token(&stage.token()).text(), token.text());
 }
 

@@ -10,7 +10,7 @@ use super::{Stage, allow, wait_for_state};
 type Row = (&'static str, i32, &'static str, &'static str);
 
 const TABLE: [Row; 12] = [
-    ("login-wrong-state", 6, "another login, or to an attack", "bad"),
+    ("login-wrong-state", 6, "another login or to an attack", "bad"),
     ("login-no-state", 6, "no `state`", "bad"),
     ("login-error", 6, "the vendor returned a server error", "bad"),
     ("login-error-in-query", 3, "denied", "bad"),
@@ -18,8 +18,8 @@ const TABLE: [Row; 12] = [
     ("login-refresh-token", 0, "refresh token", "good"),
     ("login-other-type", 6, "type mac", "bad"),
     ("login-no-token", 6, "access_token", "bad"),
-    ("login-no-expiry", 0, "assumed", "good"),
-    ("login-expires-text", 0, "assumed", "good"),
+    ("login-no-expiry", 0, "assuming 5 minutes", "good"),
+    ("login-expires-text", 0, "assuming 5 minutes", "good"),
     ("login-twice", 6, "access_token", "bad"),
     ("login-expired-session", 0, "", "good"),
 ];

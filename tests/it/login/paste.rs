@@ -60,9 +60,9 @@ fn wrong_pasted_address_is_explained() {
         (&|url| format!("{}#{fragment}", parameter(url, "redirect_uri")), 6, "another login"),
         (&|_| format!("https://evil.example/#{fragment}"), 6, "not the login's redirect_uri"),
         (&str::to_owned, 6, "not the login's redirect_uri"),
-        (&|url| parameter(url, "redirect_uri"), 6, "no answer"),
-        (&|_| String::from("yes"), 6, "no answer"),
-        (&|_| token.text().to_owned(), 6, "no answer"),
+        (&|url| parameter(url, "redirect_uri"), 6, "no response"),
+        (&|_| String::from("yes"), 6, "no response"),
+        (&|_| token.text().to_owned(), 6, "no response"),
         (&|url| parameter(url, "redirect_uri") + "#access_token=abc&token_type=Bearer", 6, "state"),
     ];
     for (wrong, code, sentence) in rows {
