@@ -9,7 +9,7 @@ use gatepass_tests::{Home, Reply, Server, Workspace};
 fn outside() -> &'static Workspace {
     static OUTSIDE: OnceLock<Workspace> = OnceLock::new();
     OUTSIDE.get_or_init(|| {
-        let packages = ["provider-acme", "acme-gatepass", "store-acme", "data-acme"];
+        let packages = ["provider-acme", "acme-gatepass", "store-acme", "data-acme", "sender-acme"];
         let outside = Workspace::new("outside", &packages);
         let templates = gatepass_tests::workspace().join("tests/outside");
         for package in packages {
@@ -46,6 +46,11 @@ fn outside_store_passes_the_store_contract() {
 #[test]
 fn outside_program_registers_providers_made_at_run_time() {
     assert_tests_pass("data-acme", 3);
+}
+
+#[test]
+fn outside_sender_credential_source_and_clock_work() {
+    assert_tests_pass("sender-acme", 3);
 }
 
 #[test]
