@@ -51,7 +51,7 @@ impl CredentialSource for RotatingVault {
     }
 }
 
-/// A clock that stands at one time until it is moved.
+/// A clock that shows a fixed time until it is advanced.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     elapsed: AtomicU64,
