@@ -86,6 +86,7 @@ fn release_is_one_commit_with_tag() {
         "Cargo.toml",
         "crates/gatepass/README.md",
         "docs/start/provider.md",
+        "docs/start/store.md",
         "fuzz/Cargo.lock",
     ];
     assert_eq!(files, expected);
