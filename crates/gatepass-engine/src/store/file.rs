@@ -104,7 +104,7 @@ impl FileStore {
         self
     }
 
-    /// Sets the clock that decides what has expired.
+    /// Sets the clock by which records expire.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -70,7 +70,7 @@ impl MemoryStore {
         Self { profiles: Arc::default(), journal, clock: Arc::new(SystemClock::new()) }
     }
 
-    /// Sets the clock that decides what has expired.
+    /// Sets the clock by which records expire.
     pub fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -18,7 +18,7 @@ impl FileStore {
         Err(Error::config("tokens are not kept in files on this system yet"))
     }
 
-    /// Sets the clock that decides what has expired.
+    /// Sets the clock by which records expire.
     pub fn with_clock(self, _: impl Clock + 'static) -> Self {
         match self.0 {}
     }

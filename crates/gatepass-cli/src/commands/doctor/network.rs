@@ -55,7 +55,7 @@ pub(super) async fn check(
     };
     let Peer { host, role, .. } = &peer;
     if host.parse::<IpAddr>().is_ok() {
-        report.ok("dns", format!("{role}{host} is an address, so there is no name to look up"))?;
+        report.ok("dns", format!("{role}{host} is an address; DNS is not needed"))?;
     } else {
         let found: Vec<String> = addresses.iter().map(|one| one.ip().to_string()).collect();
         let took = ms(start.elapsed());

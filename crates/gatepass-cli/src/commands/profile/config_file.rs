@@ -34,7 +34,7 @@ pub(super) struct SecretFile<'a> {
     pub(super) contents: &'a str,
 }
 
-/// A change that was written, and what is needed to undo it.
+/// A written change with the data to undo it.
 pub(super) struct WrittenChange {
     file: ConfigFile,
     before: Option<Zeroizing<String>>,
