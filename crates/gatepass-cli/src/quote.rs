@@ -2,23 +2,17 @@
 
 use std::path::Path;
 
-/// Returns a path as one argument of a shell command: unquoted if no shell treats any of its
-/// characters specially, else in single quotation marks.
+use gatepass::Hint;
+
+/// Returns a path as one argument of a shell command, quoted as in the command of a hint.
 pub(crate) fn shell_argument(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%".contains(&byte);
-    match !text.is_empty() && text.bytes().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
+    Hint::run("", [path.display().to_string()]).command_line().unwrap_or_default()
 }
 
 /// Returns a command of gatepass for the user to copy, with the config file of this run.
 pub(crate) fn command_line<A: AsRef<str>>(arguments: &[A], config: Option<&Path>) -> String {
-    let words = arguments.iter().map(|word| shell_argument(Path::new(word.as_ref())));
-    let option = config.map(|path| format!("--config {}", shell_argument(path)));
-    let words = std::iter::once(String::from("gatepass")).chain(words).chain(option);
-    words.collect::<Vec<_>>().join(" ")
+    let hint = Hint::gatepass("", arguments.iter().map(AsRef::as_ref)).with_config(config);
+    hint.command_line().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,16 +13,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use gatepass::clock::{Clock, SystemClock};
 use gatepass::{Error, Gate, Token, TokenSource};
 
+use crate::acquire::{WantedToken, acquire};
 use crate::error::{CommandError, internal};
 use crate::exit;
 use crate::hardening::with_user_limits;
 use crate::options::{Common, Format, WaitArgs, duration};
 use crate::output::Output;
 use crate::session::{open_gate_with_store, open_profile};
-use crate::wait::with_retries;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -54,6 +53,13 @@ pub(crate) struct ExecArgs {
     command: Vec<OsString>,
 }
 
+impl ExecArgs {
+    fn wanted(&self) -> WantedToken<'_> {
+        let Self { profile, min_ttl, wait, .. } = self;
+        WantedToken { profile, min_ttl: *min_ttl, is_fresh: false, wait: *wait }
+    }
+}
+
 /// The variable that holds the token.
 const TOKEN: &str = "GATEPASS_TOKEN";
 /// The variable that holds the path of the token file.
@@ -81,7 +87,7 @@ async fn with_variable(
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
     let (gate, source) = open(args, common, output)?;
-    let token = acquire(args, &source, output).await?;
+    let token = acquire(&args.wanted(), &source, output).await?;
     let names = if args.env.is_empty() { &[TOKEN.to_owned()] } else { args.env.as_slice() };
     let command = command(args, &gate, names, &token);
     // After this, stderr belongs to the program.
@@ -118,7 +124,7 @@ async fn with_file(
     // Before a token request whose token could not be stored.
     let mut file = token_file::TokenFile::at(path)?;
     let (gate, source) = open(args, common, output)?;
-    let token = acquire(args, &source, output).await?;
+    let token = acquire(&args.wanted(), &source, output).await?;
     let mut command = command(args, &gate, &args.env, &token);
     command.env(TOKEN_FILE, file.path());
     // Catch signals before there is a file to remove.
@@ -156,25 +162,6 @@ fn open(
     let gate = open_gate_with_store(common, output)?;
     let source = gate.open(&open_profile(&gate, &args.profile, common, output)?)?;
     Ok((gate, source))
-}
-
-async fn acquire(
-    args: &ExecArgs,
-    source: &TokenSource,
-    output: &Output,
-) -> Result<Token, CommandError> {
-    let required = args.min_ttl.unwrap_or_default();
-    let token = with_retries(args.wait.wait, source, output, || source.token_for(required)).await?;
-    output.warn_token(&args.profile, &token);
-    let lifetime = token.remaining(SystemClock::new().wall());
-    if lifetime < required {
-        return Err(CommandError::LifetimeTooShort {
-            profile: args.profile.clone(),
-            lifetime,
-            required,
-        });
-    }
-    Ok(token)
 }
 
 /// Prepares the program with the token in these variables, and without the variables that profiles

@@ -16,6 +16,7 @@ use http::HeaderMap;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::acquire::{WantedToken, acquire};
 use crate::arguments::quoted;
 use crate::error::{CommandError, usage};
 use crate::formats::{
@@ -25,7 +26,6 @@ use crate::formats::{
 use crate::options::{COMMON_HEADING, Common, Format, WaitArgs, duration};
 use crate::output::{Output, rfc3339, unix_seconds};
 use crate::session::{open_gate, open_gate_with_store, open_profile, open_store};
-use crate::wait::with_retries;
 
 #[derive(Debug, clap::Args)]
 #[command(arg = format_arg(), after_help = "\
@@ -122,27 +122,9 @@ impl TokenCommand<'_> {
 
     /// Acquires a token that satisfies `--fresh` and `--min-ttl`.
     async fn acquire(&self, source: &TokenSource) -> Result<Token, CommandError> {
-        let args = self.args;
-        let token = with_retries(args.wait.wait, source, self.output, || async {
-            match (args.fresh, args.min_ttl) {
-                (true, _) => source.refresh_now().await,
-                (false, Some(min_ttl)) => source.token_for(min_ttl).await,
-                (false, None) => source.token().await,
-            }
-        })
-        .await?;
-        self.output.warn_token(&args.profile, &token);
-        if let Some(required) = args.min_ttl {
-            let lifetime = token.remaining(SystemClock::new().wall());
-            if lifetime < required {
-                return Err(CommandError::LifetimeTooShort {
-                    profile: args.profile.clone(),
-                    lifetime,
-                    required,
-                });
-            }
-        }
-        Ok(token)
+        let TokenArgs { profile, min_ttl, fresh, wait, .. } = self.args;
+        let wanted = WantedToken { profile, min_ttl: *min_ttl, is_fresh: *fresh, wait: *wait };
+        acquire(&wanted, source, self.output).await
     }
 
     async fn print(&self, format: Format) -> Result<(), CommandError> {
