@@ -43,6 +43,7 @@
 //! | `gatepass_token_request_seconds` | histogram | provider, profile | duration of a flight |
 //! | `gatepass_wait_seconds` | histogram | provider, profile | how long a caller waited for a flight |
 //! | `gatepass_in_flight_requests` | gauge | provider, profile | flights in progress |
+//! | `gatepass_lease_total` | counter | provider, profile, outcome | leases of the store: `granted`, `found` (another process's record), `busy` (waited in vain), `late` (lost during the request), `forgotten` |
 //! | `gatepass_cooldown_seconds` | histogram | provider, profile, outcome | cool-downs after failures |
 //! | `gatepass_token_expiry_seconds` | gauge | provider, profile | expiry of the cached token, in seconds since 1970 |
 //!

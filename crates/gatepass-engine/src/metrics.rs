@@ -54,6 +54,11 @@ mod on {
             .record(took);
     }
 
+    pub(crate) fn record_lease(config: &SourceConfig, outcome: &'static str) {
+        counter!("gatepass_lease_total", "provider" => provider(config), "profile" => profile(config), "outcome" => outcome)
+            .increment(1);
+    }
+
     impl WaitTimer {
         pub(crate) fn start(config: &SourceConfig) -> Self {
             Self { started: config.clock.boot() }
@@ -90,6 +95,8 @@ mod off {
 
     pub(crate) fn record_exchange(_: &SourceConfig, _: &'static str, _: Duration) {}
 
+    pub(crate) fn record_lease(_: &SourceConfig, _: &'static str) {}
+
     impl WaitTimer {
         pub(crate) fn start(_: &SourceConfig) -> Self {
             Self {}
@@ -104,9 +111,9 @@ mod off {
 }
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) use off::{in_flight, record_cooldown, record_exchange, record_expiry};
+pub(crate) use off::{in_flight, record_cooldown, record_exchange, record_expiry, record_lease};
 #[cfg(feature = "metrics")]
-pub(crate) use on::{in_flight, record_cooldown, record_exchange, record_expiry};
+pub(crate) use on::{in_flight, record_cooldown, record_exchange, record_expiry, record_lease};
 
 /// Returns the span of one flight, which also contains the events of the provider and the HTTP
 /// client.

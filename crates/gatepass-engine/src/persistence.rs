@@ -8,6 +8,7 @@ use crate::cached_token::CachedToken;
 use crate::cooldown;
 use crate::exchange::{ExchangeFailure, ExchangeRequest};
 use crate::fingerprint::Fingerprint;
+use crate::metrics;
 use crate::policy::{Phase, Validity};
 use crate::rt::timeout;
 use crate::source_config::SourceConfig;
@@ -19,6 +20,10 @@ use crate::store::{
 
 /// The vendor gets a denied credential again after this time, because it may accept it by then.
 const DENIED_COOLDOWN: Duration = FailureRecord::MAX_COOLDOWN;
+/// How much longer than its timeout a live holder of a lease may need to save.
+const STALE_MARGIN: Duration = Duration::from_secs(1);
+/// The longest cool-down after waiting for another process in vain, which no vendor has noticed.
+const MAX_BUSY_COOLDOWN: Duration = Duration::from_secs(1);
 /// How long a token may wait for its history entries, in addition to the time of the exchange.
 pub(crate) const HISTORY_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -31,8 +36,10 @@ impl SourceConfig {
         Ok(StoreKey::new(&profile, &self.provider_id, &cache_key))
     }
 
-    /// Takes the lease, or returns what another process has stored. Waits as long as a token
-    /// request may take: a stopped process must not block the others.
+    /// Takes the lease, or returns what another process has stored. Waits for another process's
+    /// request, and long enough to succeed a process that was stopped during its request. If that
+    /// has another successor, which has not finished either, the error says so: without the lease,
+    /// every process that waits would send a request.
     pub(crate) async fn take_lease(
         &self,
         store: &dyn TokenStore,
@@ -40,16 +47,23 @@ impl SourceConfig {
         credential: &Credential,
         request: &ExchangeRequest,
     ) -> Result<StoreAcquisition> {
-        let (mut wanted, started) = (requirement(request), self.now());
+        let (mut wanted, started) = (self.requirement(request), self.now());
         // A store compares rough times: its record may expire too soon by the exact clocks.
         for _ in 0..2 {
-            let wait = self.timeout.saturating_sub(self.now().since(started));
+            let wait = self.lease_timeout().saturating_sub(self.now().since(started));
             match store.acquire(key, &wanted, wait).await? {
-                LeaseOutcome::Lease(lease) => return Ok(StoreAcquisition::Lease(lease)),
-                LeaseOutcome::Busy { .. } => return Err(self.lease_is_held()),
+                LeaseOutcome::Lease(lease) => {
+                    metrics::record_lease(self, "granted");
+                    return Ok(StoreAcquisition::Lease(lease));
+                }
+                LeaseOutcome::Busy { retry_after } => {
+                    metrics::record_lease(self, "busy");
+                    return Ok(StoreAcquisition::Stored(Err(busy(retry_after, request))));
+                }
                 LeaseOutcome::Found(record) => {
                     let remaining = record.expires_at().duration_since(self.clock.wall());
                     if let Some(found) = self.usable(record, credential, request) {
+                        metrics::record_lease(self, "found");
                         return Ok(StoreAcquisition::Stored(found));
                     }
                     wanted.min_remaining = remaining.unwrap_or_default() + Duration::from_secs(1);
@@ -113,10 +127,14 @@ impl SourceConfig {
         credential: &Credential,
         cached: &CachedToken,
     ) -> NextStep {
-        let wanted = RecordRequirement { is_fresh: true, ..RecordRequirement::default() };
+        let wanted = RecordRequirement {
+            is_fresh: true,
+            stale_after: self.stale_after(),
+            ..RecordRequirement::default()
+        };
         let save = async {
             let key = self.store_key(credential)?;
-            match store.acquire(&key, &wanted, self.timeout).await? {
+            match store.acquire(&key, &wanted, self.lease_timeout()).await? {
                 LeaseOutcome::Lease(lease) => {
                     lease.save(&Record::Token(cached.token.clone())).await
                 }
@@ -173,7 +191,20 @@ impl SourceConfig {
 
     /// Saves a record; `None` if the store failed.
     async fn save_record(&self, lease: &dyn Lease, record: Record) -> Option<SaveOutcome> {
-        lease.save(&record).await.inspect_err(|error| self.warn_of_store(error)).ok()
+        let saved = lease.save(&record).await.inspect_err(|error| self.warn_of_store(error)).ok();
+        match saved {
+            Some(SaveOutcome::Late) => {
+                metrics::record_lease(self, "late");
+                tracing::warn!(
+                    provider = &*self.provider_id,
+                    profile = self.name.as_deref(),
+                    "the lease was lost: another process has requested a token as well"
+                );
+            }
+            Some(SaveOutcome::Forgotten) => metrics::record_lease(self, "forgotten"),
+            _ => {}
+        }
+        saved
     }
 
     /// Appends entries to the history. If the store is slow or fails, the entries are lost; no
@@ -233,12 +264,20 @@ impl SourceConfig {
         let profile = self.name.as_deref();
         tracing::warn!(provider = &*self.provider_id, profile, %error, "the store is not used");
     }
-    /// Returns the error for a lease that another process holds longer than a request may take.
-    fn lease_is_held(&self) -> Error {
-        Error::internal(format!(
-            "another process has requested a token for {} s (is it stopped?)",
-            self.timeout.as_secs()
-        ))
+
+    /// Returns how long another process may hold the lease before it counts as stopped.
+    fn stale_after(&self) -> Duration {
+        self.timeout.saturating_add(STALE_MARGIN)
+    }
+
+    fn requirement(&self, request: &ExchangeRequest) -> RecordRequirement {
+        RecordRequirement {
+            newer_than: request.newer_than,
+            refused: request.rejected.clone(),
+            min_remaining: request.min_remaining,
+            is_fresh: request.skip_store,
+            stale_after: self.stale_after(),
+        }
     }
 }
 
@@ -250,11 +289,11 @@ pub(crate) enum StoreAcquisition {
     Stored(Result<CachedToken, ExchangeFailure>),
 }
 
-fn requirement(request: &ExchangeRequest) -> RecordRequirement {
-    RecordRequirement {
-        newer_than: request.newer_than,
-        refused: request.rejected.clone(),
-        min_remaining: request.min_remaining,
-        is_fresh: request.skip_store,
-    }
+/// Returns the failure of a flight that has waited in vain for the request of another process.
+fn busy(retry_after: Duration, request: &ExchangeRequest) -> ExchangeFailure {
+    let cooldown = MAX_BUSY_COOLDOWN.mul_f64(0.5 + request.jitter.clamp(0.0, 1.0) / 2.0);
+    let error = Error::unavailable("another process is requesting this token and has not finished")
+        .with_retry_after(retry_after.max(MAX_BUSY_COOLDOWN))
+        .hint("if that process is stopped (Ctrl-Z), continue it or end it");
+    ExchangeFailure { cooldown: Some(cooldown), ..error.into() }
 }

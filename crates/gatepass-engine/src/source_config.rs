@@ -17,6 +17,8 @@ use crate::store::TokenStore;
 
 /// Default of [`SourceConfig::timeout`].
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How much longer than the token request of another process a flight waits for its lease.
+const LEASE_MARGIN: Duration = Duration::from_secs(3);
 
 /// Everything that a token request needs. The builder fills it in; it does not change afterwards.
 #[derive(Debug)]
@@ -106,11 +108,17 @@ impl SourceConfig {
         self.store.as_ref().filter(|_| persist)
     }
 
-    /// Returns how long a flight may take: one token request, and with a store a second one, which
-    /// another process may be making while the flight waits for its lease.
+    /// Returns how long a flight waits for the lease of another process: for its token request, and
+    /// then long enough to notice that it was stopped and to succeed it.
+    pub(crate) fn lease_timeout(&self) -> Duration {
+        self.timeout.saturating_add(LEASE_MARGIN)
+    }
+
+    /// Returns how long a flight may take: one token request, and with a store the wait for the
+    /// lease before it.
     pub(crate) fn flight_timeout(&self) -> Duration {
         match self.store() {
-            Some(_) => self.timeout.saturating_mul(2),
+            Some(_) => self.lease_timeout().saturating_add(self.timeout),
             None => self.timeout,
         }
     }

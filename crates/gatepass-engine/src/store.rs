@@ -64,7 +64,12 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
 
     /// Returns a record that satisfies `wanted`, or the lease. Waits for either for `wait` at most.
     ///
-    /// A record that satisfies `wanted` is returned even while another process holds the lease.
+    /// A record that satisfies `wanted` is returned even while another process holds the lease. A
+    /// holder that keeps the lease for longer than `wanted.stale_after` has been stopped: one
+    /// caller gets the lease instead, and the former holder can no longer save. The others wait for
+    /// the successor. A store that cannot replace a holder returns `Busy`; it must never give the
+    /// lease to a second caller and let both save.
+    ///
     /// The default loads the record, takes the lease, and loads the record again, because another
     /// process may have stored one while this one waited. A store that is notified of new records
     /// overrides it, and need not wait for the lease to be released.

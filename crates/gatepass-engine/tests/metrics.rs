@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gatepass_core::Credential;
-use gatepass_engine::{TokenPool, TokenSource};
+use gatepass_engine::{MemoryStore, TokenPool, TokenSource};
 use gatepass_testkit::example::Example;
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock, canary, find_leak};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
@@ -68,6 +68,61 @@ fn metrics_cover_requests_waits_cooldowns_and_expiry() {
     for (name, times) in histograms {
         assert!(matches!(of(&name), DebugValue::Histogram(all) if all.len() == times), "{name}");
     }
+}
+
+/// Two runtimes are two processes; one that is not driven is stopped.
+#[test]
+fn lease_outcomes_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshots = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let process = || {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_time().start_paused(true).build().unwrap()
+        };
+        let (stopped, other, clock) = (process(), process(), TestClock::new());
+        let store = MemoryStore::new().with_clock(clock.clone());
+        let source = |http: &FakeHttp| {
+            TokenSource::builder(Example::new(), Credential::client("client", "the secret"))
+                .http(http.clone())
+                .clock(clock.clone())
+                .store(store.clone())
+                .build()
+                .unwrap()
+        };
+        let held = FakeHttp::new(|_| FakeResponse::token("late", 3600)).held();
+        let late = source(&held);
+        let token = stopped.spawn(async move { late.token().await });
+        stopped.block_on(async {
+            while held.count() == 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+        other.block_on(async {
+            let clock = clock.clone();
+            let time = tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    clock.advance(Duration::from_millis(100));
+                }
+            });
+            let http = FakeHttp::new(|_| FakeResponse::token("token", 3600));
+            source(&http).token().await.unwrap();
+            source(&http).token().await.unwrap();
+            time.abort();
+        });
+        held.release_all();
+        stopped.block_on(token).unwrap().unwrap();
+    });
+    let mut counts = BTreeMap::new();
+    for (key, _, _, value) in snapshots.snapshot().into_vec() {
+        if key.key().name() == "gatepass_lease_total" {
+            let outcome = key.key().labels().find(|label| label.key() == "outcome").unwrap();
+            counts.insert(outcome.value().to_owned(), value);
+        }
+    }
+    let count = |outcome: &str, n| (outcome.to_owned(), DebugValue::Counter(n));
+    assert_eq!(counts, BTreeMap::from([count("granted", 2), count("found", 1), count("late", 1)]));
 }
 
 /// A recorder never drops a label, and a pool may have a million keys.

@@ -38,7 +38,8 @@ pub use self::acquiring::{
     accepted_record_is_found_without_waiting, acquire_on_an_empty_store_takes_the_lease,
     acquire_returns_busy_after_its_wait, failure_satisfies_every_requirement_except_fresh,
     fresh_requirement_ignores_every_record, record_stored_during_the_wait_is_found,
-    twenty_callers_of_acquire_send_one_token_request, unaccepted_record_yields_the_lease,
+    stopped_holder_has_one_successor_at_most, twenty_callers_of_acquire_send_one_token_request,
+    unaccepted_record_yields_the_lease,
 };
 pub use self::history::{
     clear_history_removes_one_profile_only, concurrent_appends_lose_no_entry,
@@ -121,6 +122,7 @@ macro_rules! __for_each_store_check {
                 fresh_requirement_ignores_every_record
                 acquire_returns_busy_after_its_wait
                 record_stored_during_the_wait_is_found
+                stopped_holder_has_one_successor_at_most
                 twenty_callers_of_acquire_send_one_token_request
                 history_entries_are_returned_unchanged
                 history_keeps_the_latest_entries

@@ -2,16 +2,21 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Clock, Result, async_trait};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
 use super::record::latest_first;
-use super::{HistoryEntry, Lease, ProfileKey, Record, SaveOutcome, StoreKey, TokenStore};
+use super::{
+    HistoryEntry, Lease, LeaseOutcome, ProfileKey, Record, RecordRequirement, SaveOutcome,
+    StoreKey, TokenStore,
+};
 use crate::SystemClock;
 
 /// A store in memory. Its clones are the same store.
@@ -28,6 +33,8 @@ use crate::SystemClock;
 #[derive(Clone)]
 pub struct MemoryStore {
     profiles: Arc<Mutex<Profiles>>,
+    /// The number of leases so far.
+    leases: Arc<AtomicU64>,
     journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
 }
@@ -40,6 +47,8 @@ struct Journal {
     key: Option<Zeroizing<[u8; 32]>>,
 }
 
+/// The longest pause between two looks at the clock by a caller that waits for a lease.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// The limit for all profiles together: a pool may have a million of them.
 const MAX_ENTRIES: usize = 1024;
 
@@ -48,8 +57,10 @@ type Profiles = HashMap<ProfileKey, HashMap<StoreKey, Slot>>;
 #[derive(Debug, Default)]
 struct Slot {
     record: Option<Record>,
-    /// Locked by the holder of the lease.
-    lock: Arc<AsyncMutex<()>>,
+    /// The number of the lease that is held.
+    holder: Option<u64>,
+    /// Notifies callers that wait that the record or the holder has changed.
+    changed: Arc<Notify>,
     /// How often the profile has been forgotten.
     forgotten: u64,
 }
@@ -58,7 +69,7 @@ struct MemoryLease {
     store: MemoryStore,
     key: StoreKey,
     forgotten: u64,
-    guard: Option<OwnedMutexGuard<()>>,
+    number: u64,
 }
 
 impl MemoryStore {
@@ -67,7 +78,12 @@ impl MemoryStore {
         let mut key = Zeroizing::new([0; 32]);
         let key = getrandom::fill(&mut *key).is_ok().then_some(key);
         let journal = Arc::new(Journal { entries: Mutex::default(), key });
-        Self { profiles: Arc::default(), journal, clock: Arc::new(SystemClock::new()) }
+        Self {
+            profiles: Arc::default(),
+            leases: Arc::default(),
+            journal,
+            clock: Arc::new(SystemClock::new()),
+        }
     }
 
     /// Sets the clock by which records expire.
@@ -102,18 +118,61 @@ impl TokenStore for MemoryStore {
     }
 
     async fn lease(&self, key: &StoreKey, wait: Duration) -> Result<Option<Box<dyn Lease>>> {
-        let lock = slot(&mut self.profiles(), key).lock.clone();
-        let guard = match lock.clone().try_lock_owned() {
-            Ok(guard) => guard,
-            Err(_) => match timeout(wait, lock.lock_owned()).await {
-                Ok(guard) => guard,
-                Err(_) => return Ok(None),
-            },
-        };
-        // The slot still exists: every clone of its lock keeps it.
-        let forgotten = slot(&mut self.profiles(), key).forgotten;
-        let (store, key) = (self.clone(), key.clone());
-        Ok(Some(Box::new(MemoryLease { store, key, forgotten, guard: Some(guard) })))
+        let wanted = RecordRequirement { is_fresh: true, ..RecordRequirement::default() };
+        Ok(match self.acquire(key, &wanted, wait).await? {
+            LeaseOutcome::Lease(lease) => Some(lease),
+            _ => None,
+        })
+    }
+
+    async fn acquire(
+        &self,
+        key: &StoreKey,
+        wanted: &RecordRequirement,
+        wait: Duration,
+    ) -> Result<LeaseOutcome> {
+        let started = Instant::now();
+        // The holder, how long this call has watched it, and when it looked last.
+        let (mut holder, mut watched, mut seen_at) = (None, Duration::ZERO, self.clock.boot());
+        loop {
+            let changed = slot(&mut self.profiles(), key).changed.clone();
+            let mut changed = pin!(changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            let now = self.clock.boot();
+            {
+                let mut profiles = self.profiles();
+                let slot = slot(&mut profiles, key);
+                let accepted = |record: &&Record| wanted.accepts(record, self.now());
+                if let Some(record) = slot.record.as_ref().filter(accepted) {
+                    return Ok(LeaseOutcome::Found(record.clone()));
+                }
+                // A long gap was a suspend, during which the holder did not run either.
+                watched += now.saturating_sub(seen_at).min(MAX_PAUSE);
+                seen_at = now;
+                if slot.holder != holder {
+                    (holder, watched) = (slot.holder, Duration::ZERO);
+                }
+                if slot.holder.is_none() || watched >= wanted.stale_after {
+                    let number = self.leases.fetch_add(1, Ordering::Relaxed);
+                    slot.holder = Some(number);
+                    // The others now wait for another holder.
+                    slot.changed.notify_waiters();
+                    let (store, key, forgotten) = (self.clone(), key.clone(), slot.forgotten);
+                    let lease = MemoryLease { store, key, forgotten, number };
+                    return Ok(LeaseOutcome::Lease(Box::new(lease)));
+                }
+            }
+            let stale_in = wanted.stale_after.saturating_sub(watched);
+            let remaining = wait.saturating_sub(started.elapsed());
+            if remaining.is_zero() {
+                let retry_after = Some(stale_in).filter(|_| wanted.stale_after < Duration::MAX);
+                return Ok(LeaseOutcome::Busy { retry_after: retry_after.unwrap_or_default() });
+            }
+            // The clock may be another one than the runtime's: look again before it says so.
+            let pause = remaining.min(stale_in).min(MAX_PAUSE);
+            let _ = timeout(pause, changed).await;
+        }
     }
 
     async fn forget(&self, profile: &ProfileKey) -> Result<usize> {
@@ -178,6 +237,9 @@ impl Lease for MemoryLease {
         if slot.forgotten != self.forgotten {
             return Ok(SaveOutcome::Forgotten);
         }
+        if slot.holder != Some(self.number) {
+            return Ok(SaveOutcome::Late);
+        }
         if !record.replaces(slot.record.as_ref(), now) {
             return Ok(SaveOutcome::Older);
         }
@@ -185,6 +247,7 @@ impl Lease for MemoryLease {
             Record::Token(token) => Record::Token(token.without_extras()),
             other => other.clone(),
         });
+        slot.changed.notify_waiters();
         if let Some(slots) = profiles.get_mut(self.key.profile()) {
             for slot in slots.values_mut() {
                 slot.record.take_if(|record| !record.is_current(now));
@@ -197,9 +260,14 @@ impl Lease for MemoryLease {
 
 impl Drop for MemoryLease {
     fn drop(&mut self) {
-        self.guard = None;
         let mut profiles = self.store.profiles();
         if let Some(slots) = profiles.get_mut(self.key.profile()) {
+            if let Some(slot) = slots.get_mut(&self.key)
+                && slot.holder == Some(self.number)
+            {
+                slot.holder = None;
+                slot.changed.notify_waiters();
+            }
             if slots.get(&self.key).is_some_and(|slot| !slot.is_used()) {
                 slots.remove(&self.key);
             }
@@ -213,7 +281,7 @@ impl Drop for MemoryLease {
 impl Slot {
     /// Returns whether it has a record, or a holder of its lease, or a caller that waits for it.
     fn is_used(&self) -> bool {
-        self.record.is_some() || Arc::strong_count(&self.lock) > 1
+        self.record.is_some() || self.holder.is_some() || Arc::strong_count(&self.changed) > 1
     }
 }
 

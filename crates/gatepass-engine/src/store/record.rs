@@ -18,7 +18,7 @@ pub enum Record {
 }
 
 /// Which records satisfy a caller of [`TokenStore::acquire`](super::TokenStore::acquire).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RecordRequirement {
     /// The time at which the token was issued that the caller wants to replace: an equally old one
@@ -30,6 +30,21 @@ pub struct RecordRequirement {
     pub min_remaining: Duration,
     /// No record satisfies the caller: it wants a new token.
     pub is_fresh: bool,
+    /// How long a holder of the lease may need. One that holds it for longer has been stopped, and
+    /// one caller succeeds it. The default, [`Duration::MAX`], never replaces a holder.
+    pub stale_after: Duration,
+}
+
+impl Default for RecordRequirement {
+    fn default() -> Self {
+        Self {
+            newer_than: None,
+            refused: None,
+            min_remaining: Duration::ZERO,
+            is_fresh: false,
+            stale_after: Duration::MAX,
+        }
+    }
 }
 
 impl Record {

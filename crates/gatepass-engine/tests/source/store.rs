@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use gatepass_core::{Credential, Error, ErrorKind};
-use gatepass_engine::{MemoryStore, ProfileKey, TokenSource, TokenStore};
+use gatepass_engine::{HistoryEntry, MemoryStore, NextStep, ProfileKey, TokenSource, TokenStore};
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
+use tokio::runtime::{Builder, Runtime};
 
 use super::{builder, builder_with, settle, text, vendor};
 
@@ -188,7 +189,7 @@ async fn failing_store_costs_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stopped_lease_holder_does_not_block_others() {
+async fn caller_whose_wait_for_a_lease_ends_sends_nothing() {
     /// A store whose lease is held by a stopped process.
     #[derive(Debug)]
     struct Stopped;
@@ -219,14 +220,102 @@ async fn stopped_lease_holder_does_not_block_others() {
     let (http, clock) = (vendor(3600), TestClock::new());
     let source = builder(&http, &clock).store(Stopped).build().unwrap();
     let started = tokio::time::Instant::now();
-    assert_eq!(text(source.token().await).unwrap(), "token-0");
-    assert_eq!(started.elapsed().as_secs(), 15);
-
-    // The exchange after that has its own timeout.
-    let silent = vendor(3600).held();
-    let source = builder(&silent, &clock).store(Stopped).build().unwrap();
-    let started = tokio::time::Instant::now();
     let error = source.token().await.unwrap_err();
-    assert_eq!((error.kind(), started.elapsed().as_secs()), (ErrorKind::Unavailable, 30));
-    assert_eq!((http.count(), silent.count()), (1, 1));
+    // The default timeout is 15 s.
+    assert_eq!((error.kind(), started.elapsed().as_secs()), (ErrorKind::Unavailable, 18));
+    assert!(error.message().contains("another process is requesting this token"), "{error}");
+    assert!(error.retry_after().is_some_and(|after| after >= Duration::from_secs(1)));
+    assert_eq!(http.count(), 0);
+    assert!(source.cooldown_remaining().unwrap() <= Duration::from_secs(1));
+}
+
+/// Returns a runtime with paused time. One that is not driven is a stopped process.
+fn process() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+/// Advances the clock as the runtime's time advances.
+fn run_clock(clock: &TestClock) {
+    let clock = clock.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            clock.advance(Duration::from_millis(100));
+        }
+    });
+}
+
+#[test]
+fn stopped_process_has_one_successor_and_a_late_token() {
+    let clock = TestClock::new();
+    let late = FakeHttp::new(|_| FakeResponse::token("late", 3600)).held();
+    let (http, store) = (vendor(3600), store(&clock));
+    let (stopped, others) = (process(), process());
+    let source = sharing(&late, &clock, &store);
+    let token = stopped.block_on(async {
+        let source = source.clone();
+        let token = tokio::spawn(async move { source.token().await });
+        settle().await;
+        token
+    });
+    assert_eq!(late.count(), 1);
+
+    others.block_on(async {
+        run_clock(&clock);
+        let tasks: Vec<_> = (0..40)
+            .map(|_| {
+                let source = sharing(&http, &clock, &store);
+                tokio::spawn(async move { text(source.token().await) })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap().unwrap(), "token-0");
+        }
+    });
+    assert_eq!(http.count(), 1);
+
+    // The stopped process continues.
+    late.release_all();
+    assert_eq!(text(stopped.block_on(token).unwrap()).unwrap(), "late");
+    assert_eq!(source.peek().unwrap().expose_secret(), "late");
+    stopped.block_on(async {
+        let history = store.history(&ProfileKey::new("prod")).await.unwrap();
+        let steps: Vec<_> = history.iter().map(HistoryEntry::next_step).collect();
+        assert_eq!(steps, [NextStep::TokenStored, NextStep::TokenNotStored]);
+        let other = sharing(&vendor(3600).held(), &clock, &store);
+        assert_eq!(text(other.token().await).unwrap(), "token-0");
+    });
+}
+
+#[test]
+fn silent_vendor_gets_one_request_per_successor() {
+    let clock = TestClock::new();
+    let (silent, store) = (vendor(3600).held(), store(&clock));
+    let (stopped, others) = (process(), process());
+    let source = sharing(&silent, &clock, &store);
+    let _token = stopped.block_on(async {
+        let token = tokio::spawn(async move { source.token().await });
+        settle().await;
+        token
+    });
+    others.block_on(async {
+        run_clock(&clock);
+        let started = tokio::time::Instant::now();
+        let tasks: Vec<_> = (0..40)
+            .map(|_| {
+                let source = sharing(&silent, &clock, &store);
+                tokio::spawn(async move { (source.token().await, started.elapsed()) })
+            })
+            .collect();
+        let mut waited: Vec<u64> = Vec::new();
+        for task in tasks {
+            let (token, after) = task.await.unwrap();
+            assert_eq!(token.unwrap_err().kind(), ErrorKind::Unavailable);
+            waited.push(after.as_secs());
+        }
+        waited.sort_unstable();
+        // The successor takes over after 16 s and has 15 s for its own request.
+        assert_eq!((waited[0], waited[38], waited[39]), (18, 18, 31), "{waited:?}");
+    });
+    assert_eq!(silent.count(), 2);
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{Clock, Error, Retry};
-use gatepass_engine::{FailureRecord, MemoryStore, SaveOutcome, TokenStore};
+use gatepass_engine::{
+    FailureRecord, LeaseOutcome, MemoryStore, RecordRequirement, SaveOutcome, TokenStore,
+};
 use gatepass_testkit::TestClock;
 use gatepass_testkit::store::StoreFixture;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{HOUR, key, save, text, token};
 
@@ -102,5 +104,96 @@ async fn wait_for_a_lease_ends_on_time() {
         assert!(store.lease(&super::key("prod", "s-2"), Duration::ZERO).await.unwrap().is_some());
         drop(lease);
         assert!(store.lease(&key, Duration::ZERO).await.unwrap().is_some());
+    }
+}
+
+/// Returns the requirement of a caller that replaces a holder after two seconds.
+fn stale_after_two_seconds() -> RecordRequirement {
+    let mut wanted = RecordRequirement::default();
+    wanted.stale_after = 2 * SECOND;
+    wanted
+}
+
+#[tokio::test]
+async fn watched_holder_is_replaced_after_stale_after() {
+    let clock = TestClock::new();
+    let (stores, _dir) = stores(&clock);
+    for store in stores {
+        let key = key("prod", "s-1");
+        let stopped = store.lease(&key, Duration::ZERO).await.unwrap().unwrap();
+        let (begun, wanted) = (clock.boot(), stale_after_two_seconds());
+        let mut acquire = store.acquire(&key, &wanted, HOUR);
+        let lease = loop {
+            match timeout(SECOND / 25, &mut acquire).await {
+                Ok(outcome) => break outcome.unwrap(),
+                Err(_) => clock.advance(SECOND / 10),
+            }
+        };
+        assert!(matches!(lease, LeaseOutcome::Lease(_)), "{lease:?}");
+        assert!(clock.boot() - begun >= 2 * SECOND, "{:?}", clock.boot() - begun);
+        assert_eq!(stopped.save(&token("late", clock.wall())).await.unwrap(), SaveOutcome::Late);
+        assert_eq!(text(&store, &key).await, "none");
+    }
+}
+
+#[tokio::test]
+async fn suspended_machine_and_changed_wall_clock_replace_no_holder() {
+    let clock = TestClock::new();
+    let (stores, _dir) = stores(&clock);
+    for store in stores {
+        let key = key("prod", "s-1");
+        let lease = store.lease(&key, Duration::ZERO).await.unwrap().unwrap();
+        let wanted = stale_after_two_seconds();
+        let mut acquire = store.acquire(&key, &wanted, HOUR);
+        assert!(timeout(SECOND / 10, &mut acquire).await.is_err());
+        clock.suspend(HOUR);
+        assert!(timeout(SECOND / 10, &mut acquire).await.is_err());
+        clock.jump_wall(7200);
+        assert!(timeout(SECOND / 10, &mut acquire).await.is_err());
+        clock.jump_wall(-7200);
+        assert!(timeout(SECOND / 10, &mut acquire).await.is_err());
+        let saved = lease.save(&token("t-1", clock.wall())).await.unwrap();
+        assert_eq!(saved, SaveOutcome::Kept);
+        let found = acquire.await.unwrap();
+        assert!(matches!(found, LeaseOutcome::Found(_)), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn record_is_found_although_its_holder_keeps_the_lease() {
+    let clock = TestClock::new();
+    let (stores, _dir) = stores(&clock);
+    for store in stores {
+        let key = key("prod", "s-1");
+        let lease = store.lease(&key, Duration::ZERO).await.unwrap().unwrap();
+        let wanted = RecordRequirement::default();
+        let mut acquire = store.acquire(&key, &wanted, HOUR);
+        assert!(timeout(SECOND / 20, &mut acquire).await.is_err());
+        lease.save(&token("t-1", clock.wall())).await.unwrap();
+        let found = timeout(5 * SECOND, acquire).await.unwrap().unwrap();
+        assert!(matches!(found, LeaseOutcome::Found(_)), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn changing_holders_are_not_taken_for_a_stopped_one() {
+    let clock = TestClock::new();
+    let (stores, _dir) = stores(&clock);
+    for store in stores {
+        let key = key("prod", "s-1");
+        let mut holder = store.lease(&key, Duration::ZERO).await.unwrap().unwrap();
+        let mut wanted = stale_after_two_seconds();
+        let mut waiter = store.acquire(&key, &wanted, HOUR);
+        for _ in 0..12 {
+            assert!(timeout(SECOND / 25, &mut waiter).await.is_err(), "a live holder is replaced");
+            clock.advance(SECOND / 2);
+            drop(holder);
+            // The next holder takes the lease before the waiter looks again.
+            holder = store.lease(&key, Duration::ZERO).await.unwrap().unwrap();
+            sleep(SECOND / 25).await;
+        }
+        drop(waiter);
+        wanted.is_fresh = true;
+        assert_eq!(holder.save(&token("t-1", clock.wall())).await.unwrap(), SaveOutcome::Kept);
     }
 }

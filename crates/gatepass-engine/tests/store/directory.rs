@@ -226,17 +226,37 @@ fn leftovers_of_killed_processes_are_removed_after_an_hour() {
 }
 
 #[test]
-fn removed_directory_is_an_internal_error() {
+fn removed_folder_is_opened_again_by_the_next_lease() {
     let dir = tempfile::tempdir().unwrap();
-    let store = FileStore::open(dir.path().join("state")).unwrap();
+    let state = dir.path().join("state");
+    let store = FileStore::open(&state).unwrap();
     let key = key("prod", "s-1");
     let lease = block_on(store.lease(&key, HOUR)).unwrap().unwrap();
-    fs::remove_dir_all(dir.path().join("state")).unwrap();
+    fs::remove_dir_all(&state).unwrap();
     let error = block_on(lease.save(&token("t-1", now()))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert_eq!(block_on(text(&store, &key)), "none");
-    assert_eq!(block_on(store.lease(&key, HOUR)).unwrap_err().kind(), ErrorKind::Internal);
     assert_eq!(names(dir.path()), Vec::<String>::new());
+
+    block_on(save_new(&store, &key, &token("t-2", now())));
+    drop(lease);
+    let other = FileStore::open(&state).unwrap();
+    for store in [store.clone(), store, other] {
+        assert_eq!(block_on(text(&store, &key)), "t-2");
+    }
+}
+
+#[test]
+fn folder_replaced_by_a_link_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, elsewhere) = (dir.path().join("state"), dir.path().join("elsewhere"));
+    let store = FileStore::open(&state).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    fs::remove_dir_all(&state).unwrap();
+    symlink(&elsewhere, &state).unwrap();
+    let error = block_on(store.lease(&key("prod", "s-1"), HOUR)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(names(&elsewhere), Vec::<String>::new());
 }
 
 #[test]

@@ -10,8 +10,11 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use gatepass_core::{ErrorKind, Token};
-use gatepass_engine::{FileStore, Record, SaveOutcome, TokenStore};
+use gatepass_engine::{
+    FileStore, LeaseOutcome, Record, RecordRequirement, SaveOutcome, TokenStore,
+};
 use gatepass_testkit::block_on;
+use rustix::process::{Pid, Signal};
 
 use super::damage::{names, records};
 use super::{HOUR, key, now, save_new, text, token};
@@ -104,10 +107,15 @@ fn child() {
             "acquire" => acquire(&dir).await,
             "hold" => {
                 let store = FileStore::open(&dir).unwrap();
-                let _lease = store.lease(&key("prod", "s-1"), HOUR).await.unwrap().unwrap();
+                let lease = store.lease(&key("prod", "s-1"), HOUR).await.unwrap().unwrap();
                 print("held");
                 read_line();
+                match lease.save(&token("late", now())).await {
+                    Ok(saved) => print(&format!("{saved:?}")),
+                    Err(error) => print(error.kind().code()),
+                }
             }
+            "succeed" => succeed(&dir).await,
             // Each child has its own secret, and so its own record.
             "save" => {
                 let store = FileStore::open(&dir).unwrap();
@@ -243,6 +251,92 @@ fn twenty_processes_send_one_token_request() {
     assert_eq!(fs::read(dir.path().join("count")).unwrap(), b".");
     // Their lock files are removed.
     assert_eq!(names(&dir.path().join("state")).len(), 2);
+}
+
+/// Acquires a token as a source does: counts its request, or prints the record of another.
+async fn succeed(dir: &Path) {
+    let (store, key) = (FileStore::open(dir.join("state")).unwrap(), key("prod", "s-1"));
+    let mut wanted = RecordRequirement::default();
+    wanted.stale_after = Duration::from_secs(1);
+    print("waiting");
+    match store.acquire(&key, &wanted, HOUR).await.unwrap() {
+        LeaseOutcome::Lease(lease) => {
+            let count = fs::OpenOptions::new().append(true).create(true).open(dir.join("count"));
+            count.unwrap().write_all(b".").unwrap();
+            assert_eq!(lease.save(&token("t-1", now())).await.unwrap(), SaveOutcome::Kept);
+            print("t-1");
+        }
+        LeaseOutcome::Found(Record::Token(token)) => print(token.expose_secret()),
+        other => print(&format!("{other:?}")),
+    }
+}
+
+/// Starts a process that holds the lease, and waits until it does.
+fn start_holder(state: &Path) -> Process {
+    let mut holder = Process::start("", "hold", state);
+    holder.go();
+    assert_eq!(holder.next().as_deref(), Some("held"));
+    holder
+}
+
+/// Starts processes that want a token, and waits until all of them wait for the lease.
+fn start_waiters(dir: &Path, count: usize) -> Vec<Process> {
+    let mut waiters: Vec<_> = (0..count).map(|_| Process::start("", "succeed", dir)).collect();
+    waiters.iter_mut().for_each(Process::go);
+    for waiter in &mut waiters {
+        assert_eq!(waiter.next().as_deref(), Some("waiting"));
+    }
+    waiters
+}
+
+fn assert_one_request(dir: &Path, mut waiters: Vec<Process>) {
+    for waiter in &mut waiters {
+        assert_eq!(waiter.next().as_deref(), Some("t-1"));
+    }
+    assert_eq!(fs::read(dir.join("count")).unwrap(), b".");
+}
+
+#[test]
+fn stopped_holder_has_one_successor_among_forty_processes() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let mut stopped = start_holder(&state);
+    let process = Pid::from_child(&stopped.child);
+    rustix::process::kill_process(process, Signal::STOP).unwrap();
+    assert_one_request(dir.path(), start_waiters(dir.path(), 40));
+    rustix::process::kill_process(process, Signal::CONT).unwrap();
+    stopped.go();
+    assert_eq!(stopped.next().as_deref(), Some("Late"));
+    let store = FileStore::open(&state).unwrap();
+    assert_eq!(block_on(text(&store, &key("prod", "s-1"))), "t-1");
+    drop(stopped);
+    assert_eq!(names(&state).len(), 2, "key and record: {:?}", names(&state));
+}
+
+#[test]
+fn killed_holder_has_one_successor_among_waiting_processes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut killed = start_holder(&dir.path().join("state"));
+    let waiters = start_waiters(dir.path(), 20);
+    killed.kill();
+    assert_one_request(dir.path(), waiters);
+}
+
+#[test]
+fn folder_removed_during_the_wait_costs_one_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let mut holder = start_holder(&state);
+    let waiters = start_waiters(dir.path(), 20);
+    // Under its old name, a process that is creating a file in it would keep it alive.
+    let removed = dir.path().join("removed");
+    fs::rename(&state, &removed).unwrap();
+    fs::remove_dir_all(&removed).unwrap();
+    assert_one_request(dir.path(), waiters);
+    holder.go();
+    assert_eq!(holder.next().as_deref(), Some(ErrorKind::Internal.code()));
+    let store = FileStore::open(&state).unwrap();
+    assert_eq!(block_on(text(&store, &key("prod", "s-1"))), "t-1");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gatepass_core::Token;
 use gatepass_engine::{LeaseOutcome, Record, RecordRequirement, SaveOutcome, StoreKey};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{HOUR, OpenStore, SECOND, Store, WAIT_TOLERANCE, check, failure, key, text, token};
@@ -166,6 +167,56 @@ pub fn record_stored_during_the_wait_is_found(open: OpenStore<'_>) {
         assert_eq!(outcome.expect("the waiter does not panic"), "t-1");
         // The waiter does not hold the lease.
         assert!(store.lease(&key, SECOND).await.is_some());
+    });
+}
+
+/// Checks that callers that wait for a stopped holder get one successor at most, and that of two
+/// holders the latest alone saves. A store that replaces no holder passes.
+pub fn stopped_holder_has_one_successor_at_most(open: OpenStore<'_>) {
+    check(open, async |store: Store| {
+        let key = key("prod", "s-1");
+        let stopped = store.lease(&key, Duration::ZERO).await.expect("the lease is free");
+        let (leases, mut received) = mpsc::unbounded_channel();
+        let wanted = requirement(|requirement| requirement.stale_after = 2 * SECOND);
+        let waiting = (0..8).map(|_| {
+            let (store, key) = (store.store.clone(), key.clone());
+            let (wanted, leases) = (wanted.clone(), leases.clone());
+            tokio::spawn(async move {
+                match store.acquire(&key, &wanted, HOUR).await.expect("the store works") {
+                    LeaseOutcome::Lease(lease) => drop(leases.send(lease)),
+                    other => assert_eq!(outcome_text(&other), "t-1"),
+                }
+            })
+        });
+        let waiting: Vec<_> = waiting.collect();
+        // The callers look again between two steps of the clock.
+        for _ in 0..20 {
+            store.clock.advance(SECOND / 4);
+            sleep(SECOND / 25).await;
+            if !received.is_empty() {
+                break;
+            }
+        }
+        let record = token("t-1", store.now());
+        let holder = match received.try_recv() {
+            Ok(successor) => {
+                let late = token("late", store.now());
+                let outcome = stopped.save(&late).await.expect("the store works");
+                assert_eq!(outcome, SaveOutcome::Late);
+                drop(stopped);
+                assert!(store.lease(&key, Duration::ZERO).await.is_none(), "it has a holder");
+                successor
+            }
+            Err(_) => stopped,
+        };
+        assert_eq!(holder.save(&record).await.expect("the store works"), SaveOutcome::Kept);
+        drop(holder);
+        for waiter in waiting {
+            let ended = timeout(WAIT_TOLERANCE, waiter).await.expect("the waiter is woken");
+            ended.expect("the waiter does not panic");
+        }
+        assert!(received.try_recv().is_err(), "the holder has two successors");
+        assert_eq!(store.load_text(&key).await, "t-1");
     });
 }
 

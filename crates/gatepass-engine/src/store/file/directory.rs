@@ -47,6 +47,13 @@ pub(super) enum ReadResult {
     Foreign(&'static str),
 }
 
+/// The identity of a file, also of one that replaces another under its name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FileStamp {
+    inode: (u64, u64),
+    changed: (i64, i64),
+}
+
 /// A new file under a temporary name; removed when dropped before it is renamed.
 #[derive(Debug)]
 pub(super) struct TempFile<'a> {
@@ -165,6 +172,27 @@ impl Directory {
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns the stamp of the file that has the name; `None` if there is none.
+    pub(super) fn stamp(&self, name: &str) -> Option<FileStamp> {
+        let stat = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let changed = (stat.st_ctime, stat.st_ctime_nsec as i64);
+        Some(FileStamp { inode: (stat.st_dev, stat.st_ino), changed })
+    }
+
+    /// Returns whether both are the same file.
+    pub(super) fn is_same(one: &File, other: &File) -> io::Result<bool> {
+        let (one, other) = (rustix::fs::fstat(one)?, rustix::fs::fstat(other)?);
+        Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
+    }
+
+    /// Returns whether this folder has the path. It has not after it was removed or replaced.
+    pub(super) fn is_at_path(&self, path: &Path) -> bool {
+        let is = rustix::fs::fstat(&self.fd);
+        let found = rustix::fs::statat(CWD, path, AtFlags::empty());
+        matches!((is, found), (Ok(is), Ok(found))
+            if (is.st_dev, is.st_ino) == (found.st_dev, found.st_ino))
     }
 
     /// Removes a file of ours, and returns whether there was one.

@@ -14,7 +14,8 @@ use std::io;
 use gatepass_core::Result;
 
 use super::directory::{MAX_FILE, ReadResult, io_error};
-use super::{FileStore, off_thread, version_1};
+use super::folder::{Folder, off_thread};
+use super::version_1;
 use crate::store::seal::OpenError;
 use crate::store::{HistoryEntry, ProfileKey};
 
@@ -30,16 +31,12 @@ enum JournalState {
     Foreign(&'static str),
 }
 
-impl FileStore {
+impl Folder {
     pub(super) async fn append_to_journal(
         &self,
         profile: &ProfileKey,
-        entry: &HistoryEntry,
+        entry: HistoryEntry,
     ) -> Result<()> {
-        let mut entry = entry.with_fingerprint_key(self.keys.fingerprint_key());
-        if entry.process().is_none() {
-            entry = entry.with_process(std::process::id(), &self.process);
-        }
         let (store, name) = (self.clone(), self.journal_name(profile));
         off_thread(move || store.append(&name, entry))
             .await
