@@ -20,6 +20,8 @@ mod disk;
 mod faults;
 /// The formats of `token` with the programs that read them.
 mod formats;
+/// Lifetimes with clocks that differ from the vendor's.
+mod lifetime;
 /// `gatepass login` with a real browser and a terminal.
 mod login;
 /// The manual's commands, profiles and tables.

@@ -14,11 +14,12 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use crate::endpoint::origin_of;
+use crate::retry_after::{date, delay, retry_after};
 use crate::{Endpoint, Error, Result, Secret, percent_encode};
 
 /// The maximum size of a response body, in bytes.
@@ -302,6 +303,12 @@ impl Response {
         retry_after(self.status, &self.headers, sent)
     }
 
+    /// Returns the same delay for a response that reports a rate limit, with any status: the reset
+    /// time of the limit counts too.
+    pub fn rate_limit_delay(&self, sent: SystemTime) -> Option<Duration> {
+        delay(&self.headers, sent, true)
+    }
+
     /// Returns the vendor's time.
     pub fn date(&self) -> Option<SystemTime> {
         date(&self.headers)
@@ -347,46 +354,6 @@ impl Response {
              address, set base_url to it",
         ))
     }
-}
-
-/// Returns the delay of a response's `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date
-/// relative to the response's own `Date`, else to `now`.
-///
-/// The delay is at least 1 s and at most 1 h. A value that cannot be read counts as absent; of two
-/// values the later counts. A 429 without the field may have Okta's `X-Rate-Limit-Reset` instead, a
-/// date in Unix seconds.
-pub fn retry_after(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let now = date(headers).unwrap_or(now);
-    let read = |value: &HeaderValue| {
-        let text = value.to_str().ok()?.trim();
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if digits {
-            // A number too large for u64 is a very long time, not garbage.
-            return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-        }
-        let date = httpdate::parse_http_date(text).ok()?;
-        Some(date.duration_since(now).unwrap_or_default())
-    };
-    let values = headers.get_all(RETRY_AFTER).iter().filter_map(read);
-    let after = values.max().or_else(|| rate_limit_reset(status, headers, now));
-    after.map(|after| after.clamp(Duration::from_secs(1), Duration::from_secs(3600)))
-}
-
-/// Reads `X-Rate-Limit-Reset`, which Okta adds to every response. Only with a 429 is it a time to
-/// wait for.
-fn rate_limit_reset(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    if status != StatusCode::TOO_MANY_REQUESTS {
-        return None;
-    }
-    let text = headers.get("x-rate-limit-reset")?.to_str().ok()?;
-    let at = Duration::from_secs(text.trim().parse().ok()?);
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    // A smaller number is not a date of this century but seconds, or a value of the vendor's own.
-    (at.as_secs() >= 100_000_000).then(|| at.saturating_sub(since))
-}
-
-fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 impl From<http::Response<Bytes>> for Response {

@@ -50,6 +50,7 @@ mod provider;
 mod redact;
 mod redirect_uri;
 mod register;
+mod retry_after;
 mod secret;
 mod settings;
 mod token;
@@ -71,13 +72,13 @@ pub use crate::exchange::ExchangeContext;
 pub use crate::hint::{Hint, HintArg};
 pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
-    retry_after,
 };
 pub use crate::info::{EnvironmentInfo, Field, FieldKind, ProviderInfo, RefreshHints};
 pub use crate::login::{AuthorizationRequest, Interactive, LoginAttempt};
 pub use crate::provider::Provider;
 pub use crate::redirect_uri::RedirectUri;
 pub use crate::register::Registration;
+pub use crate::retry_after::retry_after;
 pub use crate::secret::Secret;
 pub use crate::settings::Settings;
 pub use crate::token::{

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub use self::client::{ClientAuth, ClientCredentials, Implicit, reject_on_401, reject_on_json};
+pub use crate::token::Lifetime;
 
 /// Reads a token response of RFC 6749 section 5.1; every other response is an error.
 pub fn read_token(response: &Response, sent: SystemTime) -> Result<Token> {
@@ -118,11 +119,15 @@ fn response_error(
         None => by_status(status, code.is_some(), is_html(response)),
     };
     let mut error = error.with_status(status);
-    if let Some(after) = response.retry_after(sent)
-        && matches!(error.kind(), ErrorKind::Throttled | ErrorKind::Unavailable)
-    {
+    let after = match error.kind() {
+        ErrorKind::Throttled => response.rate_limit_delay(sent),
+        ErrorKind::Unavailable => response.retry_after(sent),
+        _ => None,
+    };
+    if let Some(after) = after {
         if error.kind() == ErrorKind::Throttled {
-            error = error.with_message(format!("rate limited: retry after {} s", after.as_secs()));
+            let seconds = after.as_millis().div_ceil(1000);
+            error = error.with_message(format!("rate limited: retry after {seconds} s"));
         }
         error = error.with_retry_after(after);
     }
@@ -210,10 +215,34 @@ fn is_html(response: &Response) -> bool {
     typed || response.body().trim_ascii_start().starts_with(b"<")
 }
 
+/// Returns whether the response names a content coding. Some servers write a character set or `none`
+/// into the field, which is not one.
+fn is_compressed(response: &Response) -> bool {
+    let fields = response.headers().get_all(CONTENT_ENCODING).iter();
+    fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b',')).any(|coding| {
+        let coding = coding.trim_ascii();
+        CODINGS.iter().any(|name| coding.eq_ignore_ascii_case(name.as_bytes()))
+    })
+}
+
+/// The content codings that IANA has registered and their old names.
+const CODINGS: [&str; 12] = [
+    "aes128gcm",
+    "br",
+    "compress",
+    "dcb",
+    "dcz",
+    "deflate",
+    "exi",
+    "gzip",
+    "pack200-gzip",
+    "x-compress",
+    "x-gzip",
+    "zstd",
+];
+
 fn parse(response: &Response) -> Result<TokenResponse> {
-    if let Some(coding) = response.headers().get(CONTENT_ENCODING)
-        && !matches!(coding.as_bytes(), b"" | b"identity")
-    {
+    if is_compressed(response) {
         // A retry would have the same result.
         return Err(Error::protocol(
             "the response is compressed although the request did not allow it",
@@ -231,7 +260,7 @@ fn parse(response: &Response) -> Result<TokenResponse> {
     match json {
         Json::Object(_) => {
             let warnings = is_html(response).then_some("the response is labelled as a web page");
-            Ok(TokenResponse::of(json, warnings.into_iter().collect()))
+            Ok(TokenResponse::of(json, warnings.into_iter().collect(), response.date()))
         }
         _ => Err(Error::protocol("the response is not a JSON object")),
     }
@@ -265,11 +294,12 @@ fn not_json(why: &NotJson, response: &Response) -> Error {
 pub struct TokenResponse {
     json: Json,
     warnings: Vec<&'static str>,
+    date: Option<SystemTime>,
 }
 
 impl TokenResponse {
-    pub(crate) fn of(json: Json, warnings: Vec<&'static str>) -> Self {
-        Self { json, warnings }
+    pub(crate) fn of(json: Json, warnings: Vec<&'static str>, date: Option<SystemTime>) -> Self {
+        Self { json, warnings, date }
     }
 
     /// Returns a builder for the token at `pointer` (`/access_token`) with the members of RFC 6749
@@ -284,6 +314,7 @@ impl TokenResponse {
         let secret = self.secret(pointer)?;
         self.require_bearer()?;
         let token = Token::builder(secret, sent)
+            .date(self.date)
             .expires_in(self.seconds("/expires_in")?)
             .scope(self.optional_text("/scope")?)
             .extra("refresh_token", self.optional_secret("/refresh_token"))
@@ -431,19 +462,6 @@ impl TokenResponse {
 impl fmt::Debug for TokenResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenResponse").finish_non_exhaustive()
-    }
-}
-
-/// The lifetime in a token response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lifetime {
-    pub(crate) duration: Option<Duration>,
-    pub(crate) warning: Option<&'static str>,
-}
-
-impl From<Duration> for Lifetime {
-    fn from(duration: Duration) -> Self {
-        Self { duration: Some(duration), warning: None }
     }
 }
 

@@ -9,23 +9,21 @@ use http::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::http::sensitive;
-use crate::oauth2::Lifetime;
-pub(crate) use crate::token::charset::jwt_claims;
-use crate::token::charset::{check, is_scope, jwt_span};
+use crate::token::charset::{check, is_scope};
+pub(crate) use crate::token::lifetime::jwt_claims;
+use crate::token::lifetime::{Clocks, JwtTimes};
 use crate::token::packed_times::{PackedLifetime, from_nanos, nanos};
 use crate::{Error, Result, Secret};
 
-/// The assumed lifetime of a token whose response has none.
-pub const ASSUMED_LIFETIME: Duration = Duration::from_secs(300);
-/// The maximum lifetime of a token; a longer one of the vendor is reduced to it.
-pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The maximum length of a token, in bytes.
 pub const MAX_TOKEN: usize = 16 * 1024;
 
 mod charset;
+mod lifetime;
 mod packed_times;
 mod rules;
 
+pub use lifetime::{ASSUMED_LIFETIME, Lifetime, MAX_LIFETIME};
 pub use rules::{TokenCharset, TokenRules};
 
 const SCHEME: &str = "Bearer ";
@@ -77,6 +75,7 @@ impl Token {
         TokenBuilder {
             token,
             sent,
+            date: None,
             lifetime: None,
             expires_at: None,
             scope: None,
@@ -181,8 +180,8 @@ impl Token {
     }
 }
 
-/// The tolerated difference between the clocks of two synchronized machines.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+const LOCAL_CLOCK: &str = "the token's expiry is an absolute time and the response has no Date: \
+                           the lifetime is correct only if this machine's clock is";
 
 const ASSUMED: &str = "the response has no lifetime; assuming 5 minutes";
 
@@ -210,6 +209,7 @@ impl fmt::Debug for Token {
 pub struct TokenBuilder {
     token: Secret,
     sent: SystemTime,
+    date: Option<SystemTime>,
     lifetime: Option<Duration>,
     expires_at: Option<SystemTime>,
     scope: Option<String>,
@@ -225,7 +225,14 @@ impl TokenBuilder {
         self
     }
 
-    /// Sets the response's absolute expiry.
+    /// Sets the vendor's time, the response's [`Date`](crate::Response::date). Absolute times of the
+    /// response and of a JWT are compared with it, and with the local clock only without it.
+    pub fn date(mut self, date: Option<SystemTime>) -> Self {
+        self.date = date;
+        self
+    }
+
+    /// Sets the response's absolute expiry, by the vendor's clock: see [`date`](Self::date).
     pub fn expires_at(mut self, at: SystemTime) -> Self {
         self.expires_at = Some(at);
         self
@@ -262,34 +269,33 @@ impl TokenBuilder {
     pub fn build(mut self) -> Result<Token> {
         let text = self.token.expose_secret();
         check(text)?;
-        let said = match (self.lifetime, self.expires_at) {
-            (Some(lifetime), _) => Some(self.sent + lifetime.min(MAX_LIFETIME)),
-            (None, Some(at)) => Some(at.min(self.sent + MAX_LIFETIME)),
-            (None, None) => None,
+        let clocks = Clocks { sent: self.sent, date: self.date };
+        let jwt = JwtTimes::read(text);
+        self.warnings.extend(jwt.not_valid_yet(clocks).map(Cow::Borrowed));
+        let stated = match (self.lifetime, self.expires_at) {
+            (Some(lifetime), _) => Some((lifetime, false)),
+            (None, at) => at.map(|at| clocks.until(at)),
         };
-        let span = jwt_span(text);
-        let exp = span.ends.map(|at| at.min(self.sent + MAX_LIFETIME));
-        if span.begins.is_some_and(|at| at > self.sent + CLOCKS_DIFFER) {
-            let says = "the token is not valid yet: check this machine's clock";
-            self.warnings.push(says.into());
-        }
-        let (expires_at, expiry) = match (said, exp) {
-            (Some(said), Some(exp)) if exp < said => {
-                if said.duration_since(exp).is_ok_and(|gap| gap > Duration::from_secs(300)) {
+        let (lifetime, is_local, expiry) = match (stated, jwt.lifetime(clocks)) {
+            (Some((stated, _)), Some((rest, is_local))) if rest < stated => {
+                if stated - rest > Duration::from_secs(300) {
                     let says = "the token's own exp is earlier than the response's expiry";
                     self.warnings.push(says.into());
                 }
-                (exp, Expiry::Jwt)
+                (rest, is_local, Expiry::Jwt)
             }
-            (Some(said), _) => (said, Expiry::Vendor),
-            (None, Some(exp)) => (exp, Expiry::Jwt),
-            (None, None) => (self.sent + ASSUMED_LIFETIME, Expiry::Assumed),
+            (Some((stated, is_local)), _) => (stated, is_local, Expiry::Vendor),
+            (None, Some((rest, is_local))) => (rest, is_local, Expiry::Jwt),
+            (None, None) => (ASSUMED_LIFETIME, false, Expiry::Assumed),
         };
-        if expires_at <= self.sent {
-            return Err(
-                Error::protocol("the token has already expired").hint("check this machine's clock")
-            );
+        if lifetime.is_zero() {
+            let error = Error::protocol("the token has already expired");
+            return Err(if is_local { error.hint("check this machine's clock") } else { error });
         }
+        if is_local {
+            self.warnings.push(LOCAL_CLOCK.into());
+        }
+        let expires_at = self.sent + lifetime.min(MAX_LIFETIME);
         self.ending(expires_at, expiry)
     }
 

@@ -211,9 +211,15 @@ fn retry_after_accepts_every_form() {
     let okta = |at: &str| seconds(&[("date", date), ("x-rate-limit-reset", at)]);
     assert_eq!(okta("946684829"), Some(30), "30 s after the date");
     assert_eq!(okta("946684000"), Some(1), "in the past");
-    assert_eq!((okta("30"), okta("soon")), (None, None));
+    assert_eq!((okta("30"), okta("soon")), (Some(30), None));
     let both = [("date", date), ("retry-after", "7"), ("x-rate-limit-reset", "946684829")];
     assert_eq!(seconds(&both), Some(7), "the standard field wins");
+    let body = br#"{"error":"slow_down"}"#;
+    for (field, value) in [("retry-after", "29.997"), ("ratelimit-reset", "30")] {
+        let error = oauth2::read_token(&response(400, &[(field, value)], body), SENT).unwrap_err();
+        assert!(error.message().ends_with("retry after 30 s"), "{field}: {error}");
+        assert!(error.retry_after() > Some(Duration::from_secs(29)), "{field}: {error}");
+    }
     let down = response(503, &[("x-rate-limit-reset", "946684829")], b"");
     assert_eq!(oauth2::read_token(&down, SENT).unwrap_err().retry_after(), None);
 }
@@ -240,7 +246,14 @@ fn form_response_is_not_retried() {
 #[test]
 fn compressed_and_long_responses_are_rejected() {
     let body = with(r#""expires_in":9"#);
-    for coding in ["gzip", "br", "zstd", "deflate"] {
+    for coding in
+        ["", " ", "identity", "none", "None", "utf-8", "UTF-8", "binary", "identity, none"]
+    {
+        let reply = response(200, &[("content-encoding", coding)], body.as_bytes());
+        assert_eq!(oauth2::read_token(&reply, SENT).unwrap().expose_secret(), "TOKEN", "{coding}");
+    }
+    for coding in ["gzip", "br", "zstd", "deflate", "GZIP", "x-gzip", "identity, gzip", "utf-8,br"]
+    {
         let reply = response(200, &[("content-encoding", coding)], body.as_bytes());
         let error = oauth2::read_token(&reply, SENT).unwrap_err();
         assert_eq!((error.kind(), error.retry()), (ErrorKind::Protocol, Retry::Never), "F78");

@@ -179,7 +179,7 @@ impl Provider for Cisco {
         let code = response.header(GATEWAY_CODE).unwrap_or_default();
         if response.status().as_u16() == 403 && OVER_LIMIT.iter().any(|end| code.ends_with(end)) {
             let error = Error::throttled("rate limited").with_status(403).with_vendor_code(code);
-            return Err(match response.retry_after(sent) {
+            return Err(match response.rate_limit_delay(sent) {
                 Some(after) => error.with_retry_after(after),
                 None => error,
             });

@@ -237,7 +237,7 @@ impl Provider for Cloudneeti {
         if body.optional_text("/token_type")?.is_some() {
             body.require_bearer()?;
         }
-        Token::builder(token, sent).build()
+        Token::builder(token, sent).date(response.date()).build()
     }
 
     fn authorize(

@@ -75,5 +75,5 @@ pub(super) fn body(pairs: Vec<Pair>, is_in_query: bool) -> TokenResponse {
         warnings.push("the vendor sent a refresh token in the address: the token was discarded");
     }
     let members = kept.into_iter().map(|(name, value)| (name, Json::Text(value)));
-    TokenResponse::of(Json::Object(members.collect()), warnings)
+    TokenResponse::of(Json::Object(members.collect()), warnings, None)
 }

@@ -26,7 +26,7 @@ pub struct TokenRules {
     pub charset: TokenCharset,
     /// Whether a scope narrower than the requested one is an error instead of a warning.
     pub require_scope: bool,
-    /// The lifetime of a token whose response has none.
+    /// The lifetime of a token whose response has none, and the upper bound of every other.
     pub lifetime: Option<Duration>,
 }
 
@@ -43,7 +43,7 @@ impl TokenRules {
         self
     }
 
-    /// Sets the lifetime of a token whose response has none.
+    /// Sets the lifetime of a token whose response has none, and the upper bound of every other.
     pub fn with_lifetime(mut self, lifetime: Option<Duration>) -> Self {
         self.lifetime = lifetime;
         self
@@ -66,7 +66,7 @@ impl TokenRules {
 
     /// Validates a token before it is used: its characters; that it is not the credential in some
     /// encoding; its scope, which is removed if it repeats a secret. Applies the profile's `lifetime`
-    /// if the response has none.
+    /// if the response has none or a longer one.
     ///
     /// # Errors
     ///
@@ -119,7 +119,9 @@ impl TokenRules {
         if token.scope().is_some_and(repeats) {
             token = token.without_scope("the vendor's scope repeats a secret: left out");
         }
-        if let (Expiry::Assumed, Some(lifetime)) = (token.expiry(), self.lifetime) {
+        if let Some(lifetime) = self.lifetime
+            && (token.expiry() == Expiry::Assumed || lifetime < token.lifetime())
+        {
             token.lifetime = PackedLifetime::new(lifetime.min(MAX_LIFETIME), Expiry::Configured);
         }
         Ok(token)

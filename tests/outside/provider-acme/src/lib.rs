@@ -48,6 +48,7 @@ impl Provider for Acme {
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
         let body = oauth2::read_json(response, sent)?;
         Token::builder(body.secret("/data/jwt")?, sent)
+            .date(response.date())
             .expires_in(body.seconds("/data/ttl")?)
             .build()
     }
