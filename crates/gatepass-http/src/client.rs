@@ -2,22 +2,24 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gatepass_core::{Error, HttpSend, Request, Response, Result, async_trait};
+use gatepass_core::{Error, HttpSend, Request, Response, Result, Secret, async_trait};
 use http::{Uri, Version};
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use crate::body::{Body, BodyLog};
-use crate::error;
+use crate::environment::of_process;
 use crate::limits::{self, Limits};
-use crate::tls;
+use crate::proxy::{self, HTTPS_PORT, ProxyRoute, ProxyRules};
+use crate::{error, roots, tls};
 
 /// A client that sends requests to vendors. Clones are cheap and share connections.
 ///
@@ -29,7 +31,10 @@ pub struct HttpClient(Arc<Inner>);
 struct Inner {
     limits: Limits,
     plain_http: bool,
-    proxy: bool,
+    /// The proxies of the environment, unless this client ignores them.
+    proxies: Option<Arc<ProxyRules>>,
+    /// Whether the proxies are those of a reqwest builder instead.
+    has_base: bool,
     roots: Vec<CertificateDer<'static>>,
     https: OnceLock<reqwest::Client>,
     http: OnceLock<reqwest::Client>,
@@ -96,6 +101,7 @@ impl HttpClient {
         let origin = origin(request.uri())?;
         let mut log = BodyLog::new(request.method().clone(), origin);
         let request = check_request(request, self.0.plain_http)?;
+        self.check_proxy(request.url())?;
         let limits = self.0.limits;
         // Lets the runtime process connections that servers have closed. On a single-threaded runtime
         // that has been idle since the last request, hyper would write to a closed connection and
@@ -118,17 +124,51 @@ impl HttpClient {
         Ok(streamed)
     }
 
-    /// Returns the proxy of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) for a request to
-    /// this address, without user name and password. Plain http never uses a proxy.
-    pub fn proxy_for(&self, uri: &Uri) -> Option<Uri> {
-        if !self.0.proxy || uri.scheme_str() != Some("https") {
-            return None;
+    /// Returns whether the proxy of the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) is used
+    /// for a request to this address. Plain http never uses a proxy.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if that depends on a variable that is not understood.
+    pub fn proxy_route(&self, uri: &Uri) -> Result<ProxyRoute> {
+        match (&self.0.proxies, uri.scheme_str(), uri.host()) {
+            (Some(proxies), Some("https"), Some(host)) => {
+                proxies.route(host, uri.port_u16().unwrap_or(HTTPS_PORT))
+            }
+            _ => Ok(ProxyRoute::Direct),
         }
-        // The same rules as reqwest's.
-        let proxy = Matcher::from_system().intercept(uri)?.uri().clone();
-        let bare = proxy.authority()?.as_str().rsplit('@').next()?.to_owned();
-        let scheme = proxy.scheme_str().unwrap_or("http");
-        Uri::builder().scheme(scheme).authority(bare).path_and_query("/").build().ok()
+    }
+
+    /// Returns the variables of this process that decide how the client's requests reach their
+    /// servers and which roots it trusts, as text for a digest. The text contains the proxy's
+    /// password.
+    pub fn network_settings(&self) -> Secret {
+        let mut text = match &self.0.proxies {
+            Some(_) => proxy::digest_text(of_process),
+            None => Zeroizing::default(),
+        };
+        for (name, path) in self.root_variables() {
+            let path = path.as_os_str().as_encoded_bytes().escape_ascii();
+            text.push_str(&format!("{name} {path}\n"));
+        }
+        Secret::from(text.as_str())
+    }
+
+    /// Returns the variables that replace the platform's root certificates, each with the path that
+    /// it names.
+    pub fn root_variables(&self) -> Vec<(&'static str, PathBuf)> {
+        roots::variables(of_process)
+    }
+
+    /// `Config` if a request must not be sent because a proxy's variable is not understood.
+    fn check_proxy(&self, url: &Url) -> Result<()> {
+        match &self.0.proxies {
+            Some(proxies) if url.scheme() == "https" && !self.0.has_base => {
+                let port = url.port_or_known_default().unwrap_or(HTTPS_PORT);
+                proxies.route(url.host_str().unwrap_or_default(), port).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client> {
@@ -207,13 +247,19 @@ impl Inner {
                 .pool_idle_timeout(POOL_IDLE)
                 .tls_backend_rustls()
                 .tls_version_min(reqwest::tls::Version::TLS_1_2);
-            let builder = if self.proxy { builder } else { builder.no_proxy() };
+            // Always replaces reqwest's own reader of the environment.
+            let builder = builder.no_proxy();
+            let builder = match self.proxies.as_ref().and_then(ProxyRules::to_reqwest) {
+                Some(proxy) => builder.proxy(proxy),
+                None => builder,
+            };
             with_rules(builder, &self.limits).https_only(true)
         };
         if !self.roots.is_empty() {
             let tls = tls::config(&self.roots)?;
             return base().tls_backend_preconfigured(tls).build().map_err(error::from_build);
         }
+        roots::check(of_process)?;
         let built = base().build();
         #[cfg(feature = "webpki-roots")]
         let built = built.or_else(|_| base().tls_certs_only(tls::bundled_roots()).build());
@@ -291,7 +337,8 @@ impl HttpClientBuilder {
         self
     }
 
-    /// Uses this reqwest builder for `https`. Its proxies, resolver, user agent, roots and client
+    /// Uses this reqwest builder for `https`. Its proxies (or reqwest's reading of the environment),
+    /// resolver, user agent, roots and client
     /// identity are kept. The rules of this crate are applied on top: no redirects, no `Referer`, no
     /// decompression, no HTTP/2, no retries, no key log, no verbose log, certificate checks, and the
     /// limits.
@@ -311,6 +358,7 @@ impl HttpClientBuilder {
     /// `Config` if the reqwest builder does not build.
     pub fn build(self) -> Result<HttpClient> {
         let https = OnceLock::new();
+        let has_base = self.base.is_some();
         if let Some(base) = self.base {
             tls::install_crypto();
             let base = if self.proxy { base } else { base.no_proxy() };
@@ -325,10 +373,12 @@ impl HttpClientBuilder {
                 .tls_danger_accept_invalid_hostnames(false);
             let _ = https.set(base.build().map_err(error::from_build)?);
         }
+        let proxies = self.proxy.then(|| Arc::new(ProxyRules::read(of_process)));
         Ok(HttpClient(Arc::new(Inner {
             limits: self.limits,
             plain_http: self.plain_http,
-            proxy: self.proxy,
+            proxies,
+            has_base,
             roots: self.roots,
             https,
             http: OnceLock::new(),

@@ -212,6 +212,10 @@ fn from_tls(cause: &rustls::Error, origin: &str) -> Error {
     };
     match cause {
         rustls::Error::InvalidCertificate(cause) => from_certificate(cause, origin),
+        // The verifier's own error, such as a root certificate that cannot be read.
+        rustls::Error::Other(cause) if cause.0.is::<Error>() => {
+            cause.0.downcast_ref::<Error>().cloned().unwrap_or_else(|| closed_early(origin))
+        }
         rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
             not_http(origin)
         }

@@ -8,8 +8,8 @@
 //!   decompression, no HTTP/2, no retries;
 //! - `https` only, except to this machine or if the user allows plain http; TLS 1.2 or later with
 //!   rustls, the platform's roots and the user's own CA;
-//! - `HTTPS_PROXY` and `NO_PROXY` apply to `https`, with `CONNECT` only; plain http never uses a
-//!   proxy;
+//! - `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` apply to `https`, with `CONNECT` only; a value that is
+//!   not understood is an error and never a direct request; plain http never uses a proxy;
 //! - limits: 256 KiB of body, 100 header fields with 32 KiB in total; 5 s to connect, 10 s until the
 //!   response head, 5 s between two chunks, 15 s in total;
 //! - errors, events and `Debug` output contain no path, query, header or body.
@@ -40,9 +40,12 @@
 
 mod body;
 mod client;
+mod environment;
 mod error;
 mod limits;
 mod middleware;
+mod proxy;
+mod roots;
 mod send_with;
 mod tls;
 #[cfg(feature = "tower")]
@@ -57,6 +60,7 @@ use gatepass_core::__private::{DefaultHttp, inventory};
 
 pub use crate::body::Body;
 pub use crate::client::{ApiSend, HttpClient, HttpClientBuilder};
+pub use crate::proxy::ProxyRoute;
 pub use crate::send_with::{SendWith, api_client_builder};
 #[cfg(feature = "tower")]
 pub use crate::token_layer::{TokenLayer, TokenService};

@@ -10,10 +10,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-use crate::error;
+use crate::environment::of_process;
+use crate::{error, roots};
 
 type Verified<T> = Result<T, rustls::Error>;
 
@@ -81,7 +82,11 @@ impl RootVerifier {
             .build()
             .map_err(|cause| rustls::Error::General(cause.to_string()))?;
         let roots = roots.to_vec();
-        let load = move || Verifier::new_with_extra_roots(roots.iter().cloned(), crypto.clone());
+        let load = move || {
+            roots::check(of_process)
+                .map_err(|error| rustls::Error::Other(OtherError(Arc::new(error))))?;
+            Verifier::new_with_extra_roots(roots.iter().cloned(), crypto.clone())
+        };
         Ok(Self { own, all: OnceLock::new(), load: Box::new(load) })
     }
 

@@ -122,7 +122,7 @@ pub mod http {
     #[cfg(feature = "reqwest-middleware")]
     pub use gatepass_http::TokenMiddleware;
     #[cfg(feature = "http")]
-    pub use gatepass_http::{ApiSend, Body, HttpClientBuilder, api_client_builder};
+    pub use gatepass_http::{ApiSend, Body, HttpClientBuilder, ProxyRoute, api_client_builder};
     #[cfg(feature = "tower")]
     pub use gatepass_http::{TokenLayer, TokenService, WholeBody};
 }

@@ -163,7 +163,7 @@ fn key_log_is_never_written() {
 }
 
 #[test]
-fn missing_roots_are_reported_or_bundled() {
+fn unreadable_roots_name_their_variable() {
     let ca = Ca::new();
     let server = Server::tls(ca.good(), respond_all(ok("{}")));
     let folder = tempfile::tempdir().unwrap();
@@ -176,7 +176,7 @@ fn missing_roots_are_reported_or_bundled() {
     ];
     environment.push((
         "TEST_WANT",
-        if cfg!(feature = "webpki-roots") { "untrusted CA" } else { "no root certificates" },
+        if cfg!(target_os = "linux") { "that SSL_CERT_FILE names" } else { "untrusted CA" },
     ));
     run_child(&environment);
     // A plain http request needs no root certificates.
@@ -189,6 +189,16 @@ fn missing_roots_are_reported_or_bundled() {
     let origin = server.origin();
     environment.truncate(2);
     environment.extend([("TEST_ORIGIN", origin.as_str()), ("TEST_CA", &ca.pem)]);
+    run_child(&environment);
+    // With another CA, the error is that of the variable and not of the certificate.
+    let other = Ca::new();
+    environment.truncate(2);
+    let want = if cfg!(target_os = "linux") { "SSL_CERT_FILE" } else { "untrusted CA" };
+    environment.extend([
+        ("TEST_ORIGIN", origin.as_str()),
+        ("TEST_CA", &other.pem),
+        ("TEST_WANT", want),
+    ]);
     run_child(&environment);
 }
 
@@ -216,4 +226,63 @@ async fn failed_proxy_tunnel_is_explained() {
     let error = send_err(&through(&format!("http://{closed}")), "https://vendor.example").await;
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Later));
     assert!(error.message().contains("cannot reach the proxy for"), "{error}");
+}
+
+/// A proxy that is not understood must not be bypassed.
+#[test]
+fn invalid_proxy_is_never_bypassed() {
+    let ca = Ca::new();
+    let server = Server::tls(ca.good(), respond_all(ok("{}")));
+    let origin = server.origin();
+    for (name, value) in [
+        ("HTTPS_PROXY", "\"http://127.0.0.1:9\""),
+        ("https_proxy", "http://user:pa ss@127.0.0.1:9"),
+        ("ALL_PROXY", "http://127.0.0.1:port"),
+        ("all_proxy", "socks5://127.0.0.1:9"),
+    ] {
+        run_child(&[
+            (name, value),
+            ("TEST_ORIGIN", &origin),
+            ("TEST_CA", &ca.pem),
+            ("TEST_WANT", name),
+        ]);
+    }
+    assert_eq!(server.connections(), 0);
+    // The host needs no proxy, so its address does not matter.
+    run_child(&[
+        ("HTTPS_PROXY", "socks5://127.0.0.1:9"),
+        ("NO_PROXY", "127.0.0.0/8"),
+        ("TEST_ORIGIN", &origin),
+        ("TEST_CA", &ca.pem),
+    ]);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn proxy_counts_in_a_cgi_program() {
+    let ca = Ca::new();
+    let server = Server::tls(ca.good(), respond_all(ok("{}")));
+    let proxy = tunnel(&server);
+    let (origin, url) = (server.origin(), proxy.origin());
+    run_child(&[
+        ("REQUEST_METHOD", "GET"),
+        ("HTTPS_PROXY", &url),
+        ("TEST_ORIGIN", &origin),
+        ("TEST_CA", &ca.pem),
+    ]);
+    assert_eq!((server.connections(), proxy.connections()), (1, 1));
+}
+
+#[test]
+fn proxy_gets_the_whole_password() {
+    let proxy = responding("HTTP/1.1 502 Bad\r\n\r\n");
+    let url = proxy.origin().replace("http://", "http://corp\\user:p@ss%25@");
+    run_child(&[
+        ("HTTPS_PROXY", &url),
+        ("TEST_ORIGIN", "https://vendor.test"),
+        ("TEST_WANT", "the proxy made no connection"),
+    ]);
+    // `corp\user:p@ss%` in base64.
+    let received = proxy.received().to_lowercase();
+    assert!(received.contains("proxy-authorization: basic y29ycfx1c2vyonbac3ml"), "{received}");
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use gatepass::clock::{Clock, SystemClock};
+use gatepass::http::ProxyRoute;
 use gatepass::provider::Response;
 use gatepass::{Endpoint, Error, HttpClient};
 use tokio::net::{TcpStream, lookup_host};
@@ -20,21 +21,30 @@ struct Peer {
     port: u16,
     /// The prefix of its messages; empty for a vendor.
     role: &'static str,
+    /// The variable that names the proxy.
+    variable: &'static str,
+    /// How an entry of `NO_PROXY` exempts it from the proxy.
+    exempt: Option<String>,
 }
 
 impl Peer {
     fn of(http: &HttpClient, endpoint: &Endpoint) -> Result<Self, Error> {
         let uri = endpoint.to_uri()?;
-        let proxy = http.proxy_for(&uri);
-        let role = if proxy.is_some() { "the proxy of the environment, " } else { "" };
-        let uri = proxy.unwrap_or(uri);
+        let (uri, variable, exempt) = match http.proxy_route(&uri)? {
+            ProxyRoute::Proxy { variable, address } => (address, variable, None),
+            ProxyRoute::Exempt { variable, entry } => {
+                (uri, "", Some(format!("{variable} has {entry}: no proxy is used")))
+            }
+            _ => (uri, "", None),
+        };
+        let role = if variable.is_empty() { "" } else { "the proxy of the environment, " };
         let port = uri.port_u16().unwrap_or_else(|| match uri.scheme_str() {
             Some("https") => 443,
             Some("http") | None => 80,
             Some(_) => 1080,
         });
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        Ok(Self { host: host.to_owned(), port, role })
+        Ok(Self { host: host.to_owned(), port, role, variable, exempt })
     }
 }
 
@@ -48,6 +58,9 @@ pub(super) async fn check(
         Ok(peer) => peer,
         Err(error) => return failed(report, "dns", &error),
     };
+    if let Some(exempt) = &peer.exempt {
+        report.ok("proxy", exempt)?;
+    }
     let start = Instant::now();
     let addresses = match lookup(&peer).await {
         Ok(addresses) => addresses,
@@ -80,9 +93,9 @@ pub(super) async fn check(
         Err(reason) => {
             let error = Error::unavailable(format!("{role}no connection: {reason}"));
             let hint = if role.is_empty() {
-                "check the address and its port, the network and firewalls"
+                String::from("check the address and its port, the network and firewalls")
             } else {
-                "check HTTPS_PROXY, or name the vendor's host in NO_PROXY"
+                format!("check {}, or name the vendor's host in NO_PROXY", peer.variable)
             };
             return failed(report, "tcp", &error.hint(hint));
         }
@@ -98,8 +111,19 @@ pub(super) async fn check(
             return failed(report, "tls", &error);
         }
     };
-    let through = if role.is_empty() { "" } else { ", through the proxy" };
-    let tls = if endpoint.is_plain_http() { "none, plain http" } else { "certificate trusted" };
+    let through = match peer.variable {
+        "" => String::new(),
+        variable => format!(", through the proxy of {variable}"),
+    };
+    let tls = match (endpoint.is_plain_http(), http.root_variables().as_slice()) {
+        (true, _) => String::from("none, plain http"),
+        (false, []) => String::from("certificate trusted"),
+        (false, variables) => {
+            let named = variables.iter().map(|(name, path)| format!("{name} = {}", path.display()));
+            let named: Vec<String> = named.collect();
+            format!("certificate trusted (roots: {})", named.join(", "))
+        }
+    };
     let (status, took) = (response.status().as_u16(), ms(start.elapsed()));
     report.ok("tls", format!("{tls}{through}; {} returned {status}, {took}", endpoint.origin()))?;
     check_clock(response.date(), sent, report)?;
@@ -114,7 +138,7 @@ fn failed(report: &mut Report<'_>, step: &str, error: &Error) -> Result<bool, Co
 }
 
 async fn lookup(peer: &Peer) -> Result<Vec<SocketAddr>, Error> {
-    let Peer { host, port, role } = peer;
+    let Peer { host, port, role, .. } = peer;
     let hint = "check the address and this machine's DNS";
     match timeout(STEP_TIMEOUT, lookup_host((host.as_str(), *port))).await {
         Ok(Ok(found)) => {
