@@ -38,7 +38,12 @@ impl SourceConfig {
             Some(store) => {
                 self.acquire_with_store(&**store, credential, request, on_start, history).await
             }
-            None => self.exchange(credential, on_start, history).await,
+            None => match &self.store {
+                Some(store) => {
+                    self.acquire_in_memory(&**store, credential, request, on_start, history).await
+                }
+                None => self.exchange(credential, on_start, history).await,
+            },
         }
     }
 

@@ -73,6 +73,7 @@ mod policy;
 mod pool;
 mod prefetch;
 mod rt;
+mod shared_failures;
 mod source;
 mod source_config;
 mod status;

@@ -95,7 +95,7 @@ impl SourceConfig {
     }
 
     /// Returns the record's outcome if it serves this flight by the exact clocks.
-    fn usable(
+    pub(crate) fn usable(
         &self,
         record: Record,
         credential: &Credential,
@@ -226,9 +226,12 @@ impl SourceConfig {
 
     /// Loads the record of the current credential, without a token request.
     pub(crate) async fn stored(&self) -> Result<Option<Record>> {
-        let Some(store) = self.store() else { return Ok(None) };
+        let Some(store) = &self.store else { return Ok(None) };
         let credential = self.read_credential_in_time().await?;
-        store.load(&self.store_key(&credential)?).await
+        match self.store() {
+            Some(store) => store.load(&self.store_key(&credential)?).await,
+            None => store.load(&self.failure_key(&credential)?).await,
+        }
     }
 
     /// Returns the status of a source that has this record and nothing else.
@@ -266,7 +269,7 @@ impl SourceConfig {
     }
 
     /// Returns how long another process may hold the lease before it counts as stopped.
-    fn stale_after(&self) -> Duration {
+    pub(crate) fn stale_after(&self) -> Duration {
         self.timeout.saturating_add(STALE_MARGIN)
     }
 

@@ -117,7 +117,7 @@ impl SourceConfig {
     /// Returns how long a flight may take: one token request, and with a store the wait for the
     /// lease before it.
     pub(crate) fn flight_timeout(&self) -> Duration {
-        match self.store() {
+        match &self.store {
             Some(_) => self.lease_timeout().saturating_add(self.timeout),
             None => self.timeout,
         }

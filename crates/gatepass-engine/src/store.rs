@@ -137,6 +137,12 @@ pub trait TokenStore: fmt::Debug + Send + Sync {
 pub trait Lease: fmt::Debug + Send + Sync {
     /// Saves the key's record, if it may [replace](Record::replaces) the stored one.
     async fn save(&self, record: &Record) -> Result<SaveOutcome>;
+
+    /// Removes the key's record if it is a failure, after a token request that succeeded and whose
+    /// token is not stored. Without this method the failure is kept until its cool-down ends.
+    async fn clear_failure(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a store returns to a source that needs a token.

@@ -208,6 +208,13 @@ impl Lease for FileLease {
             .await
             .map_err(|error| io_error("the record could not be stored", error))
     }
+
+    async fn clear_failure(&self) -> Result<()> {
+        let (folder, name, lock) = (self.folder.clone(), self.record.clone(), self.lock.clone());
+        off_thread(move || folder.clear_failure(&name, &lock))
+            .await
+            .map_err(|error| io_error("the stored failure could not be removed", error))
+    }
 }
 
 impl fmt::Debug for FileStore {

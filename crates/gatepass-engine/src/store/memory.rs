@@ -256,6 +256,15 @@ impl Lease for MemoryLease {
         }
         Ok(SaveOutcome::Kept)
     }
+
+    async fn clear_failure(&self) -> Result<()> {
+        let mut profiles = self.store.profiles();
+        let slot = slot(&mut profiles, &self.key);
+        if slot.holder == Some(self.number) {
+            slot.record.take_if(|record| matches!(record, Record::Failure(_)));
+        }
+        Ok(())
+    }
 }
 
 impl Drop for MemoryLease {

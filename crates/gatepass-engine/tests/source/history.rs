@@ -100,7 +100,7 @@ async fn changed_credential_is_recorded_with_two_fingerprints() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn memory_only_exchange_is_recorded_but_not_stored() {
+async fn memory_only_exchange_is_recorded_without_its_token() {
     let clock = TestClock::new();
     let down = FakeResponse::fails(Error::unavailable("down"));
     let http = FakeHttp::returning([FakeResponse::token("token", 3600), down]);
@@ -109,8 +109,10 @@ async fn memory_only_exchange_is_recorded_but_not_stored() {
         || builder(&http, &clock).store(store.clone()).persist(Some(false)).build().unwrap();
     source().prefetch().await.unwrap();
     source().token().await.unwrap_err();
-    assert_eq!(next_steps(&store).await, [NextStep::TokenNotStored, NextStep::NotCached]);
-    assert!(store.records(&ProfileKey::new("prod")).await.unwrap().is_empty());
+    let steps = next_steps(&store).await;
+    assert!(matches!(steps[..], [NextStep::TokenNotStored, NextStep::CooledDown(_)]), "{steps:?}");
+    let records = store.records(&ProfileKey::new("prod")).await.unwrap();
+    assert!(matches!(records[..], [Record::Failure(_)]), "{records:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ mod headers;
 mod history;
 mod invalidation;
 mod login;
+mod memory_only;
 mod refresh;
 mod store;
 mod watch;

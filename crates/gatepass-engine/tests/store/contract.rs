@@ -176,6 +176,23 @@ async fn record_is_found_although_its_holder_keeps_the_lease() {
 }
 
 #[tokio::test]
+async fn lease_clears_a_failure_and_no_token() {
+    let clock = TestClock::new();
+    let (stores, _dir) = stores(&clock);
+    for store in stores {
+        let key = key("prod", "s-1");
+        let lease = store.lease(&key, Duration::ZERO).await.unwrap().unwrap();
+        lease.save(&super::failure(clock.wall(), HOUR)).await.unwrap();
+        assert_eq!(text(&store, &key).await, "refused");
+        lease.clear_failure().await.unwrap();
+        assert_eq!(text(&store, &key).await, "none");
+        lease.save(&token("t-1", clock.wall())).await.unwrap();
+        lease.clear_failure().await.unwrap();
+        assert_eq!(text(&store, &key).await, "t-1");
+    }
+}
+
+#[tokio::test]
 async fn changing_holders_are_not_taken_for_a_stopped_one() {
     let clock = TestClock::new();
     let (stores, _dir) = stores(&clock);

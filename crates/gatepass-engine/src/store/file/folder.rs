@@ -196,6 +196,15 @@ impl Folder {
         Ok(SaveOutcome::Kept)
     }
 
+    /// Removes the record under a name if it is a failure.
+    pub(super) fn clear_failure(&self, name: &str, lease: &Lock) -> io::Result<()> {
+        let _directory = self.lock_directory()?;
+        if !lease.is_lost()? && matches!(self.read(name)?, (Some(Record::Failure(_)), true)) {
+            self.directory.remove(name)?;
+        }
+        Ok(())
+    }
+
     /// Removes the expired records of a profile, and the leftovers of killed processes.
     fn remove_expired(&self, profile: &str, now: SystemTime) -> io::Result<()> {
         for name in self.names_of(profile, now)? {
