@@ -111,10 +111,10 @@ impl SourceConfig {
 
 /// The first request of the processes that want a token at the same time.
 enum FirstRequest {
-    /// This process sends it.
+    /// This process sends the first request.
     Own(Box<dyn Lease>),
-    /// It failed, and the failure is for all of them.
+    /// The first request failed, and the failure is for all of them.
     Failed(ExchangeFailure),
-    /// It brought a token for its own process.
+    /// The first request returned a token to its own process.
     Ended,
 }

@@ -89,7 +89,7 @@ async fn processes_that_start_together_share_the_first_denial() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn processes_wait_for_the_first_token_and_then_not_for_each_other() {
+async fn processes_wait_for_the_first_token_alone() {
     let of = Processes::new(vendor(3600).held());
     let start = || {
         let source = of.source();
