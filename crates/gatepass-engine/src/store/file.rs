@@ -65,7 +65,7 @@ impl FileStore {
     /// Opens the store in this folder. Creates the folder with mode 0700, and the key, if they do
     /// not exist. On Unix only.
     ///
-    /// Fails with `Config` if the folder is a link, belongs to another user or is writable by
+    /// Fails with `Config` if the folder is another user's link, belongs to another user or is writable by
     /// others, or if its key is invalid; with `Internal` if it cannot be opened or written. The
     /// caller then works without a store and reports the reason.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {

@@ -52,21 +52,55 @@ fn unsafe_directory_is_refused() {
         assert_eq!(mode(&state), open);
     }
     fs::set_permissions(&state, Permissions::from_mode(0o755)).unwrap();
-    let link = dir.path().join("link");
-    symlink(&state, &link).unwrap();
-    assert!(refused(&link).ends_with("it is a link, or not a folder"));
-    assert!(refused(&link.join("")).ends_with("it is a link, or not a folder"));
-    assert!(refused(&link.join(".")).ends_with("it is a link, or not a folder"));
     let dangling = dir.path().join("dangling");
     symlink(dir.path().join("absent"), &dangling).unwrap();
-    assert!(refused(&dangling).ends_with("it is a link, or not a folder"));
+    assert!(refused(&dangling).ends_with("it is a link to a missing folder"));
     assert!(!dir.path().join("absent").exists());
+    let endless = dir.path().join("endless");
+    symlink("endless", &endless).unwrap();
+    assert!(refused(&endless).ends_with("it is a link to too many links"));
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    assert!(refused(&file).ends_with("it is a link, or not a folder"));
+    let link = dir.path().join("link-to-file");
+    symlink(&file, &link).unwrap();
+    for path in [file, link] {
+        assert!(refused(&path).ends_with("it is not a folder"));
+    }
     // Only the superuser can give a folder away.
     if std::os::unix::fs::chown(&state, Some(65_533), None).is_ok() {
         assert!(refused(&state).ends_with("it belongs to another user"));
+    }
+}
+
+#[test]
+fn own_link_leads_to_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("private/state");
+    fs::create_dir_all(&state).unwrap();
+    // A relative link, as systemd makes it, and a link to this link.
+    let (link, second) = (dir.path().join("state"), dir.path().join("second"));
+    symlink("private/state", &link).unwrap();
+    symlink(&link, &second).unwrap();
+    for path in [link.clone(), link.join(""), link.join("."), second] {
+        let store = FileStore::open(&path).unwrap();
+        block_on(save_new(&store, &key("prod", "s-1"), &token("t-1", now())));
+        assert_eq!(block_on(text(&FileStore::open(&state).unwrap(), &key("prod", "s-1"))), "t-1");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+    // The rules for the directory apply behind a link as well.
+    fs::set_permissions(&state, Permissions::from_mode(0o770)).unwrap();
+    assert!(refused(&link).ends_with("it is writable by others"));
+}
+
+#[test]
+fn link_of_another_user_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, link) = (dir.path().join("state"), dir.path().join("link"));
+    fs::create_dir(&state).unwrap();
+    symlink(&state, &link).unwrap();
+    // Only the superuser can give a link away.
+    if std::os::unix::fs::lchown(&link, Some(65_533), None).is_ok() {
+        assert!(refused(&link).ends_with("it is a link of another user"));
     }
 }
 

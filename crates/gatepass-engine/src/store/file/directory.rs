@@ -64,35 +64,37 @@ pub(super) struct TempFile<'a> {
 impl Directory {
     /// Opens the directory. Creates it with mode 0700 if it does not exist.
     ///
-    /// Fails with `Config` if it is a link, belongs to another user or is writable by others; with
-    /// `Internal` if it cannot be created or opened.
+    /// The path may be a link of root or of this user: with `DynamicUser=`, systemd makes a service's
+    /// `StateDirectory=` a link of root.
+    ///
+    /// Fails with `Config` if it is a link of another user or to a missing directory, belongs to
+    /// another user or is writable by others; with `Internal` if it cannot be created or opened.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        // Without a trailing slash, which would follow a link.
-        let path: PathBuf = path.components().collect();
         let refused = |reason: &str| {
             Error::config(format!("tokens are not kept in {}: {reason}", path.display()))
                 .hint("set GATEPASS_STATE_DIR to a folder of your own with mode 0700")
         };
+        let user = rustix::process::geteuid().as_raw();
+        let target = link_target(path, user).map_err(refused)?;
         let open = || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            rustix::fs::openat(CWD, &path, flags, Mode::empty())
+            rustix::fs::openat(CWD, &target, flags, Mode::empty())
         };
         let fd = match open() {
             Err(Errno::NOENT) => DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
-                .create(&path)
+                .create(&target)
                 .and_then(|()| Ok(open()?)),
             opened => opened.map_err(io::Error::from),
         };
         let fd = fd.map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::LOOP | Errno::NOTDIR) => refused("it is a link, or not a folder"),
+            Some(Errno::LOOP | Errno::NOTDIR) => refused("it is not a folder"),
             _ => io_error(&format!("{} cannot be opened", path.display()), error),
         })?;
         let stat = rustix::fs::fstat(&fd).map_err(|error| {
             io_error(&format!("{} cannot be read", path.display()), error.into())
         })?;
-        let user = rustix::process::geteuid().as_raw();
         if stat.st_uid != user {
             return Err(refused("it belongs to another user"));
         }
@@ -278,6 +280,35 @@ impl Drop for TempFile<'_> {
         }
     }
 }
+
+/// Follows the links at the end of a path, if each belongs to root or to this user. Another user could
+/// direct its link to a directory of this user that is not a store.
+fn link_target(path: &Path, user: u32) -> Result<PathBuf, &'static str> {
+    // Without a trailing slash, which would follow a link.
+    let mut path: PathBuf = path.components().collect();
+    for followed in 0..MAX_LINKS {
+        let stat = match rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            // The target of a link is never created: its owner expected it to exist.
+            Err(Errno::NOENT) if followed > 0 => return Err("it is a link to a missing folder"),
+            // Opening it reports the error.
+            Err(_) => return Ok(path),
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            return Ok(path);
+        }
+        if stat.st_uid != user && stat.st_uid != 0 {
+            return Err("it is a link of another user");
+        }
+        let target = std::fs::read_link(&path).map_err(|_| "it is a link that cannot be read")?;
+        let parent = path.parent().unwrap_or(Path::new(""));
+        path = parent.join(target).components().collect();
+    }
+    Err("it is a link to too many links")
+}
+
+/// How many links are followed from the path to the directory.
+const MAX_LINKS: usize = 8;
 
 /// Returns the error of a failed operation on the directory.
 pub(super) fn io_error(what: &str, error: io::Error) -> Error {
