@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod exec;
 pub(crate) mod help;
+mod hints;
 mod inspect;
 mod list;
 mod man;

@@ -1,8 +1,11 @@
 //! Tests of profiles: their sources, and the errors of invalid ones.
 
+mod check;
 mod environment;
 mod errors;
 mod injection;
 mod keyring;
 mod location;
+mod schema;
+mod state;
 mod values;

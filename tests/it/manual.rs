@@ -16,7 +16,7 @@ use gatepass::provider::Registry;
 use self::page::Page;
 
 /// Returns every Markdown page of the repository by its path.
-fn pages() -> Vec<Page> {
+pub(crate) fn pages() -> Vec<Page> {
     let mut paths = Vec::new();
     for folder in ["", "docs", "crates", "fuzz", "tests", "xtask"] {
         find_pages(&gatepass_tests::workspace().join(folder), !folder.is_empty(), &mut paths);

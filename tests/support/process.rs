@@ -104,9 +104,14 @@ impl<'home> Gatepass<'home> {
         self.start()
     }
 
-    /// Starts the command with a terminal as standard input, output and error.
+    /// Starts the command with a terminal of 80 columns as standard input, output and error.
     pub fn at_terminal(self) -> Terminal<'home> {
-        Terminal::new(self.command, self.limit)
+        self.at_terminal_of(80)
+    }
+
+    /// Starts the command with a terminal of this many columns.
+    pub fn at_terminal_of(self, columns: u16) -> Terminal<'home> {
+        Terminal::new(self.command, columns, self.limit)
     }
 
     /// Runs the command with a closed stdout.

@@ -15,7 +15,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::home::Home;
 
-/// A command at a terminal of 24 rows and 80 columns. Drop kills the command.
+/// A command at a terminal of 24 rows. Drop kills the command.
 #[derive(Debug)]
 pub struct Terminal<'home> {
     child: Child,
@@ -27,12 +27,14 @@ pub struct Terminal<'home> {
 }
 
 impl Terminal<'_> {
-    pub(crate) fn new(mut command: Command, limit: Duration) -> Self {
+    pub(crate) fn new(mut command: Command, columns: u16, limit: Duration) -> Self {
         let (pty, inner) = open().unwrap();
-        pty.resize(Size::new(24, 80)).unwrap();
+        pty.resize(Size::new(24, columns)).unwrap();
         let keyboard = File::from(pty.as_fd().try_clone_to_owned().unwrap());
         let output = read_pieces(File::from(pty.as_fd().try_clone_to_owned().unwrap()));
-        command.env("TERM", "xterm-256color");
+        if !command.get_envs().any(|(name, _)| name == "TERM") {
+            command.env("TERM", "xterm-256color");
+        }
         let child = pty_process::blocking::Command::from(command).spawn(inner).unwrap();
         let (home, screen, deadline) = (PhantomData, Vec::new(), Instant::now() + limit);
         Self { child, home, keyboard, output, screen, deadline }

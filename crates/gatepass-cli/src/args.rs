@@ -5,10 +5,12 @@ use clap::parser::ValueSource::CommandLine;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::call::CallArgs;
+use crate::commands::config::ConfigArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::exec::ExecArgs;
 use crate::commands::forget::ForgetArgs;
+use crate::commands::help::HelpArgs;
 use crate::commands::inspect::InspectArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::login::LoginArgs;
@@ -47,6 +49,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Add, remove or change profiles
     Profile(ProfileArgs),
+    /// Check the config, or print its schema
+    Config(ConfigArgs),
     /// Log in with a browser
     Login(LoginArgs),
     /// List profiles and their state
@@ -69,6 +73,8 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Print the man pages
     Man(ManArgs),
+    /// Print the help of a command
+    Help(HelpArgs),
 }
 
 impl Args {

@@ -5,6 +5,51 @@
 //! characters and does not follow a word such as `secret`.
 
 use std::env;
+use std::path::PathBuf;
+
+/// The arguments of this process, taken apart although its command line is wrong.
+#[derive(Debug, Default)]
+pub(crate) struct TypedArguments {
+    /// The arguments that are neither options nor their values.
+    pub(crate) words: Vec<String>,
+    /// The value of an option that other tools have for a profile.
+    pub(crate) profile: Option<String>,
+    /// The value of `--config`.
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Options of other tools for what is an argument here.
+pub(crate) const PROFILE_OPTIONS: [&str; 6] =
+    ["--profile", "-p", "--profile-name", "--name", "-n", "--account"];
+
+impl TypedArguments {
+    /// Takes arguments apart; `with_value` are the options that take a value.
+    pub(crate) fn new(arguments: &[String], with_value: &[String]) -> Self {
+        let mut typed = Self::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            if !argument.starts_with('-') || argument == "-" {
+                typed.words.push(argument.clone());
+                continue;
+            }
+            let (option, joined) = match argument.split_once('=') {
+                Some((option, value)) => (option, Some(value.to_owned())),
+                None => (argument.as_str(), None),
+            };
+            let is_profile = PROFILE_OPTIONS.contains(&option);
+            if !is_profile && !with_value.iter().any(|one| one == option) {
+                continue;
+            }
+            let value = joined.or_else(|| rest.next().cloned());
+            match option {
+                "--config" => typed.config = value.map(PathBuf::from),
+                _ if is_profile => typed.profile = value,
+                _ => {}
+            }
+        }
+        typed
+    }
+}
 
 /// Returns the arguments of this process up to `--`, which another program's arguments follow.
 pub(crate) fn own() -> Vec<String> {
@@ -14,7 +59,12 @@ pub(crate) fn own() -> Vec<String> {
 
 /// Returns ` 'value'` for a message, or an empty string if the value may be a secret.
 pub(crate) fn quoted(value: &str) -> String {
-    if is_shown(value, &own()) { format!(" '{value}'") } else { String::new() }
+    if is_repeated(value) { format!(" '{value}'") } else { String::new() }
+}
+
+/// Returns whether a message may repeat a value.
+pub(crate) fn is_repeated(value: &str) -> bool {
+    is_shown(value, &own())
 }
 
 fn is_shown(value: &str, arguments: &[String]) -> bool {
@@ -40,6 +90,21 @@ pub(crate) fn announces_secret(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_neither_options_nor_their_values() {
+        let typed = |line: &str| {
+            let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let with_value = ["--config", "--wait"].map(str::to_owned);
+            TypedArguments::new(&arguments, &with_value)
+        };
+        let all = typed("token --wait 5s --config=a.toml -v cisco --profile lake");
+        assert_eq!(all.words, ["token", "cisco"]);
+        assert_eq!(all.profile.as_deref(), Some("lake"));
+        assert_eq!(all.config, Some(PathBuf::from("a.toml")));
+        assert_eq!(typed("--config c.toml -p=lake get").profile.as_deref(), Some("lake"));
+        assert_eq!(typed("--profile").words, [""; 0]);
+    }
 
     #[test]
     fn only_short_plain_values_are_shown() {

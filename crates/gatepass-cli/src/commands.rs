@@ -2,10 +2,12 @@
 
 mod cached_state;
 pub(crate) mod call;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod forget;
+pub(crate) mod help;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod login;
@@ -33,8 +35,9 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Command
         Command::Exec(args) => exec::run(args, common, output).await,
         Command::Init(args) => profile::init(args, common, output).await,
         Command::Profile(args) => profile::run(args, common, output).await,
+        Command::Config(args) => config::run(args, common, output),
         Command::Login(args) => login::run(args, common, output).await,
-        Command::List(_) => list::run(common, output).await,
+        Command::List(args) => list::run(args, common, output).await,
         Command::Inspect(args) => inspect::run(args, common, output).await,
         Command::Why(args) => why::run(args, common, output).await,
         Command::Doctor(args) => doctor::run(args, common, output).await,
@@ -44,5 +47,6 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Command
         Command::Demo(args) => demo::run(args, output).await,
         Command::Completions(args) => completion::run(args, output),
         Command::Man(args) => man::run(args, Args::command(), output),
+        Command::Help(args) => help::run(args, Args::command(), output),
     }
 }

@@ -30,6 +30,7 @@ Environment:
 
 Files:
   $XDG_CONFIG_HOME/gatepass/config.toml   profiles; ~/.config if the variable is not set
+  /etc/gatepass/config.toml               profiles of a user who has no such file
   $XDG_STATE_HOME/gatepass                cached tokens; ~/.local/state if it is not set";
 
 /// Returns the text for `gatepass --help`.

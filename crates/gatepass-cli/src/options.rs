@@ -1,5 +1,6 @@
 //! Options that several commands share, output formats, and parsers of option values.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use clap::{Arg, Args, Command, ValueEnum};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
     /// Read this config file [default: $GATEPASS_CONFIG, else gatepass/config.toml in the user's
-    /// configuration directory]
+    /// configuration directory or in /etc]
     #[arg(long, global = true, value_name = "FILE", help_heading = COMMON_HEADING)]
     pub(crate) config: Option<PathBuf>,
     /// Override one profile setting for this run (not secrets or URLs)
@@ -122,22 +123,75 @@ pub(crate) fn key_value(text: &str) -> Result<(String, String), &'static str> {
     }
 }
 
+/// The error for a value that is not a duration.
+#[derive(Debug)]
+pub(crate) struct DurationError {
+    suggestion: Option<String>,
+}
+
+impl DurationError {
+    /// Makes the error of a value. The usual mistake is a number without a unit.
+    fn new(text: &str) -> Self {
+        let number = |digits: &str| -> Option<u32> {
+            let is_number = digits.len() <= 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse().ok().filter(|_| is_number)
+        };
+        // Days and weeks are not units, because they are not always 24 hours long.
+        let hours =
+            [("d", 24), ("days", 24), ("day", 24), ("w", 168), ("weeks", 168), ("week", 168)];
+        let hours = hours.into_iter().find_map(|(unit, hours)| {
+            Some(format!("{}h", number(text.strip_suffix(unit)?.trim_end())? * hours))
+        });
+        Self { suggestion: number(text).map(|number| format!("{number}s")).or(hours) }
+    }
+
+    /// Returns what the user probably meant.
+    pub(crate) fn suggestion(&self) -> Option<String> {
+        self.suggestion.clone()
+    }
+}
+
+impl fmt::Display for DurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let example = self.suggestion.as_deref().unwrap_or("90s");
+        write!(f, "expected a duration such as {example}, 10m or 1h30m")
+    }
+}
+
+impl std::error::Error for DurationError {}
+
 /// Parses a duration: `90s`, `10m`, `1h30m` or `0`.
-pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, DurationError> {
     let parsed = text.parse::<jiff::SignedDuration>().ok();
     let zero = matches!(text, "0").then_some(Duration::ZERO);
-    zero.or_else(|| Duration::try_from(parsed?).ok()).ok_or_else(|| {
-        // The usual mistake is a number without a unit.
-        let is_number = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-        let example = if is_number && !text.is_empty() { text } else { "90" };
-        format!("expected a duration such as {example}s, 10m or 1h30m")
-    })
+    zero.or_else(|| Duration::try_from(parsed?).ok()).ok_or_else(|| DurationError::new(text))
 }
 
 /// Parses a duration that is not zero.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    duration_or_zero(text).and_then(|duration| match duration.is_zero() {
-        true => Err(String::from("expected a duration of more than zero")),
-        false => Ok(duration),
-    })
+pub(crate) fn duration(text: &str) -> Result<Duration, Box<dyn std::error::Error + Send + Sync>> {
+    match duration_or_zero(text)? {
+        Duration::ZERO => Err("expected a duration of more than zero".into()),
+        duration => Ok(duration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_of_duration_suggests_its_unit() {
+        let suggestion = |text| duration_or_zero(text).unwrap_err().suggestion();
+        for (text, wanted) in [
+            ("120", Some("120s")),
+            ("1d", Some("24h")),
+            ("2 weeks", Some("336h")),
+            ("007", Some("7s")),
+        ] {
+            assert_eq!(suggestion(text).as_deref(), wanted, "{text}");
+        }
+        for text in ["", "soon", "-1s", "1234567", "d", "1.5.2"] {
+            assert_eq!(suggestion(text), None, "{text}");
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! The only file that prints: results go to stdout, everything else goes to stderr.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use anstream::adapter::strip_str;
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use gatepass::clock::{Clock, SystemClock};
 use gatepass::{Hint, Token};
@@ -27,14 +30,23 @@ pub(crate) struct Output {
     quiet: bool,
     command_name: String,
     /// Warnings for stderr while it is not known whether an error object follows: a program reads
-    /// one JSON object there, or nothing.
+    /// one JSON object there, or nothing. Or while a screen is drawn.
     pending_warnings: RefCell<Vec<String>>,
+    is_drawing: Cell<bool>,
+    /// The warnings of [`Output::warn_once`].
+    known_warnings: RefCell<BTreeSet<String>>,
 }
 
 impl Output {
     pub(crate) fn new(common: &Common, command_name: String) -> Self {
-        let pending_warnings = RefCell::default();
-        Self { format: common.format, quiet: common.quiet, command_name, pending_warnings }
+        Self {
+            format: common.format,
+            quiet: common.quiet,
+            command_name,
+            pending_warnings: RefCell::default(),
+            is_drawing: Cell::new(false),
+            known_warnings: RefCell::default(),
+        }
     }
 
     /// Returns the name of the command, which the history of token requests records.
@@ -51,6 +63,56 @@ impl Output {
     /// Returns whether stdout is a terminal.
     pub(crate) fn is_terminal(&self) -> bool {
         io::stdout().is_terminal()
+    }
+
+    /// Returns the number of lines of the terminal.
+    pub(crate) fn height(&self) -> Option<usize> {
+        terminal_size::terminal_size().map(|(_, height)| usize::from(height.0))
+    }
+
+    /// Keeps warnings until [`Output::take_warnings`], while the screen is drawn.
+    pub(crate) fn set_drawing(&self, is_drawing: bool) {
+        self.is_drawing.set(is_drawing);
+    }
+
+    /// Returns the warnings that were kept.
+    pub(crate) fn take_warnings(&self) -> Vec<String> {
+        self.pending_warnings.take()
+    }
+
+    /// Writes control sequences and text to the terminal; without colors if the user wants none.
+    pub(crate) fn draw(&self, control: [&str; 2], text: &str) -> Result<(), CommandError> {
+        let [before, after] = control;
+        let is_plain = AutoStream::choice(&io::stdout()) == ColorChoice::Never;
+        let text = if is_plain { strip_str(text).to_string().into() } else { Cow::Borrowed(text) };
+        // A line that was longer before leaves nothing behind.
+        let text = text.replace('\n', "\x1b[K\r\n");
+        self.result(&[before, &text, after].concat())
+    }
+
+    /// Fails if the reader of stdout has closed it, which a write would not notice before the next
+    /// result.
+    pub(crate) fn check_reader(&self) -> Result<(), CommandError> {
+        #[cfg(unix)]
+        {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let stdout = io::stdout();
+            let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let is_known = poll(&mut polled, Some(&at_once)).is_ok();
+            if is_known && polled[0].revents().contains(PollFlags::ERR) {
+                return Err(CommandError::ClosedPipe);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a result as [`Output::styled`] does, with lines of the terminal's width.
+    pub(crate) fn text(&self, text: &str) -> Result<(), CommandError> {
+        match self.width() {
+            Some(width) if width >= MIN_WIDTH => self.styled(&wrap(text, usize::from(width))),
+            _ => self.styled(text),
+        }
     }
 
     /// Writes a result with colors, which are removed unless stdout is a terminal.
@@ -117,7 +179,15 @@ impl Output {
         let text = format!("gatepass: {style}warning{style:#}: {text}");
         match self.format {
             Some(Format::Json) => self.pending_warnings.borrow_mut().push(text),
+            _ if self.is_drawing.get() => self.pending_warnings.borrow_mut().push(text),
             _ => self.write_stderr(&text),
+        }
+    }
+
+    /// Warns unless this warning was given before.
+    pub(crate) fn warn_once(&self, text: &str) {
+        if self.known_warnings.borrow_mut().insert(text.to_owned()) {
+            self.warn(text);
         }
     }
 
@@ -182,10 +252,13 @@ impl Output {
     }
 }
 
+/// The narrowest terminal for which lines are wrapped.
+const MIN_WIDTH: u16 = 20;
+
 /// Wraps a message at the terminal's width if stderr is a terminal. Programs get whole lines.
 fn wrapped(text: &str) -> Cow<'_, str> {
     match terminal_size::terminal_size_of(io::stderr()) {
-        Some((Width(width), _)) if width >= 20 => wrap(text, usize::from(width)).into(),
+        Some((Width(width), _)) if width >= MIN_WIDTH => wrap(text, usize::from(width)).into(),
         _ => text.into(),
     }
 }
@@ -201,15 +274,15 @@ pub(crate) fn report_panics_by_location() {
     }));
 }
 
-/// Reports an error that occurred before the options were parsed.
-pub(crate) fn fail_before_start(error: &CommandError) -> ExitCode {
+/// Reports an error that occurred before the options were parsed. `config` is as for [`Output::fail`].
+pub(crate) fn fail_before_start(error: &CommandError, config: Option<&Path>) -> ExitCode {
     let mut words = arguments::own().into_iter().peekable();
     let mut json = false;
     while let Some(word) = words.next() {
         json |= word == "--format=json"
             || (word == "--format" && words.peek().is_some_and(|next| next == "json"));
     }
-    report(error, json, None)
+    report(error, json, config)
 }
 
 fn report(error: &CommandError, json: bool, config: Option<&Path>) -> ExitCode {

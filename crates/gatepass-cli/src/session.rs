@@ -32,16 +32,15 @@ pub(crate) fn open_gate_with_store(common: &Common, output: &Output) -> Result<G
 /// Opens the store. Without one, warns and returns `None`: tokens are then lost when the command
 /// ends.
 pub(crate) fn open_store(gate: &Gate, output: &Output) -> Option<FileStore> {
-    let env = gate.config().env();
-    let Some(dir) = cli_support::state_dir(env) else {
-        output.warn("no state directory, so tokens are not cached: set GATEPASS_STATE_DIR");
+    let Some(dir) = cli_support::state_dir(gate.config()) else {
+        output.warn_once("no state directory, so tokens are not cached: set GATEPASS_STATE_DIR");
         return None;
     };
     FileStore::open(dir)
         .map(|store| store.with_process_name(output.command_name()))
         .inspect_err(|error| {
             let hint = error.hints().first().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            output.warn(&format!("tokens are not cached: {}{hint}", error.message()));
+            output.warn_once(&format!("tokens are not cached: {}{hint}", error.message()));
         })
         .ok()
 }

@@ -10,15 +10,17 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use gatepass::Hint;
 
 use crate::args::Args;
-use crate::error::usage;
-use crate::{arguments, exit, output};
+use crate::arguments::TypedArguments;
+use crate::error::{CommandError, usage};
+use crate::options::DurationError;
+use crate::{arguments, exit, output, suggestion};
 
 /// Prints the help that the user requested, or reports a mistake and returns its exit code.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => output::fail_before_start(&error.into()),
+            Err(error) => output::fail_before_start(&error.into(), None),
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -27,17 +29,20 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         return ExitCode::from(exit::USAGE);
     }
     let message = message(error);
-    let error = match (command().as_deref(), error.kind()) {
-        // `exec` reserves 125: exit code 2 would be its program's.
-        (Some("exec"), ErrorKind::UnknownArgument) if option(error).is_none() => {
-            let command = ["gatepass", "exec", "PROFILE", "--", "PROGRAM"];
-            usage(message, Hint::run("put the program after --", command))
-                .with_exit_code(exit::EXEC_FAILED)
+    let mut hints = hints(error).into_iter();
+    let first = hints.next().unwrap_or_else(help_hint);
+    let is_exec = command().as_deref() == Some("exec");
+    let unknown_word = error.kind() == ErrorKind::UnknownArgument && option(error).is_none();
+    let first = match is_exec && unknown_word {
+        true => {
+            Hint::run("put the program after --", ["gatepass", "exec", "PROFILE", "--", "PROGRAM"])
         }
-        (Some("exec"), _) => usage(message, hint(error)).with_exit_code(exit::EXEC_FAILED),
-        _ => usage(message, hint(error)),
+        false => first,
     };
-    output::fail_before_start(&error)
+    let reported = hints.fold(usage(message, first), CommandError::hint);
+    // `exec` reserves 125: exit code 2 would be its program's.
+    let reported = if is_exec { reported.with_exit_code(exit::EXEC_FAILED) } else { reported };
+    output::fail_before_start(&reported, typed().config.as_deref())
 }
 
 fn message(error: &clap::Error) -> String {
@@ -77,23 +82,82 @@ fn message(error: &clap::Error) -> String {
     }
 }
 
-fn hint(error: &clap::Error) -> Hint {
+/// Returns what to type instead, if that can be known.
+fn hints(error: &clap::Error) -> Vec<Hint> {
     let is_unknown = error.kind() == ErrorKind::UnknownArgument;
-    if is_unknown && option(error).is_some_and(|option| arguments::announces_secret(&option)) {
-        return Hint::new(
+    let option = option(error);
+    if is_unknown && option.as_deref().is_some_and(arguments::announces_secret) {
+        return vec![Hint::new(
             "no option takes a secret, because every user of this machine can read arguments: use \
              a variable, a file or a command (see the config file's { env = … } { file = … } \
              { command = … })",
-        );
+        )];
     }
+    let typed = typed();
+    let suggested = match (error.kind(), option.as_deref()) {
+        (ErrorKind::UnknownArgument, Some(option)) => suggestion::for_option(option, &typed),
+        (ErrorKind::UnknownArgument, None) => suggestion::for_unexpected(&typed),
+        (ErrorKind::MissingRequiredArgument, _)
+            if argument_names(error).starts_with("<PROFILE>") =>
+        {
+            suggestion::for_missing_profile(&typed)
+        }
+        (ErrorKind::ValueValidation, _) => duration_hint(error, &typed),
+        (ErrorKind::InvalidSubcommand, _) => {
+            let unknown = unknown_command(error, typed);
+            if !unknown.is_empty() {
+                return unknown;
+            }
+            None
+        }
+        _ => None,
+    };
     let list = |kind, before: &str| {
         let values = error.get(kind).map(texts).filter(|values| !values.is_empty())?;
         Some(Hint::new(format!("{before}{}", values.join(", "))))
     };
-    list(ContextKind::SuggestedArg, "did you mean ")
+    let hint = suggested
+        .or_else(|| list(ContextKind::SuggestedArg, "did you mean "))
         .or_else(|| list(ContextKind::SuggestedSubcommand, "did you mean "))
-        .or_else(|| list(ContextKind::ValidValue, "possible values: "))
-        .unwrap_or_else(help_hint)
+        .or_else(|| list(ContextKind::ValidValue, "possible values: "));
+    vec![hint.unwrap_or_else(help_hint)]
+}
+
+/// Returns the hints for a command that does not exist, at the top level or below another one.
+fn unknown_command(error: &clap::Error, mut typed: TypedArguments) -> Vec<Hint> {
+    let unknown = text(error, ContextKind::InvalidSubcommand);
+    let position = typed.words.iter().position(|word| Some(word) == unknown.as_ref());
+    let words = typed.words.split_off(position.unwrap_or(typed.words.len()));
+    let parent = std::mem::replace(&mut typed.words, words).pop();
+    let hints = suggestion::for_unknown(parent.as_deref(), &typed);
+    if !hints.is_empty() || parent.is_some() {
+        return hints;
+    }
+    let similar = error.get(ContextKind::SuggestedSubcommand).map(texts).unwrap_or_default();
+    similar.first().and_then(|one| suggestion::for_similar(one, &typed)).into_iter().collect()
+}
+
+/// Returns the hint for a duration whose unit is missing or unknown.
+fn duration_hint(error: &clap::Error, typed: &TypedArguments) -> Option<Hint> {
+    let source = std::error::Error::source(error)?.downcast_ref::<DurationError>()?;
+    let value = source.suggestion()?;
+    Some(suggestion::for_duration(&argument_names(error), &value, typed))
+}
+
+/// Takes this process's arguments apart.
+fn typed() -> TypedArguments {
+    let mut options = suggestion::value_options();
+    add_value_options(&Args::command(), &mut options);
+    TypedArguments::new(&arguments::own(), &options)
+}
+
+/// Adds the options of a command and of its subcommands that take a value.
+fn add_value_options(command: &clap::Command, options: &mut Vec<String>) {
+    for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+        options.extend(arg.get_long().map(|name| format!("--{name}")));
+        options.extend(arg.get_short().map(|name| format!("-{name}")));
+    }
+    command.get_subcommands().for_each(|one| add_value_options(one, options));
 }
 
 /// Returns the option that clap rejected, without its value.
@@ -111,16 +175,7 @@ fn option(error: &clap::Error) -> Option<String> {
 
 /// Returns the first word that is not an option: the command.
 fn command() -> Option<String> {
-    let mut words = arguments::own().into_iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            // Only common options precede the command, and these take a value.
-            "--config" | "--set" | "--format" => drop(words.next()),
-            option if option.starts_with('-') => {}
-            _ => return Some(word),
-        }
-    }
-    None
+    typed().words.into_iter().next()
 }
 
 /// Returns the hint to read the help of the command that was misused.

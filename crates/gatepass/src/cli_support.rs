@@ -8,7 +8,8 @@ use gatepass_http::HttpClient;
 
 use crate::Gate;
 pub use crate::config::profile::{BoundSecret, COMMON_FIELDS};
-use crate::config::{Env, Profile};
+use crate::config::{Config, Profile};
+pub use crate::config::{REFERENCES, STORE_KEYS, SYSTEM_CONFIG, TABLES};
 
 /// Returns the secrets of a profile that gatepass has stored, with their origins. The secrets
 /// themselves are not read. The keyring may ask the user for its password.
@@ -45,6 +46,21 @@ pub fn origins(profile: &Profile) -> Result<Vec<String>> {
     profile.origins()
 }
 
+/// Checks a profile's form and its CA, and follows no reference: no secret is read and no program runs.
+/// Returns its provider's id, unless the profile refers to it.
+///
+/// `Config` for the first mistake, with its place.
+pub fn check_profile(gate: &Gate, name: &str) -> Result<Option<String>> {
+    let profile = gate.config().check(name, gate.registry())?;
+    let Some(profile) = profile else { return Ok(None) };
+    let id = &profile.info().id;
+    if let Some(pem) = &profile.options.ca_pem {
+        let checked = HttpClient::builder().ca_pem(pem);
+        drop(checked.map_err(|error| profile.locate(error, "ca_file"))?);
+    }
+    Ok(Some(id.to_string()))
+}
+
 /// Returns the HTTP client for a profile.
 ///
 /// `Config` if its CA is not PEM.
@@ -52,8 +68,9 @@ pub fn http_client(gate: &Gate, profile: &Profile) -> Result<Arc<HttpClient>> {
     gate.http(profile)
 }
 
-/// Returns the directory of the command's token store: `$GATEPASS_STATE_DIR`, or else `gatepass` in
-/// `$XDG_STATE_HOME`, in `~/.local/state`, or on macOS in `~/Library/Application Support`.
-pub fn state_dir(env: &Env) -> Option<PathBuf> {
-    env.state_dir()
+/// Returns the directory of the command's token store: `$GATEPASS_STATE_DIR`, or else `path` of
+/// `[store]`, or else `gatepass` in `$XDG_STATE_HOME`, in `~/.local/state`, or on macOS in
+/// `~/Library/Application Support`.
+pub fn state_dir(config: &Config) -> Option<PathBuf> {
+    config.state_dir()
 }

@@ -7,6 +7,7 @@ pub(crate) mod profile;
 mod secret;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use crate::provider::Registry;
 use crate::registry::{nearest, quoted_name};
 
 pub use self::env::Env;
+pub use self::file::{REFERENCES, STORE_KEYS, TABLES};
 pub use self::profile::{Profile, ProfileOptions, ProfileOrigin};
 use self::value::{Reference, SecretSource, Value};
 #[cfg(feature = "keyring")]
@@ -36,15 +38,20 @@ pub use gatepass_core::ConfigPlace;
 pub struct Config {
     path: Option<PathBuf>,
     profiles: BTreeMap<String, value::RawProfile>,
+    /// `path` of `[store]`.
+    store_path: Option<PathBuf>,
     env: Env,
 }
+
+/// The config of all users of a machine. It is read if the user has none.
+pub const SYSTEM_CONFIG: &str = "/etc/gatepass/config.toml";
 
 impl Config {
     /// Reads one file. `Config` if it does not exist, is not TOML, or can be written by other users.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let profiles = file::load(path)?;
-        Ok(Self { path: Some(path.to_owned()), profiles, env: Env::process() })
+        let file::Contents { profiles, store_path } = file::load(path)?;
+        Ok(Self { path: Some(path.to_owned()), profiles, store_path, env: Env::process() })
     }
 
     /// Parses a string instead of a file. Relative paths in it begin at the current directory, and
@@ -53,22 +60,27 @@ impl Config {
     /// `Config` if it is not TOML. A mistake in one profile is reported by
     /// [`profile`](Self::profile) for that profile.
     pub fn from_toml(text: &str) -> Result<Self> {
-        Ok(Self { profiles: file::parse(text)?, env: Env::process(), path: None })
+        let file::Contents { profiles, store_path } = file::parse(text)?;
+        Ok(Self { path: None, profiles, store_path, env: Env::process() })
     }
 
-    /// Reads the file that `$GATEPASS_CONFIG` names, or else `gatepass/config.toml` in the user's
-    /// configuration directory, if it exists. Never reads a file in the current directory.
+    /// Reads the first of these files: the one that `$GATEPASS_CONFIG` names, `gatepass/config.toml`
+    /// in the user's configuration directory, `/etc/gatepass/config.toml`. Never reads a file in the
+    /// current directory.
     ///
-    /// Errors as of [`load`](Self::load). A missing default file is not an error.
+    /// Errors as of [`load`](Self::load), also if the user's file is a link to a missing one. Without
+    /// any of these files, the config has the environment's profiles only.
     pub fn find() -> Result<Self> {
         let env = Env::process();
         if let Some(path) = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()) {
             return Self::load(path);
         }
-        match env.default_config_path() {
-            Some(path) if path.exists() => Self::load(path),
-            _ => Ok(Self { env, ..Self::default() }),
-        }
+        // A link whose target is missing exists: another file must not replace it unnoticed. A
+        // directory that this process cannot search counts as empty, because a service's
+        // `ProtectHome=` hides the user's.
+        let places = env.default_config_path().into_iter().chain([PathBuf::from(SYSTEM_CONFIG)]);
+        let found = places.into_iter().find(|path| path.symlink_metadata().is_ok());
+        found.map_or_else(|| Ok(Self { env, ..Self::default() }), Self::load)
     }
 
     /// Replaces the environment of the process, for tests and for embedding.
@@ -85,6 +97,11 @@ impl Config {
     /// Returns the file that the profiles were read from.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// Returns the directory of the command's token store.
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
+        self.env.state_dir(self.store_path.as_deref())
     }
 
     /// Returns the names of all profiles: the file's, then those that only variables define.
@@ -120,19 +137,24 @@ impl Config {
         registry: &Registry,
         set: &[(String, String)],
     ) -> Result<Profile> {
+        profile::read(&*self.raw_profile(name, registry)?, registry, &self.env, set)
+    }
+
+    /// Checks one profile without following its references; see `profile/form.rs`.
+    pub(crate) fn check(&self, name: &str, registry: &Registry) -> Result<Option<Profile>> {
+        profile::check_form(&*self.raw_profile(name, registry)?, registry, &self.env)
+    }
+
+    /// Returns a profile as written in the file, or as variables define it.
+    fn raw_profile(&self, name: &str, registry: &Registry) -> Result<Cow<'_, value::RawProfile>> {
         if !is_profile_name(name) {
             return Err(file::invalid_name(name));
         }
-        let from_env;
-        let raw = match self.profiles.get(name) {
-            Some(raw) => raw,
-            None => {
-                from_env = env::profile(&self.env, name, registry)?
-                    .ok_or_else(|| self.unknown_profile(name, registry))?;
-                &from_env
-            }
-        };
-        profile::read(raw, registry, &self.env, set)
+        if let Some(raw) = self.profiles.get(name) {
+            return Ok(Cow::Borrowed(raw));
+        }
+        let from_env = env::profile(&self.env, name, registry)?;
+        from_env.map(Cow::Owned).ok_or_else(|| self.unknown_profile(name, registry))
     }
 
     fn unknown_profile(&self, name: &str, registry: &Registry) -> Error {

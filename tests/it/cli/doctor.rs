@@ -105,14 +105,45 @@ fn doctor_shows_marks_and_colours_on_a_terminal_only() {
     let home = Home::with_config(&vendor("cisco").profile("http://127.0.0.1:1", ""));
     let run = home.gatepass(["doctor"]).run();
     assert_eq!(run.code, Some(6), "{run:#?}");
-    for line in ["✓ config ", "\ncisco\n  ✓ profile ", "  ✗ tcp ", "    hint: ", "  – token "]
-    {
+    for line in [
+        "✓ config ",
+        "\ncisco\n  ✓ profile ",
+        "  ✗ tcp ",
+        "    hint: ",
+        "\n  – tls, clock, token, api: not tested, because tcp failed\n",
+    ] {
         assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
     }
+    let summary = "\n\n✗ 5 ok, 1 failed, 4 not tested; exit code 6, because of cisco: tcp\n";
+    assert!(run.stdout.ends_with(summary), "{}", run.stdout);
+    assert_eq!(run.stdout.matches("not tested,").count(), 1);
     assert!(!run.stdout.contains('\x1b') && run.stderr.is_empty(), "{run:#?}");
     let (code, screen) = home.gatepass(["doctor"]).at_terminal().finish();
     assert_eq!(code, Some(6));
     assert!(screen.contains("\x1b[31m✗\x1b[0m"), "{screen:?}");
+    // A path has no space to break at.
+    let plain = home.gatepass(["doctor"]).env("NO_COLOR", "1").at_terminal().finish().1;
+    let is_wide = |line: &&str| line.chars().count() > 80 && line.trim().contains("  ");
+    assert_eq!(plain.lines().find(is_wide), None);
+    let narrow = home.gatepass(["doctor"]).env("NO_COLOR", "1").at_terminal_of(60).finish().1;
+    assert!(narrow.contains("check the address and its port, the network and\r\n"), "{narrow}");
+}
+
+#[test]
+fn doctor_summary_counts_all_profiles() {
+    let server = cisco(Reply::empty(200), Reply::empty(404));
+    let home = home_of(&server);
+    let run = home.gatepass(["doctor"]).run();
+    assert!(run.ok().ends_with("\n\n✓ 9 ok, 1 not tested\n"), "{run:#?}");
+    let broken = "[profiles.a]\nprovider = \"cizco\"\n[profiles.b]\nprovider = \"cizco\"\n";
+    home.write("config/gatepass/config.toml", broken);
+    let run = home.gatepass(["doctor"]).run();
+    let summary = "\n\n✗ 2 ok, 2 failed, 12 not tested; exit code 2, because of a: profile\n";
+    assert!(run.stdout.ends_with(summary), "{run:#?}");
+    let rest = "  – dns, tcp, tls, clock, token, api: not tested, because profile failed\n";
+    assert_eq!(run.stdout.matches(rest).count(), 2, "{run:#?}");
+    let none = Home::new().gatepass(["doctor"]).run();
+    assert!(none.stdout.ends_with("– profile: not tested, because config failed\n\n✗ 1 ok, 1 failed, 1 not tested; exit code 2, because of config\n"), "{none:#?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use gatepass_tests::{Home, Reply, Run, Server, normalize, vendor};
+use gatepass_tests::{Home, Reply, Run, Server, gatepass_binary, normalize, vendor};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -227,8 +227,133 @@ fn list_is_formatted_on_a_terminal_only() {
     let (_, plain) = home.gatepass(["list"]).env("NO_COLOR", "1").at_terminal().finish();
     assert!(!plain.contains('\x1b'), "{plain:?}");
     let table: Vec<&str> = plain.split("\r\n\r\n").next().unwrap().lines().collect();
-    assert!(table.len() > 2, "{plain}");
+    assert_eq!(table.len(), 2, "{plain}");
     assert!(table.iter().all(|line| line.chars().count() <= 80), "{plain}");
+}
+
+/// A config with a usable, an unusable and a broken profile. Its longest name has 23 characters.
+fn mixed() -> (Server, Home) {
+    let server = Server::new(|_, request| match request.path().contains("/as/") {
+        true => token(3600),
+        false => Reply::json(401, r#"{"error":"invalid_client"}"#),
+    });
+    let config = format!(
+        "{}{}[profiles.a-broken-profile-of-ours]\nprovider = \"huawei\"\nclient_idd = \"x\"\n",
+        vendor("cisco").profile(&server.url(), ""),
+        vendor("configapi").profile(&server.url(), ""),
+    );
+    let home = Home::with_config(&config);
+    home.gatepass(["token", "cisco"]).run().ok();
+    home.gatepass(["token", "configapi"]).run().failed(3);
+    (server, home)
+}
+
+#[test]
+fn list_fits_narrow_terminals_with_messages_below() {
+    let (_server, home) = mixed();
+    for columns in [60, 80, 100, 200] {
+        let list = home.gatepass(["list"]).env("NO_COLOR", "1").at_terminal_of(columns);
+        let (code, screen) = list.finish();
+        assert_eq!(code, Some(0));
+        let (table, messages) = screen.split_once("\r\n\r\n").unwrap();
+        let table: Vec<&str> = table.lines().collect();
+        // One line for the header and for each profile, so no cell is wrapped.
+        assert_eq!(table.len(), 4, "{screen}");
+        assert!(table[0].starts_with("PROFILE") && table[0].contains("STATE"), "{screen}");
+        assert!(table[1].contains("config error") && table[2].contains("token good"), "{screen}");
+        let is_path = |line: &str| line.trim().starts_with('/') || line.contains("config.toml: /");
+        for line in screen.lines().filter(|line| !is_path(line)) {
+            assert!(line.chars().count() <= usize::from(columns), "{columns}: {line}");
+        }
+        let flat = messages.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains("unknown key `client_idd`"), "{screen}");
+        let denied = "configapi: the vendor rejected client id or secret (401 invalid_client)";
+        assert!(flat.contains(denied), "{screen}");
+        // The next command is a column if that fits, and else below the message.
+        let is_below = !table[0].contains("NEXT");
+        assert!(is_below == (columns < 200), "{screen}");
+        assert_eq!(flat.contains("next: gatepass why configapi"), is_below, "{screen}");
+        assert!(screen.contains("gatepass doctor a-broken-profile-of-ours"), "{screen}");
+    }
+    let narrow = home.gatepass(["list"]).env("NO_COLOR", "1").at_terminal_of(40).finish().1;
+    assert!(narrow.contains("cisco\r\n  token good, expires in "), "{narrow}");
+}
+
+#[test]
+fn list_shows_one_profile() {
+    let (_server, home) = mixed();
+    let run = home.gatepass(["list", "configapi"]).run();
+    assert!(run.ok().contains("refused") && !run.stdout.contains("cisco"), "{run:#?}");
+    let one = home.gatepass(["list", "cisco", "--format", "json"]).run().json();
+    assert_eq!((one.as_array().unwrap().len(), &one[0]["profile"]), (1, &"cisco".into()));
+    let broken = home.gatepass(["list", "a-broken-profile-of-ours"]).run();
+    assert!(broken.ok().contains("unknown key `client_idd`"), "{broken:#?}");
+    let run = home.gatepass(["list", "cizco"]).run();
+    assert!(run.failed(2).contains("no profile `cizco`") && run.stderr.contains("cisco"));
+}
+
+#[test]
+fn watch_prints_a_json_line_per_change() {
+    let (_server, home) = mixed();
+    let watch = home.gatepass(["list", "cisco", "--watch", "--format", "json"]).spawn();
+    let next = || {
+        let line: Value = serde_json::from_str(&watch.line()).unwrap();
+        let state = line[0]["state"].as_str().unwrap().to_owned();
+        (state, line[0]["expires_at"].clone())
+    };
+    let (state, first) = next();
+    assert_eq!(state, "token good");
+    home.gatepass(["forget", "cisco"]).run().ok();
+    assert_eq!(next(), (String::from("ready"), Value::Null));
+    home.gatepass(["token", "cisco"]).run().ok();
+    let (state, second) = next();
+    assert_eq!(state, "token good");
+    assert_ne!(first, second);
+    // A broken file ends nothing, and a new profile is a change.
+    let path = home.path("config/gatepass/config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    home.write("config/gatepass/config.toml", &config.replace("client_id =", "client_idd ="));
+    assert_eq!(next().0, "config error");
+    watch.interrupt();
+    let run = watch.finish();
+    // No other line was printed, although the remaining lifetime changed each second.
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), "", ""));
+}
+
+#[test]
+fn watch_in_a_pipe_ends_with_its_reader() {
+    let (_server, home) = mixed();
+    let watch = home.gatepass(["list", "configapi", "--watch"]).spawn();
+    assert!(watch.line().starts_with("PROFILE"));
+    assert!(watch.line().contains("refused"));
+    while !watch.line().starts_with("config.toml: ") {}
+    home.gatepass(["forget", "configapi"]).run().ok();
+    assert_eq!(watch.line(), "\n");
+    assert!(watch.line().starts_with("PROFILE") && watch.line().contains("ready"));
+    watch.terminate();
+    watch.finish().ok();
+    let gatepass = gatepass_binary().to_str().unwrap();
+    let head = ["-c", "\"$0\" list --watch | head -n 1", gatepass];
+    assert!(home.program("sh".as_ref(), head).run().ok().starts_with("PROFILE"));
+}
+
+#[test]
+fn watch_redraws_a_terminal_and_restores_it() {
+    let (_server, home) = mixed();
+    let mut watch = home.gatepass(["list", "--watch"]).at_terminal();
+    let screen = watch.wait_for("token good");
+    assert!(screen.starts_with("\x1b[?1049h\x1b[?25l"), "{screen:?}");
+    home.gatepass(["forget", "cisco"]).run().ok();
+    watch.wait_for("ready");
+    watch.interrupt();
+    let (code, screen) = watch.finish();
+    assert_eq!(code, Some(0));
+    assert!(screen.ends_with("\x1b[?25h\x1b[?1049l"), "{screen:?}");
+    let plain = home.gatepass(["list", "--watch"]).env("TERM", "dumb");
+    let mut plain = plain.at_terminal();
+    plain.wait_for("configapi");
+    plain.interrupt();
+    assert!(!plain.finish().1.contains("\x1b[?1049h"));
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn invalid_arguments_are_usage_errors() {
         &["token", "cisco", "--wait", "-1s"],
         &["token", "cisco", "--set", "novalue"],
         &["sandbox", "--listen", "nowhere"],
-        &["help"],
+        &["help", "tokn"],
     ] {
         let run = home.gatepass(args.iter().copied()).run();
         let lines: Vec<&str> = run.failed(2).lines().collect();
@@ -110,7 +110,7 @@ fn missing_arguments_name_the_help() {
             &["call", "cisco"],
             "gatepass: missing argument <URL-OR-PATH>\n  hint: see the help: gatepass call --help",
         ),
-        (&["help", "token"], "see the help: gatepass --help"),
+        (&["help", "tokn"], "the commands are: token, call, exec, "),
     ] {
         let run = home.gatepass(args.iter().copied()).run();
         assert!(run.code != Some(0) && run.stderr.contains(help), "{args:?}: {run:#?}");

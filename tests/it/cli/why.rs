@@ -62,6 +62,26 @@ fn why_lists_token_requests_latest_first() {
 }
 
 #[test]
+fn why_is_a_time_line_on_a_terminal() {
+    let (_server, home) = home([token_reply(), denied()]);
+    home.gatepass(["token", "cisco"]).run().ok();
+    home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
+    for columns in [60, 80] {
+        let why = home.gatepass(["why", "cisco"]).env("NO_COLOR", "1").at_terminal_of(columns);
+        let (code, screen) = why.finish();
+        assert_eq!(code, Some(0));
+        let lines: Vec<&str> = screen.lines().collect();
+        assert!(lines.iter().all(|line| line.chars().count() <= usize::from(columns)), "{screen}");
+        let starts: String = lines.iter().filter_map(|line| line.chars().next()).collect();
+        let (first, second) = starts.strip_prefix('●').unwrap().split_once('●').unwrap();
+        assert!(first.chars().all(|start| start == '│') && !first.is_empty(), "{screen}");
+        assert!(second.chars().all(|start| start == ' ') && !second.is_empty(), "{screen}");
+        assert!(screen.contains("│   the vendor's message: no such client"), "{screen}");
+        assert!(lines.iter().any(|line| line.starts_with("│ ") && line.ends_with("s before")));
+    }
+}
+
+#[test]
 fn why_shows_denial_and_changed_fingerprint() {
     let (server, home) = home([denied(), token_reply()]);
     for _ in 0..3 {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use gatepass_tests::{Home, Reply, Server, vendor};
+use gatepass_tests::{Home, Reply, Run, Server, gatepass_binary, vendor};
 
 /// A server that returns the client id of the request, and a config with that id.
 fn server() -> (Server, impl Fn(&str) -> String) {
@@ -46,6 +46,46 @@ fn config_folder_defaults_to_home() {
     assert_eq!(token().without_env("XDG_CONFIG_HOME").run().ok(), "for-home\n");
     assert_eq!(token().env("XDG_CONFIG_HOME", "").run().ok(), "for-home\n");
     token().run().failed(2);
+}
+
+/// Runs a shell script with `/etc` replaced by an empty folder, in a mount namespace of its own.
+fn with_own_etc(home: &Home, script: &str) -> Run {
+    let script = format!("mount -t tmpfs none /etc && mkdir /etc/gatepass && {script}");
+    let gatepass = gatepass_binary().to_str().unwrap();
+    let options = ["--user", "--map-root-user", "--mount", "sh", "-c", &script, gatepass];
+    home.program("unshare".as_ref(), options).run()
+}
+
+#[test]
+fn system_config_is_read_if_the_user_has_none() {
+    let (_server, config) = server();
+    let home = Home::new();
+    home.write("system.toml", &config("system"));
+    let copy = "cp ../system.toml /etc/gatepass/config.toml";
+    let token = format!("{copy} && exec \"$0\" token cisco");
+    assert_eq!(with_own_etc(&home, &token).ok(), "for-system\n");
+    let doctor = with_own_etc(&home, &format!("{copy} && exec \"$0\" doctor"));
+    assert!(doctor.stdout.contains("config   /etc/gatepass/config.toml, mode 0600"), "{doctor:#?}");
+    // Its owner and mode count as in every other place.
+    let open = format!("{copy} && chmod 666 /etc/gatepass/config.toml && exec \"$0\" token cisco");
+    assert!(with_own_etc(&home, &open).failed(2).contains("chmod go-w"));
+    home.write("config/gatepass/config.toml", &config("folder"));
+    assert_eq!(with_own_etc(&home, &token).ok(), "for-folder\n");
+    let variable = home.write("variable.toml", &config("variable"));
+    let run = format!("export GATEPASS_CONFIG={} && {token}", variable.display());
+    assert_eq!(with_own_etc(&home, &run).ok(), "for-variable\n");
+}
+
+#[test]
+fn dangling_link_of_the_user_is_an_error() {
+    let (server, config) = server();
+    let home = Home::new();
+    home.write("system.toml", &config("system"));
+    symlink("/nonexistent/config.toml", home.path("config/gatepass/config.toml")).unwrap();
+    let script = "cp ../system.toml /etc/gatepass/config.toml && exec \"$0\" token cisco";
+    let run = with_own_etc(&home, script);
+    assert!(run.failed(2).contains("config/gatepass/config.toml cannot be read"), "{run:#?}");
+    assert_eq!(server.connections(), 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use gatepass::config::Profile;
 use gatepass::status::{State, Status};
 use gatepass::store::{FileStore, ProfileKey, Record, TokenStore};
 use gatepass::{Error, ErrorKind, Gate, Token, TokenSource};
+use serde_json::{Map, Value, json};
 
 use crate::output::Output;
 
@@ -42,14 +43,14 @@ impl CachedState {
             record = match read {
                 // A store that fails counts as an empty one.
                 Err(error) if error.kind() == ErrorKind::Internal => {
-                    output.warn(&format!("{}: {error}", profile.name));
+                    output.warn_once(&format!("{}: {error}", profile.name));
                     None
                 }
                 read => read?,
             };
             match store.history(&key).await {
                 Ok(history) => last_error = history.last().and_then(|entry| entry.error()),
-                Err(error) => output.warn(&format!("{}: {error}", profile.name)),
+                Err(error) => output.warn_once(&format!("{}: {error}", profile.name)),
             }
         }
         let status = match &record {
@@ -111,6 +112,12 @@ impl CachedState {
             _ => command(&["why", profile]),
         })
     }
+}
+
+/// Returns where each secret is read from, by field.
+pub(super) fn secret_sources(profile: &Profile) -> Map<String, Value> {
+    let sources = cli_support::secret_sources(profile).into_iter();
+    sources.map(|(field, source)| (field.to_owned(), json!(source))).collect()
 }
 
 /// Returns the state of a profile whose last token request failed with this kind.

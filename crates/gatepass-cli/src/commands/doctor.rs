@@ -46,7 +46,10 @@ pub(crate) async fn run(
     let format = output.format(&[Format::Text, Format::Json])?;
     let mut report = Report::new(output, format, common.config.as_deref());
     let gate = check_config(args, common, &mut report)?;
-    let store = check_state(output, &mut report)?;
+    // Without a readable config, the state directory is the default one.
+    let default = Config::default();
+    let config = gate.as_ref().map_or(&default, Gate::config);
+    let store = check_state(config, output, &mut report)?;
     let Some(gate) = gate else {
         report.skip_all(&["profile"], "config")?;
         return report.end();
@@ -91,8 +94,8 @@ fn check_config(
         report.ok("config", format!("{}{by}, mode {mode:04o}, {count}", path.display()))?;
         return Ok(Some(gate));
     }
-    let place = env.default_config_path().map(|path| format!(" at {}", path.display()));
-    let place = place.unwrap_or_default();
+    let default = env.default_config_path().map(|path| format!("{} or ", path.display()));
+    let place = format!(" at {}{}", default.unwrap_or_default(), cli_support::SYSTEM_CONFIG);
     if gate.names().is_empty() && args.profile.is_none() {
         let error = Error::config(format!("no config file{place}, and no profile in variables"));
         report.fail(
@@ -110,11 +113,11 @@ fn check_config(
 
 /// Checks that the state directory is private and writable.
 fn check_state(
+    config: &Config,
     output: &Output,
     report: &mut Report<'_>,
 ) -> Result<Option<FileStore>, CommandError> {
-    let env = Env::process();
-    let Some(directory) = cli_support::state_dir(&env) else {
+    let Some(directory) = cli_support::state_dir(config) else {
         report.warn(
             "state",
             "no state directory: tokens are not cached",

@@ -12,8 +12,7 @@ use gatepass::config::Profile;
 use gatepass::provider::Expiry;
 use serde_json::{Value, json};
 
-use super::cached_state::{CachedState, one_line};
-use super::list::secret_sources;
+use super::cached_state::{CachedState, one_line, secret_sources};
 use crate::error::CommandError;
 use crate::options::{Common, Format, WaitArgs};
 use crate::output::{Output, format_duration, rfc3339};
@@ -81,7 +80,7 @@ pub(crate) async fn run(
     };
     match format {
         Format::Json => output.json(&summary.json(&profile, source))?,
-        _ => output.result(&summary.text(&profile))?,
+        _ => output.text(&summary.text(&profile))?,
     }
     Ok(ExitCode::SUCCESS)
 }

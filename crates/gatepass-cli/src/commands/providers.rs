@@ -21,7 +21,7 @@ pub(crate) fn run(output: &Output) -> Result<ExitCode, CommandError> {
     let registry = Registry::linked()?;
     match output.format(&[Format::Text, Format::Json])? {
         Format::Json => output.json(&registry.iter().map(|info| to_json(info)).collect())?,
-        _ => output.result(&to_text(&registry))?,
+        _ => output.text(&to_text(&registry))?,
     }
     Ok(ExitCode::SUCCESS)
 }

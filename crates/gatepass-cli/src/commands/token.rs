@@ -11,13 +11,13 @@ use gatepass::clock::{Clock, SystemClock};
 use gatepass::config::Profile;
 use gatepass::provider::Expiry;
 use gatepass::store::{ProfileKey, TokenStore};
-use gatepass::{Authorize, Error, Gate, Token, TokenSource};
+use gatepass::{Authorize, Error, Gate, Hint, Token, TokenSource};
 use http::HeaderMap;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::acquire::{WantedToken, acquire};
-use crate::arguments::quoted;
+use crate::arguments::{TypedArguments, quoted};
 use crate::error::{CommandError, usage};
 use crate::formats::{
     self, CredentialHelper, EXEC_INFO, ExecApiVersion, FormatContext, HelperError, HelperOperation,
@@ -26,6 +26,7 @@ use crate::formats::{
 use crate::options::{COMMON_HEADING, Common, Format, WaitArgs, duration};
 use crate::output::{Output, rfc3339, unix_seconds};
 use crate::session::{open_gate, open_gate_with_store, open_profile, open_store};
+use crate::suggestion;
 
 #[derive(Debug, clap::Args)]
 #[command(arg = format_arg(), after_help = "\
@@ -61,10 +62,13 @@ pub(crate) async fn run(
             Some(helper.read_operation(operation.as_deref(), || input(helper))?)
         }
         (None, Some(argument)) => {
-            return Err(usage(
-                format!("unexpected argument{}", quoted(argument)),
-                "only --format git, docker and bazel take an operation",
-            ));
+            let words = ["token", &args.profile, argument].map(str::to_owned).into();
+            let typed =
+                TypedArguments { words, config: common.config.clone(), ..Default::default() };
+            let hint = suggestion::for_unexpected(&typed).unwrap_or_else(|| {
+                Hint::new("only --format git, docker and bazel take an operation")
+            });
+            return Err(usage(format!("unexpected argument{}", quoted(argument)), hint));
         }
         (None, None) if format == Format::NetrcNote => {
             output.result(NETRC_NOTE)?;

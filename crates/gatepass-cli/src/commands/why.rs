@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::options::{Common, Format, unused};
 use crate::output::{Output, format_duration, rfc3339};
 use crate::session::{open_gate, open_store};
+use crate::wrap::wrap;
 
 #[derive(Debug, clap::Args)]
 #[command(args = unused(&["set"]), after_help = "\
@@ -66,9 +67,16 @@ pub(crate) async fn run(
             if store.is_some() { "" } else { ", because there is no state directory" }
         ))?,
         _ => {
-            let texts: Vec<String> =
-                shown.map(|(entry, before)| text(name, entry, before)).collect();
-            output.styled(&texts.join("\n"))?;
+            let shown: Vec<_> = shown.collect();
+            let texts = shown.iter().map(|(entry, before)| text(name, entry, *before));
+            let texts: Vec<String> = texts.collect();
+            match output.width() {
+                Some(width) => {
+                    let times: Vec<_> = shown.iter().map(|(entry, _)| entry.at()).collect();
+                    output.styled(&timeline(&texts, &times, usize::from(width)))?;
+                }
+                None => output.styled(&texts.join("\n"))?,
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -103,6 +111,29 @@ fn object(entry: &HistoryEntry) -> Value {
         "pid": entry.process().map(|process| process.id),
         "command": entry.process().map(|process| process.name.as_str()),
     })
+}
+
+/// Joins the token requests by a line that shows the time between them.
+fn timeline(texts: &[String], times: &[SystemTime], width: usize) -> String {
+    let dim = Style::new().dimmed();
+    let mut out = String::new();
+    for (at, text) in texts.iter().enumerate() {
+        let is_last = at + 1 == texts.len();
+        let bar = if is_last { String::from(" ") } else { format!("{dim}│{dim:#}") };
+        let wrapped = wrap(text.trim_end(), width.saturating_sub(2));
+        for (line, text) in wrapped.lines().enumerate() {
+            match line {
+                0 => out += &format!("● {text}\n"),
+                _ => out += &format!("{bar} {text}\n"),
+            }
+        }
+        if let (Some(later), Some(earlier)) = (times.get(at), times.get(at + 1)) {
+            let between = later.duration_since(*earlier).unwrap_or_default();
+            let between = format_duration(Duration::from_secs(between.as_secs()));
+            out += &format!("{bar} {dim}{between} before{dim:#}\n");
+        }
+    }
+    out
 }
 
 /// Describes a token request for the user; `before` is the previous one.

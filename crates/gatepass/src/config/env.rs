@@ -1,7 +1,7 @@
 //! Environment variables: their only reader, and the profiles that they define.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gatepass_core::{ConfigPlace, Error, Field, ProviderInfo, Result, Secret};
 
@@ -62,10 +62,12 @@ impl Env {
         Some(self.directory("XDG_CONFIG_HOME", ".config")?.join("config.toml"))
     }
 
-    /// Returns the directory of the command's token store.
-    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
+    /// Returns the directory of the command's token store. `configured` is `path` of `[store]`.
+    pub(crate) fn state_dir(&self, configured: Option<&Path>) -> Option<PathBuf> {
         let own = self.get("GATEPASS_STATE_DIR").filter(|path| !path.is_empty());
-        own.map(PathBuf::from).or_else(|| self.directory("XDG_STATE_HOME", ".local/state"))
+        own.map(PathBuf::from)
+            .or_else(|| configured.map(Path::to_owned))
+            .or_else(|| self.directory("XDG_STATE_HOME", ".local/state"))
     }
 
     /// Returns gatepass's directory in the one that the variable names, or else in the home
@@ -260,13 +262,18 @@ mod tests {
     #[test]
     fn state_directory_is_the_first_that_is_set() {
         let dir = |variables: &[(&str, &str)]| {
-            let found = Env::fixed(variables.iter().copied()).state_dir();
+            let found = Env::fixed(variables.iter().copied()).state_dir(None);
             found.map(|path| path.to_str().unwrap().to_owned())
         };
         let (own, xdg, home) =
             (("GATEPASS_STATE_DIR", "/own"), ("XDG_STATE_HOME", "/xdg"), ("HOME", "/me"));
         assert_eq!(dir(&[own, xdg, home]).unwrap(), "/own");
         assert_eq!(dir(&[xdg, home]).unwrap(), "/xdg/gatepass");
+        let configured = |variables: [(&str, &str); 2]| {
+            Env::fixed(variables).state_dir(Some(Path::new("/configured"))).unwrap()
+        };
+        assert_eq!(configured([own, xdg]), Path::new("/own"));
+        assert_eq!(configured([xdg, home]), Path::new("/configured"));
         let of_home = match cfg!(target_os = "macos") {
             true => "/me/Library/Application Support/gatepass",
             false => "/me/.local/state/gatepass",

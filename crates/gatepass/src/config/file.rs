@@ -20,8 +20,23 @@ use crate::registry::{nearest, quoted_name};
 
 const MAX_FILE: u64 = 1024 * 1024;
 
+/// The content of a config file.
+pub(crate) struct Contents {
+    pub(crate) profiles: BTreeMap<String, RawProfile>,
+    /// `path` of `[store]`.
+    pub(crate) store_path: Option<PathBuf>,
+}
+
+/// The tables at the top level.
+pub const TABLES: [&str; 2] = ["profiles", "store"];
+/// The keys of `[store]`.
+pub const STORE_KEYS: [&str; 1] = ["path"];
+
+/// The keys of a reference, which has exactly one of them.
+pub const REFERENCES: [&str; 6] = ["env", "file", "command", "keyring", "systemd", "stdin"];
+
 /// Reads a file, if it and its owner are safe.
-pub(crate) fn load(path: &Path) -> Result<BTreeMap<String, RawProfile>> {
+pub(crate) fn load(path: &Path) -> Result<Contents> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| {
         let hint = match error.kind() {
@@ -58,7 +73,7 @@ pub(crate) fn load(path: &Path) -> Result<BTreeMap<String, RawProfile>> {
     // Relative paths begin at the directory that the user named, not at the target of a symbolic
     // link: ConfigMaps are mounted as links.
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    Reader::new(path, folder, &text, meta.mode() & 0o077 == 0).profiles()
+    Reader::new(path, folder, &text, meta.mode() & 0o077 == 0).contents()
 }
 
 /// Describes an I/O error without the system's number for it.
@@ -70,8 +85,8 @@ pub(crate) fn describe_io(error: &std::io::Error) -> String {
 }
 
 /// Parses a string instead of a file.
-pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, RawProfile>> {
-    Reader::new(Path::new("config"), PathBuf::new(), text, true).profiles()
+pub(crate) fn parse(text: &str) -> Result<Contents> {
+    Reader::new(Path::new("config"), PathBuf::new(), text, true).contents()
 }
 
 /// The error for a string that is not a valid profile name.
@@ -95,7 +110,7 @@ impl<'a> Reader<'a> {
         Self { path, folder, text, private, ends }
     }
 
-    fn profiles(&self) -> Result<BTreeMap<String, RawProfile>> {
+    fn contents(&self) -> Result<Contents> {
         let root = DeTable::parse(self.text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             // Some messages of the parser quote the file; those are left out.
@@ -106,26 +121,61 @@ impl<'a> Reader<'a> {
                 .with_place(self.place(at))
                 .hint("strings must be quoted: client_id = \"abc\"")
         })?;
-        let mut profiles = BTreeMap::new();
+        let mut contents = Contents { profiles: BTreeMap::new(), store_path: None };
         for (key, value) in root.get_ref() {
             let at = key.span().start;
-            if key.get_ref() != "profiles" {
-                let name = quoted_name(key.get_ref());
-                return Err(Error::config(format!("unknown key {name} at the top level"))
-                    .with_place(self.place(at))
-                    .hint("a profile begins with [profiles.NAME]"));
+            let name = key.get_ref().as_ref();
+            if !TABLES.contains(&name) {
+                let error =
+                    Error::config(format!("unknown key {} at the top level", quoted_name(name)))
+                        .with_place(self.place(at));
+                return Err(match nearest(name, TABLES) {
+                    Some("store") => error.hint("did you mean [store]?"),
+                    _ => error.hint("a profile begins with [profiles.NAME]"),
+                });
             }
-            let DeValue::Table(tables) = value.get_ref() else {
+            let DeValue::Table(table) = value.get_ref() else {
                 return Err(Error::config("must be a table")
-                    .with_field("profiles")
+                    .with_field(name.to_owned())
                     .with_place(self.place(at))
-                    .hint("a profile begins with [profiles.NAME]"));
+                    .hint(match name {
+                        "store" => "write [store] on a line of its own",
+                        _ => "a profile begins with [profiles.NAME]",
+                    }));
             };
-            for (name, value) in tables {
-                profiles.insert(name.get_ref().to_string(), self.profile(name, value)?);
+            if name == "store" {
+                contents.store_path = self.store_path(table)?;
+                continue;
+            }
+            for (name, value) in table {
+                contents.profiles.insert(name.get_ref().to_string(), self.profile(name, value)?);
             }
         }
-        Ok(profiles)
+        Ok(contents)
+    }
+
+    /// Reads `[store]`.
+    fn store_path(&self, table: &DeTable<'_>) -> Result<Option<PathBuf>> {
+        let mut path = None;
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            if !STORE_KEYS.contains(&name) {
+                let error = Error::config(format!("unknown key {} of [store]", quoted_name(name)));
+                let known = STORE_KEYS.join(", ");
+                return Err(error
+                    .with_place(self.place(key.span().start))
+                    .hint(format!("[store] has: {known}")));
+            }
+            let text = value.get_ref().as_str().map(Path::new);
+            let absolute = text.filter(|path| path.is_absolute()).ok_or_else(|| {
+                Error::config("must be the absolute path of a directory")
+                    .with_field("store.path")
+                    .with_place(self.place(key.span().start))
+                    .hint("write it like path = \"/var/lib/acme/gatepass\"")
+            })?;
+            path = Some(absolute.to_owned());
+        }
+        Ok(path)
     }
 
     fn profile(
@@ -150,7 +200,7 @@ impl<'a> Reader<'a> {
                 // Reported when this profile is used: the other profiles are not affected.
                 let value = self.value(value.get_ref()).unwrap_or_else(|error| {
                     let error = error.with_field(key.get_ref().to_string());
-                    Value::Wrong(error.with_place(place.clone()).with_hints([REFERENCES.into()]))
+                    Value::Wrong(error.with_place(place.clone()).with_hints([EXAMPLES.into()]))
                 });
                 ConfigEntry { key: key.get_ref().to_string(), value, place }
             })
@@ -213,8 +263,8 @@ impl<'a> Reader<'a> {
             }
             ("env" | "file" | "systemd" | "keyring" | "stdin" | "command", ..) => return wrong(),
             (other, ..) => {
-                let known = ["env", "file", "command", "keyring", "systemd", "stdin"];
-                let near = nearest(other, known).map(|near| format!("; did you mean `{near}`?"));
+                let near =
+                    nearest(other, REFERENCES).map(|near| format!("; did you mean `{near}`?"));
                 let near = near.unwrap_or_default();
                 let other = quoted_name(other);
                 return Err(Error::config(format!("unknown reference {other}{near}")));
@@ -229,7 +279,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-const REFERENCES: &str = "use one of { env = \"NAME\" } { file = \"PATH\" } \
+const EXAMPLES: &str = "use one of { env = \"NAME\" } { file = \"PATH\" } \
                           { command = [\"PROGRAM\", \"ARGUMENT\"] } { systemd = \"NAME\" } \
                           { keyring = \"NAME\" } { stdin = true }";
 

@@ -3,6 +3,7 @@
 mod bound;
 mod check;
 mod credential;
+mod form;
 mod read;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use gatepass_core::{
 };
 
 pub use self::bound::BoundSecret;
+pub(crate) use self::form::check as check_form;
+use self::read::known_field;
 pub(crate) use self::read::{list_keys, read};
 use super::env::Env;
 use super::value::{KeyPlaces, SecretSource};

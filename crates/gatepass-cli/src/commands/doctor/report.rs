@@ -23,7 +23,20 @@ pub(super) struct Report<'a> {
     config: Option<&'a Path>,
     profile: Option<String>,
     steps: Vec<Value>,
-    exit: Option<u8>,
+    /// The steps that were not tested since the last line was printed, and the failed one.
+    untested: Option<(Vec<String>, String)>,
+    counts: Counts,
+    /// The exit code of the first failed step, and the step.
+    exit: Option<(u8, String)>,
+}
+
+/// How many steps had each result.
+#[derive(Default)]
+struct Counts {
+    ok: usize,
+    warnings: usize,
+    failed: usize,
+    untested: usize,
 }
 
 /// The result of a step.
@@ -37,11 +50,13 @@ enum StepState {
 
 impl<'a> Report<'a> {
     pub(super) fn new(output: &'a Output, format: Format, config: Option<&'a Path>) -> Self {
-        Self { output, format, config, profile: None, steps: Vec::new(), exit: None }
+        let (steps, counts) = (Vec::new(), Counts::default());
+        Self { output, format, config, profile: None, steps, untested: None, counts, exit: None }
     }
 
     /// Starts the steps of a profile.
     pub(super) fn begin(&mut self, profile: &str) -> Result<(), CommandError> {
+        self.print_untested()?;
         self.profile = Some(profile.to_owned());
         match self.format {
             Format::Json => Ok(()),
@@ -66,17 +81,48 @@ impl<'a> Report<'a> {
         self.add(StepState::Skipped, step, reason, &[], None)
     }
 
-    /// Skips steps that need a failed one.
+    /// Skips steps that need a failed one. All of them take one line, with those of later calls.
     pub(super) fn skip_all(&mut self, steps: &[&str], failed: &str) -> Result<(), CommandError> {
-        steps
-            .iter()
-            .try_for_each(|step| self.skip(step, &format!("skipped because {failed} failed")))
+        let detail = format!("skipped because {failed} failed");
+        for step in steps {
+            self.record(StepState::Skipped, step, &detail, &[], None);
+        }
+        let (untested, _) = self.untested.get_or_insert_with(|| (Vec::new(), failed.to_owned()));
+        untested.extend(steps.iter().map(|step| (*step).to_owned()));
+        Ok(())
+    }
+
+    /// Prints the line of the steps that were not tested.
+    fn print_untested(&mut self) -> Result<(), CommandError> {
+        let Some((steps, failed)) = self.untested.take() else { return Ok(()) };
+        let (mark, style) = StepState::Skipped.mark();
+        let (indent, steps) = (self.indent(), steps.join(", "));
+        self.print(&format!(
+            "{indent}{style}{mark}{style:#} {steps}: not tested, because {failed} failed\n"
+        ))
+    }
+
+    fn indent(&self) -> &'static str {
+        if self.profile.is_some() { "  " } else { "" }
+    }
+
+    fn print(&self, text: &str) -> Result<(), CommandError> {
+        match self.format {
+            Format::Json => Ok(()),
+            _ => self.output.text(text),
+        }
     }
 
     /// Reports a failed step. The first one sets the exit code.
     pub(super) fn fail(&mut self, step: &str, error: &Error) -> Result<(), CommandError> {
         let kind = error.kind();
-        self.exit.get_or_insert_with(|| exit::of_kind(kind));
+        if self.exit.is_none() {
+            let step = match &self.profile {
+                Some(profile) => format!("{profile}: {step}"),
+                None => step.to_owned(),
+            };
+            self.exit = Some((exit::of_kind(kind), step));
+        }
         let retry = error.retry_after().map(|it| format!(", retry not before {}", after(it)));
         let text = match (&self.profile, error.vendor_text()) {
             (None, _) => error.to_string(),
@@ -95,14 +141,43 @@ impl<'a> Report<'a> {
         self.add(StepState::Failed, step, &detail, &hints, Some(kind))
     }
 
-    /// Returns the exit code, and prints the JSON object if that is the format.
-    pub(super) fn end(self) -> Result<ExitCode, CommandError> {
-        let exit = self.exit.unwrap_or_default();
+    /// Returns the exit code, and prints the summary.
+    pub(super) fn end(mut self) -> Result<ExitCode, CommandError> {
+        self.print_untested()?;
+        let exit = self.exit.as_ref().map_or(0, |(exit, _)| *exit);
         if self.format == Format::Json {
             let ok = self.exit.is_none();
             self.output.json(&json!({ "ok": ok, "exit": exit, "steps": self.steps }))?;
+        } else {
+            self.print(&format!("\n{}\n", self.summary()))?;
         }
         Ok(ExitCode::from(exit))
+    }
+
+    /// Describes the whole report in one line.
+    fn summary(&self) -> String {
+        let Counts { ok, warnings, failed, untested } = self.counts;
+        let plural = |count, one: &str, more: &str| match count {
+            0 => String::new(),
+            1 => format!(", 1 {one}"),
+            count => format!(", {count} {more}"),
+        };
+        let counts = [
+            plural(warnings, "warning", "warnings"),
+            plural(failed, "failed", "failed"),
+            plural(untested, "not tested", "not tested"),
+        ];
+        let state = match (failed, warnings) {
+            (1.., _) => StepState::Failed,
+            (0, 1..) => StepState::Warning,
+            (0, 0) => StepState::Ok,
+        };
+        let (mark, style) = state.mark();
+        let exit = match &self.exit {
+            Some((exit, step)) => format!("; exit code {exit}, because of {step}"),
+            None => String::new(),
+        };
+        format!("{style}{mark}{style:#} {ok} ok{}{exit}", counts.concat())
     }
 
     fn add(
@@ -113,22 +188,12 @@ impl<'a> Report<'a> {
         hints: &[Hint],
         kind: Option<ErrorKind>,
     ) -> Result<(), CommandError> {
+        self.print_untested()?;
         let hints = hints.iter().map(|hint| hint.clone().with_config(self.config));
         let hints: Vec<Hint> = hints.collect();
-        self.steps.push(json!({
-            "profile": self.profile,
-            "step": step,
-            "state": state.name(),
-            "detail": detail,
-            "hint": hints.first().map(Hint::to_string),
-            "hints": hints.iter().map(hint_json).collect::<Vec<_>>(),
-            "code": kind.map(ErrorKind::code),
-        }));
-        if self.format == Format::Json {
-            return Ok(());
-        }
+        self.record(state, step, detail, &hints, kind);
         let (mark, style) = state.mark();
-        let indent = if self.profile.is_some() { "  " } else { "" };
+        let indent = self.indent();
         let (word, of) = match step.split_once(' ') {
             Some((word, of)) => (word, format!("{of}: ")),
             None => (step, String::new()),
@@ -138,7 +203,33 @@ impl<'a> Report<'a> {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{indent}    {BOLD}hint{BOLD:#}: {hint}");
         }
-        self.output.styled(&text)
+        self.print(&text)
+    }
+
+    /// Adds a step to the counts and to the JSON object.
+    fn record(
+        &mut self,
+        state: StepState,
+        step: &str,
+        detail: &str,
+        hints: &[Hint],
+        kind: Option<ErrorKind>,
+    ) {
+        *match state {
+            StepState::Ok => &mut self.counts.ok,
+            StepState::Warning => &mut self.counts.warnings,
+            StepState::Failed => &mut self.counts.failed,
+            StepState::Skipped => &mut self.counts.untested,
+        } += 1;
+        self.steps.push(json!({
+            "profile": self.profile,
+            "step": step,
+            "state": state.name(),
+            "detail": detail,
+            "hint": hints.first().map(Hint::to_string),
+            "hints": hints.iter().map(hint_json).collect::<Vec<_>>(),
+            "code": kind.map(ErrorKind::code),
+        }));
     }
 }
 

@@ -69,7 +69,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn set(&mut self, info: &ProviderInfo, key: &str, text: &str) -> Result<()> {
-        let field = field(info, key)
+        let field = known_field(info, key)
             .ok_or_else(|| unknown_key(info, key).with_place(ConfigPlace::Option(SET.into())))?;
         let forbidden = match field.kind {
             FieldKind::Secret => "a secret",
@@ -91,7 +91,7 @@ impl Reader<'_> {
 
     fn profile(&self, info: &Arc<ProviderInfo>) -> Result<Profile> {
         for entry in &self.raw.entries {
-            if field(info, &entry.key).is_none() {
+            if known_field(info, &entry.key).is_none() {
                 return Err(unknown_key(info, &entry.key).with_place(entry.place.clone()));
             }
         }
@@ -286,7 +286,8 @@ impl Reader<'_> {
     }
 }
 
-fn field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
+/// Returns the field of this key, if a profile of the provider may have it.
+pub(super) fn known_field<'a>(info: &'a ProviderInfo, key: &str) -> Option<&'a Field> {
     COMMON_FIELDS.iter().chain(&*info.fields).find(|field| field.name == key)
 }
 
