@@ -24,7 +24,7 @@ fn https_uses_connect_and_hides_the_proxy_password() {
     let home = Home::with_config(&vendor.profile("https://vendor.example.com", ""));
     let command = home.gatepass(["token", "cisco", "--wait", "0s"]).env("RUST_LOG", "trace");
     let run = command.env("HTTPS_PROXY", &address).run();
-    let error = run.failed(2);
+    let error = run.failed(6);
     assert!(error.contains("the proxy requires a user name and password"), "{error}");
     assert!(!error.contains("unsaid-word"), "{error}");
     let request = proxy.request();

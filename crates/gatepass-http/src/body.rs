@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
+use crate::connections::ClientHandle;
 use crate::error;
 use crate::limits::{Allowance, Limits};
 
@@ -18,6 +19,8 @@ pub struct Body {
     allowance: Allowance,
     limits: Limits,
     log: BodyLog,
+    /// Dropped after the response, whose connection then is idle.
+    _handle: ClientHandle,
 }
 
 impl Body {
@@ -27,12 +30,13 @@ impl Body {
         limit: Option<usize>,
         limits: Limits,
         log: BodyLog,
+        handle: ClientHandle,
     ) -> Result<Self> {
         let allowance = Allowance::new(limit);
         allowance
             .check_length(response.content_length())
             .map_err(|error| error.with_status(response.status().as_u16()))?;
-        Ok(Self { response, allowance, limits, log })
+        Ok(Self { response, allowance, limits, log, _handle: handle })
     }
 
     /// Returns the next chunk, or `None` at the end. The method is cancel safe.
@@ -46,7 +50,7 @@ impl Body {
         let chunk = timeout(self.limits.idle, self.response.chunk())
             .await
             .map_err(|_| error::body_paused(origin, self.limits.idle))?
-            .map_err(|cause| error::from_reqwest(cause, origin, &self.limits))?;
+            .map_err(|cause| error::from_reqwest(cause, origin, &self.limits, None))?;
         if let Some(chunk) = &chunk {
             self.allowance
                 .take(chunk.len())

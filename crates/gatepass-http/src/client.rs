@@ -4,18 +4,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gatepass_core::{Error, HttpSend, Request, Response, Result, Secret, async_trait};
 use http::{Uri, Version};
-use reqwest::{ClientBuilder, Url, redirect, retry};
+use reqwest::{ClientBuilder, Url};
 use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::body::{Body, BodyLog};
+use crate::clients::{Clients, Purpose};
 use crate::environment::of_process;
 use crate::limits::{self, Limits};
 use crate::proxy::{self, HTTPS_PORT, ProxyRoute, ProxyRules};
@@ -23,21 +24,19 @@ use crate::{error, roots, tls};
 
 /// A client that sends requests to vendors. Clones are cheap and share connections.
 ///
+/// The connections of token requests are closed 1 s after the last token request, because the buffers
+/// of an idle connection still contain the credential. Those of API requests are kept for 30 s.
+/// A client with a [custom builder](HttpClientBuilder::from_builder) has one pool for both, whose
+/// connections are closed after 1 s at the latest.
+///
 /// Connections belong to the runtime on which they were opened. On another runtime the client opens
 /// new ones.
 #[derive(Clone)]
 pub struct HttpClient(Arc<Inner>);
 
 struct Inner {
-    limits: Limits,
     plain_http: bool,
-    /// The proxies of the environment, unless this client ignores them.
-    proxies: Option<Arc<ProxyRules>>,
-    /// Whether the proxies are those of a reqwest builder instead.
-    has_base: bool,
-    roots: Vec<CertificateDer<'static>>,
-    https: OnceLock<reqwest::Client>,
-    http: OnceLock<reqwest::Client>,
+    clients: Clients,
 }
 
 impl HttpClient {
@@ -97,27 +96,31 @@ impl HttpClient {
         &self,
         request: http::Request<Bytes>,
         limit: Option<usize>,
+        purpose: Purpose,
     ) -> Result<http::Response<Body>> {
         let origin = origin(request.uri())?;
         let mut log = BodyLog::new(request.method().clone(), origin);
         let request = check_request(request, self.0.plain_http)?;
-        self.check_proxy(request.url())?;
-        let limits = self.0.limits;
+        let (limits, is_https) = (self.0.clients.limits, request.url().scheme() == "https");
+        let proxy = self.check_proxy(request.url())?;
         // Lets the runtime process connections that servers have closed. On a single-threaded runtime
         // that has been idle since the last request, hyper would write to a closed connection and
         // could not tell whether the request was read. After the yield it opens a new one.
         tokio::task::yield_now().await;
-        let mut response = timeout(limits.response, self.client(request.url())?.execute(request))
+        let handle = self.0.clients.handle(is_https, purpose)?;
+        let mut response = timeout(limits.response, handle.client().execute(request))
             .await
-            .map_err(|_| error::no_response(&log.origin, limits.response))?
-            .map_err(|cause| error::from_reqwest(cause, &log.origin, &limits))?;
+            .map_err(|_| {
+                error::through_proxy(error::no_response(&log.origin, limits.response), proxy)
+            })?
+            .map_err(|cause| error::from_reqwest(cause, &log.origin, &limits, proxy))?;
         log.status = Some(response.status());
         limits::check_head(response.headers(), &log.origin)
             .map_err(|error| error.with_status(response.status().as_u16()))?;
 
         let (status, version) = (response.status(), response.version());
         let headers = std::mem::take(response.headers_mut());
-        let mut streamed = http::Response::new(Body::new(response, limit, limits, log)?);
+        let mut streamed = http::Response::new(Body::new(response, limit, limits, log, handle)?);
         *streamed.status_mut() = status;
         *streamed.version_mut() = version;
         *streamed.headers_mut() = headers;
@@ -131,7 +134,7 @@ impl HttpClient {
     ///
     /// `Config` if that depends on a variable that is not understood.
     pub fn proxy_route(&self, uri: &Uri) -> Result<ProxyRoute> {
-        match (&self.0.proxies, uri.scheme_str(), uri.host()) {
+        match (&self.0.clients.proxies, uri.scheme_str(), uri.host()) {
             (Some(proxies), Some("https"), Some(host)) => {
                 proxies.route(host, uri.port_u16().unwrap_or(HTTPS_PORT))
             }
@@ -143,7 +146,7 @@ impl HttpClient {
     /// servers and which roots it trusts, as text for a digest. The text contains the proxy's
     /// password.
     pub fn network_settings(&self) -> Secret {
-        let mut text = match &self.0.proxies {
+        let mut text = match &self.0.clients.proxies {
             Some(_) => proxy::digest_text(of_process),
             None => Zeroizing::default(),
         };
@@ -160,27 +163,19 @@ impl HttpClient {
         roots::variables(of_process)
     }
 
+    /// Returns the variable that names the proxy for this address, if there is one.
+    ///
     /// `Config` if a request must not be sent because a proxy's variable is not understood.
-    fn check_proxy(&self, url: &Url) -> Result<()> {
-        match &self.0.proxies {
-            Some(proxies) if url.scheme() == "https" && !self.0.has_base => {
+    fn check_proxy(&self, url: &Url) -> Result<Option<&'static str>> {
+        match &self.0.clients.proxies {
+            Some(proxies) if url.scheme() == "https" && !self.0.clients.is_custom() => {
                 let port = url.port_or_known_default().unwrap_or(HTTPS_PORT);
-                proxies.route(url.host_str().unwrap_or_default(), port).map(drop)
+                Ok(match proxies.route(url.host_str().unwrap_or_default(), port)? {
+                    ProxyRoute::Proxy { variable, .. } => Some(variable),
+                    ProxyRoute::Direct | ProxyRoute::Exempt { .. } => None,
+                })
             }
-            _ => Ok(()),
-        }
-    }
-
-    fn client(&self, url: &Url) -> Result<&reqwest::Client> {
-        let inner = &*self.0;
-        let (cell, make): (_, fn(&Inner) -> Result<reqwest::Client>) = match url.scheme() {
-            "http" => (&inner.http, Inner::make_http),
-            _ => (&inner.https, Inner::make_https),
-        };
-        match cell.get() {
-            Some(client) => Ok(client),
-            // A failure is not cached: the file of roots may become readable later.
-            None => make(inner).map(|client| cell.get_or_init(|| client)),
+            _ => Ok(None),
         }
     }
 }
@@ -206,7 +201,7 @@ impl<'a> IntoFuture for ApiSend<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.client.send_limited(self.request, self.max_body))
+        Box::pin(self.client.send_limited(self.request, self.max_body, Purpose::Api))
     }
 }
 
@@ -219,10 +214,11 @@ impl fmt::Debug for ApiSend<'_> {
 #[async_trait]
 impl HttpSend for HttpClient {
     async fn send(&self, request: Request) -> Result<Response> {
-        let limits = self.0.limits;
+        let limits = self.0.clients.limits;
         let origin = request.endpoint().origin().to_owned();
         let exchange = async {
-            let response = self.send_limited(request.try_into()?, Some(limits.body)).await?;
+            let response =
+                self.send_limited(request.try_into()?, Some(limits.body), Purpose::Token).await?;
             let (head, body) = response.into_parts();
             Ok(Response::from(http::Response::from_parts(head, body.bytes().await?)))
         };
@@ -235,47 +231,7 @@ impl HttpSend for HttpClient {
 
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClient").field("limits", &self.0.limits).finish_non_exhaustive()
-    }
-}
-
-impl Inner {
-    fn make_https(&self) -> Result<reqwest::Client> {
-        let base = || {
-            let builder = reqwest::Client::builder()
-                .user_agent(USER_AGENT)
-                .pool_idle_timeout(POOL_IDLE)
-                .tls_backend_rustls()
-                .tls_version_min(reqwest::tls::Version::TLS_1_2);
-            // Always replaces reqwest's own reader of the environment.
-            let builder = builder.no_proxy();
-            let builder = match self.proxies.as_ref().and_then(ProxyRules::to_reqwest) {
-                Some(proxy) => builder.proxy(proxy),
-                None => builder,
-            };
-            with_rules(builder, &self.limits).https_only(true)
-        };
-        if !self.roots.is_empty() {
-            let tls = tls::config(&self.roots)?;
-            return base().tls_backend_preconfigured(tls).build().map_err(error::from_build);
-        }
-        roots::check(of_process)?;
-        let built = base().build();
-        #[cfg(feature = "webpki-roots")]
-        let built = built.or_else(|_| base().tls_certs_only(tls::bundled_roots()).build());
-        built.map_err(error::from_build)
-    }
-
-    /// Builds the client for plain http: without roots, because it does not use TLS, and without a
-    /// proxy, which would see the secret.
-    fn make_http(&self) -> Result<reqwest::Client> {
-        let builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .pool_idle_timeout(POOL_IDLE)
-            .tls_backend_rustls()
-            .tls_certs_only(std::iter::empty())
-            .no_proxy();
-        with_rules(builder, &self.limits).build().map_err(error::from_build)
+        f.debug_struct("HttpClient").field("limits", &self.0.clients.limits).finish_non_exhaustive()
     }
 }
 
@@ -338,10 +294,14 @@ impl HttpClientBuilder {
     }
 
     /// Uses this reqwest builder for `https`. Its proxies (or reqwest's reading of the environment),
-    /// resolver, user agent, roots and client
-    /// identity are kept. The rules of this crate are applied on top: no redirects, no `Referer`, no
-    /// decompression, no HTTP/2, no retries, no key log, no verbose log, certificate checks, and the
-    /// limits.
+    /// resolver, user agent, roots and client identity are kept. The rules of this crate are applied
+    /// on top: no redirects, no `Referer`, no decompression, no HTTP/2, no retries, no key log, no
+    /// verbose log, certificate checks, and the limits.
+    ///
+    /// Begin with [`api_client_builder`](crate::api_client_builder), which has this crate's TLS, unless
+    /// the builder needs roots or a client identity of its own. Then TLS is reqwest's, so reqwest needs
+    /// a TLS feature or a crypto provider that the program has installed, and the certificates of
+    /// [`ca_pem`](Self::ca_pem) are added to its roots.
     ///
     /// Plain http uses a separate client, because a builder's proxies can only be removed or kept
     /// together. Some settings of the builder cannot be undone; leave them out: a cookie store,
@@ -357,32 +317,9 @@ impl HttpClientBuilder {
     ///
     /// `Config` if the reqwest builder does not build.
     pub fn build(self) -> Result<HttpClient> {
-        let https = OnceLock::new();
-        let has_base = self.base.is_some();
-        if let Some(base) = self.base {
-            tls::install_crypto();
-            let base = if self.proxy { base } else { base.no_proxy() };
-            let base = if self.roots.is_empty() {
-                base
-            } else {
-                base.tls_certs_merge(tls::reqwest_certificates(&self.roots)?)
-            };
-            let base = with_rules(base, &self.limits)
-                .https_only(true)
-                .tls_danger_accept_invalid_certs(false)
-                .tls_danger_accept_invalid_hostnames(false);
-            let _ = https.set(base.build().map_err(error::from_build)?);
-        }
-        let proxies = self.proxy.then(|| Arc::new(ProxyRules::read(of_process)));
-        Ok(HttpClient(Arc::new(Inner {
-            limits: self.limits,
-            plain_http: self.plain_http,
-            proxies,
-            has_base,
-            roots: self.roots,
-            https,
-            http: OnceLock::new(),
-        })))
+        let proxies = self.proxy.then(|| ProxyRules::read(of_process));
+        let clients = Clients::new(self.limits, proxies, self.roots, self.base)?;
+        Ok(HttpClient(Arc::new(Inner { plain_http: self.plain_http, clients })))
     }
 }
 
@@ -390,24 +327,6 @@ impl fmt::Debug for HttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClientBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
-}
-
-/// Applies the rules of this crate. Some switches have no effect in this build; they are set because
-/// another crate may enable the corresponding feature of reqwest.
-fn with_rules(builder: ClientBuilder, limits: &Limits) -> ClientBuilder {
-    tls::install_crypto();
-    builder
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .no_gzip()
-        .no_brotli()
-        .no_deflate()
-        .no_zstd()
-        .retry(retry::never())
-        .http1_only()
-        .connection_verbose(false)
-        .tls_sslkeylogfile(false)
-        .connect_timeout(limits.connect)
 }
 
 /// Returns scheme, host and port in printable form.
@@ -445,9 +364,3 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
-
-const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
-
-/// The idle time after which pooled connections are closed: shorter than that of usual servers and
-/// load balancers.
-const POOL_IDLE: Duration = Duration::from_secs(30);

@@ -15,13 +15,20 @@ use rustls::{AlertDescription, PeerIncompatible};
 
 use crate::limits::Limits;
 
-/// Returns the error of a request without a response, or of an interrupted body.
-pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits) -> Error {
+/// Returns the error of a request without a response, or of an interrupted body. `through` is the
+/// variable that names the request's proxy.
+pub(crate) fn from_reqwest(
+    cause: reqwest::Error,
+    origin: &str,
+    limits: &Limits,
+    through: Option<&str>,
+) -> Error {
     let cause = cause.without_url();
     let chain = Chain::new(&cause);
-    let error = if let Some(error) = proxy(&chain, origin) {
-        error
-    } else if let Some(tls) = chain.find::<rustls::Error>() {
+    if let Some(error) = proxy(&chain, origin) {
+        return error.with_source(cause);
+    }
+    let error = if let Some(tls) = chain.find::<rustls::Error>() {
         from_tls(tls, origin)
     } else if cause.is_dns() {
         Error::unavailable(format!("name not found: {origin}"))
@@ -37,7 +44,7 @@ pub(crate) fn from_reqwest(cause: reqwest::Error, origin: &str, limits: &Limits)
             .or_else(|| from_io(&chain, origin))
             .unwrap_or_else(|| Error::unavailable(format!("cannot send the request to {origin}")))
     };
-    error.with_source(cause)
+    through_proxy(error, through).with_source(cause)
 }
 
 /// Returns the error of an API request without a response, sent by the caller's own client.
@@ -50,24 +57,42 @@ pub(crate) fn from_api(cause: reqwest::Error, origin: &str) -> Error {
     } else if cause.is_timeout() {
         Error::unavailable(format!("no response in time from {origin}"))
     } else {
-        return from_reqwest(cause, origin, &Limits::default());
+        return from_reqwest(cause, origin, &Limits::default(), None);
     };
     error.with_source(cause)
 }
 
 /// Returns the error of a client that cannot be built.
 pub(crate) fn from_build(cause: reqwest::Error) -> Error {
-    let cause = cause.without_url();
-    let no_roots = Chain::new(&cause).has("No CA certificates were loaded");
-    let error = if no_roots {
-        Error::config("this machine has no root certificates").hint(
-            "install the system's package of CA certificates, set ca_file in the profile, \
-             or build with the feature webpki-roots",
-        )
-    } else {
-        Error::config("cannot set up the HTTP client")
-    };
-    error.with_source(cause)
+    Error::config("cannot set up the HTTP client").with_source(cause.without_url())
+}
+
+/// Returns the error of a reqwest builder whose TLS has no crypto provider.
+pub(crate) fn no_crypto_provider() -> Error {
+    Error::config("the reqwest builder has no crypto provider for TLS").hint(
+        "install one when the program starts, such as \
+         rustls::crypto::ring::default_provider().install_default(), or enable reqwest's feature \
+         rustls or native-tls",
+    )
+}
+
+/// Returns the error of a machine without root certificates.
+#[cfg(not(feature = "webpki-roots"))]
+pub(crate) fn no_roots() -> Error {
+    Error::config("this machine has no root certificates").hint(
+        "install the system's package of CA certificates, set ca_file in the profile, \
+         or build with the feature webpki-roots",
+    )
+}
+
+/// Adds to an error that the connection goes through a proxy, which may be its cause.
+pub(crate) fn through_proxy(error: Error, variable: Option<&str>) -> Error {
+    match variable {
+        Some(variable) => {
+            error.hint(format!("the connection goes through the proxy that {variable} names"))
+        }
+        None => error,
+    }
 }
 
 /// Returns the error of a connection timeout.
@@ -143,16 +168,20 @@ fn proxy(chain: &Chain<'_>, origin: &str) -> Option<Error> {
                      vendor's host in NO_PROXY",
             )
         }
-        "proxy authorization required" => {
-            Error::config(format!("the proxy requires a user name and password for {origin} (407)"))
-                .hint("put them into HTTPS_PROXY: http://user:password@proxy:port")
-        }
-        // The proxy's status is not available: it may forbid the address or be down temporarily.
-        "unsuccessful" => {
+        "proxy authorization required" => Error::unavailable(format!(
+            "the proxy requires a user name and password for {origin} (407)"
+        ))
+        .with_retry(Retry::Never)
+        .hint("put them into HTTPS_PROXY: http://user:password@proxy:port"),
+        // hyper-util does not return the proxy's status. It may forbid the address, be down
+        // temporarily, or not be a proxy.
+        "unsuccessful" | "proxy response headers too long" => {
             Error::unavailable(format!("the proxy made no connection to {origin}")).hint(hint)
         }
-        "proxy response headers too long" => {
-            Error::config(format!("the proxy refused to connect to {origin}")).hint(hint)
+        "failed to create underlying connection" if chain.find::<rustls::Error>().is_some() => {
+            Error::unavailable(format!("the TLS connection to the proxy for {origin} failed"))
+                .with_retry(Retry::Never)
+                .hint(hint)
         }
         "failed to create underlying connection" => {
             Error::unavailable(format!("cannot reach the proxy for {origin}")).hint(hint)
@@ -272,8 +301,8 @@ fn from_certificate(cause: &Bad, origin: &str) -> Error {
         ),
         _ => (
             "is not acceptable".to_owned(),
-            "a self-signed certificate, or one with a weak key? \
-             set ca_file in the profile to the CA that issued it",
+            "a self-signed certificate, or one with a weak key? set ca_file in the profile to the \
+             CA that issued it, or to the self-signed certificate itself",
         ),
     };
     Error::unavailable(format!("the certificate of {origin} {problem}"))

@@ -40,6 +40,8 @@
 
 mod body;
 mod client;
+mod clients;
+mod connections;
 mod environment;
 mod error;
 mod limits;

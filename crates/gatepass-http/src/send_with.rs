@@ -128,9 +128,13 @@ pub(crate) async fn read_prefix(response: Response) -> (Response, Bytes) {
 ///
 /// reqwest's default policy removes `Authorization` at a redirect to another host, but not other
 /// headers such as a vendor's subscription key. A client of this builder returns such a redirect as
-/// the response. It sends no `Referer`; all other settings are reqwest's defaults.
+/// the response. It sends no `Referer`.
+///
+/// The client uses HTTP/1.1 and this crate's TLS configuration: rustls with the crypto provider that
+/// the program has installed, or ring, and the platform's roots. For reqwest's own TLS, with its
+/// settings of roots and client certificates, call `tls_backend_rustls()` or `tls_backend_native()`;
+/// reqwest then needs one of its TLS features. All other settings are reqwest's defaults.
 pub fn api_client_builder() -> ClientBuilder {
-    tls::install_crypto();
     let within_one_origin = Policy::custom(|attempt| {
         let from = attempt.previous().first().map(reqwest::Url::origin);
         match from {
@@ -142,7 +146,12 @@ pub fn api_client_builder() -> ClientBuilder {
             _ => attempt.stop(),
         }
     });
-    Client::builder().redirect(within_one_origin).referer(false)
+    let builder = Client::builder().redirect(within_one_origin).referer(false);
+    match tls::config(&[]) {
+        Ok(tls) => builder.tls_backend_preconfigured(tls),
+        // The program's provider has no cipher suite of TLS 1.2 or later; reqwest reports that.
+        Err(_) => builder,
+    }
 }
 
 /// The maximum number of redirects, the same as reqwest's.

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }),
         )
-        .http(HttpClient::from_builder(reqwest::Client::builder().user_agent("acme/1"))?)
+        .http(HttpClient::from_builder(api_client_builder().user_agent("acme/1"))?)
         .build()?;
 
     let users =

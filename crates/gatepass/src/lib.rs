@@ -36,6 +36,20 @@
 //! token stores, [`http`](mod@http) for HTTP clients and middleware, [`login`] for logins with a
 //! browser, [`status`] and [`clock`] for services and tests.
 //!
+//! # Your own reqwest clients
+//!
+//! gatepass installs no crypto provider for the process. A `reqwest::Client` of your own works as
+//! without gatepass, in any order, if your reqwest has a TLS feature (its default, `rustls`,
+//! `native-tls`, or `rustls-no-provider` and a provider that you install). Without one, gatepass's
+//! dependency gives your reqwest `rustls-no-provider`, and its own clients panic unless `main` begins
+//! with this line (rustls 0.23):
+//!
+//! ```ignore
+//! rustls::crypto::ring::default_provider().install_default().expect("no other provider");
+//! ```
+//!
+//! Clients of [`api_client_builder`](http::api_client_builder) never need it.
+//!
 //! # Features
 //!
 //! No vendor is enabled by default. A feature adds, and never changes existing behaviour.

@@ -13,7 +13,7 @@ use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::server::{Server, ok, respond_all};
+use crate::server::{Server, custom_builder, ok, respond_all};
 use crate::tls::Ca;
 
 /// The common part of all canaries, so that one search finds each.
@@ -154,9 +154,8 @@ async fn middleware_logs_and_errors_show_no_canary() {
 
     let proxied = |proxy: &Server| {
         let proxy = format!("http://user:{CANARY}-proxy@{}", proxy.address());
-        let verbose = reqwest::Client::builder()
-            .proxy(reqwest::Proxy::all(proxy).unwrap())
-            .connection_verbose(true);
+        let verbose =
+            custom_builder().proxy(reqwest::Proxy::all(proxy).unwrap()).connection_verbose(true);
         short_timeouts().from_builder(verbose).build().unwrap()
     };
     let proxies = [
@@ -164,7 +163,7 @@ async fn middleware_logs_and_errors_show_no_canary() {
         responding_once("HTTP/1.1 502 Bad\r\n\r\n"),
         responding_once(""),
     ];
-    let verbose = reqwest::Client::builder().no_proxy().connection_verbose(true);
+    let verbose = custom_builder().no_proxy().connection_verbose(true);
     let trusting = || short_timeouts().no_proxy().ca_pem(ca.pem.as_bytes()).unwrap();
     let mut clients =
         vec![trusting().build().unwrap(), trusting().from_builder(verbose).build().unwrap()];
@@ -217,7 +216,7 @@ async fn log_capture_sees_all_events() {
     // The first request installs the crypto provider that a bare reqwest needs.
     HttpClient::new().unwrap().send(request(&server.origin())).await.unwrap();
     let (log, _guard) = Log::capture();
-    let loud = reqwest::Client::builder().connection_verbose(true).no_proxy().build().unwrap();
+    let loud = custom_builder().connection_verbose(true).no_proxy().build().unwrap();
     let sent = loud.execute(call(&server.origin()).try_into().unwrap()).await.unwrap();
     assert!(sent.text().await.unwrap().contains(CANARY));
     for part in ["-path", "-query", "-bearer", "-key", "-body", "-token"] {

@@ -11,7 +11,7 @@ use gatepass_http::HttpClient;
 use reqwest::dns::{Name, Resolve, Resolving};
 use tokio::time::Instant;
 
-use crate::server::{Peer, Server, ok, request, send, send_err, short_timeouts};
+use crate::server::{Peer, Server, custom_builder, ok, request, send, send_err, short_timeouts};
 
 fn assert_error(error: &Error, kind: ErrorKind, retry: Retry, text: &str) {
     assert_eq!((error.kind(), error.retry()), (kind, retry), "{error:?}");
@@ -144,7 +144,7 @@ async fn f89_f90_unresolved_host_name_is_reported() {
     let client_with = |base: reqwest::ClientBuilder| {
         short_timeouts().from_builder(base.no_proxy()).build().unwrap()
     };
-    let client = client_with(reqwest::Client::builder().dns_resolver(Fails));
+    let client = client_with(custom_builder().dns_resolver(Fails));
     let error = send_err(&client, "https://vendor.invalid").await;
     assert_error(
         &error,
@@ -152,7 +152,7 @@ async fn f89_f90_unresolved_host_name_is_reported() {
         Retry::Later,
         "name not found: https://vendor.invalid",
     );
-    let client = client_with(reqwest::Client::builder().dns_resolver(Hangs));
+    let client = client_with(custom_builder().dns_resolver(Hangs));
     let error = send_err(&client, "https://vendor.invalid").await;
     assert_error(&error, ErrorKind::Unavailable, Retry::Later, "0.4 s");
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
 mod canary;
+mod connections;
 mod faults;
 mod middleware;
 mod proxy;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use gatepass_core::{ErrorKind, Retry};
 use gatepass_http::HttpClient;
 
-use crate::server::{Peer, Server, ok, respond_all, send, send_err};
+use crate::server::{Peer, Server, custom_builder, ok, respond_all, send, send_err};
 use crate::tls::Ca;
 
 /// Starts a proxy that opens a tunnel to `to` for every CONNECT.
@@ -30,7 +30,7 @@ fn responding(response: &'static str) -> Server {
 
 fn through(proxy: &str) -> HttpClient {
     let proxy = reqwest::Proxy::all(proxy).unwrap();
-    HttpClient::builder().from_builder(reqwest::Client::builder().proxy(proxy)).build().unwrap()
+    HttpClient::builder().from_builder(custom_builder().proxy(proxy)).build().unwrap()
 }
 
 /// Runs [`request_in_child`] with this environment; variables with the prefix `TEST_` are its
@@ -76,7 +76,7 @@ async fn request_in_child() {
         client = client.ca_pem(pem.as_bytes()).unwrap();
     }
     if parameter("KEYS").is_some() {
-        client = client.from_builder(reqwest::Client::builder().tls_sslkeylogfile(true));
+        client = client.from_builder(custom_builder().tls_sslkeylogfile(true));
     }
     if parameter("DIRECT").is_some() {
         client = client.no_proxy();
@@ -204,16 +204,25 @@ fn unreadable_roots_name_their_variable() {
 
 #[tokio::test]
 async fn failed_proxy_tunnel_is_explained() {
-    for (response, kind, text) in [
-        ("HTTP/1.1 407 Auth\r\n\r\n", ErrorKind::Config, "requires a user name and password"),
-        ("HTTP/1.1 403 No\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
-        ("HTTP/1.1 502 Bad\r\n\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
-        ("SSH-2.0-x\r\n", ErrorKind::Unavailable, "the proxy made no connection"),
-        ("", ErrorKind::Unavailable, "connection closed early by the proxy"),
+    for (response, retry, text) in [
+        ("HTTP/1.1 407 Auth\r\n\r\n", Retry::Never, "the proxy requires a user name and password"),
+        ("HTTP/1.1 403 No\r\n\r\n", Retry::Later, "the proxy made no connection"),
+        ("HTTP/1.1 502 Bad\r\n\r\n", Retry::Later, "the proxy made no connection"),
+        (
+            "HTTP/1.1 503 No\r\nRetry-After: 9\r\n\r\nx",
+            Retry::Later,
+            "the proxy made no connection",
+        ),
+        ("HTTP/1.1 302 No\r\nLocation: /\r\n\r\n", Retry::Later, "the proxy made no connection"),
+        ("HTTP/1.1 204 No\r\n\r\n", Retry::Later, "the proxy made no connection"),
+        ("SSH-2.0-x\r\n", Retry::Later, "the proxy made no connection"),
+        ("<html>", Retry::Later, "the proxy made no connection"),
+        ("", Retry::Later, "connection closed early by the proxy"),
+        ("HTTP/1.1 200", Retry::Later, "connection closed early by the proxy"),
     ] {
         let proxy = responding(response);
         let error = send_err(&through(&proxy.origin()), "https://vendor.example").await;
-        assert_eq!(error.kind(), kind, "{error:?}");
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, retry), "{error:?}");
         assert!(error.message().contains(text), "{error}");
         assert!(error.hints()[0].text().contains("HTTPS_PROXY"));
         assert!(error.message().contains("https://vendor.example"));

@@ -5,7 +5,7 @@ use gatepass_core::{Endpoint, ErrorKind, HttpSend, Request, oauth2};
 use gatepass_http::HttpClient;
 use reqwest::redirect;
 
-use crate::server::{Server, ok, request, send, send_err, short_timeouts};
+use crate::server::{Server, custom_builder, ok, request, send, send_err, short_timeouts};
 
 #[tokio::test]
 async fn request_on_the_wire_has_no_additions() {
@@ -43,8 +43,7 @@ async fn redirects_are_not_followed() {
                 "HTTP/1.1 {status} Moved\r\nLocation: {target}\r\nRefresh: 0; url={target}\r\n\
                  Content-Length: 0\r\n\r\n"
             ));
-            let following =
-                reqwest::Client::builder().redirect(redirect::Policy::limited(10)).referer(true);
+            let following = custom_builder().redirect(redirect::Policy::limited(10)).referer(true);
             for client in [HttpClient::new().unwrap(), HttpClient::from_builder(following).unwrap()]
             {
                 let response = send(&client, &server.origin()).await.unwrap();
@@ -91,7 +90,7 @@ async fn content_coding_is_not_requested_or_decoded() {
     // This build's reqwest supports it, so the rules of this crate prevent it.
     let server = Server::responding(ok("{}"));
     HttpClient::new().unwrap();
-    let able = reqwest::Client::builder().build().unwrap();
+    let able = custom_builder().build().unwrap();
     able.get(server.origin()).send().await.unwrap();
     assert!(
         server.received().to_lowercase().contains("accept-encoding: "),
@@ -146,11 +145,8 @@ async fn forbidden_address_is_rejected() {
 #[tokio::test]
 async fn custom_builder_keeps_its_other_settings() {
     let server = Server::responding(ok("{}"));
-    let base = reqwest::Client::builder()
-        .user_agent("acme/1")
-        .gzip(true)
-        .brotli(true)
-        .connection_verbose(true);
+    let base =
+        custom_builder().user_agent("acme/1").gzip(true).brotli(true).connection_verbose(true);
     let client = HttpClient::from_builder(base).unwrap();
     send(&client, &server.origin()).await.unwrap();
     // Plain http uses a separate client: see `HttpClientBuilder::from_builder`.
@@ -223,7 +219,7 @@ fn client_works_on_a_second_runtime() {
 
 #[test]
 fn client_debug_shows_limits_only() {
-    let base = reqwest::Client::builder().user_agent("acme-canary");
+    let base = custom_builder().user_agent("acme-canary");
     let shown =
         format!("{:?} {:?}", HttpClient::builder().from_builder(base), HttpClient::new().unwrap());
     assert!(shown.contains("connect: 5s") && !shown.contains("canary"), "{shown}");

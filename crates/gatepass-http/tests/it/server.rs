@@ -250,6 +250,14 @@ pub(crate) fn short_timeouts() -> HttpClientBuilder {
         .timeout(Duration::from_millis(1200))
 }
 
+/// Returns a reqwest builder of a program whose reqwest has no TLS feature, with the provider that
+/// such a program installs.
+pub(crate) fn custom_builder() -> reqwest::ClientBuilder {
+    // An error means that another test has installed it.
+    let _ = ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// Returns a token request to this origin.
 pub(crate) fn request(origin: &str) -> Request {
     let endpoint = Endpoint::parse_plain_http(origin).unwrap().join("/oauth2/token").unwrap();

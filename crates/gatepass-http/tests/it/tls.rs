@@ -15,7 +15,9 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use crate::server::{Peer, Server, ok, respond_all, send, send_err, short_timeouts, tls_config};
+use crate::server::{
+    Peer, Server, custom_builder, ok, respond_all, send, send_err, short_timeouts, tls_config,
+};
 
 /// A private CA.
 pub(crate) struct Ca {
@@ -132,7 +134,7 @@ async fn custom_builder_cannot_disable_certificate_checks() {
     let ca = Ca::new();
     let server = Server::tls(ca.good(), respond_all(ok("{}")));
     let permissive = || {
-        reqwest::Client::builder()
+        custom_builder()
             .no_proxy()
             .user_agent("acme/1")
             .tls_danger_accept_invalid_certs(true)
@@ -145,10 +147,8 @@ async fn custom_builder_cannot_disable_certificate_checks() {
     let redirect = CertificateParams::new(vec!["other.test".to_owned()]).unwrap();
     let other = Server::tls(ca.issue(&redirect), respond_all(ok("{}")));
     let own = reqwest::Certificate::from_pem(ca.pem.as_bytes()).unwrap();
-    let nameless = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([own])
-        .tls_danger_accept_invalid_hostnames(true);
+    let nameless =
+        custom_builder().no_proxy().tls_certs_only([own]).tls_danger_accept_invalid_hostnames(true);
     let error = send_err(&HttpClient::from_builder(nameless).unwrap(), &other.origin()).await;
     assert!(error.message().contains("is for another name"), "{error}");
     assert_eq!(other.received(), "");
@@ -172,7 +172,7 @@ async fn custom_builder_cannot_disable_the_rules() {
                 other.origin()
             )),
         );
-        let loose = reqwest::Client::builder()
+        let loose = custom_builder()
             .no_proxy()
             .redirect(redirect::Policy::limited(10))
             .referer(true)
@@ -214,7 +214,7 @@ async fn http_2_is_not_offered() {
             peer.wait_for_close();
         }
     });
-    let base = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+    let base = custom_builder().no_proxy().http2_prior_knowledge();
     for client in [ca.client(), ca.client().from_builder(base)] {
         send(&client.build().unwrap(), &server.origin()).await.unwrap();
     }
