@@ -8,9 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use gatepass::provider::Registry;
 use gatepass_core::{
-    Clock, CoarseTime, Credential, ExchangeContext, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN,
-    Provider, ProviderInfo, Request, Response, Result, Settings, TokenCharset, TokenRules,
-    async_trait,
+    Clock, Credential, ExchangeContext, FieldKind, HttpSend, MAX_LIFETIME, MAX_TOKEN, Provider,
+    ProviderInfo, Request, Response, Result, Settings, TokenCharset, TokenRules, async_trait,
 };
 
 use super::canary;
@@ -120,9 +119,5 @@ impl Clock for Still {
 
     fn boot(&self) -> Duration {
         Duration::from_secs(3600)
-    }
-
-    fn coarse(&self) -> CoarseTime {
-        CoarseTime::new(sent(), Duration::from_secs(3600))
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use http::header::AUTHORIZATION;
 use http::{StatusCode, Uri};
 
-use crate::endpoint::{is_host_and_port, origin_of};
+use crate::endpoint::{Origin, is_host_and_port};
 use crate::{
     AccessToken, ApiRequest, ApiResponse, Endpoint, Error, Provider, Result, Token, TokenVerdict,
 };
@@ -91,7 +91,7 @@ impl ApiOrigins {
     /// setting that adds others. Plain http is allowed where an [`Endpoint`] of it was given,
     /// which to another machine takes its owner's word.
     pub fn check(&self, to: &Uri) -> Result<()> {
-        let Some((scheme, host, port)) = origin_of(to) else {
+        let Some(origin) = Origin::of(to) else {
             return Err(Error::config("the request's address is not a URL like https://host/path"));
         };
         if to.authority().is_some_and(|authority| authority.as_str().contains('@')) {
@@ -100,12 +100,9 @@ impl ApiOrigins {
         if !to.authority().is_some_and(is_host_and_port) {
             return Err(Error::config("the address has no valid host and port"));
         }
-        let origin = match (scheme.as_str(), port) {
-            ("https", 443) | ("http", 80) => format!("{scheme}://{host}"),
-            _ => format!("{scheme}://{host}:{port}"),
-        };
         if self.allowed.iter().any(|one| one.is_same_origin(to))
-            || self.loopback && Endpoint::parse(&origin).is_ok_and(|one| one.is_loopback())
+            || self.loopback
+                && Endpoint::parse(&origin.to_string()).is_ok_and(|one| one.is_loopback())
         {
             return Ok(());
         }

@@ -173,8 +173,7 @@ impl Endpoint {
 
     /// Returns whether `uri` has the same scheme, host and port.
     pub fn is_same_origin(&self, uri: &Uri) -> bool {
-        origin_of(uri)
-            .is_some_and(|other| Some(other) == self.to_uri().ok().and_then(|u| origin_of(&u)))
+        Origin::of(uri).is_some_and(|other| other == self.origin_parts())
     }
 
     /// Returns whether `other` has the same scheme, host and port.
@@ -185,9 +184,17 @@ impl Endpoint {
     /// Returns whether `uri` has the same origin and the same path, as a lenient server may read it:
     /// case, `%2f`, `//` and dot segments are ignored.
     pub fn matches(&self, uri: &Uri) -> bool {
-        let own = self.to_uri();
-        self.is_same_origin(uri)
-            && own.is_ok_and(|own| lenient_path(own.path()) == lenient_path(uri.path()))
+        let own = self.text.get(self.origin..).unwrap_or_default();
+        let own = own.split('?').next().unwrap_or_default();
+        self.is_same_origin(uri) && is_same_lenient_path(own, uri.path())
+    }
+
+    fn origin_parts(&self) -> Origin<'_> {
+        let (scheme, authority) = self.origin().split_once("://").unwrap_or_default();
+        let host = self.host_name();
+        let port = authority.strip_prefix(host).and_then(|port| port.strip_prefix(':'));
+        let port = port.and_then(|port| port.parse().ok()).or_else(|| default_port(scheme));
+        Origin { scheme, host, port: port.unwrap_or_default() }
     }
 
     /// Adds a query that is already encoded.
@@ -237,15 +244,48 @@ fn ends_in_number(host: &str) -> bool {
     is_decimal || hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Returns scheme, host and port in lower case, with the scheme's default port.
-pub(crate) fn origin_of(uri: &Uri) -> Option<(String, String, u16)> {
-    let scheme = uri.scheme_str()?.to_ascii_lowercase();
-    let port = uri.port_u16().or(match scheme.as_str() {
-        "https" => Some(443),
-        "http" => Some(80),
+/// Scheme, host and port of an address, which are compared without regard to case.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: u16,
+}
+
+impl<'a> Origin<'a> {
+    /// Returns the origin of `uri`, with the scheme's default port if it has none.
+    pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
+        let scheme = uri.scheme_str()?;
+        let port = uri.port_u16().or_else(|| default_port(scheme))?;
+        Some(Self { scheme, host: uri.host()?, port })
+    }
+}
+
+impl PartialEq for Origin<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.port == other.port
+            && self.scheme.eq_ignore_ascii_case(other.scheme)
+            && self.host.eq_ignore_ascii_case(other.host)
+    }
+}
+
+impl fmt::Display for Origin<'_> {
+    /// Writes the origin in lower case, without the scheme's default port.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host) = (self.scheme.to_ascii_lowercase(), self.host.to_ascii_lowercase());
+        match default_port(&scheme) {
+            Some(port) if port == self.port => write!(f, "{scheme}://{host}"),
+            _ => write!(f, "{scheme}://{host}:{}", self.port),
+        }
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
+        _ if scheme.eq_ignore_ascii_case("http") => Some(80),
         _ => None,
-    })?;
-    Some((scheme, uri.host()?.to_ascii_lowercase(), port))
+    }
 }
 
 fn has_dot_segment(path: &str) -> bool {
@@ -254,15 +294,22 @@ fn has_dot_segment(path: &str) -> bool {
         .any(|part| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."))
 }
 
-/// Returns a path's segments as a lenient server reads them.
-fn lenient_path(path: &str) -> Vec<String> {
-    let path = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
+/// Returns whether a lenient server may read both paths as the same one.
+fn is_same_lenient_path(one: &str, other: &str) -> bool {
+    let decoded = |path| percent_decode_str(path).decode_utf8_lossy();
+    let (one, other) = (decoded(one), decoded(other));
+    let (one, other) = (lenient_segments(&one), lenient_segments(&other));
+    one.len() == other.len() && one.iter().zip(&other).all(|(a, b)| a.eq_ignore_ascii_case(b))
+}
+
+/// Returns a decoded path's segments as a lenient server reads them.
+fn lenient_segments(path: &str) -> Vec<&str> {
     let mut segments = Vec::new();
     for part in path.split(['/', '\\']) {
         match part {
             "" | "." => {}
             ".." => drop(segments.pop()),
-            part => segments.push(part.to_owned()),
+            part => segments.push(part),
         }
     }
     segments

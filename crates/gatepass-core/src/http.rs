@@ -18,7 +18,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use zeroize::Zeroizing;
 
-use crate::endpoint::origin_of;
+use crate::endpoint::Origin;
 use crate::retry_after::{date, delay, retry_after};
 use crate::{Endpoint, Error, Result, Secret, percent_encode};
 
@@ -338,13 +338,11 @@ impl Response {
             Ok(uri) if uri.authority().is_some_and(|a| a.as_str().contains('@')) => {
                 Error::protocol("the response redirects to a malformed address")
             }
-            Ok(uri) => match (origin_of(&uri), origin_of(&from)) {
+            Ok(uri) => match (Origin::of(&uri), Origin::of(&from)) {
                 (Some(to), Some(from)) if to == from => {
                     Error::protocol(moved("another path of the same host"))
                 }
-                (Some((scheme, host, port)), Some(_)) => {
-                    Error::unsafe_token(moved(&format!("{scheme}://{host}:{port}")))
-                }
+                (Some(to), Some(_)) => Error::unsafe_token(moved(&to.to_string())),
                 _ => Error::protocol("the response redirects to a malformed address"),
             },
             Err(_) => Error::protocol("the response redirects to a malformed address"),

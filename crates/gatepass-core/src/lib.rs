@@ -63,7 +63,7 @@ pub use crate::access_token::AccessToken;
 pub use crate::api::{ApiRequest, ApiResponse, TokenVerdict};
 pub use crate::authorize::{ApiOrigins, Authorize};
 pub use crate::cache_key::CacheKey;
-pub use crate::clock::{Clock, CoarseTime};
+pub use crate::clock::Clock;
 pub use crate::const_list::{StringList, ValueList};
 pub use crate::credential::{Credential, CredentialFn, CredentialSource, credential_fn};
 pub use crate::endpoint::{Endpoint, percent_encode};

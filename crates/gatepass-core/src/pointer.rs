@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use http::Uri;
 
 use crate::{
-    AccessToken, ApiRequest, ApiResponse, Authorize, CacheKey, Clock, CoarseTime, Credential,
-    CredentialSource, Endpoint, Error, ExchangeContext, HttpSend, Interactive, Provider,
-    RefreshHints, Request, Response, Result, Token, TokenVerdict,
+    AccessToken, ApiRequest, ApiResponse, Authorize, CacheKey, Clock, Credential, CredentialSource,
+    Endpoint, Error, ExchangeContext, HttpSend, Interactive, Provider, RefreshHints, Request,
+    Response, Result, Token, TokenVerdict,
 };
 
 // clippy reports a method with a default that is not passed on: the pointer would silently have the
@@ -135,7 +135,7 @@ macro_rules! pointers {
                 (**self).boot()
             }
 
-            fn coarse(&self) -> CoarseTime {
+            fn coarse(&self) -> Option<u64> {
                 (**self).coarse()
             }
         }

@@ -34,16 +34,19 @@ const SCHEME: &str = "Bearer ";
 /// clone is dropped. There is no `Display`, `Serialize` or `Deref`, and `Debug` shows the type and
 /// the times.
 ///
-/// Programs may hold millions of tokens: a token has 64 bytes in place and, shared by its clones, 31
-/// bytes more than its text on the heap (with 64-bit pointers). Only a scope, extras or warnings,
-/// which few tokens have, need another allocation.
+/// A token is one pointer. Programs may hold millions of tokens: its clones share 111 bytes on the
+/// heap besides the text (with 64-bit pointers). Only a scope, extras or warnings, which few tokens
+/// have, need another allocation.
 #[derive(Clone)]
-pub struct Token {
+pub struct Token(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
     header: HeaderValue,
     /// Nanoseconds since 1970; the range is 1677 to 2262.
     issued_at: i64,
     lifetime: PackedLifetime,
-    extras_box: Option<Arc<Extras>>,
+    extras: Option<Box<Extras>>,
 }
 
 /// The parts that few tokens have.
@@ -86,13 +89,13 @@ impl Token {
 
     /// Returns the token's text. For an HTTP header, [`authorization`](Self::authorization) is safer.
     pub fn expose_secret(&self) -> &str {
-        let text = std::str::from_utf8(self.header.as_bytes()).unwrap_or_default();
+        let text = std::str::from_utf8(self.0.header.as_bytes()).unwrap_or_default();
         text.get(SCHEME.len()..).unwrap_or_default()
     }
 
     /// Returns the value of an `Authorization` header, marked sensitive. It shares the token's buffer.
     pub fn authorization(&self) -> &HeaderValue {
-        &self.header
+        &self.0.header
     }
 
     /// Returns the token's type, always `Bearer` (RFC 6750): other types are rejected.
@@ -102,7 +105,7 @@ impl Token {
 
     /// Returns when the token request was sent.
     pub fn issued_at(&self) -> SystemTime {
-        from_nanos(self.issued_at)
+        from_nanos(self.0.issued_at)
     }
 
     /// Returns when the token expires.
@@ -112,7 +115,7 @@ impl Token {
 
     /// Returns the token's total lifetime.
     pub fn lifetime(&self) -> Duration {
-        self.lifetime.length()
+        self.0.lifetime.length()
     }
 
     /// Returns the remaining lifetime at `now`; zero for an expired token.
@@ -122,59 +125,61 @@ impl Token {
 
     /// Returns the source of the expiry.
     pub fn expiry(&self) -> Expiry {
-        self.lifetime.expiry()
+        self.0.lifetime.expiry()
     }
 
     /// Returns the granted scope, if the vendor returned one (space separated, RFC 6749 section 3.3).
     pub fn scope(&self) -> Option<&str> {
-        self.extras_box.as_ref()?.scope.as_deref()
+        self.0.extras.as_ref()?.scope.as_deref()
     }
 
     /// Returns a further secret of the response: `refresh_token`, `id_token`.
     pub fn extra(&self, name: &str) -> Option<&Secret> {
-        let extras = &self.extras_box.as_ref()?.extras;
+        let extras = &self.0.extras.as_ref()?.extras;
         extras.iter().find(|(key, _)| *key == name).map(|(_, secret)| secret)
     }
 
     /// Returns this token without further secrets, for a store: a `refresh_token` outlives the token
     /// and must not be stored with it. The text is not copied.
     pub fn without_extras(&self) -> Self {
-        let Some(extras_box) =
-            self.extras_box.as_ref().filter(|extras_box| !extras_box.extras.is_empty())
-        else {
+        let Some(extras) = self.0.extras.as_ref().filter(|extras| !extras.extras.is_empty()) else {
             return self.clone();
         };
-        let (scope, warnings) = (extras_box.scope.clone(), extras_box.warnings.clone());
-        let extras_box = Extras { scope, extras: Vec::new(), warnings }.shared();
-        Self { header: self.header.clone(), extras_box, ..*self }
+        let (scope, warnings) = (extras.scope.clone(), extras.warnings.clone());
+        let extras = Extras { scope, extras: Vec::new(), warnings }.boxed();
+        Self(Arc::new(Inner { header: self.0.header.clone(), extras, ..*self.0 }))
     }
 
     /// Returns the warnings about the response, for the user.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         let assumed = (self.expiry() == Expiry::Assumed).then_some(ASSUMED);
-        let extras_box = self
-            .extras_box
-            .iter()
-            .flat_map(|extras_box| extras_box.warnings.iter().map(AsRef::as_ref));
-        extras_box.chain(assumed)
+        let extras = self.0.extras.iter();
+        extras.flat_map(|extras| extras.warnings.iter().map(AsRef::as_ref)).chain(assumed)
     }
 
     /// Returns whether this is a clone of `other`, which shares its buffer.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        std::ptr::eq(self.header.as_bytes(), other.header.as_bytes())
+        std::ptr::eq(self.0.header.as_bytes(), other.0.header.as_bytes())
+    }
+
+    /// Replaces the lifetime by `lifetime`, at most [`MAX_LIFETIME`].
+    fn with_lifetime(mut self, lifetime: Duration, expiry: Expiry) -> Self {
+        Arc::make_mut(&mut self.0).lifetime =
+            PackedLifetime::new(lifetime.min(MAX_LIFETIME), expiry);
+        self
     }
 
     fn without_scope(mut self, warning: &'static str) -> Self {
-        Arc::make_mut(self.extras_box.get_or_insert_default()).scope = None;
+        Arc::make_mut(&mut self.0).extras.get_or_insert_default().scope = None;
         self.with_warning(warning)
     }
 
     /// Adds a warning unless the token has it already.
     pub(crate) fn with_warning(mut self, warning: impl Into<Cow<'static, str>>) -> Self {
         let warning = warning.into();
-        let extras_box = Arc::make_mut(self.extras_box.get_or_insert_default());
-        if !extras_box.warnings.contains(&warning) {
-            extras_box.warnings.push(warning);
+        let extras = Arc::make_mut(&mut self.0).extras.get_or_insert_default();
+        if !extras.warnings.contains(&warning) {
+            extras.warnings.push(warning);
         }
         self
     }
@@ -187,9 +192,9 @@ const ASSUMED: &str = "the response has no lifetime; assuming 5 minutes";
 
 impl Extras {
     /// Returns `None` without any parts, so that most tokens need no allocation.
-    fn shared(self) -> Option<Arc<Self>> {
+    fn boxed(self) -> Option<Box<Self>> {
         let is_empty = self.scope.is_none() && self.extras.is_empty() && self.warnings.is_empty();
-        (!is_empty).then(|| Arc::new(self))
+        (!is_empty).then(|| Box::new(self))
     }
 }
 
@@ -325,12 +330,12 @@ impl TokenBuilder {
         let header = sensitive(&value)
             .ok_or_else(|| Error::unsafe_token("the token has characters that are not allowed"))?;
         let lifetime = expires_at.duration_since(self.sent).unwrap_or_default();
-        Ok(Token {
+        Ok(Token(Arc::new(Inner {
             header,
             issued_at: nanos(self.sent),
             lifetime: PackedLifetime::new(lifetime, expiry),
-            extras_box: Extras { scope: self.scope, extras: self.extras, warnings }.shared(),
-        })
+            extras: Extras { scope: self.scope, extras: self.extras, warnings }.boxed(),
+        })))
     }
 }
 
@@ -419,10 +424,10 @@ mod tests {
 
     #[test]
     fn a_token_is_small() {
-        assert_eq!(size_of::<Token>(), 64);
-        assert_eq!(size_of::<Option<Token>>(), 64);
+        assert_eq!(size_of::<Option<Token>>(), size_of::<usize>());
+        assert_eq!(size_of::<Inner>(), 64);
         let token = Token::builder("t-1".into(), SENT).build().unwrap();
-        assert!(token.extras_box.is_none(), "an ordinary token has no second allocation");
+        assert!(token.0.extras.is_none(), "an ordinary token has no second allocation");
         assert_eq!(token.warnings().count(), 1);
     }
 

@@ -3,7 +3,7 @@
 //! The state has two parts, because callers access them differently:
 //!
 //! - Every caller reads the cached token, and a refresh replaces it about once per lifetime. It is
-//!   in an `ArcSwapOption`. A hit loads it, compares the coarse clocks with its freshness hint and
+//!   in an `ArcSwapOption`. A hit loads it, compares the coarse clock with its freshness hint and
 //!   borrows it: no lock, no allocation, no write to shared memory. Hits on several threads
 //!   therefore do not slow each other down.
 //! - The rest (flight, cool-down, counters) changes on a miss only. It is in [`CacheState`] behind
@@ -30,7 +30,7 @@
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use gatepass_core::{CoarseTime, Error, Result, Token};
+use gatepass_core::{Error, Result, Token};
 
 use crate::cache_state::CacheState;
 use crate::cached_token::CachedToken;
@@ -164,27 +164,24 @@ impl Cache {
     fn is_usable(
         self: &Arc<Self>,
         cached: &CachedToken,
-        coarse: CoarseTime,
+        coarse: Option<u64>,
         min_remaining: Duration,
     ) -> bool {
-        let now = Moment::now(&*self.clock);
-        match cached.phase(now, min_remaining) {
-            Phase::Fresh => cached.freshness_hint.extend(coarse, cached.validity.fresh_for(now)),
-            Phase::Aging if cached.is_due(now.boot) => self.refresh(),
-            Phase::Aging => {}
-            Phase::Expired => return false,
+        let phase = cached.check(&*self.clock, coarse, min_remaining);
+        if phase == Phase::Aging && cached.is_due(self.clock.boot()) {
+            self.refresh();
         }
-        true
+        phase != Phase::Expired
     }
 
     /// Returns the cached token if it is usable, without starting a refresh.
     pub(crate) fn peek(&self, min_remaining: Duration) -> Option<Token> {
         let cached = self.cached.load();
         let cached = cached.as_ref()?;
-        let is_fresh =
-            min_remaining.is_zero() && cached.freshness_hint.is_fresh_at(self.clock.coarse());
-        let is_usable = || cached.phase(Moment::now(&*self.clock), min_remaining) != Phase::Expired;
-        (is_fresh || is_usable()).then(|| cached.token.clone())
+        let coarse = self.clock.coarse();
+        let is_fresh = min_remaining.is_zero() && cached.freshness_hint.is_fresh_at(coarse);
+        (is_fresh || cached.check(&*self.clock, coarse, min_remaining) != Phase::Expired)
+            .then(|| cached.token.clone())
     }
 
     /// Calls `read` if `token` is the cached token.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use gatepass_core::{ApiRequest, CoarseTime, Credential, RefreshHints, Token};
+use gatepass_core::{ApiRequest, Clock, Credential, RefreshHints, Token};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
 
@@ -82,16 +82,15 @@ impl SourceConfig {
             Ok(()) if request.has_only_fixed_headers() => Headers::of(headers, &token),
             _ => Headers::PerRequest,
         };
-        let freshness_hint = FreshnessHint::new(self.clock.coarse());
-        let refresh_not_before = AtomicU64::new(0);
+        let (freshness_hint, refresh_not_before) = (FreshnessHint::default(), AtomicU64::new(0));
         CachedToken { token, validity, freshness_hint, headers, is_stored, refresh_not_before }
     }
 }
 
 impl CachedToken {
     /// Wraps a token that a pool has cached before, so that a source can refresh it.
-    pub(crate) fn reuse(token: Token, validity: Validity, now: CoarseTime) -> Self {
-        let (freshness_hint, headers) = (FreshnessHint::new(now), Headers::PerRequest);
+    pub(crate) fn reuse(token: Token, validity: Validity) -> Self {
+        let (freshness_hint, headers) = (FreshnessHint::default(), Headers::PerRequest);
         let (is_stored, refresh_not_before) = (false, AtomicU64::new(0));
         Self { token, validity, freshness_hint, headers, is_stored, refresh_not_before }
     }
@@ -104,6 +103,24 @@ impl CachedToken {
     /// Returns the phase for a caller that needs the token for `min_remaining`.
     pub(crate) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
         self.validity.phase(now, min_remaining)
+    }
+
+    /// Returns the phase by the exact clocks. A fresh token needs no such check for a while after
+    /// `coarse`, a reading of the coarse clock that was made before.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn check(
+        &self,
+        clock: &dyn Clock,
+        coarse: Option<u64>,
+        min_remaining: Duration,
+    ) -> Phase {
+        let now = Moment::now(clock);
+        let phase = self.phase(now, min_remaining);
+        if phase == Phase::Fresh {
+            self.freshness_hint.extend(coarse, self.validity.fresh_for(now));
+        }
+        phase
     }
 
     pub(crate) fn is_usable(&self, now: Moment) -> bool {

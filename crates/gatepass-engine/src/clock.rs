@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::{Clock, CoarseTime};
+use gatepass_core::Clock;
 
 /// The clocks of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,13 +31,11 @@ impl Clock for SystemClock {
     /// Reads memory that the kernel updates every few milliseconds.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     #[inline(always)]
-    fn coarse(&self) -> CoarseTime {
-        use rustix::time::{ClockId, Timespec, clock_gettime};
-        let parts = |time: Timespec| (time.tv_sec, time.tv_nsec as u32);
-        CoarseTime::from_parts(
-            parts(clock_gettime(ClockId::RealtimeCoarse)),
-            parts(clock_gettime(ClockId::MonotonicCoarse)),
-        )
+    fn coarse(&self) -> Option<u64> {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = clock_gettime(ClockId::MonotonicCoarse);
+        let nanos = time.tv_sec.wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec);
+        Some(nanos.cast_unsigned())
     }
 }
 
@@ -50,7 +48,7 @@ pub(crate) enum ClockHandle {
 
 impl ClockHandle {
     #[inline(always)]
-    pub(crate) fn coarse(&self) -> CoarseTime {
+    pub(crate) fn coarse(&self) -> Option<u64> {
         match self {
             Self::System(clock) => clock.coarse(),
             Self::Given(clock) => clock.coarse(),
@@ -103,14 +101,11 @@ mod tests {
         assert!(times.first() < times.last());
     }
 
+    #[cfg(any(target_os = "android", target_os = "linux"))]
     #[test]
-    fn coarse_clocks_agree_with_exact_clocks() {
+    fn coarse_clock_never_goes_back() {
         let clock = SystemClock::new();
-        let coarse: Vec<CoarseTime> = (0..1000).map(|_| clock.coarse()).collect();
-        assert!(coarse.iter().map(|coarse| coarse.monotonic()).is_sorted());
-        // The wall clock is not set during the test, so the difference of the two is constant.
-        let wall = CoarseTime::new(clock.wall(), Duration::from_nanos(clock.coarse().monotonic()));
-        let apart = wall.ahead().wrapping_sub(coarse[0].ahead()).cast_signed();
-        assert!(apart.abs() < 60_000_000_000, "{apart}");
+        let readings: Vec<u64> = (0..1000).filter_map(|_| clock.coarse()).collect();
+        assert!(readings.len() == 1000 && readings.is_sorted() && readings.first() > Some(&0));
     }
 }

@@ -14,7 +14,6 @@ use crate::{TokenSource, TokenSourceBuilder};
 
 mod builder;
 mod entry;
-mod entry_key;
 mod flights;
 mod pool_key;
 mod shard;
@@ -64,9 +63,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 ///
 /// # What it costs
 ///
-/// - A cached token: 128 bytes with a key of up to 46 bytes (a longer key adds its length), 5 to 11
-///   bytes in an index, and 31 bytes of the token's own buffer beside its text. The rest of a source
-///   exists only during a token request and the cool-down of a failure (about two kilobytes each).
+/// - A cached token: 48 bytes and the key's length, 5 to 11 bytes in an index, and 111 bytes of the
+///   token itself beside its text. The rest of a source exists only during a token request and the
+///   cool-down of a failure (about two kilobytes each).
 /// - Reading a cached token: a keyed hash of the key, so that callers cannot force collisions, a
 ///   shared lock on one of up to 256 shards, both clocks, and a reference count. No await, no
 ///   allocation. The lock is held exclusively for microseconds while a token is stored or removed,

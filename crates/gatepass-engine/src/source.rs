@@ -317,10 +317,13 @@ impl Authorize for TokenSource {
     }
 
     async fn authorize_request(&self, request: &mut ApiRequest<'_>) -> Result<Token> {
+        let were_known = self.0.config.allowed_origins.has_token_endpoints();
         self.check(request.uri())?;
         let token = self.token().await?;
-        // The first exchange has recorded the token endpoints, so check again.
-        self.check(request.uri())?;
+        if !were_known {
+            // The first exchange has recorded the token endpoints, so check again.
+            self.check(request.uri())?;
+        }
         self.authorize(&token, request).await?;
         Ok(token)
     }

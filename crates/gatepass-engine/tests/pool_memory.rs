@@ -19,7 +19,6 @@ static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 static HEAP_LOCK: Mutex<()> = Mutex::new(());
 
 const TOKEN: usize = 1024;
-const KEY: usize = 45;
 
 /// Returns the bytes that are allocated and the number of allocations so far.
 fn heap() -> (usize, usize) {
@@ -53,29 +52,37 @@ fn pool(max_entries: usize) -> TokenPool {
 }
 
 fn key(number: usize) -> String {
-    format!("tenant-{number:0>width$}", width = KEY - 7)
+    key_of(number, 45)
+}
+
+fn key_of(number: usize, length: usize) -> String {
+    format!("tenant-{number:0>width$}", width = length - 7)
 }
 
 async fn fill(pool: &TokenPool, count: usize) {
+    fill_with(pool, count, 45).await;
+}
+
+async fn fill_with(pool: &TokenPool, count: usize, key_length: usize) {
     for number in 0..count {
-        let token = pool.token(&key(number)).await.unwrap();
+        let token = pool.token(&key_of(number, key_length)).await.unwrap();
         assert_eq!(token.expose_secret().len(), TOKEN);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn identity_needs_at_most_two_hundred_extra_bytes() {
+async fn identity_needs_at_most_180_bytes_beside_token_and_key() {
     let _lock = HEAP_LOCK.lock();
     // The worst case is just after the index has doubled.
-    for (count, max_entries) in [(100_000, 100_000), (30_000, 30_000)] {
-        let pool = pool(max_entries);
+    for (count, key_length) in [(100_000, 40), (30_000, 47), (10_000, 120)] {
+        let pool = pool(count);
         // Let the runtime and the vendor's code make their permanent allocations first.
-        fill(&pool, 100).await;
+        fill_with(&pool, 100, key_length).await;
         let before = heap().0;
-        fill(&pool, count).await;
+        fill_with(&pool, count, key_length).await;
         let each = (heap().0 - before) as f64 / (count - 100) as f64;
-        let beyond = each - TOKEN as f64;
-        assert!(beyond <= 200.0, "{count} of {max_entries}: {beyond:.1} bytes each");
+        let beyond = each - (TOKEN + key_length) as f64;
+        assert!(beyond <= 180.0, "{count} keys of {key_length} bytes: {beyond:.1} bytes each");
         assert_eq!(pool.len(), count);
         drop(pool);
     }

@@ -48,7 +48,9 @@ pub(crate) fn from_reqwest(
 }
 
 /// Returns the error of an API request without a response, sent by the caller's own client.
-pub(crate) fn from_api(cause: reqwest::Error, origin: &str) -> Error {
+pub(crate) fn from_api(cause: reqwest::Error) -> Error {
+    let origin = cause.url().map(|url| url.origin().ascii_serialization());
+    let origin = origin.as_deref().unwrap_or("the API");
     let cause = cause.without_url();
     let error = if cause.is_redirect() {
         Error::protocol(format!("{origin} redirects too often or to a forbidden address"))

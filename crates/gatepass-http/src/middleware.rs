@@ -50,7 +50,7 @@ pub(crate) async fn call<T: Transport, A: Authorize + ?Sized>(
     let copy = transport.try_clone(&request);
     let authorized = authorize::<T, A>(source, &to, &mut request).await.map_err(T::error)?;
     let response = transport.send(request).await?;
-    authorized.check_redirect(source, T::final_address(&response)).map_err(T::error)?;
+    authorized.check_redirect(source, || T::final_address(&response)).map_err(T::error)?;
     let (response, is_rejected) = report::<T, A>(source, &authorized.token, response).await;
     if !is_rejected {
         return Ok(response);
@@ -68,7 +68,7 @@ pub(crate) async fn call<T: Transport, A: Authorize + ?Sized>(
         T::error(error.hint(format!("the API rejected the previous token ({status})")))
     })?;
     let response = transport.send(request).await?;
-    authorized.check_redirect(source, T::final_address(&response)).map_err(T::error)?;
+    authorized.check_redirect(source, || T::final_address(&response)).map_err(T::error)?;
     Ok(response)
 }
 
@@ -87,9 +87,10 @@ impl Authorized {
     fn check_redirect<A: Authorize + ?Sized>(
         &self,
         source: &A,
-        address: Option<Uri>,
+        address: impl FnOnce() -> Option<Uri>,
     ) -> Result<()> {
-        let (Some(address), Some(name)) = (address, &self.forwarded) else { return Ok(()) };
+        let Some(name) = &self.forwarded else { return Ok(()) };
+        let Some(address) = address() else { return Ok(()) };
         if origin(&address) == origin(&self.to) {
             return Ok(());
         }

@@ -78,8 +78,7 @@ impl Transport for Client {
     }
 
     async fn send(&mut self, request: Request) -> Result<Response> {
-        let origin = request.url().origin().ascii_serialization();
-        self.execute(request).await.map_err(|cause| error::from_api(cause, &origin))
+        self.execute(request).await.map_err(error::from_api)
     }
 
     fn head(response: &Response) -> (StatusCode, &HeaderMap) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use gatepass_core::{Clock, CoarseTime};
+use gatepass_core::Clock;
 
 /// A clock that the test moves. Its clones share the same time.
 #[derive(Clone, Debug)]
@@ -18,6 +18,9 @@ struct Times {
 
 /// The time that falling asleep and waking take, during which the monotonic clock runs.
 const SLEEP_TRANSITION: Duration = Duration::from_millis(100);
+/// The time that passes after the wall clock was set, more than the 10 ms for which the engine reuses
+/// a check of both clocks.
+const AFTER_JUMP: Duration = Duration::from_millis(11);
 
 impl TestClock {
     /// Creates a clock in January 2027, an hour after boot; the machine slept half of that hour.
@@ -49,12 +52,16 @@ impl TestClock {
     }
 
     /// Sets the wall clock forward by this number of seconds, or back if it is negative.
+    ///
+    /// The coarse clock advances by 11 ms: an engine that reads the time at most every 10 ms sees the
+    /// jump in the next call.
     pub fn jump_wall(&self, seconds: i64) {
         let by = Duration::from_secs(seconds.unsigned_abs());
         self.change(|times| {
             let jumped =
                 if seconds < 0 { times.wall.checked_sub(by) } else { times.wall.checked_add(by) };
             times.wall = jumped.expect("the wall time is in the range of `SystemTime`");
+            times.monotonic += AFTER_JUMP;
         });
     }
 
@@ -90,8 +97,7 @@ impl Clock for TestClock {
         self.times().boot
     }
 
-    fn coarse(&self) -> CoarseTime {
-        let times = self.times();
-        CoarseTime::new(times.wall, times.monotonic)
+    fn coarse(&self) -> Option<u64> {
+        u64::try_from(self.times().monotonic.as_nanos()).ok()
     }
 }

@@ -156,7 +156,6 @@ pub mod status {
 pub mod clock {
     pub use gatepass_core::Clock;
     #[doc(hidden)]
-    pub use gatepass_core::CoarseTime;
     pub use gatepass_engine::SystemClock;
 }
 

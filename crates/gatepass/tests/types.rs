@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::future::Future;
 
-use gatepass::clock::{CoarseTime, SystemClock};
+use gatepass::clock::SystemClock;
 use gatepass::login::{AuthorizationRequest, Login, RedirectUri};
 use gatepass::provider::{
     ApiOrigins, EnvironmentInfo, ExchangeContext, Expiry, Field, Provider, ProviderInfo,
@@ -40,8 +40,7 @@ fn shared_types_are_clone_send_and_debug() {
     assert_shared::<FailureRecord>();
     assert_shared::<HistoryEntry>();
     assert_shared::<(ProcessInfo, ProfileKey, StoreKey, NextStep, PoolStatus)>();
-    assert_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry, CoarseTime)>(
-    );
+    assert_shared::<(ApiOrigins, AuthorizationRequest, RedirectUri, TokenRules, Expiry)>();
     assert_shared::<(ProviderInfo, Field, EnvironmentInfo, RefreshHints, SystemClock)>();
     assert_shared::<CredentialFn<fn()>>();
 }

@@ -238,7 +238,6 @@ fn print_core_types(printed: &mut Printed, secret: &Canary) {
     printed.add(&ExchangeContext::new(&http, &clock, &token_rules));
     printed.add(&token_rules);
     printed.add(&clock);
-    printed.add(&clock.coarse());
     printed.add(&Example::new().hints());
     printed.add(gatepass::provider::Registration::all().next().unwrap());
 }

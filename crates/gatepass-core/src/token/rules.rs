@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::charset::is_b64token;
-use super::packed_times::PackedLifetime;
-use super::{Expiry, MAX_LIFETIME, Token};
+use super::{Expiry, Token};
 use crate::{CacheKey, Credential, Error, Result, redact};
 
 /// The allowed characters of a token.
@@ -122,7 +121,7 @@ impl TokenRules {
         if let Some(lifetime) = self.lifetime
             && (token.expiry() == Expiry::Assumed || lifetime < token.lifetime())
         {
-            token.lifetime = PackedLifetime::new(lifetime.min(MAX_LIFETIME), Expiry::Configured);
+            token = token.with_lifetime(lifetime, Expiry::Configured);
         }
         Ok(token)
     }

@@ -33,7 +33,7 @@ fn nanos(time: rustix::time::Timespec) -> u64 {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn coarse() -> u64 {
     use gatepass_core::Clock as _;
-    gatepass_engine::SystemClock::new().coarse().monotonic()
+    gatepass_engine::SystemClock::new().boot().as_nanos() as u64
 }
 
 /// Returns wall time where the thread's processor time is not available.

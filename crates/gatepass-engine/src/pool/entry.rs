@@ -1,11 +1,10 @@
-//! A cached token of the pool with its times, in 128 bytes. Pure: the time is passed in.
+//! A cached token of the pool with its times, in 48 bytes. Pure: the time is passed in.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gatepass_core::Token;
 
-use super::entry_key::EntryKey;
 use crate::policy::{Moment, Phase, Validity};
 
 /// A 64th of a second. 32 bits of ticks wrap after two years; token lifetimes are capped at 30 days.
@@ -26,11 +25,20 @@ fn low_ticks(boot: Duration) -> u32 {
     ticks(boot) as u32
 }
 
+/// Returns the nanoseconds since 1970; at most those of the year 2554.
+fn nanos_since_epoch(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A cached token, its expiry, and when it was last requested.
 #[derive(Debug)]
 pub(super) struct PoolEntry {
-    pub(super) key: EntryKey,
+    pub(super) key: Box<str>,
     pub(super) token: Token,
+    /// The token's expiry by the wall clock, in nanoseconds since 1970. It is repeated here so that a
+    /// lookup does not load the token.
+    expires_at: u64,
     /// The expiry by the boot clock, rounded down.
     expires: u32,
     /// The remaining ticks at which it is refreshed; [`NO_REFRESH`] if it is not.
@@ -59,7 +67,7 @@ const NO_REFRESH: u32 = 1;
 
 impl PoolEntry {
     pub(super) fn new(
-        key: EntryKey,
+        key: &str,
         token: Token,
         validity: Validity,
         is_bearer: bool,
@@ -69,7 +77,8 @@ impl PoolEntry {
         let eighths = leeway.as_millis().div_ceil(125);
         let refresh_at = refresh_at.as_nanos().div_ceil(TICK.as_nanos());
         Self {
-            key,
+            key: key.into(),
+            expires_at: nanos_since_epoch(token.expires_at()),
             token,
             expires: low_ticks(boot_end),
             refresh_at: u32::try_from(refresh_at).unwrap_or(u32::MAX),
@@ -86,7 +95,8 @@ impl PoolEntry {
             remaining.map_or(Duration::ZERO, |remaining| from_ticks(ticks(now.boot) + remaining));
         let leeway = Duration::from_millis(u64::from(self.leeway) * 125);
         let refresh_at = from_ticks(u64::from(self.refresh_at));
-        Validity::from_parts(self.token.expires_at(), boot_end, leeway, refresh_at)
+        let expires_at = SystemTime::UNIX_EPOCH + Duration::from_nanos(self.expires_at);
+        Validity::from_parts(expires_at, boot_end, leeway, refresh_at)
     }
 
     pub(super) fn phase(&self, now: Moment, min_remaining: Duration) -> Phase {
@@ -142,8 +152,6 @@ impl PoolEntry {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use gatepass_core::{Clock, RefreshHints};
     use gatepass_testkit::TestClock;
 
@@ -163,13 +171,13 @@ mod tests {
     ) -> PoolEntry {
         let validity_of = Validity::new(wall + validity, validity, leeway, now, now);
         let validity_of = validity_of.with_refresh_ahead(&RefreshHints::new(), 0.5, now);
-        PoolEntry::new(EntryKey::new("key"), token(validity, wall), validity_of, true, now)
+        PoolEntry::new("key", token(validity, wall), validity_of, true, now)
     }
 
     #[test]
-    fn entry_takes_128_bytes() {
-        assert_eq!(size_of::<PoolEntry>(), 128);
-        assert_eq!(size_of::<Option<PoolEntry>>(), 128);
+    fn entry_takes_48_bytes() {
+        assert_eq!(size_of::<PoolEntry>(), 48);
+        assert_eq!(size_of::<Option<PoolEntry>>(), 48);
     }
 
     #[test]

@@ -11,7 +11,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::entry::{PoolEntry, ticks};
-use super::entry_key::EntryKey;
 use super::shard::Shard;
 use super::shared::Shared;
 use crate::TokenSource;
@@ -310,8 +309,7 @@ impl Shared {
                 let invalidations = shard.invalidations().count();
                 let _ = active.result.set(FlightResult { token: copy, validity, invalidations });
                 self.remove_active(&mut flights, key);
-                let entry =
-                    PoolEntry::new(EntryKey::new(key), token.clone(), validity, is_bearer, now);
+                let entry = PoolEntry::new(key, token.clone(), validity, is_bearer, now);
                 self.install(shard, key, entry, now);
             }
             // The token was invalidated at once.
@@ -389,11 +387,8 @@ impl Shared {
 
 impl ActiveSource {
     fn new(cache: Cache, cached: Option<(Token, Validity)>, now: Moment) -> Self {
-        let coarse = cache.config.clock.coarse();
         let cache = match cached {
-            Some((token, validity)) => {
-                cache.with_cached(CachedToken::reuse(token, validity, coarse))
-            }
+            Some((token, validity)) => cache.with_cached(CachedToken::reuse(token, validity)),
             None => cache,
         };
         let (source, used) = (TokenSource::new(cache), ticks(now.boot));

@@ -105,7 +105,7 @@ pub(super) struct Entries {
     free: Vec<u32>,
 }
 
-/// Entries that are swept together. Each takes two cache lines.
+/// Entries that are swept together.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Chunk([Option<PoolEntry>; CHUNK]);
@@ -126,7 +126,7 @@ impl Entries {
     }
 
     pub(super) fn get(&self, hash: u64, key: &str) -> Option<&PoolEntry> {
-        let is_match = |slot: u32| self.entry(slot).is_some_and(|entry| entry.key.matches(key));
+        let is_match = |slot: u32| self.entry(slot).is_some_and(|entry| *entry.key == *key);
         self.entry(self.index.find(hash, is_match)?)
     }
 
@@ -138,7 +138,7 @@ impl Entries {
         change: impl FnOnce(&mut PoolEntry) -> (u64, T),
     ) -> Option<T> {
         let is_match =
-            |slot: u32| entry_at(&self.chunks, slot).is_some_and(|entry| entry.key.matches(key));
+            |slot: u32| entry_at(&self.chunks, slot).is_some_and(|entry| *entry.key == *key);
         let slot = self.index.find(hash, is_match)?;
         let (due, outcome) = change(self.slot(slot)?.as_mut()?);
         self.lower_deadline(slot, due);
@@ -152,11 +152,10 @@ impl Entries {
         entry: PoolEntry,
         due: u64,
     ) -> Option<PoolEntry> {
-        let key = entry.key.as_str();
+        let key = &*entry.key;
         let chunks = &self.chunks;
-        let is_match =
-            |slot: u32| entry_at(chunks, slot).is_some_and(|other| other.key.matches(key));
-        let hash_of = |entry: &PoolEntry| hasher.hash_one(entry.key.as_str());
+        let is_match = |slot: u32| entry_at(chunks, slot).is_some_and(|other| *other.key == *key);
+        let hash_of = |entry: &PoolEntry| hasher.hash_one(&*entry.key);
         let rehash = |slot: u32| entry_at(chunks, slot).map_or(0, hash_of);
         let hash = hasher.hash_one(key);
         let found = self.index.find(hash, is_match);
@@ -176,8 +175,7 @@ impl Entries {
 
     pub(super) fn remove(&mut self, hash: u64, key: &str) -> Option<PoolEntry> {
         let chunks = &self.chunks;
-        let is_match =
-            |slot: u32| entry_at(chunks, slot).is_some_and(|entry| entry.key.matches(key));
+        let is_match = |slot: u32| entry_at(chunks, slot).is_some_and(|entry| *entry.key == *key);
         let slot = self.index.remove(hash, is_match)?;
         self.free.push(slot);
         self.slot(slot)?.take()
@@ -211,7 +209,7 @@ impl Entries {
                     SweepAction::Keep(at) => due = due.min(at),
                     SweepAction::Stop => return now,
                     SweepAction::Remove => {
-                        let hash = hasher.hash_one(entry.key.as_str());
+                        let hash = hasher.hash_one(&*entry.key);
                         let slot = (number * CHUNK + offset) as u32;
                         self.index.remove(hash, |other| other == slot);
                         self.free.push(slot);
@@ -232,8 +230,8 @@ impl Entries {
     pub(super) fn evict(&mut self, hasher: &impl BuildHasher, spared: &str, now: Moment) -> usize {
         let all = self.chunks.iter().flat_map(|chunk| &chunk.0).flatten();
         let mut ages: Vec<(u32, &str)> = all
-            .filter(|entry| !entry.key.matches(spared))
-            .map(|entry| (entry.idle_ticks(now), entry.key.as_str()))
+            .filter(|entry| *entry.key != *spared)
+            .map(|entry| (entry.idle_ticks(now), &*entry.key))
             .collect();
         let count = (ages.len() / 64).max(1).min(ages.len());
         if count == 0 {

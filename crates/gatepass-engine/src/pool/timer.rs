@@ -25,7 +25,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -44,9 +44,9 @@ const MAX_SLEEP: Duration = Duration::from_secs(30);
 const MIN_SLEEP: Duration = Duration::from_millis(50);
 /// How often idle failures are removed.
 const FAILURE_SWEEP_INTERVAL: Duration = Duration::from_secs(30);
-/// Nanoseconds by which the clocks may drift apart between two sweeps. More means that the wall
-/// clock was set or the machine was suspended.
-const TIMER_TOLERANCE: u64 = 500_000_000;
+/// How far the clocks may drift apart between two sweeps. More means that the wall clock was set or
+/// the machine was suspended.
+const TIMER_TOLERANCE: Duration = Duration::from_millis(500);
 
 /// The timer's state. Its task runs only while the pool has entries or active identities.
 #[derive(Debug, Default)]
@@ -157,13 +157,19 @@ impl Drop for RunningTimer {
     }
 }
 
+fn apart(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|negative| negative.duration())
+}
+
 async fn run_timer(running: RunningTimer, notify: Arc<Notify>) {
-    let (mut ahead, mut failures) = (None, None);
+    let (mut swept, mut failures) = (None, None);
     while let Some(shared) = running.shared.upgrade() {
         let now = shared.now();
-        let offset = shared.clock.coarse().ahead();
-        let was = ahead.replace(offset).unwrap_or(offset);
-        if offset.wrapping_sub(was).wrapping_add(TIMER_TOLERANCE) > 2 * TIMER_TOLERANCE {
+        let monotonic = shared.clock.coarse().map_or(now.boot, Duration::from_nanos);
+        if swept.replace((now.wall(), monotonic)).is_some_and(|(wall, since)| {
+            let expected = wall + monotonic.saturating_sub(since);
+            apart(now.wall(), expected) > TIMER_TOLERANCE
+        }) {
             shared.mark_all_due();
         }
         if failures.is_none_or(|last| now.since(last) >= FAILURE_SWEEP_INTERVAL) {
@@ -255,7 +261,7 @@ impl Shared {
                 }) else {
                     return SweepAction::Stop;
                 };
-                let (key, token) = (entry.key.as_str().into(), entry.token.clone());
+                let (key, token) = (entry.key.clone(), entry.token.clone());
                 result.candidates.push(RefreshCandidate {
                     key,
                     token,
