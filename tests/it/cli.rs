@@ -11,6 +11,7 @@ mod hints;
 mod inspect;
 mod list;
 mod man;
+mod memory_only;
 mod providers;
 mod sandbox;
 mod store;

@@ -4,6 +4,7 @@
 mod failing;
 mod foreign;
 mod killed;
+mod stopped;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
