@@ -72,6 +72,9 @@ fn apply(registry: &Registry, info: &ProviderInfo, set: &[(String, String)]) {
 /// A profile with the required keys.
 fn made_up(info: &ProviderInfo) -> String {
     let mut text = format!("[profiles.p]\nprovider = \"{}\"\n", info.id);
+    if let Some(first) = info.environments.first().filter(|_| info.is_environment_required) {
+        text.push_str(&format!("environment = \"{}\"\n", first.name));
+    }
     for field in &*info.fields {
         if field.is_secret() || info.requires(field, &Settings::new()) {
             let value = match field.kind {

@@ -269,8 +269,9 @@ fn basic_encoding_is_raw_or_form() {
     let (id, secret) = SPECIAL;
     let (raw, form) = (basic(&format!("{id}:{secret}")), basic(SPECIAL_ENCODED));
     let by_basic = "client_auth = \"basic\"";
+    let at_cisco = "environment = \"id\"\nclient_auth = \"basic\"";
     for (provider, more, raw_by_default) in
-        [("celerdata", "", true), ("cisco", by_basic, false), ("huawei", by_basic, false)]
+        [("celerdata", "", true), ("cisco", at_cisco, false), ("huawei", by_basic, false)]
     {
         let header = |encoding: &str| {
             let config = special_profile(provider, &format!("{more}\n{encoding}"));
@@ -287,10 +288,10 @@ fn basic_encoding_is_raw_or_form() {
 fn special_characters_reach_the_vendor_unchanged() {
     let (id, secret) = SPECIAL;
     for (provider, more) in [
-        ("cisco", ""),
+        ("cisco", "environment = \"id\""),
         ("huawei", ""),
         ("configapi", "scope = \"s\""),
-        ("cisco", "client_auth = \"query\""),
+        ("cisco", "environment = \"cloudsso\"\nclient_auth = \"query\""),
     ] {
         let request = token_request_for(provider, &special_profile(provider, more));
         let fields = if request.body.is_empty() { request.query() } else { request.form() };

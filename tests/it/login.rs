@@ -54,12 +54,16 @@ fn profiles(vendors: &Vendors, more: &str) -> String {
         let client = vendors.sandbox.client(vendor).unwrap();
         client.fields().find(|(name, _)| *name == "client_id").unwrap().1.to_owned()
     };
+    let environment = match more.contains("environment") {
+        true => "",
+        false => "environment = \"cloudsso\"\n",
+    };
     let redirect_uri = match more.contains("redirect_uri") {
         true => "",
         false => "redirect_uri = \"http://127.0.0.1:0/My_ITK_Application/index.html\"\n",
     };
     format!(
-        "[profiles.cisco]\nbase_url = \"{}\"\nclient_id = \"{}\"\ngrant = \"implicit\"\n\
+        "[profiles.cisco]\n{environment}base_url = \"{}\"\nclient_id = \"{}\"\ngrant = \"implicit\"\n\
          {redirect_uri}{more}\n\n\
          [profiles.huawei]\nbase_url = \"{}\"\nclient_id = \"{}\"\ngrant = \"implicit\"\n\
          redirect_uri = \"http://127.0.0.1:0/callback\"\n",

@@ -35,7 +35,7 @@ pub const VENDORS: [Vendor; 5] = [
     Vendor {
         id: "cisco",
         token_path: "/as/token.oauth2",
-        texts: &[("client_id", "app-1")],
+        texts: &[("environment", "cloudsso"), ("client_id", "app-1")],
         secrets: &["client_secret"],
         response: r#"{"access_token":"TOKEN","token_type":"Bearer","expires_in":3599}"#,
         api_path: "/hello",
@@ -79,7 +79,8 @@ impl Vendor {
         self.profile_with(base_url, more, |name| format!("\"{name}-of-the-tests\""))
     }
 
-    /// Returns the same profile with the TOML value of `secret` for each secret's name.
+    /// Returns the same profile with the TOML value of `secret` for each secret's name. A line of
+    /// `more` replaces the profile's own line of that key.
     pub fn profile_with(
         &self,
         base_url: &str,
@@ -87,7 +88,9 @@ impl Vendor {
         secret: impl Fn(&str) -> String,
     ) -> String {
         let mut text = format!("[profiles.{}]\nbase_url = \"{base_url}\"\n", self.id);
-        for (name, value) in self.texts {
+        let is_replaced =
+            |name: &str| more.lines().any(|line| line.starts_with(&format!("{name} =")));
+        for (name, value) in self.texts.iter().filter(|(name, _)| !is_replaced(name)) {
             writeln!(text, "{name} = \"{value}\"").unwrap();
         }
         for name in self.secrets {

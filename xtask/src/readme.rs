@@ -105,9 +105,14 @@ fn table(providers: &[Value]) -> Result<String> {
 fn settings(provider: &Value) -> Result<String> {
     let mut lines = String::from("| key | value | meaning |\n|-|-|-|\n");
     let environments = names(provider.get("environments"));
-    if let Some((first, rest)) = environments.split_once(", ") {
-        let what = "selects the vendor's address: see [Endpoint](#endpoint)";
-        lines.push_str(&format!("| `environment` | {first} (default), {rest} | {what} |\n"));
+    if let Some((first, _)) = environments.split_once(", ") {
+        let is_required = provider.get("environment_required").and_then(Value::as_bool);
+        let need = match is_required {
+            Some(true) => String::from("required"),
+            _ => format!("default {first}"),
+        };
+        let labels = labels(provider.get("environments"))?;
+        lines.push_str(&format!("| `environment` | {environments}; {need} | {labels} |\n"));
     }
     let fields = provider.get("fields").and_then(Value::as_array);
     for field in fields.ok_or_else(|| bad("there is no `fields`"))? {
@@ -137,13 +142,21 @@ fn value(field: &Value) -> Result<String> {
     Ok(format!("{kind}; {need}{}", only.unwrap_or_default()))
 }
 
-/// Returns the names in an array of strings, or of objects that have a `name`.
+/// Returns the names in an array of strings or of objects with a `name`.
 fn names(value: Option<&Value>) -> String {
     let names =
         value.and_then(Value::as_array).into_iter().flatten().filter_map(|value| {
             value.as_str().or_else(|| value.get("name").and_then(Value::as_str))
         });
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the labels of environments, each after its name.
+fn labels(environments: Option<&Value>) -> Result<String> {
+    let environments = environments.and_then(Value::as_array).into_iter().flatten();
+    let labels =
+        environments.map(|one| Ok(format!("`{}`: {}", text(one, "name")?, text(one, "label")?)));
+    Ok(labels.collect::<Result<Vec<_>>>()?.join("; "))
 }
 
 #[cfg(test)]
@@ -153,7 +166,7 @@ mod tests {
     #[test]
     fn table_has_a_line_for_every_provider() {
         let provider = serde_json::json!({"id": "acme", "title": "Acme Cloud", "vendor": "Acme",
-            "docs": "https://acme.example", "environments": ["prod", {"name": "trial"}]});
+            "docs": "https://acme.example", "environments": [{"name": "prod"}, {"name": "trial"}]});
         let table = table(&[provider]).unwrap();
         let line = "| [`acme`](crates/provider-acme/README.md) | Acme Cloud | `prod`, `trial` | <https://acme.example> |";
         assert_eq!(table.lines().last(), Some(line));
@@ -173,15 +186,19 @@ mod tests {
             field("grant", serde_json::json!({"choices": ["a", "b"], "default": "a"})),
             field("scope", serde_json::json!({"required": false})),
         ];
-        let provider = serde_json::json!({"environments": ["prod", "trial"], "fields": fields});
+        let environments = [("prod", "the first"), ("trial", "the second")]
+            .map(|(name, label)| serde_json::json!({"name": name, "label": label}));
+        let mut provider = serde_json::json!({"environments": environments, "fields": fields});
         let table = settings(&provider).unwrap();
         let wanted = [
-            "| `environment` | `prod` (default), `trial` | selects the vendor's address: see [Endpoint](#endpoint) |",
+            "| `environment` | `prod`, `trial`; default `prod` | `prod`: the first; `trial`: the second |",
             "| `host` | redirect uri; required without `base_url` | it |",
             "| `secret` | text; required with `grant = \"implicit\"` | it |",
             "| `grant` | `a`, `b`; default `a` | it |",
             "| `scope` | text; optional | it |",
         ];
         assert_eq!(table.lines().skip(2).collect::<Vec<_>>(), wanted);
+        provider["environment_required"] = true.into();
+        assert!(settings(&provider).unwrap().contains("| `prod`, `trial`; required |"));
     }
 }

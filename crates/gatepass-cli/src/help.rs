@@ -9,7 +9,7 @@ Examples:
   gatepass demo                                  try every vendor: no configuration, no network
   gatepass init                                  create your first profile
   gatepass token cisco                           print the token
-  gatepass token cisco --format header | curl -H @- https://api.cisco.com/hello
+  gatepass token cisco --format header | curl -H @- https://apix.cisco.com/hello
   gatepass call cisco /hello                     send an API request with a fresh token
   gatepass exec cisco -- ./report.sh             run a program with the token in its environment
 

@@ -54,7 +54,7 @@ pub struct ProviderInfo {
     /// The environments. The first one is the default, unless
     /// [`is_environment_required`](Self::is_environment_required).
     pub environments: Cow<'static, [EnvironmentInfo]>,
-    /// Whether a profile must choose an environment or give a `base_url`.
+    /// Whether a profile must choose an environment, also if it has a `base_url`.
     pub is_environment_required: bool,
     /// Every field of a profile, besides the fields of all profiles.
     pub fields: Cow<'static, [Field]>,
@@ -121,7 +121,8 @@ impl ProviderInfo {
         self
     }
 
-    /// Gives the environments no default: a profile chooses one, or has a `base_url`.
+    /// Gives the environments no default: a profile chooses one, also if it has a `base_url`,
+    /// because the environment selects more than the address.
     pub const fn environment_required(mut self) -> Self {
         self.is_environment_required = true;
         self
@@ -160,6 +161,13 @@ impl ProviderInfo {
     /// Returns the field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Describes all environments: `"one" (host: label) or "two" (host: label)`.
+    pub fn environment_choices(&self) -> String {
+        let all =
+            self.environments.iter().map(|one| format!("\"{}\" ({})", one.name, one.summary()));
+        all.collect::<Vec<_>>().join(" or ")
     }
 
     /// Returns the environment of that name.
@@ -210,6 +218,12 @@ impl EnvironmentInfo {
     ) -> Self {
         let (name, label) = (Cow::Borrowed(name), Cow::Borrowed(label));
         Self { name, label, values: ValueList::new(values) }
+    }
+
+    /// Returns its host, if it has a `base_url`, and its label.
+    pub fn summary(&self) -> String {
+        let host = self.base_url().map(|url| url.trim_start_matches("https://"));
+        host.map_or_else(|| self.label.to_string(), |host| format!("{host}: {}", self.label))
     }
 
     /// Scheme and host, if the environment has them.

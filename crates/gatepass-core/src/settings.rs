@@ -132,6 +132,9 @@ impl Settings {
                 return Err(named(unknown_choice(name, choices.iter())));
             }
         }
+        if info.is_environment_required && !self.texts.contains_key("environment") {
+            return Err(named(missing_environment(info)));
+        }
         let required = |field: &&Field| info.requires(field, self) && !field.is_secret();
         for field in info.fields.iter().filter(required) {
             let replaced = match field.unless.as_deref() {
@@ -142,10 +145,6 @@ impl Settings {
             if !replaced && !self.texts.contains_key(&*field.name) {
                 return Err(named(missing(&field.name).hint(field.help.to_string())));
             }
-        }
-        let has_environment = self.base_url.is_some() || self.texts.contains_key("environment");
-        if info.is_environment_required && !has_environment {
-            return Err(named(missing_environment(info)));
         }
         Ok(())
     }
@@ -172,7 +171,5 @@ fn unknown_environment(info: &ProviderInfo) -> Error {
 }
 
 fn missing_environment(info: &ProviderInfo) -> Error {
-    let known = info.environments.iter().map(|one| format!("{} ({})", one.name, one.label));
-    let known: Vec<String> = known.collect();
-    missing("environment").hint(format!("use one of: {}", known.join(", ")))
+    missing("environment").hint(format!("set it to {}", info.environment_choices()))
 }

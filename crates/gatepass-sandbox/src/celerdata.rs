@@ -17,6 +17,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
         ClientField::secret("client_secret", || random::text(random::MIXED, 40)),
     ],
     key: &["client_id"],
+    settings: &[],
     profiles: &[("celerdata", &[])],
     respond,
 };

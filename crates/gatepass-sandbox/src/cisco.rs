@@ -21,6 +21,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
         ClientField::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
     ],
     key: &["client_id"],
+    settings: &[("environment", "cloudsso")],
     profiles: &[("cisco", &[])],
     respond,
 };

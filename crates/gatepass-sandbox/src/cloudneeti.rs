@@ -20,6 +20,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
         ClientField::secret("subscription_key", || random::text(random::HEX, 32)),
     ],
     key: &["license_id", "api_application_id"],
+    settings: &[],
     profiles: &[("cloudneeti", &["account_id"]), ("cloudneeti-account", &[])],
     respond,
 };

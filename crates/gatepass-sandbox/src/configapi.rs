@@ -21,6 +21,7 @@ pub(crate) const VENDOR: Vendor = Vendor {
         }),
     ],
     key: &["client_id"],
+    settings: &[],
     profiles: &[("configapi", &[])],
     respond,
 };

@@ -100,6 +100,7 @@ impl Sandbox {
             for (profile, left_out) in vendor.profiles {
                 let base_url = self.base_url(vendor.id);
                 let mut lines = vec![("provider", vendor.id), ("base_url", &base_url)];
+                lines.extend(vendor.settings);
                 lines.extend(self.ca_pem.iter().map(|_| ("ca_file", "ca.pem")));
                 lines.extend(client.fields().filter(|(name, _)| !left_out.contains(name)));
                 text.push_str(&format!("\n[profiles.{profile}]\n"));

@@ -18,6 +18,8 @@ pub(crate) struct Vendor {
     pub(crate) fields: &'static [ClientField],
     /// The fields that identify a client; a new client with the same values replaces the old one.
     pub(crate) key: &'static [&'static str],
+    /// The settings of every profile of the generated config, besides a client's fields.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
     /// The profiles of the generated config: a name and the fields to leave out.
     pub(crate) profiles: &'static [(&'static str, &'static [&'static str])],
     pub(crate) respond: fn(&VendorRequest, &mut VendorContext<'_>) -> SandboxResponse,

@@ -1,6 +1,8 @@
 //! Sample profiles: made-up values, including secrets, for every field of a provider.
 
-use gatepass_core::{Credential, Endpoint, Field, FieldKind, Provider, ProviderInfo, Settings};
+use gatepass_core::{
+    Credential, Endpoint, Field, FieldKind, Provider, ProviderInfo, Result, Settings,
+};
 
 use crate::{Canary, canary};
 
@@ -20,7 +22,7 @@ impl SampleProfile {
             .filter(|field| field.is_secret())
             .map(|field| canary(&field.name))
             .collect();
-        let settings = with_environment(info, settings(required(info)));
+        let settings = in_each_environment(info, settings(required(info))).swap_remove(0);
         let credential = credential(info, &canaries, "");
         Self { settings, credential, canaries }
     }
@@ -41,18 +43,43 @@ impl SampleProfile {
     }
 }
 
-/// Returns the settings of every environment and choice, each with a description.
+/// A profile with one environment or choice, in several forms.
 ///
-/// Each variant has two forms, because a choice may require a field that is optional otherwise: one
-/// with the required fields and one with all fields.
-pub(crate) fn variants(info: &ProviderInfo) -> Vec<(String, [Settings; 2])> {
+/// A choice may require a field that is optional otherwise, or one of several environments. So there
+/// is a form with the required fields and one with all fields, for each environment if a profile must
+/// choose one. At least one of the forms is a valid profile.
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    pub(crate) forms: Vec<Settings>,
+}
+
+impl Variant {
+    /// Builds the provider of the first form that is valid.
+    pub(crate) fn provider(
+        &self,
+        info: &ProviderInfo,
+        base_url: Option<&Endpoint>,
+    ) -> Result<Box<dyn Provider>> {
+        let build = |form: &Settings| match base_url {
+            None => info.provider(form),
+            Some(base_url) => info.provider(&form.clone().with_base_url(base_url.clone())),
+        };
+        let first = build(&self.forms[0]);
+        self.forms.iter().skip(1).fold(first, |built, form| built.or_else(|_| build(form)))
+    }
+}
+
+/// Returns the variants of every environment and choice.
+pub(crate) fn variants(info: &ProviderInfo) -> Vec<Variant> {
     let all = info.fields.iter().filter(|field| !is_choice(field));
-    let both =
-        [settings(required(info)), settings(all)].map(|settings| with_environment(info, settings));
-    let mut variants = vec![(String::from("the sample profile"), both.clone())];
+    let forms = [settings(required(info)), settings(all)];
+    let forms: Vec<_> =
+        forms.into_iter().flat_map(|form| in_each_environment(info, form)).collect();
+    let mut variants =
+        vec![Variant { name: String::from("the sample profile"), forms: forms.clone() }];
     let mut add = |name: &str, value: &str| {
-        let changed = both.clone().map(|settings| settings.with(name, value));
-        variants.push((format!("{name} = {value}"), changed));
+        let forms = forms.iter().map(|form| form.clone().with(name, value)).collect();
+        variants.push(Variant { name: format!("{name} = {value}"), forms });
     };
     for environment in &*info.environments {
         add("environment", &environment.name);
@@ -77,14 +104,13 @@ pub(crate) fn settings<'a>(fields: impl Iterator<Item = &'a Field>) -> Settings 
     })
 }
 
-/// Adds the first environment if a profile must choose one.
-pub(crate) fn with_environment(info: &ProviderInfo, settings: Settings) -> Settings {
-    match info.environments.first() {
-        Some(first) if info.is_environment_required => {
-            settings.with("environment", first.name.to_string())
-        }
-        _ => settings,
+/// Returns the settings with each environment, or unchanged if a profile need not choose one.
+pub(crate) fn in_each_environment(info: &ProviderInfo, settings: Settings) -> Vec<Settings> {
+    if !info.is_environment_required {
+        return vec![settings];
     }
+    let environments = info.environments.iter();
+    environments.map(|one| settings.clone().with("environment", one.name.to_string())).collect()
 }
 
 /// Returns the fields that a profile with default settings requires.

@@ -232,7 +232,7 @@ mod tests {
             }
         });
         let config = Config::from_toml(&format!(
-            "[profiles.slow]\nprovider = \"cisco\"\nclient_id = \"app-1\"\n\
+            "[profiles.slow]\nprovider = \"cisco\"\nenvironment = \"id\"\nclient_id = \"app-1\"\n\
              client_secret = \"made-up\"\ntimeout = \"1s\"\nbase_url = \"{address}\"\n"
         ));
         let gate = Gate::new(config.unwrap(), Registry::linked().unwrap()).unwrap();
@@ -250,9 +250,9 @@ mod tests {
             finished.display()
         );
         let config = Config::from_toml(&format!(
-            "[profiles.slow]\nprovider = \"cisco\"\nclient_secret = \"made-up\"\n\
+            "[profiles.slow]\nprovider = \"cisco\"\nenvironment = \"id\"\nclient_secret = \"made-up\"\n\
              client_id = {{ command = [\"sh\", \"-c\", \"{wait}\"] }}\n\
-             [profiles.quick]\nprovider = \"cisco\"\nclient_secret = \"made-up\"\n\
+             [profiles.quick]\nprovider = \"cisco\"\nenvironment = \"id\"\nclient_secret = \"made-up\"\n\
              client_id = \"app-2\"\n"
         ));
         let gate = Gate::new(config.unwrap(), Registry::linked().unwrap()).unwrap();

@@ -1,14 +1,15 @@
 //! Cisco API tokens: the client credentials grant of RFC 6749 section 4.4, and the implicit grant
 //! of section 4.2 for a user with a browser.
 //!
-//! Cisco has two token services. `cloudsso` (PingFederate) is the older one; `id` (Okta) has the
-//! applications that were registered since March 2023. A client of one is unknown to the other.
+//! Cisco has two token services, and a client of one is unknown to the other: `id` (Okta) has the
+//! applications that were registered since March 2023, `cloudsso` (PingFederate) the older ones and
+//! the implicit grant. So there is no default.
 //!
 //! ```
 //! use gatepass_core::{Credential, Provider};
 //! use provider_cisco::{Cisco, Environment};
 //!
-//! let cisco = Cisco::new().environment(Environment::Id);
+//! let cisco = Cisco::new(Environment::Id);
 //! let request = cisco.token_request(&Credential::client("app-1", "hunter2"))?;
 //! assert_eq!(request.endpoint().as_str(), "https://id.cisco.com/oauth2/default/v1/token");
 //! # Ok::<(), gatepass_core::Error>(())
@@ -31,17 +32,18 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
     .environments(const {
         &[
             EnvironmentInfo::new(
-                "cloudsso",
-                "applications registered before March 2023, and logins with a browser",
-                &[("base_url", "https://cloudsso.cisco.com"), ("api", "https://api.cisco.com")],
-            ),
-            EnvironmentInfo::new(
                 "id",
                 "applications registered since March 2023",
                 &[("base_url", "https://id.cisco.com"), ("api", "https://apix.cisco.com")],
             ),
+            EnvironmentInfo::new(
+                "cloudsso",
+                "older applications, and the implicit grant",
+                &[("base_url", "https://cloudsso.cisco.com"), ("api", "https://api.cisco.com")],
+            ),
         ]
     })
+    .environment_required()
     .fields(const {
         &[
             Field::client_id("the key of your application in the API console"),
@@ -60,7 +62,7 @@ pub const INFO: ProviderInfo = ProviderInfo::new("cisco", "Cisco")
 register!(INFO);
 
 /// Cisco's token endpoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Cisco {
     environment: Environment,
     base_url: Option<Endpoint>,
@@ -71,51 +73,46 @@ pub struct Cisco {
 }
 
 /// One of Cisco's token services.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Environment {
-    /// `cloudsso.cisco.com`, for applications registered before March 2023.
-    #[default]
-    Cloudsso,
-    /// `id.cisco.com`, for applications registered since.
+    /// `id.cisco.com`, for applications registered since March 2023.
     Id,
+    /// `cloudsso.cisco.com`, for older applications and the implicit grant.
+    Cloudsso,
 }
 
 impl Cisco {
-    /// The older token service, with client id and secret in the form.
-    pub fn new() -> Self {
-        Self::default()
+    /// This token service, with client id and secret in the form.
+    pub fn new(environment: Environment) -> Self {
+        Self {
+            environment,
+            base_url: None,
+            auth: ClientAuth::Form,
+            encoding: BasicEncoding::Form,
+            redirect_uri: None,
+        }
     }
 
     fn from_settings(settings: &Settings) -> Result<Self> {
         let grants = [("client_credentials", false), ("implicit", true)];
-        let environments = [("cloudsso", Environment::Cloudsso), ("id", Environment::Id)];
+        let environments = [("id", Environment::Id), ("cloudsso", Environment::Cloudsso)];
         let auths = [
             ("form", ClientAuth::Form),
             ("basic", ClientAuth::Basic),
             ("query", ClientAuth::Query),
         ];
         let encodings = [("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)];
-        let is_implicit = settings.choice("grant", &grants)?;
-        let environment = settings.choice("environment", &environments)?;
-        if is_implicit && environment == Environment::Id {
-            return Err(Error::config("id.cisco.com has no implicit grant")
-                .with_field("grant")
-                .hint("use grant = \"client_credentials\", or environment = \"cloudsso\""));
-        }
-        Ok(Self {
-            environment,
+        let cisco = Self {
             base_url: settings.base_url().cloned(),
             auth: settings.choice("client_auth", &auths)?,
             encoding: settings.choice("basic_encoding", &encodings)?,
-            redirect_uri: is_implicit.then(|| settings.redirect_uri("redirect_uri")).transpose()?,
-        })
-    }
-
-    /// Chooses the token service.
-    pub fn environment(mut self, environment: Environment) -> Self {
-        self.environment = environment;
-        self
+            ..Self::new(settings.choice("environment", &environments)?)
+        };
+        match settings.choice("grant", &grants)? {
+            true => cisco.implicit(settings.redirect_uri("redirect_uri")?),
+            false => Ok(cisco),
+        }
     }
 
     /// Replaces scheme, host and port of token endpoint and API; the environment keeps the path.
@@ -137,15 +134,23 @@ impl Cisco {
     }
 
     /// Chooses the implicit grant: the user logs in with a browser, which returns to this address.
-    /// It exists at [`Environment::Cloudsso`] only.
-    pub fn implicit(mut self, redirect_uri: RedirectUri) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// `Config` for another environment than [`Environment::Cloudsso`].
+    pub fn implicit(mut self, redirect_uri: RedirectUri) -> Result<Self> {
+        if self.environment != Environment::Cloudsso {
+            return Err(Error::config("id.cisco.com has no implicit grant")
+                .with_field("grant")
+                .hint("use grant = \"client_credentials\", or environment = \"cloudsso\""));
+        }
         self.redirect_uri = Some(redirect_uri);
-        self
+        Ok(self)
     }
 
     /// Returns `base_url`, or one of the environment's addresses.
-    fn address(&self, environment: Environment, value: &str) -> Result<Endpoint> {
-        let name = match environment {
+    fn address(&self, value: &str) -> Result<Endpoint> {
+        let name = match self.environment {
             Environment::Cloudsso => "cloudsso",
             Environment::Id => "id",
         };
@@ -164,11 +169,10 @@ impl Provider for Cisco {
         if self.redirect_uri.is_some() {
             return Err(Implicit::login_required());
         }
-        let endpoint =
-            self.address(self.environment, "base_url")?.join(match self.environment {
-                Environment::Cloudsso => "/as/token.oauth2",
-                Environment::Id => "/oauth2/default/v1/token",
-            })?;
+        let endpoint = self.address("base_url")?.join(match self.environment {
+            Environment::Cloudsso => "/as/token.oauth2",
+            Environment::Id => "/oauth2/default/v1/token",
+        })?;
         let client = ClientCredentials::new(endpoint).auth(self.auth).encoding(self.encoding);
         client.request(credential)
     }
@@ -214,10 +218,10 @@ impl Provider for Cisco {
         match self.environment {
             _ if !is_elsewhere || self.base_url.is_some() => error,
             Environment::Cloudsso => {
-                error.hint("clients registered since 2023 need environment = \"id\"")
+                error.hint("clients registered since March 2023 need environment = \"id\"")
             }
             Environment::Id => error.hint(
-                "clients registered before 2023 are unknown here: register again, or try \
+                "clients registered before March 2023 are unknown here: register again, or try \
                  environment = \"cloudsso\"",
             ),
         }
@@ -235,7 +239,7 @@ impl Provider for Cisco {
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
-        self.address(self.environment, "api").ok()
+        self.address("api").ok()
     }
 
     fn probe(&self, _: &Credential) -> Result<Option<String>> {
@@ -250,7 +254,7 @@ impl Interactive for Cisco {
         let redirect_uri = self.redirect_uri.clone();
         let redirect_uri =
             redirect_uri.ok_or_else(|| Error::config("this grant type needs no login"))?;
-        let base = self.address(Environment::Cloudsso, "base_url")?;
+        let base = self.address("base_url")?;
         Implicit::new(base.join("/as/authorization.oauth2")?, redirect_uri)
             .authorization_request(credential)
     }

@@ -20,7 +20,7 @@ fn home(server: &Server) -> Home {
         &format!(
             "[profiles.lake-of-tokens]\nprovider = \"celerdata\"\nbase_url = \"{url}\"\n\
              client_id = \"a\"\nclient_secret = \"{secret}\"\n\
-             [profiles.mountain]\nprovider = \"cisco\"\nbase_url = \"{url}\"\n\
+             [profiles.mountain]\nprovider = \"cisco\"\nenvironment = \"cloudsso\"\nbase_url = \"{url}\"\n\
              client_id = \"a\"\nclient_secret = {{ command = [\"touch\", \"{marker}\"] }}\n",
             url = server.url(),
             secret = canary("completion").text(),
@@ -124,7 +124,10 @@ fn commands_complete_profile_names() {
 #[test]
 fn completion_reads_the_file_of_the_config_option() {
     let home = home(&Server::responding([Reply::empty(500)]));
-    let other = home.write("other.toml", "[profiles.elsewhere]\nprovider = \"cisco\"\n");
+    let other = home.write(
+        "other.toml",
+        "[profiles.elsewhere]\nprovider = \"cisco\"\nenvironment = \"cloudsso\"\n",
+    );
     let other = other.to_str().unwrap();
     let glued = format!("--config={other}");
     for args in [["token", "--config", other, ""].as_slice(), &["token", &glued, ""]] {

@@ -155,6 +155,7 @@ fn doctor_without_config_names_its_path() {
     let server = cisco(Reply::empty(200), Reply::empty(404));
     let run = home
         .gatepass(["doctor", "--format", "json"])
+        .env("GATEPASS_CISCO_ENVIRONMENT", "cloudsso")
         .env("GATEPASS_CISCO_CLIENT_ID", "app-1")
         .env("GATEPASS_CISCO_CLIENT_SECRET", "from-a-variable")
         .env("GATEPASS_CISCO_BASE_URL", server.url())

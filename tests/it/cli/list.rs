@@ -137,7 +137,7 @@ fn list_follows_a_token_through_its_lifetime() {
 
 #[test]
 fn list_shows_login_required() {
-    let more = "grant = \"implicit\"\nredirect_uri = \"http://127.0.0.1:0/callback\"";
+    let more = "environment = \"cloudsso\"\ngrant = \"implicit\"\nredirect_uri = \"http://127.0.0.1:0/callback\"";
     let home = Home::with_config(&format!("[profiles.cisco]\nclient_id = \"app-1\"\n{more}\n"));
     let row = row(&home);
     assert_eq!(

@@ -75,7 +75,10 @@ fn denial_is_cached_until_secret_changes() {
         let lines = format!("client_id = \"a\"\nclient_secret = \"{secret}\"");
         home.write(
             "c.toml",
-            &format!("[profiles.cisco]\nbase_url = \"{}\"\n{lines}\n", server.url()),
+            &format!(
+                "[profiles.cisco]\nenvironment = \"id\"\nbase_url = \"{}\"\n{lines}\n",
+                server.url()
+            ),
         )
     };
     let token = |secret| home.gatepass(["token", "cisco"]).config(&config(secret)).run();

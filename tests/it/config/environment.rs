@@ -27,6 +27,7 @@ fn profile_named_after_its_provider_needs_fields_only() {
     let run = variables(
         home.gatepass(["token", "cisco"]),
         &[
+            ("GATEPASS_CISCO_ENVIRONMENT", "cloudsso"),
             ("GATEPASS_CISCO_CLIENT_ID", "abc"),
             ("GATEPASS_CISCO_CLIENT_SECRET_FILE", secret.to_str().unwrap()),
             ("GATEPASS_CISCO_BASE_URL", &server.url()),
@@ -36,6 +37,7 @@ fn profile_named_after_its_provider_needs_fields_only() {
     let request = server.request();
     assert_eq!(field(&request, "client_id"), "abc");
     assert_eq!(field(&request, "client_secret"), "from a file");
+    assert_eq!(request.target, "/as/token.oauth2");
 }
 
 #[test]
@@ -66,6 +68,7 @@ fn profile_names_map_to_variable_names() {
             home.gatepass(["token", name, "--format", "json"]),
             &[
                 ("GATEPASS_CISCO_PROD_EU_PROVIDER", "cisco"),
+                ("GATEPASS_CISCO_PROD_EU_ENVIRONMENT", "cloudsso"),
                 ("GATEPASS_CISCO_PROD_EU_CLIENT_ID", "abc"),
                 ("GATEPASS_CISCO_PROD_EU_CLIENT_SECRET", "def"),
                 ("GATEPASS_CISCO_PROD_EU_BASE_URL", &server.url()),
@@ -139,9 +142,13 @@ fn variables_can_set_each_field_kind() {
 #[test]
 fn missing_variable_error_names_the_file() {
     let home = Home::new();
-    for (set, missing) in [("CLIENT_ID", "CLIENT_SECRET"), ("CLIENT_SECRET", "CLIENT_ID")] {
-        let command = home.gatepass(["token", "cisco"]);
-        let run = command.env(&format!("GATEPASS_CISCO_{set}"), "unsaid").run();
+    let all = [("ENVIRONMENT", "id"), ("CLIENT_ID", "unsaid"), ("CLIENT_SECRET", "unsaid")];
+    for (missing, _) in all {
+        let set = all.iter().filter(|(name, _)| *name != missing);
+        let command = set.fold(home.gatepass(["token", "cisco"]), |command, (name, value)| {
+            command.env(&format!("GATEPASS_CISCO_{name}"), value)
+        });
+        let run = command.run();
         let both = format!("set GATEPASS_CISCO_{missing}, or GATEPASS_CISCO_{missing}_FILE to");
         assert!(run.failed(2).contains(&both), "{run:#?}");
     }
@@ -156,10 +163,15 @@ fn missing_variable_error_names_the_file() {
 #[test]
 fn invalid_variable_error_hides_the_value() {
     let home = Home::new();
-    let good = [("GATEPASS_CISCO_CLIENT_ID", "abc"), ("GATEPASS_CISCO_CLIENT_SECRET", "unsaid-1")];
+    let good = [
+        ("GATEPASS_CISCO_ENVIRONMENT", "id"),
+        ("GATEPASS_CISCO_CLIENT_ID", "abc"),
+        ("GATEPASS_CISCO_CLIENT_SECRET", "unsaid-1"),
+    ];
     for (name, value) in [
         ("GATEPASS_CISCO_CLIENT_SECRT", "unsaid-2"),
         ("GATEPASS_CISCO_CLIENT_SECRET_FILE", "/unsaid-2"),
+        ("GATEPASS_CISCO_ENVIRONMENT", "unsaid-2"),
         ("GATEPASS_CISCO_TIMEOUT", "unsaid-2"),
         ("GATEPASS_CISCO_ALLOW_PLAIN_HTTP", "unsaid-2"),
         ("GATEPASS_CISCO_BASE_URL", "http://unsaid-2.example.com"),
@@ -170,7 +182,7 @@ fn invalid_variable_error_hides_the_value() {
         assert!(error.contains(name) || error.contains("BASE_URL"), "{name}: {error}");
         assert!(!error.contains("unsaid-"), "{error}");
     }
-    let run = variables(home.gatepass(["token", "cisco"]), &good[..1]).run();
+    let run = variables(home.gatepass(["token", "cisco"]), &good[..2]).run();
     assert!(run.failed(2).contains("client_secret"), "{run:#?}");
 }
 
@@ -182,9 +194,12 @@ fn empty_secret_is_rejected() {
         ("GATEPASS_CISCO_CLIENT_SECRET", ""),
         ("GATEPASS_CISCO_CLIENT_SECRET_FILE", empty.to_str().unwrap()),
     ] {
-        let command = home.gatepass(["token", "cisco"]).env("GATEPASS_CISCO_CLIENT_ID", "abc");
-        let run =
-            command.env("GATEPASS_CISCO_BASE_URL", "http://127.0.0.1:9").env(name, value).run();
+        let set = [
+            ("GATEPASS_CISCO_ENVIRONMENT", "id"),
+            ("GATEPASS_CISCO_CLIENT_ID", "abc"),
+            ("GATEPASS_CISCO_BASE_URL", "http://127.0.0.1:9"),
+        ];
+        let run = variables(home.gatepass(["token", "cisco"]), &set).env(name, value).run();
         assert!(run.failed(2).contains("empty"), "{run:#?}");
     }
 }

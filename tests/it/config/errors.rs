@@ -4,10 +4,15 @@ use gatepass_testkit::{Canary, find_leak};
 use gatepass_tests::{Home, Run};
 use insta::assert_snapshot;
 
-/// Returns the error of a profile `cisco` with these lines; checks that text and JSON output do not
-/// show the secret.
+/// Returns the error of a profile `cisco` with these lines, a secret and an environment; checks that
+/// text and JSON output do not show the secret.
 #[track_caller]
 fn cisco_error(lines: &str) -> String {
+    cisco_error_without_environment(&format!("{lines}\nenvironment = \"id\""))
+}
+
+#[track_caller]
+fn cisco_error_without_environment(lines: &str) -> String {
     error_of(&format!("[profiles.cisco]\n{lines}\nclient_secret = \"{SECRET}\"\n"), "cisco", &[])
 }
 
@@ -109,11 +114,21 @@ fn unknown_key_is_reported() {
 }
 
 #[test]
-fn unknown_environment_or_choice_is_reported() {
-    assert_snapshot!(cisco_error("client_id = \"a\"\nenvironment = \"unsaid-secret\""), @r"
+fn wrong_environment_or_choice_is_reported() {
+    let environment =
+        |lines: &str| cisco_error_without_environment(&format!("client_id = \"a\"{lines}"));
+    assert_snapshot!(environment("\nenvironment = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `environment`: unknown value
-      hint: cisco has: cloudsso, id
+      hint: cisco has: id, cloudsso
     ");
+    let missing = environment("");
+    assert_snapshot!(missing, @r#"
+    gatepass: cisco/cisco: c.toml:1: `environment`: missing
+      hint: set it to "id" (id.cisco.com: applications registered since March 2023) or "cloudsso" (cloudsso.cisco.com: older applications, and the implicit grant)
+    "#);
+    assert_eq!(environment("\nbase_url = \"https://proxy.example\""), missing);
+    let implicit = "\ngrant = \"implicit\"\nredirect_uri = \"http://localhost:0/x\"";
+    assert_eq!(environment(implicit), missing);
     assert_snapshot!(cisco_error("client_id = \"a\"\nclient_auth = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `client_auth`: unknown value
       hint: use one of: form, basic, query
@@ -136,7 +151,7 @@ fn missing_value_is_reported() {
     gatepass: cisco/cisco: c.toml:1: `client_id`: missing
       hint: the key of your application in the API console
     ");
-    assert_snapshot!(error_of("[profiles.cisco]\nclient_id = \"a\"\n", "cisco", &[]), @r"
+    assert_snapshot!(error_of("[profiles.cisco]\nclient_id = \"a\"\nenvironment = \"id\"\n", "cisco", &[]), @r"
     gatepass: cisco/cisco: c.toml:1: `client_secret`: missing
       hint: the client secret of the same application
     ");
@@ -264,7 +279,9 @@ fn invalid_config_file_is_reported() {
 
 #[test]
 fn invalid_set_argument_is_reported() {
-    let config = format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\n");
+    let config = format!(
+        "[profiles.cisco]\nenvironment = \"id\"\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\n"
+    );
     let set = |set: &str| error_of(&config, "cisco", &["--set", set]);
     assert_snapshot!(set("client_secret=unsaid-secret-of-the-tests"), @r"
     gatepass: cisco/cisco: --set: `client_secret`: a secret cannot be set on the command line
@@ -280,7 +297,7 @@ fn invalid_set_argument_is_reported() {
     ");
     assert_snapshot!(set("environment=unsaid-secret-of-the-tests"), @r"
     gatepass: cisco/cisco: --set: `environment`: unknown value
-      hint: cisco has: cloudsso, id
+      hint: cisco has: id, cloudsso
     ");
 }
 
@@ -288,7 +305,7 @@ fn invalid_set_argument_is_reported() {
 fn error_in_one_profile_does_not_affect_others() {
     let home = Home::new();
     let config = "[profiles.bad]\nprovider = \"cisco\"\nclient_id = \"a\"\nclient_secret = { evn = \"X\" }\n\
-                  [profiles.cisco]\nclient_id = \"a\"\nclient_secret = { env = \"SET\" }\n";
+                  [profiles.cisco]\nenvironment = \"id\"\nclient_id = \"a\"\nclient_secret = { env = \"SET\" }\n";
     let path = home.write("c.toml", config);
     let list = home.gatepass(["list", "--format", "json"]).config(&path);
     let run = list.env("SET", "x").run();

@@ -223,7 +223,7 @@ impl Stage {
     ) -> String {
         let run = more(self.command(home, "token")).run();
         let error = run.failed(2);
-        assert!(error.contains("config.toml:4: `client_secret`: "), "{error}");
+        assert!(error.contains("config.toml:5: `client_secret`: "), "{error}");
         assert!(error.contains("hint"), "{error}");
         assert_eq!(self.server.connections(), 0);
         error.to_owned()

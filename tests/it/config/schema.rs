@@ -192,7 +192,7 @@ fn schema_has_the_keys_that_the_reader_knows() {
             _ => "\"x\"",
         };
         let text = format!(
-            "[profiles.cisco]\nclient_id = \"x\"\nclient_secret = {{ {kind} = {value} }}\n"
+            "[profiles.cisco]\nenvironment = \"id\"\nclient_id = \"x\"\nclient_secret = {{ {kind} = {value} }}\n"
         );
         let read = Config::from_toml(&text).unwrap().profile("cisco", &registry, &[]);
         let path = format!("/$defs/reference/properties/{kind}");

@@ -132,7 +132,7 @@ fn text_field_accepts_a_reference() {
     let server = server();
     let home = Home::new();
     home.write("id", "id-of-a-file\n");
-    let config = "[profiles.cisco]\nbase_url = { env = \"BASE\" }\nclient_id = { file = \"id\" }\n\
+    let config = "[profiles.cisco]\nenvironment = \"id\"\nbase_url = { env = \"BASE\" }\nclient_id = { file = \"id\" }\n\
                   client_secret = { command = [\"printf\", \"s\"] }\n";
     let path = home.write("config.toml", config);
     let command = home.gatepass(["token", "cisco"]).config(&path).env("BASE", server.url());
@@ -211,7 +211,7 @@ fn profile_sets_ca_file_and_plain_http() {
     let config = |more: &str| {
         home.write(
             "config.toml",
-            &format!("[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"b\"\n{more}\n"),
+            &format!("[profiles.cisco]\nenvironment = \"id\"\nclient_id = \"a\"\nclient_secret = \"b\"\n{more}\n"),
         )
     };
     // 192.0.2.0/24 is reserved for documentation; no packet should be sent.

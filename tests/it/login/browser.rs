@@ -180,7 +180,7 @@ fn localhost_callback_listens_on_both_addresses() {
     let client = NewClient::new("cisco").field("redirect_uri", redirect_uri);
     let client = stage.vendors.sandbox.add_client(client).unwrap();
     let config = format!(
-        "[profiles.cisco]\nbase_url = \"{}\"\nclient_id = \"{}\"\ngrant = \"implicit\"\n\
+        "[profiles.cisco]\nenvironment = \"cloudsso\"\nbase_url = \"{}\"\nclient_id = \"{}\"\ngrant = \"implicit\"\n\
          redirect_uri = \"{redirect_uri}\"\n",
         stage.vendors.sandbox.base_url("cisco"),
         client.field("client_id").unwrap(),

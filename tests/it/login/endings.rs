@@ -134,6 +134,7 @@ fn forbidden_login_opens_no_port() {
         ("allow_implicit = false\n", "allow_implicit"),
         ("persist = false\n", "persist"),
         ("environment = \"id\"\n", "grant"),
+        ("# no environment\n", "\"cloudsso\" (cloudsso.cisco.com: older applications"),
         ("client_secret = { file = \"nowhere\" }\n", "cannot read"),
     ] {
         let home = Home::with_config(&profiles(&stage.vendors, more));

@@ -18,7 +18,13 @@ fn init_profile(home: &Home, server: &Server, more: &[&str]) -> Run {
 
 fn init<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'home> {
     let base_url = format!("--field=base_url={}", server.url());
-    let args = ["init", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
+    let args = [
+        "init",
+        "cisco",
+        "--field=environment=cloudsso",
+        "--field=client_id=abc",
+        "--secret-stdin=client_secret",
+    ];
     home.gatepass(args.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
 }
 
@@ -149,8 +155,9 @@ fn bound_secret_cannot_be_used_by_another_profile() {
             format!("client_id = {file}\nclient_secret = \"none\""),
         ] {
             let url = other.url();
-            let text =
-                format!("[profiles.lab]\nprovider = \"cisco\"\nbase_url = \"{url}\"\n{lines}\n");
+            let text = format!(
+                "[profiles.lab]\nprovider = \"cisco\"\nenvironment = \"cloudsso\"\nbase_url = \"{url}\"\n{lines}\n"
+            );
             let config = home.write("work/other.toml", &text);
             let run = home.gatepass(["token", "lab", "--wait=0s"]).config(&config).run();
             assert!(run.failed(2).contains("is bound to"), "{run:#?}");
@@ -160,6 +167,7 @@ fn bound_secret_cannot_be_used_by_another_profile() {
         .gatepass(["token", "lab"])
         .env("GATEPASS_LAB_PROVIDER", "cisco")
         .env("GATEPASS_LAB_BASE_URL", other.url())
+        .env("GATEPASS_LAB_ENVIRONMENT", "cloudsso")
         .env("GATEPASS_LAB_CLIENT_ID", "abc")
         .env("GATEPASS_LAB_CLIENT_SECRET_FILE", &secret)
         .run();

@@ -86,6 +86,12 @@ fn entry_is_removed_with_a_discarded_profile() {
 
 fn init<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'home> {
     let base_url = format!("--field=base_url={}", server.url());
-    let args = ["init", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
+    let args = [
+        "init",
+        "cisco",
+        "--field=environment=cloudsso",
+        "--field=client_id=abc",
+        "--secret-stdin=client_secret",
+    ];
     home.gatepass(args.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
 }

@@ -18,7 +18,15 @@ fn kill_before_rename(home: &Home, command: Gatepass<'_>) {
 }
 
 fn add<'home>(home: &'home Home, name: &str) -> Gatepass<'home> {
-    let args = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
+    let args = [
+        "profile",
+        "add",
+        "cisco",
+        "--no-test",
+        "--secrets=file",
+        "--field=environment=cloudsso",
+        "--field=client_id=abc",
+    ];
     home.gatepass(args.into_iter().chain(["--secret-stdin=client_secret", "--name", name]))
 }
 

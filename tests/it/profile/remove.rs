@@ -13,7 +13,14 @@ const EXISTING_CONFIG: &str =
 
 fn add<'home>(home: &'home Home, server: &Server, more: &[&str]) -> Gatepass<'home> {
     let base_url = format!("--field=base_url={}", server.url());
-    let args = ["profile", "add", "cisco", "--field=client_id=abc", "--secret-stdin=client_secret"];
+    let args = [
+        "profile",
+        "add",
+        "cisco",
+        "--field=environment=cloudsso",
+        "--field=client_id=abc",
+        "--secret-stdin=client_secret",
+    ];
     home.gatepass(args.into_iter().chain([base_url.as_str()]).chain(more.iter().copied()))
 }
 
@@ -178,7 +185,7 @@ fn remove_deletes_unshared_keyring_entry_and_origins() {
     for name in ["lab", "lake"] {
         session.connect(add(&home, &server, &["--name", name])).stdin("hunter2").run().ok();
     }
-    let text = "[profiles.shared]\nprovider = \"cisco\"\nclient_id = \"a\"\n\
+    let text = "[profiles.shared]\nprovider = \"cisco\"\nenvironment = \"cloudsso\"\nclient_id = \"a\"\n\
                 client_secret = { keyring = \"gatepass/lake/client_secret\" }\n";
     home.write(CONFIG, &format!("{}\n{text}", config(&home)));
     // Without a keyring the owner of the entry is unknown.

@@ -16,6 +16,8 @@ fn add_writes_and_tests_each_vendors_profile() {
         let client = vendors.sandbox.client(vendor.id).unwrap();
         let base_url = format!("base_url={}", vendors.sandbox.base_url(vendor.id));
         let (mut fields, mut secrets) = (vec![base_url], String::new());
+        let environment = vendor.texts.iter().find(|(name, _)| *name == "environment");
+        fields.extend(environment.map(|(name, value)| format!("{name}={value}")));
         for (name, value) in client.fields() {
             match vendor.secrets.contains(&name) {
                 true => secrets += &format!("{name}={value}\n"),
@@ -45,7 +47,14 @@ fn add_writes_and_tests_each_vendors_profile() {
 fn secret_is_only_in_its_file() {
     let (server, secret, home) = (cisco(), canary("secret"), Home::new());
     let base_url = format!("base_url={}", server.url());
-    let args = ["init", "cisco", "-vv", "--secrets=file", "--field=client_id=abc"];
+    let args = [
+        "init",
+        "cisco",
+        "-vv",
+        "--secrets=file",
+        "--field=environment=cloudsso",
+        "--field=client_id=abc",
+    ];
     let args = args.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
     let run = home.gatepass(args).env("RUST_LOG", "trace");
     let run = run.stdin(format!("{}\n", secret.text())).run();
@@ -68,7 +77,13 @@ fn secret_in_config_needs_an_option() {
     let (secret, home) = ("a \"b\\ä", Home::new());
     let server = cisco();
     let base_url = format!("base_url={}", server.url());
-    let args = ["init", "cisco", "--secrets=config", "--field=client_id=abc"];
+    let args = [
+        "init",
+        "cisco",
+        "--secrets=config",
+        "--field=environment=cloudsso",
+        "--field=client_id=abc",
+    ];
     let args = args.into_iter().chain(["--secret-stdin=client_secret", "--field", &base_url]);
     home.gatepass(args).stdin(secret).run().ok();
     let form = server.request().form();
@@ -81,7 +96,7 @@ fn written_files_are_private_under_any_umask() {
     let home = Home::new();
     let gatepass = gatepass_tests::gatepass_binary().to_str().unwrap().to_owned();
     let script = format!(
-        "umask 0; exec {gatepass} init cisco --no-test --secrets file --field client_id=abc \
+        "umask 0; exec {gatepass} init cisco --no-test --secrets file --field environment=cloudsso --field client_id=abc \
          --secret-stdin client_secret --config new/sub/config.toml"
     );
     home.program("/bin/sh".as_ref(), ["-c", &script]).stdin("secret").run().ok();
@@ -113,7 +128,7 @@ fn add_keeps_the_existing_config_bytes() {
 
 #[test]
 fn replacing_a_profile_needs_an_option() {
-    let before = "# one\n[profiles.lab]\nprovider = \"cisco\"\n# two\n\n[profiles.z]\n# three\n";
+    let before = "# one\n[profiles.lab]\nprovider = \"cisco\"\nenvironment = \"cloudsso\"\n# two\n\n[profiles.z]\n# three\n";
     let home = Home::with_config(before);
     let output = add(&home, &["--name", "lab"]).stdin("secret").run();
     assert!(output.failed(2).contains("--force"), "{output:#?}");
@@ -162,16 +177,25 @@ fn missing_field_names_its_option() {
     let home = Home::new();
     for (args, expected) in [
         (["init"].as_slice(), "gatepass init VENDOR, one of: celerdata"),
-        (&["init", "cisco"], "give --field client_id=… --secret-stdin client_secret"),
         (
-            &["init", "cisco", "--field=grant=implicit"],
-            "--field client_id=… --field redirect_uri=…",
+            &["init", "cisco", "--field=environment=id"],
+            "give --field client_id=… --secret-stdin client_secret",
+        ),
+        (
+            &["init", "cisco", "--field=base_url=https://a.example"],
+            "give --field environment=… --field client_id=… --secret-stdin client_secret; \
+             environment is \"id\" (id.cisco.com: applications registered since March 2023) or \
+             \"cloudsso\" (cloudsso.cisco.com: older applications, and the implicit grant)",
+        ),
+        (
+            &["init", "cisco", "--field=environment=cloudsso", "--field=grant=implicit"],
+            "give --field client_id=… --field redirect_uri=…",
         ),
         (&["profile", "add", "cloudneeti"], "api_application_secret=… and subscription_key=…"),
         (&["init", "huawei"], "--field domain=…"),
         (&["init", "cisco", "--field=client_secret=unsaid"], "--secret-stdin client_secret"),
         (&["init", "cisco", "--field=client_auth=unsaid"], "use one of: form, basic, query"),
-        (&["init", "cisco", "--field=environment=unsaid"], "use one of: cloudsso, id"),
+        (&["init", "cisco", "--field=environment=unsaid"], "use one of: id, cloudsso"),
         (&["init", "cisco", "--field=redirect_uri=http://localhost/"], "--field grant=implicit"),
         (&["init", "cisco", "--field=no=unsaid"], "has no such key"),
         (&["init", "cisco", "--name=a/b", "--field=client_id=a"], "is not a valid profile name"),
@@ -190,7 +214,15 @@ fn missing_field_names_its_option() {
         // Rejected by a check of the whole profile: plain http to another machine.
         ("client_secret=unsaid", "--field=base_url=http://unsaid.example"),
     ] {
-        let args = ["init", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc", more];
+        let args = [
+            "init",
+            "cisco",
+            "--no-test",
+            "--secrets=file",
+            "--field=environment=cloudsso",
+            "--field=client_id=abc",
+            more,
+        ];
         let lines = more.starts_with("--field").then_some("--secrets-stdin");
         let run = home.gatepass(args.into_iter().chain(lines)).stdin(input).run();
         assert!(!run.failed(2).contains("unsaid"), "{run:#?}");
@@ -201,7 +233,14 @@ fn missing_field_names_its_option() {
 #[test]
 fn dry_run_writes_no_files() {
     let home = Home::new();
-    let args = ["init", "cisco", "--dry-run", "--field", "client_id=abc", "--secrets"];
+    let args = [
+        "init",
+        "cisco",
+        "--dry-run",
+        "--field=environment=id",
+        "--field=client_id=abc",
+        "--secrets",
+    ];
     let file = home.gatepass(args.into_iter().chain(["file"])).run();
     assert!(
         file.ok().starts_with("[profiles.cisco]\n# Cisco\nprovider = \"cisco\"\n"),
@@ -245,7 +284,14 @@ fn failed_test_keeps_profile_and_exit_code() {
         let server = Server::new(move |_, _| reply.clone());
         let home = Home::new();
         let base_url = format!("base_url={}", server.url());
-        let args = ["init", "cisco", "--wait=0s", "--secrets=file", "--field=client_id=abc"];
+        let args = [
+            "init",
+            "cisco",
+            "--wait=0s",
+            "--secrets=file",
+            "--field=environment=cloudsso",
+            "--field=client_id=abc",
+        ];
         let more = ["--secret-stdin=client_secret", "--field", &base_url, "--format=json"];
         let run = home.gatepass(args.into_iter().chain(more)).stdin("secret").run();
         let hint = run.error(code)["hints"].to_string();
@@ -280,7 +326,15 @@ fn ten_parallel_adds_write_ten_profiles() {
 
 /// Returns `profile add cisco` without a test, with the secret from standard input to a file.
 fn add<'home>(home: &'home Home, more: &[&str]) -> gatepass_tests::Gatepass<'home> {
-    let args = ["profile", "add", "cisco", "--no-test", "--secrets=file", "--field=client_id=abc"];
+    let args = [
+        "profile",
+        "add",
+        "cisco",
+        "--no-test",
+        "--secrets=file",
+        "--field=environment=cloudsso",
+        "--field=client_id=abc",
+    ];
     let args = args.into_iter().chain(["--secret-stdin=client_secret"]);
     home.gatepass(args.chain(more.iter().copied()))
 }

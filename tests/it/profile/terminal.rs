@@ -18,6 +18,9 @@ fn init_prompts_for_fields_and_hides_the_secret() {
     terminal.line("cizco");
     terminal.wait_for("did you mean `cisco`?");
     terminal.line("cisco");
+    // `base_url` does not replace it.
+    terminal.wait_for("environment: ");
+    terminal.line("id");
     terminal.wait_for("client_id: the key of your application");
     terminal.line("abc");
     terminal.wait_for("grant [client_credentials]: ");
@@ -44,8 +47,14 @@ fn init_prompts_for_fields_and_hides_the_secret() {
 fn init_of_a_login_asks_for_no_secret() {
     let home = Home::new();
     let mut terminal = home.gatepass(["init", "cisco"]).at_terminal();
-    terminal.wait_for("environment [cloudsso]: ");
+    terminal.wait_for("  id           id.cisco.com: applications registered since March 2023");
+    terminal
+        .wait_for("  cloudsso     cloudsso.cisco.com: older applications, and the implicit grant");
+    // There is no default.
+    terminal.wait_for("environment: ");
     terminal.line("");
+    terminal.wait_for("invalid value: use one of: id, cloudsso");
+    terminal.line("cloudsso");
     terminal.wait_for("client_id: the key");
     terminal.line("abc");
     terminal.wait_for("grant [client_credentials]: ");
@@ -59,7 +68,9 @@ fn init_of_a_login_asks_for_no_secret() {
     assert!(screen.contains("log in with: gatepass login cisco"), "{screen}");
     assert!(!screen.contains("client_secret"), "{screen}");
     let config = fs::read_to_string(home.path(CONFIG)).unwrap();
-    assert!(config.contains("environment = \"cloudsso\"\n"), "{config}");
+    let environment = "# cloudsso.cisco.com: older applications, and the implicit grant\n\
+                       environment = \"cloudsso\"\n";
+    assert!(config.contains(environment), "{config}");
 }
 
 #[test]

@@ -99,6 +99,7 @@ fn required_args(
         let pair = |name: &str, value: &str| [name.to_owned(), value.to_owned()];
         vec![
             pair("--field", &format!("base_url={url}")),
+            pair("--field", "environment=id"),
             pair("--field", "client_id=abc"),
             pair("--secret-stdin", "client_secret"),
             pair("--secrets", "file"),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use gatepass::cisco::{Cisco, Environment};
 use gatepass::cli_support;
 use gatepass::clock::{Clock as _, SystemClock};
 use gatepass::config::{Config, Env};
@@ -146,7 +147,7 @@ fn print_constructed_types() -> BTreeSet<String> {
     printed.add(&Env::fixed([("NAME", text())]));
     printed.add(&gatepass::celerdata::CelerData::new());
     printed.add(&gatepass::celerdata::GrantTypeIn::Body { scope: None });
-    printed.add(&gatepass::cisco::Cisco::new());
+    printed.add(&Cisco::new(Environment::Cloudsso));
     printed.add(&gatepass::cloudneeti::Cloudneeti::new("license-1").unwrap());
     printed.add(&gatepass::configapi::ConfigApi::new("acme.brightpattern.com").unwrap());
     printed.add(&gatepass::huawei::Huawei::new("acme.huaweioneaccess.com").unwrap());
@@ -160,8 +161,7 @@ fn print_bound_secrets(printed: &mut Printed, secret: &Canary) {
     let home = Home::new();
     home.write("bound.secret", secret.text());
     home.write("bound.secret.origins", "https://vendor.example.com\n");
-    let config =
-        "[profiles.cisco]\nclient_id = \"a\"\nclient_secret = { file = \"bound.secret\" }\n";
+    let config = "[profiles.cisco]\nenvironment = \"id\"\nclient_id = \"a\"\nclient_secret = { file = \"bound.secret\" }\n";
     let gate = Gate::load(home.write("bound.toml", config)).unwrap();
     printed.add(&gate.profile("cisco").set("client_id", secret.text()));
     let profile = gate.profile("cisco").read().unwrap();
@@ -264,7 +264,9 @@ fn print_engine_types(printed: &mut Printed, secret: &Canary) {
         printed.add(&pool);
     });
     let login = TokenSource::builder(
-        gatepass::cisco::Cisco::new().implicit(RedirectUri::parse("http://127.0.0.1:0/").unwrap()),
+        Cisco::new(Environment::Cloudsso)
+            .implicit(RedirectUri::parse("http://127.0.0.1:0/").unwrap())
+            .unwrap(),
         credential(text()),
     );
     let login = login.http(FakeHttp::returning([])).build().unwrap();

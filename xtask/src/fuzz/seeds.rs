@@ -96,9 +96,9 @@ fn profiles() -> Result<Vec<Vec<u8>>> {
 }
 
 const PROFILES: &[&str] = &[
-    "[profiles.cisco]\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\ntimeout = \"1h30m\"\n\
+    "[profiles.cisco]\nenvironment = \"id\"\nclient_id = \"a\"\nclient_secret = \"{SECRET}\"\ntimeout = \"1h30m\"\n\
      base_url = \"http://127.0.0.1:1/x\"\nkeep_warm = true\n",
-    "[profiles.c]\nprovider = \"cisco\"\ngrant = \"implicit\"\nclient_id = \"a\"\n\
+    "[profiles.c]\nprovider = \"cisco\"\nenvironment = \"cloudsso\"\ngrant = \"implicit\"\nclient_id = \"a\"\n\
      redirect_uri = \"http://localhost/x\"\nallow_implicit = false\n",
     "[profiles.huawei]\ndomain = \"a.example\"\nclient_id = { env = \"SET\" }\n\
      client_secret = { env = \"SET\" }\napi_origins = [\"https://a.example\"]\n",

@@ -9,7 +9,7 @@ pub(super) const ADDRESSES: &[&str] = &[
 ];
 
 pub(super) const VARIABLES: &[&str] = &[
-    "GATEPASS_CISCO_CLIENT_ID=a\nGATEPASS_CISCO_CLIENT_SECRET={SECRET}\nGATEPASS_CISCO_TIMEOUT=9s",
+    "GATEPASS_CISCO_ENVIRONMENT=id\nGATEPASS_CISCO_CLIENT_ID=a\nGATEPASS_CISCO_CLIENT_SECRET={SECRET}\nGATEPASS_CISCO_TIMEOUT=9s",
     "GATEPASS_MY_LAKE_PROVIDER=celerdata\nGATEPASS_MY_LAKE_CLIENT_ID=a\n\
      GATEPASS_MY_LAKE_CLIENT_SECRET=b\nGATEPASS_MY_LAKE_KEEP_WARM=1",
     "GATEPASS_IAM_PROVIDER=huawei\nGATEPASS_IAM_DOMAIN={SECRET}\nHOME=x",
@@ -95,8 +95,8 @@ pub(super) const CALLBACK_REQUESTS: &[&str] = &[
 ];
 
 pub(super) const ADDED: &[&str] = &[
-    "cisco\ncisco-2\nclient_id=a\"b\nclient_secret:={SECRET}\n\n# mine\r\n[profiles.a]\r\n\
-     provider = \"cisco\" # one\r\nclient_id = \"x\"\r\n",
+    "cisco\ncisco-2\nenvironment=id\nclient_id=a\"b\nclient_secret:={SECRET}\n\n# mine\r\n[profiles.a]\r\n\
+     provider = \"cisco\" # one\r\nenvironment = \"id\"\r\nclient_id = \"x\"\r\n",
     "huawei!\niam.x\ndomain=a.example\nclient_id=a\nclient_secret:=b\nkeep_warm=true\n\n\
      [profiles.\"iam.x\"]\nprovider = \"huawei\"\napi_origins = [\n  \"[no]\", # kept?\n]\n\
      [profiles.\"iam.x\".client_secret]\nenv = \"f\"\n# about b\n\n[profiles.b]\nx = '''2'''\n",

@@ -27,7 +27,8 @@ use crate::output::Output;
 Examples:
   gatepass init                       ask for everything, including the vendor
   gatepass init cisco --dry-run       show what it would write
-  pass show cisco | gatepass init cisco --field client_id=abc --secret-stdin client_secret")]
+  pass show cisco | gatepass init cisco --field environment=id --field client_id=abc \\
+      --secret-stdin client_secret")]
 pub(crate) struct InitArgs {
     /// The vendor: an id that `gatepass providers` lists [default: ask]
     provider: Option<String>,

@@ -49,7 +49,10 @@ fn to_json(info: &ProviderInfo) -> Value {
         "title": info.title,
         "vendor": info.vendor,
         "docs": info.docs,
-        "environments": info.environments.iter().map(|one| &*one.name).collect::<Vec<_>>(),
+        "environments": info.environments.iter().map(|one| {
+            json!({ "name": one.name, "label": one.label, "base_url": one.base_url() })
+        }).collect::<Vec<_>>(),
+        "environment_required": info.is_environment_required,
         "fields": fields.collect::<Vec<_>>(),
     })
 }
@@ -59,8 +62,12 @@ fn to_text(registry: &Registry) -> String {
     for info in registry.iter() {
         text += &format!("{}  {}\n  {}\n", info.id, info.title, info.docs);
         if !info.environments.is_empty() {
-            let names: Vec<&str> = info.environments.iter().map(|one| &*one.name).collect();
-            text += &format!("  environments: {}\n", names.join(", "));
+            let is_required = info.is_environment_required;
+            let need = if is_required { "required" } else { "the first is the default" };
+            text += &format!("  environments ({need}):\n");
+            for one in &*info.environments {
+                text += &format!("    {:<22} {}\n", one.name, one.summary());
+            }
         }
         text.extend(info.fields.iter().map(line));
         text.push('\n');

@@ -34,7 +34,8 @@ Examples:
   gatepass token cisco                           print the token alone
   gatepass token cisco --min-ttl 10m             require ten minutes of remaining lifetime
   gatepass token cisco --format json
-  GATEPASS_CISCO_CLIENT_ID=abc GATEPASS_CISCO_CLIENT_SECRET_FILE=cisco.secret gatepass token cisco")]
+  GATEPASS_CISCO_ENVIRONMENT=id GATEPASS_CISCO_CLIENT_ID=abc \\
+      GATEPASS_CISCO_CLIENT_SECRET_FILE=cisco.secret gatepass token cisco")]
 pub(crate) struct TokenArgs {
     /// The profile: NAME of a [profiles.NAME] table, or of GATEPASS_NAME_… variables
     profile: String,

@@ -16,6 +16,7 @@ use gatepass_engine::{TokenSource, TokenSourceBuilder};
 use gatepass_http::{SendWith, api_client_builder};
 use gatepass_testkit::{FakeHttp, FakeResponse};
 use http::{Method, Request, Response};
+use provider_cisco::{Cisco, Environment};
 use reqwest::Client;
 
 /// The three adapters that send a request with a token.
@@ -154,6 +155,6 @@ pub(crate) fn builder_with(
 
 /// Returns a source for the API at this origin, which rejects tokens with 401 or 403.
 pub(crate) fn source(origin: &str, http: &FakeHttp) -> TokenSource {
-    let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(origin).unwrap());
+    let cisco = Cisco::new(Environment::Id).base_url(Endpoint::parse(origin).unwrap());
     builder(cisco, http).build().unwrap()
 }

@@ -47,9 +47,9 @@ fn other_secrets(credential: &Credential) -> Credential {
 
 /// Returns all variants, and the sample profile with two values for each optional setting.
 fn settings_to_compare(info: &ProviderInfo, profile: &SampleProfile) -> Vec<(String, Settings)> {
-    let variants = variants(info)
-        .into_iter()
-        .flat_map(|(variant, settings)| settings.map(|settings| (variant.clone(), settings)));
+    let variants = variants(info).into_iter().flat_map(|variant| {
+        variant.forms.into_iter().map(move |form| (variant.name.clone(), form))
+    });
     let texts = info.fields.iter().filter(|field| !field.is_secret() && !field.required);
     let texts = texts.flat_map(|field| {
         ["one.example.com", "two.example.com"].map(|value| {

@@ -6,7 +6,7 @@ use std::path::Path;
 use gatepass_core::{ErrorKind, Field, FieldKind, ProviderInfo, Result, Settings};
 
 use super::{assert_no_leak, format_error};
-use crate::profile::{SampleProfile, base_url, required, settings, variants, with_environment};
+use crate::profile::{SampleProfile, base_url, in_each_environment, required, settings, variants};
 use crate::{Canary, canary};
 
 /// Checks that the facts are complete and consistent.
@@ -84,15 +84,10 @@ pub fn info_is_complete(info: &ProviderInfo, _: &Path) {
 
 /// Checks that profiles with made-up values build, for each choice and environment.
 pub fn sample_profile_builds_a_provider(info: &ProviderInfo, _: &Path) {
-    for (variant, settings) in variants(info) {
-        for base_url in [None, Some(base_url())] {
-            let build = |settings: &Settings| match base_url.clone() {
-                None => info.provider(settings),
-                Some(base_url) => info.provider(&settings.clone().with_base_url(base_url)),
-            };
-            let [required, all] = &settings;
-            if let Err(error) = build(required).or_else(|_| build(all)) {
-                panic!("{}: {variant} does not build: {error:?}", info.id);
+    for variant in variants(info) {
+        for base_url in [None, Some(&base_url())] {
+            if let Err(error) = variant.provider(info, base_url) {
+                panic!("{}: {} does not build: {error:?}", info.id, variant.name);
             }
         }
     }
@@ -105,13 +100,29 @@ pub fn error_names_an_unknown_setting(info: &ProviderInfo, _: &Path) {
     assert_error_names_field(info, info.provider(&settings), "no_such_setting", &[value]);
 }
 
-/// Checks that a missing required setting is `Config` and that the error names it.
+/// Checks that a missing required setting is `Config` and that the error names it. For an
+/// environment it also names each one.
 pub fn error_names_a_missing_setting(info: &ProviderInfo, _: &Path) {
     let names = || required(info).filter(|field| !field.is_secret());
     for omitted in names() {
         let others = names().filter(|field| field.name != omitted.name);
-        let settings = with_environment(info, settings(others));
+        let settings = in_each_environment(info, settings(others)).swap_remove(0);
         assert_error_names_field(info, info.provider(&settings), &omitted.name, &[]);
+    }
+    if info.is_environment_required {
+        for settings in [Settings::new(), Settings::new().with_base_url(base_url())] {
+            let outcome = info.provider(&settings);
+            let hints = outcome.as_ref().map_or_else(format_error, |_| String::new());
+            for environment in &*info.environments {
+                assert!(
+                    hints.contains(&*environment.name) && hints.contains(&*environment.label),
+                    "{}: the error about a missing environment does not explain `{}`",
+                    info.id,
+                    environment.name
+                );
+            }
+            assert_error_names_field(info, outcome, "environment", &[]);
+        }
     }
 }
 

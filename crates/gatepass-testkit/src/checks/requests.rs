@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gatepass_core::{Credential, ErrorKind, LoginAttempt, ProviderInfo, Settings};
+use gatepass_core::{Credential, ErrorKind, LoginAttempt, ProviderInfo};
 use http::Method;
 
 use super::{assert_no_leak, exchange, header_text, token_request};
@@ -47,13 +47,12 @@ pub fn url_contains_no_secret(info: &ProviderInfo, _: &Path) {
 /// Checks that every header field with a secret is marked sensitive.
 pub fn headers_with_a_secret_are_sensitive(info: &ProviderInfo, _: &Path) {
     let profile = SampleProfile::new(info);
-    for (variant, [required, all]) in variants(info) {
-        let Ok(provider) = info.provider(&required).or_else(|_| info.provider(&all)) else {
-            continue;
-        };
+    for variant in variants(info) {
+        let Ok(provider) = variant.provider(info, None) else { continue };
         let Ok(request) = provider.token_request(&profile.credential) else { continue };
         for (name, value) in request.headers().iter().filter(|(_, value)| !value.is_sensitive()) {
-            let place = format!("{variant}: the header {name}, which is not marked sensitive,");
+            let place =
+                format!("{}: the header {name}, which is not marked sensitive,", variant.name);
             assert_no_leak(info, &place, &header_text(value), &profile.canaries);
         }
     }
@@ -96,12 +95,10 @@ pub fn login_starts_at_the_base_url_without_a_secret(info: &ProviderInfo, _: &Pa
             profile.credential.optional_text(&field.name).unwrap_or("x"),
         )
     });
-    for (variant, [required, all]) in variants(info) {
-        let build =
-            |settings: &Settings| info.provider(&settings.clone().with_base_url(base_url()));
-        let Ok(provider) = build(&required).or_else(|_| build(&all)) else { continue };
+    for variant in variants(info) {
+        let Ok(provider) = variant.provider(info, Some(&base_url())) else { continue };
         let Some(interactive) = provider.interactive() else { continue };
-        let id = &info.id;
+        let (id, variant) = (&info.id, &variant.name);
         let login = interactive.authorization_request(&no_secret).unwrap_or_else(|error| {
             panic!("{id}: {variant}: no login without a secret: {error:?}")
         });

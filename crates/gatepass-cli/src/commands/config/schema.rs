@@ -105,9 +105,7 @@ fn provider(info: &ProviderInfo) -> Value {
     }
     let mut rules: Vec<Value> = info.fields.iter().filter_map(|field| rule(info, field)).collect();
     if info.is_environment_required {
-        rules.push(json!({
-            "anyOf": [{ "required": ["environment"] }, { "required": ["base_url"] }],
-        }));
+        rules.push(json!({ "required": ["environment"] }));
     }
     let mut schema = json!({
         "title": info.title,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatepass::Endpoint;
 use gatepass::cli_support::COMMON_FIELDS;
 use gatepass::login::RedirectUri;
-use gatepass::provider::{Field, FieldKind, ProviderInfo, Settings};
+use gatepass::provider::{EnvironmentInfo, Field, FieldKind, ProviderInfo, Settings};
 use zeroize::Zeroizing;
 
 use super::edit::{concat, toml_key, toml_string};
@@ -107,12 +107,13 @@ impl ProfileValues {
 
     /// Returns whether this field is an environment that must be chosen.
     fn needs_environment(&self, info: &ProviderInfo, field: &Field) -> bool {
-        field.name == "environment" && info.is_environment_required && !self.has("base_url")
+        field.name == "environment" && info.is_environment_required
     }
 
     /// Returns whether other fields depend on this one, or the choice of the vendor's service.
     fn decides_others(&self, info: &ProviderInfo, field: &Field) -> bool {
         match &*field.name {
+            // With `base_url`, a default environment has no effect.
             "environment" => info.environments.len() > 1 && !self.has("base_url"),
             name => info
                 .fields
@@ -136,16 +137,21 @@ impl ProfileValues {
             info.id
         );
         let mut pieces = vec![Zeroizing::new(header)];
-        let mut push_line = |field: &Field, value: Zeroizing<String>| {
-            pieces.push(Zeroizing::new(format!("# {}\n{} = ", field.help, field.name)));
+        let mut push_line = |field: &Field, help: &str, value: Zeroizing<String>| {
+            pieces.push(Zeroizing::new(format!("# {help}\n{} = ", field.name)));
             pieces.extend([value, Zeroizing::new(String::from("\n"))]);
         };
         for field in fields(info) {
             if let Some((_, text)) = self.settings.iter().find(|(set, _)| set.name == field.name) {
-                push_line(field, toml_value(field, text));
+                let environment = match &*field.name {
+                    "environment" => info.environment(text).map(EnvironmentInfo::summary),
+                    _ => None,
+                };
+                let help = environment.as_deref().unwrap_or(&field.help);
+                push_line(field, help, toml_value(field, text));
             }
             if let Some((_, text)) = self.secrets.iter().find(|(set, _)| set.name == field.name) {
-                push_line(field, secret(field, text));
+                push_line(field, &field.help, secret(field, text));
             }
         }
         concat(&pieces.iter().map(|piece| piece.as_str()).collect::<Vec<_>>())
@@ -245,7 +251,7 @@ async fn ask(
     output.ask(&format!("\n{}: {}\n", field.name, field.help));
     if is_environment {
         for environment in &*info.environments {
-            output.ask(&format!("  {:<12} {}\n", environment.name, environment.label));
+            output.ask(&format!("  {:<12} {}\n", environment.name, environment.summary()));
         }
     } else if let Some(choices) = &choices {
         output.ask(&format!("  one of: {}\n", choices.join(", ")));
@@ -343,9 +349,13 @@ fn missing_fields(info: &ProviderInfo, missing: &[&Field]) -> CommandError {
             Some(format!("--secrets-stdin with the lines {}", lines.join(" and ")))
         }
     });
+    let mut hint = format!("give {}", options.join(" "));
+    if names.contains(&"environment") {
+        hint += &format!("; environment is {}", info.environment_choices());
+    }
     usage(
         format!("{} needs {}, and there is no terminal to ask on", info.id, names.join(", ")),
-        format!("give {}", options.join(" ")),
+        hint,
     )
 }
 

@@ -4,6 +4,7 @@ use gatepass_core::{Endpoint, ErrorKind};
 use gatepass_engine::TokenSource;
 use gatepass_http::{HttpClient, SendWith};
 use http::StatusCode;
+use provider_cisco::{Cisco, Environment};
 
 use super::{ADAPTERS, builder, client, gatepass_error, source, vendor};
 use crate::server::{Server, ok};
@@ -42,7 +43,7 @@ async fn other_origin_receives_no_request() {
 #[tokio::test]
 async fn additional_api_origins_are_allowed() {
     let (api, other) = (Server::responding(ok("api")), Server::responding(ok("other")));
-    let cisco = provider_cisco::Cisco::new().base_url(Endpoint::parse(&api.origin()).unwrap());
+    let cisco = Cisco::new(Environment::Id).base_url(Endpoint::parse(&api.origin()).unwrap());
     let also = Endpoint::parse(&format!("{}/v1", other.origin())).unwrap();
     let source = builder(cisco, &vendor()).api_origins([also]).build().unwrap();
     for adapter in ADAPTERS {

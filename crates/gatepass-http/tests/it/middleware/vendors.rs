@@ -9,7 +9,7 @@ use gatepass_http::HttpClient;
 use gatepass_sandbox::Sandbox;
 use http::StatusCode;
 use provider_celerdata::CelerData;
-use provider_cisco::Cisco;
+use provider_cisco::{Cisco, Environment};
 use provider_cloudneeti::Cloudneeti;
 use provider_configapi::ConfigApi;
 use provider_huawei::Huawei;
@@ -25,7 +25,7 @@ pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
     let field = |name: &str| fields.field(name).unwrap();
     let provider: Box<dyn Provider> = match id {
         "celerdata" => Box::new(CelerData::new().base_url(base)),
-        "cisco" => Box::new(Cisco::new().base_url(base)),
+        "cisco" => Box::new(Cisco::new(Environment::Id).base_url(base)),
         "cloudneeti" => Box::new(Cloudneeti::new(field("license_id")).unwrap().base_url(base)),
         "configapi" => {
             let provider = ConfigApi::new("acme.brightpattern.com").unwrap().base_url(base);
