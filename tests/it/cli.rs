@@ -17,4 +17,5 @@ mod sandbox;
 mod store;
 mod token;
 mod usage;
+mod wait;
 mod why;

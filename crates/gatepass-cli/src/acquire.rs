@@ -6,7 +6,7 @@ use gatepass::clock::{Clock, SystemClock};
 use gatepass::{Token, TokenSource};
 
 use crate::error::CommandError;
-use crate::options::WaitArgs;
+use crate::options::Deadline;
 use crate::output::Output;
 use crate::wait::with_retries;
 
@@ -17,7 +17,7 @@ pub(crate) struct WantedToken<'a> {
     pub(crate) min_ttl: Option<Duration>,
     /// Whether to send a token request although a usable token is cached.
     pub(crate) is_fresh: bool,
-    pub(crate) wait: WaitArgs,
+    pub(crate) deadline: Deadline,
 }
 
 /// Acquires a token, and prints the warnings that its response caused.
@@ -29,7 +29,7 @@ pub(crate) async fn acquire(
     output: &Output,
 ) -> Result<Token, CommandError> {
     let required = wanted.min_ttl.unwrap_or_default();
-    let token = with_retries(wanted.wait.wait, source, output, || async {
+    let token = with_retries(wanted.deadline, source, output, || async {
         match wanted.is_fresh {
             true => source.refresh_now().await,
             false => source.token_for(required).await,
@@ -38,9 +38,24 @@ pub(crate) async fn acquire(
     .await?;
     output.warn_token(wanted.profile, &token);
     let lifetime = token.remaining(SystemClock::new().wall());
+    let is_cached = source.status().exchanges == 0;
+    output.verbose(|| match is_cached {
+        true => format!("{}: cached token, {} left", wanted.profile, rough(lifetime)),
+        false => format!("{}: new token, valid for {}", wanted.profile, rough(lifetime)),
+    });
     if lifetime < required {
         let profile = wanted.profile.to_owned();
         return Err(CommandError::LifetimeTooShort { profile, lifetime, required });
     }
     Ok(token)
+}
+
+/// Formats a duration as its largest unit, such as `43 min`.
+fn rough(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7200 => format!("{} min", seconds / 60),
+        seconds @ ..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
 }

@@ -50,6 +50,7 @@ mod help;
 mod json_text;
 mod options;
 mod output;
+mod progress;
 mod prompt;
 mod quote;
 mod screen;
@@ -57,6 +58,7 @@ mod session;
 mod signal;
 mod suggestion;
 mod usage;
+mod verbose;
 mod wait;
 mod warnings;
 mod wrap;
@@ -89,7 +91,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage::report(&error),
     };
     let output = Output::new(&args.common, command_name);
-    output.log(args.common.verbose);
+    output.log();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return output.fail(&error::internal("cannot start", &error), None),

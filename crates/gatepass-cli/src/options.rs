@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, Args, Command, ValueEnum};
+use tokio::time::Instant;
 
 /// The options that are valid for every command, unless [`unused`] excludes them.
 #[derive(Clone, Debug, Args)]
@@ -22,7 +23,7 @@ pub(crate) struct Common {
     /// Print no warnings and no progress
     #[arg(long, short, global = true, help_heading = COMMON_HEADING)]
     pub(crate) quiet: bool,
-    /// Log to stderr; -vv logs more
+    /// Show token requests and the state of the cache on stderr; -vv logs more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = COMMON_HEADING)]
     pub(crate) verbose: u8,
 }
@@ -43,10 +44,36 @@ pub(crate) fn unused(names: &[&str]) -> Vec<Arg> {
 /// `--wait` of the commands that make a token request.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct WaitArgs {
-    /// Retry for up to this long, at most 4 tries, while the vendor is down or limits the rate
+    /// Keep trying for this long while the vendor is down or limits the rate; 0 tries once
     #[arg(long, value_name = "DURATION", value_parser = duration_or_zero, default_value = "20s")]
-    pub(crate) wait: Duration,
+    wait: Duration,
 }
+
+impl WaitArgs {
+    /// Returns the deadline, counted from now.
+    pub(crate) fn deadline(self) -> Deadline {
+        Deadline::after(self.wait)
+    }
+}
+
+/// The time until which a command tries again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// Returns the deadline of `--wait`, which starts now.
+    pub(crate) fn after(wait: Duration) -> Self {
+        Self(Instant::now() + wait.min(MAX_WAIT))
+    }
+
+    /// Returns the time until the deadline.
+    pub(crate) fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// The longest `--wait` that is added to the clock without an overflow.
+const MAX_WAIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// An output format. The help of `token` lists the formats that only `token` has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -21,13 +21,14 @@ use tracing_subscriber::EnvFilter;
 use crate::error::{CommandError, usage};
 use crate::options::{Common, Format};
 use crate::wrap::wrap;
-use crate::{arguments, exit, warnings};
+use crate::{arguments, exit, verbose, warnings};
 
 /// Prints what a command produces, in the format and the amount that the user chose.
 #[derive(Debug)]
 pub(crate) struct Output {
     format: Option<Format>,
     quiet: bool,
+    verbose: u8,
     command_name: String,
     /// Warnings for stderr while it is not known whether an error object follows: a program reads
     /// one JSON object there, or nothing. Or while a screen is drawn.
@@ -42,6 +43,7 @@ impl Output {
         Self {
             format: common.format,
             quiet: common.quiet,
+            verbose: common.verbose,
             command_name,
             pending_warnings: RefCell::default(),
             is_drawing: Cell::new(false),
@@ -173,6 +175,18 @@ impl Output {
         self.format == Some(Format::Json)
     }
 
+    /// Prints what the command does on stderr with `-v`.
+    pub(crate) fn verbose(&self, text: impl FnOnce() -> String) {
+        if self.verbose > 0 {
+            verbose::print(&text());
+        }
+    }
+
+    /// Returns whether a log is printed on stderr.
+    pub(crate) fn is_logging(&self) -> bool {
+        self.verbose > 0 || std::env::var_os(EnvFilter::DEFAULT_ENV).is_some()
+    }
+
     /// Warns on stderr, except with `--quiet`.
     pub(crate) fn warn(&self, text: &str) {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
@@ -233,12 +247,13 @@ impl Output {
         report(error, self.format == Some(Format::Json), config)
     }
 
-    /// Starts logging to stderr as `-v` or `RUST_LOG` say. Without them, the first warning is kept
-    /// for [`Output::flush_warnings`].
-    pub(crate) fn log(&self, verbose: u8) {
-        let filter = match verbose {
+    /// Starts logging to stderr as `-v` or `RUST_LOG` say: one `-v` prints sentences for users, two
+    /// print the library's own log. Without them, the first warning is kept for
+    /// [`Output::flush_warnings`].
+    pub(crate) fn log(&self) {
+        let filter = match self.verbose {
             0 => EnvFilter::builder().try_from_env().ok(),
-            1 => Some(EnvFilter::new("gatepass=debug,gatepass_engine=debug,gatepass_http=debug")),
+            1 => return verbose::install(),
             _ => Some(EnvFilter::new("gatepass=trace,gatepass_engine=trace,gatepass_http=trace")),
         };
         match filter {

@@ -5,6 +5,12 @@ use crate::error::{CommandError, internal};
 /// Catches the signals that ask this process to stop, and returns a future that is ready when one
 /// arrives. A hang-up is left alone if it is ignored, as under `nohup`.
 pub(crate) fn stop() -> Result<impl Future<Output = ()>, CommandError> {
+    let signal = stop_signal()?;
+    Ok(async { drop(signal.await) })
+}
+
+/// Catches the same signals as [`stop`], and returns a future of the one that arrives.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = StopSignal>, CommandError> {
     #[cfg(unix)]
     {
         use rustix::process::Signal;
@@ -26,12 +32,12 @@ pub(crate) fn stop() -> Result<impl Future<Output = ()>, CommandError> {
             }
         };
         Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = quit.recv() => {}
-                _ = terminate.recv() => {}
-                () = hung_up => {}
-            }
+            StopSignal(tokio::select! {
+                _ = interrupt.recv() => Signal::INT.as_raw(),
+                _ = quit.recv() => Signal::QUIT.as_raw(),
+                _ = terminate.recv() => Signal::TERM.as_raw(),
+                () = hung_up => Signal::HUP.as_raw(),
+            })
         })
     }
     #[cfg(not(unix))]
@@ -40,7 +46,20 @@ pub(crate) fn stop() -> Result<impl Future<Output = ()>, CommandError> {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        StopSignal()
     })
+}
+
+/// A signal that asked this process to stop.
+pub(crate) struct StopSignal(#[cfg(unix)] i32);
+
+/// Ends this process by the signal, as if it had not been caught: a shell then stops a script too.
+/// Returns if the system cannot do that.
+pub(crate) fn end_by(signal: StopSignal) {
+    #[cfg(unix)]
+    let _ = signal_hook::low_level::emulate_default_handler(signal.0);
+    #[cfg(not(unix))]
+    drop(signal);
 }
 
 /// Returns whether this process was started with the signal ignored. Without `/proc`, returns

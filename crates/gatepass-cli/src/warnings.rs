@@ -39,9 +39,7 @@ impl<S: Subscriber> Layer<S> for WarningLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = WarningFields::default();
-        event.record(&mut fields);
-        let _ = FIRST.set(fields.message + &fields.reason);
+        let _ = FIRST.set(text(event));
     }
 }
 
@@ -50,6 +48,13 @@ impl<S: Subscriber> Layer<S> for WarningLayer {
 struct WarningFields {
     message: String,
     reason: String,
+}
+
+/// Returns the text of a warning: its message and its reason.
+pub(crate) fn text(event: &Event<'_>) -> String {
+    let mut fields = WarningFields::default();
+    event.record(&mut fields);
+    fields.message + &fields.reason
 }
 
 impl Visit for WarningFields {

@@ -289,6 +289,7 @@ impl Cache {
             rejected: state.rejected.clone(),
             prior_failures: state.consecutive_failures,
             jitter: state.rng.f64(),
+            retry_until: state.retry_until,
             pending_login: Some(self.pending_login.clone()),
             ..request
         };
@@ -440,6 +441,12 @@ impl Cache {
     /// Returns how long the cool-down lasts, if there is one.
     pub(crate) fn cooldown_remaining(&self) -> Option<Duration> {
         self.state().cooldown_remaining(self.clock.boot())
+    }
+
+    /// Sets for how long from now the callers try again; see [`cooldown::within_window`].
+    pub(crate) fn set_retry_window(&self, window: Option<Duration>) {
+        let end = window.map(|window| self.clock.boot().saturating_add(window));
+        self.state().retry_until = end;
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {

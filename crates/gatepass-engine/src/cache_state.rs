@@ -29,6 +29,8 @@ pub(crate) struct CacheState {
     /// The cool-down after the latest failure, if no success followed.
     pub(crate) cooldown: Option<Cooldown>,
     pub(crate) consecutive_failures: u32,
+    /// When the callers stop trying, on the boot clock, if they have said so.
+    pub(crate) retry_until: Option<Duration>,
     pub(crate) prefetch_task: Option<AbortHandle>,
     pub(crate) rng: fastrand::Rng,
     pub(crate) exchanges: u64,
@@ -64,6 +66,8 @@ impl CacheState {
             Some(shared) if failure.denied.is_none() => shared,
             _ => {
                 let duration = cooldown::duration(error, failures, usable.is_some(), jitter);
+                let window = self.retry_until.map(|end| end.saturating_sub(now.boot));
+                let duration = cooldown::within_window(error, duration, window, jitter);
                 usable.map_or(duration, |cached| {
                     let usable_for = cached.validity.usable_for(now);
                     cooldown::capped_at_expiry(error, duration, usable_for)

@@ -116,6 +116,34 @@ fn retry_after(error: &Error) -> Option<Duration> {
     error.retry_after().map(|after| after.min(MAX_RETRY_AFTER))
 }
 
+/// Shortens the source's own back-off so that it ends within `window`, the time for which the caller
+/// tries again: otherwise a caller that has 20 s would give up after half of them.
+///
+/// A long window is not used up at once, because callers that started together would come back
+/// together at its end. Neither the vendor's own delay nor the minimum of a class is shortened.
+pub(crate) fn within_window(
+    error: &Error,
+    cooldown: Duration,
+    window: Option<Duration>,
+    jitter: f64,
+) -> Duration {
+    let min = match (error.kind(), error.retry()) {
+        (ErrorKind::Throttled, _) => retry_after(error).unwrap_or(MIN_THROTTLED_COOLDOWN),
+        (ErrorKind::Unavailable, Retry::Later) => retry_after(error).unwrap_or(MIN_COOLDOWN),
+        _ => return cooldown,
+    };
+    match window {
+        Some(window) if min <= window && window < cooldown => match window > LAST_WINDOW {
+            true => window.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0).max(min),
+            false => window,
+        },
+        _ => cooldown,
+    }
+}
+
+/// The longest window whose end a single pause may reach.
+const LAST_WINDOW: Duration = Duration::from_secs(2);
+
 /// Shortens a cool-down to the time for which the cached token is usable: after that, callers
 /// wait. The vendor's own delay is not shortened.
 pub(crate) fn capped_at_expiry(
@@ -171,6 +199,30 @@ mod tests {
         let retry_after = Error::throttled("wait").with_retry_after(at(30));
         assert_eq!((end(&retry_after, at(7)), end(&retry_after, at(60))), (at(30), at(60)));
         assert_eq!(end(&Error::throttled("wait"), at(1)), MIN_THROTTLED_COOLDOWN);
+    }
+
+    #[test]
+    fn backoff_ends_within_window_of_the_caller() {
+        let at = Duration::from_secs;
+        let within = |error: &Error, window| within_window(error, at(30), window, 0.5);
+        let down = Error::unavailable("down");
+        assert_eq!(within(&down, None), at(30));
+        assert_eq!(within(&down, Some(at(40))), at(30));
+        assert_eq!(within(&down, Some(at(8))), at(6));
+        assert_eq!(within(&down, Some(at(2))), at(2));
+        let throttled = Error::throttled("wait");
+        assert_eq!(within(&throttled, Some(at(8))), at(6));
+        assert_eq!(within(&throttled, Some(at(6))), at(5));
+        // Less than the class requires, and less than the vendor requires.
+        assert_eq!(within(&throttled, Some(at(4))), at(30));
+        for error in [throttled, down] {
+            let error = error.with_retry_after(at(7));
+            assert_eq!(within(&error, Some(at(8))), at(7));
+            assert_eq!(within(&error, Some(at(6))), at(30));
+        }
+        for error in [Error::protocol("odd"), Error::unavailable("CA").with_retry(Retry::Never)] {
+            assert_eq!(within(&error, Some(at(8))), at(30));
+        }
     }
 
     #[test]

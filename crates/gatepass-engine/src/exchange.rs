@@ -30,6 +30,8 @@ pub(crate) struct ExchangeRequest {
     pub(crate) rejected: Option<Token>,
     /// Number of consecutive failures before this exchange.
     pub(crate) prior_failures: u32,
+    /// When the callers stop trying, on the boot clock, if they have said so.
+    pub(crate) retry_until: Option<Duration>,
     /// Random number from 0 to 1 for the cool-down.
     pub(crate) jitter: f64,
     pub(crate) pending_login: Option<Arc<PendingLogin>>,

@@ -67,7 +67,7 @@ async fn run(
         profile = config.name.as_deref(),
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         outcome = result,
-        "exchange"
+        "the flight has ended"
     );
     guard.complete(outcome);
 }

@@ -172,7 +172,11 @@ impl SourceConfig {
         let (now, failures) = (self.clock.wall(), request.prior_failures + 1);
         let cooldown = match failure.denied {
             Some(_) => DENIED_COOLDOWN,
-            None => cooldown::duration(&failure.error, failures, false, request.jitter),
+            None => {
+                let cooldown = cooldown::duration(&failure.error, failures, false, request.jitter);
+                let window = request.retry_until.map(|end| end.saturating_sub(self.clock.boot()));
+                cooldown::within_window(&failure.error, cooldown, window, request.jitter)
+            }
         };
         let record = FailureRecord::new(&failure.error, now, now + cooldown);
         let until = record.until();

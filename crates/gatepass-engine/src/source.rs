@@ -194,6 +194,14 @@ impl TokenSource {
         self.0.cooldown_remaining()
     }
 
+    /// Sets for how long from now the caller tries again after a failure. The source's own back-off
+    /// then ends within that time, so that the caller's last try is near its end. Delays that the
+    /// vendor requires are not shortened.
+    #[doc(hidden)]
+    pub fn set_retry_window(&self, window: Option<Duration>) {
+        self.0.set_retry_window(window);
+    }
+
     /// Returns the state of the source.
     pub fn status(&self) -> Status {
         self.0.status()

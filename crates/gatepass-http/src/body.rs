@@ -108,6 +108,7 @@ impl Drop for BodyLog {
     fn drop(&mut self) {
         let elapsed: Duration = self.started.elapsed();
         tracing::debug!(
+            target: "gatepass_http::request",
             method = %self.method,
             origin = %self.origin,
             status = self.status.map(|status| status.as_u16()),

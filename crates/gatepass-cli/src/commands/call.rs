@@ -79,7 +79,8 @@ pub(crate) async fn run(
     let mut api = profile.clone();
     api.options.timeout = args.timeout.or(api.options.timeout);
     let http = cli_support::http_client(&gate, &api)?;
-    let token = with_retries(args.wait.wait, &source, output, || source.token()).await?;
+    let deadline = args.wait.deadline();
+    let token = with_retries(deadline, &source, output, || source.token()).await?;
     output.warn_token(&args.profile, &token);
     let call = Call { request, target, http: &http, source: &source };
     let whole = async {
@@ -87,7 +88,7 @@ pub(crate) async fn run(
         // One fresh token and one retry: a second rejection is not about the token.
         if call.is_rejected(&mut response).await? {
             source.invalidate(&token);
-            let token = with_retries(args.wait.wait, &source, output, || source.token()).await?;
+            let token = with_retries(deadline, &source, output, || source.token()).await?;
             response = call.send(&token).await?;
         }
         let error = args.fail.then(|| response.error()).flatten();

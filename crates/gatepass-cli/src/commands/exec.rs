@@ -56,7 +56,7 @@ pub(crate) struct ExecArgs {
 impl ExecArgs {
     fn wanted(&self) -> WantedToken<'_> {
         let Self { profile, min_ttl, wait, .. } = self;
-        WantedToken { profile, min_ttl: *min_ttl, is_fresh: false, wait: *wait }
+        WantedToken { profile, min_ttl: *min_ttl, is_fresh: false, deadline: wait.deadline() }
     }
 }
 

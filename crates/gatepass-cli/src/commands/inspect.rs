@@ -51,7 +51,8 @@ pub(crate) async fn run(
     let profile = open_profile(&gate, name, common, output)?;
     let (summary, source) = if args.fresh {
         let source = gate.open(&profile)?;
-        let token = with_retries(args.wait.wait, &source, output, || source.refresh_now()).await?;
+        let token =
+            with_retries(args.wait.deadline(), &source, output, || source.refresh_now()).await?;
         output.warn_token(name, &token);
         let refresh = source.status().refresh_in;
         let summary =

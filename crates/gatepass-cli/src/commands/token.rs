@@ -128,7 +128,8 @@ impl TokenCommand<'_> {
     /// Acquires a token that satisfies `--fresh` and `--min-ttl`.
     async fn acquire(&self, source: &TokenSource) -> Result<Token, CommandError> {
         let TokenArgs { profile, min_ttl, fresh, wait, .. } = self.args;
-        let wanted = WantedToken { profile, min_ttl: *min_ttl, is_fresh: *fresh, wait: *wait };
+        let wanted =
+            WantedToken { profile, min_ttl: *min_ttl, is_fresh: *fresh, deadline: wait.deadline() };
         acquire(&wanted, source, self.output).await
     }
 

@@ -268,8 +268,8 @@ impl AddCommand<'_> {
             return Ok(None);
         }
         let source = gate.open(&profile)?;
-        let wait = self.options.wait.wait;
-        let token = with_retries(wait, &source, self.output, || source.refresh_now()).await?;
+        let deadline = self.options.wait.deadline();
+        let token = with_retries(deadline, &source, self.output, || source.refresh_now()).await?;
         self.output.warn_token(name, &token);
         Ok(Some(token.remaining(SystemClock::new().wall()).as_secs()))
     }
