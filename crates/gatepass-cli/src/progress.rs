@@ -18,7 +18,7 @@ const REDRAW: Duration = Duration::from_millis(250);
 /// Runs `work`, and shows `line` on the terminal after one second.
 ///
 /// The line is removed at the end, also if a signal ends the command. Without a terminal, with
-/// `--quiet` and among the lines of a log, nothing is shown and no signal is caught.
+/// `--quiet` and among the lines of a log, the function only runs `work`.
 pub(crate) async fn show_while<T>(
     work: impl Future<Output = T>,
     line: impl Fn() -> String,

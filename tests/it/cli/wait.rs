@@ -191,7 +191,7 @@ fn verbose_names_requests_and_the_cached_token() {
     let line = first.stderr.lines().find(|line| line.starts_with(&post));
     assert!(line.is_some_and(|line| line.ends_with(" ms")), "{first:#?}");
     assert!(first.stderr.contains("gatepass: cisco: new token, valid for 59 min"), "{first:#?}");
-    // The second command sends no request, and its lines name none.
+    // The second command sends no request, and prints no line about one.
     let second = verbose();
     assert_eq!(second.ok(), first.stdout);
     assert_eq!(second.stderr, "gatepass: cisco: cached token, 59 min left\n");
