@@ -34,7 +34,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("F14", Fault("400 invalid_client")),
     ("F18", Fault("Huawei's documented rejection")),
     ("F29", Test(TOKEN_RESPONSE, "retry_after_accepts_every_form")),
-    ("F34", Test("tests/it/faults/attempts.rs", "lasting_outage_is_tried_four_times")),
+    ("F34", Test("tests/it/faults/attempts.rs", "lasting_outage_is_tried_until_the_deadline")),
     ("F41", Test("crates/gatepass-engine/tests/source/refresh.rs", "tokens_with_short_lifetime_need_no_waits")),
     ("F47", Test(TOKEN_RESPONSE, "jwt_expiry_only_shortens_lifetime")),
     ("F63", Test("tests/it/faults/machine.rs", "narrower_scope_warns_or_fails")),

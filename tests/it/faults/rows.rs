@@ -72,6 +72,9 @@ pub(crate) fn all() -> Vec<&'static Row> {
     parts.into_iter().flatten().collect()
 }
 
+/// The number of attempts of an outage, which is tried until `--wait` is over.
+pub(crate) const UNTIL_DEADLINE: usize = usize::MAX;
+
 impl Row {
     const fn new(
         id: &'static str,
@@ -81,7 +84,7 @@ impl Row {
     ) -> Self {
         let attempts = match outcome {
             Outcome::Error(_, _, Retry::Once) => 2,
-            Outcome::Error(_, _, Retry::Later) => 4,
+            Outcome::Error(_, _, Retry::Later) => UNTIL_DEADLINE,
             _ => 1,
         };
         Self {
