@@ -8,4 +8,5 @@ mod keyring;
 mod location;
 mod schema;
 mod state;
+mod units;
 mod values;

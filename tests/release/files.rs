@@ -85,11 +85,14 @@ pub(crate) fn check_debian_package(story: &Story) {
     assert_runs(&root.join("usr/bin/gatepass"), &story.version);
     let exists = |path: &str| root.join(path).is_file();
     let files = [
+        "usr/lib/systemd/system/gatepass-keep@.service",
+        "usr/lib/systemd/user/gatepass-keep@.service",
         "usr/share/bash-completion/completions/gatepass",
         "usr/share/doc/gatepass/THIRD-PARTY.txt",
         "usr/share/doc/gatepass/changelog.gz",
         "usr/share/doc/gatepass/copyright",
         "usr/share/fish/vendor_completions.d/gatepass.fish",
+        "usr/share/gatepass/config.schema.json",
         "usr/share/man/man1/gatepass-token.1.gz",
         "usr/share/zsh/vendor-completions/_gatepass",
     ];

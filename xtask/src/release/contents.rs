@@ -18,6 +18,10 @@ pub(super) struct Contents {
     pages: Vec<(String, Vec<u8>)>,
     /// Documents of the repository's root, by file name.
     documents: Vec<(&'static str, String)>,
+    /// The units of systemd, by their path below `systemd`.
+    units: Vec<(&'static str, String)>,
+    /// The JSON Schema of the config file.
+    schema: Vec<u8>,
     repository: String,
 }
 
@@ -51,9 +55,14 @@ impl Contents {
         for name in DOCUMENTS {
             documents.push((name, copy.read(name)?));
         }
+        let mut units = Vec::new();
+        for unit in UNITS {
+            units.push((unit, copy.read(&format!("{UNITS_FOLDER}/{unit}"))?));
+        }
+        let schema = run("config schema").output()?.into();
         let pages = read_all(&folder)?;
         let repository = repository.to_owned();
-        Ok(Self { binary, name, completions, pages, documents, repository })
+        Ok(Self { binary, name, completions, pages, documents, units, schema, repository })
     }
 
     /// Adds a document beside the licences.
@@ -74,6 +83,10 @@ impl Contents {
         for (name, page) in &self.pages {
             files.add(format!("{root}/man/man1/{name}"), page.as_slice());
         }
+        for (name, unit) in &self.units {
+            files.add(format!("{root}/systemd/{name}"), unit.as_str());
+        }
+        files.add(format!("{root}/{SCHEMA}"), self.schema.as_slice());
         files
     }
 
@@ -89,6 +102,10 @@ impl Contents {
         for (name, page) in &self.pages {
             files.add(format!("usr/share/man/man1/{name}.gz"), gz(page)?);
         }
+        for (name, unit) in &self.units {
+            files.add(format!("usr/lib/systemd/{name}"), unit.as_str());
+        }
+        files.add(format!("usr/share/gatepass/{SCHEMA}"), self.schema.as_slice());
         let folder = "usr/share/doc/gatepass";
         for (name, text) in &self.documents {
             match *name {
@@ -149,6 +166,11 @@ fn read_all(folder: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
+/// The units for the system's service manager and for a user's.
+const UNITS: [&str; 2] = ["system/gatepass-keep@.service", "user/gatepass-keep@.service"];
+const UNITS_FOLDER: &str = "crates/gatepass-cli/systemd";
+const SCHEMA: &str = "config.schema.json";
+
 const SHELLS: [Shell; 5] = [
     Shell {
         name: "bash",
@@ -174,6 +196,18 @@ const DOCUMENTS: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn package_has_each_unit_of_the_repository() {
+        let folder = crate::workspace::root().join(UNITS_FOLDER);
+        let mut found = Vec::new();
+        for manager in ["system", "user"] {
+            for (name, _) in read_all(&folder.join(manager)).unwrap() {
+                found.push(format!("{manager}/{name}"));
+            }
+        }
+        assert_eq!(found, UNITS);
+    }
 
     #[test]
     fn copyright_has_debians_format() {
