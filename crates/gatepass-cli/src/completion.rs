@@ -80,7 +80,14 @@ fn script(shell: &str) -> std::io::Result<Vec<u8>> {
 
 /// Adds the candidates of profiles, vendors and faults to the command line's arguments.
 fn with_candidates(command: Command, config: Option<OsString>) -> Command {
+    let commands: Vec<String> =
+        command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
     map_arguments(command, &|arg: Arg| match arg.get_id().as_str() {
+        "topic" => {
+            let names = commands.clone();
+            let candidates = move || names.iter().map(CompletionCandidate::new).collect();
+            arg.add(ArgValueCandidates::new(candidates))
+        }
         "profile" => {
             let config = config.clone();
             arg.add(ArgValueCandidates::new(move || profiles(config.as_deref())))

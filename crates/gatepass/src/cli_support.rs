@@ -7,9 +7,9 @@ use gatepass_core::Result;
 use gatepass_http::HttpClient;
 
 use crate::Gate;
+pub use crate::config::file::{REFERENCES, STORE_KEYS, SYSTEM_CONFIG, TABLES};
 pub use crate::config::profile::{BoundSecret, COMMON_FIELDS};
 use crate::config::{Config, Profile};
-pub use crate::config::{REFERENCES, STORE_KEYS, SYSTEM_CONFIG, TABLES};
 
 /// Returns the secrets of a profile that gatepass has stored, with their origins. The secrets
 /// themselves are not read. The keyring may ask the user for its password.

@@ -1,7 +1,7 @@
 //! The config: profiles from a file, and from environment variables for those that the file lacks.
 
 mod env;
-mod file;
+pub(crate) mod file;
 mod origins;
 pub(crate) mod profile;
 mod secret;
@@ -17,7 +17,6 @@ use crate::provider::Registry;
 use crate::registry::{nearest, quoted_name};
 
 pub use self::env::Env;
-pub use self::file::{REFERENCES, STORE_KEYS, TABLES};
 pub use self::profile::{Profile, ProfileOptions, ProfileOrigin};
 use self::value::{Reference, SecretSource, Value};
 #[cfg(feature = "keyring")]
@@ -42,9 +41,6 @@ pub struct Config {
     store_path: Option<PathBuf>,
     env: Env,
 }
-
-/// The config of all users of a machine. It is read if the user has none.
-pub const SYSTEM_CONFIG: &str = "/etc/gatepass/config.toml";
 
 impl Config {
     /// Reads one file. `Config` if it does not exist, is not TOML, or can be written by other users.
@@ -78,7 +74,8 @@ impl Config {
         // A link whose target is missing exists: another file must not replace it unnoticed. A
         // directory that this process cannot search counts as empty, because a service's
         // `ProtectHome=` hides the user's.
-        let places = env.default_config_path().into_iter().chain([PathBuf::from(SYSTEM_CONFIG)]);
+        let places =
+            env.default_config_path().into_iter().chain([PathBuf::from(file::SYSTEM_CONFIG)]);
         let found = places.into_iter().find(|path| path.symlink_metadata().is_ok());
         found.map_or_else(|| Ok(Self { env, ..Self::default() }), Self::load)
     }

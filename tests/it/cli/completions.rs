@@ -155,6 +155,14 @@ fn completion_lists_faults_with_and_without_vendor() {
 }
 
 #[test]
+fn help_completes_commands() {
+    let names = completions(&Home::new(), &["help", ""]);
+    for command in commands() {
+        assert!(names.contains(&command), "{command}: {names:?}");
+    }
+}
+
+#[test]
 fn each_shell_has_a_completion_script() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let run = Home::new().gatepass(["completions", shell]).run();

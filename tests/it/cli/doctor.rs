@@ -284,7 +284,7 @@ fn doctor_checks_the_proxy_and_hides_its_password() {
         .env("HTTPS_PROXY", &address)
         .env("RUST_LOG", "trace")
         .run();
-    let (states, steps) = check_report(&run, 2);
+    let (states, steps) = check_report(&run, 6);
     assert_eq!(states[4..7], ["dns ok", "tcp ok", "tls failed"]);
     assert!(steps[5]["detail"].to_string().contains("the proxy of the environment, 127.0.0.1:"));
     assert!(!run.all().contains("unsaid-word"), "{run:#?}");

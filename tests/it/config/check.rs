@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 fn check(home: &Home) -> Value {
     let run = home.gatepass(["config", "check", "--format", "json"]).run();
-    let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:#?}"));
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(report["exit"], json!(run.code), "{run:#?}");
     assert_eq!((run.stderr.as_str(), &report["ok"]), ("", &json!(run.code == Some(0))));
     report

@@ -77,6 +77,22 @@ fn system_config_is_read_if_the_user_has_none() {
 }
 
 #[test]
+fn owner_of_the_system_config_adds_profiles_to_it() {
+    let (_server, config) = server();
+    let home = Home::new();
+    home.write("system.toml", &config("system"));
+    let add = "cp ../system.toml /etc/gatepass/config.toml && echo s | \"$0\" profile add celerdata \
+               --name lake --field client_id=x --secret-stdin client_secret --no-test \
+               --secrets file && exec \"$0\" list --format json";
+    let run = with_own_etc(&home, add);
+    let rows: serde_json::Value = serde_json::from_str(run.ok().lines().last().unwrap()).unwrap();
+    let names: Vec<&str> =
+        rows.as_array().unwrap().iter().map(|row| row["profile"].as_str().unwrap()).collect();
+    assert_eq!(names, ["cisco", "lake"], "{run:#?}");
+    assert!(!home.path("config/gatepass/config.toml").exists());
+}
+
+#[test]
 fn dangling_link_of_the_user_is_an_error() {
     let (server, config) = server();
     let home = Home::new();

@@ -18,7 +18,8 @@ Examples:
   gatepass help profile add")]
 pub(crate) struct HelpArgs {
     /// The command [default: list all commands]
-    command: Vec<String>,
+    #[arg(value_name = "COMMAND")]
+    topic: Vec<String>,
 }
 
 pub(crate) fn run(
@@ -27,7 +28,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<ExitCode, CommandError> {
     let mut command = &root;
-    for word in &args.command {
+    for word in &args.topic {
         let names = command.get_subcommands().map(Command::get_name);
         let names = names.collect::<Vec<_>>().join(", ");
         let Some(found) = command.find_subcommand(word) else {
@@ -40,7 +41,7 @@ pub(crate) fn run(
         command = found;
     }
     // The parser decides how long a help is; see `--help`.
-    let words = args.command.iter().map(String::as_str);
+    let words = args.topic.iter().map(String::as_str);
     match root.try_get_matches_from_mut(["gatepass"].into_iter().chain(words).chain(["--help"])) {
         Err(help) => output.styled(&help.render().ansi().to_string())?,
         Ok(_) => return Err(CommandError::Gatepass(Error::internal("--help printed no help"))),

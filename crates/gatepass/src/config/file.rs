@@ -27,6 +27,9 @@ pub(crate) struct Contents {
     pub(crate) store_path: Option<PathBuf>,
 }
 
+/// The config of all users of a machine. It is read if the user has none.
+pub const SYSTEM_CONFIG: &str = "/etc/gatepass/config.toml";
+
 /// The tables at the top level.
 pub const TABLES: [&str; 2] = ["profiles", "store"];
 /// The keys of `[store]`.

@@ -15,7 +15,7 @@ use crate::quote::command_line;
 use crate::session::{open_gate, open_store, read_profile};
 
 /// A profile, and its cached state or the error that prevented reading it.
-pub(super) struct Row {
+pub(super) struct ProfileRow {
     pub(super) name: String,
     pub(super) profile: Option<Profile>,
     pub(super) state: Result<CachedState, Error>,
@@ -25,7 +25,7 @@ pub(super) struct Row {
 
 /// The rows, and the file that they come from.
 pub(super) struct List {
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<ProfileRow>,
     pub(super) gate: Gate,
 }
 
@@ -69,13 +69,13 @@ impl List {
                 Err(_) => Some(vec![String::from("doctor"), name.clone()]),
             };
             let next = next.map(|next| command_line(&next, common.config.as_deref()));
-            rows.push(Row { name, profile, state, next });
+            rows.push(ProfileRow { name, profile, state, next });
         }
         Ok(Self { rows, gate })
     }
 
     pub(super) fn json(&self) -> Value {
-        self.rows.iter().map(Row::json).collect()
+        self.rows.iter().map(ProfileRow::json).collect()
     }
 
     /// Returns the advice for a user without a profile.
@@ -87,7 +87,7 @@ impl List {
     }
 }
 
-impl Row {
+impl ProfileRow {
     pub(super) fn state_name(&self) -> &'static str {
         match &self.state {
             Ok(state) => state.name(),

@@ -9,7 +9,7 @@ use gatepass::clock::{Clock, SystemClock};
 use gatepass::config::ProfileOrigin;
 use textwrap::core::display_width;
 
-use super::rows::{List, Row};
+use super::rows::{List, ProfileRow};
 use crate::commands::cached_state::CachedState;
 use crate::output::format_duration;
 use crate::wrap::wrap;
@@ -59,7 +59,7 @@ pub(super) fn text(list: &List, width: Option<u16>) -> String {
 }
 
 /// Returns a row's cells in the order of [`COLUMNS`].
-fn cells(row: &Row) -> Cells {
+fn cells(row: &ProfileRow) -> Cells {
     let state = row.state.as_ref().ok();
     let token = state.and_then(CachedState::token);
     let now = SystemClock::new().wall();

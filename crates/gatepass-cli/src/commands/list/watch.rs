@@ -10,7 +10,7 @@ use gatepass::config::Env;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::rows::{List, Row};
+use super::rows::{List, ProfileRow};
 use super::table;
 use crate::error::CommandError;
 use crate::options::{Common, Format};
@@ -91,7 +91,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(row: &Row) -> Self {
+    fn new(row: &ProfileRow) -> Self {
         let all = row.json();
         // Not `expires_in`, `refresh_in` and `next`, which may change each second.
         let names = ["profile", "provider", "origin", "state", "error", "expires_at", "last_error"];

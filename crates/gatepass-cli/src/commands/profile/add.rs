@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass::Hint;
+use gatepass::cli_support;
 use gatepass::clock::{Clock, SystemClock};
 use gatepass::config::Config;
 use gatepass::provider::{ProviderInfo, Registry};
@@ -85,6 +86,7 @@ impl AddCommand<'_> {
         let format = self.output.format(&[Format::Text, Format::Json])?;
         let registry = Registry::linked()?;
         let file = ConfigFile::find(self.common)?;
+        let hides_system_config = file.hides_system_config();
         let info = match provider {
             Some(id) => registry.get(id)?,
             None => self.ask_provider(&registry).await?,
@@ -110,6 +112,11 @@ impl AddCommand<'_> {
         if written.was_readable_by_others {
             let path = written.path().display();
             self.output.warn(&format!("other users could read {path}: now only you can"));
+        }
+        if hides_system_config {
+            let (path, system) = (written.path().display(), cli_support::SYSTEM_CONFIG);
+            self.output
+                .warn(&format!("you no longer have the profiles of {system}: {path} is read"));
         }
         self.print_written(&plan);
         let expires_in = match self.options.no_test {

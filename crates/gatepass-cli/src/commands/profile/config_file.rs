@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use gatepass::cli_support;
 use gatepass::config::{Config, Env};
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
@@ -26,6 +27,8 @@ use crate::quote::shell_argument;
 pub(super) struct ConfigFile {
     path: PathBuf,
     dir: PathBuf,
+    /// Whether the other commands read the system's config until this file exists.
+    hides_system_config: bool,
 }
 
 /// A file beside the config that contains one secret, or the origins of one.
@@ -46,16 +49,33 @@ pub(super) struct WrittenChange {
 }
 
 impl ConfigFile {
-    /// Selects the file that the other commands read: `--config`, `GATEPASS_CONFIG`, or the user's
-    /// own.
+    /// Selects the file that the other commands read: `--config`, `GATEPASS_CONFIG`, the user's own, or
+    /// the system's. A user who must not write the system's gets a file of their own.
     pub(super) fn find(common: &Common) -> Result<Self, CommandError> {
         let env = Env::process();
         let variable =
             env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let path = common.config.clone().or(variable).or_else(|| env.default_config_path());
-        Self::at(path.ok_or_else(|| {
-            usage("there is no directory for a config file", "name a file: --config FILE")
-        })?)
+        if let Some(path) = common.config.clone().or(variable) {
+            return Self::at(path);
+        }
+        let own = env.default_config_path();
+        let system = PathBuf::from(cli_support::SYSTEM_CONFIG);
+        let has_own = own.as_ref().is_some_and(|path| path.symlink_metadata().is_ok());
+        let owner = system.symlink_metadata().ok().filter(|_| !has_own).map(|meta| meta.uid());
+        match (own, owner) {
+            (_, Some(owner)) if owner == current_uid() => Self::at(system),
+            (Some(own), owner) => {
+                Ok(Self { hides_system_config: owner.is_some(), ..Self::at(own)? })
+            }
+            (None, _) => {
+                Err(usage("there is no directory for a config file", "name a file: --config FILE"))
+            }
+        }
+    }
+
+    /// Returns whether the system's config is no longer read once this file exists.
+    pub(super) fn hides_system_config(&self) -> bool {
+        self.hides_system_config
     }
 
     /// Checks that the file at `path` may be written. Returns an error of the kind `Config` if it
@@ -96,7 +116,7 @@ impl ConfigFile {
                 ),
             ));
         }
-        Ok(Self { path, dir })
+        Ok(Self { path, dir, hides_system_config: false })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -301,7 +301,7 @@ fn link_target(path: &Path, user: u32) -> Result<PathBuf, &'static str> {
             return Err("it is a link of another user");
         }
         let target = std::fs::read_link(&path).map_err(|_| "it is a link that cannot be read")?;
-        let parent = path.parent().unwrap_or(Path::new(""));
+        let parent = path.parent().unwrap_or_else(|| Path::new(""));
         path = parent.join(target).components().collect();
     }
     Err("it is a link to too many links")

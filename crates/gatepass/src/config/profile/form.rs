@@ -20,7 +20,7 @@ pub(crate) fn check(raw: &RawProfile, registry: &Registry, env: &Env) -> Result<
     let id = match raw.entry("provider").map(|entry| &entry.value) {
         None => raw.name.as_str(),
         Some(Value::Source(SecretSource::Literal(id))) => id.expose_secret(),
-        Some(Value::Source(SecretSource::Reference(_))) => return Ok(None),
+        Some(Value::Source(SecretSource::Reference(..))) => return Ok(None),
         // `read` reports it.
         Some(_) => return read(raw, registry, env, &[]).map(Some),
     };
@@ -38,7 +38,8 @@ fn without_references(mut raw: RawProfile, info: &ProviderInfo) -> (RawProfile, 
     let mut replaced = BTreeSet::new();
     raw.entries.retain_mut(|entry| {
         let field = known_field(info, &entry.key).filter(|field| !field.is_secret());
-        let (Some(field), Value::Source(SecretSource::Reference(_))) = (field, &entry.value) else {
+        let (Some(field), Value::Source(SecretSource::Reference(..))) = (field, &entry.value)
+        else {
             return true;
         };
         let environment = info.environments.first().map(|one| &*one.name);
