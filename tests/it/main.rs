@@ -30,6 +30,8 @@ mod manual;
 mod network;
 /// Extensions outside the workspace.
 mod outside;
+/// Programs with reqwest clients of their own.
+mod own_clients;
 /// `gatepass init` and `profile`, at a terminal and in scripts.
 mod profile;
 /// The linked providers for each feature set.

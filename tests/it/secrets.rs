@@ -2,6 +2,7 @@
 
 mod commands;
 mod documents;
+mod idle_connection;
 mod leaks;
 mod memory;
 mod options;

@@ -42,7 +42,7 @@
 //! without gatepass, in any order, if your reqwest has a TLS feature (its default, `rustls`,
 //! `native-tls`, or `rustls-no-provider` and a provider that you install). Without one, gatepass's
 //! dependency gives your reqwest `rustls-no-provider`, and its own clients panic unless `main` begins
-//! with this line (rustls 0.23):
+//! with this line (rustls 0.23 with the feature `ring`):
 //!
 //! ```ignore
 //! rustls::crypto::ring::default_provider().install_default().expect("no other provider");
