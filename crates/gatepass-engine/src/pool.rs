@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::cache::Cache;
 use crate::{TokenSource, TokenSourceBuilder};
 
+mod active_source;
 mod builder;
 mod entry;
 mod flights;
@@ -20,13 +21,13 @@ mod shard;
 mod shared;
 mod slot_index;
 mod status;
+mod sweep;
 mod timer;
 
 pub use builder::TokenPoolBuilder;
 pub use pool_key::PoolKey;
 pub use status::PoolStatus;
 
-use entry::PoolEntry;
 use shared::Shared;
 
 /// How long [`TokenPool::close`] waits for requests in flight to end.
@@ -109,10 +110,7 @@ impl TokenPool {
     ///
     /// Those of [`token`](Self::token).
     pub async fn token_for(&self, key: &str, min_remaining: Duration) -> Result<Token> {
-        match self.0.token(key, min_remaining) {
-            Some(token) => Ok(token),
-            None => self.0.acquire(key, min_remaining).await,
-        }
+        self.0.token_for(key, min_remaining).await
     }
 
     /// Runs `read` on the key's cached token if it is usable, without an await, an allocation or a
@@ -138,22 +136,16 @@ impl TokenPool {
     /// Those of [`token`](Self::token).
     pub async fn headers(&self, key: &str) -> Result<HeaderMap> {
         let token = self.token(key).await?;
-        if self.is_bearer(key, &token) {
+        if self.0.is_bearer(key, &token) {
             return Ok(HeaderMap::from_iter([(AUTHORIZATION, token.authorization().clone())]));
         }
         TokenSource::new(Cache::new(self.0.source_config(key)?)).headers_for(&token).await
     }
 
-    /// Returns whether this is the key's cached token and needs no header but `Authorization`.
-    fn is_bearer(&self, key: &str, token: &Token) -> bool {
-        let is_bearer = |entry: &PoolEntry| entry.is_bearer && entry.token.is_same_as(token);
-        self.0.with_token(key, Duration::ZERO, is_bearer) == Some(true)
-    }
-
     /// Returns one key's tokens, for code that takes an [`AccessToken`](gatepass_core::AccessToken)
     /// or [`Authorize`](gatepass_core::Authorize). This sends no token request.
     pub fn key(&self, key: &str) -> PoolKey {
-        PoolKey::new(self.clone(), key)
+        PoolKey::new(self.0.clone(), key)
     }
 
     /// Removes this token if it is the key's cached one, so that the next caller gets another.
@@ -195,6 +187,13 @@ impl TokenPool {
             }
         })
         .await;
+    }
+}
+
+impl TokenPoolBuilder {
+    /// Builds the pool. This reads, sends and spawns nothing: the timer starts with the first token.
+    pub fn build(self) -> TokenPool {
+        TokenPool(Arc::new(self.into_shared()))
     }
 }
 

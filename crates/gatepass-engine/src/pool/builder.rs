@@ -9,7 +9,6 @@ use std::time::Duration;
 use gatepass_core::{Clock, HttpSend, Result};
 use tokio::sync::Semaphore;
 
-use super::TokenPool;
 use super::shard::Shard;
 use super::shared::{Counts, Shared, SourceFactory};
 use super::timer::Timer;
@@ -101,10 +100,10 @@ impl TokenPoolBuilder {
         self
     }
 
-    /// Builds the pool. This reads, sends and spawns nothing: the timer starts with the first token.
-    pub fn build(self) -> TokenPool {
+    /// Returns the state of the pool.
+    pub(super) fn into_shared(self) -> Shared {
         let shards = self.max_entries.div_ceil(SHARD_SIZE).next_power_of_two().min(MAX_SHARDS);
-        TokenPool(Arc::new(Shared {
+        Shared {
             source_factory: self.source_factory,
             http: self.http.map(OnceLock::from).unwrap_or_default(),
             clock: self.clock,
@@ -119,7 +118,7 @@ impl TokenPoolBuilder {
             is_closed: AtomicBool::new(false),
             timer: Timer::default(),
             counts: Counts::default(),
-        }))
+        }
     }
 }
 

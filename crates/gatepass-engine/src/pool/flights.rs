@@ -1,6 +1,5 @@
-//! The active identities of a pool: those with a request in flight or a failure in cool-down.
+//! The flights of a pool: token requests that callers of one identity share, and refreshes.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
@@ -10,12 +9,12 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::active_source::{ActiveFlights, ActiveSource, FlightResult};
 use super::entry::{PoolEntry, ticks};
 use super::shard::Shard;
 use super::shared::Shared;
 use crate::TokenSource;
 use crate::cache::Cache;
-use crate::cached_token::CachedToken;
 use crate::flight_handle::{Flight, FlightHandle, FlightOutcome, OutcomeSender};
 use crate::policy::{Moment, Phase, Validity};
 use crate::source_config::{SourceConfig, timed_out};
@@ -26,29 +25,6 @@ const MAX_ATTEMPTS: usize = 4;
 const FLIGHT_GRACE: Duration = Duration::from_secs(2);
 /// When a refresh is tried again that failed for another reason than the vendor's response.
 const REFRESH_RETRY: Duration = Duration::from_secs(30);
-
-/// The active identities by key.
-pub(super) type ActiveFlights = HashMap<Box<str>, ActiveSource>;
-
-/// An active identity. Its source sends the request, shares it and cools down, as any source does.
-#[derive(Debug)]
-pub(super) struct ActiveSource {
-    pub(super) source: TokenSource,
-    pub(super) flight: Option<Flight>,
-    result: Arc<OnceLock<FlightResult>>,
-    /// When its token was last requested, in ticks of the boot clock.
-    pub(super) used: u64,
-}
-
-/// The token of a flight, for the callers that waited: before they read it, a full pool may have
-/// evicted the entry.
-#[derive(Debug)]
-struct FlightResult {
-    token: Token,
-    validity: Validity,
-    /// The number of invalidations in the shard when the flight ended.
-    invalidations: u64,
-}
 
 /// What a caller gets: the cached token, or the flight to wait for with its limit and its result.
 enum PoolAcquisition {
@@ -77,12 +53,20 @@ pub(super) struct RefreshCandidate {
 }
 
 impl Shared {
-    /// Acquires a token together with all other callers of this key.
-    pub(super) async fn acquire(
+    /// Returns the cached token if it is usable for `min_remaining`, or that of one token request.
+    pub(super) async fn token_for(
         self: &Arc<Self>,
         key: &str,
-        mut min_remaining: Duration,
+        min_remaining: Duration,
     ) -> Result<Token> {
+        match self.token(key, min_remaining) {
+            Some(token) => Ok(token),
+            None => self.acquire(key, min_remaining).await,
+        }
+    }
+
+    /// Acquires a token together with all other callers of this key.
+    async fn acquire(self: &Arc<Self>, key: &str, mut min_remaining: Duration) -> Result<Token> {
         let _place = self.register_waiter()?;
         for _ in 0..MAX_ATTEMPTS {
             let (mut handle, limit, result) = match self.join_or_start(key, min_remaining)? {
@@ -186,7 +170,7 @@ impl Shared {
             Some(before) => cache.with_cooldown_of(before.source.cache()),
             None => {
                 self.evict_idle(flights)?;
-                self.timer.run(self);
+                self.run_timer();
                 cache
             }
         };
@@ -382,31 +366,6 @@ impl Shared {
         if flights.capacity() > 64 && flights.len() * 4 < flights.capacity() {
             flights.shrink_to_fit();
         }
-    }
-}
-
-impl ActiveSource {
-    fn new(cache: Cache, cached: Option<(Token, Validity)>, now: Moment) -> Self {
-        let cache = match cached {
-            Some((token, validity)) => cache.with_cached(CachedToken::reuse(token, validity)),
-            None => cache,
-        };
-        let (source, used) = (TokenSource::new(cache), ticks(now.boot));
-        Self { source, flight: None, result: Arc::default(), used }
-    }
-
-    fn has_flight(&self, number: u64) -> bool {
-        self.flight.as_ref().is_some_and(|flight| flight.number == number)
-    }
-
-    /// Returns the error of the last request while its cool-down lasts.
-    fn cooldown_error(&self) -> Option<Error> {
-        let remaining = self.source.cooldown_remaining()?;
-        let error = self.source.status().last_error?;
-        Some(match error.retry_after() {
-            Some(_) => error.with_retry_after(remaining),
-            None => error,
-        })
     }
 }
 

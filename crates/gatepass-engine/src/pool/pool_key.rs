@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use gatepass_core::{
     AccessToken, ApiRequest, ApiResponse, Authorize, Credential, Result, Token, TokenVerdict,
@@ -10,7 +11,7 @@ use gatepass_core::{
 use http::Uri;
 use http::header::AUTHORIZATION;
 
-use super::TokenPool;
+use super::shared::Shared;
 use crate::TokenSource;
 use crate::cache::Cache;
 
@@ -41,14 +42,14 @@ use crate::cache::Cache;
 pub struct PoolKey(Arc<Inner>);
 
 struct Inner {
-    pool: TokenPool,
+    pool: Arc<Shared>,
     key: Box<str>,
     /// The key's settings. It is never asked for a token.
     source: OnceLock<TokenSource>,
 }
 
 impl PoolKey {
-    pub(super) fn new(pool: TokenPool, key: &str) -> Self {
+    pub(super) fn new(pool: Arc<Shared>, key: &str) -> Self {
         Self(Arc::new(Inner { pool, key: key.into(), source: OnceLock::new() }))
     }
 
@@ -61,7 +62,7 @@ impl PoolKey {
         if let Some(source) = self.0.source.get() {
             return Ok(source);
         }
-        let config = self.0.pool.0.source_config(&self.0.key)?;
+        let config = self.0.pool.source_config(&self.0.key)?;
         Ok(self.0.source.get_or_init(|| TokenSource::new(Cache::new(config))))
     }
 
@@ -81,7 +82,7 @@ impl PoolKey {
 #[async_trait]
 impl AccessToken for PoolKey {
     async fn token(&self) -> Result<Token> {
-        self.0.pool.token(&self.0.key).await
+        self.0.pool.token_for(&self.0.key, Duration::ZERO).await
     }
 }
 

@@ -4,8 +4,8 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::active_source::ActiveFlights;
 use super::entry::PoolEntry;
-use super::flights::ActiveFlights;
 use super::slot_index::{MAX_SLOTS, SlotIndex};
 use crate::policy::Moment;
 

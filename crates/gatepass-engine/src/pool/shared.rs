@@ -100,7 +100,7 @@ impl Shared {
         let found = read(entry);
         if phase == Phase::Aging {
             drop(entries);
-            self.timer.wake(self);
+            self.wake_timer();
         }
         Some(found)
     }
@@ -108,6 +108,12 @@ impl Shared {
     /// Returns the cached token if it is usable for `min_remaining`.
     pub(super) fn token(self: &Arc<Self>, key: &str, min_remaining: Duration) -> Option<Token> {
         self.with_token(key, min_remaining, |entry| entry.token.clone())
+    }
+
+    /// Returns whether this is the key's cached token and needs no header but `Authorization`.
+    pub(super) fn is_bearer(self: &Arc<Self>, key: &str, token: &Token) -> bool {
+        let is_bearer = |entry: &PoolEntry| entry.is_bearer && entry.token.is_same_as(token);
+        self.with_token(key, Duration::ZERO, is_bearer) == Some(true)
     }
 
     /// Returns the cached token if it is usable, without counting this as use.
@@ -157,7 +163,7 @@ impl Shared {
                 }
             }
         }
-        self.timer.schedule(self, due);
+        self.schedule_timer(due);
     }
 
     /// Postpones the refresh of this key's cached token until `boot`.

@@ -32,9 +32,12 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
+
+use gatepass_core::Clock;
 
 use super::directory::Directory;
+use crate::SystemClock;
 
 /// The folder's lock, which is held while names change, for some milliseconds. It is not replaced.
 pub(super) const DIRECTORY_LOCK: &str = "lock";
@@ -57,7 +60,8 @@ pub(super) struct Lock {
     name: String,
     file: File,
     marks: u64,
-    taken_at: Instant,
+    /// On the boot clock.
+    taken_at: Duration,
 }
 
 /// The outcome of locking a file.
@@ -108,13 +112,15 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         // A file system without modification times cannot tell a killed holder from its successor.
-        let _ = file.set_modified(SystemTime::now());
+        let clock = SystemClock::new();
+        let _ = file.set_modified(clock.wall());
         if !directory.is_at(&file, name)? {
             return Ok(LockAttempt::Removed);
         }
         let marks = file.metadata()?.len();
         let (directory, name) = (directory.clone(), name.to_owned());
-        Ok(LockAttempt::Taken(Self { directory, name, file, marks, taken_at: Instant::now() }))
+        let taken_at = clock.boot();
+        Ok(LockAttempt::Taken(Self { directory, name, file, marks, taken_at }))
     }
 
     /// Takes the lock of a holder that has been watched for too long. Returns `None` if the lock has
@@ -169,8 +175,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let may_be_replaced =
-            self.name != DIRECTORY_LOCK && self.taken_at.elapsed() >= MIN_STALE_AFTER;
+        let age = SystemClock::new().boot().saturating_sub(self.taken_at);
+        let may_be_replaced = self.name != DIRECTORY_LOCK && age >= MIN_STALE_AFTER;
         let directory = may_be_replaced.then(|| {
             Self::take_blocking(&self.directory, DIRECTORY_LOCK, REMOVE_TIMEOUT).unwrap_or_default()
         });
@@ -324,7 +330,7 @@ mod tests {
         let directory = Arc::new(Directory::open(dir.path()).unwrap());
         let old = || {
             let mut lock = Lock::try_take(&directory, "a").unwrap().unwrap();
-            lock.taken_at = lock.taken_at.checked_sub(MIN_STALE_AFTER).unwrap();
+            lock.taken_at -= MIN_STALE_AFTER;
             lock
         };
         let busy = Lock::try_take(&directory, DIRECTORY_LOCK).unwrap().unwrap();
