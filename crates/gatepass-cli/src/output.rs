@@ -12,6 +12,7 @@ use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use gatepass::clock::{Clock, SystemClock};
+use gatepass::config::Env;
 use gatepass::{Hint, Token};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -247,12 +248,22 @@ impl Output {
         report(error, self.format == Some(Format::Json), config)
     }
 
+    /// Reads `RUST_LOG`, and warns if it is not a filter.
+    fn filter_of_environment(&self) -> Option<EnvFilter> {
+        let text = Env::process().path("RUST_LOG")?;
+        let filter = text.to_str().and_then(|text| text.parse().ok());
+        if filter.is_none() {
+            self.warn("RUST_LOG is ignored: it is not a filter such as gatepass=debug");
+        }
+        filter
+    }
+
     /// Starts logging to stderr as `-v` or `RUST_LOG` say: one `-v` prints sentences for users, two
     /// print the library's own log. Without them, the first warning is kept for
     /// [`Output::flush_warnings`].
     pub(crate) fn log(&self) {
         let filter = match self.verbose {
-            0 => EnvFilter::builder().try_from_env().ok(),
+            0 => self.filter_of_environment(),
             1 => return verbose::install(),
             _ => Some(EnvFilter::new("gatepass=trace,gatepass_engine=trace,gatepass_http=trace")),
         };

@@ -62,6 +62,7 @@ pub(crate) fn open_profile(
     output: &Output,
 ) -> Result<Profile, CommandError> {
     let profile = read_profile(gate, name, &common.set)?;
+    warn_of_variables(gate, name, output);
     let base = profile.settings.base_url();
     let host =
         profile.settings.optional_text("host").is_some_and(|host| host.starts_with("http://"));
@@ -71,6 +72,26 @@ pub(crate) fn open_profile(
             .warn(&format!("{name}: allow_plain_http sends the secret and the token unencrypted"));
     }
     Ok(profile)
+}
+
+/// Warns of the variables that look like settings of this profile and do not count.
+pub(crate) fn warn_of_variables(gate: &Gate, name: &str, output: &Output) {
+    if let (variables @ [_, ..], Some(path)) =
+        (cli_support::ignored_variables(gate, name).as_slice(), gate.config().path())
+    {
+        let (names, path) = (variables.join(", "), path.display());
+        output.warn(&format!("ignored, because {path} defines the profile {name}: {names}"));
+    }
+}
+
+/// Warns of the variables that look like settings and belong to no profile.
+pub(crate) fn warn_of_unused_variables(gate: &Gate, output: &Output) {
+    for reason in cli_support::ignored_directories(gate.config().env()) {
+        output.warn(&reason);
+    }
+    for (variable, reason) in cli_support::unused_variables(gate) {
+        output.warn(&format!("the variable {variable} is not used: {reason}"));
+    }
 }
 
 /// Puts a token on an API request, with everything else that the vendor's API requires.

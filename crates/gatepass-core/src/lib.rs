@@ -44,6 +44,7 @@ mod hint;
 mod http;
 mod info;
 mod json;
+mod limits;
 mod login;
 mod pointer;
 mod provider;
@@ -92,6 +93,7 @@ pub mod __private {
     pub use inventory;
 
     pub use crate::digest::{Digest, digest, keyed_digest};
+    pub use crate::limits::on_thread;
     pub use crate::register::{DefaultHttp, default_http};
 }
 

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use gatepass_core::Result;
+use gatepass_core::{Error, Hint, Result};
 use gatepass_http::HttpClient;
 
 use crate::Gate;
+use crate::config::Env;
 pub use crate::config::file::{REFERENCES, STORE_KEYS, SYSTEM_CONFIG, TABLES};
+use crate::config::form::Wrapping;
 pub use crate::config::profile::{BoundSecret, COMMON_FIELDS};
 use crate::config::{Config, Profile};
 
@@ -19,11 +21,12 @@ pub async fn bound_secrets(profile: &Profile) -> Result<Vec<BoundSecret>> {
     profile.bound_secrets().await
 }
 
-/// Reads one secret of a profile and drops it, to find out which one is missing.
+/// Reads one secret of a profile and drops it, to find out which one is missing. Returns remarks on
+/// its form and its file, each with a hint.
 ///
 /// `Config` if it cannot be read, is empty, exceeds the time limit, or is bound to other origins
 /// than the profile's.
-pub async fn check_secret(profile: &Profile, field: &str) -> Result<()> {
+pub async fn check_secret(profile: &Profile, field: &str) -> Result<Vec<(String, Hint)>> {
     profile.check_secret(field).await
 }
 
@@ -73,4 +76,36 @@ pub fn http_client(gate: &Gate, profile: &Profile) -> Result<Arc<HttpClient>> {
 /// `~/Library/Application Support`.
 pub fn state_dir(config: &Config) -> Option<PathBuf> {
     config.state_dir()
+}
+
+/// Returns the variables that are ignored because the config file defines the profile.
+pub fn ignored_variables(gate: &Gate, profile: &str) -> Vec<String> {
+    gate.config().ignored_variables(profile, gate.registry())
+}
+
+/// Returns the variables that look like a profile's and belong to none, each with the reason.
+pub fn unused_variables(gate: &Gate) -> Vec<(String, String)> {
+    gate.config().unused_variables(gate.registry())
+}
+
+/// Returns the variables of directories that are ignored, each with the reason.
+pub fn ignored_directories(env: &Env) -> Vec<String> {
+    env.ignored_directories()
+}
+
+/// Runs work that blocks on a thread of its own, or here if this machine starts no thread. `None` if
+/// the work panics.
+pub async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    crate::blocking::run_blocking(work).await
+}
+
+/// `Config` if a secret is in a wrapping that reading it from its place would refuse.
+pub fn check_form(secret: &str) -> Result<()> {
+    match Wrapping::of(secret) {
+        None => Ok(()),
+        Some(wrapping) => Err(Error::config(format!("the secret {}", wrapping.describe()))
+            .with_hints([wrapping.hint()])),
+    }
 }

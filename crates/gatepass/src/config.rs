@@ -2,10 +2,13 @@
 
 mod env;
 pub(crate) mod file;
+pub(crate) mod form;
 mod origins;
 pub(crate) mod profile;
 mod secret;
+mod secret_file;
 mod value;
+mod variables;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -68,7 +71,7 @@ impl Config {
     /// any of these files, the config has the environment's profiles only.
     pub fn find() -> Result<Self> {
         let env = Env::process();
-        if let Some(path) = env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()) {
+        if let Some(path) = env.path("GATEPASS_CONFIG") {
             return Self::load(path);
         }
         // A link whose target is missing exists: another file must not replace it unnoticed. A
@@ -117,7 +120,7 @@ impl Config {
     pub fn variables(&self, registry: &Registry) -> Vec<String> {
         let entries = self.profiles.values().flat_map(|profile| &profile.entries);
         let named = entries.filter_map(|entry| match &entry.value {
-            Value::Source(SecretSource::Reference(Reference::Env(name))) => Some(name.clone()),
+            Value::Source(SecretSource::Reference(Reference::Env(name), _)) => Some(name.clone()),
             _ => None,
         });
         named.chain(env::defining(&self.env, registry)).collect()
@@ -154,6 +157,20 @@ impl Config {
         from_env.map(Cow::Owned).ok_or_else(|| self.unknown_profile(name, registry))
     }
 
+    /// Returns the variables that are ignored because the file defines the profile.
+    pub(crate) fn ignored_variables(&self, name: &str, registry: &Registry) -> Vec<String> {
+        if !self.profiles.contains_key(name) {
+            return Vec::new();
+        }
+        let all: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
+        env::ignored(&self.env, registry, name, &all)
+    }
+
+    /// Returns the variables that belong to no profile, each with the reason.
+    pub(crate) fn unused_variables(&self, registry: &Registry) -> Vec<(String, String)> {
+        env::unused(&self.env, registry, &self.names(registry))
+    }
+
     fn unknown_profile(&self, name: &str, registry: &Registry) -> Error {
         let names = self.names(registry);
         let place = match &self.path {
@@ -161,6 +178,10 @@ impl Config {
             None => String::from("(there is no config file)"),
         };
         let error = Error::config(format!("no profile {} {place}", quoted_name(name)));
+        let ignored = self.env.ignored_directories().into_iter();
+        let unused = self.unused_variables(registry).into_iter().take(3);
+        let unused = unused.map(|(variable, reason)| format!("{variable} is not used: {reason}"));
+        let error = ignored.chain(unused).fold(error, |error, reason| error.hint(reason));
         if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
             return error.hint(format!("did you mean `{near}`?"));
         }

@@ -131,7 +131,11 @@ fn within<T: Send + 'static>(
         // After the time limit the receiver is gone.
         let _ = done.send(operation());
     });
-    thread.map_err(|error| Error::internal("cannot start a thread").with_source(error))?;
+    thread.map_err(|error| {
+        let action = "cannot start a thread for the keyring";
+        Error::process_limit(action, &error)
+            .unwrap_or_else(|| Error::internal(action).with_source(error))
+    })?;
     match outcome.recv_timeout(limit) {
         Ok(outcome) => outcome,
         Err(RecvTimeoutError::Timeout) => {

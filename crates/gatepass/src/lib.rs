@@ -74,6 +74,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "config")]
+mod blocking;
+#[cfg(feature = "config")]
 #[doc(hidden)]
 pub mod cli_support;
 #[cfg(feature = "config")]

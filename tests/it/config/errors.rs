@@ -202,7 +202,7 @@ fn wrong_type_is_reported() {
       hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
     assert_snapshot!(cisco_error("client_id = { env = \"A\", file = \"B\" }"), @r#"
-    gatepass: cisco: c.toml:2: `client_id`: a reference has exactly one key
+    gatepass: cisco: c.toml:2: `client_id`: a reference has exactly one key that names the place
       hint: use one of { env = "NAME" } { file = "PATH" } { command = ["PROGRAM", "ARGUMENT"] } { systemd = "NAME" } { keyring = "NAME" } { stdin = true }
     "#);
     assert_snapshot!(cisco_error("client_id = { command = \"unsaid-secret\" }"), @r#"

@@ -12,7 +12,7 @@ fn keyring_secret_is_used() {
     let home = Home::new();
     let session = Keyring::start(&home);
     for (name, service, account, secret, expected) in [
-        ("cisco", "gatepass", "cisco", " a b ", " a b "),
+        ("cisco", "gatepass", "cisco", "a b", "a b"),
         ("acme/cisco/prod", "acme", "cisco/prod", "ä€𝄞", "ä€𝄞"),
         // The value that `echo secret | secret-tool store …` stores.
         ("piped", "gatepass", "piped", "secret\n", "secret"),

@@ -72,6 +72,10 @@ fn each_form_of_a_value_is_valid() {
         "{ keyring = \"acme/x\" }",
         "{ systemd = \"x\" }",
         "{ stdin = true }",
+        "{ env = \"X\", raw = true }",
+        "{ file = \"x\", owner = 100, raw = false }",
+        "{ file = \"x\", owner = \"root\" }",
+        "{ command = [\"pass\"], line = 2 }",
         "\"literal\"",
     ] {
         let text = format!(
@@ -101,6 +105,11 @@ fn wrong_configs_are_refused() {
         (format!("{profile}client_secret = {{ envv = \"X\" }}"), "envv"),
         (format!("{profile}client_secret = {{ env = \"X\", file = \"y\" }}"), "file"),
         (format!("{profile}client_secret = {{}}"), "{}"),
+        (format!("{profile}client_secret = {{ raw = true }}"), "raw"),
+        (format!("{profile}client_secret = {{ env = \"X\", raw = \"yes\" }}"), "yes"),
+        (format!("{profile}client_secret = {{ env = \"X\", owner = 100 }}"), "owner"),
+        (format!("{profile}client_secret = {{ file = \"x\", line = 1 }}"), "line"),
+        (format!("{profile}client_secret = {{ command = [\"x\"], line = 0 }}"), "0"),
         (format!("{profile}client_secret = {{ command = \"pass show x\" }}"), "pass"),
         (format!("{profile}client_secret = {{ command = [] }}"), "[]"),
         (format!("{profile}client_secret = {{ stdin = false }}"), "False"),
@@ -185,10 +194,15 @@ fn schema_has_the_keys_that_the_reader_knows() {
         let path = format!("/properties/store/properties/{key}");
         assert_eq!(schema.pointer(&path).is_some(), Config::from_toml(&text).is_ok(), "{key}");
     }
-    for kind in ["env", "file", "command", "keyring", "systemd", "stdin", "vault", "raw"] {
+    for kind in
+        ["env", "file", "command", "keyring", "systemd", "stdin", "vault", "raw", "line", "owner"]
+    {
         let value = match kind {
             "command" => "[\"true\"]",
             "stdin" => "true",
+            "raw" => "true, env = \"X\"",
+            "line" => "2, command = [\"true\"]",
+            "owner" => "100, file = \"x\"",
             _ => "\"x\"",
         };
         let text = format!(

@@ -32,28 +32,6 @@ fn sent(home: &Home, secret: &str, more: impl Fn(Gatepass<'_>) -> Gatepass<'_>) 
 }
 
 #[test]
-fn variable_secret_is_used_unchanged() {
-    let secret = sent(&Home::new(), "{ env = \"S\" }", |command| command.env("S", " a b\n"));
-    assert_eq!(secret, " a b\n");
-}
-
-#[test]
-fn file_secret_loses_one_trailing_newline() {
-    let home = Home::new();
-    for (text, expected) in [
-        ("s", "s"),
-        ("s\n", "s"),
-        ("s\r\n", "s"),
-        ("s\n\n", "s\n"),
-        (" s \n", " s "),
-        ("a\nb\n", "a\nb"),
-    ] {
-        home.write("secret", text);
-        assert_eq!(sent(&home, "{ file = \"secret\" }", |command| command), expected, "{text:?}");
-    }
-}
-
-#[test]
 fn file_path_is_relative_to_the_config() {
     let home = Home::new();
     let path = home.write("below/secret", "s");

@@ -20,7 +20,7 @@ use self::report::Report;
 use crate::error::CommandError;
 use crate::options::{Common, Format};
 use crate::output::Output;
-use crate::session::open_profile;
+use crate::session::{open_profile, warn_of_unused_variables};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -58,6 +58,7 @@ pub(crate) async fn run(
         Some(store) => gate.with_store(store),
         None => gate,
     };
+    warn_of_unused_variables(&gate, output);
     let names = args.profile.as_ref().map_or_else(|| gate.names(), |name| vec![name.clone()]);
     for name in names {
         report.begin(&name)?;
@@ -73,7 +74,7 @@ fn check_config(
     report: &mut Report<'_>,
 ) -> Result<Option<Gate>, CommandError> {
     let env = Env::process();
-    let named = env.get("GATEPASS_CONFIG").is_some_and(|path| !path.is_empty());
+    let named = env.path("GATEPASS_CONFIG").is_some();
     let (config, by) = match &common.config {
         Some(path) => (Config::load(path), " (--config)"),
         None => (Config::find(), if named { " ($GATEPASS_CONFIG)" } else { "" }),
@@ -185,7 +186,15 @@ async fn check_profile(
     for (field, source) in cli_support::secret_sources(&profile) {
         let step = format!("secret {field}");
         match cli_support::check_secret(&profile, field).await {
-            Ok(()) => report.ok(&step, format!("read from {source}"))?,
+            Ok(remarks) if remarks.is_empty() => {
+                report.ok(&step, format!("read from {source}"))?;
+            }
+            Ok(remarks) => {
+                let (texts, hints): (Vec<_>, Vec<_>) =
+                    remarks.into_iter().map(|(text, hint)| (text, hint.to_string())).unzip();
+                let detail = format!("read from {source}; {}", texts.join("; "));
+                report.warn(&step, detail, &hints.join("; "))?;
+            }
             Err(error) => {
                 report.fail(&step, &error)?;
                 missing.get_or_insert(step);

@@ -10,6 +10,7 @@ use self::rows::List;
 use crate::error::CommandError;
 use crate::options::{Common, Format};
 use crate::output::Output;
+use crate::session::{warn_of_unused_variables, warn_of_variables};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -39,6 +40,10 @@ pub(crate) async fn run(
         return watch::run(args.profile.as_deref(), format, common, output).await;
     }
     let list = List::read(args.profile.as_deref(), common, output).await?;
+    warn_of_unused_variables(&list.gate, output);
+    for row in &list.rows {
+        warn_of_variables(&list.gate, &row.name, output);
+    }
     match format {
         Format::Json => output.json(&list.json())?,
         _ if list.rows.is_empty() => output.status(&list.advice(common)),

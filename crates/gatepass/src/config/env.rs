@@ -1,13 +1,17 @@
 //! Environment variables: their only reader, and the profiles that they define.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use gatepass_core::{ConfigPlace, Error, Field, ProviderInfo, Result, Secret};
+use zeroize::Zeroizing;
 
+use super::form;
 use super::is_profile_name;
 use super::profile::{COMMON_FIELDS, ProfileOrigin, list_keys};
-use super::value::{ConfigEntry, RawProfile, Reference, SecretSource, Value};
+use super::value::{ConfigEntry, RawProfile, ReadOptions, Reference, SecretSource, Value};
+use super::variables;
 use crate::provider::Registry;
 use crate::registry::nearest;
 
@@ -40,11 +44,44 @@ impl Env {
     }
 
     /// Returns the value of a variable, if it is set and UTF-8.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn get(&self, name: &str) -> Option<String> {
+        self.os(name)?.into_string().ok()
+    }
+
+    /// Returns the value of a variable without a newline at its end, if it is set.
+    ///
+    /// `Config` if it is not UTF-8.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Zeroizing<String>>> {
+        let Some(bytes) = self.bytes(name) else { return Ok(None) };
+        let text = form::to_text(&bytes).map_err(|problem| {
+            Error::config(format!("the variable {name} {problem}")).hint(form::ENCODING)
+        })?;
+        Ok(Some(Zeroizing::new(form::drop_newline(&text).to_owned())))
+    }
+
+    /// Returns the variables of directories that are ignored, each with the reason.
+    pub(crate) fn ignored_directories(&self) -> Vec<String> {
+        let names = ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "HOME"];
+        let is_relative = |name: &&str| self.path(name).is_some_and(|path| !path.is_absolute());
+        let ignored = names.into_iter().filter(is_relative);
+        ignored.map(|name| format!("{name} is ignored: it is not an absolute path")).collect()
+    }
+
+    /// Returns the value of a variable as bytes, if it is set.
+    pub(crate) fn bytes(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        self.os(name).map(|value| Zeroizing::new(value.into_encoded_bytes()))
+    }
+
+    /// Returns the path that a variable names, if it is set and not empty.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.os(name).filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    fn os(&self, name: &str) -> Option<OsString> {
         match &self.0 {
-            Some(vars) => vars.get(name).cloned(),
-            None => std::env::var(name).ok(),
+            Some(vars) => vars.get(name).map(OsString::from),
+            None => std::env::var_os(name),
         }
     }
 
@@ -64,8 +101,7 @@ impl Env {
 
     /// Returns the directory of the command's token store. `configured` is `path` of `[store]`.
     pub(crate) fn state_dir(&self, configured: Option<&Path>) -> Option<PathBuf> {
-        let own = self.get("GATEPASS_STATE_DIR").filter(|path| !path.is_empty());
-        own.map(PathBuf::from)
+        self.path("GATEPASS_STATE_DIR")
             .or_else(|| configured.map(Path::to_owned))
             .or_else(|| self.directory("XDG_STATE_HOME", ".local/state"))
     }
@@ -75,8 +111,7 @@ impl Env {
     fn directory(&self, variable: &str, in_home: &str) -> Option<PathBuf> {
         // The XDG specification requires that a relative path is ignored. It would lead into the
         // current directory, whose content may come from anyone.
-        let absolute =
-            |name: &str| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute = |name: &str| self.path(name).filter(|path| path.is_absolute());
         let in_home =
             if cfg!(target_os = "macos") { "Library/Application Support" } else { in_home };
         let parent = absolute(variable).or_else(|| Some(absolute("HOME")?.join(in_home)))?;
@@ -92,12 +127,16 @@ pub(crate) fn prefix(profile: &str) -> String {
 /// Returns the profile of this name, if variables define it.
 pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Option<RawProfile>> {
     let prefix = prefix(name);
-    let names: Vec<String> =
-        env.names().into_iter().filter(|variable| variable.starts_with(&prefix)).collect();
+    let all = candidates(env);
+    let belongs = |variable: &String| {
+        variable.starts_with(&prefix) && !is_of_a_longer_profile(&all, &prefix, variable)
+    };
+    let names: Vec<String> = all.iter().filter(|variable| belongs(variable)).cloned().collect();
     if names.is_empty() {
         return Ok(None);
     }
-    let id = env.get(&format!("{prefix}PROVIDER")).unwrap_or_else(|| name.to_owned());
+    let id = env.text(&format!("{prefix}PROVIDER")).map_err(|error| error.with_profile(name))?;
+    let id = id.map_or_else(|| name.to_owned(), |id| id.to_string());
     let Ok(info) = &registry.get(&id) else {
         let named = names.iter().any(|variable| variable == &format!("{prefix}PROVIDER"));
         // Without a provider, the variables may belong to another profile.
@@ -107,16 +146,15 @@ pub(crate) fn profile(env: &Env, name: &str, registry: &Registry) -> Result<Opti
     for variable in names {
         let key = variable.get(prefix.len()..).unwrap_or_default().to_lowercase();
         if let Some(field) = field(info, &key) {
-            let value = env.get(&variable).ok_or_else(|| {
-                Error::config(format!("the variable {variable} is not UTF-8")).with_profile(name)
-            })?;
+            let value = env.text(&variable).map_err(|error| error.with_profile(name))?;
+            let value = value.as_deref().map_or("", String::as_str);
             let value = SecretSource::Literal(Secret::from(value));
             entries.push(entry(field, value, variable));
         } else if let Some(field) = key.strip_suffix("_file").and_then(|key| field(info, key)) {
-            let path = env.get(&variable).filter(|path| !path.is_empty()).ok_or_else(|| {
+            let path = env.path(&variable).ok_or_else(|| {
                 Error::config(format!("the variable {variable} has no path")).with_profile(name)
             })?;
-            let value = SecretSource::Reference(Reference::File(PathBuf::from(path)));
+            let value = SecretSource::Reference(Reference::File(path), ReadOptions::default());
             entries.push(entry(field, value, variable));
         } else if !is_of_a_longer_name(info, &key) {
             return Err(unknown_variable(info, &variable, &prefix, &key).with_profile(name));
@@ -146,17 +184,96 @@ fn entry(field: &Field, source: SecretSource, variable: String) -> ConfigEntry {
     ConfigEntry { key, value: Value::Source(source), place }
 }
 
+/// Returns the variables that may define a profile.
+pub(crate) fn candidates(env: &Env) -> Vec<String> {
+    let mut names = env.names();
+    names.retain(|name| {
+        name.starts_with(PREFIX) && !variables::defines_nothing(name, || env.get(name))
+    });
+    names
+}
+
+/// Returns whether the variable belongs to a profile with a longer prefix: one that has a provider.
+fn is_of_a_longer_profile(all: &[String], prefix: &str, variable: &str) -> bool {
+    all.iter().filter_map(|name| name.strip_suffix("PROVIDER")).any(|other| {
+        other.len() > prefix.len()
+            && other.ends_with('_')
+            && other.starts_with(prefix)
+            && variable.starts_with(other)
+    })
+}
+
+/// Returns whether a profile of any provider may have this key, or the key with `_file`.
+pub(crate) fn is_key(registry: &Registry, key: &str) -> bool {
+    let is_field = |key: &str| all_fields(registry).any(|field| field.name == key);
+    is_field(key) || key.strip_suffix("_file").is_some_and(is_field)
+}
+
+/// Returns whether the key is a name and a key of any provider.
+pub(crate) fn is_behind_any_name(registry: &Registry, key: &str) -> bool {
+    all_fields(registry).any(|field| is_behind_a_name(&field.name, key))
+}
+
+/// Returns whether the variable is a key of the profile `name`, known or not.
+pub(crate) fn is_key_of(env: &Env, registry: &Registry, name: &str, variable: &str) -> bool {
+    let prefix = prefix(name);
+    let Some(key) = variable.strip_prefix(&prefix).map(str::to_lowercase) else { return false };
+    is_key(registry, &key)
+        || (!is_behind_any_name(registry, &key)
+            && !is_of_a_longer_profile(&candidates(env), &prefix, variable))
+}
+
+fn all_fields(registry: &Registry) -> impl Iterator<Item = &Field> {
+    COMMON_FIELDS.iter().chain(registry.iter().flat_map(|info| &*info.fields))
+}
+
 /// Returns the variables that define a field of any profile, even if the config file defines the
 /// profile, and for any provider.
 pub(crate) fn defining(env: &Env, registry: &Registry) -> Vec<String> {
-    let own = registry.iter().flat_map(|info| &*info.fields);
-    let fields: Vec<&Field> = COMMON_FIELDS.iter().chain(own).collect();
-    let mut names = env.names();
+    let fields: Vec<&Field> = all_fields(registry).collect();
+    let mut names = candidates(env);
     names.retain(|variable| {
-        let key = variable.strip_prefix("GATEPASS_").map(str::to_lowercase);
+        let key = variable.strip_prefix(PREFIX).map(str::to_lowercase);
         key.is_some_and(|key| fields.iter().any(|field| is_behind_a_name(&field.name, &key)))
     });
     names
+}
+
+/// Returns the variables that are ignored because a config file defines the profile `name`. `all`
+/// are the names of the file's profiles.
+pub(crate) fn ignored(env: &Env, registry: &Registry, name: &str, all: &[&str]) -> Vec<String> {
+    let own = prefix(name);
+    let mut names = candidates(env);
+    names.retain(|variable| {
+        let Some(key) = variable.strip_prefix(&own).map(str::to_lowercase) else { return false };
+        is_key(registry, &key)
+            || (!is_behind_any_name(registry, &key)
+                && !all.iter().any(|other| is_longer(&own, &prefix(other), variable)))
+    });
+    names.sort();
+    names
+}
+
+/// Returns the variables that belong to no profile, each with the reason.
+///
+/// `all` are the names of all profiles.
+pub(crate) fn unused(env: &Env, registry: &Registry, all: &[String]) -> Vec<(String, String)> {
+    let mut names = candidates(env);
+    names.retain(|variable| {
+        !variables::is_own(variable)
+            && !all.iter().any(|name| is_key_of(env, registry, name, variable))
+    });
+    names.sort();
+    let reason = |variable: &str| match nearest(variable, variables::OWN) {
+        Some(near) => format!("did you mean {near}?"),
+        None => String::from("no profile has that name; GATEPASS_<NAME>_PROVIDER defines one"),
+    };
+    names.into_iter().map(|variable| (shown(&variable), reason(&variable))).collect()
+}
+
+/// Returns whether the variable belongs to a profile whose prefix is longer.
+fn is_longer(prefix: &str, other: &str, variable: &str) -> bool {
+    other.len() > prefix.len() && other.starts_with(prefix) && variable.starts_with(other)
 }
 
 fn registry_error(registry: &Registry, id: &str, profile: &str) -> Error {
@@ -185,9 +302,7 @@ fn is_behind_a_name(field: &str, key: &str) -> bool {
 }
 
 fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str) -> Error {
-    // A variable's name may contain control characters, which a terminal would obey.
-    let variable: String =
-        variable.chars().filter(|c| c.is_ascii_graphic()).take(MAX_SHOWN_NAME).collect();
+    let variable = shown(variable);
     let known = || COMMON_FIELDS.iter().chain(&*info.fields).map(|field| &*field.name);
     let error =
         Error::config(format!("the variable {variable} is not a key of a {} profile", info.id));
@@ -199,26 +314,36 @@ fn unknown_variable(info: &ProviderInfo, variable: &str, prefix: &str, key: &str
     }
 }
 
+/// Returns a variable's name without control characters, which a terminal would obey.
+fn shown(variable: &str) -> String {
+    variable.chars().filter(|c| c.is_ascii_graphic()).take(MAX_SHOWN_NAME).collect()
+}
+
 /// The length of a variable's name that an error shows.
 const MAX_SHOWN_NAME: usize = 160;
+
+/// The beginning of all variables of profiles.
+const PREFIX: &str = "GATEPASS_";
 
 /// Returns the names of the profiles that variables define. Variables do not preserve names: these
 /// are lower case, with `-` for `_`.
 pub(crate) fn names(env: &Env, registry: &Registry) -> Vec<String> {
     let mut names = Vec::new();
-    for variable in env.names() {
-        let Some(rest) = variable.strip_prefix("GATEPASS_").map(str::to_lowercase) else {
-            continue;
-        };
+    for variable in candidates(env) {
+        let Some(rest) = variable.strip_prefix(PREFIX).map(str::to_lowercase) else { continue };
         let keys = registry.iter().flat_map(|info| &*info.fields).map(|field| &*field.name);
         let cut = keys.chain(["provider"]).find_map(|key| {
             let rest = rest.strip_suffix("_file").unwrap_or(&rest);
             rest.strip_suffix(key)?.strip_suffix('_')
         });
+        // A misspelled key may belong to a profile that is named after its provider.
+        let of_provider =
+            || registry.iter().map(|info| &*info.id).find(|id| variable.starts_with(&prefix(id)));
         // A variable's name may contain characters that a profile's name must not have.
-        let name = cut.map(|name| name.replace('_', "-")).filter(|name| is_profile_name(name));
-        let Some(name) = name else { continue };
-        let defined = matches!(profile(env, &name, registry), Ok(Some(_)));
+        let name = cut.or_else(of_provider).map(|name| name.replace('_', "-"));
+        let Some(name) = name.filter(|name| is_profile_name(name)) else { continue };
+        // A profile with a mistake is listed, with its error.
+        let defined = !matches!(profile(env, &name, registry), Ok(None));
         if defined && !names.contains(&name) {
             names.push(name);
         }

@@ -13,9 +13,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
+use super::form::{self, Wrapping};
 use super::is_profile_name;
 use super::profile::ProfileOrigin;
-use super::value::{ConfigEntry, KeyringEntry, RawProfile, Reference, SecretSource, Value};
+use super::secret_file::user_id;
+use super::value::{
+    ConfigEntry, KeyringEntry, RawProfile, ReadOptions, Reference, SecretSource, Value,
+};
 use crate::registry::{nearest, quoted_name};
 
 const MAX_FILE: u64 = 1024 * 1024;
@@ -48,8 +52,9 @@ pub(crate) fn load(path: &Path) -> Result<Contents> {
             }
             _ => Hint::new("it must be a file that you can read"),
         };
-        let reason = describe_io(&error);
-        Error::config(format!("the config file {shown} cannot be read: {reason}")).hint(hint)
+        let what = format!("the config file {shown} cannot be read");
+        Error::machine_limit(&what, &error)
+            .unwrap_or_else(|| Error::config(format!("{what}: {}", describe_io(&error))).hint(hint))
     };
     // Checked before the file is opened, because opening a pipe would wait for a writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -68,10 +73,17 @@ pub(crate) fn load(path: &Path) -> Result<Contents> {
         return Err(Error::config(format!("the config file {shown} belongs to another user"))
             .hint("it decides where secrets are sent, so it must belong to you or to root"));
     }
-    let mut text = Zeroizing::new(String::with_capacity(meta.len().min(MAX_FILE) as usize + 1));
-    let size = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(meta.len().min(MAX_FILE) as usize + 1));
+    let size = file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if size as u64 > MAX_FILE {
         return Err(Error::config(format!("the config file {shown} is larger than 1 MiB")));
+    }
+    let text = form::to_text(&bytes).map_err(|problem| {
+        Error::config(format!("the config file {shown} {problem}")).hint(form::ENCODING)
+    })?;
+    if text.contains('\0') {
+        return Err(Error::config(format!("the config file {shown} contains NUL characters"))
+            .hint(Wrapping::Nul.hint()));
     }
     // Relative paths begin at the directory that the user named, not at the target of a symbolic
     // link: ConfigMaps are mounted as links.
@@ -228,16 +240,27 @@ impl<'a> Reader<'a> {
                 Some(items) => Value::List(items),
                 None => Value::Other("a list with other values than strings"),
             },
-            DeValue::Table(table) => Value::Source(SecretSource::Reference(self.reference(table)?)),
+            DeValue::Table(table) => {
+                let (reference, options) = self.reference(table)?;
+                Value::Source(SecretSource::Reference(reference, options))
+            }
             DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
             DeValue::Datetime(_) => Value::Other("a date"),
         })
     }
 
-    fn reference(&self, table: &DeTable<'_>) -> Result<Reference> {
-        let mut items = table.iter();
+    fn reference(&self, table: &DeTable<'_>) -> Result<(Reference, ReadOptions)> {
+        let (mut options, mut has_options) = (ReadOptions::default(), Vec::new());
+        for (key, value) in table {
+            if OPTIONS.contains(&key.get_ref().as_ref()) {
+                read_option(key.get_ref(), value.get_ref(), &mut options)?;
+                has_options.push(key.get_ref().as_ref());
+            }
+        }
+        let mut items =
+            table.iter().filter(|(key, _)| !has_options.contains(&key.get_ref().as_ref()));
         let (Some((kind, value)), None) = (items.next(), items.next()) else {
-            return Err(Error::config("a reference has exactly one key"));
+            return Err(Error::config("a reference has exactly one key that names the place"));
         };
         let wrong = || {
             let kind = quoted_name(kind.get_ref());
@@ -247,7 +270,7 @@ impl<'a> Reader<'a> {
             DeValue::String(text) if !text.is_empty() => Some(text.to_string()),
             _ => None,
         };
-        Ok(match (kind.get_ref().as_ref(), text(), value.get_ref()) {
+        let reference = match (kind.get_ref().as_ref(), text(), value.get_ref()) {
             ("env", Some(name), _) => Reference::Env(name),
             ("file", Some(path), _) => Reference::File(self.folder.join(path)),
             ("systemd", Some(name), _) => Reference::Systemd(name),
@@ -266,13 +289,23 @@ impl<'a> Reader<'a> {
             }
             ("env" | "file" | "systemd" | "keyring" | "stdin" | "command", ..) => return wrong(),
             (other, ..) => {
-                let near =
-                    nearest(other, REFERENCES).map(|near| format!("; did you mean `{near}`?"));
+                let known = REFERENCES.into_iter().chain(OPTIONS);
+                let near = nearest(other, known).map(|near| format!("; did you mean `{near}`?"));
                 let near = near.unwrap_or_default();
                 let other = quoted_name(other);
                 return Err(Error::config(format!("unknown reference {other}{near}")));
             }
-        })
+        };
+        for (option, is_allowed) in [
+            ("owner", matches!(reference, Reference::File(_))),
+            ("line", matches!(reference, Reference::Command(_)) && !options.raw),
+        ] {
+            if has_options.contains(&option) && !is_allowed {
+                let kind = if option == "owner" { "file" } else { "command without `raw`" };
+                return Err(Error::config(format!("`{option}` is for a {kind} only")));
+            }
+        }
+        Ok((reference, options))
     }
 
     /// Returns the place of a byte offset.
@@ -280,6 +313,35 @@ impl<'a> Reader<'a> {
         let line = 1 + self.ends.partition_point(|end| *end < at);
         ConfigPlace::Line { file: self.path.to_owned(), line }
     }
+}
+
+/// The keys that a reference may have in addition to the one that names the place.
+const OPTIONS: [&str; 3] = ["raw", "line", "owner"];
+
+fn read_option(key: &str, value: &DeValue<'_>, options: &mut ReadOptions) -> Result<()> {
+    let number = match value {
+        DeValue::Integer(number) if number.radix() == 10 => {
+            number.as_str().replace('_', "").parse().ok()
+        }
+        _ => None,
+    };
+    match (key, value, number) {
+        ("raw", DeValue::Boolean(raw), _) => options.raw = *raw,
+        ("line", _, Some(line @ 1..)) => options.line = Some(line as usize),
+        ("owner", _, Some(owner)) => options.owner = Some(owner),
+        ("owner", DeValue::String(name), _) => options.owner = Some(user_id(name)?),
+        _ => {
+            return Err(Error::config(format!(
+                "`{key}` must be {}",
+                match key {
+                    "raw" => "true or false",
+                    "line" => "the number of a line, from 1",
+                    _ => "the number or the name of a user",
+                }
+            )));
+        }
+    }
+    Ok(())
 }
 
 const EXAMPLES: &str = "use one of { env = \"NAME\" } { file = \"PATH\" } \

@@ -204,7 +204,7 @@ impl Profile {
             .filter_map(|field| {
                 let source = match self.values.get(&*field.name)? {
                     SecretSource::Literal(_) => self.origin.to_string(),
-                    SecretSource::Reference(reference) => reference.describe(),
+                    SecretSource::Reference(reference, _) => reference.describe(),
                 };
                 Some((&*field.name, source))
             })

@@ -7,17 +7,19 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, mpsc};
-use std::thread;
 use std::time::Duration;
 
-use gatepass_core::{Error, Result, Secret};
+use gatepass_core::__private::on_thread;
+use gatepass_core::{Error, FieldKind, Result, Secret};
 use zeroize::Zeroizing;
 
 use self::command::run;
 use super::env::Env;
-use super::file::{describe_io, read_text};
+use super::file::describe_io;
+use super::form::{self, Wrapping};
 use super::origins::Origins;
-use super::value::{KeyringEntry, Reference, SecretSource};
+use super::secret_file::{self, FileError};
+use super::value::{KeyringEntry, ReadOptions, Reference, SecretSource};
 
 /// The time limit for a command to print a secret, and again for it to exit.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,19 +49,19 @@ impl SecretSource {
     pub(crate) fn read_timeout(&self) -> Duration {
         match self {
             Self::Literal(_) => Duration::ZERO,
-            Self::Reference(reference) => reference.read_timeout(),
+            Self::Reference(reference, _) => reference.read_timeout(),
         }
     }
 
     /// Returns whether reading it can block, so that an event loop must not do it.
     pub(crate) fn blocks(&self) -> bool {
-        matches!(self, Self::Reference(reference) if !matches!(reference, Reference::Env(_)))
+        matches!(self, Self::Reference(reference, _) if !matches!(reference, Reference::Env(_)))
     }
 
     /// Returns whether reading it runs no program, asks no user and consumes no input.
     pub(crate) fn reads_without_prompt(&self) -> bool {
         use Reference::{Env, File, Systemd};
-        matches!(self, Self::Literal(_) | Self::Reference(Env(_) | File(_) | Systemd(_)))
+        matches!(self, Self::Literal(_) | Self::Reference(Env(_) | File(_) | Systemd(_), _))
     }
 }
 
@@ -83,6 +85,15 @@ impl Reference {
         }
     }
 
+    /// Returns the file that it is read from.
+    pub(crate) fn file(&self, env: &Env) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Systemd(name) => Some(env.path("CREDENTIALS_DIRECTORY")?.join(name)),
+            _ => None,
+        }
+    }
+
     /// Returns the origins that it may be sent to, if gatepass has stored it.
     pub(crate) fn origins(&self) -> Result<Option<Origins>> {
         match self {
@@ -96,35 +107,76 @@ impl Reference {
         }
     }
 
-    /// Reads it now. One trailing newline is dropped, except from a variable; an empty value is an
-    /// error. A program's relative path begins at `folder`.
-    pub(crate) fn read(&self, env: &Env, folder: &Path) -> Result<ResolvedSecret> {
+    /// Reads it now, for a field of this kind. A program's relative path begins at `folder`.
+    ///
+    /// One trailing newline is dropped, and a value in a [`Wrapping`] is an error, unless the options
+    /// say `raw`. An empty value is an error.
+    pub(crate) fn read(
+        &self,
+        options: &ReadOptions,
+        kind: &FieldKind,
+        env: &Env,
+        folder: &Path,
+    ) -> Result<ResolvedSecret> {
         let mut origins = None;
-        let text = match self {
-            Self::Env(name) => {
-                let text = env.get(name).ok_or_else(|| {
-                    Error::config(format!("the variable {name} is not set"))
-                        .hint(format!("set {name}; in a shell, export it"))
-                })?;
-                Zeroizing::new(text)
-            }
+        let bytes = match self {
+            Self::Env(name) => read_variable(name, env)?,
             Self::File(path) => {
                 origins = Origins::from_file(path)?;
-                read_file(path, PIPE_TIMEOUT)?
+                read_file(path, options.owner, PIPE_TIMEOUT)?
             }
             Self::Command(words) => run(words, folder, COMMAND_TIMEOUT)?,
             Self::Systemd(name) => read_systemd(name, env)?,
             Self::Stdin => read_stdin(PIPE_TIMEOUT)?,
             Self::Keyring(entry) => {
-                let (text, stored) = read_keyring(entry)?;
+                let (bytes, stored) = read_keyring(entry)?;
                 origins = stored;
-                text
+                bytes
             }
         };
+        let text = form::to_text(&bytes).map_err(|problem| {
+            Error::config(format!("{} {problem}", self.describe())).hint(form::ENCODING)
+        })?;
+        let text = self.unwrap(&text, options, kind)?;
         if text.is_empty() {
             return Err(Error::config(format!("{} is empty", self.describe())));
         }
-        Ok(ResolvedSecret { secret: Secret::from(text.as_str()), origins })
+        Ok(ResolvedSecret { secret: Secret::from(text), origins })
+    }
+
+    /// Returns the value without its newline, if it has no other wrapping.
+    fn unwrap<'a>(
+        &self,
+        text: &'a str,
+        options: &ReadOptions,
+        kind: &FieldKind,
+    ) -> Result<&'a str> {
+        let source = self.describe();
+        let value = match options.line {
+            _ if options.raw => text,
+            None => form::drop_newline(text),
+            Some(line) => text.lines().nth(line - 1).ok_or_else(|| {
+                let count = text.lines().count();
+                Error::config(format!("{source} has {count} lines, and no line {line}"))
+            })?,
+        };
+        let wrapping = match Wrapping::of(value) {
+            Some(Wrapping::Nul) => Some(Wrapping::Nul),
+            _ if options.raw || is_block(kind) => None,
+            wrapping => wrapping,
+        };
+        let Some(wrapping) = wrapping else { return Ok(value) };
+        let error = Error::config(format!("{source} {}", wrapping.describe()));
+        let error = match (wrapping, self) {
+            (Wrapping::Lines, Self::Command(_)) => {
+                error.hint("take one of them: { command = […], line = 1 }")
+            }
+            _ => error.hint(wrapping.hint()),
+        };
+        Err(match wrapping {
+            Wrapping::Nul => error,
+            _ => error.hint("or add raw = true to the reference, if all of it is the secret"),
+        })
     }
 
     /// Describes it without its value, for errors and `gatepass inspect`.
@@ -142,33 +194,55 @@ impl Reference {
     }
 }
 
-fn read_file(path: &Path, limit: Duration) -> Result<Zeroizing<String>> {
+/// Returns whether a value of this kind is a block of lines with a form of its own.
+pub(crate) fn is_block(kind: &FieldKind) -> bool {
+    matches!(kind, FieldKind::Key | FieldKind::Certificate)
+}
+
+fn read_variable(name: &str, env: &Env) -> Result<Zeroizing<Vec<u8>>> {
+    let value = env.bytes(name).ok_or_else(|| {
+        Error::config(format!("the variable {name} is not set"))
+            .hint(format!("set {name}; in a shell, export it"))
+    })?;
+    Ok(value)
+}
+
+fn read_file(path: &Path, owner: Option<u32>, limit: Duration) -> Result<Zeroizing<Vec<u8>>> {
     let shown = path.display();
     let read = match is_pipe(path) {
-        false => read_text(path),
+        false => secret_file::read(path, owner),
         true => {
             let path = path.to_owned();
-            within(limit, move || read_text(&path)).ok_or_else(|| {
+            within(limit, move || secret_file::read(&path, owner)).ok_or_else(|| {
                 let seconds = limit.as_secs();
                 Error::config(format!("the pipe {shown} was not closed within {seconds} s"))
                     .hint("check that a program writes the secret to the pipe, and closes it")
             })?
         }
     };
-    let bytes = read.map_err(|error| {
-        let read = format!("cannot read {shown}: {}", describe_io(&error));
-        Error::config(read).hint(match error.kind() {
-            io::ErrorKind::FileTooLarge => {
-                "a secret has at most 64 KiB: check that this is the right file"
-            }
-            io::ErrorKind::IsADirectory => "it is a directory: name the file in it",
-            io::ErrorKind::PermissionDenied => {
-                "its owner must allow this user to read it, and to enter its directory"
-            }
-            _ => RELATIVE,
-        })
-    })?;
-    to_text(&format!("the file {shown}"), bytes)
+    read.map_err(|error| match error {
+        FileError::Refused(error) => error,
+        FileError::Io(error) => unreadable(&shown.to_string(), &error),
+    })
+}
+
+fn unreadable(shown: &str, error: &io::Error) -> Error {
+    // Too large a file is one that was named by mistake, and not a limit of the machine.
+    let is_too_large = error.kind() == io::ErrorKind::FileTooLarge;
+    let read = format!("cannot read {shown}");
+    if !is_too_large && let Some(error) = Error::machine_limit(&read, error) {
+        return error;
+    }
+    Error::config(format!("{read}: {}", describe_io(error))).hint(match error.kind() {
+        io::ErrorKind::FileTooLarge => {
+            "a secret has at most 64 KiB: check that this is the right file"
+        }
+        io::ErrorKind::IsADirectory => "it is a directory: name the file in it",
+        io::ErrorKind::PermissionDenied => {
+            "its owner must allow this user to read it, and to enter its directory"
+        }
+        _ => RELATIVE,
+    })
 }
 
 /// Returns whether it is a named pipe, a shell's `<(…)`, or a terminal.
@@ -183,49 +257,33 @@ fn within<T: Send + 'static>(
     read: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let (done, outcome) = mpsc::channel();
-    thread::spawn(move || {
+    on_thread(move || {
         // After the time limit the receiver is gone.
         let _ = done.send(read());
     });
     outcome.recv_timeout(limit).ok()
 }
 
-/// Checks that the bytes are UTF-8, and drops one trailing newline.
-fn to_text(source: &str, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>> {
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
-    }
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(Error::config(format!("{source} is not UTF-8"))),
-    }
-}
-
-fn read_systemd(name: &str, env: &Env) -> Result<Zeroizing<String>> {
+fn read_systemd(name: &str, env: &Env) -> Result<Zeroizing<Vec<u8>>> {
     if name.contains('/') || name.starts_with('.') {
         return Err(Error::config("the name of a systemd credential must not be a path"));
     }
-    let folder = env.get("CREDENTIALS_DIRECTORY").ok_or_else(|| {
+    let folder = env.path("CREDENTIALS_DIRECTORY").ok_or_else(|| {
         Error::config("CREDENTIALS_DIRECTORY is not set")
             .hint("systemd sets it for a unit with LoadCredential=")
     })?;
-    read_file(&PathBuf::from(folder).join(name), PIPE_TIMEOUT)
+    read_file(&folder.join(name), None, PIPE_TIMEOUT)
 }
 
 #[cfg(feature = "keyring")]
-fn read_keyring(entry: &KeyringEntry) -> Result<(Zeroizing<String>, Option<Origins>)> {
+fn read_keyring(entry: &KeyringEntry) -> Result<(Zeroizing<Vec<u8>>, Option<Origins>)> {
     let (secret, origins) = crate::keyring::read_both(entry, &entry.of_origins())?;
     let origins = origins.map(|text| Origins::from_entry(&entry.to_string(), &text));
-    // A secret that was written with a shell's `echo` ends with a newline here as well.
-    let bytes = Zeroizing::new(secret.as_bytes().to_vec());
-    Ok((to_text(&format!("the keyring entry {entry}"), bytes)?, origins.transpose()?))
+    Ok((Zeroizing::new(secret.as_bytes().to_vec()), origins.transpose()?))
 }
 
 #[cfg(not(feature = "keyring"))]
-fn read_keyring(entry: &KeyringEntry) -> Result<(Zeroizing<String>, Option<Origins>)> {
+fn read_keyring(entry: &KeyringEntry) -> Result<(Zeroizing<Vec<u8>>, Option<Origins>)> {
     Err(Error::config("this build does not support the keyring").hint(format!(
         "build it with the feature `keyring` for {entry}, or use {{ file = … }}, \
          {{ command = … }} or {{ env = … }}"
@@ -233,7 +291,7 @@ fn read_keyring(entry: &KeyringEntry) -> Result<(Zeroizing<String>, Option<Origi
 }
 
 /// Reads standard input, once: several fields may refer to it.
-fn read_stdin(limit: Duration) -> Result<Zeroizing<String>> {
+fn read_stdin(limit: Duration) -> Result<Zeroizing<Vec<u8>>> {
     static READ: OnceLock<Option<Zeroizing<Vec<u8>>>> = OnceLock::new();
     let wrong = |what| Err(Error::config(format!("standard input {what}")));
     let Some(bytes) = within(limit, || READ.get_or_init(|| read_all(io::stdin().lock()).ok()))
@@ -245,7 +303,7 @@ fn read_stdin(limit: Duration) -> Result<Zeroizing<String>> {
     };
     match bytes {
         Some(bytes) if bytes.len() as u64 > MAX => wrong("is longer than 64 KiB"),
-        Some(bytes) => to_text("standard input", bytes.clone()),
+        Some(bytes) => Ok(bytes.clone()),
         None => wrong("cannot be read"),
     }
 }
@@ -268,7 +326,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let error = read_file(&path, Duration::from_millis(50)).unwrap_err();
+        let error = read_file(&path, None, Duration::from_millis(50)).unwrap_err();
         assert!(error.message().contains("was not closed within"), "{error}");
         assert!(error.hints()[0].text().contains("write"), "{error:?}");
         // Ends the thread, which still waits for a writer.
@@ -281,7 +339,7 @@ mod tests {
         let seconds = |source: &SecretSource| source.read_timeout().as_secs();
         for source in [
             SecretSource::Literal(Secret::from("a")),
-            SecretSource::Reference(Reference::Env(String::new())),
+            SecretSource::Reference(Reference::Env(String::new()), ReadOptions::default()),
         ] {
             assert!(!source.blocks() && seconds(&source) == 0);
         }
@@ -293,7 +351,7 @@ mod tests {
             (keyring, 60),
             (Reference::Stdin, 60),
         ] {
-            let source = SecretSource::Reference(reference);
+            let source = SecretSource::Reference(reference, ReadOptions::default());
             assert!(source.blocks());
             assert_eq!(seconds(&source), limit);
         }
@@ -303,7 +361,10 @@ mod tests {
     #[test]
     fn build_without_keyring_names_its_feature() {
         let reference = Reference::Keyring(KeyringEntry::parse("cisco").unwrap());
-        let error = reference.read(&Env::process(), Path::new("")).err().unwrap();
+        let error = reference
+            .read(&ReadOptions::default(), &FieldKind::Secret, &Env::process(), Path::new(""))
+            .err()
+            .unwrap();
         assert_eq!(error.message(), "this build does not support the keyring");
         assert!(error.hints()[0].text().contains("feature `keyring`"), "{error:?}");
     }

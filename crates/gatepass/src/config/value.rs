@@ -49,7 +49,18 @@ pub(crate) enum Value {
 #[derive(Clone)]
 pub(crate) enum SecretSource {
     Literal(Secret),
-    Reference(Reference),
+    Reference(Reference, ReadOptions),
+}
+
+/// How a reference is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadOptions {
+    /// Whether the value is used byte for byte.
+    pub(crate) raw: bool,
+    /// The only line of a command's output that is used; the first is 1.
+    pub(crate) line: Option<usize>,
+    /// The further user that a file may belong to.
+    pub(crate) owner: Option<u32>,
 }
 
 /// The place that a value is read from when it is needed.
@@ -129,7 +140,7 @@ impl Value {
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::Source(SecretSource::Literal(_)) => "a string",
-            Self::Source(SecretSource::Reference(_)) => "a reference",
+            Self::Source(SecretSource::Reference(..)) => "a reference",
             Self::Flag(_) => "true or false",
             Self::List(_) => "a list",
             Self::Other(name) => name,

@@ -193,7 +193,7 @@ fn value(field: &Field) -> Value {
     schema
 }
 
-/// Returns the schema of a reference: a table with exactly one of its keys.
+/// Returns the schema of a reference: a table with exactly one key that names the place.
 fn reference() -> Value {
     let text =
         |description: &str| json!({ "type": "string", "minLength": 1, "description": description });
@@ -216,12 +216,23 @@ fn reference() -> Value {
         };
         (key.to_owned(), schema)
     });
+    let raw = "use the value byte for byte, white space and its last newline included";
+    let owner = "the further user that the file may belong to: a number or a name";
+    let options = [
+        ("raw", json!({ "type": "boolean", "description": raw })),
+        (
+            "line",
+            json!({ "type": "integer", "minimum": 1, "description": "use this line of the output" }),
+        ),
+        ("owner", json!({ "type": ["integer", "string"], "minimum": 0, "description": owner })),
+    ];
+    let options = options.map(|(key, schema)| (key.to_owned(), schema));
     json!({
         "description": "a reference to a value that is stored elsewhere",
         "type": "object",
-        "properties": object(properties),
-        "minProperties": 1,
-        "maxProperties": 1,
+        "properties": object(properties.into_iter().chain(options)),
+        "oneOf": REFERENCES.map(|key| json!({ "required": [key] })),
+        "dependentRequired": { "line": ["command"], "owner": ["file"] },
         "additionalProperties": false,
     })
 }

@@ -53,8 +53,7 @@ impl ConfigFile {
     /// the system's. A user who must not write the system's gets a file of their own.
     pub(super) fn find(common: &Common) -> Result<Self, CommandError> {
         let env = Env::process();
-        let variable =
-            env.get("GATEPASS_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let variable = env.path("GATEPASS_CONFIG");
         if let Some(path) = common.config.clone().or(variable) {
             return Self::at(path);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use clap::ValueEnum;
-use gatepass::cli_support::BoundSecret;
+use gatepass::cli_support::{self, BoundSecret};
 use gatepass::provider::Field;
 #[cfg(feature = "keyring")]
 use gatepass::{Error, Secret, keyring};
@@ -243,6 +243,7 @@ pub(super) fn read_one(field: &str) -> Result<BTreeMap<String, Zeroizing<String>
     if text.is_empty() {
         return Err(no_secret());
     }
+    check_form(text)?;
     Ok(BTreeMap::from([(field.to_owned(), Zeroizing::new(text.to_owned()))]))
 }
 
@@ -253,6 +254,7 @@ pub(super) fn read_many() -> Result<BTreeMap<String, Zeroizing<String>>, Command
     for line in text.lines().filter(|line| !line.is_empty()) {
         match line.split_once('=') {
             Some((field, value)) if !field.is_empty() && !value.is_empty() => {
+                check_form(value)?;
                 secrets.insert(field.to_owned(), Zeroizing::new(value.to_owned()))
             }
             _ => {
@@ -261,6 +263,14 @@ pub(super) fn read_many() -> Result<BTreeMap<String, Zeroizing<String>>, Command
         };
     }
     if secrets.is_empty() { Err(no_secret()) } else { Ok(secrets) }
+}
+
+/// A secret that later commands would refuse is not stored.
+fn check_form(secret: &str) -> Result<(), CommandError> {
+    cli_support::check_form(secret).map_err(|error| {
+        let hint = "or keep such a secret in a file of your own: { file = \"…\", raw = true }";
+        CommandError::Gatepass(error.hint(hint))
+    })
 }
 
 fn read_stdin() -> Result<Zeroizing<String>, CommandError> {

@@ -8,6 +8,7 @@ use gatepass_core::{Credential, Endpoint, Error, Hint, Result};
 use super::super::origins::{Origins, SUFFIX, companion_path};
 use super::super::value::{Reference, SecretSource};
 use super::Profile;
+use crate::blocking::run_blocking;
 
 /// A secret that gatepass has stored, and the origins it was stored for.
 #[derive(Clone)]
@@ -109,8 +110,8 @@ impl Profile {
     /// `Config` if the origins beside a secret cannot be read, and as of [`origins`](Self::origins).
     pub(crate) async fn bound_secrets(&self) -> Result<Vec<BoundSecret>> {
         let profile = self.clone();
-        let read = tokio::task::spawn_blocking(move || profile.read_bound());
-        let read = read.await.unwrap_or_else(|_| Err(Error::internal("reading origins failed")));
+        let read = run_blocking(move || profile.read_bound()).await;
+        let read = read.unwrap_or_else(|| Err(Error::internal("reading origins failed")));
         read.map_err(|error| error.with_provider(&self.info.id).with_profile(&self.name))
     }
 
@@ -118,7 +119,7 @@ impl Profile {
         let wanted = self.all_origins()?;
         let mut bound = Vec::new();
         for field in &*self.info.fields {
-            let Some(SecretSource::Reference(reference)) = self.values.get(&*field.name) else {
+            let Some(SecretSource::Reference(reference, _)) = self.values.get(&*field.name) else {
                 continue;
             };
             let origins = reference.origins().map_err(|error| self.located(error, field))?;

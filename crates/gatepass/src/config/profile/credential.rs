@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use gatepass_core::{Credential, CredentialSource, Error, Field, Result, Secret, async_trait};
 
-use super::super::value::{Reference, SecretSource};
+use super::super::value::{ReadOptions, Reference, SecretSource};
 use super::Profile;
+use crate::blocking::run_blocking;
 
 impl Profile {
     /// Returns how long reading its credential may take, in addition to the token request.
@@ -25,7 +26,9 @@ impl Profile {
             let secret = match self.values.get(&*field.name) {
                 None => continue,
                 Some(SecretSource::Literal(secret)) => secret.clone(),
-                Some(SecretSource::Reference(reference)) => self.read_one(field, reference)?,
+                Some(SecretSource::Reference(reference, options)) => {
+                    self.read_one(field, reference, options)?
+                }
             };
             credential = if field.is_secret() {
                 credential.with_secret(field.name.clone(), secret)
@@ -37,9 +40,14 @@ impl Profile {
     }
 
     /// Resolves the reference of a field, if its secret may be sent to this profile's addresses.
-    pub(super) fn read_one(&self, field: &Field, reference: &Reference) -> Result<Secret> {
+    pub(super) fn read_one(
+        &self,
+        field: &Field,
+        reference: &Reference,
+        options: &ReadOptions,
+    ) -> Result<Secret> {
         let read = || {
-            let read = reference.read(&self.env, &self.folder)?;
+            let read = reference.read(options, &field.kind, &self.env, &self.folder)?;
             if let Some(origins) = read.origins {
                 self.check_bound(reference, &origins)?;
             }
@@ -62,8 +70,8 @@ impl CredentialSource for Profile {
     async fn credential(&self) -> Result<Credential> {
         let credential = if self.values.values().any(SecretSource::blocks) {
             let profile = self.clone();
-            let read = tokio::task::spawn_blocking(move || profile.read());
-            read.await.unwrap_or_else(|_| Err(Error::internal("reading the credential failed")))
+            let read = run_blocking(move || profile.read()).await;
+            read.unwrap_or_else(|| Err(Error::internal("reading the credential failed")))
         } else {
             self.read()
         };

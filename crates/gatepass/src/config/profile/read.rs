@@ -13,7 +13,8 @@ use gatepass_core::{
 
 use super::super::env::{Env, prefix};
 use super::super::file::{describe_io, read_text};
-use super::super::secret::RELATIVE;
+use super::super::form::Wrapping;
+use super::super::secret::{RELATIVE, is_block};
 use super::super::value::{ConfigEntry, RawProfile, SecretSource, Value};
 use super::{COMMON_FIELDS, Profile, ProfileOptions, ProfileOrigin};
 use crate::provider::Registry;
@@ -114,7 +115,7 @@ impl Reader<'_> {
             };
             if field.is_secret() {
                 let source = self
-                    .secret(entry)
+                    .secret(entry, field)
                     .map_err(|error| error.default_hint(field.help.to_string()))?;
                 values.insert(field.name.to_string(), source);
                 continue;
@@ -123,13 +124,18 @@ impl Reader<'_> {
             if text.is_empty() && field.required {
                 return Err(wrong(entry, "empty").hint(field.help.to_string()));
             }
+            // A variable may have the quotes of an env file; the file's own values are as written.
+            let is_variable = matches!(self.raw.origin, ProfileOrigin::Environment);
+            if let Some(wrapping) = Wrapping::of(&text).filter(|_| is_variable) {
+                return Err(wrong(entry, wrapping.describe()).hint(wrapping.hint()));
+            }
             if text.contains(char::is_control) {
                 return Err(
                     wrong(entry, "contains a control character").hint(field.help.to_string())
                 );
             }
             let source = match &entry.value {
-                Value::Source(source @ SecretSource::Reference(_)) => source.clone(),
+                Value::Source(source @ SecretSource::Reference(..)) => source.clone(),
                 _ => SecretSource::Literal(Secret::from(text.as_str())),
             };
             values.insert(field.name.to_string(), source);
@@ -204,8 +210,9 @@ impl Reader<'_> {
     fn text(&self, entry: &ConfigEntry) -> Result<String> {
         match &entry.value {
             Value::Source(SecretSource::Literal(text)) => Ok(text.expose_secret().to_owned()),
-            Value::Source(SecretSource::Reference(reference)) => {
-                let read = reference.read(self.env, &self.raw.folder);
+            Value::Source(SecretSource::Reference(reference, options)) => {
+                let kind = &FieldKind::Text;
+                let read = reference.read(options, kind, self.env, &self.raw.folder);
                 let read = read.map_err(|error| located(error, entry))?;
                 Ok(read.secret.expose_secret().to_owned())
             }
@@ -213,7 +220,7 @@ impl Reader<'_> {
         }
     }
 
-    fn secret(&self, entry: &ConfigEntry) -> Result<SecretSource> {
+    fn secret(&self, entry: &ConfigEntry, field: &Field) -> Result<SecretSource> {
         match &entry.value {
             Value::Source(SecretSource::Literal(secret)) if secret.expose_secret().is_empty() => {
                 Err(wrong(entry, "empty"))
@@ -225,6 +232,15 @@ impl Reader<'_> {
                 Err(error
                     .hint(Hint::run("make the file private", ["chmod", "600", &file]))
                     .hint(format!("or refer to a file: {key} = {{ file = \"…\" }}")))
+            }
+            Value::Source(SecretSource::Literal(secret)) if !is_block(&field.kind) => {
+                match Wrapping::of(secret.expose_secret()) {
+                    None => Ok(SecretSource::Literal(secret.clone())),
+                    Some(wrapping) => {
+                        let error = wrong(entry, wrapping.describe()).hint(wrapping.hint());
+                        Err(error.hint("or refer to a file: { file = \"…\", raw = true }"))
+                    }
+                }
             }
             Value::Source(source) => Ok(source.clone()),
             other => {
