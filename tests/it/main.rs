@@ -8,6 +8,8 @@
 
 /// Output and exit codes of the command.
 mod cli;
+/// Servers, headers and proxies that other clients accept.
+mod compatibility;
 /// Sources and errors of profiles.
 mod config;
 /// The conformance suite for every registered provider.
