@@ -35,7 +35,7 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let window = deadline.remaining().saturating_sub(MARGIN);
-    source.set_retry_window((!window.is_zero()).then_some(window));
+    source.set_retry_window(Some(window));
     let stage = RefCell::new(Stage::InFlight);
     let retrying = retry_until(deadline, source, output, &stage, attempt);
     let line = || stage.borrow().describe(source, deadline);

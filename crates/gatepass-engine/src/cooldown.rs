@@ -133,10 +133,12 @@ pub(crate) fn within_window(
         _ => return cooldown,
     };
     match window {
-        Some(window) if min <= window && window < cooldown => match window > LAST_WINDOW {
-            true => window.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0).max(min),
-            false => window,
-        },
+        Some(window) if !window.is_zero() && min <= window && window < cooldown => {
+            match window > LAST_WINDOW {
+                true => window.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0).max(min),
+                false => window,
+            }
+        }
         _ => cooldown,
     }
 }

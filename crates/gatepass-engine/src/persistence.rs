@@ -50,7 +50,7 @@ impl SourceConfig {
         let (mut wanted, started) = (self.requirement(request), self.now());
         // A store compares rough times: its record may expire too soon by the exact clocks.
         for _ in 0..2 {
-            let wait = self.lease_timeout().saturating_sub(self.now().since(started));
+            let wait = self.lease_wait(request).saturating_sub(self.now().since(started));
             match store.acquire(key, &wanted, wait).await? {
                 LeaseOutcome::Lease(lease) => {
                     metrics::record_lease(self, "granted");
@@ -270,6 +270,14 @@ impl SourceConfig {
     pub(crate) fn warn_of_store(&self, error: &Error) {
         let profile = self.name.as_deref();
         tracing::warn!(provider = &*self.provider_id, profile, %error, "the store is not used");
+    }
+
+    /// Returns how long the flight waits for the lease. A caller that has less time than a successor
+    /// needs does not become one: it waits for the other process's request alone.
+    pub(crate) fn lease_wait(&self, request: &ExchangeRequest) -> Duration {
+        let window = request.retry_until.map(|end| end.saturating_sub(self.clock.boot()));
+        let longest = self.lease_timeout();
+        window.map_or(longest, |window| window.max(self.timeout).min(longest))
     }
 
     /// Returns how long another process may hold the lease before it counts as stopped.

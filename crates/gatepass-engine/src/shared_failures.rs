@@ -91,7 +91,7 @@ impl SourceConfig {
             ..RecordRequirement::default()
         };
         let mut is_first = true;
-        for wait in [Duration::ZERO, self.lease_timeout()] {
+        for wait in [Duration::ZERO, self.lease_wait(request)] {
             match store.acquire(key, &wanted, wait).await? {
                 LeaseOutcome::Lease(lease) if is_first => return Ok(FirstRequest::Own(lease)),
                 LeaseOutcome::Busy { .. } => is_first = false,

@@ -287,6 +287,31 @@ fn stopped_process_has_one_successor_and_a_late_token() {
     });
 }
 
+#[tokio::test(start_paused = true)]
+async fn caller_with_little_time_is_no_successor() {
+    let (http, clock) = (vendor(3600).held(), TestClock::new());
+    let store = store(&clock);
+    let stopped = process();
+    let source = sharing(&http, &clock, &store);
+    let token = stopped.spawn(async move { source.token().await });
+    std::thread::scope(|scope| {
+        scope.spawn(|| stopped.block_on(settle()));
+    });
+    assert_eq!(http.count(), 1);
+    run_clock(&clock);
+    for window in [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(15)] {
+        let source = sharing(&http, &clock, &store);
+        source.set_retry_window(Some(window));
+        let started = tokio::time::Instant::now();
+        let error = source.token().await.unwrap_err();
+        assert_eq!((error.kind(), started.elapsed().as_secs()), (ErrorKind::Unavailable, 15));
+        assert!(error.retry_after().is_some() && !error.hints().is_empty(), "{error:?}");
+    }
+    assert_eq!(http.count(), 1);
+    drop(token);
+    stopped.shutdown_background();
+}
+
 #[test]
 fn silent_vendor_gets_one_request_per_successor() {
     let clock = TestClock::new();
