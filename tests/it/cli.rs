@@ -2,6 +2,7 @@
 
 mod call;
 mod call_at_terminal;
+mod call_options;
 mod completions;
 mod demo;
 mod doctor;

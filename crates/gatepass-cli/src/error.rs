@@ -12,6 +12,8 @@ use crate::exit;
 pub(crate) enum CommandError {
     /// An error of the library, or a mistake on the command line.
     Gatepass(Error),
+    /// The API rejected a request of `call --fail` for a reason that lies in the request.
+    ApiRejected(Error),
     /// The vendor issues only tokens with a shorter lifetime than `--min-ttl`.
     LifetimeTooShort { profile: String, lifetime: Duration, required: Duration },
     /// Another error under an exit code that `exec` reserves, so that it is not mistaken for the
@@ -88,6 +90,7 @@ impl CommandError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Gatepass(error) => exit::of_kind(error.kind()),
+            Self::ApiRejected(_) => exit::API_REJECTED,
             Self::LifetimeTooShort { .. } => exit::LIFETIME_TOO_SHORT,
             Self::WithExitCode { exit_code, .. } => *exit_code,
             Self::ClosedPipe | Self::Panic => exit::INTERNAL,
@@ -99,6 +102,7 @@ impl CommandError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Gatepass(error) => error.kind().code(),
+            Self::ApiRejected(_) => "rejected",
             Self::LifetimeTooShort { .. } => "too_short",
             Self::WithExitCode { error, .. } => error.code(),
             Self::ClosedPipe | Self::Interrupted | Self::Panic => "internal",
@@ -107,7 +111,7 @@ impl CommandError {
 
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Gatepass(error) => error.to_string(),
+            Self::Gatepass(error) | Self::ApiRejected(error) => error.to_string(),
             Self::LifetimeTooShort { profile, lifetime, required } => format!(
                 "{profile}: the vendor's token is valid for {} s, less than the {} s of --min-ttl",
                 lifetime.as_secs(),
@@ -123,7 +127,7 @@ impl CommandError {
     /// Returns what to do next.
     pub(crate) fn hints(&self) -> Vec<Hint> {
         match self {
-            Self::Gatepass(error) => hints_of(error),
+            Self::Gatepass(error) | Self::ApiRejected(error) => hints_of(error),
             Self::LifetimeTooShort { .. } => vec![Hint::new(
                 "lower --min-ttl, or ask the vendor's administrator for a longer token lifetime",
             )],
@@ -135,7 +139,7 @@ impl CommandError {
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Gatepass(error) => error.retry_after(),
+            Self::Gatepass(error) | Self::ApiRejected(error) => error.retry_after(),
             Self::WithExitCode { error, .. } => error.retry_after(),
             _ => None,
         }

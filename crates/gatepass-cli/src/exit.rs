@@ -16,6 +16,8 @@ pub(crate) const THROTTLED: u8 = 5;
 pub(crate) const UNAVAILABLE: u8 = 6;
 /// The vendor issues only tokens with a shorter lifetime than `--min-ttl`.
 pub(crate) const LIFETIME_TOO_SHORT: u8 = 8;
+/// `call --fail`: the API rejected the request, and a repetition would not change that.
+pub(crate) const API_REJECTED: u8 = 9;
 /// `exec` failed before it looked for the program.
 pub(crate) const EXEC_FAILED: u8 = 125;
 /// `exec` found the program and could not run it.

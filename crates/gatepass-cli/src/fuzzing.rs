@@ -42,7 +42,7 @@ pub fn read_helper_request(
             let context = FormatContext::new("cisco", token, SystemTime::UNIX_EPOCH);
             HelperOutcome::Token(request.addresses.clone(), request.reply(&context).to_string())
         }
-        HelperOperation::Forget(rejected) => {
+        HelperOperation::Forget { rejected, .. } => {
             HelperOutcome::Forget(rejected.map(|text| text.to_string()))
         }
         HelperOperation::Respond(text) => HelperOutcome::Respond(text),

@@ -15,7 +15,8 @@ Examples:
 
 Exit codes:
   0 ok   1 internal   2 usage or config   3 refused by the vendor   4 login needed
-  5 throttled   6 vendor or network down, or no usable response   8 token shorter than --min-ttl";
+  5 throttled   6 vendor or network down, or no usable response   8 token shorter than --min-ttl
+  9 `call --fail`: the API rejected the request";
 
 const VARIABLES_AND_FILES: &str = "
 

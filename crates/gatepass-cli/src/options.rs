@@ -134,6 +134,22 @@ impl Format {
         [raw, others].concat()
     }
 
+    /// Returns what a format prints if there is no token and its output is evaluated: commands that
+    /// unset the variables of an earlier token, and fail.
+    pub(crate) fn failure(self) -> Option<&'static str> {
+        match self {
+            Self::Sh | Self::Env | Self::Dotenv => {
+                Some("unset GATEPASS_TOKEN GATEPASS_TOKEN_EXPIRES_AT; false\n")
+            }
+            Self::Fish => Some("set -e GATEPASS_TOKEN; set -e GATEPASS_TOKEN_EXPIRES_AT; false\n"),
+            Self::Powershell => Some(
+                "Remove-Item Env:GATEPASS_TOKEN, Env:GATEPASS_TOKEN_EXPIRES_AT -ErrorAction \
+                 SilentlyContinue; throw 'gatepass: no token'\n",
+            ),
+            _ => None,
+        }
+    }
+
     /// Returns the name on the command line.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
 use gatepass::clock::{Clock, SystemClock};
 use gatepass::config::Env;
 use gatepass::{Hint, Token};
@@ -245,6 +246,9 @@ impl Output {
     /// Reports an error on stderr and returns its exit code. `config` is the file that `--config`
     /// named, for the commands in the hints.
     pub(crate) fn fail(&self, error: &CommandError, config: Option<&Path>) -> ExitCode {
+        if self.command_name == "token" {
+            fail_evaluation(error, self.format);
+        }
         report(error, self.format == Some(Format::Json), config)
     }
 
@@ -303,12 +307,30 @@ pub(crate) fn report_panics_by_location() {
 /// Reports an error that occurred before the options were parsed. `config` is as for [`Output::fail`].
 pub(crate) fn fail_before_start(error: &CommandError, config: Option<&Path>) -> ExitCode {
     let mut words = arguments::own().into_iter().peekable();
-    let mut json = false;
+    let (mut format, mut is_token) = (None, false);
     while let Some(word) = words.next() {
-        json |= word == "--format=json"
-            || (word == "--format" && words.peek().is_some_and(|next| next == "json"));
+        is_token |= word == "token";
+        let name = match word.strip_prefix("--format=") {
+            Some(name) => Some(name),
+            None if word == "--format" => words.peek().map(String::as_str),
+            None => None,
+        };
+        format = name.and_then(|name| Format::from_str(name, false).ok()).or(format);
     }
-    report(error, json, config)
+    if is_token {
+        fail_evaluation(error, format);
+    }
+    report(error, format == Some(Format::Json), config)
+}
+
+/// Makes a shell fail that evaluates the output, and forget the token of an earlier evaluation.
+fn fail_evaluation(error: &CommandError, format: Option<Format>) {
+    let is_written = matches!(error, CommandError::ClosedPipe);
+    if let Some(text) = format.and_then(Format::failure).filter(|_| !is_written) {
+        let mut stdout = io::stdout().lock();
+        // If stdout is closed, the shell evaluates nothing.
+        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
 }
 
 fn report(error: &CommandError, json: bool, config: Option<&Path>) -> ExitCode {

@@ -73,9 +73,12 @@ fn message(error: &clap::Error) -> String {
             let named = named.replace("<METHOD> [URL-OR-PATH]...", "<URL-OR-PATH>");
             format!("missing argument {named}")
         }
-        (ErrorKind::ArgumentConflict, _) => {
-            format!("{named} cannot be given twice or with another option")
-        }
+        (ErrorKind::ArgumentConflict, _) => match names(error, ContextKind::PriorArg) {
+            other if other.is_empty() || other == named => {
+                format!("{named} cannot be given twice")
+            }
+            other => format!("{named} cannot be used with {other}"),
+        },
         (ErrorKind::MissingSubcommand, _) => String::from("no command given"),
         (ErrorKind::InvalidUtf8, _) => String::from("an argument is not UTF-8"),
         _ => format!("invalid use of {named}"),
@@ -187,7 +190,11 @@ fn help_hint() -> Hint {
 
 /// Returns the names of the arguments that an error is about, without values.
 fn argument_names(error: &clap::Error) -> String {
-    let names = error.get(ContextKind::InvalidArg).map(texts).unwrap_or_default();
+    names(error, ContextKind::InvalidArg)
+}
+
+fn names(error: &clap::Error, kind: ContextKind) -> String {
+    let names = error.get(kind).map(texts).unwrap_or_default();
     let names = names.into_iter().filter_map(|text| {
         let is_placeholder = text.starts_with('<') || text.starts_with('[');
         let name = text.split(['=', ' ']).next().unwrap_or_default().to_owned();

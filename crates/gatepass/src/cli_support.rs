@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use gatepass_core::percent_encode;
 use gatepass_core::{Error, Hint, Result};
 use gatepass_http::HttpClient;
 

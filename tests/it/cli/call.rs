@@ -123,7 +123,7 @@ fn include_prints_status_and_headers_first() {
 fn response_status_sets_the_exit_code_only_with_fail() {
     let vendor = vendor("celerdata");
     for (status, code) in
-        [(200, 0), (204, 0), (302, 0), (400, 6), (401, 3), (403, 3), (404, 6), (429, 5), (500, 6)]
+        [(200, 0), (204, 0), (302, 0), (400, 9), (401, 3), (403, 3), (404, 9), (429, 5), (500, 6)]
     {
         let server = server(vendor, move |_, _| Reply::new(status, "text/plain", "the body"));
         let home = home(vendor, &server, "");
@@ -190,7 +190,7 @@ fn second_rejection_is_returned_as_the_response() {
         let vendor = vendor(one.id);
         let api = server(vendor, |_, _| rejection(vendor.id));
         let run = home(vendor, &api, "").gatepass(["call", vendor.id, "/x", "--fail"]).run();
-        let code = if vendor.id == "huawei" { 6 } else { 3 };
+        let code = if vendor.id == "huawei" { 9 } else { 3 };
         assert_eq!(run.code, Some(code), "{run:#?}");
         assert!(!run.stdout.is_empty(), "{run:#?}");
         assert_eq!(api.requests().len(), 4, "{}", vendor.id);
@@ -271,12 +271,13 @@ fn api_redirect_is_shown_and_not_followed() {
 }
 
 #[test]
-fn protocol_switch_is_an_error() {
+fn protocol_switch_is_a_warning() {
     let vendor = vendor("cisco");
     let head = "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
     let api = server(vendor, move |_, _| Reply::raw(head));
     let run = home(vendor, &api, "").gatepass(["call", "cisco", "/x"]).run();
-    assert!(run.failed(6).contains("switched protocols"), "{run:#?}");
+    assert_eq!(run.ok(), "");
+    assert!(run.stderr.contains("switched protocols (101)"), "{run:#?}");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn terminal_shows_cause_and_remaining_time() {
 }
 
 #[test]
-fn line_of_a_slow_vendor_is_removed_before_the_token() {
+fn line_about_slow_vendor_is_removed_before_token() {
     let cisco = vendor("cisco");
     let server = Server::new(move |_, _| {
         std::thread::sleep(Duration::from_millis(1_800));

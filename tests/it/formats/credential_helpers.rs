@@ -44,7 +44,6 @@ fn store_and_list_operations_need_no_token() {
         ("git", "store", ""),
         ("git", "capability", "version 0\ncapability authtype\n"),
         ("docker", "store", ""),
-        ("docker", "erase", ""),
         ("docker", "list", "{}\n"),
     ] {
         let run = run_helper(&setup, format, operation).stdin("password=x\n\n").run();
@@ -70,6 +69,23 @@ fn erase_forgets_only_the_rejected_token() {
     assert_eq!(token(), "token-3\n");
     erase("");
     assert_eq!(token(), "token-4\n");
+}
+
+#[test]
+fn docker_logout_forgets_the_token() {
+    let setup = Setup::new("cisco", |_| Reply::empty(404));
+    let token = || setup.program("gatepass", ["token", "cisco"]).run().ok().to_owned();
+    let erase = |server: &str| {
+        assert_eq!(run_helper(&setup, "docker", "erase").stdin(server).run().ok(), "");
+    };
+    assert_eq!(token(), "token-1\n");
+    // The token is not sent to another server.
+    erase("registry.example:5000");
+    assert_eq!(token(), "token-1\n");
+    erase(&setup.host());
+    assert_eq!(token(), "token-2\n");
+    erase(&format!("http://{}/v2/", setup.host()));
+    assert_eq!(token(), "token-3\n");
 }
 
 #[test]
@@ -101,7 +117,7 @@ fn helper_run_by_hand_prints_its_usage() {
         let run = setup.program("gatepass", ["token", "cisco", "--format", format]).run();
         assert!(run.failed(2).contains(setup_hint), "{run:#?}");
     }
-    let run = setup.program("gatepass", ["token", "cisco", "get", "--format", "env"]).run();
+    let run = setup.program("gatepass", ["token", "cisco", "get", "--format", "header"]).run();
     assert!(run.failed(2).contains("git, docker and bazel"), "{run:#?}");
 }
 

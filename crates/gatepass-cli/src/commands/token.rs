@@ -80,7 +80,9 @@ pub(crate) async fn run(
     let command = TokenCommand { args, common, output };
     match (operation, helper) {
         (Some(HelperOperation::Respond(reply)), _) => output.result(reply)?,
-        (Some(HelperOperation::Forget(rejected)), _) => command.forget(rejected).await?,
+        (Some(HelperOperation::Forget { rejected, addresses }), _) => {
+            command.forget(rejected, &addresses).await?;
+        }
         (Some(HelperOperation::Token(request)), Some(helper)) => {
             match command.respond(&request).await {
                 Ok(text) => output.result(&text)?,
@@ -181,10 +183,18 @@ impl TokenCommand<'_> {
     }
 
     /// Forgets a token that a server rejected, unless a newer token has replaced it.
-    async fn forget(&self, rejected: Option<SecretString>) -> Result<(), CommandError> {
+    /// Does nothing for a server that the token is not sent to.
+    async fn forget(
+        &self,
+        rejected: Option<SecretString>,
+        addresses: &[String],
+    ) -> Result<(), CommandError> {
         let gate = open_gate(self.common)?;
         let Some(store) = open_store(&gate, self.output).map(Arc::new) else { return Ok(()) };
         let gate = gate.with_store(Arc::clone(&store));
+        if !addresses.is_empty() && check(&self.open(&gate)?.1, addresses).is_err() {
+            return Ok(());
+        }
         if let Some(rejected) = rejected {
             let (_, source) = self.open(&gate)?;
             // Errors are ignored: the next `get` reports them.

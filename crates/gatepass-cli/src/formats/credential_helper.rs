@@ -17,8 +17,9 @@ pub(crate) enum CredentialHelper {
 pub(crate) enum HelperOperation {
     /// Print a token.
     Token(HelperRequest),
-    /// Forget the token that the server rejected, or any token if the program does not name it.
-    Forget(Option<SecretString>),
+    /// Forget the token that the server at one of these addresses rejected, or any token if the
+    /// program does not name it. Without an address, every server is meant.
+    Forget { rejected: Option<SecretString>, addresses: Vec<String> },
     /// Print this text; no token is needed.
     Respond(&'static str),
 }
@@ -75,7 +76,14 @@ impl CredentialHelper {
             )),
             (_, Some("get")) => self.read_request(&input()?).map(HelperOperation::Token),
             (Self::Git, Some("erase")) => {
-                Ok(HelperOperation::Forget(git::GitRequest::parse(&input()?).rejected_token))
+                let rejected = git::GitRequest::parse(&input()?).rejected_token;
+                Ok(HelperOperation::Forget { rejected, addresses: Vec::new() })
+            }
+            // docker names the server, and not the token.
+            (Self::Docker, Some("erase")) => {
+                let server = input()?.trim().to_owned();
+                let addresses = if server.is_empty() { Vec::new() } else { candidates(server) };
+                Ok(HelperOperation::Forget { rejected: None, addresses })
             }
             (Self::Git, Some("capability")) => Ok(HelperOperation::Respond(git::CAPABILITIES)),
             (Self::Docker, Some("list")) => Ok(HelperOperation::Respond("{}\n")),
@@ -83,7 +91,7 @@ impl CredentialHelper {
                 Ok(HelperOperation::Respond(concat!("gatepass ", env!("CARGO_PKG_VERSION"), "\n")))
             }
             // gatepass has its own store, and git expects unknown operations to be ignored.
-            (Self::Git, Some(_)) | (Self::Docker, Some("store" | "erase")) => {
+            (Self::Git, Some(_)) | (Self::Docker, Some("store")) => {
                 input().map(|_| HelperOperation::Respond(""))
             }
             _ => Err(usage("unknown operation of a credential helper", self.setup())),
@@ -105,12 +113,7 @@ impl CredentialHelper {
         };
         let address = address
             .ok_or_else(|| usage("stdin names no address to send the token to", self.setup()))?;
-        let addresses = match address.contains("://") {
-            true => vec![address],
-            // A registry name: docker uses https, or http for a registry that is configured so.
-            false => ["https", "http"].map(|scheme| format!("{scheme}://{address}")).into(),
-        };
-        Ok(HelperRequest { addresses, reply })
+        Ok(HelperRequest { addresses: candidates(address), reply })
     }
 
     /// Returns the output that makes the program stop waiting for a token.
@@ -150,6 +153,15 @@ impl HelperRequest {
             ReplyFormat::Docker(server) => docker::reply(context, server),
             ReplyFormat::Bazel => bazel::reply(context),
         }
+    }
+}
+
+/// Returns the addresses that a program's server may have.
+fn candidates(address: String) -> Vec<String> {
+    match address.contains("://") {
+        true => vec![address],
+        // A registry name: docker uses https, or http for a registry that is configured so.
+        false => ["https", "http"].map(|scheme| format!("{scheme}://{address}")).into(),
     }
 }
 
@@ -212,7 +224,7 @@ mod tests {
         assert_eq!(response(git, "capability"), Some("version 0\ncapability authtype\n"));
         assert_eq!(response(git, "erase"), None);
         assert_eq!(response(docker, "store"), Some(""));
-        assert_eq!(response(docker, "erase"), Some(""));
+        assert_eq!(response(docker, "erase"), None);
         assert_eq!(response(docker, "list"), Some("{}\n"));
         assert!(response(docker, "version").is_some());
         assert_eq!(response(docker, "other"), None);

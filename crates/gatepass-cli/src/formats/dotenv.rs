@@ -21,7 +21,9 @@ pub(crate) fn dotenv(context: &FormatContext<'_>) -> SecretString {
 /// in what they replace between double ones.
 fn value(text: &str) -> SecretString {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=:".contains(&byte);
-    if text.bytes().all(is_plain) {
+    // A shell that reads the file expands `~` at the beginning and after a colon.
+    let is_expanded = text.starts_with('~') || text.contains(":~");
+    if text.bytes().all(is_plain) && !is_expanded {
         return Zeroizing::new(text.to_owned());
     }
     if !text.contains(['\'', '\\', '\n']) {
@@ -60,6 +62,10 @@ mod tests {
     fn other_values_are_quoted() {
         for (text, expected) in [
             ("a#b c$d`e\"f", "'a#b c$d`e\"f'"),
+            ("~root", "'~root'"),
+            ("a:~root", "'a:~root'"),
+            ("!a", "'!a'"),
+            ("a~b", "a~b"),
             ("it's $HOME", r#""it's \$HOME""#),
             ("a\\b\"c`d\ne", r#""a\\b\"c\`d\ne""#),
         ] {

@@ -1,14 +1,15 @@
-//! Prints the API's response: byte for byte, or indented and without control characters on a
+//! Writes the API's response: byte for byte, or indented and without control characters on a
 //! terminal.
 
 use bytes::Bytes;
-use gatepass::Error;
 use gatepass::clock::{Clock, SystemClock};
 use gatepass::http::Body;
 use gatepass::provider::retry_after;
+use gatepass::{Error, ErrorKind};
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
+use super::destination::Destination;
 use crate::error::CommandError;
 use crate::json_text::indented;
 use crate::output::Output;
@@ -19,6 +20,8 @@ pub(super) struct CallResponse {
     pub(super) headers: HeaderMap,
     pub(super) begun: Bytes,
     pub(super) body: Body,
+    /// Whether the API rejected the token of a request before.
+    pub(super) is_second: bool,
 }
 
 /// The longest JSON, in bytes, that is buffered to be indented.
@@ -40,38 +43,79 @@ impl CallResponse {
         Ok(whole)
     }
 
-    /// Returns whether the response names another address for the requested resource.
-    pub(super) fn is_redirect(&self) -> bool {
-        self.status.is_redirection() && self.headers.contains_key(LOCATION)
-    }
-
-    /// Returns the error that `--fail` reports for a status of 400 or above.
-    pub(super) fn error(&self) -> Option<Error> {
+    /// Returns the error that `--fail` reports for a status of 400 or above. `is_throttled` states
+    /// that the provider recognises a rate limit, `is_omitted` that the response is not written.
+    pub(super) fn failure(&self, is_throttled: bool, is_omitted: bool) -> Option<CommandError> {
         let error = match self.status.as_u16() {
-            401 | 403 => Error::denied("the API rejected the request")
-                .hint("its response is on stdout; a second token was tried if that could help"),
-            429 => Error::throttled("the API rate limited the request")
-                .hint("its response is on stdout"),
-            400.. => {
-                Error::unavailable("the API returned an error").hint("its response is on stdout")
-            }
+            _ if is_throttled => Error::throttled("the API rate limited the request"),
+            401 | 403 => Error::denied("the API rejected the request"),
+            429 => Error::throttled("the API rate limited the request"),
+            // A repetition changes nothing, and neither does another token.
+            400..=499 => Error::protocol("the API rejected the request"),
+            500.. => Error::unavailable("the API returned an error"),
             _ => return None,
         };
-        let error = error.with_status(self.status.as_u16());
-        Some(match retry_after(self.status, &self.headers, SystemClock::new().wall()) {
+        let error = error.with_status(self.status.as_u16()).hint(match is_omitted {
+            true => "its response was not written to the file; without --fail it is",
+            false => "its response is on stdout",
+        });
+        let error = match self.is_second {
+            true => error.hint("a new token was tried as well"),
+            false => error,
+        };
+        let may_return = matches!(error.kind(), ErrorKind::Throttled | ErrorKind::Unavailable);
+        let after = retry_after(self.status, &self.headers, SystemClock::new().wall());
+        let error = match after.filter(|_| may_return) {
             Some(after) => error.with_retry_after(after),
             None => error,
+        };
+        Some(match error.kind() {
+            ErrorKind::Protocol => CommandError::ApiRejected(error),
+            _ => CommandError::Gatepass(error),
         })
     }
 
-    /// Writes the body to stdout as it arrives.
-    pub(super) async fn print(mut self, output: &Output) -> Result<(), CommandError> {
-        if output.is_terminal() {
+    /// Writes the response: its status and header fields if `include` is set, then its body.
+    pub(super) async fn write(
+        self,
+        mut to: Destination<'_>,
+        include: bool,
+        method: &Method,
+        output: &Output,
+    ) -> Result<(), CommandError> {
+        let status = self.status;
+        // The response to HEAD has no body.
+        if include || *method == Method::HEAD {
+            self.write_head(&mut to)?;
+        } else if status.is_redirection() && self.headers.contains_key(LOCATION) {
+            output.warn(&format!(
+                "the API redirects ({}), which is not followed; -i shows the address",
+                status.as_u16()
+            ));
+        }
+        if status.is_informational() {
+            output.warn(&format!(
+                "the API switched protocols ({}) and sent no response: is it an API?",
+                status.as_u16()
+            ));
+        } else {
+            self.write_body(&mut to, output).await?;
+        }
+        to.finish()
+    }
+
+    /// Writes the body as it arrives.
+    async fn write_body(
+        mut self,
+        to: &mut Destination<'_>,
+        output: &Output,
+    ) -> Result<(), CommandError> {
+        if to.is_terminal() {
             return self.print_to_terminal(output).await;
         }
         let mut next = Some(std::mem::take(&mut self.begun));
         while let Some(chunk) = next {
-            output.bytes(&chunk)?;
+            to.bytes(&chunk)?;
             next = self.body.chunk().await?;
         }
         Ok(())
@@ -107,7 +151,7 @@ impl CallResponse {
     }
 
     /// Writes status and headers as `curl --include` does, to a terminal without control characters.
-    pub(super) fn print_head(&self, output: &Output) -> Result<(), CommandError> {
+    fn write_head(&self, to: &mut Destination<'_>) -> Result<(), CommandError> {
         let mut head = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
         for (name, value) in &self.headers {
             head.extend_from_slice(name.as_str().as_bytes());
@@ -116,12 +160,12 @@ impl CallResponse {
             head.extend_from_slice(b"\r\n");
         }
         head.extend_from_slice(b"\r\n");
-        if output.is_terminal() && !is_text(&head) {
+        if to.is_terminal() && !is_text(&head) {
             let text = String::from_utf8_lossy(&head);
             let shown = |char| if is_shown(char) { char } else { char::REPLACEMENT_CHARACTER };
-            return output.result(&text.chars().map(shown).collect::<String>());
+            return to.bytes(text.chars().map(shown).collect::<String>().as_bytes());
         }
-        output.bytes(&head)
+        to.bytes(&head)
     }
 }
 
