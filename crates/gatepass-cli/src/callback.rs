@@ -63,7 +63,7 @@ impl CallbackServer {
         &self.start_url
     }
 
-    /// Waits for one authorization response, passes it to `finish`, shows the resulting page in
+    /// Waits for one authorization response for which `is_expected` is true, passes it to `finish`, shows the resulting page in
     /// the browser and closes the port. The response is the query and the fragment exactly as the
     /// browser had them: `?…#…`.
     ///
@@ -71,6 +71,7 @@ impl CallbackServer {
     pub(crate) async fn wait_for_response<T, F, R>(
         self,
         authorization_url: &str,
+        is_expected: impl Fn(&str) -> bool + Send + Sync + 'static,
         on_event: impl Fn(CallbackEvent),
         finish: F,
     ) -> T
@@ -79,7 +80,7 @@ impl CallbackServer {
         R: Future<Output = (LoginResultPage, T)>,
     {
         let Self { mut listener, mut handler, mut events, mut responses, .. } = self;
-        handler.set_authorization_url(authorization_url);
+        handler.expect(authorization_url, Box::new(is_expected));
         let handler = Arc::new(handler);
         let response = loop {
             tokio::select! {

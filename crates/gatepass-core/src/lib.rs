@@ -75,7 +75,7 @@ pub use crate::http::{
     BasicEncoding, HttpSend, MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response,
 };
 pub use crate::info::{EnvironmentInfo, Field, FieldKind, ProviderInfo, RefreshHints};
-pub use crate::login::{AuthorizationRequest, Interactive, LoginAttempt};
+pub use crate::login::{AuthorizationRequest, ExpectedState, Interactive, LoginAttempt};
 pub use crate::provider::Provider;
 pub use crate::redirect_uri::RedirectUri;
 pub use crate::register::Registration;

@@ -161,17 +161,8 @@ impl LoginAttempt {
     /// `UnsafeToken` for a wrong `state`; `Denied`, `Config` or `Unavailable` for the vendor's errors
     /// (RFC 6749 section 4.2.2.1); `Protocol` for an address without a response.
     pub fn read(&self, request: &AuthorizationRequest, answer: &str) -> Result<TokenResponse> {
-        let answer = answer.trim();
-        if answer.len() > MAX_RESPONSE {
-            return Err(Error::unsafe_token("the response is longer than 64 KiB"));
-        }
-        let is_address = answer.contains("://") && !answer.starts_with(['?', '#']);
-        let (place, fragment) = answer.split_once('#').unwrap_or_else(|| match answer {
-            bare if !is_address && !bare.starts_with('?') => ("", bare),
-            address => (address, ""),
-        });
-        let (place, query) = place.split_once('?').unwrap_or((place, ""));
-        if is_address && !request.redirect_uri.is_reached_by(place) {
+        let Redirect { place, query, fragment } = Redirect::split(answer)?;
+        if place.is_some_and(|place| !request.redirect_uri.is_reached_by(place)) {
             return Err(Error::unsafe_token("this address is not the login's redirect_uri").hint(
                 format!(
                     "copy the whole address of the page that the login ended at: it begins with {}",
@@ -191,37 +182,119 @@ impl LoginAttempt {
         if let Some(error) = denied(&pairs) {
             return Err(error);
         }
-        self.check_nonce(&pairs)?;
+        self.check_nonce(&pairs, request.has_id_token())?;
         Ok(body(pairs, is_in_query))
     }
 
+    /// Returns the `state` that the response must have, for a server that receives responses.
+    pub fn expected_state(&self) -> ExpectedState {
+        ExpectedState(self.state.clone())
+    }
+
     fn check_state(&self, pairs: &[Pair]) -> Result<()> {
-        let mut states = pairs.iter().filter(|(name, _)| name == "state").map(|(_, value)| value);
-        let Some(first) = states.next() else {
-            return Err(Error::unsafe_token("the response has no `state`: its origin is unknown")
-                .hint("log in again; if it happens again, the vendor does not return `state`"));
-        };
-        if !is_equal(first, self.state.expose_secret()) || states.any(|other| other != first) {
-            return Err(Error::unsafe_token(
-                "the response belongs to another login or to an attack",
-            )
-            .hint("close the tabs of earlier logins and log in again"));
+        match states(pairs).next() {
+            None => Err(Error::unsafe_token("the response has no `state`: its origin is unknown")
+                .hint("log in again; if it happens again, the vendor does not return `state`")),
+            Some(_) if !self.expected_state().is_in(pairs) => {
+                Err(Error::unsafe_token("the response belongs to another login or to an attack")
+                    .hint("close the tabs of earlier logins and log in again"))
+            }
+            Some(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// Rejects an ID token with the nonce of another login (OpenID Connect Core 1.0 section
-    /// 3.2.2.11). The signature is not checked.
-    fn check_nonce(&self, pairs: &[Pair]) -> Result<()> {
-        let token = pairs.iter().find(|(name, _)| name == "id_token");
-        let Some(claims) = token.and_then(|(_, token)| jwt_claims(token)) else { return Ok(()) };
-        match claims.at("/nonce").as_slice() {
-            [Json::Text(nonce)] if !is_equal(nonce, self.nonce.expose_secret()) => {
-                Err(Error::unsafe_token("the id_token belongs to another login or to an attack")
-                    .hint("close the tabs of earlier logins and log in again"))
-            }
-            _ => Ok(()),
+    /// 3.2.2.11), and a response without the ID token that the login asked for. The signature is not
+    /// checked.
+    fn check_nonce(&self, pairs: &[Pair], is_required: bool) -> Result<()> {
+        let mut id_tokens = pairs.iter().filter(|(name, _)| name == "id_token").peekable();
+        if is_required && id_tokens.peek().is_none() {
+            return Err(Error::unsafe_token(
+                "the response has no id_token, which the login requires",
+            )
+            .hint("check in the vendor's console that this client may receive an id_token"));
         }
+        for (_, id_token) in id_tokens {
+            let claims = jwt_claims(id_token);
+            let nonces = claims.as_ref().map(|claims| claims.at("/nonce"));
+            match nonces.as_deref() {
+                Some([Json::Text(nonce)]) if is_equal(nonce, self.nonce.expose_secret()) => {}
+                Some([_, ..]) => {
+                    return Err(Error::unsafe_token(
+                        "the id_token belongs to another login or to an attack",
+                    )
+                    .hint("close the tabs of earlier logins and log in again"));
+                }
+                None if is_required => {
+                    return Err(Error::unsafe_token("the id_token is not a readable JWT"));
+                }
+                Some([]) if is_required => {
+                    return Err(Error::unsafe_token(
+                        "the id_token has no nonce: it may belong to another login",
+                    ));
+                }
+                None | Some([]) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The `state` that the response to one login must have. `Debug` shows only the type's name.
+#[derive(Clone)]
+pub struct ExpectedState(Secret);
+
+impl ExpectedState {
+    /// Returns whether a redirect, in the forms of [`LoginAttempt::read`], has this `state` and no
+    /// other. A redirect for which it is false says nothing about the login: any page can open the
+    /// redirect URI.
+    pub fn matches(&self, response: &str) -> bool {
+        Redirect::split(response)
+            .and_then(|redirect| redirect.pairs())
+            .is_ok_and(|pairs| self.is_in(&pairs))
+    }
+
+    fn is_in(&self, pairs: &[Pair]) -> bool {
+        states(pairs).next().is_some()
+            && states(pairs).all(|state| is_equal(state, self.0.expose_secret()))
+    }
+}
+
+impl fmt::Debug for ExpectedState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExpectedState")
+    }
+}
+
+fn states(pairs: &[Pair]) -> impl Iterator<Item = &str> {
+    pairs.iter().filter(|(name, _)| name == "state").map(|(_, value)| value.as_str())
+}
+
+/// The parts of a redirect.
+struct Redirect<'a> {
+    /// The address without its query, if the redirect is a complete address.
+    place: Option<&'a str>,
+    query: &'a str,
+    fragment: &'a str,
+}
+
+impl<'a> Redirect<'a> {
+    fn split(response: &'a str) -> Result<Self> {
+        let response = response.trim();
+        if response.len() > MAX_RESPONSE {
+            return Err(Error::unsafe_token("the response is longer than 64 KiB"));
+        }
+        let is_address = response.contains("://") && !response.starts_with(['?', '#']);
+        let (place, fragment) = response.split_once('#').unwrap_or_else(|| match response {
+            bare if !is_address && !bare.starts_with('?') => ("", bare),
+            address => (address, ""),
+        });
+        let (place, query) = place.split_once('?').unwrap_or((place, ""));
+        Ok(Self { place: is_address.then_some(place), query, fragment })
+    }
+
+    fn pairs(&self) -> Result<Vec<Pair>> {
+        Ok(pairs(self.fragment)?.into_iter().chain(pairs(self.query)?).collect())
     }
 }
 
@@ -421,6 +494,47 @@ mod tests {
         assert!(answer("{}").is_ok());
         let error = answer("{\"nonce\":\"other\"}").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsafeToken);
+    }
+
+    #[test]
+    fn requested_id_token_is_required_with_its_nonce() {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let id_token = |claims: &str| format!("&id_token={}.{}.{}", part("{}"), part(claims), "x");
+        let nonce = "{\"nonce\":\"AQEBAQEBAQEBAQEBAQEBAQ\"}";
+        let request = request().response_type("id_token token");
+        let read = |more: &str| {
+            let answer = format!("#access_token=a&token_type=Bearer&state={STATE}{more}");
+            attempt().read(&request, &answer)
+        };
+        assert!(read(&id_token(nonce)).is_ok());
+        for wrong in [
+            String::new(),
+            "&id_token=".into(),
+            "&id_token=ey.ey.EVIL".into(),
+            id_token("{}"),
+            id_token("[]"),
+            id_token("{\"nonce\":5}"),
+            id_token("{\"nonce\":[\"AQEBAQEBAQEBAQEBAQEBAQ\"]}"),
+            id_token("{\"nonce\":\"other\"}"),
+            id_token(nonce) + &id_token("{\"nonce\":\"other\"}"),
+        ] {
+            assert_eq!(read(&wrong).expect_err(&wrong).kind(), ErrorKind::UnsafeToken, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn expected_state_must_be_the_only_one() {
+        let expected = attempt().expected_state();
+        let state = format!("state={STATE}");
+        for own in ["#", "?", "?a=b#c=d&", "http://localhost/app/index.html?"] {
+            assert!(expected.matches(&format!("{own}{state}")), "{own}");
+        }
+        let other = format!("#{state}&state=other");
+        let split = format!("?state=other#{state}");
+        for foreign in ["", "#", "#state=", "?#state=AQEB", "#state=%FF", &other, &split] {
+            assert!(!expected.matches(foreign), "{foreign}");
+        }
+        assert_eq!(format!("{expected:?}"), "ExpectedState");
     }
 
     proptest! {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use gatepass_core::{
-    AuthorizationRequest, Credential, Error, LoginAttempt, RedirectUri, Result, Token,
+    AuthorizationRequest, Credential, Error, ExpectedState, LoginAttempt, RedirectUri, Result,
+    Token,
 };
 
 use crate::policy::Moment;
@@ -69,6 +70,12 @@ impl Login {
     /// only: with it, an attacker could inject another token.
     pub fn url(&self) -> String {
         self.request.url(&self.attempt)
+    }
+
+    /// Returns the `state` that the response must have. A server that receives the redirect checks
+    /// it first: any page can open the redirect URI, and must not end the login.
+    pub fn expected_state(&self) -> ExpectedState {
+        self.attempt.expected_state()
     }
 
     /// Returns the error for a login that was not finished within `waited`.

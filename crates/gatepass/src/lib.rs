@@ -145,7 +145,9 @@ pub mod http {
 
 /// Logins of a user with a browser.
 pub mod login {
-    pub use gatepass_core::{AuthorizationRequest, Interactive, LoginAttempt, RedirectUri};
+    pub use gatepass_core::{
+        AuthorizationRequest, ExpectedState, Interactive, LoginAttempt, RedirectUri,
+    };
     pub use gatepass_engine::Login;
 }
 

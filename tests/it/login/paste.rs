@@ -35,6 +35,29 @@ fn pasted_address_logs_in_and_is_hidden() {
 }
 
 #[test]
+fn logins_at_the_same_time_all_succeed() {
+    let stage = Stage::new();
+    for _ in 0..3 {
+        let mut logins: Vec<_> = (0..4)
+            .map(|_| stage.home.gatepass(["login", "cisco", "--paste"]).at_terminal())
+            .collect();
+        let responses: Vec<String> =
+            logins.iter_mut().map(|terminal| approve(&prompted_url(terminal))).collect();
+        for (terminal, response) in logins.iter_mut().zip(&responses) {
+            terminal.line(response);
+        }
+        for terminal in logins {
+            let (code, screen) = terminal.finish();
+            assert_eq!(code, Some(0), "{screen}");
+        }
+        let stored = stage.token().ok();
+        let is_stored =
+            |response: &&String| parameter(response, "access_token") == stored.trim_end();
+        assert_eq!(responses.iter().filter(is_stored).count(), 1, "{stored}");
+    }
+}
+
+#[test]
 fn address_is_read_from_a_pipe() {
     let stage = Stage::new();
     let run = stage.home.gatepass(["login", "cisco", "--paste"]).stdin("\n").run();

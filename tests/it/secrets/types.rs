@@ -23,8 +23,8 @@ use gatepass::{
     credential_fn,
 };
 use gatepass_core::{
-    ApiRequest, CacheKey, ConfigPlace, ExchangeContext, Hint, LoginAttempt, Provider, StringList,
-    ValueList, oauth2,
+    ApiRequest, CacheKey, ConfigPlace, ExchangeContext, ExpectedState, Hint, LoginAttempt,
+    Provider, StringList, ValueList, oauth2,
 };
 use gatepass_engine::{FileStore, LeaseOutcome, RecordRequirement, SealingKeys, TokenPool};
 use gatepass_testkit::example::Example;
@@ -232,6 +232,7 @@ fn print_core_types(printed: &mut Printed, secret: &Canary) {
     let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();
     printed.add(&authorization);
     printed.add(&attempt);
+    printed.add(&attempt.expected_state());
     assert_eq!(find_leak(&printed.text, &[Canary::new("state", state)]), None);
     let (http, clock, token_rules) =
         (FakeHttp::returning([]), SystemClock::new(), TokenRules::default());
@@ -400,6 +401,7 @@ fn secret_types_expose_only_by_expose_secret() {
         ("Record", output_traits!(Record)),
         ("Request", output_traits!(Request)),
         ("Response", output_traits!(Response)),
+        ("ExpectedState", output_traits!(ExpectedState)),
         ("LoginAttempt", output_traits!(LoginAttempt)),
         ("oauth2::TokenResponse", output_traits!(oauth2::TokenResponse)),
         ("TokenBuilder", output_traits!(gatepass_core::TokenBuilder)),

@@ -34,7 +34,7 @@ impl Connections {
         let (accept, responses) = mpsc::channel(1);
         let address = CallbackAddress { host: "127.0.0.1".into(), port: 8400, path: path.into() };
         let mut handler = CallbackHandler::new(&address, 8400, report, accept)?;
-        handler.set_authorization_url(url);
+        handler.expect(url, Box::new(|response| !response.contains("foreign")));
         let runtime = Builder::new_current_thread().enable_time().build()?;
         Ok(Self { handler: Arc::new(handler), responses, events, runtime })
     }

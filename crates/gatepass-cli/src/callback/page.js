@@ -26,7 +26,7 @@
     });
     if (reply.status === 410) {
       await show("empty", "Already received", "gatepass has received the response to this login. The terminal shows the result.");
-    } else if (reply.ok) {
+    } else if (reply.headers.get("Content-Type") === "application/json") {
       const result = await reply.json();
       await show(result.state, result.title, result.text);
     } else {

@@ -98,9 +98,14 @@ fn plain(
 }
 
 /// Returns the JSON object that the callback page's script shows.
-pub(super) fn result(state: PageState, title: &str, text: &str) -> PageResponse {
+pub(super) fn result(
+    status: StatusCode,
+    state: PageState,
+    title: &str,
+    text: &str,
+) -> PageResponse {
     let json = json!({"state": state.name(), "title": title, "text": text}).to_string();
-    respond(StatusCode::OK, &nonce(), "application/json", json)
+    respond(status, &nonce(), "application/json", json)
 }
 
 /// Redirects the browser with 303, so that the next request is a GET after any method.

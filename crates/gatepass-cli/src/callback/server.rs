@@ -8,8 +8,9 @@
 //!   The callback page reads it with a script and posts it to a secret path. All pages post to the
 //!   same path: with a path per page, a program that loads many pages could displace the path of
 //!   the one that has the response.
-//! - The first non-empty response wins. Requests after it get 410, while the connection that
-//!   brought it stays open until its page shows the result.
+//! - The first response with the login's `state` wins. Any page can open the address with another
+//!   one, which is rejected while the login goes on. Requests after the response get 410, while the
+//!   connection that brought it stays open until its page shows the result.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,8 @@ pub(crate) enum CallbackEvent {
     Opened,
     /// The page posted no response: the vendor sent none, or the user reloaded the page.
     EmptyResponse,
+    /// The page posted a response that is not one to this login.
+    ForeignResponse,
     /// A request was rejected, with the reason.
     Rejected(&'static str),
 }
@@ -57,6 +60,9 @@ pub(super) struct AuthorizationResponse {
     pub(super) connection: task::Id,
 }
 
+/// Returns whether parameters (`?…#…`) are a response to the login.
+pub(super) type ResponseCheck = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// The routes of one login and their state.
 pub(super) struct CallbackHandler {
     policy: RequestPolicy,
@@ -65,6 +71,7 @@ pub(super) struct CallbackHandler {
     start: SecretPath,
     delivery: SecretPath,
     authorization_url: Option<HeaderValue>,
+    is_expected: ResponseCheck,
     state: Mutex<CallbackState>,
     events: mpsc::Sender<CallbackEvent>,
     responses: mpsc::Sender<AuthorizationResponse>,
@@ -100,6 +107,7 @@ impl CallbackHandler {
             start: SecretPath::random()?,
             delivery: SecretPath::random()?,
             authorization_url: None,
+            is_expected: Box::new(|_| false),
             state: Mutex::default(),
             events,
             responses,
@@ -110,8 +118,11 @@ impl CallbackHandler {
         format!("{}{}", self.policy.origin(), self.start.as_str())
     }
 
-    pub(super) fn set_authorization_url(&mut self, url: &str) {
-        self.authorization_url = HeaderValue::from_str(url).ok();
+    /// Sets the address of the vendor's page, and which responses belong to this login. Until then
+    /// the server accepts none.
+    pub(super) fn expect(&mut self, authorization_url: &str, is_expected: ResponseCheck) {
+        self.authorization_url = HeaderValue::from_str(authorization_url).ok();
+        self.is_expected = is_expected;
     }
 
     /// Serves one request. Neither a log nor a page repeats any part of it.
@@ -221,7 +232,16 @@ impl CallbackHandler {
             self.report(CallbackEvent::EmptyResponse);
             let text = "This page’s address contains no response: either the page was reloaded, \
                         or the vendor sent none. The login still waits; see the terminal.";
-            return Ok(page::result(PageState::Empty, "No response in this address", text));
+            let title = "No response in this address";
+            return Ok(page::result(StatusCode::OK, PageState::Empty, title, text));
+        }
+        if !(self.is_expected)(&parameters) {
+            self.report(CallbackEvent::ForeignResponse);
+            let text = "This page’s address contains a response to another login. The login still \
+                        waits: close this window and finish the login in the window that gatepass \
+                        opened.";
+            let title = "The response was rejected";
+            return Ok(page::result(StatusCode::BAD_REQUEST, PageState::Bad, title, text));
         }
         if std::mem::replace(&mut self.state().is_received, true) {
             return Err(second_response());
@@ -233,7 +253,7 @@ impl CallbackHandler {
         match result.await {
             Ok(result) => {
                 let state = if result.is_success { PageState::Good } else { PageState::Bad };
-                Ok(page::result(state, &result.title, &result.text))
+                Ok(page::result(StatusCode::OK, state, &result.title, &result.text))
             }
             Err(_) => Err(PolicyViolation::new(StatusCode::GONE, "the login had ended")),
         }

@@ -182,18 +182,25 @@ async fn wait_for_browser(
                  redirect_uri and client_id, and that the vendor's console allows the implicit \
                  grant",
             ),
+            CallbackEvent::ForeignResponse => progress.print(
+                output,
+                "rejected a response with another `state`, and the login still waits: it belongs \
+                 to another login or to an attack",
+            ),
             CallbackEvent::Rejected(reason) => {
                 progress.print(output, &format!("rejected a request to the port: {reason}"));
             }
         }
     };
+    let expected = login.expected_state();
+    let is_expected = move |response: &str| expected.matches(response);
     let finish = async |response: zeroize::Zeroizing<String>| {
         let outcome = finish_login(gate, profile, login, &response).await;
         (result_page(profile, &outcome), outcome)
     };
     let end = Instant::now() + options.wait;
     let outcome = tokio::select! {
-        outcome = server.wait_for_response(&url, on_event, finish) => outcome,
+        outcome = server.wait_for_response(&url, is_expected, on_event, finish) => outcome,
         () = progress.count_down(end) => Err(timed_out.into()),
     };
     progress.finish();
@@ -232,7 +239,8 @@ async fn finish_login(
     let token = login.finish(response).await?;
     let source = gate.open(profile)?;
     match source.token().await {
-        Ok(stored) if stored.expose_secret() == token.expose_secret() => Ok(token),
+        // Another login of the profile may have stored a later token meanwhile.
+        Ok(stored) if stored.issued_at() >= token.issued_at() => Ok(token),
         _ => Err(named(profile, Error::internal("the token could not be stored"))
             .hint("-v shows the reason; check the owner of GATEPASS_STATE_DIR and its disk space")
             .into()),

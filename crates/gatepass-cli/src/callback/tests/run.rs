@@ -100,11 +100,27 @@ async fn empty_response_leaves_login_waiting() {
 }
 
 #[tokio::test]
+async fn response_to_another_login_leaves_login_waiting() {
+    let login = Login::new().await;
+    for foreign in ["#state=foreign", "?error=access_denied&state=foreign", "#foreign"] {
+        let page = login.page().await;
+        let result = login.deliver(&page, foreign).await;
+        assert_eq!(result.status, 400);
+        assert!(result.body.starts_with(r#"{"state":"bad""#), "{result:?}");
+        assert!(!result.body.contains("foreign"), "{result:?}");
+    }
+    let is_foreign = |event: &&CallbackEvent| **event == CallbackEvent::ForeignResponse;
+    assert_eq!(login.events().iter().filter(is_foreign).count(), 3);
+    assert_eq!(login.end().await, "?#end");
+}
+
+#[tokio::test]
 async fn dropping_server_closes_port() {
     for host in ["127.0.0.1", "localhost", "[::1]"] {
         let server = CallbackServer::open(&address(host, 0, PATH)).await.unwrap();
         let port = server.port();
-        let waiting = server.wait_for_response(VENDOR, drop, |_| async { unreachable!() });
+        let waiting =
+            server.wait_for_response(VENDOR, is_expected, drop, |_| async { unreachable!() });
         let mut waiting = Box::pin(waiting);
         let ip = if host == "[::1]" { "::1" } else { "127.0.0.1" };
         let socket = SocketAddr::new(ip.parse().unwrap(), port);
