@@ -10,6 +10,7 @@ mod exec;
 pub(crate) mod help;
 mod hints;
 mod inspect;
+mod keep;
 mod list;
 mod man;
 mod memory_only;

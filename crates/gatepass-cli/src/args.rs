@@ -12,6 +12,7 @@ use crate::commands::exec::ExecArgs;
 use crate::commands::forget::ForgetArgs;
 use crate::commands::help::HelpArgs;
 use crate::commands::inspect::InspectArgs;
+use crate::commands::keep::KeepArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::login::LoginArgs;
 use crate::commands::man::ManArgs;
@@ -21,10 +22,10 @@ use crate::commands::sandbox::SandboxArgs;
 use crate::commands::token::TokenArgs;
 use crate::commands::why::WhyArgs;
 use crate::completion::CompletionsArgs;
-use crate::help;
 #[cfg(test)]
 use crate::options::COMMON_HEADING;
 use crate::options::Common;
+use crate::{help, separator};
 
 /// Get, cache and use access tokens from vendors' APIs
 #[derive(Debug, Parser)]
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// Run a program with a token
     Exec(ExecArgs),
+    /// Keep a fresh token in a file
+    Keep(KeepArgs),
     /// Create your first profile
     Init(InitArgs),
     /// Add, remove or change profiles
@@ -81,10 +84,15 @@ impl Args {
     /// Parses the command line, and returns the name of its command as well.
     pub(crate) fn parse_named() -> Result<(Self, String), clap::Error> {
         let mut command = Self::command();
-        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        let words = separator::separate_program(&command, std::env::args_os().collect());
+        let matches = command.try_get_matches_from_mut(&words.all)?;
         refuse_unused(&mut command, &matches)?;
         let name = matches.subcommand_name().unwrap_or_default().to_owned();
-        Ok((Self::from_arg_matches(&matches)?, name))
+        let mut args = Self::from_arg_matches(&matches)?;
+        if let Command::Exec(exec) = &mut args.command {
+            exec.has_separator = !words.was_separated;
+        }
+        Ok((args, name))
     }
 }
 

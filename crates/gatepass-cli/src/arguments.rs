@@ -5,7 +5,9 @@
 //! characters and does not follow a word such as `secret`.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// The arguments of this process, taken apart although its command line is wrong.
 #[derive(Debug, Default)]
@@ -51,9 +53,19 @@ impl TypedArguments {
     }
 }
 
+/// The arguments of this process with an added `--`.
+static SEPARATED: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Sets the arguments of this process with the `--` that was added before the program of `exec`.
+pub(crate) fn set_separated(words: &[OsString]) {
+    // They are separated once.
+    let _ = SEPARATED.set(words.to_vec());
+}
+
 /// Returns the arguments of this process up to `--`, which another program's arguments follow.
 pub(crate) fn own() -> Vec<String> {
-    let words = env::args_os().skip(1).take_while(|word| word != "--");
+    let words = SEPARATED.get().cloned().unwrap_or_else(|| env::args_os().collect());
+    let words = words.into_iter().skip(1).take_while(|word| word != "--");
     words.map(|word| word.to_string_lossy().into_owned()).collect()
 }
 

@@ -9,13 +9,26 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use tempfile::NamedTempFile;
 
-/// A complete file of mode 0600 under a temporary name. Dropping it removes the file.
+/// Who may use a file: its permission bits, and its group if it is not the process's own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access {
+    pub(crate) mode: u32,
+    pub(crate) group: Option<u32>,
+}
+
+impl Access {
+    /// Only the owner may read and write.
+    pub(crate) const PRIVATE: Self = Self { mode: 0o600, group: None };
+}
+
+/// A complete file under a temporary name, of mode 0600 unless [`with_access`](Self::with_access)
+/// changes it. Dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct AtomicFile(NamedTempFile);
 
@@ -26,6 +39,18 @@ impl AtomicFile {
         temp.write_all(contents)?;
         temp.as_file().sync_all()?;
         Ok(Self(temp))
+    }
+
+    /// Changes who may use the file. Call it last: other users may then read the content.
+    pub(crate) fn with_access(self, access: Access) -> io::Result<Self> {
+        let file = self.0.as_file();
+        if access.group.is_some() {
+            fchown(file, None, access.group)?;
+        }
+        if access.mode != Access::PRIVATE.mode {
+            file.set_permissions(Permissions::from_mode(access.mode))?;
+        }
+        Ok(self)
     }
 
     /// Renames the file to `path`, and replaces a file that exists there.
@@ -57,26 +82,36 @@ fn create_locked(dir: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Removes temporary files of killed processes from a directory.
+/// Removes private temporary files of killed processes from a directory.
 pub(crate) fn remove_stale(dir: &Path) {
+    remove_stale_if(dir, |mode| mode == Access::PRIVATE.mode);
+}
+
+/// Removes temporary files of killed processes from a directory, with any permissions: a
+/// process may have been killed after [`AtomicFile::with_access`].
+pub(crate) fn remove_stale_of_any_mode(dir: &Path) {
+    remove_stale_if(dir, |_| true);
+}
+
+fn remove_stale_if(dir: &Path, has_mode: impl Fn(u32) -> bool) {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(is_temp_name)) {
         let path = entry.path();
-        if let Ok(Some(_locked)) = lock_if_stale(&path) {
+        if let Ok(Some(_locked)) = lock_if_stale(&path, &has_mode) {
             // If it cannot be removed now, the next run tries again.
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// Locks the file at `path` if it is a leftover: a private file of this user that no process
-/// writes.
-fn lock_if_stale(path: &Path) -> io::Result<Option<File>> {
+/// Locks the file at `path` if it is a leftover: a file of this user with such permissions that no
+/// process writes.
+fn lock_if_stale(path: &Path, has_mode: impl Fn(u32) -> bool) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::empty())?);
     let meta = file.metadata()?;
-    let is_own = meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o7777 == 0o600;
-    if !(meta.is_file() && is_own) {
+    let is_own = meta.uid() == rustix::process::geteuid().as_raw();
+    if !(meta.is_file() && is_own && has_mode(meta.mode() & 0o7777)) {
         return Ok(None);
     }
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;

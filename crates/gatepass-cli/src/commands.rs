@@ -9,6 +9,7 @@ pub(crate) mod exec;
 pub(crate) mod forget;
 pub(crate) mod help;
 pub(crate) mod inspect;
+pub(crate) mod keep;
 pub(crate) mod list;
 pub(crate) mod login;
 pub(crate) mod man;
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Command
         Command::Token(args) => token::run(args, common, output).await,
         Command::Call(args) => call::run(args, common, output).await,
         Command::Exec(args) => exec::run(args, common, output).await,
+        Command::Keep(args) => keep::run(args, common, output).await,
         Command::Init(args) => profile::init(args, common, output).await,
         Command::Profile(args) => profile::run(args, common, output).await,
         Command::Config(args) => config::run(args, common, output),

@@ -54,6 +54,7 @@ mod progress;
 mod prompt;
 mod quote;
 mod screen;
+mod separator;
 mod session;
 mod signal;
 mod suggestion;

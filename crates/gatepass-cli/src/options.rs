@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Args, Command, ValueEnum};
 use tokio::time::Instant;
 
@@ -154,6 +155,19 @@ impl Format {
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
+}
+
+/// Returns a `--format` that replaces the common option, for a command with formats of its own.
+pub(crate) fn format_arg(formats: &[Format], help: &'static str) -> Arg {
+    let values = formats.iter().filter_map(ValueEnum::to_possible_value);
+    let parser = PossibleValuesParser::new(values.map(|value| value.hide(false)))
+        .try_map(|name| Format::from_str(&name, false));
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .help_heading(COMMON_HEADING)
+        .help(help)
+        .value_parser(parser)
 }
 
 // The messages of these parsers do not repeat the value, which may be a secret.

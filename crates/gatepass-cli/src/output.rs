@@ -166,6 +166,11 @@ impl Output {
         }
     }
 
+    /// Announces on stderr that a long-running command is ready, except with `--quiet`.
+    pub(crate) fn announce(&self, text: &str) {
+        self.write_stderr(text);
+    }
+
     /// Prints a question on stderr even with `--quiet`, because the command waits for the user.
     pub(crate) fn ask(&self, text: &str) {
         let mut stderr = anstream::stderr().lock();
@@ -210,7 +215,7 @@ impl Output {
     /// Prints the pending warnings, and the first warning of the library's log. Call it when no
     /// error can follow.
     pub(crate) fn flush_warnings(&self) {
-        if let Some(warning) = warnings::first() {
+        if let Some(warning) = warnings::take_first() {
             self.warn(warning);
         }
         self.pending_warnings.take().iter().for_each(|text| self.write_stderr(text));

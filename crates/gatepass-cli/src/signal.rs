@@ -21,7 +21,7 @@ pub(crate) fn stop_signal() -> Result<impl Future<Output = StopSignal>, CommandE
             caught(SignalKind::quit())?,
             caught(SignalKind::terminate())?,
         );
-        let hangup = match is_ignored(Signal::HUP.as_raw()) {
+        let hangup = match is_ignored(Signal::HUP.as_raw(), ignored_signals()) {
             true => None,
             false => Some(caught(SignalKind::hangup())?),
         };
@@ -62,12 +62,18 @@ pub(crate) fn end_by(signal: StopSignal) {
     drop(signal);
 }
 
-/// Returns whether this process was started with the signal ignored. Without `/proc`, returns
-/// `false`.
+/// Returns the signals that this process was started with as ignored, one bit each. Without `/proc`,
+/// returns none.
 #[cfg(unix)]
-pub(crate) fn is_ignored(number: i32) -> bool {
+pub(crate) fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
-    ignored.unwrap_or_default() >> (number - 1) & 1 == 1
+    ignored.unwrap_or_default()
+}
+
+/// Returns whether a signal is among the ignored ones.
+#[cfg(unix)]
+pub(crate) fn is_ignored(number: i32, ignored: u64) -> bool {
+    ignored >> (number - 1) & 1 == 1
 }

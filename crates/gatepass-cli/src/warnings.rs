@@ -5,6 +5,7 @@
 
 use std::fmt::{Debug, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -19,12 +20,14 @@ pub(crate) fn install() {
     let _ = tracing::subscriber::set_global_default(registry().with(WarningLayer));
 }
 
-/// Returns the first warning, if the library logged one.
-pub(crate) fn first() -> Option<&'static str> {
-    FIRST.get().map(String::as_str)
+/// Returns the first warning once, if the library has logged one.
+pub(crate) fn take_first() -> Option<&'static str> {
+    let first = FIRST.get()?;
+    (!IS_TAKEN.swap(true, Ordering::Relaxed)).then_some(first)
 }
 
 static FIRST: OnceLock<String> = OnceLock::new();
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 struct WarningLayer;
 

@@ -9,6 +9,7 @@ use gatepass_http::HttpClient;
 
 use crate::Gate;
 use crate::config::Env;
+use crate::config::env::variable_part as variable_part_of;
 pub use crate::config::file::{REFERENCES, STORE_KEYS, SYSTEM_CONFIG, TABLES};
 use crate::config::form::Wrapping;
 pub use crate::config::profile::{BoundSecret, COMMON_FIELDS};
@@ -40,6 +41,22 @@ pub fn reads_without_prompt(profile: &Profile) -> bool {
 /// Returns the fields of a profile's secrets, each with a description of its source.
 pub fn secret_sources(profile: &Profile) -> Vec<(&str, String)> {
     profile.secret_sources()
+}
+
+/// Returns the variables that a profile's secrets are read from: those that references name, and
+/// those that define a secret's field. `gatepass exec` removes them from its program's environment.
+pub fn secret_variables(profile: &Profile) -> Vec<String> {
+    profile.secret_variables()
+}
+
+/// Returns whether a file or variables define the profile, even with a mistake in it.
+pub fn is_defined(gate: &Gate, name: &str) -> bool {
+    gate.config().is_defined(name, gate.registry())
+}
+
+/// Returns a profile's name as variables contain it: `MY_LAKE` for `my-lake`.
+pub fn variable_part(profile: &str) -> String {
+    variable_part_of(profile)
 }
 
 /// Returns the origins that a profile's secrets and tokens are sent to: scheme, host and port of its

@@ -1,6 +1,6 @@
 //! The config: profiles from a file, and from environment variables for those that the file lacks.
 
-mod env;
+pub(crate) mod env;
 pub(crate) mod file;
 pub(crate) mod form;
 mod origins;
@@ -116,7 +116,7 @@ impl Config {
     }
 
     /// Returns the variables that profiles are read from: those that a reference names, and those
-    /// that define a field. `gatepass exec` removes them from the program's environment.
+    /// that define a field.
     pub fn variables(&self, registry: &Registry) -> Vec<String> {
         let entries = self.profiles.values().flat_map(|profile| &profile.entries);
         let named = entries.filter_map(|entry| match &entry.value {
@@ -169,6 +169,12 @@ impl Config {
     /// Returns the variables that belong to no profile, each with the reason.
     pub(crate) fn unused_variables(&self, registry: &Registry) -> Vec<(String, String)> {
         env::unused(&self.env, registry, &self.names(registry))
+    }
+
+    /// Returns whether the file or variables define the profile, even with a mistake in it.
+    pub(crate) fn is_defined(&self, name: &str, registry: &Registry) -> bool {
+        self.profiles.contains_key(name)
+            || !matches!(env::profile(&self.env, name, registry), Ok(None))
     }
 
     fn unknown_profile(&self, name: &str, registry: &Registry) -> Error {

@@ -1,6 +1,8 @@
 //! Tests of `gatepass exec`: a program with the token in its environment.
 
 mod file;
+mod orphans;
+mod profiles;
 mod signals;
 
 use gatepass_testkit::{Canary, canary, find_leak};
@@ -79,7 +81,8 @@ fn failure_before_the_program_exits_125() {
         (["exec", "cisco", "--", "touch", "ran"].as_slice(), "denied"),
         (&["exec", "cisco", "--file", "token", "--", "touch", "ran"], "denied"),
         (&["exec", "unknown", "--", "touch", "ran"], "config"),
-        (&["exec", "cisco", "touch", "ran"], "config"),
+        (&["exec", "cisco", "touch", "ran"], "denied"),
+        (&["exec", "cisco", "--no-such", "touch", "ran"], "config"),
         (&["exec", "cisco", "--no-such", "--", "touch", "ran"], "config"),
         (&["exec", "cisco", "--env", "A=b", "--", "touch", "ran"], "config"),
         (&["exec", "cisco", "--env", "", "--", "touch", "ran"], "config"),
@@ -131,32 +134,41 @@ fn exec_sets_only_the_requested_variable() {
 
 #[test]
 fn exec_removes_secret_variables_only() {
-    let secrets: Vec<Canary> = ["profile", "other profile", "variable", "file"].map(canary).into();
+    let secrets: Vec<Canary> = ["profile", "variable", "ignored"].map(canary).into();
     let server = Server::responding([Reply::json(200, vendor("cisco").token_response("token-1"))]);
     let config = vendor("cisco").profile_with(&server.url(), "", |_| "{ env = \"ONE\" }".into())
-        + &vendor("huawei").profile_with(&server.url(), "", |_| "{ env = \"TWO\" }".into())
-        + "[profiles.broken]\nprovider = \"unknown\"\nclient_secret = { env = \"FOUR\" }\n";
+        + &vendor("huawei").profile_with(&server.url(), "", |_| "{ env = \"TWO\" }".into());
     let home = Home::with_config(&config);
-    for options in [[].as_slice(), &["--file", "token"], &["--env", "TWO"]] {
-        let command = exec(&home, options, &["env"])
-            .env("ONE", secrets[0].text())
-            .env("TWO", secrets[1].text())
-            .env("GATEPASS_LAKE_PROVIDER", "celerdata")
-            .env("GATEPASS_LAKE_CLIENT_SECRET", secrets[2].text())
-            .env("GATEPASS_HUAWEI_CLIENT_SECRET_FILE", "/run/secrets/huawei")
-            .env("FOUR", secrets[3].text())
-            .env("OTHER", "kept")
-            .env("GATEPASS_OTHER", "kept, too");
+    for (profile, options, removed) in [
+        ("cisco", [].as_slice(), "ONE"),
+        ("cisco", &["--file", "token"], "ONE"),
+        ("cisco", &["--env", "ONE"], ""),
+        ("lake", &[], "GATEPASS_LAKE_CLIENT_SECRET"),
+        ("lake", &["--file", "token"], "GATEPASS_LAKE_CLIENT_SECRET"),
+    ] {
+        let args = [&["exec", profile], options, &["--", "env"]].concat();
+        let variables = [
+            ("ONE", secrets[0].text()),
+            ("TWO", "of a profile that this command does not use"),
+            ("GATEPASS_LAKE_PROVIDER", "cisco"),
+            ("GATEPASS_LAKE_ENVIRONMENT", "cloudsso"),
+            ("GATEPASS_LAKE_BASE_URL", &server.url()),
+            ("GATEPASS_LAKE_CLIENT_ID", "lake-1"),
+            ("GATEPASS_LAKE_CLIENT_SECRET", secrets[1].text()),
+            ("GATEPASS_IAM_CLIENT_SECRET_FILE", "/run/secrets/iam"),
+            ("OTHER", "kept"),
+            ("GATEPASS_OTHER", "kept, too"),
+        ];
+        let command = home.gatepass(args);
+        let command =
+            variables.iter().fold(command, |command, (name, value)| command.env(name, value));
         let run = command.run();
-        assert_eq!(find_leak(run.ok(), &secrets), None, "{options:?} {run:#?}");
-        let has_line = |line: &str| run.stdout.lines().any(|one| one.starts_with(line));
-        for name in ["ONE=", "GATEPASS_LAKE", "GATEPASS_HUAWEI", "FOUR="] {
-            assert!(!has_line(name), "{options:?} {name} {run:#?}");
+        for (name, value) in variables {
+            let is_kept = run.ok().lines().any(|line| line == format!("{name}={value}"));
+            let is_replaced = options.contains(&name);
+            assert_eq!(is_kept, name != removed && !is_replaced, "{profile} {options:?} {name}");
         }
-        assert_eq!(has_line("TWO=token-1"), options.contains(&"TWO"), "{run:#?}");
-        for line in ["OTHER=kept", "GATEPASS_OTHER=kept, too", "HOME=", "GATEPASS_STATE_DIR="] {
-            assert!(has_line(line), "{options:?} {line} {run:#?}");
-        }
+        assert_eq!(run.stdout.contains("ONE=token-1"), options.contains(&"ONE"), "{run:#?}");
     }
 }
 

@@ -3,10 +3,11 @@
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Home, Reply, Server, gatepass_binary, vendor};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "token",
     "call",
     "exec",
+    "keep",
     "init",
     "list",
     "inspect",
@@ -38,6 +39,9 @@ fn help_of_each_command_shows_its_usage() {
     assert!(home.gatepass(["--version"]).run().ok().starts_with("gatepass "));
 }
 
+/// The formats of a token file that the other commands do not have.
+const FILE_FORMATS: [&str; 2] = ["raw", "header"];
+
 #[test]
 fn only_token_help_lists_its_formats() {
     let home = Home::new();
@@ -46,9 +50,11 @@ fn only_token_help_lists_its_formats() {
         let lists = |format: &str| help.ok().contains(&format!("- {format}:"));
         assert!(lists("json"), "{command}");
         for format in ["raw", "header", "sh", "kubernetes", "git", "netrc-note"] {
-            assert_eq!(lists(format), command == "token", "{command}: {format}");
+            let is_of_file = ["exec", "keep"].contains(&command) && FILE_FORMATS.contains(&format);
+            assert_eq!(lists(format), command == "token" || is_of_file, "{command}: {format}");
         }
-        assert_eq!(lists("text"), command != "token", "{command}");
+        let has_own = ["exec", "keep", "token"].contains(&command);
+        assert_eq!(lists("text"), !has_own, "{command}");
     }
     let run = home.gatepass(["list", "--format", "git"]).run();
     assert!(run.failed(2).contains("possible values: text, json"), "{run:#?}");

@@ -5,15 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ValueEnum;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gatepass::clock::{Clock, SystemClock};
 use gatepass::config::Profile;
 use gatepass::provider::Expiry;
 use gatepass::store::{ProfileKey, TokenStore};
 use gatepass::{Authorize, Error, Gate, Hint, Token, TokenSource};
 use http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::acquire::{WantedToken, acquire};
@@ -23,13 +21,13 @@ use crate::formats::{
     self, CredentialHelper, EXEC_INFO, ExecApiVersion, FormatContext, HelperError, HelperOperation,
     HelperRequest, MAX_REQUEST_BYTES, NETRC_NOTE, SecretString,
 };
-use crate::options::{COMMON_HEADING, Common, Format, WaitArgs, duration};
+use crate::options::{Common, Format, WaitArgs, duration, format_arg};
 use crate::output::{Output, rfc3339, unix_seconds};
 use crate::session::{open_gate, open_gate_with_store, open_profile, open_store};
 use crate::suggestion;
 
 #[derive(Debug, clap::Args)]
-#[command(arg = format_arg(), after_help = "\
+#[command(arg = format_arg(&Format::of_token(), "Select the output format"), after_help = "\
 Examples:
   gatepass token cisco                           print the token alone
   gatepass token cisco --min-ttl 10m             require ten minutes of remaining lifetime
@@ -146,7 +144,7 @@ impl TokenCommand<'_> {
         let token = self.acquire(&source).await?;
         let context = format_context(&profile, &token);
         let text = match (format, version) {
-            (Format::Json, _) => return self.json(&profile, &source, &token),
+            (Format::Json, _) => return self.output.json(&token_json(&profile, &source, &token)),
             (Format::Header, _) => formats::header(&headers(&source, &token).await?),
             (Format::Curl, _) => formats::curl(&headers(&source, &token).await?),
             (Format::Env, _) => formats::env(&context),
@@ -159,27 +157,6 @@ impl TokenCommand<'_> {
             _ => formats::raw(&context),
         };
         self.output.result(&text)
-    }
-
-    fn json(
-        &self,
-        profile: &Profile,
-        source: &TokenSource,
-        token: &Token,
-    ) -> Result<(), CommandError> {
-        let now = SystemClock::new().wall();
-        self.output.json(&json!({
-            "access_token": token.expose_secret(),
-            "token_type": token.token_type(),
-            "expires_at": rfc3339(token.expires_at()),
-            "expires_at_unix": unix_seconds(token.expires_at()),
-            "expires_in": token.remaining(now).as_secs(),
-            "expires_assumed": token.expiry() == Expiry::Assumed,
-            "provider": profile.info().id,
-            "profile": profile.name,
-            "scope": token.scope(),
-            "source": if source.status().is_stored { "cache" } else { "vendor" },
-        }))
     }
 
     /// Forgets a token that a server rejected, unless a newer token has replaced it.
@@ -208,17 +185,21 @@ impl TokenCommand<'_> {
     }
 }
 
-/// Returns the `--format` of `token`, which replaces the common option.
-fn format_arg() -> clap::Arg {
-    let values = Format::of_token().into_iter().filter_map(|one| one.to_possible_value());
-    let parser = PossibleValuesParser::new(values.map(|value| value.hide(false)))
-        .try_map(|name| Format::from_str(&name, false));
-    clap::Arg::new("format")
-        .long("format")
-        .value_name("FORMAT")
-        .help_heading(COMMON_HEADING)
-        .help("Select the output format")
-        .value_parser(parser)
+/// Returns the token and its facts as JSON.
+pub(crate) fn token_json(profile: &Profile, source: &TokenSource, token: &Token) -> Value {
+    let now = SystemClock::new().wall();
+    json!({
+        "access_token": token.expose_secret(),
+        "token_type": token.token_type(),
+        "expires_at": rfc3339(token.expires_at()),
+        "expires_at_unix": unix_seconds(token.expires_at()),
+        "expires_in": token.remaining(now).as_secs(),
+        "expires_assumed": token.expiry() == Expiry::Assumed,
+        "provider": profile.info().id,
+        "profile": profile.name,
+        "scope": token.scope(),
+        "source": if source.status().is_stored { "cache" } else { "vendor" },
+    })
 }
 
 /// Reads which version of ExecCredential kubectl requests.

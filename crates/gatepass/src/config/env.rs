@@ -121,7 +121,12 @@ impl Env {
 
 /// Returns `GATEPASS_<PROFILE>_`, with which the variables of a profile begin.
 pub(crate) fn prefix(profile: &str) -> String {
-    format!("GATEPASS_{}_", profile.to_uppercase().replace(['-', '.'], "_"))
+    format!("GATEPASS_{}_", variable_part(profile))
+}
+
+/// Returns a profile's name as variables contain it.
+pub(crate) fn variable_part(profile: &str) -> String {
+    profile.to_uppercase().replace(['-', '.'], "_")
 }
 
 /// Returns the profile of this name, if variables define it.

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass_core::{
-    ApiOrigins, Endpoint, Error, Field, FieldKind, Provider, ProviderInfo, Result, Settings,
-    TokenRules,
+    ApiOrigins, ConfigPlace, Endpoint, Error, Field, FieldKind, Provider, ProviderInfo, Result,
+    Settings, TokenRules,
 };
 
 pub use self::bound::BoundSecret;
@@ -22,7 +22,7 @@ pub(crate) use self::form::check as check_form;
 use self::read::known_field;
 pub(crate) use self::read::{list_keys, read};
 use super::env::Env;
-use super::value::{KeyPlaces, SecretSource};
+use super::value::{KeyPlaces, Reference, SecretSource};
 
 /// One configured use of a provider. Its secrets are read before each token request, not earlier.
 #[derive(Clone)]
@@ -195,6 +195,20 @@ impl Profile {
         let options = &self.options;
         let single = [&options.api_url, &self.settings.base_url().cloned()];
         single.into_iter().flatten().chain(&options.api_origins).cloned().collect()
+    }
+
+    /// Returns the variables that its secrets are read from.
+    pub(crate) fn secret_variables(&self) -> Vec<String> {
+        let secrets = self.info.fields.iter().filter(|field| field.is_secret());
+        let variables = secrets.filter_map(|field| match self.values.get(&*field.name)? {
+            SecretSource::Reference(Reference::Env(name), _) => Some(name.clone()),
+            SecretSource::Reference(..) => None,
+            SecretSource::Literal(_) => match self.places.of(&field.name)? {
+                ConfigPlace::Variable(name) => Some(name.clone()),
+                _ => None,
+            },
+        });
+        variables.collect()
     }
 
     /// Describes the source of each secret, without its value.

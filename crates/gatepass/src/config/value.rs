@@ -125,6 +125,11 @@ pub(crate) struct KeyPlaces {
 }
 
 impl KeyPlaces {
+    /// Returns the place of a key.
+    pub(crate) fn of(&self, key: &str) -> Option<&ConfigPlace> {
+        self.keys.get(key)
+    }
+
     /// Adds the place of the error's field: its key's, or the profile's if it has no such key.
     pub(crate) fn locate(&self, error: Error) -> Error {
         let place = error.field().map(|field| self.keys.get(field).unwrap_or(&self.profile));

@@ -94,23 +94,27 @@ fn failed_refresh_warns_once_and_program_continues() {
         _ => Reply::empty(503),
     });
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
-    let script = "echo ready; until [ -e end ]; do sleep 0.05; done; cut -d- -f1 token";
+    let script = "echo ready; until [ -e end ]; do sleep 0.05; done";
     let mut running = exec(&home, &["--file", "token"], &["sh", "-c", script]).spawn();
     assert_eq!(running.line(), "ready\n");
     let warning = running.wait_for_stderr("warning");
     assert!(warning.contains("cisco"), "{warning}");
-    assert!(warning.contains("503") && warning.contains("token that expires at"), "{warning}");
+    assert!(warning.contains("503") && warning.contains("token"), "{warning}");
     // The first request, three failed ones, and the final one.
     (0..5).for_each(|_| server.arrival());
-    while number(&fs::read_to_string(home.path("work/token")).unwrap()) != Some(4) {
+    // The file is missing while its token has expired.
+    while number(&fs::read_to_string(home.path("work/token")).unwrap_or_default()) != Some(4) {
         std::thread::yield_now();
     }
     // The next series of failures warns again.
     running.wait_for_stderr("warning");
     home.write("work/end", "");
     let run = running.finish();
-    assert_eq!(run.ok(), "4\n");
-    assert_eq!(run.stderr.lines().count(), 2, "{run:#?}");
+    assert_eq!(run.ok(), "");
+    let warnings = |text: &str| run.stderr.lines().filter(|line| line.contains(text)).count();
+    assert!(warnings("keeps the token") <= 2 && warnings("was removed") <= 2, "{run:#?}");
+    let count = warnings("keeps the token") + warnings("was removed");
+    assert_eq!(run.stderr.lines().count(), count, "{run:#?}");
 }
 
 #[test]
@@ -180,4 +184,42 @@ fn file_replaced_by_the_program_is_kept() {
     let script = "echo mine > new; mv new token";
     exec(&home, &["--file", "token"], &["sh", "-c", script]).run().ok();
     assert_eq!(fs::read_to_string(home.path("work/token")).unwrap(), "mine\n");
+}
+
+#[test]
+fn expired_token_is_removed_from_the_file() {
+    let server = Server::new(|n, _| if n == 0 { token_reply(n, 4) } else { Reply::empty(503) });
+    let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
+    let script = "cut -d- -f1 token; while [ -e token ]; do sleep 0.05; done; echo removed";
+    let run = exec(&home, &["--file", "token"], &["sh", "-c", script]).run();
+    assert_eq!(run.ok(), "0\nremoved\n");
+    assert!(run.stderr.contains("was removed, because its token expired"), "{run:#?}");
+}
+
+#[test]
+fn token_file_has_the_requested_format_and_mode() {
+    let (_server, home) = fixture("token-of-the-program");
+    let run = |options: &[&str]| {
+        let options = [&["--file", "token"], options].concat();
+        exec(&home, &options, &["sh", "-c", "stat -c %a token; cat token"]).run()
+    };
+    assert_eq!(run(&["--mode", "0640", "--format", "raw"]).ok(), "640\ntoken-of-the-program");
+    let header = run(&["--mode", "440", "--format", "header"]);
+    assert_eq!(header.ok(), "440\nAuthorization: Bearer token-of-the-program\n");
+    let env = run(&["--format", "env"]);
+    assert!(env.ok().starts_with("600\nGATEPASS_TOKEN=token-of-the-program\n"), "{env:#?}");
+    let json = run(&["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.ok()[4..]).unwrap();
+    assert_eq!(json["access_token"], "token-of-the-program");
+    for options in [
+        ["--format", "header"].as_slice(),
+        &["--mode", "0640"],
+        &["--group", "0"],
+        &["--file", "token", "--mode", "u=rw"],
+        &["--file", "token", "--mode", "0666"],
+        &["--file", "token", "--group", "no-such-group"],
+    ] {
+        exec(&home, options, &["touch", "ran"]).run().failed(125);
+        assert!(!home.path("work/ran").exists(), "{options:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The child process of `exec --file`: forwards signals to it, and returns its exit code.
+//! The child process of `exec --file` or PID 1: forwards signals and returns its exit code.
 
 use std::convert::Infallible;
 use std::io;
@@ -7,21 +7,23 @@ use std::pin::pin;
 use std::process::{Child, ExitCode, ExitStatus};
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::signal::is_ignored;
+use crate::signal::{ignored_signals, is_ignored};
 
 /// The signals that are forwarded to the program. The signals of job control are not: Ctrl-Z stops
 /// this process and the program, and `fg` continues both.
-const FORWARDED: [Signal; 7] = [
+const FORWARDED: [Signal; 8] = [
     Signal::HUP,
     Signal::INT,
     Signal::QUIT,
     Signal::TERM,
+    Signal::ALARM,
     Signal::USR1,
     Signal::USR2,
     Signal::WINCH,
@@ -34,8 +36,9 @@ impl Signals {
     /// Starts to catch the signals. A signal that is ignored stays ignored: `nohup` applies to the
     /// program too, which inherits ignored signals but not caught ones.
     pub(super) fn catch() -> io::Result<Self> {
+        let ignored = ignored_signals();
         let caught = FORWARDED.iter().map(|signal| signal.as_raw());
-        let caught = caught.filter(|number| !is_ignored(*number));
+        let caught = caught.filter(|number| !is_ignored(*number, ignored));
         let mut signals = SignalsInfo::<WithOrigin>::new(caught.chain([Signal::CHILD.as_raw()]))?;
         let (sender, receiver) = unbounded_channel();
         thread::Builder::new().name(String::from("signals")).spawn(move || {
@@ -51,26 +54,58 @@ impl Signals {
 
 /// Waits for the program's exit and forwards signals, while `refreshing` runs.
 pub(super) async fn wait(
-    mut child: Child,
-    mut signals: Signals,
+    child: Child,
+    signals: Signals,
     refreshing: impl Future<Output = Infallible>,
 ) -> io::Result<ExitStatus> {
+    forward_until(child, signals, refreshing, Child::try_wait).await
+}
+
+/// Waits for the program's exit as [`wait`] does, and also reaps every other child of this process.
+pub(super) async fn wait_as_init(
+    child: Child,
+    signals: Signals,
+    running: impl Future<Output = Infallible>,
+) -> io::Result<ExitStatus> {
+    forward_until(child, signals, running, |child| reap(Pid::from_child(child))).await
+}
+
+async fn forward_until(
+    mut child: Child,
+    mut signals: Signals,
+    running: impl Future<Output = Infallible>,
+    mut ended: impl FnMut(&mut Child) -> io::Result<Option<ExitStatus>>,
+) -> io::Result<ExitStatus> {
     let program = Pid::from_child(&child);
-    let mut refreshing = pin!(refreshing);
+    let mut running = pin!(running);
     loop {
         let origin = tokio::select! {
             origin = signals.0.recv() => origin,
-            never = &mut refreshing => match never {},
+            never = &mut running => match never {},
         };
         let Some(origin) = origin else { return child.wait() };
         // Before a signal is sent: after this check the process id may belong to another program.
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = ended(&mut child)? {
             return Ok(status);
         }
-        let signal = FORWARDED.iter().find(|signal| signal.as_raw() == origin.signal);
+        let signal = FORWARDED.into_iter().find(|signal| signal.as_raw() == origin.signal);
         if let Some(signal) = signal.filter(|_| was_sent_to_us(&origin, program)) {
             // This fails if the program now runs as another user (su, sudo).
-            let _ = kill_process(program, *signal);
+            let _ = kill_process(program, signal);
+        }
+    }
+}
+
+/// Reaps every child that has exited, and returns the status of the program if it is among them.
+fn reap(program: Pid) -> io::Result<Option<ExitStatus>> {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((id, status))) if id == program => {
+                return Ok(Some(ExitStatus::from_raw(status.as_raw())));
+            }
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
     }
 }
