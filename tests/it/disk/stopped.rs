@@ -97,3 +97,24 @@ fn killed_command_is_succeeded_at_once() {
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_eq!(server.requests().len(), 2);
 }
+
+#[test]
+fn command_with_a_short_wait_sends_nothing() {
+    let vendor = vendor_that_waits("3s");
+    let stopped = vendor.stopped(&["token", "cisco"]);
+    let Vendor { server, home, .. } = &vendor;
+    let started = Instant::now();
+    let waiting: Vec<_> = ["0s", "1s"]
+        .map(|wait| home.gatepass(["token", "cisco", "--format", "json", "--wait", wait]).spawn())
+        .into();
+    for running in waiting {
+        let run = running.finish();
+        let error = run.error(6);
+        assert_eq!(error["code"], "unavailable");
+        assert!(error["message"].as_str().unwrap().contains("another process is requesting"));
+        assert!(error["retry_at"].is_string() || error["retry_at"].is_number(), "{error}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_eq!(server.requests().len(), 1);
+    drop(stopped);
+}

@@ -288,7 +288,7 @@ fn stopped_process_has_one_successor_and_a_late_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_with_little_time_is_no_successor() {
+async fn caller_with_little_time_sends_nothing() {
     let (http, clock) = (vendor(3600).held(), TestClock::new());
     let store = store(&clock);
     let stopped = process();
