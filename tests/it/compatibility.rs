@@ -83,7 +83,7 @@ fn named_delay_is_obeyed_in_every_form() {
 }
 
 #[test]
-fn content_encoding_that_is_no_coding_is_ignored() {
+fn odd_content_encoding_is_not_compression() {
     let cisco = vendor("cisco");
     for value in ["none", "utf-8", "", "identity", "UTF-8", "identity, none"] {
         let reply = Reply::json(200, cisco.token_response("token-1"));

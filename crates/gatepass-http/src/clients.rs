@@ -174,3 +174,36 @@ const USER_AGENT: &str = concat!("gatepass/", env!("CARGO_PKG_VERSION"));
 /// The idle time after which the connections of API requests are closed: shorter than that of usual
 /// servers and load balancers.
 const API_IDLE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use gatepass_core::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn no_crypto_provider_is_installed_or_needed() {
+        let clients = Clients::new(Limits::default(), None, Vec::new(), None).unwrap();
+        for (is_https, purpose) in [
+            (true, Purpose::Token),
+            (true, Purpose::Api),
+            (false, Purpose::Token),
+            (false, Purpose::Api),
+        ] {
+            clients.handle(is_https, purpose).unwrap();
+        }
+        crate::api_client_builder().build().unwrap();
+        let base = Some(crate::api_client_builder());
+        Clients::new(Limits::default(), None, Vec::new(), base).unwrap();
+        assert!(CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
+    fn builder_without_crypto_provider_is_an_error() {
+        let base = Some(Client::builder());
+        let error = Clients::new(Limits::default(), None, Vec::new(), base).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+        assert!(error.message().contains("no crypto provider"), "{error}");
+        assert!(error.hints()[0].text().contains("install_default"), "{error:?}");
+    }
+}

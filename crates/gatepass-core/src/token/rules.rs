@@ -187,6 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn configured_lifetime_replaces_an_assumed_one_and_bounds_others() {
+        let seconds = Duration::from_secs;
+        let admitted = |stated: Option<u64>, configured: u64| {
+            let token = Token::builder("made-up-token-1".into(), NOW);
+            let token = match stated {
+                Some(stated) => token.expires_in(seconds(stated).into()),
+                None => token,
+            };
+            let rules = TokenRules::default().with_lifetime(Some(seconds(configured)));
+            let credential = Credential::client("client-1", "made-up-secret-1".to_owned());
+            let token = rules.validate(token.build().unwrap(), &credential, None).unwrap();
+            (token.lifetime().as_secs(), token.expiry())
+        };
+        assert_eq!(admitted(None, 60), (60, Expiry::Configured));
+        assert_eq!(admitted(None, 3600), (3600, Expiry::Configured));
+        assert_eq!(admitted(Some(3600), 60), (60, Expiry::Configured));
+        assert_eq!(admitted(Some(60), 3600), (60, Expiry::Vendor));
+    }
+
+    #[test]
     fn each_rule_changes_the_cache_key() {
         let rules = TokenRules::default;
         let seconds = |seconds| Some(Duration::from_secs(seconds));
