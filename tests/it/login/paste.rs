@@ -50,7 +50,8 @@ fn logins_at_the_same_time_all_succeed() {
             let (code, screen) = terminal.finish();
             assert_eq!(code, Some(0), "{screen}");
         }
-        let stored = stage.token().ok();
+        let run = stage.token();
+        let stored = run.ok();
         let is_stored =
             |response: &&String| parameter(response, "access_token") == stored.trim_end();
         assert_eq!(responses.iter().filter(is_stored).count(), 1, "{stored}");
