@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::const_list::{StringList, ValueList, replace};
 use crate::settings::Settings;
-use crate::{Error, Provider, Result};
+use crate::{Endpoint, Error, Provider, Result};
 
 /// What a provider is, and which fields its profiles have.
 ///
@@ -152,10 +152,10 @@ impl ProviderInfo {
     /// Returns whether a profile with these settings must have this field.
     pub fn requires(&self, field: &Field, settings: &Settings) -> bool {
         field.required
-            && field.only_with.as_ref().is_none_or(|(other, value)| {
-                let default = || self.field(other).and_then(|other| other.default.as_deref());
-                settings.optional_text(other).or_else(default) == Some(value)
-            })
+            && field
+                .only_with
+                .as_ref()
+                .is_none_or(|(other, value)| settings.text_or_default(other, self) == Some(value))
     }
 
     /// Returns the field of that name.
@@ -224,6 +224,16 @@ impl EnvironmentInfo {
     pub fn summary(&self) -> String {
         let host = self.base_url().map(|url| url.trim_start_matches("https://"));
         host.map_or_else(|| self.label.to_string(), |host| format!("{host}: {}", self.label))
+    }
+
+    /// Returns an address among its values.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if it has no such value, and those of [`Endpoint::parse`].
+    pub fn address(&self, value: &str) -> Result<Endpoint> {
+        let missing = || Error::internal("an environment without address");
+        Endpoint::parse(self.values.get(value).ok_or_else(missing)?)
     }
 
     /// Scheme and host, if the environment has them.

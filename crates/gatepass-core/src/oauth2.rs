@@ -19,7 +19,7 @@ use crate::{
     TokenBuilder, percent_encode,
 };
 
-pub use self::client::{ClientAuth, ClientCredentials, Implicit, reject_on_401, reject_on_json};
+pub use self::client::{ClientAuth, ClientCredentials, Implicit, reject_on_json};
 pub use crate::token::Lifetime;
 
 /// Reads a token response of RFC 6749 section 5.1; every other response is an error.

@@ -54,6 +54,12 @@ impl Settings {
         self.texts.get(name).map(String::as_str)
     }
 
+    /// Returns a setting, or the default of its field.
+    pub fn text_or_default<'a>(&'a self, name: &str, info: &'a ProviderInfo) -> Option<&'a str> {
+        let default = || info.field(name).and_then(|field| field.default.as_deref());
+        self.optional_text(name).or_else(default)
+    }
+
     /// Returns the value of a choice; the first of `choices` if the profile does not set it.
     ///
     /// `Config` for a word that is not in `choices`. The error does not show that word.
@@ -90,8 +96,7 @@ impl Settings {
             None if info.is_environment_required => return Err(missing_environment(info)),
             None => info.environments.first().ok_or_else(|| unknown_environment(info))?,
         };
-        let base_url = environment.base_url();
-        Endpoint::parse(base_url.ok_or_else(|| Error::internal("an environment without address"))?)
+        environment.address("base_url")
     }
 
     /// Returns `base_url`, or else the address in a field: `[http[s]://]name[:port]`.

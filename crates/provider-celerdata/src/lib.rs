@@ -49,47 +49,27 @@ register!(INFO);
 #[derive(Clone, Debug)]
 pub struct CelerData {
     base_url: Option<Endpoint>,
-    encoding: BasicEncoding,
-    grant_type_in: GrantTypeIn,
-}
-
-/// Where the grant type goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GrantTypeIn {
-    /// The query, as CelerData documents it.
-    #[default]
-    Query,
-    /// The form, as CelerData's own client sends it.
-    Body {
-        /// The scope, such as `all-apis`.
-        scope: Option<String>,
-    },
+    client: ClientCredentials,
+    /// Whether grant type and scope are in the form, not in the query.
+    is_in_body: bool,
 }
 
 impl CelerData {
     /// The token service as CelerData documents it.
     pub fn new() -> Self {
-        Self { base_url: None, encoding: BasicEncoding::Raw, grant_type_in: GrantTypeIn::Query }
+        let client = ClientCredentials::new().auth(ClientAuth::Basic).encoding(BasicEncoding::Raw);
+        Self { base_url: None, client, is_in_body: false }
     }
 
     fn from_settings(settings: &Settings) -> Result<Self> {
-        let scope = settings.optional_text("scope").filter(|scope| !scope.is_empty());
-        let in_body = settings.choice("grant_type_in", &[("query", false), ("body", true)])?;
-        if scope.is_some() && !in_body {
+        let client = ClientCredentials::from_settings(settings, &INFO)?.auth(ClientAuth::Basic);
+        let is_in_body = settings.choice("grant_type_in", &[("query", false), ("body", true)])?;
+        if !client.scope.is_empty() && !is_in_body {
             return Err(Error::config("needs grant_type_in = \"body\"")
                 .with_field("scope")
                 .hint("set grant_type_in = \"body\", or remove scope"));
         }
-        let encodings = [("raw", BasicEncoding::Raw), ("form", BasicEncoding::Form)];
-        Ok(Self {
-            base_url: settings.base_url().cloned(),
-            encoding: settings.choice("basic_encoding", &encodings)?,
-            grant_type_in: match in_body {
-                true => GrantTypeIn::Body { scope: scope.map(str::to_owned) },
-                false => GrantTypeIn::Query,
-            },
-        })
+        Ok(Self { base_url: settings.base_url().cloned(), client, is_in_body })
     }
 
     /// Replaces scheme, host and port.
@@ -100,13 +80,15 @@ impl CelerData {
 
     /// Chooses how HTTP Basic encodes client id and secret.
     pub fn basic_encoding(mut self, encoding: BasicEncoding) -> Self {
-        self.encoding = encoding;
+        self.client.encoding = encoding;
         self
     }
 
-    /// Chooses where the grant type goes.
-    pub fn grant_type_in(mut self, place: GrantTypeIn) -> Self {
-        self.grant_type_in = place;
+    /// Sends the grant type and a scope, such as `all-apis`, in the form, as CelerData's own client
+    /// does. The scope may be empty.
+    pub fn in_body(mut self, scope: impl Into<String>) -> Self {
+        self.client.scope = scope.into();
+        self.is_in_body = true;
         self
     }
 
@@ -122,21 +104,14 @@ impl Provider for CelerData {
 
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         let endpoint = self.base()?.join("/api/1.0/token")?;
-        match &self.grant_type_in {
-            // RFC 6749 section 4.4.2 puts the grant type into the body, CelerData into the query:
-            // https://docs.celerdata.com/BYOC/docs/API/actions/identity_and_access_management/tokens/create_access_token
-            GrantTypeIn::Query => {
-                let endpoint = endpoint.with_query([("grant_type", "client_credentials")]);
-                let (id, secret) =
-                    (credential.text("client_id")?, credential.secret("client_secret")?);
-                Request::post(endpoint).basic(id, secret, self.encoding)
-            }
-            GrantTypeIn::Body { scope } => ClientCredentials::new(endpoint)
-                .auth(ClientAuth::Basic)
-                .encoding(self.encoding)
-                .scope(scope.as_deref().unwrap_or_default())
-                .request(credential),
+        if self.is_in_body {
+            return self.client.request(endpoint, credential);
         }
+        // RFC 6749 section 4.4.2 puts the grant type into the body, CelerData into the query:
+        // https://docs.celerdata.com/BYOC/docs/API/actions/identity_and_access_management/tokens/create_access_token
+        let endpoint = endpoint.with_query([("grant_type", "client_credentials")]);
+        let (id, secret) = (credential.text("client_id")?, credential.secret("client_secret")?);
+        Request::post(endpoint).basic(id, secret, self.client.encoding)
     }
 
     /// The refresh token beside the token is kept as an extra and never needed.
@@ -159,7 +134,7 @@ impl Provider for CelerData {
         match error.vendor_code() {
             Some("unsupported_grant_type") => error
                 .with_hints(["set grant_type_in in the profile to \"body\" or \"query\"".into()]),
-            _ => oauth2::explain_basic(error, credential, self.encoding),
+            _ => self.client.explain(credential, error),
         }
     }
 
@@ -168,10 +143,7 @@ impl Provider for CelerData {
     }
 
     fn scope(&self) -> Option<&str> {
-        match &self.grant_type_in {
-            GrantTypeIn::Body { scope } => scope.as_deref(),
-            GrantTypeIn::Query => None,
-        }
+        Some(self.client.scope.as_str()).filter(|scope| !scope.is_empty())
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {

@@ -19,7 +19,7 @@ fn body(request: &Request) -> &str {
 }
 
 fn in_body(scope: &str) -> CelerData {
-    CelerData::new().grant_type_in(GrantTypeIn::Body { scope: Some(scope.to_owned()) })
+    CelerData::new().in_body(scope)
 }
 
 #[test]

@@ -17,12 +17,11 @@
 
 use std::time::SystemTime;
 
-pub use gatepass_core::oauth2::ClientAuth;
 use gatepass_core::oauth2::{self, ClientCredentials, Implicit};
 use gatepass_core::{
-    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, EnvironmentInfo, Error,
-    ErrorKind, Field, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request,
-    Response, Result, Settings, Token, TokenVerdict, register,
+    ApiResponse, AuthorizationRequest, Credential, Endpoint, EnvironmentInfo, Error, ErrorKind,
+    Field, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response,
+    Result, Settings, Token, TokenVerdict, register,
 };
 
 /// The facts of this provider.
@@ -66,8 +65,7 @@ register!(INFO);
 pub struct Cisco {
     environment: Environment,
     base_url: Option<Endpoint>,
-    auth: ClientAuth,
-    encoding: BasicEncoding,
+    client: ClientCredentials,
     /// For the implicit grant.
     redirect_uri: Option<RedirectUri>,
 }
@@ -82,36 +80,32 @@ pub enum Environment {
     Cloudsso,
 }
 
+impl Environment {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Cloudsso => "cloudsso",
+        }
+    }
+}
+
 impl Cisco {
     /// This token service, with client id and secret in the form.
     pub fn new(environment: Environment) -> Self {
-        Self {
-            environment,
-            base_url: None,
-            auth: ClientAuth::Form,
-            encoding: BasicEncoding::Form,
-            redirect_uri: None,
-        }
+        let client = ClientCredentials::new();
+        Self { environment, base_url: None, client, redirect_uri: None }
     }
 
     fn from_settings(settings: &Settings) -> Result<Self> {
-        let grants = [("client_credentials", false), ("implicit", true)];
-        let environments = [("id", Environment::Id), ("cloudsso", Environment::Cloudsso)];
-        let auths = [
-            ("form", ClientAuth::Form),
-            ("basic", ClientAuth::Basic),
-            ("query", ClientAuth::Query),
-        ];
-        let encodings = [("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)];
+        let environments = [Environment::Id, Environment::Cloudsso].map(|one| (one.name(), one));
         let cisco = Self {
             base_url: settings.base_url().cloned(),
-            auth: settings.choice("client_auth", &auths)?,
-            encoding: settings.choice("basic_encoding", &encodings)?,
+            client: ClientCredentials::from_settings(settings, &INFO)?,
             ..Self::new(settings.choice("environment", &environments)?)
         };
-        match settings.choice("grant", &grants)? {
-            true => cisco.implicit(settings.redirect_uri("redirect_uri")?),
-            false => Ok(cisco),
+        match Implicit::redirect_uri(settings)? {
+            Some(redirect_uri) => cisco.implicit(redirect_uri),
+            None => Ok(cisco),
         }
     }
 
@@ -121,15 +115,9 @@ impl Cisco {
         self
     }
 
-    /// Chooses how the client authenticates.
-    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
-        self.auth = client_auth;
-        self
-    }
-
-    /// Chooses how [`ClientAuth::Basic`] encodes client id and secret.
-    pub fn basic_encoding(mut self, encoding: BasicEncoding) -> Self {
-        self.encoding = encoding;
+    /// Chooses how the client authenticates, and a scope.
+    pub fn client(mut self, client: ClientCredentials) -> Self {
+        self.client = client;
         self
     }
 
@@ -150,13 +138,11 @@ impl Cisco {
 
     /// Returns `base_url`, or one of the environment's addresses.
     fn address(&self, value: &str) -> Result<Endpoint> {
-        let name = match self.environment {
-            Environment::Cloudsso => "cloudsso",
-            Environment::Id => "id",
-        };
-        let info = INFO;
-        let url = info.environment(name).and_then(|environment| environment.values.get(value));
-        self.base_url.clone().map_or_else(|| Endpoint::parse(url.unwrap_or_default()), Ok)
+        match (&self.base_url, INFO.environment(self.environment.name())) {
+            (Some(base_url), _) => Ok(base_url.clone()),
+            (None, Some(environment)) => environment.address(value),
+            (None, None) => Err(Error::internal("an environment without facts")),
+        }
     }
 }
 
@@ -169,12 +155,11 @@ impl Provider for Cisco {
         if self.redirect_uri.is_some() {
             return Err(Implicit::login_required());
         }
-        let endpoint = self.address("base_url")?.join(match self.environment {
-            Environment::Cloudsso => "/as/token.oauth2",
+        let path = match self.environment {
             Environment::Id => "/oauth2/default/v1/token",
-        })?;
-        let client = ClientCredentials::new(endpoint).auth(self.auth).encoding(self.encoding);
-        client.request(credential)
+            Environment::Cloudsso => "/as/token.oauth2",
+        };
+        self.client.request(self.address("base_url")?.join(path)?, credential)
     }
 
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
@@ -207,10 +192,7 @@ impl Provider for Cisco {
     }
 
     fn explain(&self, credential: &Credential, error: Error) -> Error {
-        let error = match self.auth {
-            ClientAuth::Basic => oauth2::explain_basic(error, credential, self.encoding),
-            _ => error,
-        };
+        let error = self.client.explain(credential, error);
         let is_elsewhere = matches!(
             (error.kind(), error.status()),
             (ErrorKind::Denied, Some(400 | 401)) | (_, Some(300..=399 | 404 | 410))
@@ -251,12 +233,9 @@ impl Interactive for Cisco {
     /// Only the older service has the implicit grant:
     /// <https://docs.pingidentity.com/r/en-us/developer/zvn1601508083660>
     fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest> {
-        let redirect_uri = self.redirect_uri.clone();
-        let redirect_uri =
-            redirect_uri.ok_or_else(|| Error::config("this grant type needs no login"))?;
-        let base = self.address("base_url")?;
-        Implicit::new(base.join("/as/authorization.oauth2")?, redirect_uri)
-            .authorization_request(credential)
+        let redirect_uri = self.redirect_uri.clone().ok_or_else(Implicit::no_login)?;
+        let endpoint = self.address("base_url")?.join("/as/authorization.oauth2")?;
+        Implicit::new(endpoint, redirect_uri).authorization_request(credential)
     }
 }
 

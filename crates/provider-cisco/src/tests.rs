@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gatepass_core::{ExchangeContext, LoginAttempt, TokenRules};
+use gatepass_core::oauth2::ClientAuth;
+use gatepass_core::{BasicEncoding, ExchangeContext, LoginAttempt, TokenRules};
 use gatepass_testkit::{FakeHttp, FakeResponse, Fixture, TestClock, block_on};
 use proptest::prelude::*;
 
@@ -21,6 +22,10 @@ fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> Respon
     let add =
         |fixture: Fixture, header: &(&'static str, &str)| fixture.with_header(header.0, header.1);
     headers.iter().fold(fixture, add).response()
+}
+
+fn by(client_auth: ClientAuth) -> ClientCredentials {
+    ClientCredentials::new().auth(client_auth)
 }
 
 fn body(request: &Request) -> &str {
@@ -56,8 +61,7 @@ fn basic_keeps_secret_out_of_form() {
         (BasicEncoding::Raw, "Basic YXBwLTE6cy9lK2M="),
     ] {
         let cisco = Cisco::new(Environment::Cloudsso)
-            .client_auth(ClientAuth::Basic)
-            .basic_encoding(basic_encoding);
+            .client(ClientCredentials::new().auth(ClientAuth::Basic).encoding(basic_encoding));
         let request = cisco.token_request(&app()).unwrap();
         assert_eq!(request.headers()["authorization"], header);
         assert!(request.headers()["authorization"].is_sensitive());
@@ -111,7 +115,7 @@ fn missing_environment_is_explained() {
 
 #[test]
 fn query_is_secret_and_not_shown() {
-    let cisco = Cisco::new(Environment::Cloudsso).client_auth(ClientAuth::Query);
+    let cisco = Cisco::new(Environment::Cloudsso).client(by(ClientAuth::Query));
     let request = cisco.token_request(&app()).unwrap();
     assert!(request.has_secret_in_url() && request.body().is_empty());
     assert!(request.endpoint().as_str().ends_with("&client_id=app-1&client_secret=s%2Fe%2Bc"));
@@ -192,7 +196,7 @@ proptest! {
             (ClientAuth::Basic, (0, 1)),
             (ClientAuth::Query, (3, 0)),
         ] {
-            let cisco = Cisco::new(Environment::Cloudsso).client_auth(client_auth);
+            let cisco = Cisco::new(Environment::Cloudsso).client(by(client_auth));
             let request = cisco.token_request(&credential).unwrap();
             let url = request.endpoint().as_str().to_owned();
             let query = url.strip_prefix("https://cloudsso.cisco.com/as/token.oauth2").unwrap();

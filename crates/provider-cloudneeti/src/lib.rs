@@ -5,9 +5,9 @@
 //!
 //! ```
 //! use gatepass_core::{Credential, Provider};
-//! use provider_cloudneeti::{Cloudneeti, Environment};
+//! use provider_cloudneeti::Cloudneeti;
 //!
-//! let cspm = Cloudneeti::new("license-1")?.environment(Environment::Trial);
+//! let cspm = Cloudneeti::new("license-1")?.environment("trial")?;
 //! let application = Credential::new()
 //!     .with_text("api_application_id", "app-1")
 //!     .with_secret("api_application_secret", "hunter2")
@@ -96,64 +96,31 @@ register!(INFO);
 /// Cloudneeti's token endpoint.
 #[derive(Clone, Debug)]
 pub struct Cloudneeti {
+    base: Endpoint,
     license_id: String,
     account_id: Option<String>,
-    environment: Environment,
-    base_url: Option<Endpoint>,
     path_prefix: String,
 }
 
-/// One of Cloudneeti's hosts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Environment {
-    /// `api.cloudneeti.com`.
-    #[default]
-    Prod,
-    /// `api1.cloudneeti.com`.
-    Prod1,
-    /// `trialapi.cloudneeti.com`.
-    Trial,
-    /// `qaapi.cloudneeti-devops.com`.
-    Qa,
-    /// `devapi.cloudneeti-devops.com`.
-    Dev,
-}
-
 impl Cloudneeti {
-    /// The tokens of a license.
+    /// The tokens of a license, at the host for production.
     ///
     /// # Errors
     ///
     /// `Config` for an id that is empty, `.` or `..`.
     pub fn new(license_id: &str) -> Result<Self> {
-        Ok(Self {
-            license_id: id("license_id", license_id)?,
-            account_id: None,
-            environment: Environment::default(),
-            base_url: None,
-            path_prefix: String::from("/api"),
-        })
+        Self::from_settings(&Settings::new().with("license_id", license_id))
     }
 
     fn from_settings(settings: &Settings) -> Result<Self> {
-        let environments = [
-            ("prod", Environment::Prod),
-            ("prod1", Environment::Prod1),
-            ("trial", Environment::Trial),
-            ("qa", Environment::Qa),
-            ("dev", Environment::Dev),
-        ];
-        let mut cspm = Self::new(settings.text("license_id")?)?;
-        cspm.environment = settings.choice("environment", &environments)?;
-        cspm.base_url = settings.base_url().cloned();
-        if let Some(account_id) = settings.optional_text("account_id") {
-            cspm = cspm.account_id(account_id)?;
+        let account_id = settings.optional_text("account_id");
+        Self {
+            base: settings.base(&INFO)?,
+            license_id: id("license_id", settings.text("license_id")?)?,
+            account_id: account_id.map(|account| id("account_id", account)).transpose()?,
+            path_prefix: String::new(),
         }
-        match settings.optional_text("path_prefix") {
-            Some(prefix) => cspm.path_prefix(prefix),
-            None => Ok(cspm),
-        }
+        .path_prefix(settings.text_or_default("path_prefix", &INFO).unwrap_or_default())
     }
 
     /// Requests the token of a cloud account instead.
@@ -166,15 +133,18 @@ impl Cloudneeti {
         Ok(self)
     }
 
-    /// Chooses the host.
-    pub fn environment(mut self, environment: Environment) -> Self {
-        self.environment = environment;
-        self
+    /// Chooses the host of an environment in [`INFO`], such as `trial`.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for another environment.
+    pub fn environment(self, name: &str) -> Result<Self> {
+        Ok(self.base_url(Settings::new().with("environment", name).base(&INFO)?))
     }
 
     /// Replaces scheme, host and port.
     pub fn base_url(mut self, base_url: Endpoint) -> Self {
-        self.base_url = Some(base_url);
+        self.base = base_url;
         self
     }
 
@@ -189,16 +159,10 @@ impl Cloudneeti {
     }
 
     fn base(&self) -> Result<Endpoint> {
-        let name = match self.environment {
-            Environment::Prod => "prod",
-            Environment::Prod1 => "prod1",
-            Environment::Trial => "trial",
-            Environment::Qa => "qa",
-            Environment::Dev => "dev",
-        };
-        let own = || Settings::new().with("environment", name).base(&INFO);
-        let base = self.base_url.clone().map_or_else(own, Ok)?;
-        if self.path_prefix.is_empty() { Ok(base) } else { base.join(&self.path_prefix) }
+        match self.path_prefix.as_str() {
+            "" => Ok(self.base.clone()),
+            prefix => self.base.join(prefix),
+        }
     }
 }
 

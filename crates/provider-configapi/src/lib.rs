@@ -51,19 +51,9 @@ register!(INFO);
 #[derive(Clone, Debug)]
 pub struct ConfigApi {
     base: Endpoint,
-    scope: String,
-    api_version: ApiVersion,
-}
-
-/// One of the two token endpoints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ApiVersion {
-    /// `/configapi/v2/oauth/token`.
-    #[default]
-    V2,
-    /// `/configapi/v3/oauth/token`, for list management.
-    V3,
+    client: ClientCredentials,
+    /// `v2` or `v3`, as in the path.
+    api_version: &'static str,
 }
 
 impl ConfigApi {
@@ -84,10 +74,12 @@ impl ConfigApi {
             Some(host) => Endpoint::host(host)?,
             None => base.clone(),
         };
-        let scope = settings.optional_text("scope").filter(|scope| !scope.is_empty());
-        let scope = scope.unwrap_or_else(|| host.host_name()).to_owned();
-        let versions = [("v2", ApiVersion::V2), ("v3", ApiVersion::V3)];
-        Ok(Self { base, scope, api_version: settings.choice("api_version", &versions)? })
+        let mut client = ClientCredentials::from_settings(settings, &INFO)?;
+        if client.scope.is_empty() {
+            client.scope = host.host_name().to_owned();
+        }
+        let api_version = settings.choice("api_version", &[("v2", "v2"), ("v3", "v3")])?;
+        Ok(Self { base, client, api_version })
     }
 
     /// Replaces scheme, host and port; the scope stays.
@@ -98,13 +90,13 @@ impl ConfigApi {
 
     /// Requests another scope than the host's name.
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope = scope.into();
+        self.client.scope = scope.into();
         self
     }
 
-    /// Chooses the token endpoint.
-    pub fn api_version(mut self, version: ApiVersion) -> Self {
-        self.api_version = version;
+    /// Uses the token endpoint for list management, `/configapi/v3/oauth/token`.
+    pub fn v3(mut self) -> Self {
+        self.api_version = "v3";
         self
     }
 }
@@ -115,11 +107,8 @@ impl Provider for ConfigApi {
     }
 
     fn token_request(&self, credential: &Credential) -> Result<Request> {
-        let endpoint = self.base.join(match self.api_version {
-            ApiVersion::V2 => "/configapi/v2/oauth/token",
-            ApiVersion::V3 => "/configapi/v3/oauth/token",
-        })?;
-        ClientCredentials::new(endpoint).scope(&self.scope).request(credential)
+        let path = format!("/configapi/{}/oauth/token", self.api_version);
+        self.client.request(self.base.join(&path)?, credential)
     }
 
     /// The documented response has `expires_in` as a string and a trailing comma; both are read:
@@ -142,7 +131,7 @@ impl Provider for ConfigApi {
     }
 
     fn scope(&self) -> Option<&str> {
-        Some(&self.scope)
+        Some(&self.client.scope)
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {

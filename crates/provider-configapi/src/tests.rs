@@ -23,8 +23,8 @@ fn body(request: &Request) -> &str {
 #[test]
 fn form_goes_to_chosen_version_with_host_as_scope() {
     let center = ConfigApi::new("Acme.BrightPattern.com:8443").unwrap();
-    for (api_version, version) in [(ApiVersion::V2, "v2"), (ApiVersion::V3, "v3")] {
-        let request = center.clone().api_version(api_version).token_request(&user()).unwrap();
+    for (center, version) in [(center.clone(), "v2"), (center.v3(), "v3")] {
+        let request = center.token_request(&user()).unwrap();
         let url = format!("https://acme.brightpattern.com:8443/configapi/{version}/oauth/token");
         assert_eq!(request.endpoint().as_str(), url);
         let form = "grant_type=client_credentials&client_id=jane.doe&client_secret=s%2Fe%2Bc\
@@ -38,11 +38,11 @@ fn scope_is_setting_or_host_or_base_url() {
     let elsewhere = Endpoint::parse("http://127.0.0.1:9000/configapi").unwrap();
     let settings = Settings::new().with_base_url(elsewhere);
     let center = |settings: &Settings| ConfigApi::from_settings(settings).unwrap();
-    assert_eq!(center(&settings).scope, "127.0.0.1");
+    assert_eq!(center(&settings).client.scope, "127.0.0.1");
     let settings = settings.with("host", "http://acme.example:8080");
-    assert_eq!(center(&settings).scope, "acme.example");
+    assert_eq!(center(&settings).client.scope, "acme.example");
     let settings = settings.with("scope", "tenant.example");
-    assert_eq!(center(&settings).scope, "tenant.example");
+    assert_eq!(center(&settings).client.scope, "tenant.example");
     assert_eq!(center(&settings).base.as_str(), "http://127.0.0.1:9000/configapi");
 }
 

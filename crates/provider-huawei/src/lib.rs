@@ -17,12 +17,11 @@
 
 use std::time::SystemTime;
 
-pub use gatepass_core::oauth2::ClientAuth;
-use gatepass_core::oauth2::{self, ClientCredentials, Implicit, TokenResponse};
+use gatepass_core::oauth2::{self, ClientAuth, ClientCredentials, Implicit, TokenResponse};
 use gatepass_core::{
-    ApiResponse, AuthorizationRequest, BasicEncoding, CacheKey, Credential, Endpoint, Error,
-    ErrorKind, Field, Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request,
-    Response, Result, Settings, Token, TokenVerdict, register,
+    ApiResponse, AuthorizationRequest, CacheKey, Credential, Endpoint, Error, ErrorKind, Field,
+    Interactive, Provider, ProviderInfo, RedirectUri, RefreshHints, Request, Response, Result,
+    Settings, Token, TokenVerdict, register,
 };
 
 /// The facts of this provider.
@@ -66,22 +65,11 @@ register!(INFO);
 #[derive(Clone, Debug)]
 pub struct Huawei {
     base: Endpoint,
-    auth: ClientAuth,
-    encoding: BasicEncoding,
-    use_token: UseToken,
+    client: ClientCredentials,
+    /// Whether `id_token` is the token, not `access_token`.
+    uses_id_token: bool,
     /// For the implicit grant.
     redirect_uri: Option<RedirectUri>,
-}
-
-/// Which part of the response is the token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum UseToken {
-    /// `access_token`, for OneAccess's own API.
-    #[default]
-    AccessToken,
-    /// `id_token`, for enterprise APIs behind OneAccess.
-    IdToken,
 }
 
 impl Huawei {
@@ -95,17 +83,12 @@ impl Huawei {
     }
 
     fn from_settings(settings: &Settings) -> Result<Self> {
-        let grants = [("client_credentials", false), ("implicit", true)];
-        let auths = [("form", ClientAuth::Form), ("basic", ClientAuth::Basic)];
-        let encodings = [("form", BasicEncoding::Form), ("raw", BasicEncoding::Raw)];
-        let tokens = [("access_token", UseToken::AccessToken), ("id_token", UseToken::IdToken)];
-        let is_implicit = settings.choice("grant", &grants)?;
+        let tokens = [("access_token", false), ("id_token", true)];
         Ok(Self {
             base: settings.base_or_host("domain")?,
-            auth: settings.choice("client_auth", &auths)?,
-            encoding: settings.choice("basic_encoding", &encodings)?,
-            use_token: settings.choice("use_token", &tokens)?,
-            redirect_uri: is_implicit.then(|| settings.redirect_uri("redirect_uri")).transpose()?,
+            client: ClientCredentials::from_settings(settings, &INFO)?,
+            uses_id_token: settings.choice("use_token", &tokens)?,
+            redirect_uri: Implicit::redirect_uri(settings)?,
         })
     }
 
@@ -115,21 +98,15 @@ impl Huawei {
         self
     }
 
-    /// Chooses how the client authenticates.
-    pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
-        self.auth = client_auth;
+    /// Chooses how the client authenticates, and a scope.
+    pub fn client(mut self, client: ClientCredentials) -> Self {
+        self.client = client;
         self
     }
 
-    /// Chooses how [`ClientAuth::Basic`] encodes client id and secret.
-    pub fn basic_encoding(mut self, encoding: BasicEncoding) -> Self {
-        self.encoding = encoding;
-        self
-    }
-
-    /// Chooses which part of the response is the token.
-    pub fn use_token(mut self, use_token: UseToken) -> Self {
-        self.use_token = use_token;
+    /// Uses the response's `id_token` as the token, for enterprise APIs behind OneAccess.
+    pub fn use_id_token(mut self) -> Self {
+        self.uses_id_token = true;
         self
     }
 
@@ -139,20 +116,13 @@ impl Huawei {
         self
     }
 
-    fn client(&self) -> Result<ClientCredentials> {
-        let endpoint = self.base.join("/api/v2/tenant/token")?;
-        Ok(ClientCredentials::new(endpoint).auth(self.auth).encoding(self.encoding))
-    }
-
     /// Returns the part of the response that the profile uses as its token.
     fn chosen(&self, body: &TokenResponse, sent: SystemTime) -> Result<Token> {
-        match self.use_token {
-            UseToken::AccessToken => body.token("/access_token", sent)?.build(),
-            UseToken::IdToken => {
-                let access_token = body.optional_secret("/access_token");
-                body.token("/id_token", sent)?.extra("access_token", access_token).build()
-            }
+        if !self.uses_id_token {
+            return body.token("/access_token", sent)?.build();
         }
+        let access_token = body.optional_secret("/access_token");
+        body.token("/id_token", sent)?.extra("access_token", access_token).build()
     }
 }
 
@@ -164,7 +134,7 @@ impl Provider for Huawei {
     fn token_request(&self, credential: &Credential) -> Result<Request> {
         match self.redirect_uri {
             Some(_) => Err(Implicit::login_required()),
-            None => self.client()?.request(credential),
+            None => self.client.request(self.base.join("/api/v2/tenant/token")?, credential),
         }
     }
 
@@ -174,11 +144,8 @@ impl Provider for Huawei {
     }
 
     fn cache_key(&self, credential: &Credential) -> Result<CacheKey> {
-        let use_token: &[u8] = match self.use_token {
-            UseToken::AccessToken => b"access_token",
-            UseToken::IdToken => b"id_token",
-        };
-        Ok(CacheKey::from_provider(self, credential)?.with("use_token", use_token))
+        let used: &[u8] = if self.uses_id_token { b"id_token" } else { b"access_token" };
+        Ok(CacheKey::from_provider(self, credential)?.with("use_token", used))
     }
 
     /// An expired token is status 400 here, as is every other error; the body distinguishes them:
@@ -190,12 +157,11 @@ impl Provider for Huawei {
     fn explain(&self, credential: &Credential, error: Error) -> Error {
         let is_refused =
             error.kind() == ErrorKind::Denied || error.vendor_code() == Some("invalid_request");
-        match self.auth {
+        match self.client.auth {
             ClientAuth::Form if is_refused && matches!(error.status(), Some(400 | 401)) => {
                 error.hint("some tenants accept Basic only: client_auth = \"basic\"")
             }
-            ClientAuth::Basic => oauth2::explain_basic(error, credential, self.encoding),
-            _ => error,
+            _ => self.client.explain(credential, error),
         }
     }
 
@@ -219,9 +185,7 @@ impl Provider for Huawei {
 impl Interactive for Huawei {
     /// <https://support.huaweicloud.com/api-oneaccess/IssueOIDCImplicitAuthCode.html>
     fn authorization_request(&self, credential: &Credential) -> Result<AuthorizationRequest> {
-        let redirect_uri = self.redirect_uri.clone();
-        let redirect_uri =
-            redirect_uri.ok_or_else(|| Error::config("this grant type needs no login"))?;
+        let redirect_uri = self.redirect_uri.clone().ok_or_else(Implicit::no_login)?;
         let implicit = Implicit::new(self.base.join("/api/v1/oauth2/authorize")?, redirect_uri);
         let request = implicit.authorization_request(credential)?;
         Ok(request.response_type("id_token token").scope("openid"))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatepass_core::{Expiry, LoginAttempt};
+use gatepass_core::{BasicEncoding, Expiry, LoginAttempt};
 use gatepass_testkit::Fixture;
 use proptest::prelude::*;
 
@@ -18,6 +18,10 @@ fn app() -> Credential {
 
 fn tenant() -> Huawei {
     Huawei::new("acme.huaweioneaccess.com").unwrap()
+}
+
+fn by(client_auth: ClientAuth) -> ClientCredentials {
+    ClientCredentials::new().auth(client_auth)
 }
 
 fn body(request: &Request) -> &str {
@@ -39,8 +43,7 @@ fn login_requests_both_tokens_and_uses_chosen_one() {
     let iam = tenant().implicit(redirect_uri);
     let user = Credential::new().with_text("client_id", "app-1");
     let (attempt, sent) = (LoginAttempt::new([1; 48]), SystemTime::UNIX_EPOCH);
-    for (use_token, wanted) in [(UseToken::AccessToken, "a-1"), (UseToken::IdToken, "i-1")] {
-        let iam = iam.clone().use_token(use_token);
+    for (iam, wanted) in [(iam.clone(), "a-1"), (iam.clone().use_id_token(), "i-1")] {
         let interactive = iam.interactive().unwrap();
         let login = interactive.authorization_request(&user).unwrap();
         let url = login.url(&attempt);
@@ -81,7 +84,7 @@ fn basic_keeps_secret_out_of_form() {
         (BasicEncoding::Form, "Basic YXBwLTE6cyUyRmUlMkJj"),
         (BasicEncoding::Raw, "Basic YXBwLTE6cy9lK2M="),
     ] {
-        let iam = tenant().client_auth(ClientAuth::Basic).basic_encoding(basic_encoding);
+        let iam = tenant().client(by(ClientAuth::Basic).encoding(basic_encoding));
         let request = iam.token_request(&app()).unwrap();
         assert_eq!(request.headers()["authorization"], header);
         assert!(request.headers()["authorization"].is_sensitive());
@@ -97,12 +100,11 @@ fn exp_of_chosen_token_shortens_its_lifetime() {
         r#"{{"access_token":"A-1","token_type":"bearer","expires_in":1719,"scope":"all","id_token":"{id_token}"}}"#
     );
     let response = Fixture::json(200, json).response();
-    let read = |use_token| tenant().use_token(use_token).read_token(&response, SENT).unwrap();
-    let access = read(UseToken::AccessToken);
+    let access = tenant().read_token(&response, SENT).unwrap();
     assert_eq!(access.expose_secret(), "A-1");
     assert_eq!(access.lifetime(), Duration::from_secs(1719));
     assert_eq!(access.extra("id_token").unwrap().expose_secret(), id_token);
-    let id = read(UseToken::IdToken);
+    let id = tenant().use_id_token().read_token(&response, SENT).unwrap();
     assert_eq!(id.expose_secret(), id_token);
     assert_eq!((id.lifetime(), id.expiry()), (Duration::from_secs(600), Expiry::Jwt));
     assert_eq!(id.extra("access_token").unwrap().expose_secret(), "A-1");
@@ -146,7 +148,7 @@ proptest! {
     fn any_id_and_secret_stay_in_their_parameter(id in ".+", secret in ".+") {
         let credential = Credential::client(id.as_str(), secret.as_str());
         for (client_auth, fields) in [(ClientAuth::Form, 3), (ClientAuth::Basic, 1)] {
-            let request = tenant().client_auth(client_auth).token_request(&credential).unwrap();
+            let request = tenant().client(by(client_auth)).token_request(&credential).unwrap();
             let url = "https://acme.huaweioneaccess.com/api/v2/tenant/token";
             prop_assert_eq!(request.endpoint().as_str(), url);
             prop_assert_eq!(body(&request).split('&').count(), fields);

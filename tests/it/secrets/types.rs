@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use gatepass::cisco::{Cisco, Environment};
 use gatepass::cli_support;
-use gatepass::clock::{Clock as _, SystemClock};
+use gatepass::clock::SystemClock;
 use gatepass::config::{Config, Env};
 use gatepass::login::{AuthorizationRequest, RedirectUri};
 use gatepass::provider::{
@@ -146,7 +146,6 @@ fn print_constructed_types() -> BTreeSet<String> {
     printed.add(&HttpClient::builder());
     printed.add(&Env::fixed([("NAME", text())]));
     printed.add(&gatepass::celerdata::CelerData::new());
-    printed.add(&gatepass::celerdata::GrantTypeIn::Body { scope: None });
     printed.add(&Cisco::new(Environment::Cloudsso));
     printed.add(&gatepass::cloudneeti::Cloudneeti::new("license-1").unwrap());
     printed.add(&gatepass::configapi::ConfigApi::new("acme.brightpattern.com").unwrap());
@@ -217,7 +216,7 @@ fn print_core_types(printed: &mut Printed, secret: &Canary) {
     printed.add(&builder.build().unwrap());
     let redirect = RedirectUri::parse("http://127.0.0.1:0/callback").unwrap();
     printed.add(&redirect);
-    printed.add(&oauth2::ClientCredentials::new(endpoint()));
+    printed.add(&oauth2::ClientCredentials::new());
     printed.add(&oauth2::Implicit::new(endpoint(), redirect.clone()));
     printed.add(&StringList::new(&["a"]));
     printed.add(&ValueList::new(&[("a", "b")]));

@@ -1,9 +1,11 @@
 //! Grant types that several vendors share: client credentials and implicit.
 
+use std::str::FromStr;
+
 use crate::oauth2::explain_basic;
 use crate::{
-    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, RedirectUri,
-    Request, Result, Settings, TokenVerdict,
+    ApiResponse, AuthorizationRequest, BasicEncoding, Credential, Endpoint, Error, ProviderInfo,
+    RedirectUri, Request, Result, Settings, TokenVerdict,
 };
 
 /// How a client authenticates at the token endpoint (RFC 6749 section 2.3.1).
@@ -20,14 +22,17 @@ pub enum ClientAuth {
     Query,
 }
 
-impl ClientAuth {
-    /// Reads `client_auth` from a profile; the default is the first of the field's choices.
-    ///
-    /// # Errors
-    ///
-    /// `Config` for a value that is not one of `choices`.
-    pub fn from_settings(settings: &Settings, choices: &[(&str, Self)]) -> Result<Self> {
-        settings.choice("client_auth", choices)
+impl FromStr for ClientAuth {
+    type Err = Error;
+
+    /// Parses `form`, `basic` or `query`; `Config` for another word.
+    fn from_str(word: &str) -> Result<Self> {
+        match word {
+            "form" => Ok(Self::Form),
+            "basic" => Ok(Self::Basic),
+            "query" => Ok(Self::Query),
+            _ => Err(Error::config("unknown value").hint("use one of: form, basic, query")),
+        }
     }
 }
 
@@ -36,16 +41,14 @@ impl ClientAuth {
 /// ```
 /// # use gatepass_core::{Credential, Endpoint, oauth2::ClientCredentials};
 /// let endpoint = Endpoint::parse("https://vendor.example.com/token")?;
-/// let client = ClientCredentials::new(endpoint).scope("read");
-/// let request = client.request(&Credential::client("app-1", "hunter2"))?;
+/// let client = ClientCredentials::new().scope("read");
+/// let request = client.request(endpoint, &Credential::client("app-1", "hunter2"))?;
 /// assert!(request.body().starts_with(b"grant_type=client_credentials&client_id=app-1&"));
 /// # Ok::<(), gatepass_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ClientCredentials {
-    /// The token endpoint.
-    pub endpoint: Endpoint,
     /// How the client authenticates.
     pub auth: ClientAuth,
     /// How HTTP Basic encodes client id and client secret.
@@ -57,15 +60,29 @@ pub struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// Creates the grant for this token endpoint, with the client in the form.
-    pub fn new(endpoint: Endpoint) -> Self {
-        Self {
-            endpoint,
-            auth: ClientAuth::Form,
-            encoding: BasicEncoding::Form,
-            scope: String::new(),
-            extra: Vec::new(),
+    /// Creates the grant with client id and client secret in the form, and no scope.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads `client_auth`, `basic_encoding` and `scope` from a profile, as far as `info` has these
+    /// fields. A setting that the profile lacks has the default of its field.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an unknown value; the error names the field.
+    pub fn from_settings(settings: &Settings, info: &ProviderInfo) -> Result<Self> {
+        let word = |name| settings.text_or_default(name, info).unwrap_or_default();
+        let mut client = Self::new().scope(word("scope"));
+        if info.field("client_auth").is_some() {
+            let auth = word("client_auth").parse::<ClientAuth>();
+            client.auth = auth.map_err(|error| error.with_field("client_auth"))?;
         }
+        if info.field("basic_encoding").is_some() {
+            let encoding = word("basic_encoding").parse::<BasicEncoding>();
+            client.encoding = encoding.map_err(|error| error.with_field("basic_encoding"))?;
+        }
+        Ok(client)
     }
 
     /// Sets how the client authenticates.
@@ -86,20 +103,20 @@ impl ClientCredentials {
         self
     }
 
-    /// Builds the token request.
+    /// Builds the token request to this endpoint.
     ///
     /// # Errors
     ///
     /// `Config` if the credential has no `client_id` or `client_secret`, and those of
     /// [`Request::basic`].
-    pub fn request(&self, credential: &Credential) -> Result<Request> {
+    pub fn request(&self, endpoint: Endpoint, credential: &Credential) -> Result<Request> {
         let id = credential.text("client_id")?;
         let secret = credential.secret("client_secret")?;
         let grant = [("grant_type", "client_credentials")];
         let client = [("client_id", id), ("client_secret", secret.expose_secret())];
         let extra = self.extra.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let rest = [("scope", self.scope.as_str())].into_iter().chain(extra);
-        let request = Request::post(self.endpoint.clone());
+        let request = Request::post(endpoint);
         match self.auth {
             ClientAuth::Form => Ok(request.form(grant.into_iter().chain(client).chain(rest))),
             ClientAuth::Basic => {
@@ -133,6 +150,17 @@ impl Implicit {
         Self { endpoint, redirect_uri }
     }
 
+    /// Returns the redirect URI of a profile with `grant = "implicit"`; `None` for another grant.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an unknown grant, or a redirect URI that is missing or malformed.
+    pub fn redirect_uri(settings: &Settings) -> Result<Option<RedirectUri>> {
+        let grants = [("client_credentials", false), ("implicit", true)];
+        let is_implicit = settings.choice("grant", &grants)?;
+        is_implicit.then(|| settings.redirect_uri("redirect_uri")).transpose()
+    }
+
     /// Builds the authorization request.
     ///
     /// # Errors
@@ -144,15 +172,15 @@ impl Implicit {
         Ok(AuthorizationRequest::implicit(endpoint, client_id, redirect_uri))
     }
 
+    /// Returns the error of a login with another grant.
+    pub fn no_login() -> Error {
+        Error::config("this grant type needs no login")
+    }
+
     /// Returns the error of a token request, which this grant does not have.
     pub fn login_required() -> Error {
         Error::login_required("login needed")
     }
-}
-
-/// Returns the verdict of an API that rejects tokens with status 401.
-pub fn reject_on_401(response: &ApiResponse<'_>) -> TokenVerdict {
-    TokenVerdict::rejected_if(response.status.as_u16() == 401)
 }
 
 /// Returns the verdict of an API that rejects tokens with status 401, or with one of `statuses` and

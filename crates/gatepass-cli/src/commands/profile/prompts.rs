@@ -186,10 +186,7 @@ fn is_of_provider(info: &ProviderInfo, field: &Field) -> bool {
 }
 
 fn applies(info: &ProviderInfo, field: &Field, settings: &Settings) -> bool {
-    let value_of = |other: &str| {
-        let default = || info.field(other).and_then(|other| other.default.as_deref());
-        settings.optional_text(other).or_else(default)
-    };
+    let value_of = |other: &str| settings.text_or_default(other, info);
     field.only_with.as_ref().is_none_or(|(other, value)| value_of(other) == Some(value))
         && (field.name != "environment" || !info.environments.is_empty())
 }
