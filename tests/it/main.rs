@@ -24,6 +24,8 @@ mod faults;
 mod formats;
 /// Lifetimes with clocks that differ from the vendor's.
 mod lifetime;
+/// The machine's limits on threads, open files and the size of files.
+mod limits;
 /// `gatepass login` with a real browser and a terminal.
 mod login;
 /// The manual's commands, profiles and tables.

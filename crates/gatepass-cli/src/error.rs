@@ -44,7 +44,10 @@ impl From<io::Error> for CommandError {
 
 /// Makes the error of a system call that failed on this machine.
 pub(crate) fn internal(action: &'static str, error: &io::Error) -> CommandError {
-    CommandError::Gatepass(Error::internal(format!("{action}: {}", error.kind())))
+    CommandError::Gatepass(
+        Error::process_limit(action, error)
+            .unwrap_or_else(|| Error::internal(format!("{action}: {}", error.kind()))),
+    )
 }
 
 /// Makes the error of a mistake on the command line.

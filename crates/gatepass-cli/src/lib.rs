@@ -83,6 +83,7 @@ struct Readme;
 /// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     hardening::disable_dumps();
+    hardening::survive_file_size_limit();
     output::report_panics_by_location();
     if let Some(code) = completion::complete(Args::command) {
         return code;

@@ -8,6 +8,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
+use gatepass::cli_support;
 use zeroize::Zeroizing;
 
 use crate::error::{CommandError, internal, usage};
@@ -37,9 +38,9 @@ pub(crate) async fn hidden(
         None
     };
     // A blocking read cannot be cancelled: its thread waits until the process ends.
-    let reading = tokio::task::spawn_blocking(move || read_line(on_terminal));
+    let reading = cli_support::run_blocking(move || read_line(on_terminal));
     let read = tokio::select! {
-        read = reading => read.unwrap_or_else(|_| Err(io::Error::other("reading failed"))),
+        read = reading => read.unwrap_or_else(|| Err(io::Error::other("reading failed"))),
         () = stop => {
             drop(echo_off);
             output.ask("\n");
@@ -65,12 +66,12 @@ pub(crate) async fn visible(
     question: &str,
 ) -> Result<Option<String>, CommandError> {
     output.ask(question);
-    let reading = tokio::task::spawn_blocking(|| {
+    let reading = cli_support::run_blocking(|| {
         let mut line = String::new();
         let length = io::stdin().lock().take(MAX_INPUT_BYTES as u64).read_line(&mut line)?;
         Ok((length > 0).then(|| line.trim().to_owned()))
     });
-    let read = reading.await.unwrap_or_else(|_| Err(io::Error::other("reading failed")));
+    let read = reading.await.unwrap_or_else(|| Err(io::Error::other("reading failed")));
     read.map_err(|error| internal("cannot read the input", &error))
 }
 

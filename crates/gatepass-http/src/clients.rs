@@ -13,6 +13,7 @@ use rustls::pki_types::CertificateDer;
 use crate::connections::{ClientHandle, TOKEN_IDLE, TokenConnections};
 use crate::limits::Limits;
 use crate::proxy::ProxyRules;
+use crate::resolver::SystemResolver;
 use crate::{error, tls};
 
 /// The purpose of a request, which decides how long its connection may be idle.
@@ -121,6 +122,7 @@ fn our_builder(idle: Duration, tls: ClientConfig) -> ClientBuilder {
         .user_agent(USER_AGENT)
         .pool_idle_timeout(idle)
         .tls_backend_preconfigured(tls)
+        .dns_resolver(Arc::new(SystemResolver))
         .no_proxy()
 }
 

@@ -28,7 +28,11 @@ pub(crate) fn from_reqwest(
     if let Some(error) = proxy(&chain, origin) {
         return error.with_source(cause);
     }
-    let error = if let Some(tls) = chain.find::<rustls::Error>() {
+    let limit = chain.find::<io::Error>();
+    let limit = limit.and_then(|cause| Error::machine_limit(&cannot_connect(origin), cause));
+    let error = if let Some(limit) = limit {
+        limit
+    } else if let Some(tls) = chain.find::<rustls::Error>() {
         from_tls(tls, origin)
     } else if cause.is_dns() {
         Error::unavailable(format!("name not found: {origin}"))
@@ -213,6 +217,10 @@ fn from_http(chain: &Chain<'_>, origin: &str) -> Option<Error> {
     }
     let closed = ["connection closed before message completed", "channel closed"];
     closed.into_iter().any(|text| chain.has(text)).then(|| closed_early(origin))
+}
+
+fn cannot_connect(origin: &str) -> String {
+    format!("cannot connect to {origin}")
 }
 
 fn from_io(chain: &Chain<'_>, origin: &str) -> Option<Error> {

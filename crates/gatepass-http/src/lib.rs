@@ -47,6 +47,7 @@ mod error;
 mod limits;
 mod middleware;
 mod proxy;
+mod resolver;
 mod roots;
 mod send_with;
 mod tls;

@@ -65,6 +65,9 @@ fn has_certificates(path: &Path) -> io::Result<bool> {
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Error {
+    if let Some(error) = Error::machine_limit(&format!("cannot read {name}"), error) {
+        return error;
+    }
     let reason = match error.kind() {
         io::ErrorKind::NotFound => String::from("no such file or directory"),
         kind => kind.to_string(),

@@ -1,14 +1,15 @@
 //! The steps of `doctor` up to the vendor, without a secret: DNS, TCP, TLS and the clock.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use gatepass::cli_support;
 use gatepass::clock::{Clock, SystemClock};
 use gatepass::http::ProxyRoute;
 use gatepass::provider::Response;
 use gatepass::{Endpoint, Error, HttpClient};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::report::{Report, ms};
@@ -140,15 +141,17 @@ fn failed(report: &mut Report<'_>, step: &str, error: &Error) -> Result<bool, Co
 async fn lookup(peer: &Peer) -> Result<Vec<SocketAddr>, Error> {
     let Peer { host, port, role, .. } = peer;
     let hint = "check the address and this machine's DNS";
-    match timeout(STEP_TIMEOUT, lookup_host((host.as_str(), *port))).await {
-        Ok(Ok(found)) => {
-            let found: Vec<SocketAddr> = found.collect();
+    let name = (host.clone(), *port);
+    let look_up = cli_support::run_blocking(move || name.to_socket_addrs().map(Vec::from_iter));
+    match timeout(STEP_TIMEOUT, look_up).await {
+        Ok(Some(Ok(found))) => {
+            let found: Vec<SocketAddr> = found;
             if found.is_empty() {
                 return Err(Error::unavailable(format!("{role}{host} has no address")).hint(hint));
             }
             Ok(found)
         }
-        Ok(Err(_)) => Err(Error::unavailable(format!("{role}name not found: {host}")).hint(hint)),
+        Ok(_) => Err(Error::unavailable(format!("{role}name not found: {host}")).hint(hint)),
         Err(_) => {
             let limit = STEP_TIMEOUT.as_secs();
             let error = format!("{role}no DNS response within {limit} s for {host}");

@@ -29,8 +29,8 @@ pub(super) async fn run(
         bound.iter().for_each(|secret| show(secret, output));
         confirm(name, yes, output).await?;
         let secrets = bound.clone();
-        let written = tokio::task::spawn_blocking(move || secrets.iter().try_for_each(bind));
-        written.await.unwrap_or_else(|_| Err(Error::internal("writing failed").into()))?;
+        let written = cli_support::run_blocking(move || secrets.iter().try_for_each(bind));
+        written.await.unwrap_or_else(|| Err(Error::internal("writing failed").into()))?;
     }
     match format {
         Format::Json => {

@@ -8,6 +8,7 @@
 
 use std::process::ExitCode;
 
+use gatepass::cli_support;
 use gatepass::{Error, Gate, Hint};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -45,10 +46,10 @@ pub(super) async fn run(
     // If the profile cannot be cut out of the file, fail before asking.
     config.without_profile(name)?;
     let secrets = before.1.clone();
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = cli_support::run_blocking(move || {
         secrets.into_iter().map(SecretRef::check_keyring).collect::<Vec<_>>()
     });
-    let secrets = checked.await.map_err(|_| Error::internal("looking for secrets failed"))?;
+    let secrets = checked.await.ok_or_else(|| Error::internal("looking for secrets failed"))?;
 
     let removal = Removal { name, file: &file, secrets };
     removal.confirm(yes, output).await?;
@@ -65,9 +66,8 @@ pub(super) async fn run(
     }
     let forgotten = forget::clear_store(&gate, name, output).await;
     let removed: Vec<_> = removal.removed_secrets().cloned().collect();
-    let deleted =
-        tokio::task::spawn_blocking(move || removed.iter().try_for_each(SecretRef::delete));
-    deleted.await.map_err(|_| Error::internal("deleting secrets failed"))??;
+    let deleted = cli_support::run_blocking(move || removed.iter().try_for_each(SecretRef::delete));
+    deleted.await.ok_or_else(|| Error::internal("deleting secrets failed"))??;
     let (tokens, exchanges) = forgotten.map_err(|error| {
         error.hint(Hint::gatepass("the profile is removed; remove its tokens", ["forget", name]))
     })?;

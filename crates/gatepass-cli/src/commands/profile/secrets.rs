@@ -211,8 +211,8 @@ async fn free_entries(
             let owner = if n == 1 { profile.to_owned() } else { format!("{profile}-{n}") };
             let entry = format!("gatepass/{owner}/{}", field.name);
             let name = entry.clone();
-            let found = tokio::task::spawn_blocking(move || keyring::find(&name)).await;
-            let found = found.unwrap_or_else(|_| Err(Error::internal("the keyring failed")))?;
+            let found = cli_support::run_blocking(move || keyring::find(&name)).await;
+            let found = found.unwrap_or_else(|| Err(Error::internal("the keyring failed")))?;
             if found.is_none() || config.contains_string(&entry) {
                 break (entry, found.is_none());
             }

@@ -312,5 +312,7 @@ const MAX_LINKS: usize = 8;
 
 /// Returns the error of a failed operation on the directory.
 pub(super) fn io_error(what: &str, error: io::Error) -> Error {
-    Error::internal(format!("{what}: {error}")).with_source(error)
+    Error::machine_limit(what, &error)
+        .unwrap_or_else(|| Error::internal(format!("{what}: {error}")))
+        .with_source(error)
 }

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use gatepass_core::__private::on_thread;
 use gatepass_core::{Clock, Error, Result};
 use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::directory::{Directory, FileStamp, MAX_FILE, ReadResult, io_error};
@@ -258,12 +260,26 @@ impl Folder {
     }
 }
 
-/// Runs work that waits for the disk on a blocking thread of the runtime, or here without one.
+/// How many threads may wait for the disk at a time.
+static DISK_THREADS: Semaphore = Semaphore::const_new(64);
+
+/// Runs work that waits for the disk on a thread of its own, or here without a runtime or a thread.
+///
+/// tokio's own threads are not used, because tokio panics if the machine starts none.
 pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     match Handle::try_current() {
-        Ok(runtime) => runtime.spawn_blocking(work).await.map_err(io::Error::other)?,
+        Ok(_) => {
+            let permit = DISK_THREADS.acquire().await.map_err(io::Error::other)?;
+            let (done, outcome) = oneshot::channel();
+            on_thread(move || {
+                // The caller may have stopped waiting. The permit ends with the work.
+                let _ = done.send(work());
+                drop(permit);
+            });
+            outcome.await.map_err(io::Error::other)?
+        }
         Err(_) => work(),
     }
 }
