@@ -1,10 +1,11 @@
 //! Tests of connections: those of token requests end soon, those of API requests are kept.
 
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gatepass_http::HttpClient;
+use tokio::time::Instant;
 
 use crate::server::{Peer, Server, custom_builder, send};
 use crate::tls::Ca;
