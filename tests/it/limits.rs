@@ -1,4 +1,4 @@
-//! Tests of this machine's limits: each is named, and a store that cannot be used is no obstacle.
+//! Tests of this machine's limits: each is named, and a token does not need the store.
 
 use std::path::Path;
 

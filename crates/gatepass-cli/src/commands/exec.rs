@@ -293,6 +293,9 @@ fn set_token(command: &mut Command, target: &TokenTarget, token: &Token) {
 /// Makes the error of a program that did not start, with the exit codes of a shell.
 fn start_error(command: &Command, error: &io::Error) -> CommandError {
     let program = Path::new(command.get_program()).display();
+    if let Some(error) = Error::process_limit(&format!("cannot run {program}"), error) {
+        return CommandError::Gatepass(error).with_exit_code(exit::EXEC_CANNOT_RUN);
+    }
     let (exit, error) = match error.kind() {
         ErrorKind::NotFound => (
             exit::EXEC_NOT_FOUND,

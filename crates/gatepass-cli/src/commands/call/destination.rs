@@ -107,7 +107,11 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn write_error(path: &Path, error: &io::Error) -> CommandError {
-    let message = format!("-o: cannot write {}: {}", path.display(), describe_io(error));
+    let what = format!("-o: cannot write {}", path.display());
+    if let Some(error) = Error::machine_limit(&what, error) {
+        return error.into();
+    }
+    let message = format!("{what}: {}", describe_io(error));
     match error.kind() {
         io::ErrorKind::NotFound
         | io::ErrorKind::PermissionDenied

@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use gatepass::Error;
 use gatepass::cli_support;
 use gatepass::config::{Config, Env};
 use rustix::fs::{FlockOperation, flock};
@@ -283,8 +284,9 @@ fn current_uid() -> u32 {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> CommandError {
-    usage(
-        format!("{} cannot be written: {}", path.display(), error.kind()),
-        "name another file: --config FILE",
-    )
+    let what = format!("{} cannot be written", path.display());
+    match Error::machine_limit(&what, error) {
+        Some(error) => error.into(),
+        None => usage(format!("{what}: {}", error.kind()), "name another file: --config FILE"),
+    }
 }
