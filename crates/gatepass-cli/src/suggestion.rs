@@ -30,10 +30,11 @@ const PROFILE: &str = "PROFILE";
 const OPTIONAL_PROFILE: &str = "[PROFILE]";
 
 /// How each command is used.
-const USES: [Synonym; 18] = [
+const USES: &[Synonym] = &[
     synonym(&["token"], "print a token", TOKEN),
     synonym(&["call"], "send an API request", &["call", PROFILE, "/PATH"]),
     synonym(&["exec"], "run a program with a token", &["exec", PROFILE, "--", "PROGRAM"]),
+    synonym(&["keep"], "keep a token in a file", &["keep", PROFILE, "--file", "FILE"]),
     synonym(&["init"], "create a profile", &["init"]),
     synonym(&["profile"], "add or remove a profile", &["profile", "--help"]),
     synonym(&["config"], "check the config", &["config", "check"]),
@@ -217,7 +218,7 @@ pub(crate) fn for_unknown(parent: Option<&str>, typed: &TypedArguments) -> Vec<H
     }
     if let Some(one) = find(SYNONYMS, word) {
         let is_login = one.command == TOKEN && group(word).is_some();
-        let login = is_login.then(|| find(&USES, "login")).flatten();
+        let login = is_login.then(|| find(USES, "login")).flatten();
         return [Some(one), login].into_iter().flatten().map(|one| hint(one, next)).collect();
     }
     if known.providers.iter().any(|id| id == word) {
@@ -233,7 +234,7 @@ pub(crate) fn for_unexpected(typed: &TypedArguments) -> Option<Hint> {
     if command == "config" {
         return Some(Hint::gatepass("name the file", ["config", first, "--config", "FILE"]));
     }
-    let used = find(&USES, command)?;
+    let used = find(USES, command)?;
     // `token get cisco`
     if let Some(one) = find(SYNONYMS, first).filter(|_| !known.is_profile(first)) {
         return Some(known.hint(one.command, Some(second), one.text, &[]));
@@ -245,7 +246,7 @@ pub(crate) fn for_unexpected(typed: &TypedArguments) -> Option<Hint> {
 /// Returns the hint that shows how a command with a similar name is used.
 pub(crate) fn for_similar(command: &str, typed: &TypedArguments) -> Option<Hint> {
     let known = KnownNames::read(typed);
-    let used = find(&USES, command)?;
+    let used = find(USES, command)?;
     let profile = typed.words.get(1).map(String::as_str);
     Some(known.hint(used.command, profile, "did you mean", &[]))
 }
@@ -253,7 +254,7 @@ pub(crate) fn for_similar(command: &str, typed: &TypedArguments) -> Option<Hint>
 /// Returns the hint for a missing profile: the profiles of the config.
 pub(crate) fn for_missing_profile(typed: &TypedArguments) -> Option<Hint> {
     let known = KnownNames::read(typed);
-    let used = find(&USES, typed.words.first()?)?;
+    let used = find(USES, typed.words.first()?)?;
     let names: Vec<&str> = known.profiles.iter().take(MAX_NAMED).map(String::as_str).collect();
     let text = match (names.as_slice(), known.profiles.len() - names.len()) {
         ([], _) => return None,
@@ -359,7 +360,7 @@ fn typed_command(typed: &TypedArguments) -> (Vec<&str>, Option<&str>) {
             (vec!["profile", sub, PROFILE], rest.first().copied().or(option))
         }
         [command, rest @ ..] => {
-            let used = find(&USES, command).unwrap_or(&USES[0]);
+            let used = find(USES, command).unwrap_or(&USES[0]);
             (used.command.to_vec(), rest.first().copied().or(option))
         }
         [] => (TOKEN.to_vec(), option),
@@ -371,7 +372,7 @@ fn find<'a>(all: &'a [Synonym], word: &str) -> Option<&'a Synonym> {
 }
 
 fn anywhere(word: &str) -> Option<&'static Synonym> {
-    find(&USES, word).or_else(|| find(SYNONYMS, word))
+    find(USES, word).or_else(|| find(SYNONYMS, word))
 }
 
 fn group(word: &str) -> Option<&'static [Synonym]> {

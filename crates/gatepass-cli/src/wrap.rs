@@ -10,7 +10,6 @@ pub(crate) fn wrap(text: &str, width: usize) -> String {
 }
 
 fn wrap_line(line: &str, width: usize) -> String {
-    // A short line keeps the space at its end, which `fill` would remove: a question ends with one.
     if textwrap::core::display_width(line) <= width {
         return line.to_owned();
     }
@@ -24,7 +23,9 @@ fn wrap_line(line: &str, width: usize) -> String {
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
-    textwrap::fill(content, options)
+    // A question ends with a space, which `fill` removes.
+    let end = content.len() - content.trim_end_matches(' ').len();
+    textwrap::fill(content, options) + &" ".repeat(end)
 }
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ mod tests {
         assert_eq!(wrap("  https://vendor.example/long", 10), "  https://vendor.example/long");
         assert_eq!(wrap("just ten..", 10), "just ten..");
         assert_eq!(wrap("question: ", 10), "question: ");
+        assert_eq!(wrap("a long question: ", 10), "a long\n  question: ");
     }
 
     #[test]

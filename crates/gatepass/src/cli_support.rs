@@ -10,7 +10,7 @@ use gatepass_http::HttpClient;
 use crate::Gate;
 use crate::config::Env;
 use crate::config::env::variable_part as variable_part_of;
-pub use crate::config::file::{REFERENCES, STORE_KEYS, SYSTEM_CONFIG, TABLES};
+pub use crate::config::file::{REFERENCE_OPTIONS, REFERENCES, STORE_KEYS, SYSTEM_CONFIG, TABLES};
 use crate::config::form::Wrapping;
 pub use crate::config::profile::{BoundSecret, COMMON_FIELDS};
 use crate::config::{Config, Profile};

@@ -94,6 +94,7 @@ fn profile_as_first_argument_leads_to_token() {
     for (line, hint) in [
         ("cisco", "print a token: gatepass token cisco"),
         ("my-lake token", "print a token: gatepass token my-lake"),
+        ("cisco keep", "keep a token in a file: gatepass keep cisco --file FILE"),
         ("cisco login", "log in with a browser: gatepass login cisco"),
         ("cisco call /hello", "send an API request: gatepass call cisco /PATH"),
         ("huawei", "add a profile of this provider: gatepass init huawei"),

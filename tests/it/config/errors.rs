@@ -187,7 +187,7 @@ fn wrong_type_is_reported() {
     ");
     assert_snapshot!(cisco_error("client_id = \"a\"\ntimeout = 5"), @r#"
     gatepass: cisco/cisco: c.toml:3: `timeout`: must be a string, not a number
-      hint: write it in quotes: timeout = "…"
+      hint: write it in quotes, with its unit: timeout = "90s"
     "#);
     assert_snapshot!(cisco_error("client_id = \"a\"\ntimeout = \"unsaid-secret\""), @r"
     gatepass: cisco/cisco: c.toml:3: `timeout`: not a duration

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatepass::cli_support::COMMON_FIELDS;
+use gatepass::cli_support::{COMMON_FIELDS, REFERENCE_OPTIONS, REFERENCES};
 use gatepass::config::Config;
 use gatepass::provider::Registry;
 use gatepass_sandbox::Sandbox;
@@ -68,6 +68,10 @@ fn each_form_of_a_value_is_valid() {
     for reference in [
         "{ env = \"X\" }",
         "{ file = \"x\" }",
+        "{ file = \"x\", owner = 100, raw = true }",
+        "{ file = \"x\", owner = \"root\" }",
+        "{ command = [\"pass\", \"show\", \"x\"], line = 1 }",
+        "{ env = \"X\", raw = false }",
         "{ command = [\"pass\", \"show\", \"\"] }",
         "{ keyring = \"acme/x\" }",
         "{ systemd = \"x\" }",
@@ -105,6 +109,12 @@ fn wrong_configs_are_refused() {
         (format!("{profile}client_secret = {{ envv = \"X\" }}"), "envv"),
         (format!("{profile}client_secret = {{ env = \"X\", file = \"y\" }}"), "file"),
         (format!("{profile}client_secret = {{}}"), "{}"),
+        (format!("{profile}client_secret = {{ raw = true }}"), "raw"),
+        (format!("{profile}client_secret = {{ env = \"X\", line = 1 }}"), "line"),
+        (format!("{profile}client_secret = {{ env = \"X\", owner = 1 }}"), "owner"),
+        (format!("{profile}client_secret = {{ command = [\"x\"], line = 0 }}"), "line"),
+        (format!("{profile}client_secret = {{ command = [\"x\"], line = 1, raw = true }}"), "raw"),
+        (format!("{profile}client_secret = {{ file = \"x\", raw = \"true\" }}"), "raw"),
         (format!("{profile}client_secret = {{ raw = true }}"), "raw"),
         (format!("{profile}client_secret = {{ env = \"X\", raw = \"yes\" }}"), "yes"),
         (format!("{profile}client_secret = {{ env = \"X\", owner = 100 }}"), "owner"),
@@ -194,23 +204,27 @@ fn schema_has_the_keys_that_the_reader_knows() {
         let path = format!("/properties/store/properties/{key}");
         assert_eq!(schema.pointer(&path).is_some(), Config::from_toml(&text).is_ok(), "{key}");
     }
-    for kind in
-        ["env", "file", "command", "keyring", "systemd", "stdin", "vault", "raw", "line", "owner"]
-    {
-        let value = match kind {
+    let known = REFERENCES.into_iter().chain(REFERENCE_OPTIONS).chain(["vault", "envv", "rav"]);
+    for key in known {
+        let value = match key {
             "command" => "[\"true\"]",
-            "stdin" => "true",
-            "raw" => "true, env = \"X\"",
-            "line" => "2, command = [\"true\"]",
-            "owner" => "100, file = \"x\"",
+            "stdin" | "raw" => "true",
+            "line" | "owner" => "1",
             _ => "\"x\"",
         };
+        // An option needs a key that names the place.
+        let place = match key {
+            "raw" | "owner" => "file = \"x\", ",
+            "line" => "command = [\"true\"], ",
+            _ => "",
+        };
         let text = format!(
-            "[profiles.cisco]\nenvironment = \"id\"\nclient_id = \"x\"\nclient_secret = {{ {kind} = {value} }}\n"
+            "[profiles.cisco]\nenvironment = \"id\"\nclient_id = \"x\"\n\
+             client_secret = {{ {place}{key} = {value} }}\n"
         );
         let read = Config::from_toml(&text).unwrap().profile("cisco", &registry, &[]);
-        let path = format!("/$defs/reference/properties/{kind}");
-        assert_eq!(schema.pointer(&path).is_some(), read.is_ok(), "{kind}: {read:?}");
+        let path = format!("/$defs/reference/properties/{key}");
+        assert_eq!(schema.pointer(&path).is_some(), read.is_ok(), "{key}: {read:?}");
     }
 }
 

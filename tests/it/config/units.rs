@@ -70,3 +70,73 @@ fn units_retry_no_error_that_lasts() {
         );
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn command_of_system_unit_keeps_a_token() {
+    use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+
+    use gatepass_tests::vendor;
+    use rustix::process::getuid;
+
+    let (_server, home) = vendor("cisco").counting("");
+    let unit = unit("system");
+    // The folders that systemd makes for DynamicUser=, RuntimeDirectory= and StateDirectory=.
+    let [state, runtime] = ["StateDirectory", "RuntimeDirectory"].map(|key| {
+        let [folder] = values(&unit, key).try_into().unwrap();
+        folder.replace("%i", "cisco")
+    });
+    let state_folder = home.path(format!("lib/{state}"));
+    fs::create_dir_all(home.path(format!("lib/private/{state}"))).unwrap();
+    fs::create_dir_all(state_folder.parent().unwrap()).unwrap();
+    fs::create_dir_all(home.path(format!("run/{runtime}"))).unwrap();
+    let mode = |key: &str| u32::from_str_radix(values(&unit, key)[0], 8).unwrap();
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(&home.path(format!("lib/private/{state}")), mode("StateDirectoryMode"));
+    set_mode(&home.path(format!("run/{runtime}")), mode("RuntimeDirectoryMode"));
+    symlink(format!("../private/{state}"), &state_folder).unwrap();
+    home.write("etc/gatepass/config.toml", &config_without_secret(&home));
+    let gatepass = home.give_to_unprivileged_user();
+    if getuid().is_root() {
+        for path in ["lib", "lib/private", "etc/gatepass", "etc/gatepass/config.toml"] {
+            chown(home.path(path), Some(0), Some(0)).unwrap();
+        }
+        lchown(&state_folder, Some(0), Some(0)).unwrap();
+    }
+    set_mode(&home.path("etc/gatepass/config.toml"), 0o644);
+    let expand = |text: &str| {
+        let root = |path: &str| home.path(path).to_str().unwrap().to_owned();
+        let text = text.replace("%i", "cisco").replace("%t", &root("run"));
+        text.replace("%S", &root("lib")).replace("/etc/", &root("etc/"))
+    };
+    let [command] = values(&unit, "ExecStart").try_into().unwrap();
+    let command = expand(command);
+    let args = command.split(' ').skip(1);
+    let mut keep = home.program(&gatepass, args).as_unprivileged_user();
+    for variable in values(&unit, "Environment") {
+        let expanded = expand(variable);
+        let (name, value) = expanded.split_once('=').unwrap();
+        keep = keep.env(name, value);
+    }
+    let mut keep = keep.env("CREDENTIALS_DIRECTORY", home.path("credentials")).spawn();
+    keep.wait_for_stderr("is ready");
+    let token = home.path(format!("run/{runtime}/token"));
+    assert_eq!(fs::read_to_string(&token).unwrap(), "token-1");
+    assert_eq!(fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(home.path(format!("lib/private/{state}/key")).is_file());
+    keep.terminate();
+    keep.finish().ok();
+    assert!(!token.exists());
+}
+
+/// Returns the home's config with a systemd credential in place of its secret.
+#[cfg(target_os = "linux")]
+fn config_without_secret(home: &Home) -> String {
+    let config = fs::read_to_string(home.path("config/gatepass/config.toml")).unwrap();
+    home.write("credentials/cisco", "of-the-tests\n");
+    let is_secret = |line: &&str| line.starts_with("client_secret");
+    let secret = config.lines().find(is_secret).unwrap();
+    config.replace(secret, "client_secret = { systemd = \"cisco\" }")
+}

@@ -44,6 +44,24 @@ fn init_prompts_for_fields_and_hides_the_secret() {
 }
 
 #[test]
+fn prompts_fit_the_terminal() {
+    let home = Home::new();
+    let mut terminal = home.gatepass(["init"]).env("NO_COLOR", "1").at_terminal_of(40);
+    terminal.wait_for("vendor: ");
+    terminal.line("cisco");
+    terminal.wait_for("environment: ");
+    terminal.line("id");
+    let screen = terminal.wait_for("client_id: ");
+    for line in screen.lines() {
+        assert!(line.chars().count() <= 40, "{line}");
+    }
+    // The rest of a long line is indented.
+    assert!(screen.contains("2023\r\n") && screen.contains("\r\n    "), "{screen}");
+    terminal.interrupt();
+    terminal.finish();
+}
+
+#[test]
 fn init_of_a_login_asks_for_no_secret() {
     let home = Home::new();
     let mut terminal = home.gatepass(["init", "cisco"]).at_terminal();

@@ -39,8 +39,11 @@ pub const TABLES: [&str; 2] = ["profiles", "store"];
 /// The keys of `[store]`.
 pub const STORE_KEYS: [&str; 1] = ["path"];
 
-/// The keys of a reference, which has exactly one of them.
+/// The keys of a reference that name the place. It has exactly one of them.
 pub const REFERENCES: [&str; 6] = ["env", "file", "command", "keyring", "systemd", "stdin"];
+
+/// The keys that a reference may have in addition to the one that names the place.
+pub const REFERENCE_OPTIONS: [&str; 3] = ["raw", "line", "owner"];
 
 /// Reads a file, if it and its owner are safe.
 pub(crate) fn load(path: &Path) -> Result<Contents> {
@@ -252,7 +255,7 @@ impl<'a> Reader<'a> {
     fn reference(&self, table: &DeTable<'_>) -> Result<(Reference, ReadOptions)> {
         let (mut options, mut has_options) = (ReadOptions::default(), Vec::new());
         for (key, value) in table {
-            if OPTIONS.contains(&key.get_ref().as_ref()) {
+            if REFERENCE_OPTIONS.contains(&key.get_ref().as_ref()) {
                 read_option(key.get_ref(), value.get_ref(), &mut options)?;
                 has_options.push(key.get_ref().as_ref());
             }
@@ -289,7 +292,7 @@ impl<'a> Reader<'a> {
             }
             ("env" | "file" | "systemd" | "keyring" | "stdin" | "command", ..) => return wrong(),
             (other, ..) => {
-                let known = REFERENCES.into_iter().chain(OPTIONS);
+                let known = REFERENCES.into_iter().chain(REFERENCE_OPTIONS);
                 let near = nearest(other, known).map(|near| format!("; did you mean `{near}`?"));
                 let near = near.unwrap_or_default();
                 let other = quoted_name(other);
@@ -314,9 +317,6 @@ impl<'a> Reader<'a> {
         ConfigPlace::Line { file: self.path.to_owned(), line }
     }
 }
-
-/// The keys that a reference may have in addition to the one that names the place.
-const OPTIONS: [&str; 3] = ["raw", "line", "owner"];
 
 fn read_option(key: &str, value: &DeValue<'_>, options: &mut ReadOptions) -> Result<()> {
     let number = match value {

@@ -15,12 +15,16 @@ use crate::error::CommandError;
 use crate::exit;
 use crate::options::{Common, Format};
 use crate::output::{Output, hint_json};
-use crate::session::open_gate;
+use crate::session::{open_gate, warn_of_unused_variables, warn_of_variables};
 
 pub(super) fn run(common: &Common, output: &Output) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
     let report = match open_gate(common) {
-        Ok(gate) => Report::of(&gate),
+        Ok(gate) => {
+            warn_of_unused_variables(&gate, output);
+            gate.names().iter().for_each(|name| warn_of_variables(&gate, name, output));
+            Report::of(&gate)
+        }
         Err(CommandError::Gatepass(error)) => {
             Report { path: None, error: Some(error), profiles: Vec::new() }
         }

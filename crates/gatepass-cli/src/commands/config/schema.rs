@@ -6,7 +6,7 @@
 
 use std::process::ExitCode;
 
-use gatepass::cli_support::{COMMON_FIELDS, REFERENCES, STORE_KEYS, TABLES};
+use gatepass::cli_support::{COMMON_FIELDS, REFERENCE_OPTIONS, REFERENCES, STORE_KEYS, TABLES};
 use gatepass::provider::{Field, FieldKind, ProviderInfo, Registry};
 use serde_json::{Map, Value, json};
 
@@ -197,7 +197,7 @@ fn value(field: &Field) -> Value {
 fn reference() -> Value {
     let text =
         |description: &str| json!({ "type": "string", "minLength": 1, "description": description });
-    let properties = REFERENCES.map(|key| {
+    let properties = REFERENCES.into_iter().chain(REFERENCE_OPTIONS).map(|key| {
         let schema = match key {
             "env" => text("the name of a variable"),
             "file" => text("the path of a file; relative to the config file"),
@@ -206,34 +206,42 @@ fn reference() -> Value {
             }
             "systemd" => text("the name of a systemd credential"),
             "stdin" => json!({ "const": true, "description": "standard input" }),
-            _ => json!({
+            "command" => json!({
                 "description": "a program and its arguments, run without a shell",
                 "type": "array",
                 "prefixItems": [{ "type": "string", "minLength": 1 }],
                 "items": { "type": "string" },
                 "minItems": 1,
             }),
+            "raw" => json!({
+                "description": "use the value byte for byte, its last newline included",
+                "type": "boolean",
+                "default": false,
+            }),
+            "line" => json!({
+                "description": "the number of the line to use of a command's output",
+                "type": "integer",
+                "minimum": 1,
+            }),
+            _ => json!({
+                "description": "a further user, by number or name, who may own the file",
+                "anyOf": [
+                    { "type": "integer", "minimum": 0 },
+                    { "type": "string", "minLength": 1 },
+                ],
+            }),
         };
         (key.to_owned(), schema)
     });
-    let raw = "use the value byte for byte, white space and its last newline included";
-    let owner = "the further user that the file may belong to: a number or a name";
-    let options = [
-        ("raw", json!({ "type": "boolean", "description": raw })),
-        (
-            "line",
-            json!({ "type": "integer", "minimum": 1, "description": "use this line of the output" }),
-        ),
-        ("owner", json!({ "type": ["integer", "string"], "minimum": 0, "description": owner })),
-    ];
-    let options = options.map(|(key, schema)| (key.to_owned(), schema));
+    let one_place: Vec<Value> = REFERENCES.map(|key| json!({ "required": [key] })).into();
     json!({
         "description": "a reference to a value that is stored elsewhere",
         "type": "object",
-        "properties": object(properties.into_iter().chain(options)),
-        "oneOf": REFERENCES.map(|key| json!({ "required": [key] })),
-        "dependentRequired": { "line": ["command"], "owner": ["file"] },
+        "properties": object(properties),
         "additionalProperties": false,
+        "oneOf": one_place,
+        "dependentRequired": { "owner": ["file"], "line": ["command"] },
+        "not": { "properties": { "raw": { "const": true } }, "required": ["raw", "line"] },
     })
 }
 

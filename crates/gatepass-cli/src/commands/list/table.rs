@@ -192,7 +192,8 @@ mod tests {
         assert_eq!(shown(None), [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(shown(Some(120)), [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(shown(Some(80)), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(shown(Some(60)), [0, 1, 2, 3, 4]);
+        assert_eq!(shown(Some(61)), [0, 1, 2, 3, 4]);
+        assert_eq!(shown(Some(60)), [0, 1, 2, 3]);
         assert_eq!(shown(Some(50)), [0, 1, 2, 3]);
         assert_eq!(shown(Some(40)), [0, 2, 3]);
         for width in 38..120 {

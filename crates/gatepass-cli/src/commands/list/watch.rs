@@ -16,6 +16,7 @@ use crate::error::CommandError;
 use crate::options::{Common, Format};
 use crate::output::Output;
 use crate::screen::Screen;
+use crate::session::warn_of_unused_variables;
 use crate::signal;
 
 /// How often the list is read.
@@ -52,6 +53,9 @@ pub(super) async fn run(
             }
             Err(error) => return Err(error),
         };
+        if shown.is_none() {
+            warn_of_unused_variables(&list.gate, output);
+        }
         if let Some(screen) = &mut screen {
             let text = match list.rows.is_empty() {
                 true => list.advice(common),

@@ -270,6 +270,10 @@ impl Reader<'_> {
 
     fn duration(&self, key: &str) -> Result<Option<Duration>> {
         let Some(entry) = self.raw.entry(key) else { return Ok(None) };
+        if matches!(entry.value, Value::Other(_)) {
+            return Err(wrong(entry, format!("must be a string, not {}", entry.value.type_name()))
+                .hint(format!("write it in quotes, with its unit: {key} = \"90s\"")));
+        }
         let parsed = self.text(entry)?.parse::<jiff::SignedDuration>().ok();
         match parsed.and_then(|duration| Duration::try_from(duration).ok()) {
             Some(duration) if !duration.is_zero() => Ok(Some(duration)),
