@@ -53,6 +53,7 @@ struct Inner {
     vendor_code: Option<String>,
     vendor_text: Option<String>,
     retry_after: Option<Duration>,
+    age: Option<Duration>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -203,6 +204,7 @@ impl Error {
             vendor_code: None,
             vendor_text: None,
             retry_after: None,
+            age: None,
             source: None,
         }))
     }
@@ -287,6 +289,12 @@ impl Error {
     /// Adds the vendor's delay before a retry, counted from the response.
     pub fn with_retry_after(self, after: Duration) -> Self {
         self.with(|inner| inner.retry_after = Some(after))
+    }
+
+    /// Marks the failure of an earlier token request, which was sent this long ago and is repeated
+    /// without another request.
+    pub fn with_age(self, age: Duration) -> Self {
+        self.with(|inner| inner.age = Some(age))
     }
 
     /// Changes whether a retry can help.
@@ -374,11 +382,18 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
+
+    /// Returns how long ago the request was sent that failed, if its failure is repeated from a
+    /// cache and no other request was sent.
+    pub fn age(&self) -> Option<Duration> {
+        self.0.age
+    }
 }
 
 impl fmt::Display for Error {
     /// Writes all parts but the hints:
-    /// ``provider/profile: place: `field`: message (status code): the vendor's message: …``.
+    /// ``provider/profile: place: `field`: message (status code): the vendor's message: …``, and
+    /// whether the failure is repeated from a cache.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         match (&inner.provider, &inner.profile) {
@@ -399,8 +414,11 @@ impl fmt::Display for Error {
             (None, Some(code)) => write!(f, " ({code})")?,
             (None, None) => {}
         }
-        match &inner.vendor_text {
-            Some(text) => write!(f, ": the vendor's message: {text}"),
+        if let Some(text) = &inner.vendor_text {
+            write!(f, ": the vendor's message: {text}")?;
+        }
+        match inner.age {
+            Some(_) => f.write_str(" [cached failure, no request was sent]"),
             None => Ok(()),
         }
     }

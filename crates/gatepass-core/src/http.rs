@@ -52,6 +52,16 @@ pub const MAX_HEADER_BYTES: usize = 32 * 1024;
 pub trait HttpSend: fmt::Debug + Send + Sync {
     /// Sends one request and returns its response.
     async fn send(&self, request: Request) -> Result<Response>;
+
+    /// Returns a digest of what decides, beside the request itself, whether a request reaches this
+    /// address: the proxy, the trusted CAs, a client certificate, the limits.
+    ///
+    /// A source repeats a failure from its cache only while the digest is the same. The default is
+    /// for a client without such settings.
+    fn route(&self, to: &Endpoint) -> [u8; 32] {
+        let _ = to;
+        [0; 32]
+    }
 }
 
 /// A token request. Its body is cleared on drop. `Debug` shows no body, no query and no header

@@ -442,6 +442,9 @@ pub struct RefreshHints {
     pub refresh_ahead_min: Duration,
     /// The earliest time before its expiry that a token is refreshed.
     pub refresh_ahead_max: Option<Duration>,
+    /// The vendor locks accounts after repeated refusals: a refused credential is not sent again
+    /// before it changes.
+    pub locks_account: bool,
 }
 
 impl RefreshHints {
@@ -453,6 +456,7 @@ impl RefreshHints {
             requests_per_minute: None,
             refresh_ahead_min: Duration::ZERO,
             refresh_ahead_max: None,
+            locks_account: false,
         }
     }
 
@@ -477,6 +481,12 @@ impl RefreshHints {
     /// Refreshes at most this long before the expiry.
     pub const fn refresh_ahead_at_most(mut self, ahead: Duration) -> Self {
         self.refresh_ahead_max = Some(ahead);
+        self
+    }
+
+    /// Sends a refused credential again only after it changed, or if the user asks for it.
+    pub const fn locks_account(mut self) -> Self {
+        self.locks_account = true;
         self
     }
 

@@ -4,11 +4,12 @@
 //! returns every error response as an [`Error`], and read the token from the [`TokenResponse`].
 
 mod client;
+mod error_response;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::CONTENT_ENCODING;
 use zeroize::Zeroizing;
 
 use crate::http::MAX_BODY;
@@ -19,7 +20,10 @@ use crate::{
     TokenBuilder, percent_encode,
 };
 
+use self::error_response::{VendorError, is_html, response_error};
+
 pub use self::client::{ClientAuth, ClientCredentials, Implicit, reject_on_json};
+pub use self::error_response::vendor_error;
 pub use crate::token::Lifetime;
 
 /// Reads a token response of RFC 6749 section 5.1; every other response is an error.
@@ -98,121 +102,6 @@ pub fn read_json_with_status(
             ))
         }
     }
-}
-
-/// The error code and description of a vendor.
-struct VendorError {
-    code: String,
-    text: Option<String>,
-}
-
-/// Returns the error for a status and the body's code, if there is one; the code takes precedence.
-fn response_error(
-    status: u16,
-    vendor_error: Option<VendorError>,
-    response: &Response,
-    sent: SystemTime,
-) -> Error {
-    let code = vendor_error.as_ref().map(|error| error.code.as_str());
-    let error = match code.and_then(by_code) {
-        Some(error) => error,
-        None => by_status(status, code.is_some(), is_html(response)),
-    };
-    let mut error = error.with_status(status);
-    let after = match error.kind() {
-        ErrorKind::Throttled => response.rate_limit_delay(sent),
-        ErrorKind::Unavailable => response.retry_after(sent),
-        _ => None,
-    };
-    if let Some(after) = after {
-        if error.kind() == ErrorKind::Throttled {
-            let seconds = after.as_millis().div_ceil(1000);
-            error = error.with_message(format!("rate limited: retry after {seconds} s"));
-        }
-        error = error.with_retry_after(after);
-    }
-    match vendor_error {
-        Some(VendorError { code, text }) => {
-            let error =
-                if code == status.to_string() { error } else { error.with_vendor_code(&code) };
-            error.with_vendor_text(text.as_deref().unwrap_or_default())
-        }
-        None => error,
-    }
-}
-
-fn by_code(code: &str) -> Option<Error> {
-    Some(match code {
-        "invalid_client" => Error::denied("the vendor rejected client id or secret").hint(
-            "check client_id and client_secret, and that the client still exists at the vendor",
-        ),
-        "invalid_grant" | "unauthorized_client" | "access_denied" => {
-            Error::denied("the vendor denied this client a token")
-                .hint("check at the vendor what this client may do")
-        }
-        "invalid_scope" => Error::config("the vendor rejected the scope")
-            .hint("check the profile's `scope` (or the client's permissions, if it is not set)"),
-        "unsupported_grant_type" => Error::config("the vendor does not know this grant type")
-            .hint("check client_auth and the other settings of the request in the profile"),
-        "invalid_request" => Error::config("the vendor rejected the request as malformed")
-            .hint("check client_auth, basic_encoding and scope in the profile"),
-        "slow_down" => Error::throttled("rate limited"),
-        "temporarily_unavailable" | "server_error" => {
-            Error::unavailable("the vendor returned a server error")
-        }
-        _ => return None,
-    })
-}
-
-fn by_status(status: u16, coded: bool, html: bool) -> Error {
-    match status {
-        101 => Error::protocol("the server switched protocols without being asked")
-            .with_retry(Retry::Never)
-            .hint("check base_url: it may not lead to the vendor"),
-        // An error in a response with status 200 is still an error.
-        200 | 201 => Error::denied("the vendor refused"),
-        202 | 203 => {
-            Error::protocol("the response seems to come from a proxy instead of the vendor")
-        }
-        204 | 205 => Error::protocol("the response has no content"),
-        300..=399 => Error::protocol("the response is a redirect, which is not followed"),
-        400 if coded => Error::denied("the vendor refused"),
-        400 => Error::protocol("the vendor rejected the request without a reason"),
-        401 => Error::denied("the vendor rejected the credential")
-            .hint("check the profile's credential, and that it still exists at the vendor"),
-        403 => Error::denied("access denied: check the account or the subscription key").hint(
-            if html {
-                "the response is a web page, possibly of a firewall in front of the vendor"
-            } else {
-                "check at the vendor what this client may do"
-            },
-        ),
-        404 | 410 => Error::config("no token endpoint at this address")
-            .hint("check base_url, environment and the ids in the profile"),
-        407 => Error::config("the proxy requires credentials")
-            .hint("put them into HTTPS_PROXY, or add the host to NO_PROXY"),
-        405 | 406 | 415 => {
-            Error::config("the endpoint rejected the request method or content type")
-                .hint("check base_url: it may not lead to the vendor")
-        }
-        413 | 431 => Error::config("the request is too large for the server")
-            .hint("check the lengths of the profile's values"),
-        408 | 425 => Error::unavailable("the vendor timed out"),
-        429 => Error::throttled("rate limited"),
-        402 | 409..=499 if coded => Error::denied("the vendor refused"),
-        511 => Error::protocol("the network requires a login (captive portal)")
-            .with_retry(Retry::Later),
-        501 | 505 => {
-            Error::protocol("the server does not support the request").with_retry(Retry::Later)
-        }
-        500..=598 => Error::unavailable("the vendor returned a server error"),
-        _ => Error::protocol("the response has an unexpected status"),
-    }
-}
-
-fn is_html(response: &Response) -> bool {
-    let typed = response.header(CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
-    typed || response.body().trim_ascii_start().starts_with(b"<")
 }
 
 /// Returns whether the response names a content coding. Some servers write a character set or `none`
@@ -432,20 +321,9 @@ impl TokenResponse {
         }
     }
 
-    /// Returns the code of an error response in the first dialect that has one. In a success response
-    /// only the member of RFC 6749 counts, as a string or an object: the others have harmless uses
-    /// there.
+    /// Returns the code and the description of an error response.
     fn error_code(&self, response: &Response) -> Option<VendorError> {
-        let success = response.status().is_success();
-        let names: &[&str] =
-            if success { &["/error"] } else { &["/error", "/errorCode", "/error_code"] };
-        let code = names.iter().find_map(|pointer| match self.json.at(pointer).as_slice() {
-            [Json::Text(code), ..] if !code.is_empty() => Some(code.to_string()),
-            [Json::Number(code), ..] if !success => Some(code.to_string()),
-            // `"error": {"code": …}`: an error whose code is not one of RFC 6749.
-            [Json::Object(_), ..] => Some(String::from("error")),
-            _ => None,
-        })?;
+        let code = error_response::code_of(&self.json, response.status().is_success())?;
         Some(VendorError { code, text: self.error_text() })
     }
 

@@ -91,6 +91,10 @@ macro_rules! pointers {
             async fn send(&self, request: Request) -> Result<Response> {
                 (**self).send(request).await
             }
+
+            fn route(&self, to: &Endpoint) -> [u8; 32] {
+                (**self).route(to)
+            }
         }
 
         #[async_trait]

@@ -163,15 +163,12 @@ impl Provider for Cisco {
     }
 
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
-        // The gateway limits the rate with 403; only its header distinguishes that from "not allowed":
+        // The gateway states its refusals in a header, rate limits included, and sends a web page:
         // https://developer.cisco.com/docs/psirt/browsing-sorting-filterting-and-rate-limits
-        let code = response.header(GATEWAY_CODE).unwrap_or_default();
-        if response.status().as_u16() == 403 && OVER_LIMIT.iter().any(|end| code.ends_with(end)) {
-            let error = Error::throttled("rate limited").with_status(403).with_vendor_code(code);
-            return Err(match response.rate_limit_delay(sent) {
-                Some(after) => error.with_retry_after(after),
-                None => error,
-            });
+        if let Some(code) = response.header(GATEWAY_CODE)
+            && !response.status().is_success()
+        {
+            return Err(oauth2::vendor_error(response, Some(code), None, sent));
         }
         oauth2::read_token(response, sent)
     }
@@ -240,7 +237,6 @@ impl Interactive for Cisco {
 }
 
 const GATEWAY_CODE: &str = "x-mashery-error-code";
-const OVER_LIMIT: [&str; 2] = ["_OVER_QPS", "_OVER_RATE"];
 const NOT_AUTHORIZED: &[u8] = b"<h1>Not Authorized</h1>";
 
 #[cfg(test)]

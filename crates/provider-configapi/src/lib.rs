@@ -19,8 +19,8 @@ use std::time::SystemTime;
 
 use gatepass_core::oauth2::{self, ClientCredentials};
 use gatepass_core::{
-    Credential, Endpoint, Error, Field, Provider, ProviderInfo, Request, Response, Result,
-    Settings, Token, register,
+    Credential, Endpoint, Error, ErrorKind, Field, Provider, ProviderInfo, RefreshHints, Request,
+    Response, Result, Settings, Token, register,
 };
 
 /// The facts of this provider.
@@ -114,13 +114,22 @@ impl Provider for ConfigApi {
     /// The documented response has `expires_in` as a string and a trailing comma; both are read:
     /// <https://help.brightpattern.com/5.2:User-management-api-specification/RequestAccessToken>
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
+        let text = response.body().trim_ascii();
+        // The vendor refuses in plain text; a web page is not its own:
+        // https://help.brightpattern.com/5.2:User-management-api-specification/RequestAccessToken
+        if response.status() == 401 && !text.is_empty() && !text.starts_with(b"<") {
+            let text = std::str::from_utf8(text).ok().filter(|text| !text.starts_with('{'));
+            if text.is_some() {
+                return Err(oauth2::vendor_error(response, None, text, sent));
+            }
+        }
         oauth2::read_token(response, sent)
     }
 
     /// The vendor sends one response for every wrong parameter and for a locked account.
     fn explain(&self, _: &Credential, error: Error) -> Error {
         match error.status() {
-            Some(401) => error.with_hints([
+            Some(401) if error.kind() == ErrorKind::Denied => error.with_hints([
                 "check client_id, client_secret and scope, and whether the user is locked or \
                  disabled: each failed attempt counts, so gatepass does not retry"
                     .into(),
@@ -132,6 +141,10 @@ impl Provider for ConfigApi {
 
     fn scope(&self) -> Option<&str> {
         Some(&self.client.scope)
+    }
+
+    fn hints(&self) -> RefreshHints {
+        RefreshHints::new().locks_account()
     }
 
     fn api(&self, _: Option<&Token>) -> Option<Endpoint> {

@@ -57,9 +57,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     protocol("two content lengths", |_| Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"), "the response is badly framed HTTP: BASE"),
 
     // denials
-    denied("401 without a reason", |_| Reply::empty(401), "the vendor rejected the credential (401)"),
-    denied("403 without a reason", |_| Reply::empty(403), "access denied: check the account or the subscription key (403)"),
-    denied("403 with a web page", |_| html(403), "access denied: check the account or the subscription key (403)"),
+    denied("401 with a code of the vendor", |_| oauth(401, "no_such_app"), "the vendor rejected the credential (401 no_such_app): the vendor's message: Try again"),
+    denied("403 with a code of the vendor", |_| oauth(403, "no_such_app"), "access denied: check the account or the subscription key (403 no_such_app): the vendor's message: Try again"),
+    unavailable("401 without a reason", |_| Reply::empty(401), "a gateway or firewall refused the request, not the vendor (401)"),
+    unavailable("403 without a reason", |_| Reply::empty(403), "a gateway or firewall refused the request, not the vendor (403)"),
+    unavailable("403 with a web page", |_| html(403), "a gateway or firewall refused the request, not the vendor (403)"),
     denied("401 invalid_client", |_| oauth(401, "invalid_client"), "the vendor rejected client id or secret (401 invalid_client): the vendor's message: Try again"),
     denied("400 invalid_client", |_| oauth(400, "invalid_client"), "the vendor rejected client id or secret (400 invalid_client): the vendor's message: Try again"),
     denied("invalid_client in a 200", |_| oauth(200, "invalid_client"), "the vendor rejected client id or secret (200 invalid_client): the vendor's message: Try again"),
