@@ -3,7 +3,8 @@
 use gatepass_core::{Credential, Error, Hint, Result};
 
 use crate::cached_token::CachedToken;
-use crate::exchange::{ExchangeFailure, ExchangeRequest, set_next_step};
+use crate::exchange::{ExchangeRequest, set_next_step};
+use crate::exchange_failure::ExchangeFailure;
 use crate::fingerprint::Fingerprint;
 use crate::pending_login::LoginToken;
 use crate::persistence::StoreAcquisition;
@@ -16,7 +17,7 @@ impl SourceConfig {
     /// Acquires a token. Calls `on_start` before each token request and adds an entry per request
     /// to `history`.
     ///
-    /// A credential that the vendor denied during the cool-down of `request` is not sent again.
+    /// While the failure of `request`'s cool-down stands, it only looks in the store for a token.
     pub(crate) async fn acquire(
         &self,
         request: &ExchangeRequest,
@@ -27,12 +28,20 @@ impl SourceConfig {
         if self.provider.interactive().is_some() {
             return self.acquire_from_login(credential, request, history).await;
         }
-        let fingerprint = Fingerprint::of(&credential);
+        let (fingerprint, now) = (Fingerprint::of(&credential), self.clock.boot());
+        let locks_account = self.provider.hints().locks_account;
         if let Some(cooldown) = &request.cooldown
-            && cooldown.denied == Some(fingerprint)
+            && cooldown.stands(fingerprint, self.circumstances(&credential), locks_account, now)
         {
-            let denied = Some(fingerprint);
-            return Err(ExchangeFailure { denied, ..cooldown.error.clone().into() });
+            if let Some(store) = self.store() {
+                let key = self.store_key(&credential)?;
+                if let Some(Ok(found)) =
+                    self.load_usable(&**store, &key, &credential, request).await
+                {
+                    return Ok(found);
+                }
+            }
+            return Err(cooldown.repeated(now));
         }
         match self.store() {
             Some(store) => {
@@ -42,7 +51,12 @@ impl SourceConfig {
                 Some(store) => {
                     self.acquire_in_memory(&**store, credential, request, on_start, history).await
                 }
-                None => self.exchange(credential, on_start, history).await,
+                None => {
+                    let circumstances = self.circumstances(&credential);
+                    let mut outcome = self.exchange(credential, on_start, history).await;
+                    self.record_outcome(&mut outcome, circumstances, request).await;
+                    outcome
+                }
             },
         }
     }
@@ -107,11 +121,13 @@ impl SourceConfig {
                 None
             }
         };
+        let circumstances = self.circumstances(&credential);
         let exchange = self.exchange(credential, on_start, history);
         let mut outcome = match timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(timed_out(self.timeout).into()),
         };
+        self.record_outcome(&mut outcome, circumstances, request).await;
         if let Some(lease) = lease {
             let next_step = self.save(&*lease, request, &mut outcome).await;
             set_next_step(history, next_step);

@@ -78,6 +78,13 @@ impl TokenSourceBuilder {
         self
     }
 
+    /// Binds kept failures to a digest of the settings that the provider and the HTTP client were made
+    /// from. A failure under other settings is not repeated: the next caller asks the vendor.
+    pub fn settings_digest(mut self, digest: [u8; 32]) -> Self {
+        self.config.settings_digest = digest;
+        self
+    }
+
     /// Sets how long an exchange may take, from reading the credential to the token. Default: 15 s.
     ///
     /// If another process that shares the store is requesting the token, the source first waits

@@ -35,7 +35,8 @@ use gatepass_core::{Error, Result, Token};
 use crate::cache_state::CacheState;
 use crate::cached_token::CachedToken;
 use crate::clock::ClockHandle;
-use crate::exchange::{ExchangeFailure, ExchangeRequest};
+use crate::exchange::ExchangeRequest;
+use crate::exchange_failure::ExchangeFailure;
 use crate::flight;
 use crate::flight_handle::{Flight, FlightHandle};
 use crate::metrics;
@@ -116,6 +117,7 @@ impl Cache {
     }
 
     pub(crate) fn with_cached(self, cached: CachedToken) -> Self {
+        self.state().credentials.has_reused_token = cached.credential.is_none();
         self.cached.store(Some(Arc::new(cached)));
         self
     }
@@ -123,12 +125,13 @@ impl Cache {
     /// Copies the cool-down of `other`, a cache for the same identity (its credential may have
     /// changed since).
     pub(crate) fn with_cooldown_of(self, other: &Self) -> Self {
-        let (cooldown, failures) = {
+        let (cooldown, failures, credentials) = {
             let other = other.state();
-            (other.cooldown.clone(), other.consecutive_failures)
+            (other.cooldown.clone(), other.consecutive_failures, other.credentials.clone())
         };
         let mut state = self.state();
         (state.cooldown, state.consecutive_failures) = (cooldown, failures);
+        state.credentials = credentials;
         drop(state);
         self
     }
@@ -234,9 +237,8 @@ impl Cache {
             TokenRequirement::Flight(_) => (true, Duration::ZERO, None),
         };
         let now = self.clock.boot();
-        if let Some(cooldown) =
-            cooldown.as_ref().filter(|cooldown| cooldown.remaining(now).is_some())
-        {
+        let quiet = cooldown.as_ref().filter(|cooldown| cooldown.quiet_for(now).is_some());
+        if let Some(cooldown) = quiet {
             return Err(cooldown.error(now));
         }
         let request =
@@ -258,10 +260,8 @@ impl Cache {
             return;
         }
         let cooldown = state.cooldown.clone();
-        if let Some(cooldown) =
-            cooldown.as_ref().filter(|cooldown| cooldown.remaining(now.boot).is_some())
-        {
-            return cached.suppress_refresh_until(cooldown.until);
+        if let Some(quiet) = cooldown.as_ref().and_then(|cooldown| cooldown.quiet_for(now.boot)) {
+            return cached.suppress_refresh_until(now.boot.saturating_add(quiet));
         }
         cached.suppress_refresh_until(Duration::MAX);
         let newer_than = Some(cached.token.issued_at());
@@ -288,6 +288,7 @@ impl Cache {
             skip_store: request.skip_store || state.flights_started == state.skip_store_flight,
             rejected: state.rejected.clone(),
             prior_failures: state.consecutive_failures,
+            credentials: state.credentials.clone(),
             jitter: state.rng.f64(),
             retry_until: state.retry_until,
             pending_login: Some(self.pending_login.clone()),
@@ -350,6 +351,9 @@ impl Cache {
             cached.with_refresh_ahead(&hints, state.rng.f64(), now)
         };
         metrics::record_expiry(&self.config, cached.token.expires_at());
+        if let Some(credential) = cached.credential.filter(|_| !cached.is_stored) {
+            state.credentials.succeed(credential);
+        }
         self.cached.store(Some(Arc::new(cached)));
         if self.config.keep_warm {
             let task = prefetch::start(self, &self.prefetch_flag);
@@ -381,7 +385,9 @@ impl Cache {
             Some(Ok(())) => (state.cooldown, state.consecutive_failures) = (None, 0),
             Some(Err(failure)) => {
                 let now = Moment::now(&*self.clock);
-                let cooldown = state.start_cooldown(failure, self.cached.load().as_deref(), now);
+                let has_store = self.config.store().is_some();
+                let cached = self.cached.load();
+                let cooldown = state.start_cooldown(failure, cached.as_deref(), now, has_store);
                 metrics::record_cooldown(&self.config, failure.error.kind(), cooldown);
             }
             // The next caller may start another flight.
@@ -394,10 +400,12 @@ impl Cache {
         true
     }
 
-    /// Removes `token` from the cache; any other token stays.
+    /// Removes `token` from the cache; any other token stays, and so does one that replaced a
+    /// rejected token just now.
     pub(crate) fn invalidate(&self, token: &Token) {
         let mut state = self.state();
-        if self.if_current(token, |_| ()).is_none() {
+        let now = Moment::now(&*self.clock);
+        if self.if_current(token, |cached| state.may_replace(cached, now)) != Some(true) {
             return;
         }
         self.cached.store(None);
@@ -447,6 +455,18 @@ impl Cache {
     pub(crate) fn set_retry_window(&self, window: Option<Duration>) {
         let end = window.map(|window| self.clock.boot().saturating_add(window));
         self.state().retry_until = end;
+    }
+
+    /// Returns how long the failure of the cool-down is repeated without a look at anything.
+    pub(crate) fn quiet_for(&self) -> Option<Duration> {
+        self.state().quiet_for(self.clock.boot())
+    }
+
+    /// Returns the failure that is repeated without a look at anything.
+    pub(crate) fn quiet_error(&self) -> Option<Error> {
+        let (state, now) = (self.state(), self.clock.boot());
+        let cooldown = state.cooldown.as_ref().filter(|cooldown| cooldown.quiet_for(now).is_some());
+        cooldown.map(|cooldown| cooldown.error(now))
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<()> {

@@ -6,11 +6,15 @@ use gatepass_core::Token;
 
 use crate::cached_token::CachedToken;
 use crate::cooldown::{self, Cooldown};
-use crate::exchange::ExchangeFailure;
+use crate::credential_history::CredentialHistory;
+use crate::exchange_failure::ExchangeFailure;
 use crate::flight_handle::Flight;
 use crate::policy::Moment;
 use crate::rt::AbortHandle;
 use crate::status::{State, Status};
+
+/// How often a rejected token is replaced at most.
+pub(crate) const REPLACEMENT_PAUSE: Duration = Duration::from_secs(5);
 
 /// The part of a cache that its mutex guards.
 #[derive(Debug, Default)]
@@ -31,6 +35,10 @@ pub(crate) struct CacheState {
     pub(crate) consecutive_failures: u32,
     /// When the callers stop trying, on the boot clock, if they have said so.
     pub(crate) retry_until: Option<Duration>,
+    /// Which credential brought a token, and which one is refused.
+    pub(crate) credentials: CredentialHistory,
+    /// When a rejected token was replaced last, on the boot clock.
+    pub(crate) replaced_at: Option<Duration>,
     pub(crate) prefetch_task: Option<AbortHandle>,
     pub(crate) rng: fastrand::Rng,
     pub(crate) exchanges: u64,
@@ -54,17 +62,27 @@ impl CacheState {
         failure: &ExchangeFailure,
         cached: Option<&CachedToken>,
         now: Moment,
+        has_store: bool,
     ) -> Duration {
+        if let (true, Some(cooldown)) = (failure.is_repeated, &mut self.cooldown) {
+            cooldown.postpone_check(now.boot);
+            if let Some(cached) = cached {
+                let quiet = cooldown.quiet_for(now.boot).unwrap_or_default();
+                cached.suppress_refresh_until(now.boot.saturating_add(quiet));
+            }
+            return cooldown.remaining(now.boot).unwrap_or_default();
+        }
         self.failures += 1;
         self.consecutive_failures = self.consecutive_failures.saturating_add(1);
         let usable = cached.filter(|cached| cached.is_usable(now));
         let jitter = self.rng.f64();
         let (error, failures) = (&failure.error, self.consecutive_failures);
+        if let Some(credentials) = &failure.credentials {
+            self.credentials = credentials.clone();
+        }
         let duration = match failure.cooldown {
-            // Other processes observe this cool-down. That of a denied credential is shorter
-            // here, because this process notices when the credential changes.
-            Some(shared) if failure.denied.is_none() => shared,
-            _ => {
+            Some(known) => known,
+            None => {
                 let duration = cooldown::duration(error, failures, usable.is_some(), jitter);
                 let window = self.retry_until.map(|end| end.saturating_sub(now.boot));
                 let duration = cooldown::within_window(error, duration, window, jitter);
@@ -74,12 +92,34 @@ impl CacheState {
                 })
             }
         };
-        let until = now.boot.saturating_add(duration);
+        let cooldown = Cooldown::start(failure, now.boot, duration, has_store);
         if let Some(cached) = cached {
-            cached.suppress_refresh_until(until);
+            let quiet = cooldown.quiet_for(now.boot).unwrap_or_default();
+            cached.suppress_refresh_until(now.boot.saturating_add(quiet));
         }
-        self.cooldown = Some(Cooldown { error: error.clone(), until, denied: failure.denied });
+        self.cooldown = Some(cooldown);
         duration
+    }
+
+    /// Returns how long the failure of the cool-down is repeated without a look at the store or the
+    /// credential.
+    pub(crate) fn quiet_for(&self, now: Duration) -> Option<Duration> {
+        self.cooldown.as_ref()?.quiet_for(now)
+    }
+
+    /// Returns whether a rejected token is replaced now, and records it. An API that rejects tokens
+    /// for being too young must not cause a token request per call.
+    ///
+    /// A young token from the store may be the replacement that another process has requested.
+    pub(crate) fn may_replace(&mut self, rejected: &CachedToken, now: Moment) -> bool {
+        let age = now.wall().duration_since(rejected.token.issued_at());
+        let is_young = rejected.is_stored && age.is_ok_and(|age| age < REPLACEMENT_PAUSE);
+        let is_recent = |at: Duration| now.boot.saturating_sub(at) < REPLACEMENT_PAUSE;
+        if is_young || self.replaced_at.is_some_and(is_recent) {
+            return false;
+        }
+        self.replaced_at = Some(now.boot);
+        true
     }
 
     /// Returns the time until the next token is due: until the refresh or the end of `cached`,
@@ -92,7 +132,7 @@ impl CacheState {
             let validity = cached.validity;
             validity.refresh_in(now).unwrap_or_else(|| validity.usable_for(now))
         });
-        due.max(self.cooldown_remaining(now.boot).unwrap_or_default())
+        due.max(self.quiet_for(now.boot).unwrap_or_default())
     }
 
     pub(crate) fn status(&self, cached: Option<&CachedToken>, now: Moment) -> Status {

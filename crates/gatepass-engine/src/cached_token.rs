@@ -7,6 +7,7 @@ use gatepass_core::{ApiRequest, Clock, Credential, RefreshHints, Token};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
 
+use crate::fingerprint::Fingerprint;
 use crate::freshness::FreshnessHint;
 use crate::policy::{Moment, Phase, Validity};
 use crate::source_config::SourceConfig;
@@ -20,6 +21,8 @@ pub(crate) struct CachedToken {
     headers: Headers,
     /// Whether the token comes from the store and not from the vendor.
     pub(crate) is_stored: bool,
+    /// The credential that brought it; unknown for a token that a pool has cached before.
+    pub(crate) credential: Option<Fingerprint>,
     /// Earliest start of the next refresh, in nanoseconds of the boot clock. Later than now while
     /// a refresh is in progress and after a failed one.
     refresh_not_before: AtomicU64,
@@ -83,7 +86,16 @@ impl SourceConfig {
             _ => Headers::PerRequest,
         };
         let (freshness_hint, refresh_not_before) = (FreshnessHint::default(), AtomicU64::new(0));
-        CachedToken { token, validity, freshness_hint, headers, is_stored, refresh_not_before }
+        let credential = Some(Fingerprint::of(credential));
+        CachedToken {
+            token,
+            validity,
+            freshness_hint,
+            headers,
+            is_stored,
+            credential,
+            refresh_not_before,
+        }
     }
 }
 
@@ -92,7 +104,8 @@ impl CachedToken {
     pub(crate) fn reuse(token: Token, validity: Validity) -> Self {
         let (freshness_hint, headers) = (FreshnessHint::default(), Headers::PerRequest);
         let (is_stored, refresh_not_before) = (false, AtomicU64::new(0));
-        Self { token, validity, freshness_hint, headers, is_stored, refresh_not_before }
+        let credential = None;
+        Self { token, validity, freshness_hint, headers, is_stored, credential, refresh_not_before }
     }
 
     /// Returns whether the vendor needs only the token's own `Authorization` header.

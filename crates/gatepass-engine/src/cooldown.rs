@@ -12,8 +12,13 @@
 //! - While a usable token is cached, no caller notices the failure. The cool-down is longer, half
 //!   fixed and half random, but ends at the latest when the token does.
 //! - The vendor's own delay (`Retry-After`) is never undercut, up to an hour.
-//! - A denied credential is read again after 1 s, 2 s, … 30 s, and sent only if it has changed.
-//!   A fingerprint of the denied credential is enough for that; the credential is not kept.
+//! - A denied credential is sent again after 30 to 60 s and then ever more rarely if it worked
+//!   before, and after an hour if it never worked. Until then it is read after 1 s, 2 s, … 30 s, and
+//!   sent only if it has changed. A fingerprint of it is enough for that; the credential is not kept.
+//!
+//! A failure is bound to its circumstances (credential, addresses, settings, proxy, CAs). During a
+//! cool-down the source looks at them and at the store after 1 s, 2 s, … 30 s: another process may
+//! have acquired a token, and a failure ends when one of them changes.
 //!
 //! Time and jitter are passed in, so that every duration is tested without a clock.
 //!
@@ -29,7 +34,9 @@ use std::time::Duration;
 
 use gatepass_core::{Error, ErrorKind, Retry};
 
+use crate::exchange_failure::ExchangeFailure;
 use crate::fingerprint::Fingerprint;
+use crate::store::{Circumstances, FailureRecord};
 
 /// Limits of the back-off without a usable token: up to 250 ms, 500 ms, 1 s, … 30 s.
 const MIN_BACKOFF: Duration = Duration::from_millis(250);
@@ -38,57 +45,151 @@ const MIN_COOLDOWN: Duration = Duration::from_millis(50);
 /// Limits of the back-off with a usable token: 1 to 2 s, 2 to 4 s, … 5 min.
 const MIN_BACKOFF_WITH_TOKEN: Duration = Duration::from_secs(2);
 const MAX_BACKOFF_WITH_TOKEN: Duration = Duration::from_secs(300);
-/// For a response that is not a token response, after one quick retry.
+/// For a response that is not a token response, after one quick retry, while a usable token is
+/// cached.
 const MIN_PROTOCOL_COOLDOWN: Duration = Duration::from_secs(60);
-/// For a certificate that is not trusted, which an administrator has to fix.
+/// For a certificate that is not trusted, which an administrator has to fix, while a usable token is
+/// cached.
 const MIN_TLS_COOLDOWN: Duration = Duration::from_secs(300);
+/// For both while no token is cached: the server may be fixed at any moment, and callers fail.
+const MAX_OUTAGE_COOLDOWN: Duration = Duration::from_secs(30);
 /// For a vendor that rejects the request itself.
 const MIN_CONFIG_COOLDOWN: Duration = Duration::from_secs(300);
 /// Upper bound of the vendor's own delay.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// For a vendor that rate limits without `Retry-After`.
 const MIN_THROTTLED_COOLDOWN: Duration = Duration::from_secs(5);
-/// Limits of the pause between two reads of a denied credential: 1 s, 2 s, … 30 s.
-const MIN_CREDENTIAL_CHECK: Duration = Duration::from_secs(1);
-const MAX_CREDENTIAL_CHECK: Duration = Duration::from_secs(30);
+/// Limits of the pause between two looks at the circumstances and the store: 1 s, 2 s, … 30 s.
+const MIN_CHECK: Duration = Duration::from_secs(1);
+const MAX_CHECK: Duration = Duration::from_secs(30);
+/// The first cool-down of a refused credential that worked before: 30 to 55 s, so that a caller that
+/// also waits for the next look gets a token within a minute. Each further one is twice as long.
+const MIN_REFUSAL_COOLDOWN: Duration = Duration::from_secs(30);
+const REFUSAL_JITTER: Duration = Duration::from_secs(25);
 
 /// A failure that is returned from the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Cooldown {
     pub(crate) error: Error,
+    /// When the request failed, on the boot clock. The error itself has the age that it had then.
+    failed_at: Duration,
     /// End on the boot clock.
     pub(crate) until: Duration,
+    /// When circumstances and store are looked at again, on the boot clock.
+    check_at: Duration,
+    checks: u32,
     /// The denied credential, which is not sent again.
     pub(crate) denied: Option<Fingerprint>,
+    /// What the failure is bound to.
+    circumstances: Option<Circumstances>,
 }
 
 impl Cooldown {
+    /// Starts the cool-down of a failure at `now` (boot clock). `has_store` is true if another
+    /// process may store a token.
+    pub(crate) fn start(
+        failure: &ExchangeFailure,
+        now: Duration,
+        duration: Duration,
+        has_store: bool,
+    ) -> Self {
+        let mut cooldown = Self {
+            error: failure.error.clone(),
+            failed_at: now,
+            until: now.saturating_add(duration),
+            check_at: Duration::MAX,
+            checks: 0,
+            denied: failure.denied,
+            circumstances: failure.circumstances,
+        };
+        // Without them, the source could not tell whether the failure still stands.
+        if cooldown.circumstances.is_some() && (has_store || cooldown.denied.is_some()) {
+            cooldown.postpone_check(now);
+        }
+        cooldown
+    }
+
+    /// Plans the next look at circumstances and store.
+    pub(crate) fn postpone_check(&mut self, now: Duration) {
+        self.checks = self.checks.saturating_add(1);
+        self.check_at = now.saturating_add(doubled(MIN_CHECK, MAX_CHECK, self.checks));
+    }
+
+    /// Returns how long the source repeats the failure without looking at anything, or `None` if it
+    /// looks now.
+    pub(crate) fn quiet_for(&self, now: Duration) -> Option<Duration> {
+        let quiet = self.until.min(self.check_at).checked_sub(now);
+        quiet.filter(|quiet| !quiet.is_zero())
+    }
+
+    /// Returns whether the failure still stands for a request with this credential under these
+    /// circumstances. A vendor that locks accounts does not get the credential again for another
+    /// reason than a new credential.
+    pub(crate) fn stands(
+        &self,
+        credential: Fingerprint,
+        circumstances: Circumstances,
+        locks_account: bool,
+        now: Duration,
+    ) -> bool {
+        let is_same = self.denied.is_none_or(|denied| denied == credential);
+        let is_bound = self.circumstances == Some(circumstances);
+        let is_locked = locks_account && self.denied.is_some();
+        self.remaining(now).is_some() && is_same && (is_bound || is_locked)
+    }
+
+    /// Returns the failure of a request that is not sent because this one still stands.
+    pub(crate) fn repeated(&self, now: Duration) -> ExchangeFailure {
+        ExchangeFailure {
+            denied: self.denied,
+            circumstances: self.circumstances,
+            is_repeated: true,
+            ..self.error(now).into()
+        }
+    }
+
     /// Returns how much of the cool-down remains at `now` (boot clock), or `None` after its end.
     pub(crate) fn remaining(&self, now: Duration) -> Option<Duration> {
         self.until.checked_sub(now).filter(|remaining| !remaining.is_zero())
     }
 
-    /// Returns the error, with `retry_after` reduced to the remaining time.
+    /// Returns the error, marked as repeated, with `retry_after` reduced to the remaining time.
     pub(crate) fn error(&self, now: Duration) -> Error {
-        match (self.error.retry_after(), self.remaining(now)) {
-            (Some(_), Some(remaining)) => self.error.clone().with_retry_after(remaining),
-            _ => self.error.clone(),
+        let age = self.error.age().unwrap_or_default();
+        let age = age.saturating_add(now.saturating_sub(self.failed_at));
+        let error = self.error.clone().with_age(age);
+        match (error.retry_after(), self.remaining(now)) {
+            (Some(_), Some(remaining)) => error.with_retry_after(remaining),
+            _ => error,
         }
     }
+}
+
+/// Returns the cool-down of a credential that was refused `refusals` times in a row.
+pub(crate) fn of_refusal(has_worked: bool, refusals: u32, jitter: f64) -> Duration {
+    if !has_worked {
+        return FailureRecord::MAX_COOLDOWN;
+    }
+    let first = MIN_REFUSAL_COOLDOWN + REFUSAL_JITTER.mul_f64(jitter.clamp(0.0, 1.0));
+    doubled(first, FailureRecord::MAX_COOLDOWN, refusals)
+}
+
+/// Returns `min` doubled with each failure after the first, up to `max`.
+fn doubled(min: Duration, max: Duration, failures: u32) -> Duration {
+    min.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(max)
 }
 
 /// Returns the cool-down after `failures` consecutive failures (at least 1). `has_token` is true
 /// while a usable token is cached; `jitter` is from 0 to 1.
 pub(crate) fn duration(error: &Error, failures: u32, has_token: bool, jitter: f64) -> Duration {
     let jitter = jitter.clamp(0.0, 1.0);
-    let doubled = |min: Duration, max: Duration| {
-        min.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(max)
-    };
     let backoff = if has_token {
-        doubled(MIN_BACKOFF_WITH_TOKEN, MAX_BACKOFF_WITH_TOKEN).mul_f64(0.5 + jitter / 2.0)
+        doubled(MIN_BACKOFF_WITH_TOKEN, MAX_BACKOFF_WITH_TOKEN, failures)
+            .mul_f64(0.5 + jitter / 2.0)
     } else {
-        doubled(MIN_BACKOFF, MAX_BACKOFF).mul_f64(jitter).max(MIN_COOLDOWN)
+        doubled(MIN_BACKOFF, MAX_BACKOFF, failures).mul_f64(jitter).max(MIN_COOLDOWN)
     };
+    let outage = |min: Duration| if has_token { min } else { min.min(MAX_OUTAGE_COOLDOWN) };
     let min = match (error.kind(), error.retry()) {
         (ErrorKind::Throttled, _) => match retry_after(error) {
             // Jitter, because the vendor may have sent the same delay to many callers.
@@ -99,13 +200,13 @@ pub(crate) fn duration(error: &Error, failures: u32, has_token: bool, jitter: f6
         // vendor may fix it and no account is locked.
         (ErrorKind::Config, _) if error.status().is_some() => MIN_CONFIG_COOLDOWN,
         (ErrorKind::Denied | ErrorKind::LoginRequired | ErrorKind::Config, _) => {
-            return doubled(MIN_CREDENTIAL_CHECK, MAX_CREDENTIAL_CHECK);
+            return doubled(MIN_CHECK, MAX_CHECK, failures);
         }
-        (ErrorKind::Unavailable, Retry::Never) => MIN_TLS_COOLDOWN,
+        (ErrorKind::Unavailable, Retry::Never) => outage(MIN_TLS_COOLDOWN),
         (ErrorKind::Protocol | ErrorKind::UnsafeToken, Retry::Once) if failures == 1 => {
             Duration::ZERO
         }
-        (ErrorKind::Protocol | ErrorKind::UnsafeToken, _) => MIN_PROTOCOL_COOLDOWN,
+        (ErrorKind::Protocol | ErrorKind::UnsafeToken, _) => outage(MIN_PROTOCOL_COOLDOWN),
         _ => retry_after(error).unwrap_or_default(),
     };
     backoff.max(min)
@@ -257,20 +358,43 @@ mod tests {
     fn protocol_error_is_retried_once_then_after_a_minute() {
         let protocol = Error::protocol("not a token response");
         assert!(seconds(&protocol, 1, false, 1.0) <= 0.25);
-        assert!(seconds(&protocol, 2, false, 0.0) >= 60.0);
-        assert!(seconds(&Error::unsafe_token("bad"), 1, false, 0.0) >= 60.0);
+        assert!(seconds(&protocol, 2, true, 0.0) >= 60.0);
+        assert!(seconds(&Error::unsafe_token("bad"), 1, true, 0.0) >= 60.0);
         let wrong = Error::config("no token endpoint").with_status(404);
         assert!(seconds(&wrong, 1, false, 0.0) >= 300.0 && !is_denied(&wrong));
         let tls = Error::unavailable("unknown CA").with_retry(Retry::Never);
-        assert!(seconds(&tls, 1, false, 0.0) >= 300.0);
+        assert!(seconds(&tls, 1, true, 0.0) >= 300.0);
+    }
+
+    #[test]
+    fn outage_without_token_lasts_at_most_half_a_minute() {
+        for error in [
+            Error::unavailable("down"),
+            Error::unavailable("unknown CA").with_retry(Retry::Never),
+            Error::protocol("not a token response"),
+            Error::unsafe_token("bad"),
+        ] {
+            for failures in 1..40 {
+                assert!(seconds(&error, failures, false, 1.0) <= 30.0, "{error} {failures}");
+            }
+        }
+    }
+
+    #[test]
+    fn refused_credential_that_worked_is_sent_ever_more_rarely() {
+        let cooldown = |refusals, jitter| of_refusal(true, refusals, jitter).as_secs();
+        assert_eq!([1, 2, 3, 7, 8, 60].map(|n| cooldown(n, 0.0)), [30, 60, 120, 1920, 3600, 3600]);
+        assert_eq!([1, 2, 3, 60].map(|n| cooldown(n, 1.0)), [55, 110, 220, 3600]);
+        assert_eq!(of_refusal(false, 1, 0.5), FailureRecord::MAX_COOLDOWN);
     }
 
     #[test]
     fn cooldown_error_has_the_remaining_retry_after() {
         let after = Duration::from_secs(10);
         let error = Error::throttled("wait").with_retry_after(after);
-        let cooldown = Cooldown { error, until: Duration::from_secs(110), denied: None };
         let at = Duration::from_secs;
+        let cooldown = Cooldown::start(&error.into(), at(100), at(10), false);
+        assert_eq!(cooldown.error(at(104)).age(), Some(at(4)));
         assert_eq!(cooldown.error(at(104)).retry_after(), Some(at(6)));
         assert_eq!((cooldown.remaining(at(109)), cooldown.remaining(at(110))), (Some(at(1)), None));
     }

@@ -8,6 +8,8 @@ use gatepass_core::{Credential, Error, ErrorKind, ExchangeContext, Result, Token
 use crate::budget::Budget;
 use crate::cached_token::CachedToken;
 use crate::cooldown::{Cooldown, is_denied};
+use crate::credential_history::CredentialHistory;
+use crate::exchange_failure::ExchangeFailure;
 use crate::fingerprint::Fingerprint;
 use crate::pending_login::PendingLogin;
 use crate::policy::Moment;
@@ -28,6 +30,8 @@ pub(crate) struct ExchangeRequest {
     pub(crate) newer_than: Option<SystemTime>,
     /// A token that an API rejected, which is not accepted.
     pub(crate) rejected: Option<Token>,
+    /// What is known about the credential.
+    pub(crate) credentials: CredentialHistory,
     /// Number of consecutive failures before this exchange.
     pub(crate) prior_failures: u32,
     /// When the callers stop trying, on the boot clock, if they have said so.
@@ -35,22 +39,6 @@ pub(crate) struct ExchangeRequest {
     /// Random number from 0 to 1 for the cool-down.
     pub(crate) jitter: f64,
     pub(crate) pending_login: Option<Arc<PendingLogin>>,
-}
-
-/// Why an exchange returned no token.
-#[derive(Debug)]
-pub(crate) struct ExchangeFailure {
-    pub(crate) error: Error,
-    /// Fingerprint of the credential if the vendor denied it.
-    pub(crate) denied: Option<Fingerprint>,
-    /// The cool-down that the store recorded, which other processes observe too.
-    pub(crate) cooldown: Option<Duration>,
-}
-
-impl From<Error> for ExchangeFailure {
-    fn from(error: Error) -> Self {
-        Self { error, denied: None, cooldown: None }
-    }
 }
 
 impl SourceConfig {
@@ -67,24 +55,23 @@ impl SourceConfig {
         let fingerprint = Fingerprint::of(&credential);
         self.wait_for_budget(&credential).await?;
         on_start();
-        let failed = |error: Error, fingerprint| {
-            let denied = is_denied(&error).then_some(fingerprint);
-            ExchangeFailure { denied, ..error.into() }
+        let failed = |error: Error, credential: &Credential| {
+            let denied = is_denied(&error).then(|| Fingerprint::of(credential));
+            let circumstances = Some(self.circumstances(credential));
+            ExchangeFailure { denied, circumstances, ..error.into() }
         };
         let denied = match self.request_and_record(&credential, history).await {
             Err(error) if error.kind() == ErrorKind::Denied => error,
-            outcome => return outcome.map_err(|error| failed(error, fingerprint)),
+            outcome => return outcome.map_err(|error| failed(error, &credential)),
         };
         let changed = match self.read_credential().await {
             Ok(changed) if Fingerprint::of(&changed) != fingerprint => changed,
-            _ => return Err(failed(denied, fingerprint)),
+            _ => return Err(failed(denied, &credential)),
         };
         set_next_step(history, NextStep::Retried);
         self.wait_for_budget(&changed).await?;
         on_start();
-        self.request_and_record(&changed, history)
-            .await
-            .map_err(|error| failed(error, Fingerprint::of(&changed)))
+        self.request_and_record(&changed, history).await.map_err(|error| failed(error, &changed))
     }
 
     /// Waits until the vendor's limit of requests per minute allows one more, unless that takes
@@ -110,6 +97,7 @@ impl SourceConfig {
     ) -> Result<CachedToken> {
         let started = self.now();
         let outcome = self.request_token(credential).await;
+        let outcome = outcome.map_err(|error| self.with_way_out(error));
         let recorded = outcome.as_ref().map(|cached| cached.token.expires_at());
         history.extend(self.history_entry(credential, started, recorded));
         outcome

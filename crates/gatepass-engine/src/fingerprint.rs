@@ -1,22 +1,35 @@
-//! Fingerprints that compare credentials within this process without storing one.
+//! Fingerprints: recognise a credential again without keeping it.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::LazyLock;
+use std::fmt;
 
+use gatepass_core::__private::digest;
 use gatepass_core::Credential;
 
-/// A keyed hash of a credential. The key is random and never leaves this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fingerprint(u64);
+/// A digest of a credential, the same in every process, so that processes which share a store agree
+/// on it. A store seals it, and it is never shown: a weak secret could be found by trying.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
     pub(crate) fn of(credential: &Credential) -> Self {
-        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let mut hasher = KEY.build_hasher();
-        credential.texts().for_each(|text| text.hash(&mut hasher));
-        for (name, secret) in credential.secrets() {
-            (name, secret.expose_secret()).hash(&mut hasher);
-        }
-        Self(hasher.finish())
+        let secrets = credential.secrets().map(|(name, secret)| (name, secret.expose_secret()));
+        let pairs = credential.texts().chain(secrets);
+        let parts = pairs.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        let digest = digest("gatepass engine: credential, version 1", parts);
+        Self(digest.first_chunk().copied().unwrap_or_default())
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint")
     }
 }

@@ -6,7 +6,8 @@ use gatepass_core::{Error, Result};
 use tracing::Instrument;
 
 use crate::cache::{Cache, StoreOutcome, WeakCache};
-use crate::exchange::{ExchangeFailure, ExchangeRequest};
+use crate::exchange::ExchangeRequest;
+use crate::exchange_failure::ExchangeFailure;
 use crate::flight_handle::{COMPLETION_GRACE, OutcomeSender};
 use crate::metrics;
 use crate::persistence::HISTORY_TIMEOUT;

@@ -60,7 +60,9 @@ mod cache_state;
 mod cached_token;
 mod clock;
 mod cooldown;
+mod credential_history;
 mod exchange;
+mod exchange_failure;
 mod fingerprint;
 mod flight;
 mod flight_handle;
@@ -72,6 +74,7 @@ mod persistence;
 mod policy;
 mod pool;
 mod prefetch;
+mod refusal;
 mod rt;
 mod shared_failures;
 mod source;
@@ -92,8 +95,9 @@ pub use crate::store::FileStore;
 #[doc(hidden)]
 pub use crate::store::fuzzing;
 pub use crate::store::{
-    FailureRecord, HistoryEntry, Lease, LeaseOutcome, MemoryStore, NextStep, ProcessInfo,
-    ProfileKey, Record, RecordRequirement, SaveOutcome, StoreKey, TokenStore,
+    Circumstances, CredentialRecord, FailureRecord, HistoryEntry, Lease, LeaseOutcome, MemoryStore,
+    NextStep, ProcessInfo, ProfileKey, Record, RecordRequirement, SaveOutcome, StoreKey,
+    TokenStore,
 };
 #[cfg(feature = "sealed")]
 pub use crate::store::{OpenError, Opened, SealingKeys};

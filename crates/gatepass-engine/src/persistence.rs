@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use gatepass_core::{Credential, Error, Result, Token};
+use gatepass_core::{Credential, Error, ErrorKind, Result, Token};
 
 use crate::cached_token::CachedToken;
 use crate::cooldown;
-use crate::exchange::{ExchangeFailure, ExchangeRequest};
+use crate::exchange::ExchangeRequest;
+use crate::exchange_failure::ExchangeFailure;
 use crate::fingerprint::Fingerprint;
 use crate::metrics;
 use crate::policy::{Phase, Validity};
@@ -18,8 +19,6 @@ use crate::store::{
     RecordRequirement, SaveOutcome, StoreKey, TokenStore,
 };
 
-/// The vendor gets a denied credential again after this time, because it may accept it by then.
-const DENIED_COOLDOWN: Duration = FailureRecord::MAX_COOLDOWN;
 /// How much longer than its timeout a live holder of a lease may need to save.
 const STALE_MARGIN: Duration = Duration::from_secs(1);
 /// The longest cool-down after waiting for another process in vain, which no vendor has noticed.
@@ -47,7 +46,7 @@ impl SourceConfig {
         credential: &Credential,
         request: &ExchangeRequest,
     ) -> Result<StoreAcquisition> {
-        let (mut wanted, started) = (self.requirement(request), self.now());
+        let (mut wanted, started) = (self.requirement(request, credential), self.now());
         // A store compares rough times: its record may expire too soon by the exact clocks.
         for _ in 0..2 {
             let wait = self.lease_wait(request).saturating_sub(self.now().since(started));
@@ -113,10 +112,44 @@ impl SourceConfig {
                 is_usable.then_some(Ok(cached))
             }
             Record::Failure(failure) => {
-                let error = failure.error(self.clock.wall());
+                let circumstances = self.circumstances(credential);
+                let now = self.clock.wall();
+                if failure.circumstances() != Some(&circumstances) && !self.is_locked(&failure) {
+                    return None;
+                }
+                let age = now.duration_since(failure.failed_at()).unwrap_or_default();
+                let error = failure.error(now).with_age(age);
                 let denied = cooldown::is_denied(&error).then(|| Fingerprint::of(credential));
-                Some(Err(ExchangeFailure { denied, ..error.into() }))
+                let cooldown = failure.until().duration_since(now).ok();
+                let circumstances = Some(circumstances);
+                let failed = error.into();
+                Some(Err(ExchangeFailure { denied, cooldown, circumstances, ..failed }))
             }
+            Record::Credentials(_) => None,
+        }
+    }
+
+    /// Returns whether a stored failure stands whatever has changed beside the credential: the
+    /// record's key depends on that.
+    fn is_locked(&self, failure: &FailureRecord) -> bool {
+        self.provider.hints().locks_account && failure.kind() == ErrorKind::Denied
+    }
+
+    /// Returns which records serve this flight.
+    pub(crate) fn requirement(
+        &self,
+        request: &ExchangeRequest,
+        credential: &Credential,
+    ) -> RecordRequirement {
+        // A store cannot tell a refusal by a vendor that locks accounts: `usable` decides.
+        let is_any = self.provider.hints().locks_account;
+        RecordRequirement {
+            newer_than: request.newer_than,
+            refused: request.rejected.clone(),
+            min_remaining: request.min_remaining,
+            is_fresh: request.skip_store,
+            circumstances: (!is_any).then(|| self.circumstances(credential)),
+            stale_after: self.stale_after(),
         }
     }
 
@@ -169,16 +202,20 @@ impl SourceConfig {
             }
             Err(failure) => failure,
         };
-        let (now, failures) = (self.clock.wall(), request.prior_failures + 1);
-        let cooldown = match failure.denied {
-            Some(_) => DENIED_COOLDOWN,
-            None => {
-                let cooldown = cooldown::duration(&failure.error, failures, false, request.jitter);
-                let window = request.retry_until.map(|end| end.saturating_sub(self.clock.boot()));
-                cooldown::within_window(&failure.error, cooldown, window, request.jitter)
-            }
-        };
-        let record = FailureRecord::new(&failure.error, now, now + cooldown);
+        let (now, failures) = (self.clock.wall(), request.prior_failures.saturating_add(1));
+        let cooldown = failure.cooldown.unwrap_or_else(|| {
+            let cooldown = cooldown::duration(&failure.error, failures, false, request.jitter);
+            let window = request.retry_until.map(|end| end.saturating_sub(self.clock.boot()));
+            cooldown::within_window(&failure.error, cooldown, window, request.jitter)
+        });
+        let until = now.checked_add(cooldown).unwrap_or(now);
+        let mut record = FailureRecord::new(&failure.error, now, until);
+        if let Some(circumstances) = failure.circumstances {
+            record = record.with_circumstances(circumstances);
+        }
+        if failure.denied.is_some() && self.provider.hints().locks_account {
+            record = record.lasting();
+        }
         let until = record.until();
         let saved = self.save_record(lease, Record::Failure(record)).await;
         // The store kept a token that still works: the cool-down of the refresh is this process's.
@@ -232,10 +269,20 @@ impl SourceConfig {
     pub(crate) async fn stored(&self) -> Result<Option<Record>> {
         let Some(store) = &self.store else { return Ok(None) };
         let credential = self.read_credential_in_time().await?;
-        match self.store() {
-            Some(store) => store.load(&self.store_key(&credential)?).await,
-            None => store.load(&self.failure_key(&credential)?).await,
-        }
+        let key = match self.store() {
+            Some(_) => self.store_key(&credential)?,
+            None => self.failure_key(&credential)?,
+        };
+        let record = store.load(&key).await?;
+        // A failure under other circumstances has ended.
+        Ok(record.filter(|record| match record {
+            Record::Failure(failure) => {
+                failure.circumstances() == Some(&self.circumstances(&credential))
+                    || self.is_locked(failure)
+            }
+            Record::Token(_) => true,
+            Record::Credentials(_) => false,
+        }))
     }
 
     /// Returns the status of a source that has this record and nothing else.
@@ -263,6 +310,7 @@ impl SourceConfig {
                 cooldown_remaining: failure.until().duration_since(now.wall()).ok(),
                 ..status
             },
+            Record::Credentials(_) => status,
         }
     }
 
@@ -283,16 +331,6 @@ impl SourceConfig {
     /// Returns how long another process may hold the lease before it counts as stopped.
     pub(crate) fn stale_after(&self) -> Duration {
         self.timeout.saturating_add(STALE_MARGIN)
-    }
-
-    fn requirement(&self, request: &ExchangeRequest) -> RecordRequirement {
-        RecordRequirement {
-            newer_than: request.newer_than,
-            refused: request.rejected.clone(),
-            min_remaining: request.min_remaining,
-            is_fresh: request.skip_store,
-            stale_after: self.stale_after(),
-        }
     }
 }
 

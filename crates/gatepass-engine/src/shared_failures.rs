@@ -12,7 +12,8 @@ use std::time::Duration;
 use gatepass_core::{Credential, Result};
 
 use crate::cached_token::CachedToken;
-use crate::exchange::{ExchangeFailure, ExchangeRequest, set_next_step};
+use crate::exchange::{ExchangeRequest, set_next_step};
+use crate::exchange_failure::ExchangeFailure;
 use crate::persistence::HISTORY_TIMEOUT;
 use crate::rt::timeout;
 use crate::source_config::{SourceConfig, timed_out};
@@ -49,11 +50,13 @@ impl SourceConfig {
                 None
             }
         };
+        let circumstances = self.circumstances(&credential);
         let exchange = self.exchange(credential, on_start, history);
         let mut outcome = match timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(timed_out(self.timeout).into()),
         };
+        self.record_outcome(&mut outcome, circumstances, request).await;
         // A success ends a failure only for a caller that was not stopped by it.
         if outcome.is_ok() && !request.skip_store {
             return outcome;
@@ -85,11 +88,7 @@ impl SourceConfig {
         credential: &Credential,
         request: &ExchangeRequest,
     ) -> Result<FirstRequest> {
-        let wanted = RecordRequirement {
-            is_fresh: request.skip_store,
-            stale_after: self.stale_after(),
-            ..RecordRequirement::default()
-        };
+        let wanted = self.requirement(request, credential);
         let mut is_first = true;
         for wait in [Duration::ZERO, self.lease_wait(request)] {
             match store.acquire(key, &wanted, wait).await? {

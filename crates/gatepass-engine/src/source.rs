@@ -167,6 +167,9 @@ impl TokenSource {
 
     /// Removes this token from the cache, so that the next caller gets another one. Does nothing if
     /// the token is not the cached one.
+    ///
+    /// A rejected token is replaced at most once in 5 s: an API that rejects tokens for being too
+    /// young would otherwise cause a token request per call. Until then this does nothing either.
     pub fn invalidate(&self, token: &Token) {
         self.0.invalidate(token);
     }

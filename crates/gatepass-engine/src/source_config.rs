@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatepass_core::__private::digest;
 use gatepass_core::{
     Credential, CredentialSource, Error, Hint, HttpSend, Interactive, Provider, Request, Response,
     Result, TokenRules, async_trait,
@@ -13,7 +14,7 @@ use crate::allowed_origins::AllowedOrigins;
 use crate::clock::{ClockHandle, SystemClock};
 use crate::policy::Moment;
 use crate::rt::timeout;
-use crate::store::TokenStore;
+use crate::store::{Circumstances, TokenStore};
 
 /// Default of [`SourceConfig::timeout`].
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -31,6 +32,8 @@ pub(crate) struct SourceConfig {
     pub(crate) http: Arc<dyn HttpSend>,
     pub(crate) clock: ClockHandle,
     pub(crate) token_rules: TokenRules,
+    /// A digest of the settings that kept failures are bound to.
+    pub(crate) settings_digest: [u8; 32],
     pub(crate) timeout: Duration,
     pub(crate) leeway: Option<Duration>,
     pub(crate) keep_warm: bool,
@@ -59,6 +62,7 @@ impl SourceConfig {
             http: Arc::new(NoHttp),
             clock: ClockHandle::System(SystemClock::new()),
             token_rules: TokenRules::default(),
+            settings_digest: [0; 32],
             timeout: DEFAULT_TIMEOUT,
             leeway: None,
             keep_warm: false,
@@ -91,6 +95,22 @@ impl SourceConfig {
         timeout(self.timeout, self.read_credential())
             .await
             .unwrap_or_else(|_| Err(timed_out(self.timeout)))
+    }
+
+    /// Returns a digest of everything that decides whether a token request with this credential
+    /// succeeds.
+    pub(crate) fn circumstances(&self, credential: &Credential) -> Circumstances {
+        let endpoints = self.provider.endpoints(credential).unwrap_or_default();
+        let routes: Vec<_> = endpoints.iter().map(|endpoint| self.http.route(endpoint)).collect();
+        let timeout = self.timeout.as_millis().to_le_bytes();
+        let secrets = credential.secrets().map(|(name, secret)| (name, secret.expose_secret()));
+        let pairs = credential.texts().chain(secrets);
+        let parts = [self.settings_digest.as_slice(), timeout.as_slice()]
+            .into_iter()
+            .chain(routes.iter().map(<[u8; 32]>::as_slice))
+            .chain(endpoints.iter().map(|endpoint| endpoint.as_str().as_bytes()))
+            .chain(pairs.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
+        Circumstances::new(*digest("gatepass engine: circumstances, version 1", parts))
     }
 
     pub(crate) fn interactive(&self) -> Result<&dyn Interactive> {

@@ -5,8 +5,10 @@
 //! token request together: [`TokenStore::acquire`] returns a record that another source has
 //! stored, or the lease, which is the right to send the request.
 
+mod circumstances;
 #[cfg(feature = "sealed")]
 mod codec;
+mod credential_record;
 mod failure_record;
 mod history;
 mod key;
@@ -29,6 +31,8 @@ use gatepass_core::{Clock, Result, async_trait};
 
 use crate::SystemClock;
 
+pub use self::circumstances::Circumstances;
+pub use self::credential_record::CredentialRecord;
 pub use self::failure_record::FailureRecord;
 #[cfg(feature = "file-store")]
 pub use self::file::FileStore;

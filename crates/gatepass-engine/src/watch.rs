@@ -37,12 +37,12 @@ impl Watch {
     /// current token.
     ///
     /// Returns an error while there is no usable token. The call after an error waits for the end
-    /// of the cool-down; once the source is closed, each call fails immediately. Dropping the
+    /// of the cool-down, or until the source looks for another credential or in the store; once the source is closed, each call fails immediately. Dropping the
     /// future loses no token.
     pub async fn next(&mut self) -> Result<Token> {
         loop {
             self.changes.mark_unchanged();
-            let cooldown = self.source.cooldown_remaining();
+            let cooldown = self.source.cache().quiet_for();
             if let Some(remaining) = cooldown.filter(|_| self.source.peek().is_none()) {
                 sleep(remaining).await;
             }

@@ -125,8 +125,9 @@ pub mod provider {
 /// Token stores: memory, files, and the trait for others.
 pub mod store {
     pub use gatepass_engine::{
-        FailureRecord, HistoryEntry, Lease, LeaseOutcome, MemoryStore, NextStep, ProcessInfo,
-        ProfileKey, Record, RecordRequirement, SaveOutcome, StoreKey, TokenStore,
+        Circumstances, CredentialRecord, FailureRecord, HistoryEntry, Lease, LeaseOutcome,
+        MemoryStore, NextStep, ProcessInfo, ProfileKey, Record, RecordRequirement, SaveOutcome,
+        StoreKey, TokenStore,
     };
     #[cfg(feature = "file-store")]
     pub use gatepass_engine::{FileStore, OpenError, Opened, SealingKeys};

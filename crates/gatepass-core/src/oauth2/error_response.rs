@@ -177,12 +177,14 @@ fn by_status(status: u16, is_coded: bool, is_html: bool) -> Error {
             Error::denied("access denied: check the account or the subscription key")
                 .hint("check at the vendor what this client may do")
         }
-        401 | 403 => Error::unavailable("a gateway or firewall refused the request, not the vendor")
-            .hint(match is_html {
-                true => "the response is a web page, possibly of a firewall: check the network",
-                false => "the response has no error code of the vendor: check base_url",
-            })
-            .hint("if this persists, check the profile's credential at the vendor"),
+        401 | 403 => {
+            Error::unavailable("a gateway or firewall refused the request, not the vendor")
+                .hint(match is_html {
+                    true => "the response is a web page, possibly of a firewall: check the network",
+                    false => "the response has no error code of the vendor: check base_url",
+                })
+                .hint("if this persists, check the profile's credential at the vendor")
+        }
         404 | 410 => Error::config("no token endpoint at this address")
             .hint("check base_url, environment and the ids in the profile"),
         407 => Error::config("the proxy requires credentials")

@@ -51,11 +51,6 @@ impl ActiveSource {
 
     /// Returns the error of the last request while its cool-down lasts.
     pub(super) fn cooldown_error(&self) -> Option<Error> {
-        let remaining = self.source.cooldown_remaining()?;
-        let error = self.source.status().last_error?;
-        Some(match error.retry_after() {
-            Some(_) => error.with_retry_after(remaining),
-            None => error,
-        })
+        self.source.cache().quiet_error()
     }
 }

@@ -189,7 +189,7 @@ impl Shared {
         let (mut flights, now) = (shard.flights(), self.now());
         let cooldown = match flights.get(&key) {
             Some(active) if active.flight.is_some() => return false,
-            active => active.and_then(|active| active.source.cooldown_remaining()),
+            active => active.and_then(|active| active.source.cache().quiet_for()),
         };
         let later = match cooldown {
             Some(remaining) => remaining,
@@ -300,7 +300,7 @@ impl Shared {
             None if token.is_some() => self.remove_active(&mut flights, key),
             None => {
                 self.counts.failures.fetch_add(1, Ordering::Relaxed);
-                let remaining = source.cooldown_remaining().unwrap_or(REFRESH_RETRY);
+                let remaining = source.cache().quiet_for().unwrap_or(REFRESH_RETRY);
                 self.postpone_refresh(key, now.boot.saturating_add(remaining));
             }
         }

@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 #[cfg(all(feature = "file-store", unix))]
 pub(super) use self::entry::step_from;
 use self::fields::{FieldWriter, Fields, REQUIRED};
-use super::{FailureRecord, Record};
+use super::{Circumstances, CredentialRecord, FailureRecord, Record};
 
 const TOKEN: u8 = 0;
 const FAILURE: u8 = 1;
 const HISTORY_ENTRY: u8 = 2;
+const CREDENTIALS: u8 = 3;
 
 /// A value's number is its position in its list: add at the end only.
 pub(super) const EXPIRIES: &[Expiry] =
@@ -59,9 +60,35 @@ mod failure_field {
     pub(super) const VENDOR_CODE: u8 = 8;
     pub(super) const VENDOR_TEXT: u8 = 9;
     pub(super) const SETTING: u8 = 10;
+    pub(super) const CIRCUMSTANCES: u8 = 11;
+    pub(super) const LASTING: u8 = 12;
 
-    pub(super) const ALL: &[u8] =
-        &[FAILED_AT, UNTIL, KIND, RETRY, MESSAGE, STATUS, HINTS, VENDOR_CODE, VENDOR_TEXT, SETTING];
+    pub(super) const ALL: &[u8] = &[
+        FAILED_AT,
+        UNTIL,
+        KIND,
+        RETRY,
+        MESSAGE,
+        STATUS,
+        HINTS,
+        VENDOR_CODE,
+        VENDOR_TEXT,
+        SETTING,
+        CIRCUMSTANCES,
+        LASTING,
+    ];
+}
+
+/// The fields of a record of credentials.
+mod credentials_field {
+    use super::REQUIRED;
+
+    pub(super) const AT: u8 = REQUIRED | 1;
+    pub(super) const REFUSALS: u8 = REQUIRED | 2;
+    pub(super) const WORKED: u8 = 3;
+    pub(super) const REFUSED: u8 = 4;
+
+    pub(super) const ALL: &[u8] = &[AT, REFUSALS, WORKED, REFUSED];
 }
 
 impl Record {
@@ -75,6 +102,7 @@ impl Record {
         match self {
             Self::Token(token) => encode_token(token),
             Self::Failure(failure) => encode_failure(failure),
+            Self::Credentials(record) => encode_credentials(record),
         }
     }
 
@@ -83,6 +111,7 @@ impl Record {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         match bytes.get(1)? {
             &TOKEN => decode_token(bytes).map(Self::Token),
+            &CREDENTIALS => decode_credentials(bytes).map(Self::Credentials),
             _ => decode_failure(bytes).map(Self::Failure),
         }
     }
@@ -125,13 +154,23 @@ fn encode_failure(failure: &FailureRecord) -> Option<Zeroizing<Vec<u8>>> {
     out.optional_string(failure_field::VENDOR_CODE, failure.vendor_code.as_deref())?;
     out.optional_string(failure_field::VENDOR_TEXT, failure.vendor_text.as_deref())?;
     out.optional_string(failure_field::SETTING, failure.field.as_deref())?;
+    if let Some(circumstances) = &failure.circumstances {
+        out.bytes(failure_field::CIRCUMSTANCES, circumstances.as_bytes())?;
+    }
+    if failure.is_lasting {
+        out.bytes(failure_field::LASTING, &[])?;
+    }
     Some(out.finish())
 }
 
 fn decode_failure(bytes: &[u8]) -> Option<FailureRecord> {
     let fields = Fields::read(bytes, FAILURE, failure_field::ALL)?;
     let failed_at = fields.time(failure_field::FAILED_AT)?;
-    let latest = failed_at.checked_add(FailureRecord::MAX_COOLDOWN)?;
+    let is_lasting = fields.bytes(failure_field::LASTING).is_some();
+    let latest = failed_at.checked_add(match is_lasting {
+        true => FailureRecord::LASTING_COOLDOWN,
+        false => FailureRecord::MAX_COOLDOWN,
+    })?;
     let owned = |tag| Some(fields.optional_string(tag)?.map(str::to_owned));
     Some(FailureRecord {
         kind: fields.choice(failure_field::KIND, KINDS)?,
@@ -144,6 +183,32 @@ fn decode_failure(bytes: &[u8]) -> Option<FailureRecord> {
         field: owned(failure_field::SETTING)?,
         failed_at,
         until: fields.time(failure_field::UNTIL)?.min(latest),
+        circumstances: fields.optional_array(failure_field::CIRCUMSTANCES)?.map(Circumstances::new),
+        is_lasting,
+    })
+}
+
+fn encode_credentials(record: &CredentialRecord) -> Option<Zeroizing<Vec<u8>>> {
+    let mut out = FieldWriter::new(CREDENTIALS, credentials_field::ALL.len(), 48);
+    out.time(credentials_field::AT, record.at)?;
+    out.bytes(credentials_field::REFUSALS, &record.refusals.to_le_bytes())?;
+    for (tag, fingerprint) in
+        [(credentials_field::WORKED, &record.worked), (credentials_field::REFUSED, &record.refused)]
+    {
+        if let Some(fingerprint) = fingerprint {
+            out.bytes(tag, fingerprint)?;
+        }
+    }
+    Some(out.finish())
+}
+
+fn decode_credentials(bytes: &[u8]) -> Option<CredentialRecord> {
+    let fields = Fields::read(bytes, CREDENTIALS, credentials_field::ALL)?;
+    Some(CredentialRecord {
+        at: fields.time(credentials_field::AT)?,
+        worked: fields.optional_array(credentials_field::WORKED)?,
+        refused: fields.optional_array(credentials_field::REFUSED)?,
+        refusals: u32::from_le_bytes(fields.array(credentials_field::REFUSALS)?),
     })
 }
 
@@ -222,9 +287,14 @@ mod tests {
 
     fn records() -> Vec<Record> {
         let until = sent() + Duration::from_secs(60);
+        let failure = FailureRecord::new(&Error::unavailable("down"), sent(), until);
+        let bound = failure.clone().with_circumstances(Circumstances::new([7; 32]));
         let mut records = vec![
             Record::Failure(FailureRecord::new(&denied(), sent(), until)),
-            Record::Failure(FailureRecord::new(&Error::unavailable("down"), sent(), until)),
+            Record::Failure(failure),
+            Record::Failure(bound.lasting()),
+            Record::Credentials(CredentialRecord::new(sent(), Some([1; 16]), Some([2; 16]), 3)),
+            Record::Credentials(CredentialRecord::new(sent(), None, None, 0)),
         ];
         for &expiry in EXPIRIES {
             let token = Token::builder("t-1".into(), sent()).scope(Some("a b"));
@@ -268,6 +338,21 @@ mod tests {
             assert!(Record::decode(&[&bytes[..], &[0]].concat()).is_none());
             assert!(HistoryEntry::decode(&bytes).is_none());
         }
+    }
+
+    #[test]
+    fn decoded_failure_is_bound_to_its_circumstances() {
+        let Some(Record::Failure(failure)) = records().into_iter().nth(2) else {
+            panic!("no failure")
+        };
+        let bytes = Record::Failure(failure.clone()).encode().unwrap();
+        let Some(Record::Failure(decoded)) = Record::decode(&bytes) else { panic!("no failure") };
+        assert_eq!(decoded, failure);
+        assert_eq!(decoded.until(), sent() + FailureRecord::LASTING_COOLDOWN);
+        assert!(
+            decoded.is_bound_to(Some(&Circumstances::new([7; 32]))) && decoded.is_bound_to(None)
+        );
+        assert!(!decoded.is_bound_to(Some(&Circumstances::new([8; 32]))));
     }
 
     #[test]
@@ -315,7 +400,9 @@ mod tests {
         fn any_bytes_are_decoded_without_a_panic(
             mut bytes in prop::collection::vec(any::<u8>(), 0..200),
         ) {
-            for head in [&[][..], &[2, TOKEN], &[2, FAILURE], &[2, HISTORY_ENTRY]] {
+            for head in
+                [&[][..], &[2, TOKEN], &[2, FAILURE], &[2, HISTORY_ENTRY], &[2, CREDENTIALS]]
+            {
                 bytes.splice(..bytes.len().min(head.len()), head.iter().copied());
                 Record::decode(&bytes);
                 HistoryEntry::decode(&bytes);
@@ -323,10 +410,10 @@ mod tests {
         }
 
         #[test]
-        fn changed_byte_is_decoded_without_a_panic(at in 0..200usize, byte: u8, n in 0..14usize) {
+        fn changed_byte_is_decoded_without_a_panic(at in 0..200usize, byte: u8, n in 0..17usize) {
             let mut bytes = match records().get(n) {
                 Some(record) => record.encode().unwrap().to_vec(),
-                None => entries()[n - 6].encode().unwrap(),
+                None => entries()[n - 9].encode().unwrap(),
             };
             let at = at % bytes.len();
             bytes[at] = byte;

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Error, ErrorKind, Hint, Retry};
 
+use super::Circumstances;
+
 /// A failed token request, and how long callers get its error instead of sending another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureRecord {
@@ -17,12 +19,17 @@ pub struct FailureRecord {
     pub(super) field: Option<String>,
     pub(super) failed_at: SystemTime,
     pub(super) until: SystemTime,
+    pub(super) circumstances: Option<Circumstances>,
+    pub(super) is_lasting: bool,
 }
 
 impl FailureRecord {
     /// The longest time that a failure is kept. A denied credential is part of the store's key, so
     /// a changed one sends a new request at once; this limit is for a vendor that changes its mind.
     pub const MAX_COOLDOWN: Duration = Duration::from_secs(3600);
+
+    /// The time that a [lasting](Self::lasting) failure is kept.
+    pub const LASTING_COOLDOWN: Duration = Duration::from_secs(365 * 24 * 3600);
 
     /// Creates the record of a request that was sent at `failed_at`. It is kept until `until`, but
     /// not longer than [`MAX_COOLDOWN`](Self::MAX_COOLDOWN).
@@ -40,7 +47,30 @@ impl FailureRecord {
             field: error.field().map(str::to_owned),
             failed_at,
             until: until.min(failed_at + Self::MAX_COOLDOWN),
+            circumstances: None,
+            is_lasting: false,
         }
+    }
+
+    /// Binds the failure to these circumstances: a caller under others does not get it.
+    pub fn with_circumstances(self, circumstances: Circumstances) -> Self {
+        Self { circumstances: Some(circumstances), ..self }
+    }
+
+    /// Keeps the failure until its circumstances change, for a vendor that locks accounts.
+    pub fn lasting(self) -> Self {
+        let until = self.failed_at.checked_add(Self::LASTING_COOLDOWN).unwrap_or(self.until);
+        Self { until, is_lasting: true, ..self }
+    }
+
+    /// Returns what the failure is bound to.
+    pub fn circumstances(&self) -> Option<&Circumstances> {
+        self.circumstances.as_ref()
+    }
+
+    /// Returns whether a caller under these circumstances, or under any, gets the failure.
+    pub(super) fn is_bound_to(&self, circumstances: Option<&Circumstances>) -> bool {
+        circumstances.is_none() || self.circumstances() == circumstances
     }
 
     /// Returns the kind of the error, by which callers decide what to do.

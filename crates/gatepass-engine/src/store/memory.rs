@@ -180,7 +180,8 @@ impl TokenStore for MemoryStore {
         let Some(slots) = profiles.get_mut(profile) else { return Ok(0) };
         let mut count = 0;
         for slot in slots.values_mut() {
-            count += usize::from(slot.record.take().is_some());
+            let record = slot.record.take();
+            count += usize::from(record.is_some_and(|record| record.is_outcome()));
             slot.forgotten += 1;
         }
         slots.retain(|_, slot| slot.is_used());

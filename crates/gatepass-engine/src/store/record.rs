@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Secret, Token};
 
-use super::FailureRecord;
+use super::{Circumstances, CredentialRecord, FailureRecord};
 
 /// What a store keeps for a key.
 #[derive(Clone, Debug)]
@@ -15,6 +15,9 @@ pub enum Record {
     Token(Token),
     /// A failure, which callers get instead of a token until its cool-down ends.
     Failure(FailureRecord),
+    /// What is known about the credentials of the profile, under a
+    /// [key of its own](super::StoreKey::of_credentials). It satisfies no caller.
+    Credentials(CredentialRecord),
 }
 
 /// Which records satisfy a caller of [`TokenStore::acquire`](super::TokenStore::acquire).
@@ -30,6 +33,8 @@ pub struct RecordRequirement {
     pub min_remaining: Duration,
     /// No record satisfies the caller: it wants a new token.
     pub is_fresh: bool,
+    /// The circumstances that a failure must have; any if `None`.
+    pub circumstances: Option<Circumstances>,
     /// How long a holder of the lease may need. One that holds it for longer has been stopped, and
     /// one caller succeeds it. The default, [`Duration::MAX`], never replaces a holder.
     pub stale_after: Duration,
@@ -42,6 +47,7 @@ impl Default for RecordRequirement {
             refused: None,
             min_remaining: Duration::ZERO,
             is_fresh: false,
+            circumstances: None,
             stale_after: Duration::MAX,
         }
     }
@@ -57,6 +63,7 @@ impl Record {
         match self {
             Self::Token(token) => token.issued_at(),
             Self::Failure(failure) => failure.failed_at(),
+            Self::Credentials(record) => record.at(),
         }
     }
 
@@ -65,7 +72,16 @@ impl Record {
         match self {
             Self::Token(token) => token.expires_at(),
             Self::Failure(failure) => failure.until(),
+            Self::Credentials(record) => {
+                let end = record.at().checked_add(CredentialRecord::LIFETIME);
+                end.unwrap_or_else(|| record.at())
+            }
         }
+    }
+
+    /// Returns whether the record is the outcome of a token request.
+    pub(super) fn is_outcome(&self) -> bool {
+        !matches!(self, Self::Credentials(_))
     }
 
     /// Returns whether the record can be used at `now`: it has not expired, and it was not made
@@ -102,18 +118,25 @@ impl Record {
                 let (failed_at, until) = (map(failure.failed_at)?, map(failure.until)?);
                 Self::Failure(FailureRecord { failed_at, until, ..failure })
             }
+            Self::Credentials(record) => {
+                Self::Credentials(CredentialRecord { at: map(record.at)?, ..record })
+            }
         })
     }
 }
 
 impl RecordRequirement {
     /// Returns whether the record satisfies the caller at `now`. A current failure satisfies every
-    /// caller that does not ask for a new token.
+    /// caller with the same circumstances that does not ask for a new token.
     pub fn accepts(&self, record: &Record, now: SystemTime) -> bool {
         if self.is_fresh || !record.is_current(now) {
             return false;
         }
-        let Record::Token(token) = record else { return true };
+        let token = match record {
+            Record::Token(token) => token,
+            Record::Failure(failure) => return failure.is_bound_to(self.circumstances.as_ref()),
+            Record::Credentials(_) => return false,
+        };
         let is_newer = self.newer_than.is_none_or(|at| token.issued_at() > at);
         let is_refused = self
             .refused
@@ -123,9 +146,9 @@ impl RecordRequirement {
     }
 }
 
-/// Sorts records by the time they were made.
+/// Sorts the outcomes of token requests by the time they were made.
 pub(super) fn latest_first(records: impl Iterator<Item = Record>) -> Vec<Record> {
-    let mut records: Vec<_> = records.collect();
+    let mut records: Vec<_> = records.filter(Record::is_outcome).collect();
     records.sort_by_key(|record| Reverse(record.created_at()));
     records
 }

@@ -240,7 +240,8 @@ impl Folder {
         let mut count = 0;
         for name in self.names_of(profile, self.clock.wall())? {
             if name.ends_with(RECORD) {
-                count += usize::from(self.directory.remove(&name)?);
+                let is_outcome = self.read(&name)?.0.is_none_or(|record| record.is_outcome());
+                count += usize::from(self.directory.remove(&name)? && is_outcome);
             } else if name.ends_with(LOCK) && Lock::try_take(&self.directory, &name)?.is_none() {
                 Lock::write_marker(&self.directory, &name)?;
             }

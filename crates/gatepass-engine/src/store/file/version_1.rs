@@ -110,6 +110,8 @@ fn failure(from: &mut Reader<'_>) -> Option<FailureRecord> {
         field: None,
         failed_at,
         until: until.min(failed_at.checked_add(FailureRecord::MAX_COOLDOWN)?),
+        circumstances: None,
+        is_lasting: false,
     })
 }
 
