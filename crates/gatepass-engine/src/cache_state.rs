@@ -66,10 +66,7 @@ impl CacheState {
     ) -> Duration {
         if let (true, Some(cooldown)) = (failure.is_repeated, &mut self.cooldown) {
             cooldown.postpone_check(now.boot);
-            if let Some(cached) = cached {
-                let quiet = cooldown.quiet_for(now.boot).unwrap_or_default();
-                cached.suppress_refresh_until(now.boot.saturating_add(quiet));
-            }
+            suppress_refresh(cached, cooldown, now);
             return cooldown.remaining(now.boot).unwrap_or_default();
         }
         self.failures += 1;
@@ -92,11 +89,8 @@ impl CacheState {
                 })
             }
         };
-        let cooldown = Cooldown::start(failure, now.boot, duration, has_store);
-        if let Some(cached) = cached {
-            let quiet = cooldown.quiet_for(now.boot).unwrap_or_default();
-            cached.suppress_refresh_until(now.boot.saturating_add(quiet));
-        }
+        let mut cooldown = Cooldown::start(failure, now.boot, duration, has_store);
+        suppress_refresh(cached, &mut cooldown, now);
         self.cooldown = Some(cooldown);
         duration
     }
@@ -155,4 +149,15 @@ impl CacheState {
             cooldown_remaining: self.cooldown_remaining(now.boot),
         }
     }
+}
+
+/// Lets no refresh of the cached token start while the failure is repeated.
+fn suppress_refresh(cached: Option<&CachedToken>, cooldown: &mut Cooldown, now: Moment) {
+    let Some(cached) = cached else { return };
+    let usable_for = cached.validity.usable_for(now);
+    if !usable_for.is_zero() {
+        cooldown.check_within(usable_for, now.boot);
+    }
+    let quiet = cooldown.quiet_for(now.boot).unwrap_or_default();
+    cached.suppress_refresh_until(now.boot.saturating_add(quiet));
 }

@@ -115,6 +115,13 @@ impl Cooldown {
         self.check_at = now.saturating_add(doubled(MIN_CHECK, MAX_CHECK, self.checks));
     }
 
+    /// Plans the next look at the end of a usable token at the latest: after that, callers wait.
+    pub(crate) fn check_within(&mut self, usable_for: Duration, now: Duration) {
+        if self.check_at < Duration::MAX {
+            self.check_at = self.check_at.min(now.saturating_add(usable_for.max(MIN_COOLDOWN)));
+        }
+    }
+
     /// Returns how long the source repeats the failure without looking at anything, or `None` if it
     /// looks now.
     pub(crate) fn quiet_for(&self, now: Duration) -> Option<Duration> {

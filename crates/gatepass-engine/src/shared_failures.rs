@@ -17,9 +17,7 @@ use crate::exchange_failure::ExchangeFailure;
 use crate::persistence::HISTORY_TIMEOUT;
 use crate::rt::timeout;
 use crate::source_config::{SourceConfig, timed_out};
-use crate::store::{
-    HistoryEntry, Lease, LeaseOutcome, ProfileKey, Record, RecordRequirement, StoreKey, TokenStore,
-};
+use crate::store::{HistoryEntry, Lease, LeaseOutcome, ProfileKey, Record, StoreKey, TokenStore};
 
 impl SourceConfig {
     /// Returns the key under which this source shares failures and no token.

@@ -149,7 +149,10 @@ impl World {
         });
         let is_wanted = model.fresh > before;
         if let Some((refused, callers)) = model.refused {
-            let may = secret.1 > refused || model.fresh > callers;
+            // One that worked before is sent again after half a minute, another after an hour.
+            let pause = if model.worked == Some(refused) { 30 } else { 3600 };
+            let is_over = now.boot >= model.refused_at + Duration::from_secs(pause);
+            let may = secret.1 > refused || model.fresh > callers || is_over;
             self.check(Property::I6, may, || format!("secret {refused} is sent again"));
         }
         if may_retry {
@@ -188,6 +191,7 @@ impl World {
                 match store_outcome(model, n, text, &cached, now) {
                     ModelStoreOutcome::Stored => {
                         model.cached = Some(cached);
+                        model.worked = Some(exchange.secret.1);
                         model.succeed();
                     }
                     ModelStoreOutcome::Retried => return model.may_retry = true,
@@ -201,11 +205,13 @@ impl World {
             }
             (ModelResponse::Other(VendorAction::Denies), _) if exchange.secret.1 != current => {
                 model.refused = Some((exchange.secret.1, model.flight));
+                model.refused_at = now.boot;
                 return model.may_retry = true;
             }
             (ModelResponse::Other(action), _) => {
                 if *action == VendorAction::Denies {
                     model.refused = Some((exchange.secret.1, model.flight));
+                    model.refused_at = now.boot;
                 }
                 model.fail(*action, now);
                 failed = Some(*action);
@@ -393,7 +399,7 @@ impl World {
             None if model.failures == 0 => (Duration::ZERO, Duration::ZERO),
             None => return,
             Some(failure) if failure.action == VendorAction::Denies => {
-                (Duration::ZERO, failure.ceiling)
+                (Duration::ZERO, Duration::from_secs(3600))
             }
             Some(failure) => {
                 let until = |rest: Duration| (failure.at + rest).saturating_sub(now.boot);

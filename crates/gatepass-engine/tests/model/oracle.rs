@@ -21,8 +21,14 @@ pub(crate) struct ModelSource {
     /// Why the latest flight failed, if it did and the oracle knows the reason.
     pub(crate) failure: Option<ModelFailure>,
     pub(crate) failures: u32,
+    /// When a rejected token was replaced last, at the latest.
+    pub(crate) replaced: Option<Duration>,
+    /// The secret that brought a token last.
+    pub(crate) worked: Option<usize>,
     /// The secret that was denied last, and the number of callers before that.
     pub(crate) refused: Option<(usize, u64)>,
+    /// When that was, on the boot clock.
+    pub(crate) refused_at: Duration,
     /// The number of the latest caller that needs a new exchange.
     pub(crate) fresh: u64,
     /// The number of callers when the current or latest flight started.
@@ -156,7 +162,8 @@ fn bounds(action: VendorAction, failures: u32, is_held: bool) -> (Duration, Dura
         // The credential is read again, and sent only if it has changed.
         VendorAction::Denies => (seconds(1), seconds(30)),
         VendorAction::WebPage if failures == 1 => (least, most.max(seconds(60))),
-        VendorAction::WebPage => (seconds(60), most.max(seconds(60))),
+        VendorAction::WebPage if is_held => (seconds(60), most),
+        VendorAction::WebPage => (seconds(30), seconds(30)),
         _ => (least, most),
     }
 }

@@ -246,7 +246,17 @@ impl World {
         by(&self.sources[source], token);
         let after = self.sources[source].peek();
         let exchanges = self.ledger.state().exchanges.len();
+        let now = self.now().boot;
         let model = &mut self.models[source];
+        // A rejected token is replaced at most once in 5 s.
+        let is_recent = model.replaced.is_some_and(|at| now < at + Duration::from_secs(5));
+        let is_kept = after.as_ref().is_some_and(|after| after.is_same_as(token));
+        if !is_kept && (was_held || before.is_none()) {
+            model.replaced = Some(now);
+        }
+        if was_held && is_recent && is_kept {
+            return;
+        }
         if was_held {
             model.cached = None;
             model.invalidated.push((token.clone(), exchanges));

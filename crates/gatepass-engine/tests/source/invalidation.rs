@@ -1,11 +1,13 @@
 //! Tests that an invalidation removes exactly one token, permanently.
 
+use std::time::Duration;
+
 use gatepass_core::{ApiResponse, TokenVerdict};
-use gatepass_engine::State;
+use gatepass_engine::{MemoryStore, State};
 use gatepass_testkit::{FakeHttp, FakeResponse, TestClock};
 use http::{HeaderMap, StatusCode};
 
-use crate::{poll, settle, source, text, vendor};
+use crate::{builder, poll, settle, source, text, vendor};
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_reports_make_one_request() {
@@ -110,4 +112,34 @@ async fn token_returned_again_after_invalidation_is_accepted() {
     let again = source.token().await.unwrap();
     assert!(!again.is_same_as(&rejected) && again.expose_secret() == "the-same");
     assert_eq!(http.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_token_is_replaced_once_in_five_seconds() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let source = source(&http, &clock);
+    // An API that rejects each token for being too young, and is called ten times a second.
+    for _ in 0..200 {
+        source.invalidate(&source.token().await.unwrap());
+        clock.advance(Duration::from_millis(100));
+    }
+    // The first token, its replacement, and one more for each further 5 s of the 20 s.
+    assert_eq!(http.count(), 5);
+    assert!(source.peek().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn processes_with_one_store_replace_a_rejected_token_once() {
+    let (http, clock) = (vendor(3600), TestClock::new());
+    let store = MemoryStore::new().with_clock(clock.clone());
+    // Each source is a process of its own, which calls the API once and once more after a 401.
+    for _ in 0..40 {
+        let source = builder(&http, &clock).store(store.clone()).build().unwrap();
+        for _ in 0..2 {
+            source.invalidate(&source.token().await.unwrap());
+        }
+        clock.advance(Duration::from_millis(500));
+    }
+    // 20 s: the first token, its replacement, and at most one more for each further 5 s.
+    assert!((3..=5).contains(&http.count()), "{}", http.count());
 }

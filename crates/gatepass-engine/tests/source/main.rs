@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed assumption fails the test")]
 
+mod causes;
 mod cooldown;
 mod expiry;
 mod faults;
