@@ -18,6 +18,8 @@ mod conformance;
 mod contract;
 /// The state folder on a failing disk, among foreign files and with killed processes.
 mod disk;
+/// Kept failures, which end with their causes.
+mod failures;
 /// Invalid responses and their handling.
 mod faults;
 /// The formats of `token` with the programs that read them.

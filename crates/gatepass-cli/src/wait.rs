@@ -48,8 +48,8 @@ where
             _ => error,
         };
     let outcome = outcome.map_err(with_delay).map_err(|error| match source.name() {
-        // The vendor returned this error to an earlier command.
-        Some(name) if source.status().exchanges == 0 && error.status().is_some() => {
+        // An earlier command's request has failed so.
+        Some(name) if source.status().exchanges == 0 && error.age().is_some() => {
             error.hint(Hint::gatepass("no request was sent this time; see why", ["why", name]))
         }
         _ => error,

@@ -79,6 +79,11 @@ impl Settings {
         Ok(*chosen)
     }
 
+    /// Returns all settings, sorted by name.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.texts.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     /// Returns the address that replaces the vendor's own.
     pub fn base_url(&self) -> Option<&Endpoint> {
         self.base_url.as_ref()

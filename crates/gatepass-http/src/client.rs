@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use gatepass_core::{Error, HttpSend, Request, Response, Result, Secret, async_trait};
+use gatepass_core::__private::digest;
+use gatepass_core::{Endpoint, Error, HttpSend, Request, Response, Result, Secret, async_trait};
 use http::{Uri, Version};
 use reqwest::{ClientBuilder, Url};
 use rustls::pki_types::CertificateDer;
@@ -213,6 +214,17 @@ impl fmt::Debug for ApiSend<'_> {
 
 #[async_trait]
 impl HttpSend for HttpClient {
+    fn route(&self, _: &Endpoint) -> [u8; 32] {
+        let settings = self.network_settings();
+        // A file of roots may be replaced under the same path.
+        let stamps: Vec<[u8; 24]> =
+            self.root_variables().iter().map(|(_, path)| stamp(path)).collect();
+        let parts = [settings.expose_secret().as_bytes(), &[u8::from(self.0.plain_http)]];
+        let roots = self.0.clients.roots().iter().map(AsRef::as_ref);
+        let parts = parts.into_iter().chain(stamps.iter().map(<[u8; 24]>::as_slice)).chain(roots);
+        *digest("gatepass http: route, version 1", parts)
+    }
+
     async fn send(&self, request: Request) -> Result<Response> {
         let limits = self.0.clients.limits;
         let origin = request.endpoint().origin().to_owned();
@@ -327,6 +339,18 @@ impl fmt::Debug for HttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClientBuilder").field("limits", &self.limits).finish_non_exhaustive()
     }
+}
+
+/// Returns the length and the time of change of a file, to notice that it was replaced.
+fn stamp(path: &Path) -> [u8; 24] {
+    let mut stamp = [0; 24];
+    let Ok(meta) = std::fs::metadata(path) else { return stamp };
+    let changed = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let changed = changed.unwrap_or_default().as_nanos();
+    let (length, time) = stamp.split_at_mut(8);
+    length.copy_from_slice(&meta.len().to_le_bytes());
+    time.copy_from_slice(&changed.to_le_bytes());
+    stamp
 }
 
 /// Returns scheme, host and port in printable form.

@@ -63,6 +63,11 @@ impl Clients {
         })
     }
 
+    /// Returns the roots that are trusted in addition.
+    pub(crate) fn roots(&self) -> &[CertificateDer<'static>] {
+        &self.roots
+    }
+
     /// Returns whether https requests use a custom builder.
     pub(crate) fn is_custom(&self) -> bool {
         self.custom.is_some()

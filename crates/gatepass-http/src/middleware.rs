@@ -63,10 +63,15 @@ pub(crate) async fn call<T: Transport, A: Authorize + ?Sized>(
         "the API rejects the token",
     );
     let Some(mut request) = copy else { return Ok(response) };
-    drop(response);
+    let rejected = authorized.token;
     let authorized = authorize::<T, A>(source, &to, &mut request).await.map_err(|error| {
         T::error(error.hint(format!("the API rejected the previous token ({status})")))
     })?;
+    // The source does not replace a token that has just replaced a rejected one.
+    if authorized.token.is_same_as(&rejected) {
+        return Ok(response);
+    }
+    drop(response);
     let response = transport.send(request).await?;
     authorized.check_redirect(source, || T::final_address(&response)).map_err(T::error)?;
     Ok(response)

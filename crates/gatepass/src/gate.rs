@@ -142,6 +142,7 @@ impl Gate {
             .api_origins(profile.api_origins())
             .timeout(source_timeout(profile))
             .token_rules(profile.options.token_rules.clone())
+            .settings_digest(profile.digest())
             .keep_warm(profile.options.keep_warm)
             .persist(profile.options.persist);
         if let Some(store) = &self.store {

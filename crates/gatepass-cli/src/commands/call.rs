@@ -59,8 +59,11 @@ pub(crate) async fn run(
             let status = response.status.as_u16();
             output.verbose(|| format!("the API rejected the token ({status}): trying a new one"));
             source.invalidate(&token);
-            let token = acquire(&wanted, &source, output).await?;
-            response = call.send(&token).await?;
+            let next = acquire(&wanted, &source, output).await?;
+            // A token that has just replaced a rejected one is not replaced.
+            if !next.is_same_as(&token) {
+                response = call.send(&next).await?;
+            }
             response.is_second = true;
         }
         let failure = match args.fail {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::cached_state::{one_line, state_of};
 use crate::error::CommandError;
 use crate::options::{Common, Format, unused};
-use crate::output::{Output, format_duration, rfc3339};
+use crate::output::{Output, format_duration, hint_json, rfc3339};
 use crate::session::{open_gate, open_store};
 use crate::wrap::wrap;
 
@@ -104,6 +104,9 @@ fn object(entry: &HistoryEntry) -> Value {
         "vendor_code": error.as_ref().and_then(gatepass::Error::vendor_code),
         "vendor_text": error.as_ref().and_then(gatepass::Error::vendor_text),
         "hint": error.as_ref().and_then(|error| error.hints().first().map(Hint::to_string)),
+        "hints": error.as_ref().map(|error| {
+            error.hints().iter().map(hint_json).collect::<Value>()
+        }),
         "expires_at": entry.expires_at().map(rfc3339),
         "decision": decision,
         "until": until.map(rfc3339),

@@ -1,12 +1,14 @@
 //! A shard of the pool: its entries in dense chunks, and their next deadline.
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::active_source::ActiveFlights;
-use super::entry::PoolEntry;
+use super::entry::{PoolEntry, ticks};
 use super::slot_index::{MAX_SLOTS, SlotIndex};
+use crate::cache_state::REPLACEMENT_PAUSE;
 use crate::policy::Moment;
 
 /// The number of entries that are swept because one of them is due.
@@ -23,6 +25,8 @@ pub(super) struct Shard {
     /// When the first entry is due, in ticks of the boot clock.
     due: AtomicU64,
     invalidations: Mutex<Invalidations>,
+    /// When the rejected token of a key was replaced last, by hash, in ticks of the boot clock.
+    replaced: Mutex<HashMap<u64, u64>>,
 }
 
 impl Shard {
@@ -32,6 +36,7 @@ impl Shard {
             flights: Mutex::default(),
             due: AtomicU64::new(u64::MAX),
             invalidations: Default::default(),
+            replaced: Default::default(),
         }
     }
 
@@ -51,6 +56,19 @@ impl Shard {
     /// Locks the latest invalidations. No other lock is taken under this one.
     pub(super) fn invalidations(&self) -> MutexGuard<'_, Invalidations> {
         self.invalidations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the rejected token of a key is replaced now, and records it: an API that
+    /// rejects tokens for being too young must not cause a token request per call.
+    pub(super) fn may_replace(&self, hash: u64, now: u64) -> bool {
+        let is_recent = |at: &u64| now.saturating_sub(*at) < ticks(REPLACEMENT_PAUSE);
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        if replaced.get(&hash).is_some_and(is_recent) {
+            return false;
+        }
+        replaced.retain(|_, at| is_recent(at));
+        replaced.insert(hash, now);
+        true
     }
 
     pub(super) fn due(&self) -> u64 {

@@ -186,6 +186,10 @@ impl Shared {
     pub(super) fn invalidate(&self, key: &str, token: &Token) {
         let (hash, shard) = self.locate(key);
         let flights = shard.flights();
+        let cached = shard.read().get(hash, key).map(|entry| entry.token.is_same_as(token));
+        if cached == Some(true) && !shard.may_replace(hash, ticks(self.now().boot)) {
+            return;
+        }
         shard.invalidations().add(hash);
         if let Some(active) = flights.get(key) {
             // If the request in flight returns the same token, it is rejected.

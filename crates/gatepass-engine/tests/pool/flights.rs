@@ -157,7 +157,8 @@ async fn waiting_caller_never_gets_an_invalidated_token() {
         tokens.push(caller.await.unwrap());
     }
     tokens.sort();
-    assert_eq!(tokens, ["a.1", "a.2", "a.3"]);
+    // A rejected token is replaced once in 5 s.
+    assert_eq!(tokens, ["a.1", "a.2", "a.2"]);
 }
 
 #[tokio::test(start_paused = true)]

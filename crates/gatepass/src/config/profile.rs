@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatepass_core::__private::digest;
 use gatepass_core::{
     ApiOrigins, ConfigPlace, Endpoint, Error, Field, FieldKind, Provider, ProviderInfo, Result,
-    Settings, TokenRules,
+    Settings, TokenCharset, TokenRules,
 };
 
 pub use self::bound::BoundSecret;
@@ -146,6 +147,26 @@ impl Profile {
     /// `Config` for a setting that the provider rejects.
     pub fn provider(&self) -> Result<Box<dyn Provider>> {
         self.info.provider(&self.settings).map_err(|error| error.with_profile(&self.name))
+    }
+
+    /// Returns a digest of the settings that can change the outcome of a token request. A failure
+    /// that was kept under other settings is not repeated.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let options = &self.options;
+        let rules = &options.token_rules;
+        let seconds = [options.timeout, options.leeway, rules.lifetime].map(|duration| {
+            duration.map_or([u8::MAX; 16], |duration| duration.as_nanos().to_le_bytes())
+        });
+        let is_strict = rules.charset == TokenCharset::default();
+        let flags =
+            [options.allow_plain_http, options.allow_implicit, rules.require_scope, is_strict];
+        let flags = flags.map(u8::from);
+        let base_url = self.settings.base_url().map_or("", Endpoint::as_str);
+        let texts = self.settings.texts().flat_map(|(name, text)| [name, text]);
+        let ca = options.ca_pem.as_deref().unwrap_or_default();
+        let parts = [self.info.id.as_bytes(), base_url.as_bytes(), &flags, ca].into_iter();
+        let parts = parts.chain(seconds.iter().map(<[u8; 16]>::as_slice));
+        *digest("gatepass profile, version 1", parts.chain(texts.map(str::as_bytes)))
     }
 
     /// Returns the address of an API request: an address unchanged, if the token may be sent there,
