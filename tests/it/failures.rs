@@ -163,7 +163,10 @@ fn refusal_and_its_repetition_name_the_way_out() {
         let run = home.gatepass(["token", "cisco", "--format", "json"]).run();
         let error = run.error(3);
         let hints = error["hints"].as_array().unwrap().iter();
-        assert!(hints.map(|hint| &hint["command"]).any(|hint| *hint == *command), "{error:#}");
+        assert!(
+            hints.map(|hint| &hint["command"]).any(|hint| *hint == serde_json::json!(command)),
+            "{error:#}"
+        );
         let message = error["message"].as_str().unwrap();
         assert_eq!(message.contains("no request was sent"), is_repeated, "{error:#}");
         let text = home.gatepass(["token", "cisco"]).run();
@@ -171,7 +174,10 @@ fn refusal_and_its_repetition_name_the_way_out() {
     }
     let why = home.gatepass(["why", "cisco", "--format", "json"]).run().json();
     let hints = why["exchanges"][0]["hints"].as_array().unwrap().iter();
-    assert!(hints.map(|hint| &hint["command"]).any(|hint| *hint == *command), "{why:#}");
+    assert!(
+        hints.map(|hint| &hint["command"]).any(|hint| *hint == serde_json::json!(command)),
+        "{why:#}"
+    );
     let text = home.gatepass(["why", "cisco"]).run();
     assert!(text.ok().contains("gatepass token cisco --fresh"), "{text:#?}");
     assert_eq!(server.requests().len(), 1);

@@ -30,7 +30,8 @@ async fn failure_cools_down_its_own_key_only() {
     let error = pool.token("denied").await.unwrap_err().to_string();
     assert_eq!(
         error,
-        "example/denied: the vendor rejected client id or secret (401 invalid_client)"
+        "example/denied: the vendor rejected client id or secret (401 invalid_client) \
+         [cached failure, no request was sent]"
     );
     assert_eq!(pool.status().failing, 2);
 }
@@ -59,7 +60,7 @@ async fn callers_share_one_failed_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn denied_refresh_is_not_repeated_while_token_works() {
+async fn denied_refresh_is_repeated_ever_more_rarely() {
     let clock = TestClock::new();
     let vendor = Vendor::new(3600, &clock);
     let pool = pool(&vendor, &clock);
@@ -69,10 +70,11 @@ async fn denied_refresh_is_not_repeated_while_token_works() {
         assert_eq!(pool.token("a").await.unwrap().expose_secret(), "a.1");
         pass(&clock, Duration::from_secs(10)).await;
     }
-    assert_eq!(vendor.count("a"), 2);
+    // The credential worked before: the pauses are 30 to 55 s, then twice as long, and so on.
+    assert!((3..=8).contains(&vendor.count("a")), "{}", vendor.count("a"));
     pass(&clock, Duration::from_secs(20)).await;
     assert_eq!(pool.token("a").await.unwrap_err().kind(), ErrorKind::Denied);
-    assert_eq!(vendor.count("a"), 2);
+    assert!(vendor.count("a") <= 9, "{}", vendor.count("a"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +100,9 @@ async fn denied_identity_sends_only_a_changed_secret() {
         pool.token("aging").await.unwrap();
         pass(&clock, Duration::from_secs(10)).await;
     }
-    assert_eq!((vendor.count("new"), vendor.count("aging")), (1, 2));
+    // One that worked before is sent a few times more.
+    assert_eq!(vendor.count("new"), 1);
+    assert!((2..=8).contains(&vendor.count("aging")), "{}", vendor.count("aging"));
     secret.store(1, Ordering::SeqCst);
     for key in ["new", "aging"] {
         vendor.respond(key, Behaviour::Token);
@@ -107,7 +111,8 @@ async fn denied_identity_sends_only_a_changed_secret() {
         pass(&clock, Duration::from_secs(10)).await;
     }
     assert_eq!(pool.token("new").await.unwrap().expose_secret(), "new.2");
-    assert_eq!(pool.token("aging").await.unwrap().expose_secret(), "aging.3");
+    let aging = pool.token("aging").await.unwrap();
+    assert_eq!(aging.expose_secret(), format!("aging.{}", vendor.count("aging")));
 }
 
 #[tokio::test(start_paused = true)]
