@@ -29,7 +29,9 @@ mod engine {
     pub(crate) mod cached_token;
     pub(crate) mod clock;
     pub(crate) mod cooldown;
+    pub(crate) mod credential_history;
     pub(crate) mod exchange;
+    pub(crate) mod exchange_failure;
     pub(crate) mod fingerprint;
     pub(crate) mod flight;
     pub(crate) mod flight_handle;
@@ -40,6 +42,7 @@ mod engine {
     pub(crate) mod persistence;
     pub(crate) mod policy;
     pub(crate) mod prefetch;
+    pub(crate) mod refusal;
     pub(crate) mod shared_failures;
     pub(crate) mod source;
     pub(crate) mod source_config;
@@ -62,8 +65,9 @@ use crate::builder::TokenSourceBuilder;
 use crate::clock::SystemClock;
 use crate::engine::{
     acquisition, allowed_origins, budget, builder, cache, cache_state, cached_token, clock,
-    cooldown, exchange, fingerprint, flight, flight_handle, freshness, login, metrics,
-    pending_login, persistence, policy, prefetch, source, source_config, status, store, watch,
+    cooldown, credential_history, exchange, exchange_failure, fingerprint, flight, flight_handle,
+    freshness, login, metrics, pending_login, persistence, policy, prefetch, source, source_config,
+    status, store, watch,
 };
 use crate::scenarios::SCENARIOS;
 use crate::source::TokenSource;
