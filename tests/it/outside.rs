@@ -75,6 +75,30 @@ fn outside_command_lists_the_outside_provider() {
 }
 
 #[test]
+fn outside_command_shows_its_own_name() {
+    let home = Home::new();
+    let run = |args: &[&str]| home.program(command(), args.iter().copied()).run();
+    assert_eq!(run(&["--version"]).ok(), "acme-gatepass 0.3.0\n");
+    for args in [&["--help"][..], &["token", "--help"], &["help", "exec"]] {
+        let help = run(args).ok();
+        assert!(help.contains("acme-gatepass token") || help.contains("acme-gatepass exec"));
+        let left = help.lines().find(|line| line.trim_start().starts_with("gatepass "));
+        assert_eq!(left, None, "{help}");
+    }
+    let page = run(&["man"]).ok();
+    assert!(page.contains("\"acme-gatepass 0.3.0\"") && page.contains("acme\\-gatepass"), "{page}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell]).ok();
+        assert!(script.contains("acme-gatepass"), "{script}");
+        assert!(!script.contains("command gatepass"), "{script}");
+    }
+    let error = run(&["token", "nosuch"]);
+    assert!(error.failed(2).contains("acme-gatepass"), "{error:#?}");
+    let error = run(&["token", "nosuch", "--format", "json"]);
+    assert!(!error.stderr.contains("\"gatepass\""), "{error:#?}");
+}
+
+#[test]
 fn outside_provider_follows_all_token_rules() {
     let server = Server::responding([
         Reply::json(200, r#"{"data":{"jwt":"token-1","ttl":"900"}}"#),

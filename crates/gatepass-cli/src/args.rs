@@ -25,6 +25,7 @@ use crate::completion::CompletionsArgs;
 #[cfg(test)]
 use crate::options::COMMON_HEADING;
 use crate::options::Common;
+use crate::program;
 use crate::{help, separator};
 
 /// Get, cache and use access tokens from vendors' APIs
@@ -83,7 +84,7 @@ pub(crate) enum Command {
 impl Args {
     /// Parses the command line, and returns the name of its command as well.
     pub(crate) fn parse_named() -> Result<(Self, String), clap::Error> {
-        let mut command = Self::command();
+        let mut command = program::named(Self::command());
         let words = separator::separate_program(&command, std::env::args_os().collect());
         let matches = command.try_get_matches_from_mut(&words.all)?;
         refuse_unused(&mut command, &matches)?;

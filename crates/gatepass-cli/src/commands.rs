@@ -27,6 +27,7 @@ use crate::args::{Args, Command};
 use crate::completion;
 use crate::error::CommandError;
 use crate::output::Output;
+use crate::program;
 
 pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, CommandError> {
     let common = &args.common;
@@ -48,7 +49,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<ExitCode, Command
         Command::Sandbox(args) => sandbox::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Completions(args) => completion::run(args, output),
-        Command::Man(args) => man::run(args, Args::command(), output),
-        Command::Help(args) => help::run(args, Args::command(), output),
+        Command::Man(args) => man::run(args, program::named(Args::command()), output),
+        Command::Help(args) => help::run(args, program::named(Args::command()), output),
     }
 }

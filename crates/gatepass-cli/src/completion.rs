@@ -17,6 +17,7 @@ use gatepass_sandbox::Fault;
 use crate::error::CommandError;
 use crate::options::unused;
 use crate::output::Output;
+use crate::program;
 
 #[derive(Debug, clap::Args)]
 #[command(args = unused(&["config", "set", "quiet", "verbose"]), after_help = "\
@@ -60,20 +61,23 @@ pub(crate) fn complete(command: impl FnOnce() -> Command) -> Option<ExitCode> {
     Some(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Returns the script for a shell, which runs the `gatepass` of the `PATH`.
+/// Returns the script for a shell, which runs the command of the `PATH`.
 fn script(shell: &str) -> std::io::Result<Vec<u8>> {
     let mut script = Vec::new();
     let shells = Shells::builtins();
     let Some(shell) = shells.completer(shell) else {
         return Err(std::io::ErrorKind::Unsupported.into());
     };
-    shell.write_registration(VARIABLE, "gatepass", "gatepass", "gatepass", &mut script)?;
+    let name = program::name();
+    shell.write_registration(VARIABLE, name, name, name, &mut script)?;
     if shell.name() == "zsh" {
         // zsh loads a script from a directory of $fpath at the first Tab. The script must complete
         // that first Tab as well.
-        script.extend_from_slice(
-            b"\n[[ $funcstack[1] = _gatepass ]] && _clap_dynamic_completer_gatepass \"$@\"\n",
-        );
+        let function = name.replace('-', "_");
+        writeln!(
+            script,
+            "\n[[ $funcstack[1] = _{name} ]] && _clap_dynamic_completer_{function} \"$@\""
+        )?;
     }
     Ok(script)
 }

@@ -3,7 +3,7 @@
 //! ```no_run
 //! // use provider_acme as _;
 //! fn main() -> std::process::ExitCode {
-//!     gatepass_cli::main()
+//!     gatepass_cli::Program::new("acme-gatepass", env!("CARGO_PKG_VERSION")).main()
 //! }
 //! ```
 //!
@@ -50,6 +50,7 @@ mod help;
 mod json_text;
 mod options;
 mod output;
+mod program;
 mod progress;
 mod prompt;
 mod quote;
@@ -75,17 +76,31 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::args::Args;
 use crate::output::Output;
+pub use crate::program::Program;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// Parses the command line, runs the command and returns its exit code.
+/// Runs the command `gatepass`: parses the command line and returns the exit code. A command with
+/// another name is a [`Program`].
 pub fn main() -> ExitCode {
+    run()
+}
+
+impl Program {
+    /// Runs the command: parses the command line and returns the exit code.
+    pub fn main(self) -> ExitCode {
+        self.set();
+        run()
+    }
+}
+
+fn run() -> ExitCode {
     hardening::disable_dumps();
     hardening::survive_file_size_limit();
     output::report_panics_by_location();
-    if let Some(code) = completion::complete(Args::command) {
+    if let Some(code) = completion::complete(|| program::named(Args::command())) {
         return code;
     }
     let (args, command_name) = match Args::parse_named() {

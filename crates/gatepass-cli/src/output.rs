@@ -23,7 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::error::{CommandError, usage};
 use crate::options::{Common, Format};
 use crate::wrap::wrap;
-use crate::{arguments, exit, verbose, warnings};
+use crate::{arguments, exit, program, verbose, warnings};
 
 /// Prints what a command produces, in the format and the amount that the user chose.
 #[derive(Debug)]
@@ -346,7 +346,7 @@ fn report(error: &CommandError, json: bool, config: Option<&Path>) -> ExitCode {
         error if error.is_panic() && !json => return exit,
         _ => {}
     }
-    let hints = error.hints().into_iter().map(|hint| hint.with_config(config));
+    let hints = error.hints().into_iter().map(|hint| program::typed(hint, config));
     let hints: Vec<Hint> = hints.collect();
     let retry_at = error.retry_after().map(after);
     let mut stderr = anstream::stderr().lock();

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use gatepass::Hint;
 
+use crate::program;
+
 /// Returns a path as one argument of a shell command, quoted as in the command of a hint.
 pub(crate) fn shell_argument(path: &Path) -> String {
     Hint::run("", [path.display().to_string()]).command_line().unwrap_or_default()
@@ -11,8 +13,8 @@ pub(crate) fn shell_argument(path: &Path) -> String {
 
 /// Returns a command of gatepass for the user to copy, with the config file of this run.
 pub(crate) fn command_line<A: AsRef<str>>(arguments: &[A], config: Option<&Path>) -> String {
-    let hint = Hint::gatepass("", arguments.iter().map(AsRef::as_ref)).with_config(config);
-    hint.command_line().unwrap_or_default()
+    let hint = Hint::gatepass("", arguments.iter().map(AsRef::as_ref));
+    program::typed(hint, config).command_line().unwrap_or_default()
 }
 
 #[cfg(test)]

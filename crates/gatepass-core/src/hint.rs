@@ -70,6 +70,18 @@ impl Hint {
         Self { text: text.into(), command: Some(command) }
     }
 
+    /// Replaces `gatepass`, if the command begins with it: a command with further providers has
+    /// another name.
+    pub fn with_program(mut self, name: &str) -> Self {
+        let program = self.command.as_mut().and_then(|command| command.first_mut());
+        if let Some(HintArg::Text(program)) = program
+            && program == "gatepass"
+        {
+            name.clone_into(program);
+        }
+        self
+    }
+
     /// Puts `--config` and this file into the command, if it reads the config file.
     pub fn with_config(mut self, file: Option<&Path>) -> Self {
         let Some(file) = file else { return self };

@@ -9,6 +9,7 @@ use crate::arguments;
 use crate::error::{CommandError, usage};
 use crate::options::unused;
 use crate::output::Output;
+use crate::program;
 
 #[derive(Debug, clap::Args)]
 #[command(args = unused(&["config", "set", "quiet", "verbose"]), after_help = "\
@@ -42,7 +43,9 @@ pub(crate) fn run(
     }
     // The parser decides how long a help is; see `--help`.
     let words = args.topic.iter().map(String::as_str);
-    match root.try_get_matches_from_mut(["gatepass"].into_iter().chain(words).chain(["--help"])) {
+    match root
+        .try_get_matches_from_mut([program::name()].into_iter().chain(words).chain(["--help"]))
+    {
         Err(help) => output.styled(&help.render().ansi().to_string())?,
         Ok(_) => return Err(CommandError::Gatepass(Error::internal("--help printed no help"))),
     }

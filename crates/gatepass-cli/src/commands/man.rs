@@ -67,7 +67,7 @@ fn page(command: &Command, root: &Command) -> std::io::Result<Vec<u8>> {
     // No date, so that the same source produces the same page.
     let title = name(command).to_uppercase();
     let mut page =
-        format!(".TH {title} 1 \"\" \"gatepass {version}\" \"User Commands\"\n").into_bytes();
+        format!(".TH {title} 1 \"\" \"{} {version}\" \"User Commands\"\n", name(root)).into_bytes();
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;

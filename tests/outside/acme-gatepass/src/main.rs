@@ -3,5 +3,5 @@
 use provider_acme as _;
 
 fn main() -> std::process::ExitCode {
-    gatepass_cli::main()
+    gatepass_cli::Program::new("acme-gatepass", env!("CARGO_PKG_VERSION")).main()
 }

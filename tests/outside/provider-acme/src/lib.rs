@@ -22,6 +22,7 @@ register!(INFO);
 /// Acme's token endpoint.
 #[derive(Clone, Debug)]
 pub struct Acme {
+    base: Endpoint,
     endpoint: Endpoint,
 }
 
@@ -29,7 +30,7 @@ impl Acme {
     /// Returns the token endpoint of a tenant.
     pub fn new(base: Endpoint, tenant: &str) -> Result<Self> {
         let path = format!("/{}/v1/token", gatepass_core::percent_encode(tenant));
-        Ok(Self { endpoint: base.join(&path)? })
+        Ok(Self { endpoint: base.join(&path)?, base })
     }
 }
 
@@ -51,6 +52,16 @@ impl Provider for Acme {
             .date(response.date())
             .expires_in(body.seconds("/data/ttl")?)
             .build()
+    }
+
+    /// Acme's API has the origin of its token endpoint.
+    fn api(&self, _: Option<&Token>) -> Option<Endpoint> {
+        Some(self.base.clone())
+    }
+
+    /// A cheap request that any token may send; `gatepass doctor` sends it.
+    fn probe(&self, _: &Credential) -> Result<Option<String>> {
+        Ok(Some(String::from("/v1/whoami")))
     }
 }
 

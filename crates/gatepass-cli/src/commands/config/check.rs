@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::exit;
 use crate::options::{Common, Format};
 use crate::output::{Output, hint_json};
+use crate::program;
 use crate::session::{open_gate, warn_of_unused_variables, warn_of_variables};
 
 pub(super) fn run(common: &Common, output: &Output) -> Result<ExitCode, CommandError> {
@@ -138,7 +139,7 @@ fn missing_config() -> Error {
 
 fn hints(error: &Error, config: Option<&Path>) -> Vec<Hint> {
     let hints = CommandError::Gatepass(error.clone()).hints().into_iter();
-    hints.map(|hint| hint.with_config(config)).collect()
+    hints.map(|hint| program::typed(hint, config)).collect()
 }
 
 fn error_json(error: &Error, config: Option<&Path>) -> Value {

@@ -14,6 +14,7 @@ use crate::error::CommandError;
 use crate::exit;
 use crate::options::Format;
 use crate::output::{Output, after, hint_json};
+use crate::program;
 
 /// The results so far.
 pub(super) struct Report<'a> {
@@ -189,7 +190,7 @@ impl<'a> Report<'a> {
         kind: Option<ErrorKind>,
     ) -> Result<(), CommandError> {
         self.print_untested()?;
-        let hints = hints.iter().map(|hint| hint.clone().with_config(self.config));
+        let hints = hints.iter().map(|hint| program::typed(hint.clone(), self.config));
         let hints: Vec<Hint> = hints.collect();
         self.record(state, step, detail, &hints, kind);
         let (mark, style) = state.mark();
