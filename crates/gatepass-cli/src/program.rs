@@ -47,7 +47,7 @@ pub(crate) fn name() -> &'static str {
     program().name
 }
 
-/// Returns a hint whose command can be typed as it is: with this command's name and config file.
+/// Returns a hint whose command the user can copy: with this command's name and config file.
 pub(crate) fn typed(hint: Hint, config: Option<&Path>) -> Hint {
     hint.with_program(name()).with_config(config)
 }

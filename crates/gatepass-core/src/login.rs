@@ -2,26 +2,18 @@
 //!
 //! There is no I/O here: the command opens the browser and listens for the redirect.
 
+mod attempt;
 mod redirect;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
-use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize as _;
 
-use self::redirect::{Pair, body, denied, pairs};
-use crate::json::Json;
+pub use self::attempt::{ExpectedState, LoginAttempt};
 use crate::oauth2::TokenResponse;
-use crate::token::jwt_claims;
-use crate::{Credential, Endpoint, Error, RedirectUri, Request, Result, Retry, Secret, Token};
-
-/// The maximum length of a response, in bytes.
-const MAX_RESPONSE: usize = 64 * 1024;
+use crate::{Credential, Endpoint, Error, RedirectUri, Request, Result, Retry, Token};
 
 /// The vendors' own advice for a redirect without a response.
 const NOTHING: &str = "check redirect_uri and client_id in the profile, and in the vendor's \
@@ -98,10 +90,9 @@ impl AuthorizationRequest {
 
     /// Returns the complete address for one login, always with `redirect_uri` and `state`.
     pub fn url(&self, attempt: &LoginAttempt) -> String {
-        let nonce =
-            if self.has_id_token() { attempt.nonce.expose_secret() } else { Default::default() };
+        let nonce = if self.has_id_token() { attempt.nonce() } else { Default::default() };
         let url = self.endpoint.with_query(self.parameters());
-        let url = url.with_query([("state", attempt.state.expose_secret()), ("nonce", nonce)]);
+        let url = url.with_query([("state", attempt.state()), ("nonce", nonce)]);
         url.as_str().to_owned()
     }
 
@@ -134,185 +125,13 @@ impl fmt::Debug for AuthorizationRequest {
     }
 }
 
-/// The secret values of one login, which bind the response to it (RFC 6749 section 10.12).
-///
-/// `Debug` shows only the type's name.
-pub struct LoginAttempt {
-    state: Secret,
-    nonce: Secret,
-}
-
-impl LoginAttempt {
-    /// Creates a login from random bytes: 256 bits of `state`, 128 bits of `nonce`. They must come
-    /// from the operating system's random generator and be used once.
-    pub fn new(mut random: [u8; 48]) -> Self {
-        let (state, nonce) = random.split_at(32);
-        let text = |bytes: &[u8]| Secret::from(URL_SAFE_NO_PAD.encode(bytes));
-        let attempt = Self { state: text(state), nonce: text(nonce) };
-        random.zeroize();
-        attempt
-    }
-
-    /// Reads the address that the browser was redirected to: a complete address, its query and
-    /// fragment (`?…#…`), or the fragment only. `state` is verified before anything else is read.
-    ///
-    /// # Errors
-    ///
-    /// `UnsafeToken` for a wrong `state`; `Denied`, `Config` or `Unavailable` for the vendor's errors
-    /// (RFC 6749 section 4.2.2.1); `Protocol` for an address without a response.
-    pub fn read(&self, request: &AuthorizationRequest, answer: &str) -> Result<TokenResponse> {
-        let Redirect { place, query, fragment } = Redirect::split(answer)?;
-        if place.is_some_and(|place| !request.redirect_uri.is_reached_by(place)) {
-            return Err(Error::unsafe_token("this address is not the login's redirect_uri").hint(
-                format!(
-                    "copy the whole address of the page that the login ended at: it begins with {}",
-                    request.redirect_uri.as_str()
-                ),
-            ));
-        }
-        let (in_query, in_fragment) = (pairs(query)?, pairs(fragment)?);
-        let names = ["access_token", "id_token", "error", "state"];
-        let is_answer = |pairs: &[Pair]| pairs.iter().any(|(name, _)| names.contains(&&**name));
-        if !is_answer(&in_query) && !is_answer(&in_fragment) {
-            return Err(Error::protocol("the redirect contains no response").hint(NOTHING));
-        }
-        let is_in_query = in_query.iter().any(|(name, _)| name.ends_with("_token"));
-        let pairs: Vec<Pair> = in_fragment.into_iter().chain(in_query).collect();
-        self.check_state(&pairs)?;
-        if let Some(error) = denied(&pairs) {
-            return Err(error);
-        }
-        self.check_nonce(&pairs, request.has_id_token())?;
-        Ok(body(pairs, is_in_query))
-    }
-
-    /// Returns the `state` that the response must have, for a server that receives responses.
-    pub fn expected_state(&self) -> ExpectedState {
-        ExpectedState(self.state.clone())
-    }
-
-    fn check_state(&self, pairs: &[Pair]) -> Result<()> {
-        match states(pairs).next() {
-            None => Err(Error::unsafe_token("the response has no `state`: its origin is unknown")
-                .hint("log in again; if it happens again, the vendor does not return `state`")),
-            Some(_) if !self.expected_state().is_in(pairs) => {
-                Err(Error::unsafe_token("the response belongs to another login or to an attack")
-                    .hint("close the tabs of earlier logins and log in again"))
-            }
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// Rejects an ID token with the nonce of another login (OpenID Connect Core 1.0 section
-    /// 3.2.2.11), and a response without the ID token that the login asked for. The signature is not
-    /// checked.
-    fn check_nonce(&self, pairs: &[Pair], is_required: bool) -> Result<()> {
-        let mut id_tokens = pairs.iter().filter(|(name, _)| name == "id_token").peekable();
-        if is_required && id_tokens.peek().is_none() {
-            return Err(Error::unsafe_token(
-                "the response has no id_token, which the login requires",
-            )
-            .hint("check in the vendor's console that this client may receive an id_token"));
-        }
-        for (_, id_token) in id_tokens {
-            let claims = jwt_claims(id_token);
-            let nonces = claims.as_ref().map(|claims| claims.at("/nonce"));
-            match nonces.as_deref() {
-                Some([Json::Text(nonce)]) if is_equal(nonce, self.nonce.expose_secret()) => {}
-                Some([_, ..]) => {
-                    return Err(Error::unsafe_token(
-                        "the id_token belongs to another login or to an attack",
-                    )
-                    .hint("close the tabs of earlier logins and log in again"));
-                }
-                None if is_required => {
-                    return Err(Error::unsafe_token("the id_token is not a readable JWT"));
-                }
-                Some([]) if is_required => {
-                    return Err(Error::unsafe_token(
-                        "the id_token has no nonce: it may belong to another login",
-                    ));
-                }
-                None | Some([]) => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The `state` that the response to one login must have. `Debug` shows only the type's name.
-#[derive(Clone)]
-pub struct ExpectedState(Secret);
-
-impl ExpectedState {
-    /// Returns whether a redirect, in the forms of [`LoginAttempt::read`], has this `state` and no
-    /// other. A redirect for which it is false says nothing about the login: any page can open the
-    /// redirect URI.
-    pub fn matches(&self, response: &str) -> bool {
-        Redirect::split(response)
-            .and_then(|redirect| redirect.pairs())
-            .is_ok_and(|pairs| self.is_in(&pairs))
-    }
-
-    fn is_in(&self, pairs: &[Pair]) -> bool {
-        states(pairs).next().is_some()
-            && states(pairs).all(|state| is_equal(state, self.0.expose_secret()))
-    }
-}
-
-impl fmt::Debug for ExpectedState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ExpectedState")
-    }
-}
-
-fn states(pairs: &[Pair]) -> impl Iterator<Item = &str> {
-    pairs.iter().filter(|(name, _)| name == "state").map(|(_, value)| value.as_str())
-}
-
-/// The parts of a redirect.
-struct Redirect<'a> {
-    /// The address without its query, if the redirect is a complete address.
-    place: Option<&'a str>,
-    query: &'a str,
-    fragment: &'a str,
-}
-
-impl<'a> Redirect<'a> {
-    fn split(response: &'a str) -> Result<Self> {
-        let response = response.trim();
-        if response.len() > MAX_RESPONSE {
-            return Err(Error::unsafe_token("the response is longer than 64 KiB"));
-        }
-        let is_address = response.contains("://") && !response.starts_with(['?', '#']);
-        let (place, fragment) = response.split_once('#').unwrap_or_else(|| match response {
-            bare if !is_address && !bare.starts_with('?') => ("", bare),
-            address => (address, ""),
-        });
-        let (place, query) = place.split_once('?').unwrap_or((place, ""));
-        Ok(Self { place: is_address.then_some(place), query, fragment })
-    }
-
-    fn pairs(&self) -> Result<Vec<Pair>> {
-        Ok(pairs(self.fragment)?.into_iter().chain(pairs(self.query)?).collect())
-    }
-}
-
-impl fmt::Debug for LoginAttempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LoginAttempt")
-    }
-}
-
-/// Compares in constant time.
-fn is_equal(one: &str, other: &str) -> bool {
-    one.as_bytes().ct_eq(other.as_bytes()).into()
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
+    use super::redirect::MAX_RESPONSE;
     use super::*;
     use crate::{ErrorKind, Expiry};
 

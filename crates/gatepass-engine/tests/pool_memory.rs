@@ -71,7 +71,7 @@ async fn fill_with(pool: &TokenPool, count: usize, key_length: usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn identity_needs_at_most_180_bytes_beside_token_and_key() {
+async fn identity_needs_at_most_180_extra_bytes() {
     let _lock = HEAP_LOCK.lock();
     // The worst case is just after the index has doubled.
     for (count, key_length) in [(100_000, 40), (30_000, 47), (10_000, 120)] {

@@ -239,7 +239,7 @@ async fn finish_login(
     let token = login.finish(response).await?;
     let source = gate.open(profile)?;
     match source.token().await {
-        // Another login of the profile may have stored a later token meanwhile.
+        // Another login of the profile may have stored a later token since.
         Ok(stored) if stored.issued_at() >= token.issued_at() => Ok(token),
         _ => Err(named(profile, Error::internal("the token could not be stored"))
             .hint("-v shows the reason; check the owner of GATEPASS_STATE_DIR and its disk space")

@@ -8,8 +8,39 @@ use crate::json::Json;
 use crate::oauth2::TokenResponse;
 use crate::{Error, Result, redact};
 
+/// The maximum length of a response, in bytes.
+pub(super) const MAX_RESPONSE: usize = 64 * 1024;
+
 /// The name and value of a parameter.
 pub(super) type Pair = (String, Zeroizing<String>);
+
+/// The parts of a redirect.
+pub(super) struct Redirect<'a> {
+    /// The address without its query, if the redirect is a complete address.
+    pub(super) place: Option<&'a str>,
+    pub(super) query: &'a str,
+    pub(super) fragment: &'a str,
+}
+
+impl<'a> Redirect<'a> {
+    pub(super) fn split(response: &'a str) -> Result<Self> {
+        let response = response.trim();
+        if response.len() > MAX_RESPONSE {
+            return Err(Error::unsafe_token("the response is longer than 64 KiB"));
+        }
+        let is_address = response.contains("://") && !response.starts_with(['?', '#']);
+        let (place, fragment) = response.split_once('#').unwrap_or_else(|| match response {
+            bare if !is_address && !bare.starts_with('?') => ("", bare),
+            address => (address, ""),
+        });
+        let (place, query) = place.split_once('?').unwrap_or((place, ""));
+        Ok(Self { place: is_address.then_some(place), query, fragment })
+    }
+
+    pub(super) fn pairs(&self) -> Result<Vec<Pair>> {
+        Ok(pairs(self.fragment)?.into_iter().chain(pairs(self.query)?).collect())
+    }
+}
 
 /// Reads the parameters of a query or a fragment.
 pub(super) fn pairs(text: &str) -> Result<Vec<Pair>> {

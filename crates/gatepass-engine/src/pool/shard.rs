@@ -116,6 +116,7 @@ impl Invalidations {
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     index: SlotIndex,
+    #[expect(clippy::vec_box, reason = "growth under the lock moves pointers, not entries")]
     chunks: Vec<Box<Chunk>>,
     /// When the first entry of each chunk is due, in ticks of the boot clock.
     deadlines: Vec<u64>,
