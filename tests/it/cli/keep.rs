@@ -132,7 +132,7 @@ fn first_failure_exits_with_the_code_of_its_kind() {
         (Reply::json(200, vendor("cisco").token_response("t-1")), &["--min-ttl", "40h"], 8),
         (Reply::empty(200), &["--group", "no-such-group"], 2),
         (Reply::empty(200), &["--mode", "u=rw"], 2),
-        (Reply::empty(200), &["--format", "fish"], 2),
+        (Reply::empty(200), &["--format", "kubernetes"], 2),
         (Reply::empty(200), &["--config", "nowhere.toml"], 2),
     ] {
         let server = Server::responding([reply]);
