@@ -38,9 +38,11 @@ fn program_of_exec(root: &Command, words: &[OsString]) -> Option<usize> {
             return None;
         }
         if text.starts_with('-') && text.len() > 1 {
+            let is_help = ["-h", "--help", "-V", "--version"].contains(&&*text);
             match value_words(&[exec, root], &text) {
+                // After a word that may be the program, help and unknown options are the program's.
+                Some(_) if is_help && program.is_some() => return program,
                 Some(values) => at += 1 + values,
-                // After a word that may be the program, an unknown option is the program's.
                 None => return program,
             }
             continue;
