@@ -144,6 +144,7 @@ fn print_constructed_types() -> BTreeSet<String> {
     printed.add(&http.send_api(call.body(Bytes::from(text())).unwrap()).max_body(1));
     printed.add(&http);
     printed.add(&HttpClient::builder());
+    printed.add(&http.proxy_route(&"https://vendor.test".parse().unwrap()).unwrap());
     printed.add(&Env::fixed([("NAME", text())]));
     printed.add(&gatepass::celerdata::CelerData::new());
     printed.add(&Cisco::new(Environment::Cloudsso));
