@@ -80,15 +80,15 @@ fn outside_command_shows_its_own_name() {
     let run = |args: &[&str]| home.program(command(), args.iter().copied()).run();
     assert_eq!(run(&["--version"]).ok(), "acme-gatepass 0.3.0\n");
     for args in [&["--help"][..], &["token", "--help"], &["help", "exec"]] {
-        let help = run(args).ok();
+        let help = run(args).ok().to_owned();
         assert!(help.contains("acme-gatepass token") || help.contains("acme-gatepass exec"));
         let left = help.lines().find(|line| line.trim_start().starts_with("gatepass "));
         assert_eq!(left, None, "{help}");
     }
-    let page = run(&["man"]).ok();
+    let page = run(&["man"]).ok().to_owned();
     assert!(page.contains("\"acme-gatepass 0.3.0\"") && page.contains("acme\\-gatepass"), "{page}");
     for shell in ["bash", "zsh", "fish"] {
-        let script = run(&["completions", shell]).ok();
+        let script = run(&["completions", shell]).ok().to_owned();
         assert!(script.contains("acme-gatepass"), "{script}");
         assert!(!script.contains("command gatepass"), "{script}");
     }

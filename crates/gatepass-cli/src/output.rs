@@ -191,7 +191,7 @@ impl Output {
 
     /// Returns whether a log is printed on stderr.
     pub(crate) fn is_logging(&self) -> bool {
-        self.verbose > 0 || std::env::var_os(EnvFilter::DEFAULT_ENV).is_some()
+        self.verbose > 0 || Env::process().path(EnvFilter::DEFAULT_ENV).is_some()
     }
 
     /// Warns on stderr, except with `--quiet`.

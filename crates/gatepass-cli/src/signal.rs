@@ -6,7 +6,9 @@ use crate::error::{CommandError, internal};
 /// arrives. A hang-up is left alone if it is ignored, as under `nohup`.
 pub(crate) fn stop() -> Result<impl Future<Output = ()>, CommandError> {
     let signal = stop_signal()?;
-    Ok(async { drop(signal.await) })
+    Ok(async {
+        signal.await;
+    })
 }
 
 /// Catches the same signals as [`stop`], and returns a future of the one that arrives.

@@ -109,9 +109,9 @@ impl Record {
     /// Decodes a record; `None` if the bytes are not a record, or are one of a version that this
     /// one cannot read. A store treats both as missing.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        match bytes.get(1)? {
-            &TOKEN => decode_token(bytes).map(Self::Token),
-            &CREDENTIALS => decode_credentials(bytes).map(Self::Credentials),
+        match *bytes.get(1)? {
+            TOKEN => decode_token(bytes).map(Self::Token),
+            CREDENTIALS => decode_credentials(bytes).map(Self::Credentials),
             _ => decode_failure(bytes).map(Self::Failure),
         }
     }

@@ -252,12 +252,9 @@ fn stopped_process_has_one_successor_and_a_late_token() {
     let (http, store) = (vendor(3600), store(&clock));
     let (stopped, others) = (process(), process());
     let source = sharing(&late, &clock, &store);
-    let token = stopped.block_on(async {
-        let source = source.clone();
-        let token = tokio::spawn(async move { source.token().await });
-        settle().await;
-        token
-    });
+    let waiting = source.clone();
+    let token = stopped.spawn(async move { waiting.token().await });
+    stopped.block_on(settle());
     assert_eq!(late.count(), 1);
 
     others.block_on(async {
@@ -318,11 +315,8 @@ fn silent_vendor_gets_one_request_per_successor() {
     let (silent, store) = (vendor(3600).held(), store(&clock));
     let (stopped, others) = (process(), process());
     let source = sharing(&silent, &clock, &store);
-    let _token = stopped.block_on(async {
-        let token = tokio::spawn(async move { source.token().await });
-        settle().await;
-        token
-    });
+    let _token = stopped.spawn(async move { source.token().await });
+    stopped.block_on(settle());
     others.block_on(async {
         run_clock(&clock);
         let started = tokio::time::Instant::now();

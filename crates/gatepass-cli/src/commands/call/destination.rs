@@ -103,7 +103,7 @@ impl Destination<'_> {
 
 /// Returns the directory of a file.
 fn directory(path: &Path) -> &Path {
-    path.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new("."))
+    path.parent().filter(|dir| *dir != Path::new("")).unwrap_or_else(|| Path::new("."))
 }
 
 fn write_error(path: &Path, error: &io::Error) -> CommandError {

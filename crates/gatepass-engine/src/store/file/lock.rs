@@ -311,7 +311,8 @@ mod tests {
         let directory = Arc::new(Directory::open(dir.path()).unwrap());
         let stopped = Lock::try_take(&directory, "a").unwrap().unwrap();
         let (mut one, mut other) = (Observation::default(), Observation::default());
-        (look(&mut one, &directory, 1), look(&mut other, &directory, 1));
+        look(&mut one, &directory, 1);
+        look(&mut other, &directory, 1);
         let busy = Lock::try_take(&directory, DIRECTORY_LOCK).unwrap().unwrap();
         assert!(Lock::replace(&directory, "a", &one).unwrap().is_none(), "names change");
         drop(busy);
