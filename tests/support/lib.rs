@@ -42,3 +42,9 @@ pub use crate::trace::Trace;
 pub use crate::vendor::{VENDORS, Vendor, vendor};
 pub use crate::vendors::{Vendors, raw, runtime};
 pub use crate::workspace::Workspace;
+
+/// Reports that a test is skipped on this machine, and why.
+#[expect(clippy::print_stderr, reason = "a test that proves nothing must be visible")]
+pub fn skipped(reason: &str) {
+    eprintln!("SKIPPED: {reason}");
+}

@@ -176,7 +176,7 @@ fn file_has_the_requested_format_mode_and_group() {
 fn root_gives_the_file_to_a_group() {
     let (_server, home) = refreshing(3600);
     if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: only root gives a file to any group");
+        gatepass_tests::skipped("only root gives a file to any group");
         return;
     }
     for group in ["daemon", "1"] {

@@ -73,7 +73,7 @@ fn readable_file_and_hard_link_are_reported() {
 #[test]
 fn file_of_another_user_needs_its_owner_admitted() {
     if !rustix::process::getuid().is_root() {
-        eprintln!("skipped: only root can give a file to another user");
+        gatepass_tests::skipped("only root can give a file to another user");
         return;
     }
     let (home, server) = with_reference("{ file = \"secret\" }");

@@ -12,7 +12,7 @@ fn as_first_process<'home>(home: &'home Home, args: &[&str]) -> Option<Gatepass<
     let unshare = ["--pid", "--fork", "--kill-child", "--mount-proc"];
     let allowed = Command::new("unshare").args(unshare).arg("true").output();
     if !allowed.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: a PID namespace needs root and unshare(1)");
+        gatepass_tests::skipped("a PID namespace needs root and unshare(1)");
         return None;
     }
     let binary = gatepass_binary().to_str().unwrap();
