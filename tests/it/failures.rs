@@ -237,7 +237,7 @@ fn running_program_survives_a_transient_refusal() {
     let args = ["exec", "cisco", "--file", "token", "--", "sh", "-c", script];
     let mut running = home.gatepass(args).limit(Duration::from_secs(150)).spawn();
     assert_eq!(running.line(), "ready\n");
-    running.wait_for_stderr("is removed");
+    running.wait_for_stderr("was removed");
     assert!(fs::metadata(home.path("work/token")).is_err());
     assert_eq!(running.finish().code, Some(0));
     assert_eq!(server.requests().len(), 3);

@@ -124,6 +124,7 @@ fn why_json_has_stable_names() {
             "decision",
             "expires_at",
             "hint",
+            "hints",
             "message",
             "origin",
             "outcome",
