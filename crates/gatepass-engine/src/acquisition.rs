@@ -114,7 +114,12 @@ impl SourceConfig {
     ) -> Result<CachedToken, ExchangeFailure> {
         let key = self.store_key(&credential)?;
         let lease = match self.take_lease(store, &key, &credential, request).await {
-            Ok(StoreAcquisition::Stored(found)) => return found,
+            Ok(StoreAcquisition::Stored(mut found)) => {
+                if let Ok(cached) = &mut found {
+                    self.mark_replacement(store, cached).await;
+                }
+                return found;
+            }
             Ok(StoreAcquisition::Lease(lease)) => Some(lease),
             Err(error) => {
                 self.warn_of_store(&error);

@@ -107,7 +107,7 @@ impl CacheState {
     /// A young token from the store may be the replacement that another process has requested.
     pub(crate) fn may_replace(&mut self, rejected: &CachedToken, now: Moment) -> bool {
         let age = now.wall().duration_since(rejected.token.issued_at());
-        let is_young = rejected.is_stored && age.is_ok_and(|age| age < REPLACEMENT_PAUSE);
+        let is_young = rejected.is_replacement && age.is_ok_and(|age| age < REPLACEMENT_PAUSE);
         let is_recent = |at: Duration| now.boot.saturating_sub(at) < REPLACEMENT_PAUSE;
         if is_young || self.replaced_at.is_some_and(is_recent) {
             return false;

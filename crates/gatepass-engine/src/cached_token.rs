@@ -21,6 +21,8 @@ pub(crate) struct CachedToken {
     headers: Headers,
     /// Whether the token comes from the store and not from the vendor.
     pub(crate) is_stored: bool,
+    /// Whether it replaced a token that an API had rejected, in this or another process.
+    pub(crate) is_replacement: bool,
     /// The credential that brought it; unknown for a token that a pool has cached before.
     pub(crate) credential: Option<Fingerprint>,
     /// Earliest start of the next refresh, in nanoseconds of the boot clock. Later than now while
@@ -93,6 +95,7 @@ impl SourceConfig {
             freshness_hint,
             headers,
             is_stored,
+            is_replacement: false,
             credential,
             refresh_not_before,
         }
@@ -105,7 +108,16 @@ impl CachedToken {
         let (freshness_hint, headers) = (FreshnessHint::default(), Headers::PerRequest);
         let (is_stored, refresh_not_before) = (false, AtomicU64::new(0));
         let credential = None;
-        Self { token, validity, freshness_hint, headers, is_stored, credential, refresh_not_before }
+        Self {
+            token,
+            validity,
+            freshness_hint,
+            headers,
+            is_stored,
+            is_replacement: false,
+            credential,
+            refresh_not_before,
+        }
     }
 
     /// Returns whether the vendor needs only the token's own `Authorization` header.

@@ -6,10 +6,11 @@
 //! fingerprint of the credential that brought a token last. With a store this is a record of the
 //! profile, beside its failures, so that separate processes agree.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gatepass_core::{Error, Hint};
 
+use crate::cache_state::REPLACEMENT_PAUSE;
 use crate::cached_token::CachedToken;
 use crate::cooldown;
 use crate::credential_history::CredentialHistory;
@@ -38,7 +39,9 @@ impl SourceConfig {
         match outcome {
             Ok(cached) => {
                 if let (Some(store), Some(credential)) = (&self.store, cached.credential) {
-                    self.record_success(&**store, credential).await;
+                    let is_replacement = request.rejected.is_some();
+                    let replaced_at = is_replacement.then(|| cached.token.issued_at());
+                    self.record_success(&**store, credential, replaced_at).await;
                 }
             }
             Err(failure) => {
@@ -66,23 +69,40 @@ impl SourceConfig {
             ),
         });
         if let Some(store) = &self.store {
-            self.save_credentials(&**store, &history).await;
+            self.save_credentials(&**store, &history, None).await;
         }
         failure.credentials = Some(history);
     }
 
+    /// Marks a young token from the store that replaced a rejected one in another process.
+    pub(crate) async fn mark_replacement(&self, store: &dyn TokenStore, cached: &mut CachedToken) {
+        let issued_at = cached.token.issued_at();
+        let age = self.clock.wall().duration_since(issued_at);
+        if age.is_ok_and(|age| age < REPLACEMENT_PAUSE) {
+            let stored = self.load_credentials(store).await;
+            cached.is_replacement =
+                stored.is_some_and(|stored| stored.replaced_at() == Some(issued_at));
+        }
+    }
+
     /// Records in the store that a credential brought a token, unless that is known.
-    async fn record_success(&self, store: &dyn TokenStore, credential: Fingerprint) {
+    async fn record_success(
+        &self,
+        store: &dyn TokenStore,
+        credential: Fingerprint,
+        replaced_at: Option<SystemTime>,
+    ) {
         let is_known = |stored: &CredentialRecord| {
             let age = self.clock.wall().duration_since(stored.at()).unwrap_or_default();
             stored.worked() == Some(credential.to_bytes())
                 && stored.refused().is_none()
                 && age < CredentialRecord::LIFETIME / 2
+                && replaced_at.is_none()
         };
         if !self.load_credentials(store).await.as_ref().is_some_and(is_known) {
             let mut history = CredentialHistory::default();
             history.succeed(credential);
-            self.save_credentials(store, &history).await;
+            self.save_credentials(store, &history, replaced_at).await;
         }
     }
 
@@ -111,7 +131,12 @@ impl SourceConfig {
     }
 
     /// Saves the record. A failure is not reported: the failure to save the request's outcome is.
-    async fn save_credentials(&self, store: &dyn TokenStore, history: &CredentialHistory) {
+    async fn save_credentials(
+        &self,
+        store: &dyn TokenStore,
+        history: &CredentialHistory,
+        replaced_at: Option<SystemTime>,
+    ) {
         let Ok(Some(lease)) = store.lease(&self.credentials_key(), RECORD_WAIT).await else {
             return;
         };
@@ -120,7 +145,8 @@ impl SourceConfig {
             history.worked.map(Fingerprint::to_bytes),
             history.refused.map(Fingerprint::to_bytes),
             history.refusals,
-        );
+        )
+        .with_replaced_at(replaced_at);
         let _ = lease.save(&Record::Credentials(record)).await;
     }
 }

@@ -87,8 +87,9 @@ mod credentials_field {
     pub(super) const REFUSALS: u8 = REQUIRED | 2;
     pub(super) const WORKED: u8 = 3;
     pub(super) const REFUSED: u8 = 4;
+    pub(super) const REPLACED_AT: u8 = 5;
 
-    pub(super) const ALL: &[u8] = &[AT, REFUSALS, WORKED, REFUSED];
+    pub(super) const ALL: &[u8] = &[AT, REFUSALS, WORKED, REFUSED, REPLACED_AT];
 }
 
 impl Record {
@@ -189,7 +190,7 @@ fn decode_failure(bytes: &[u8]) -> Option<FailureRecord> {
 }
 
 fn encode_credentials(record: &CredentialRecord) -> Option<Zeroizing<Vec<u8>>> {
-    let mut out = FieldWriter::new(CREDENTIALS, credentials_field::ALL.len(), 48);
+    let mut out = FieldWriter::new(CREDENTIALS, credentials_field::ALL.len(), 60);
     out.time(credentials_field::AT, record.at)?;
     out.bytes(credentials_field::REFUSALS, &record.refusals.to_le_bytes())?;
     for (tag, fingerprint) in
@@ -198,6 +199,9 @@ fn encode_credentials(record: &CredentialRecord) -> Option<Zeroizing<Vec<u8>>> {
         if let Some(fingerprint) = fingerprint {
             out.bytes(tag, fingerprint)?;
         }
+    }
+    if let Some(at) = record.replaced_at {
+        out.time(credentials_field::REPLACED_AT, at)?;
     }
     Some(out.finish())
 }
@@ -209,6 +213,10 @@ fn decode_credentials(bytes: &[u8]) -> Option<CredentialRecord> {
         worked: fields.optional_array(credentials_field::WORKED)?,
         refused: fields.optional_array(credentials_field::REFUSED)?,
         refusals: u32::from_le_bytes(fields.array(credentials_field::REFUSALS)?),
+        replaced_at: match fields.bytes(credentials_field::REPLACED_AT) {
+            Some(_) => Some(fields.time(credentials_field::REPLACED_AT)?),
+            None => None,
+        },
     })
 }
 

@@ -14,6 +14,7 @@ pub struct CredentialRecord {
     pub(super) worked: Option<[u8; 16]>,
     pub(super) refused: Option<[u8; 16]>,
     pub(super) refusals: u32,
+    pub(super) replaced_at: Option<SystemTime>,
 }
 
 impl CredentialRecord {
@@ -28,7 +29,17 @@ impl CredentialRecord {
         refused: Option<[u8; 16]>,
         refusals: u32,
     ) -> Self {
-        Self { at, worked, refused, refusals }
+        Self { at, worked, refused, refusals, replaced_at: None }
+    }
+
+    /// Adds when the token was issued that replaced a rejected one.
+    pub fn with_replaced_at(self, replaced_at: Option<SystemTime>) -> Self {
+        Self { replaced_at, ..self }
+    }
+
+    /// Returns when the token was issued that replaced a rejected one.
+    pub fn replaced_at(&self) -> Option<SystemTime> {
+        self.replaced_at
     }
 
     /// Returns when the record was made.
