@@ -71,6 +71,7 @@ impl Command {
 /// Returns a value for an option whose help lists no values.
 fn sample_value(option: &str, value: &str) -> &'static str {
     match (option, value) {
+        ("--output", "<FILE>") => "response",
         (_, "<FILE>") => "../config/gatepass/config.toml",
         ("--set", _) => "timeout=2s",
         ("--field", _) => "client_id=other",
@@ -78,9 +79,12 @@ fn sample_value(option: &str, value: &str) -> &'static str {
         ("--env", _) => "OTHER_TOKEN",
         ("--name", _) => "other",
         (_, "<PATH>") => "token-file",
+        (_, "<MODE>") => "0640",
+        (_, "<GROUP>") => "root",
         (_, "<METHOD>") => "POST",
         (_, "<HEADER>") => "X-Extra: value",
         (_, "<DATA>") => "{}",
+        (_, "<NAME=VALUE>") => "name=value",
         (_, "<FIELD>") => "client_secret",
         (_, "<N>") => "1",
         (_, "<ADDRESS>") => "127.0.0.1:0",
@@ -109,6 +113,7 @@ fn required_args(
         "token" | "inspect" | "why" | "doctor" | "forget" => (vec!["cisco"], vec![], vec![]),
         "call" => (vec!["cisco", "/hello"], vec![], vec![]),
         "exec" => (vec!["cisco"], vec![], vec!["--", "true"]),
+        "keep" => (vec!["cisco"], vec![["--file", "token-file"].map(str::to_owned)], vec![]),
         "login" => (vec!["interactive", "--paste"], vec![], vec![]),
         "init" | "profile add" => (vec!["cisco"], add(), vec![]),
         "profile allow" => (vec!["cisco"], vec![], vec![]),
@@ -118,7 +123,9 @@ fn required_args(
             let listen = ["--listen", "127.0.0.1:0"].map(str::to_owned);
             (vec![], vec![listen], vec![])
         }
-        "list" | "providers" | "demo" | "man" => (vec![], vec![], vec![]),
+        "list" | "providers" | "demo" | "man" | "help" | "config check" | "config schema" => {
+            (vec![], vec![], vec![])
+        }
         _ => unreachable!("define in this file the arguments of `gatepass {command}`"),
     }
 }
@@ -155,9 +162,15 @@ impl Fixture {
                 .env("GATEPASS_OTHER_PROVIDER", "cisco")
                 .env("GATEPASS_OTHER_CLIENT_ID", "abc")
                 .env("GATEPASS_OTHER_CLIENT_SECRET", self.secrets[1].text());
-        if command == "sandbox" && !args.iter().any(|arg| arg == "--help") {
-            let running = gatepass.spawn();
-            let first = running.line();
+        let has = |option: &str| args.iter().any(|arg| arg == option);
+        let is_watching = has("--watch") || command == "sandbox";
+        if (is_watching || command == "keep") && !has("--help") {
+            let mut running = gatepass.spawn();
+            let mut first = String::new();
+            match is_watching {
+                true => first = running.line(),
+                false => drop(running.wait_for_stderr("is ready")),
+            }
             running.interrupt();
             let run = running.finish();
             return Run { stdout: first + &run.stdout, ..run };
@@ -180,6 +193,10 @@ fn each_option(command: &Command) -> BTreeSet<String> {
             if given == extra[0] || (given == "--verbose" && extra[0] == "-vv") {
                 continue;
             }
+            // These options of `exec` are about its file.
+            let is_of_file = ["--mode", "--group", "--format"].contains(&given.as_str());
+            let file: &[&str] =
+                if name == "exec" && is_of_file { &["--file", "token-file"] } else { &[] };
             let fixture = Fixture::new();
             if !["token", "call", "exec", "login"].contains(&name.as_str()) {
                 fixture.home.gatepass(["token", "cisco"]).run().ok();
@@ -194,6 +211,7 @@ fn each_option(command: &Command) -> BTreeSet<String> {
                 command.args.clone(),
                 owned(&args),
                 options.flatten().cloned().collect(),
+                owned(file),
                 option.clone(),
                 owned(&extra),
                 owned(&trailing),
@@ -227,7 +245,7 @@ fn options_do_not_expose_a_secret() {
     });
     for command in &all {
         let (name, options) = (command.name(), command.options());
-        assert!(options.len() >= 3, "{name}: {options:?}");
+        assert!(options.len() >= 3 || name == "config schema", "{name}: {options:?}");
         // A login waits for a user.
         let successful = &succeeded[&name];
         let failed: BTreeSet<_> = options
@@ -241,6 +259,8 @@ fn options_do_not_expose_a_secret() {
             "init" | "profile add" => &["--secrets-stdin"],
             // Every other option was used in a successful run.
             "profile remove" => &["--yes"],
+            // Only root may give a file to a group that it is not a member of.
+            "keep" | "exec" => &["--group"],
             _ => &[],
         };
         let failed: Vec<_> =

@@ -9,6 +9,7 @@ mod lock;
 mod version_1;
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -152,9 +153,16 @@ impl TokenStore for FileStore {
                 return Ok(LeaseOutcome::Found(record));
             }
             seen = stamp;
-            let lock = folder
-                .take_lock(key, stale_after, &mut holder)
-                .map_err(|error| io_error("the store cannot be locked", error))?;
+            let lock = match folder.take_lock(key, stale_after, &mut holder) {
+                // The folder was removed after the look above.
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound
+                        && !folder.directory.is_at_path(&self.path) =>
+                {
+                    continue;
+                }
+                lock => lock.map_err(|error| io_error("the store cannot be locked", error))?,
+            };
             if let Some(lock) = lock {
                 // The holder before may have saved after the look above.
                 if let Some(record) = accepted() {

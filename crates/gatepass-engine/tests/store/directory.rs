@@ -281,16 +281,22 @@ fn removed_folder_is_opened_again_by_the_next_lease() {
 }
 
 #[test]
-fn folder_replaced_by_a_link_is_refused() {
+fn folder_behind_a_new_link_is_checked() {
     let dir = tempfile::tempdir().unwrap();
     let (state, elsewhere) = (dir.path().join("state"), dir.path().join("elsewhere"));
     let store = FileStore::open(&state).unwrap();
     fs::create_dir(&elsewhere).unwrap();
+    fs::set_permissions(&elsewhere, Permissions::from_mode(0o777)).unwrap();
     fs::remove_dir_all(&state).unwrap();
     symlink(&elsewhere, &state).unwrap();
-    let error = block_on(store.lease(&key("prod", "s-1"), HOUR)).unwrap_err();
+    let key = key("prod", "s-1");
+    let error = block_on(store.lease(&key, HOUR)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(names(&elsewhere), Vec::<String>::new());
+
+    fs::set_permissions(&elsewhere, Permissions::from_mode(0o700)).unwrap();
+    block_on(save_new(&store, &key, &token("t-1", now())));
+    assert_eq!(block_on(text(&store, &key)), "t-1");
 }
 
 #[test]

@@ -61,7 +61,7 @@ async fn token_endpoint_is_rejected_before_first_request() {
     for adapter in ADAPTERS {
         let vendor = vendor();
         let source = source(&api.origin(), &vendor);
-        let url = format!("{}/as/token.oauth2?x=CNRYquery", api.origin());
+        let url = format!("{}/oauth2/default/v1/token?x=CNRYquery", api.origin());
         let error = gatepass_error(adapter.get(&client(), &source, &url).await.unwrap_err());
         assert_eq!(error.to_string(), "cisco: the token must not go to the token endpoint");
         assert_eq!((api.connections(), vendor.count()), (0, 1), "{adapter:?}");
