@@ -21,7 +21,7 @@ const MAX_SHARDS: usize = 256;
 /// The largest pool: a shard has room for a million entries.
 const MAX_ENTRIES: usize = 200_000_000;
 
-/// Builds a [`TokenPool`]. A sender or clock may also be a `Box` or an `Arc` of one.
+/// Builds a [`TokenPool`](crate::TokenPool). A sender or clock may also be a `Box` or an `Arc` of one.
 #[must_use = "a builder does nothing until it is built"]
 pub struct TokenPoolBuilder {
     source_factory: Box<SourceFactory>,

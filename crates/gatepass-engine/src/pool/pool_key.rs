@@ -15,8 +15,8 @@ use super::shared::Shared;
 use crate::TokenSource;
 use crate::cache::Cache;
 
-/// The tokens of one key of a [`TokenPool`], as [`TokenPool::key`] returns it. Its clones share what
-/// it has learned.
+/// The tokens of one key of a [`TokenPool`](crate::TokenPool), as
+/// [`TokenPool::key`](crate::TokenPool::key) returns it. Its clones share what it has learned.
 ///
 /// The pool's function is called once more for it, when a request is authorized for the first time:
 /// the provider and the origins that may receive the token are those of that call.
