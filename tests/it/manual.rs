@@ -119,7 +119,7 @@ fn pages_show_the_outside_crates() {
     let outside = gatepass_tests::workspace().join("tests/outside");
     let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
     let shown: [(&str, &[&str], usize); 2] = [
-        ("docs/start/provider.md", &["provider-acme", "acme-gatepass"], 8),
+        ("docs/start/provider.md", &["provider-acme", "sandbox-acme", "acme-gatepass"], 10),
         ("docs/start/store.md", &["store-acme"], 2),
     ];
     for (path, folders, count) in shown {

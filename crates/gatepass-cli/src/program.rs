@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use clap::Command;
 use clap::builder::StyledStr;
 use gatepass::Hint;
+use gatepass_sandbox::{Sandbox, SandboxBuilder, SandboxVendor};
 
 /// The command, with the name and version that its help, man pages, completions and hints show.
 ///
@@ -19,6 +20,7 @@ use gatepass::Hint;
 pub struct Program {
     name: &'static str,
     version: &'static str,
+    sandbox_vendors: &'static [&'static dyn SandboxVendor],
 }
 
 const GATEPASS: Program = Program::new("gatepass", env!("CARGO_PKG_VERSION"));
@@ -29,7 +31,35 @@ static PROGRAM: OnceLock<Program> = OnceLock::new();
 impl Program {
     /// Creates a program with the name of its binary.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
-        Self { name, version }
+        Self { name, version, sandbox_vendors: &[] }
+    }
+
+    /// Sets the vendors that `sandbox` and `demo` simulate, besides those of gatepass.
+    ///
+    /// ```no_run
+    /// # use gatepass_sandbox::{ClientField, SandboxResponse, SandboxVendor, VendorContext, VendorRequest};
+    /// # #[derive(Debug)]
+    /// # struct AcmeVendor;
+    /// # impl SandboxVendor for AcmeVendor {
+    /// #     fn id(&self) -> &str { "acme" }
+    /// #     fn fields(&self) -> Vec<ClientField> { vec![ClientField::id("client_id")] }
+    /// #     fn token(&self, _: &VendorRequest, _: &mut VendorContext<'_>) -> SandboxResponse {
+    /// #         SandboxResponse::not_found()
+    /// #     }
+    /// #     fn api(&self, _: &VendorRequest, _: &mut VendorContext<'_>) -> SandboxResponse {
+    /// #         SandboxResponse::not_found()
+    /// #     }
+    /// # }
+    /// fn main() -> std::process::ExitCode {
+    ///     gatepass_cli::Program::new("acme-gatepass", env!("CARGO_PKG_VERSION"))
+    ///         .sandbox_vendors(&[&AcmeVendor])
+    ///         .main()
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn sandbox_vendors(mut self, vendors: &'static [&'static dyn SandboxVendor]) -> Self {
+        self.sandbox_vendors = vendors;
+        self
     }
 
     /// Makes this the program of the process, unless there is one.
@@ -47,6 +77,12 @@ pub(crate) fn name() -> &'static str {
     program().name
 }
 
+/// Returns a builder of a sandbox with the vendors of this command.
+pub(crate) fn sandbox() -> SandboxBuilder {
+    let vendors = program().sandbox_vendors.iter();
+    vendors.fold(Sandbox::builder(), |builder, vendor| builder.with(*vendor))
+}
+
 /// Returns a hint whose command the user can copy: with this command's name and config file.
 pub(crate) fn typed(hint: Hint, config: Option<&Path>) -> Hint {
     hint.with_program(name()).with_config(config)
@@ -54,7 +90,7 @@ pub(crate) fn typed(hint: Hint, config: Option<&Path>) -> Hint {
 
 /// Puts this command's name and version into the definition of the command line.
 pub(crate) fn named(command: Command) -> Command {
-    let Program { name, version } = program();
+    let Program { name, version, .. } = program();
     let command = command.name(name).bin_name(name).version(version);
     if name == GATEPASS.name { command } else { renamed(command, name) }
 }

@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use crate::{
+    built_in::BuiltIn,
     random,
     response::SandboxResponse,
-    vendor::{ClientField, Vendor},
+    vendor::ClientField,
     vendor_request::{VendorRequest, find},
     vendor_state::VendorContext,
 };
 
-pub(crate) const VENDOR: Vendor = Vendor {
+pub(crate) const VENDOR: BuiltIn = BuiltIn {
     id: "celerdata",
     fields: &[
         ClientField::text("client_id", random::guid),
-        ClientField::secret("client_secret", || random::text(random::MIXED, 40)),
+        ClientField::secret_text("client_secret", || random::text(random::MIXED, 40)),
     ],
     key: &["client_id"],
     settings: &[],
@@ -65,7 +66,7 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
     let lifetime = vendor.token_lifetime(&client, 3_600);
     let mark = random::MARK.to_uppercase();
     let token = random::marked(&mark, random::UPPER, 48);
-    vendor.issue(&token, &client, lifetime, None);
+    vendor.issue_as(&token, &client, lifetime, None);
     // Go serializes the keys of a map in alphabetical order.
     SandboxResponse::token([
         ("access_token", token.into()),

@@ -5,19 +5,20 @@ use serde_json::json;
 
 use crate::{
     authorize::{self, AuthorizationQuery, Grant},
+    built_in::BuiltIn,
     client::Client,
     random,
     response::{Members, SandboxResponse},
-    vendor::{ClientField, Vendor},
+    vendor::ClientField,
     vendor_request::{VendorRequest, find},
     vendor_state::VendorContext,
 };
 
-pub(crate) const VENDOR: Vendor = Vendor {
+pub(crate) const VENDOR: BuiltIn = BuiltIn {
     id: "cisco",
     fields: &[
         ClientField::text("client_id", || random::text(random::LOWER, 24)),
-        ClientField::secret("client_secret", || random::text(random::MIXED, 24)),
+        ClientField::secret_text("client_secret", || random::text(random::MIXED, 24)),
         ClientField::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
     ],
     key: &["client_id"],
@@ -74,7 +75,7 @@ fn ping_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
     }
     let lifetime = vendor.token_lifetime(&client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
-    vendor.issue(&token, &client, lifetime, None);
+    vendor.issue_as(&token, &client, lifetime, None);
     SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),
@@ -86,7 +87,7 @@ fn ping_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
 fn token_members(query: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>) -> Members {
     let lifetime = vendor.token_lifetime(&query.client, 3_599);
     let token = random::marked(random::MARK, random::MIXED, 28);
-    vendor.issue(&token, &query.client, lifetime, None);
+    vendor.issue_as(&token, &query.client, lifetime, None);
     vec![
         ("access_token".to_owned(), token.into()),
         ("token_type".to_owned(), "Bearer".into()),
@@ -135,7 +136,7 @@ fn okta_token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> Sandbo
     let header =
         json!({ "kid": format!("TWy_{}", random::text(random::MIXED, 39)), "alg": "RS256" });
     let token = random::jwt(&header, &claims, 256);
-    vendor.issue(&token, &client, lifetime, None);
+    vendor.issue_as(&token, &client, lifetime, None);
     SandboxResponse::token([
         ("token_type", "Bearer".into()),
         ("expires_in", lifetime.as_secs().into()),

@@ -1,13 +1,13 @@
 //! Simulated clients: generated credentials that one vendor accepts.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use serde::{Serialize, Serializer};
 
 use crate::{
     error::{Error, Result},
     redirect,
-    vendor::{self, Vendor},
+    vendors::{Vendor, Vendors},
 };
 
 /// A client that a vendor of the sandbox accepts, with the fields of its config profile.
@@ -16,8 +16,8 @@ use crate::{
 /// the config file need.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) vendor: &'static Vendor,
-    pub(crate) fields: BTreeMap<&'static str, String>,
+    pub(crate) vendor: Arc<Vendor>,
+    pub(crate) fields: BTreeMap<String, String>,
     pub(crate) lifetime: Option<Duration>,
 }
 
@@ -63,13 +63,13 @@ impl NewClient {
         self.lifetime(Duration::from_secs(seconds))
     }
 
-    pub(crate) fn build(self) -> Result<Client> {
-        let vendor = vendor::named(&self.provider)?;
+    pub(crate) fn build(self, vendors: &Vendors) -> Result<Client> {
+        let vendor = vendors.named(&self.provider)?;
         let mut client = Client::generated(vendor);
         client.lifetime = self.lifetime;
         for (name, value) in self.fields {
             let Some(field) = vendor.fields.iter().find(|field| field.name == name) else {
-                let known = vendor.fields.iter().map(|field| field.name);
+                let known = vendor.fields.iter().map(|field| field.name.as_ref());
                 return Err(Error::unknown(&format!("field of {}", vendor.id), &name, known));
             };
             if value.is_empty() || value.len() > 4096 || value.chars().any(char::is_control) {
@@ -83,7 +83,7 @@ impl NewClient {
                             http://127.0.0.1:0/callback";
                 return Err(Error::usage(text));
             }
-            client.fields.insert(field.name, value);
+            client.fields.insert(name, value);
         }
         Ok(client)
     }
@@ -96,14 +96,14 @@ impl fmt::Debug for NewClient {
 }
 
 impl Client {
-    pub(crate) fn generated(vendor: &'static Vendor) -> Self {
-        let fields = vendor.fields.iter().map(|field| (field.name, (field.make)())).collect();
-        Self { vendor, fields, lifetime: None }
+    pub(crate) fn generated(vendor: &Arc<Vendor>) -> Self {
+        let fields = vendor.fields.iter().map(|field| (field.name.to_string(), field.value()));
+        Self { vendor: Arc::clone(vendor), fields: fields.collect(), lifetime: None }
     }
 
     /// Returns the id of the client's provider.
-    pub fn provider(&self) -> &'static str {
-        self.vendor.id
+    pub fn provider(&self) -> &str {
+        &self.vendor.id
     }
 
     /// Returns a field by its config key.
@@ -112,8 +112,8 @@ impl Client {
     }
 
     /// Returns all fields by name.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.fields.iter().map(|(name, value)| (*name, value.as_str()))
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Returns a field that every client of this vendor has.
@@ -123,13 +123,14 @@ impl Client {
 
     /// Returns the client's identity, which does not depend on its current secrets.
     pub(crate) fn key(&self) -> String {
-        let parts: Vec<&str> = self.vendor.key.iter().map(|name| self.get(name)).collect();
+        let ids = self.vendor.fields.iter().filter(|field| field.is_id);
+        let parts: Vec<&str> = ids.map(|field| self.get(&field.name)).collect();
         parts.join("\n")
     }
 
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let secret = self.vendor.fields.iter().filter(|field| field.secret);
-        secret.map(|field| self.get(field.name))
+        let secret = self.vendor.fields.iter().filter(|field| field.is_secret);
+        secret.map(|field| self.get(&field.name))
     }
 }
 

@@ -3,21 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::{
-    random,
-    response::SandboxResponse,
-    vendor::{ClientField, Vendor},
-    vendor_request::VendorRequest,
-    vendor_state::VendorContext,
+    built_in::BuiltIn, random, response::SandboxResponse, vendor::ClientField,
+    vendor_request::VendorRequest, vendor_state::VendorContext,
 };
 
-pub(crate) const VENDOR: Vendor = Vendor {
+pub(crate) const VENDOR: BuiltIn = BuiltIn {
     id: "cloudneeti",
     fields: &[
         ClientField::text("license_id", random::guid),
         ClientField::text("account_id", random::guid),
         ClientField::text("api_application_id", random::guid),
-        ClientField::secret("api_application_secret", || random::text(random::MIXED, 40)),
-        ClientField::secret("subscription_key", || random::text(random::HEX, 32)),
+        ClientField::secret_text("api_application_secret", || random::text(random::MIXED, 40)),
+        ClientField::secret_text("subscription_key", || random::text(random::HEX, 32)),
     ],
     key: &["license_id", "api_application_id"],
     settings: &[],
@@ -100,7 +97,7 @@ fn token(
         claims["accountId"] = account.into();
     }
     let token = random::jwt(&json!({ "alg": "HS256", "typ": "JWT" }), &claims, 32);
-    vendor.issue(&token, &client, lifetime, account);
+    vendor.issue_as(&token, &client, lifetime, account);
     let (code, message) = (("statusCode", 200.into()), ("message", SUCCESS_MESSAGE.into()));
     if is_flat {
         SandboxResponse::token([("token", token.into()), code, message])

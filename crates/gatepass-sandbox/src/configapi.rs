@@ -4,18 +4,19 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use crate::{
+    built_in::BuiltIn,
     random,
     response::SandboxResponse,
-    vendor::{ClientField, Vendor},
+    vendor::ClientField,
     vendor_request::{VendorRequest, find},
     vendor_state::{TokenState, VendorContext},
 };
 
-pub(crate) const VENDOR: Vendor = Vendor {
+pub(crate) const VENDOR: BuiltIn = BuiltIn {
     id: "configapi",
     fields: &[
         ClientField::text("client_id", || format!("sandbox.{}", random::text(random::LOWER, 8))),
-        ClientField::secret("client_secret", || random::text(random::HEX_UPPER, 64)),
+        ClientField::secret_text("client_secret", || random::text(random::HEX_UPPER, 64)),
         ClientField::text("scope", || {
             format!("{}.sandbox.example", random::text(random::LOWER, 8))
         }),
@@ -62,7 +63,7 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
     }
     let lifetime = vendor.token_lifetime(&client, 3_600);
     let token = random::marked(random::HEX_MARK, random::HEX_UPPER, 64);
-    vendor.issue(&token, &client, lifetime, None);
+    vendor.issue_as(&token, &client, lifetime, None);
     SandboxResponse::token([
         ("access_token", token.into()),
         ("token_type", "Bearer".into()),

@@ -14,7 +14,6 @@ use crate::{
     faults::{Fault, TABLE},
     router::{App, own_response, small_body},
     state::SandboxState,
-    vendor,
 };
 
 pub(crate) async fn respond(
@@ -63,9 +62,9 @@ fn add_client(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
     let lifetime = input.integer("ttl_seconds")?.map(Duration::from_secs);
     let Some(provider) = input.text("provider")? else {
         let mut clients = Map::new();
-        for vendor in vendor::ALL {
+        for vendor in state.known.clone().iter() {
             let client = Client { lifetime, ..Client::generated(vendor) };
-            clients.insert(vendor.id.to_owned(), json!(client));
+            clients.insert(vendor.id.clone(), json!(client));
             state.add_client(client);
         }
         return Ok(json!({ "clients": clients }));
@@ -86,7 +85,7 @@ fn add_client(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
         }
         Some(_) => return Err(Error::usage("fields must be an object")),
     }
-    let client = new.build()?;
+    let client = new.build(&state.known)?;
     let response = json!({ "provider": provider, "fields": client });
     state.add_client(client);
     Ok(response)
@@ -121,7 +120,7 @@ fn add_fault(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
                 _ => return Err(Error::usage(format!("{name} must be a string or a number"))),
             }
         }
-        fault.check()?;
+        fault.check(&state.known)?;
         state.faults.add(fault);
     } else if !input.flag("clear")? {
         return Err(Error::usage("name a fault, or clear them: {\"clear\":true}"));
@@ -163,8 +162,8 @@ fn revoke(state: &mut SandboxState, body: &[u8]) -> Result<Value> {
     match input.text("provider")? {
         Some(provider) => revoked += state.revoke_all(&provider)?,
         None => {
-            for vendor in vendor::ALL {
-                revoked += state.revoke_all(vendor.id)?;
+            for vendor in state.known.clone().iter() {
+                revoked += state.revoke_all(&vendor.id)?;
             }
         }
     }

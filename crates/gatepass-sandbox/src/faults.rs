@@ -6,8 +6,8 @@ use crate::{
     clock::Time,
     error::{Error, Result},
     response::SandboxResponse,
-    vendor,
     vendor_request::VendorRequest,
+    vendors::Vendors,
 };
 
 mod act;
@@ -21,7 +21,8 @@ pub(crate) use table::TABLE;
 /// A fault to inject: its name, its target and how often it applies.
 ///
 /// The text form is `[provider:]name[*times][,param=value…]`, for example
-/// `cisco:status-503*3,retry_after=7`.
+/// `cisco:status-503*3,retry_after=7`. The sandbox checks the provider when it takes the fault, because
+/// [vendors of other crates](crate::SandboxVendor) are known there only.
 ///
 /// ```
 /// # fn main() -> Result<(), gatepass_sandbox::Error> {
@@ -122,11 +123,16 @@ impl Fault {
     }
 
     /// Checks that fault, provider and parameters are known.
-    pub(crate) fn check(&self) -> Result<()> {
-        let row = self.row()?;
+    pub(crate) fn check(&self, vendors: &Vendors) -> Result<()> {
         if let Some(id) = &self.provider {
-            vendor::named(id)?;
+            vendors.named(id)?;
         }
+        self.check_parameters()
+    }
+
+    /// Checks that fault and parameters are known. Text does not tell which vendors a sandbox has.
+    fn check_parameters(&self) -> Result<()> {
+        let row = self.row()?;
         if row.info.target == Target::Login && self.target.is_some_and(|on| on != Target::Login) {
             let text = format!("{} applies to login only", self.name);
             return Err(Error::usage(text));
@@ -172,7 +178,7 @@ impl FromStr for Fault {
                 fault.params.insert(name.to_owned(), value.to_owned());
             }
         }
-        fault.check()?;
+        fault.check_parameters()?;
         Ok(fault)
     }
 }
@@ -270,7 +276,7 @@ pub(crate) struct ArmedFault {
 /// The data available to a fault.
 pub(crate) struct FaultContext<'a> {
     pub(crate) call: &'a VendorRequest,
-    pub(crate) provider: &'static str,
+    pub(crate) provider: &'a str,
     pub(crate) now: Time,
     params: &'a BTreeMap<String, String>,
 }
@@ -326,7 +332,7 @@ impl ArmedFault {
     pub(crate) fn apply(
         &self,
         call: &VendorRequest,
-        provider: &'static str,
+        provider: &str,
         now: Time,
         regular: impl FnOnce() -> SandboxResponse,
     ) -> SandboxResponse {

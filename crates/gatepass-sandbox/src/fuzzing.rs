@@ -14,7 +14,8 @@ use tower::Service as _;
 use crate::client::Client;
 use crate::router::{self, App};
 use crate::state::Memory;
-use crate::{error::Error, error::Result, vendor};
+use crate::vendors::Vendors;
+use crate::{error::Error, error::Result};
 
 /// A sandbox that is called directly, one request at a time.
 #[derive(Debug)]
@@ -29,15 +30,17 @@ impl Front {
 
     /// Creates a sandbox whose clients use field names as values, and `secret` as every secret.
     pub fn new(secret: &str) -> Result<Self> {
-        let clients = vendor::ALL.map(|vendor| {
+        let vendors = Vendors::built_in();
+        let clients = vendors.iter().map(|vendor| {
             let mut client = Client::generated(vendor);
             for field in vendor.fields.iter().filter(|field| field.name != "redirect_uri") {
-                let value = if field.secret { secret } else { field.name };
-                client.fields.insert(field.name, value.to_owned());
+                let value = if field.is_secret { secret } else { field.name.as_ref() };
+                client.fields.insert(field.name.to_string(), value.to_owned());
             }
             client
         });
-        let memory = Memory::new(None, clients.into(), Vec::new())?;
+        let clients = clients.collect();
+        let memory = Memory::new(vendors, None, clients, Vec::new())?;
         let router = router::router(App { memory: Arc::new(memory), port: 8480 });
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Error::usage(error.to_string()))?;

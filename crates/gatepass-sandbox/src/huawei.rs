@@ -4,20 +4,21 @@ use serde_json::{Value, json};
 
 use crate::{
     authorize::{self, AuthorizationQuery, Grant},
+    built_in::BuiltIn,
     client::Client,
     clock::Time,
     page, random,
     response::{Members, SandboxResponse},
-    vendor::{ClientField, Vendor},
+    vendor::ClientField,
     vendor_request::{VendorRequest, find},
     vendor_state::{TokenState, VendorContext},
 };
 
-pub(crate) const VENDOR: Vendor = Vendor {
+pub(crate) const VENDOR: BuiltIn = BuiltIn {
     id: "huawei",
     fields: &[
         ClientField::text("client_id", || random::text(random::MIXED, 32)),
-        ClientField::secret("client_secret", || random::text(random::MIXED, 40)),
+        ClientField::secret_text("client_secret", || random::text(random::MIXED, 40)),
         ClientField::text("redirect_uri", || GRANT.redirect_uri.to_owned()),
     ],
     key: &["client_id"],
@@ -86,8 +87,8 @@ fn token(request: &VendorRequest, vendor: &mut VendorContext<'_>) -> SandboxResp
             let claims =
                 claims(&client, client.get("client_id"), vendor.now, vendor.now + lifetime);
             let id_token = sign(&claims);
-            vendor.issue(&id_token, &client, lifetime, None);
-            vendor.issue(&token, &client, lifetime, Some(&id_token));
+            vendor.issue_as(&id_token, &client, lifetime, None);
+            vendor.issue_as(&token, &client, lifetime, Some(&id_token));
             (token, id_token, lifetime)
         }
     };
@@ -106,7 +107,7 @@ fn token_members(query: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>)
     let mut members = Members::new();
     if query.wants("token") {
         let token = random::marked_guid(random::HEX_MARK);
-        vendor.issue(&token, &query.client, lifetime, None);
+        vendor.issue_as(&token, &query.client, lifetime, None);
         members.push(("access_token".to_owned(), token.into()));
         members.push(("token_type".to_owned(), "Bearer".into()));
         members.push(("expires_in".to_owned(), lifetime.as_secs().into()));
@@ -117,7 +118,7 @@ fn token_members(query: &AuthorizationQuery<'_>, vendor: &mut VendorContext<'_>)
             claims["nonce"] = nonce.into();
         }
         let id_token = sign(&claims);
-        vendor.issue(&id_token, &query.client, lifetime, None);
+        vendor.issue_as(&id_token, &query.client, lifetime, None);
         members.push(("id_token".to_owned(), id_token.into()));
     }
     members

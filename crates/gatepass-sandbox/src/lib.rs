@@ -30,6 +30,8 @@
 //! | `configapi` | `POST /configapi/v2/oauth/token`, `…/v3/…` | `GET /configapi/v2/phone/user`, `…/user/{name}` |
 //! | `huawei` | `POST /api/v2/tenant/token` | `GET /api/v2/tenant/users?org_id=&offset=0&limit=10` |
 //!
+//! [`Sandbox::with`] adds a vendor of another crate: [`SandboxVendor`] has an example.
+//!
 //! Two vendors also have the implicit grant (RFC 6749 section 4.2): a login page, a consent page, and
 //! the redirect to the client with the token in the fragment.
 //!
@@ -64,12 +66,13 @@
 //!
 //! # Limits
 //!
-//! Not simulated: the authorization code grant, OpenID Connect parameters other than `nonce`, HTTP/2,
+//! Not simulated: logins of added vendors, the authorization code grant, OpenID Connect parameters other than `nonce`, HTTP/2,
 //! and faults of TLS, DNS and connection setup. Signatures of JWTs are random bytes.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorize;
+mod built_in;
 mod celerdata;
 mod cisco;
 mod client;
@@ -99,12 +102,17 @@ mod tls;
 mod vendor;
 mod vendor_request;
 mod vendor_state;
+mod vendors;
 
 pub use client::{Client, NewClient};
 pub use error::{Error, ErrorKind, Result};
 pub use faults::{Fault, FaultInfo, Target};
+pub use response::SandboxResponse;
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use state::{Counters, LogEntry, Snapshot};
+pub use vendor::{ClientField, SandboxVendor, VendorProfile};
+pub use vendor_request::VendorRequest;
+pub use vendor_state::VendorContext;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

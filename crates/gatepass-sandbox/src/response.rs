@@ -1,6 +1,6 @@
 //! A vendor's response in a form that faults can change before it is sent.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
@@ -13,7 +13,8 @@ use crate::redirect::LoginRedirect;
 /// Members of a JSON object in serialization order.
 pub(crate) type Members = Vec<(String, Value)>;
 
-pub(crate) struct SandboxResponse {
+/// A vendor's response. Faults can change it before the sandbox sends it.
+pub struct SandboxResponse {
     pub(crate) status: u16,
     pub(crate) reason: Option<&'static str>,
     pub(crate) headers: Vec<(String, String)>,
@@ -23,6 +24,15 @@ pub(crate) struct SandboxResponse {
     pub(crate) issued: bool,
     /// The fault that the vendor's own code applied, if any.
     pub(crate) fault: Option<&'static str>,
+    /// Where the token and its lifetime are, if the vendor has names of its own for them.
+    pub(crate) pointers: TokenPointers,
+}
+
+/// JSON pointers (RFC 6901) to the members of a token response that faults change.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TokenPointers {
+    pub(crate) token: Option<String>,
+    pub(crate) lifetime: Option<String>,
 }
 
 pub(crate) enum Content {
@@ -65,7 +75,8 @@ pub(crate) enum End {
 }
 
 impl SandboxResponse {
-    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    /// Creates a response with this content type and body.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Self {
             status,
@@ -75,6 +86,7 @@ impl SandboxResponse {
             delivery: Delivery::Whole,
             issued: false,
             fault: None,
+            pointers: TokenPointers::default(),
         }
     }
 
@@ -84,7 +96,7 @@ impl SandboxResponse {
     }
 
     /// Creates a JSON object with its members in this order.
-    pub(crate) fn json<const N: usize>(status: u16, members: [(&str, Value); N]) -> Self {
+    pub fn json<const N: usize>(status: u16, members: [(&str, Value); N]) -> Self {
         let members = members.map(|(name, value)| (name.to_owned(), value)).into();
         let mut response = Self::json_text(status, "");
         response.content = Content::Members(members);
@@ -92,11 +104,27 @@ impl SandboxResponse {
     }
 
     /// Creates a token response, which must not be stored by caches (RFC 6749 section 5.1).
-    pub(crate) fn token<const N: usize>(members: [(&str, Value); N]) -> Self {
+    pub fn token<const N: usize>(members: [(&str, Value); N]) -> Self {
         let mut response =
             Self::json(200, members).with("cache-control", "no-store").with("pragma", "no-cache");
         response.issued = true;
         response
+    }
+
+    /// Names the token's member in a token response, as a JSON pointer: `/data/jwt`. Faults that damage
+    /// the token need it, unless the member is `access_token` or `token`.
+    #[must_use]
+    pub fn token_at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointers.token = Some(pointer.into());
+        self
+    }
+
+    /// Names the lifetime's member in a token response, as a JSON pointer: `/data/ttl`. Faults that
+    /// change the lifetime need it, unless the member is `expires_in`.
+    #[must_use]
+    pub fn lifetime_at(mut self, pointer: impl Into<String>) -> Self {
+        self.pointers.lifetime = Some(pointer.into());
+        self
     }
 
     /// Creates a redirect that leaves no trace in caches or in `Referer`.
@@ -110,22 +138,23 @@ impl SandboxResponse {
     }
 
     /// Creates an error response of RFC 6749 section 5.2.
-    pub(crate) fn oauth_error(status: u16, error: &str, description: &str) -> Self {
+    pub fn oauth_error(status: u16, error: &str, description: &str) -> Self {
         Self::json(status, [("error", error.into()), ("error_description", description.into())])
     }
 
     /// Creates the response for an unknown path.
-    pub(crate) fn not_found() -> Self {
+    pub fn not_found() -> Self {
         Self::json(404, [("message", "not found".into())])
     }
 
     /// Creates the response for a method that the path does not allow.
-    pub(crate) fn method_not_allowed(method: &str) -> Self {
+    pub fn method_not_allowed(method: &str) -> Self {
         Self::json(405, [("message", "method not allowed".into())]).with("allow", method)
     }
 
-    /// Sets a header and replaces one of the same name.
-    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+    /// Sets a header and replaces one of the same name. Names are in lower case.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| known != name);
         self.with_additional(name, value)
     }
@@ -224,6 +253,12 @@ impl SandboxResponse {
             *response.body_mut() = Body::empty();
         }
         response
+    }
+}
+
+impl fmt::Debug for SandboxResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }
 

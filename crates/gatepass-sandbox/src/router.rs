@@ -18,8 +18,8 @@ use crate::{
     faults::Target,
     response::{Delivery, SandboxResponse},
     state::Memory,
-    vendor,
     vendor_request::VendorRequest,
+    vendors::Vendor,
 };
 
 /// The state that every request needs: the memory and the port of the sandbox.
@@ -73,14 +73,15 @@ fn is_loopback(authority: &Authority, port: u16) -> bool {
 async fn respond(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let prefix = parts.uri.path().split('/').nth(1).unwrap_or_default();
-    let vendor = match vendor::named(prefix) {
+    let vendors = app.memory.lock().known.clone();
+    let vendor = match vendors.named(prefix) {
         Ok(vendor) => vendor,
         Err(error) => {
             return SandboxResponse::json(404, [("error", error.to_string().into())])
                 .into_response();
         }
     };
-    let flight = RequestGuard::begin(&app, vendor.id);
+    let flight = RequestGuard::begin(&app, vendor);
     let read = to_bytes(body, MAX_BODY).await;
     let is_too_large = read.is_err();
     let body: Bytes = read.unwrap_or_default();
@@ -89,18 +90,20 @@ async fn respond(State(app): State<App>, request: Request) -> Response {
     let response = {
         let mut state = app.memory.lock();
         // Faults of a login apply to the final redirect only; the code that sends it takes them.
-        let armed = match call.target() {
+        let target = vendor.implementation.target(&call);
+        let armed = match target {
             Target::Login => None,
-            target => state.faults.take(vendor.id, target),
+            target => state.faults.take(&vendor.id, target),
         };
-        let mut cx = state.vendor(vendor.id);
+        let mut cx = state.vendor(&vendor.id);
         let now = cx.now;
         let mut regular = || match is_too_large {
             true => SandboxResponse::json(413, [("message", "request entity too large".into())]),
-            false => (vendor.respond)(&call, &mut cx),
+            false if target == Target::Token => vendor.implementation.token(&call, &mut cx),
+            false => vendor.implementation.api(&call, &mut cx),
         };
         let response = match &armed {
-            Some(fault) => fault.apply(&call, vendor.id, now, regular),
+            Some(fault) => fault.apply(&call, &vendor.id, now, regular),
             None => regular(),
         };
         let status = match response.delivery {
@@ -108,7 +111,7 @@ async fn respond(State(app): State<App>, request: Request) -> Response {
             _ => Some(response.status),
         };
         let fault = armed.as_ref().map(|fault| fault.name()).or(response.fault);
-        state.record(vendor.id, &call, status, response.issued, fault);
+        state.record(&vendor.id, target, &call, status, response.issued, fault);
         response.with("date", clock::http_date(now))
     };
     match response.delivery {
@@ -123,19 +126,19 @@ async fn respond(State(app): State<App>, request: Request) -> Response {
 /// Counts a request as in flight until the response is sent or the client disconnects.
 struct RequestGuard {
     app: App,
-    provider: &'static str,
+    vendor: Arc<Vendor>,
 }
 
 impl RequestGuard {
-    fn begin(app: &App, provider: &'static str) -> Self {
-        app.memory.lock().begin(provider);
-        Self { app: app.clone(), provider }
+    fn begin(app: &App, vendor: &Arc<Vendor>) -> Self {
+        app.memory.lock().begin(&vendor.id);
+        Self { app: app.clone(), vendor: Arc::clone(vendor) }
     }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.app.memory.lock().end(self.provider);
+        self.app.memory.lock().end(&self.vendor.id);
     }
 }
 

@@ -16,7 +16,8 @@ use crate::{
     router::{self, App},
     server::{self, ConnectionKind},
     state::{LogEntry, Memory, Snapshot},
-    vendor,
+    vendor::SandboxVendor,
+    vendors::Vendors,
 };
 
 /// The simulated vendors on loopback. They run until the value is dropped or shut down.
@@ -37,6 +38,7 @@ pub struct SandboxBuilder {
     lifetime: Option<Duration>,
     clients: Vec<NewClient>,
     faults: Vec<Fault>,
+    vendors: Vec<Arc<dyn SandboxVendor>>,
     #[cfg(feature = "tls")]
     tls: bool,
 }
@@ -51,6 +53,11 @@ impl Sandbox {
         Self::builder().start().await
     }
 
+    /// Returns a builder with a vendor of another crate, in addition to the five of this one.
+    pub fn with(vendor: impl SandboxVendor + 'static) -> SandboxBuilder {
+        Self::builder().with(vendor)
+    }
+
     /// Returns a builder.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder {
@@ -58,6 +65,7 @@ impl Sandbox {
             lifetime: None,
             clients: Vec::new(),
             faults: Vec::new(),
+            vendors: Vec::new(),
             #[cfg(feature = "tls")]
             tls: false,
         }
@@ -95,15 +103,17 @@ impl Sandbox {
     pub fn config_toml(&self) -> String {
         let mut text =
             "# Generated clients of a gatepass sandbox, valid while it runs.\n".to_owned();
-        for vendor in vendor::ALL {
-            let Some(client) = self.client(vendor.id) else { continue };
-            for (profile, left_out) in vendor.profiles {
-                let base_url = self.base_url(vendor.id);
-                let mut lines = vec![("provider", vendor.id), ("base_url", &base_url)];
-                lines.extend(vendor.settings);
+        let vendors = self.memory.lock().known.clone();
+        for vendor in vendors.iter() {
+            let Some(client) = self.client(&vendor.id) else { continue };
+            for profile in &vendor.profiles {
+                let base_url = self.base_url(&vendor.id);
+                let mut lines = vec![("provider", vendor.id.as_str()), ("base_url", &base_url)];
+                lines.extend(profile.settings.iter().map(|(key, value)| (&**key, &**value)));
                 lines.extend(self.ca_pem.iter().map(|_| ("ca_file", "ca.pem")));
-                lines.extend(client.fields().filter(|(name, _)| !left_out.contains(name)));
-                text.push_str(&format!("\n[profiles.{profile}]\n"));
+                let is_left_out = |field: &str| profile.left_out.iter().any(|name| name == field);
+                lines.extend(client.fields().filter(|(name, _)| !is_left_out(name)));
+                text.push_str(&format!("\n[profiles.{}]\n", profile.name));
                 for (name, value) in lines {
                     text.push_str(&format!("{name} = {}\n", quoted(value)));
                 }
@@ -133,8 +143,9 @@ impl Sandbox {
     ///
     /// [`Usage`](ErrorKind::Usage) for an unknown fault, provider or parameter.
     pub fn inject(&self, fault: Fault) -> Result<()> {
-        fault.check()?;
-        self.memory.lock().faults.add(fault);
+        let mut state = self.memory.lock();
+        fault.check(&state.known)?;
+        state.faults.add(fault);
         Ok(())
     }
 
@@ -163,8 +174,9 @@ impl Sandbox {
     ///
     /// [`Usage`](ErrorKind::Usage) for an unknown provider or field.
     pub fn add_client(&self, client: NewClient) -> Result<Client> {
-        let client = client.build()?;
-        self.memory.lock().add_client(client.clone());
+        let mut state = self.memory.lock();
+        let client = client.build(&state.known)?;
+        state.add_client(client.clone());
         Ok(client)
     }
 
@@ -210,6 +222,12 @@ impl SandboxBuilder {
         self
     }
 
+    /// Adds a vendor of another crate; its paths start with `/<id>`.
+    pub fn with(mut self, vendor: impl SandboxVendor + 'static) -> Self {
+        self.vendors.push(Arc::new(vendor));
+        self
+    }
+
     /// Adds a client, in place of its provider's generated one.
     pub fn client(mut self, client: NewClient) -> Self {
         self.clients.push(client);
@@ -234,7 +252,7 @@ impl SandboxBuilder {
     /// # Errors
     ///
     /// [`Listen`](ErrorKind::Listen) if the address is in use or is not loopback,
-    /// [`Usage`](ErrorKind::Usage) for an unknown fault or client.
+    /// [`Usage`](ErrorKind::Usage) for an unknown fault or client, and for a vendor whose id is in use.
     pub async fn start(self) -> Result<Sandbox> {
         if !self.listen.ip().is_loopback() {
             return Err(Error::new(
@@ -245,16 +263,17 @@ impl SandboxBuilder {
                 ),
             ));
         }
+        let vendors = Vendors::built_in().with(self.vendors)?;
         let mut clients = Vec::new();
         for client in self.clients {
-            clients.push(client.build()?);
+            clients.push(client.build(&vendors)?);
         }
-        for vendor in vendor::ALL {
+        for vendor in vendors.iter() {
             if !clients.iter().any(|client: &Client| client.provider() == vendor.id) {
                 clients.push(Client::generated(vendor));
             }
         }
-        let memory = Arc::new(Memory::new(self.lifetime, clients, self.faults)?);
+        let memory = Arc::new(Memory::new(vendors, self.lifetime, clients, self.faults)?);
 
         #[cfg(feature = "tls")]
         let (kind, ca_pem) = match self.tls {

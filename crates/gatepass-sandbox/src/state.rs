@@ -13,9 +13,9 @@ use crate::{
     clock::SandboxClock,
     error::Result,
     faults::{Fault, FaultQueue, Target},
-    vendor,
     vendor_request::VendorRequest,
     vendor_state::{VendorContext, VendorState},
+    vendors::Vendors,
 };
 
 /// Counters of one provider or of all.
@@ -58,7 +58,7 @@ pub struct Snapshot {
     #[serde(flatten)]
     pub total: Counters,
     /// The counters of each provider, by id.
-    pub providers: BTreeMap<&'static str, Counters>,
+    pub providers: BTreeMap<String, Counters>,
 }
 
 impl Snapshot {
@@ -75,7 +75,7 @@ pub struct LogEntry {
     /// The time in seconds since 1970, by the sandbox's clock.
     pub at: u64,
     /// The provider's id.
-    pub provider: &'static str,
+    pub provider: String,
     /// The method.
     pub method: String,
     /// The path without the query.
@@ -101,7 +101,8 @@ pub(crate) struct SandboxState {
     pub(crate) clock: SandboxClock,
     pub(crate) faults: FaultQueue,
     lifetime: Option<Duration>,
-    vendors: BTreeMap<&'static str, VendorState>,
+    pub(crate) known: Vendors,
+    vendors: BTreeMap<String, VendorState>,
     log: VecDeque<LogEntry>,
     in_flight: u64,
     in_flight_max: u64,
@@ -111,6 +112,7 @@ pub(crate) struct SandboxState {
 
 impl Memory {
     pub(crate) fn new(
+        known: Vendors,
         lifetime: Option<Duration>,
         clients: Vec<Client>,
         faults: Vec<Fault>,
@@ -119,6 +121,7 @@ impl Memory {
             clock: SandboxClock::start(),
             faults: FaultQueue::default(),
             lifetime,
+            known,
             vendors: BTreeMap::new(),
             log: VecDeque::new(),
             in_flight: 0,
@@ -127,7 +130,7 @@ impl Memory {
             first_faults: faults,
         };
         for fault in &state.first_faults {
-            fault.check()?;
+            fault.check(&state.known)?;
         }
         state.reset();
         Ok(Self(Mutex::new(state)))
@@ -143,8 +146,14 @@ impl SandboxState {
     pub(crate) fn reset(&mut self) {
         let in_flight =
             |vendor: Option<&VendorState>| vendor.map_or(0, |vendor| vendor.counters.in_flight);
-        let running = vendor::ALL.map(|vendor| (vendor.id, in_flight(self.vendors.get(vendor.id))));
-        self.vendors = running.map(|(id, in_flight)| (id, VendorState::busy(in_flight))).into();
+        let running = self.known.iter().map(|vendor| {
+            let state = VendorState::busy(in_flight(self.vendors.get(&vendor.id)));
+            (vendor.id.clone(), state)
+        });
+        self.vendors = running.collect();
+        for vendor in self.known.iter() {
+            vendor.implementation.reset();
+        }
         self.clock.reset();
         self.log.clear();
         self.in_flight_max = self.in_flight;
@@ -159,7 +168,7 @@ impl SandboxState {
 
     /// Adds a client; a client with the same key is replaced, which rotates its secret.
     pub(crate) fn add_client(&mut self, client: Client) {
-        let vendor = self.vendors.entry(client.vendor.id).or_default();
+        let vendor = self.vendors.entry(client.vendor.id.clone()).or_default();
         let key = client.key();
         vendor.failures.remove(&key);
         vendor.consents.remove(&key);
@@ -174,30 +183,31 @@ impl SandboxState {
     }
 
     /// Returns the context in which a vendor handles a request.
-    pub(crate) fn vendor(&mut self, provider: &'static str) -> VendorContext<'_> {
+    pub(crate) fn vendor(&mut self, provider: &str) -> VendorContext<'_> {
         let now = self.clock.now();
-        let vendor = self.vendors.entry(provider).or_default();
+        let vendor = self.vendors.entry(provider.to_owned()).or_default();
         VendorContext { state: vendor, faults: &mut self.faults, now, lifetime: self.lifetime }
     }
 
-    pub(crate) fn begin(&mut self, provider: &'static str) {
+    pub(crate) fn begin(&mut self, provider: &str) {
         self.in_flight += 1;
         self.in_flight_max = self.in_flight_max.max(self.in_flight);
-        let counters = &mut self.vendors.entry(provider).or_default().counters;
+        let counters = &mut self.vendors.entry(provider.to_owned()).or_default().counters;
         counters.in_flight += 1;
         counters.in_flight_max = counters.in_flight_max.max(counters.in_flight);
     }
 
-    pub(crate) fn end(&mut self, provider: &'static str) {
+    pub(crate) fn end(&mut self, provider: &str) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        let counters = &mut self.vendors.entry(provider).or_default().counters;
+        let counters = &mut self.vendors.entry(provider.to_owned()).or_default().counters;
         counters.in_flight = counters.in_flight.saturating_sub(1);
     }
 
     /// Counts and logs a request.
     pub(crate) fn record(
         &mut self,
-        provider: &'static str,
+        provider: &str,
+        target: Target,
         call: &VendorRequest,
         status: Option<u16>,
         issued: bool,
@@ -218,7 +228,7 @@ impl SandboxState {
         };
         let entry = LogEntry {
             at,
-            provider,
+            provider: provider.to_owned(),
             method: redacted(call.method.as_str()),
             path: redacted(&call.path),
             query: call.query.iter().map(|(name, _)| redacted(name)).collect(),
@@ -227,10 +237,9 @@ impl SandboxState {
             fault,
             secret_in_url,
         };
-        let vendor = self.vendors.entry(provider).or_default();
+        let vendor = self.vendors.entry(provider.to_owned()).or_default();
         let counters = &mut vendor.counters;
         counters.requests += 1;
-        let target = call.target();
         counters.token_requests += u64::from(target == Target::Token);
         counters.api_requests += u64::from(target == Target::Api);
         counters.issued += u64::from(issued);
@@ -260,9 +269,9 @@ impl SandboxState {
 
     /// Revokes all valid tokens of a provider and returns their number.
     pub(crate) fn revoke_all(&mut self, provider: &str) -> Result<usize> {
-        let vendor = vendor::named(provider)?;
+        let vendor = self.known.named(provider)?;
         let now = self.clock.now();
-        let vendor = self.vendors.entry(vendor.id).or_default();
+        let vendor = self.vendors.entry(vendor.id.clone()).or_default();
         let valid = vendor.tokens.values_mut().filter(|token| !token.revoked && token.until > now);
         Ok(valid.map(|token| token.revoked = true).count())
     }
@@ -284,7 +293,7 @@ impl SandboxState {
             total.faults += counters.faults;
             total.secrets_in_url += counters.secrets_in_url;
             total.live_tokens += counters.live_tokens;
-            providers.insert(*id, counters);
+            providers.insert(id.clone(), counters);
         }
         total.in_flight = self.in_flight;
         total.in_flight_max = self.in_flight_max;

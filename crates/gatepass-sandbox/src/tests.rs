@@ -8,6 +8,7 @@ use tokio::{
 
 use crate::{Client, Fault, Sandbox};
 
+mod added_vendor;
 mod browser;
 mod connection;
 mod control;

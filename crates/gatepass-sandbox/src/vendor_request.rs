@@ -1,5 +1,7 @@
 //! A request to a vendor, parsed once: form, query, Basic pair, bearer token, cookies.
 
+use std::fmt;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri, header};
@@ -8,7 +10,8 @@ use serde_json::Value;
 
 use crate::faults::Target;
 
-pub(crate) struct VendorRequest {
+/// A request to a vendor. `Debug` shows the method only; all other parts can contain secrets.
+pub struct VendorRequest {
     pub(crate) method: Method,
     /// The path after the provider's prefix, not decoded.
     pub(crate) path: String,
@@ -32,12 +35,29 @@ impl VendorRequest {
         Self { method, path, query, headers, body }
     }
 
-    /// Returns the segments after the provider's prefix: `/a/b` is `["a", "b"]`.
-    pub(crate) fn segments(&self) -> Vec<&str> {
+    /// Returns the method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Returns the path after the provider's prefix, not decoded: `/v1/token`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns the parts of the path, not decoded: `/a/b` is `["a", "b"]`.
+    pub fn segments(&self) -> Vec<&str> {
         self.path.strip_prefix('/').unwrap_or(&self.path).split('/').collect()
     }
 
-    /// Returns whether the request is for a token endpoint, a login page or the API.
+    /// Returns the parts of the path, decoded: `/a%2Fb/c` is `["a/b", "c"]`.
+    pub fn decoded_segments(&self) -> Vec<String> {
+        let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+        self.segments().into_iter().map(decoded).collect()
+    }
+
+    /// Returns whether a request to a vendor of this crate is for its token endpoint, its login page
+    /// or its API.
     pub(crate) fn target(&self) -> Target {
         let ends_with = |ends: [&str; 2]| ends.iter().any(|end| self.path.ends_with(end));
         if ends_with(["/token", "/token.oauth2"]) {
@@ -49,12 +69,13 @@ impl VendorRequest {
         }
     }
 
-    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+    /// Returns a parameter of the query, decoded.
+    pub fn query(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
     }
 
     /// Returns the media type, in lower case and without parameters.
-    pub(crate) fn media_type(&self) -> Option<String> {
+    pub fn media_type(&self) -> Option<String> {
         let value = self.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
         Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
     }
@@ -73,22 +94,35 @@ impl VendorRequest {
         !self.body.is_empty() && !self.is_form()
     }
 
-    pub(crate) fn json(&self) -> Option<Value> {
+    /// Returns a field of a form body, decoded; `None` for other content types.
+    pub fn form_field(&self, name: &str) -> Option<String> {
+        find(&self.form(), name).map(str::to_owned)
+    }
+
+    /// Returns the body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns the body if it is JSON, with any content type.
+    pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// Returns a header if it is text; the name is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// Returns a cookie's value.
-    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+    pub fn cookie(&self, name: &str) -> Option<&str> {
         let sent = self.headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
         let mut pairs = sent.flat_map(|line| line.split(';')).filter_map(|c| c.split_once('='));
         pairs.find(|(known, _)| known.trim() == name).map(|(_, value)| value.trim())
     }
 
-    pub(crate) fn bearer(&self) -> Option<&str> {
+    /// Returns the token of `Authorization: Bearer …`.
+    pub fn bearer(&self) -> Option<&str> {
         scheme(self.header("authorization")?, "bearer")
     }
 
@@ -97,7 +131,7 @@ impl VendorRequest {
     }
 
     /// Returns the possible Basic pairs: as sent, and form-decoded.
-    pub(crate) fn basic(&self) -> Vec<(String, String)> {
+    pub fn basic(&self) -> Vec<(String, String)> {
         let sent = self
             .header("authorization")
             .and_then(|value| scheme(value, "basic"))
@@ -117,8 +151,18 @@ impl VendorRequest {
         find(&form, "client_secret")
             .or_else(|| self.query("client_secret"))
             .map(str::to_owned)
-            .or_else(|| Some(self.json()?.get("Secret")?.as_str()?.to_owned()))
+            .or_else(|| {
+                let json = self.json()?;
+                let names = ["Secret", "secret", "client_secret"];
+                names.iter().find_map(|name| json.get(name)?.as_str().map(str::to_owned))
+            })
             .or_else(|| self.basic().into_iter().next().map(|(_, secret)| secret))
+    }
+}
+
+impl fmt::Debug for VendorRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VendorRequest").field("method", &self.method).finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
     client::Client,
     clock::{MAX_TIME, Time},
     faults::FaultQueue,
+    random,
     session::Sessions,
     state::Counters,
 };
@@ -65,8 +66,14 @@ impl fmt::Debug for VendorState {
     }
 }
 
-/// The context of one request: the vendor's state, the faults, the time and the token lifetime.
-pub(crate) struct VendorContext<'a> {
+impl fmt::Debug for VendorContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VendorContext").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// The vendor's side of one request: its clients, its tokens and the sandbox's time.
+pub struct VendorContext<'a> {
     pub(crate) state: &'a mut VendorState,
     pub(crate) faults: &'a mut FaultQueue,
     pub(crate) now: Time,
@@ -74,7 +81,13 @@ pub(crate) struct VendorContext<'a> {
 }
 
 impl VendorContext<'_> {
-    pub(crate) fn client(&self, accept: impl Fn(&Client) -> bool) -> Option<Client> {
+    /// Returns the time since 1970 by the sandbox's clock, which tests advance.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Returns the first client that this function accepts.
+    pub fn client(&self, accept: impl Fn(&Client) -> bool) -> Option<Client> {
         self.state.clients.iter().find(|client| accept(client)).cloned()
     }
 
@@ -87,13 +100,47 @@ impl VendorContext<'_> {
         })
     }
 
-    /// Returns the lifetime of this client's next token.
-    pub(crate) fn token_lifetime(&self, client: &Client, default: u64) -> Duration {
-        let default = Duration::from_secs(default);
+    /// Returns the lifetime of this client's next token: the client's, the sandbox's (`--ttl`), or the
+    /// vendor's own in seconds.
+    pub fn token_lifetime(&self, client: &Client, default_seconds: u64) -> Duration {
+        let default = Duration::from_secs(default_seconds);
         client.lifetime.or(self.lifetime).unwrap_or(default).min(MAX_TIME)
     }
 
-    pub(crate) fn issue(
+    /// Issues a random token, whose first characters mark it as a simulated one. It expires by the
+    /// sandbox's clock.
+    pub fn issue(&mut self, client: &Client, lifetime: Duration) -> String {
+        let token = random::marked(random::MARK, random::MIXED, 40);
+        self.issue_as(&token, client, lifetime, None);
+        token
+    }
+
+    /// Issues this token, for a vendor whose tokens have a format of their own, such as a JWT.
+    pub fn issue_text(&mut self, token: &str, client: &Client, lifetime: Duration) {
+        self.issue_as(token, client, lifetime.min(MAX_TIME), None);
+    }
+
+    /// Returns the client of a valid token; `None` for every other token.
+    pub fn client_of(&self, token: Option<&str>) -> Option<Client> {
+        let owner = self.valid_token(token)?.owner;
+        self.client(|client| client.key() == owner)
+    }
+
+    /// Returns whether the token was valid before it expired.
+    pub fn is_expired(&self, token: Option<&str>) -> bool {
+        token.is_some_and(|token| matches!(self.token_state(token), TokenState::Expired))
+    }
+
+    /// Revokes a token and returns whether it was valid.
+    pub fn revoke(&mut self, token: &str) -> bool {
+        let is_valid = self.valid_token(Some(token)).is_some();
+        if let Some(issued) = self.state.tokens.get_mut(token) {
+            issued.revoked = true;
+        }
+        is_valid
+    }
+
+    pub(crate) fn issue_as(
         &mut self,
         token: &str,
         client: &Client,
@@ -148,7 +195,7 @@ impl VendorContext<'_> {
     }
 
     /// Counts a request against a limit per minute; returns the wait if the limit is exceeded.
-    pub(crate) fn over_limit(&mut self, per_minute: usize) -> Option<Duration> {
+    pub fn over_limit(&mut self, per_minute: usize) -> Option<Duration> {
         let minute = Duration::from_secs(60);
         while self.state.recent.front().is_some_and(|time| *time + minute <= self.now) {
             self.state.recent.pop_front();

@@ -21,6 +21,7 @@ use super::sandbox::sandbox_error;
 use crate::error::CommandError;
 use crate::options::{Format, unused};
 use crate::output::{Output, format_duration};
+use crate::program;
 use crate::session::{authorize, read_profile};
 
 /// The outcome for one vendor.
@@ -64,7 +65,7 @@ pub(crate) struct DemoArgs {
 
 pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, CommandError> {
     let format = output.format(&[Format::Text, Format::Json])?;
-    let sandbox = Sandbox::start().await.map_err(|error| sandbox_error(&error))?;
+    let sandbox = program::sandbox().start().await.map_err(|error| sandbox_error(&error))?;
     if args.login {
         let done = login(&sandbox, args.login_options, format, output).await;
         sandbox.shutdown().await;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{CommandError, internal, usage};
 use crate::options::{Format, duration, unused};
 use crate::output::Output;
+use crate::program;
 use crate::quote::shell_argument;
 use crate::signal;
 
@@ -44,7 +45,7 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
         let message = format!("--listen: {} is not loopback", args.listen.ip());
         return Err(usage(message, "the sandbox serves this machine only: 127.0.0.1 or [::1]"));
     }
-    let mut builder = Sandbox::builder().listen(args.listen).tls(args.tls);
+    let mut builder = program::sandbox().listen(args.listen).tls(args.tls);
     if let Some(ttl) = args.ttl {
         builder = builder.ttl(ttl);
     }

@@ -59,12 +59,51 @@ pub(super) fn with_member(
     field: ResponseField,
     value: Option<Value>,
 ) -> SandboxResponse {
+    let pointer = match field {
+        ResponseField::Token => response.pointers.token.take(),
+        ResponseField::Expiry => response.pointers.lifetime.take(),
+        ResponseField::Type => None,
+    };
     if response.issued
         && let Some(members) = response.members_mut()
     {
-        set(members, field, value);
+        match pointer {
+            Some(pointer) => set_at(members, &pointer, value),
+            None => set(members, field, value),
+        }
     }
     response
+}
+
+/// Sets or removes the member at a JSON pointer of at least one part.
+fn set_at(members: &mut Members, pointer: &str, value: Option<Value>) {
+    let Some((parent, name)) = pointer.rsplit_once('/') else { return };
+    let name = unescaped(name);
+    if parent.is_empty() {
+        return set_named(members, &name, value);
+    }
+    let (first, below) = split_first(parent);
+    let member = members.iter_mut().find(|(known, _)| *known == first).map(|(_, value)| value);
+    match (member.and_then(|member| member.pointer_mut(below)), value) {
+        (Some(Value::Object(parent)), Some(value)) => {
+            parent.insert(name, value);
+        }
+        (Some(Value::Object(parent)), None) => {
+            parent.remove(&name);
+        }
+        _ => {}
+    }
+}
+
+/// Returns the first part of a JSON pointer, and the pointer below it.
+fn split_first(pointer: &str) -> (String, &str) {
+    let pointer = pointer.strip_prefix('/').unwrap_or(pointer);
+    let end = pointer.find('/').unwrap_or(pointer.len());
+    (unescaped(&pointer[..end]), &pointer[end..])
+}
+
+fn unescaped(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
 }
 
 /// Sets or removes the member under this vendor's name.
@@ -84,6 +123,10 @@ fn set(members: &mut Members, field: ResponseField, value: Option<Value>) {
             if members.iter().any(|(name, _)| name == "token") { "token" } else { "access_token" }
         }
     };
+    set_named(members, name, value);
+}
+
+fn set_named(members: &mut Members, name: &str, value: Option<Value>) {
     let index = members.iter().position(|(known, _)| known == name);
     match (index, value) {
         (Some(index), Some(value)) => members[index].1 = value,
@@ -98,6 +141,12 @@ fn set(members: &mut Members, field: ResponseField, value: Option<Value>) {
 /// Returns the token of a token response.
 pub(super) fn token_of(response: &SandboxResponse) -> String {
     let Some(members) = response.members() else { return String::new() };
+    if let Some(pointer) = &response.pointers.token {
+        let (first, below) = split_first(pointer);
+        let member = members.iter().find(|(known, _)| *known == first);
+        let token = member.and_then(|(_, value)| value.pointer(below));
+        return token.and_then(Value::as_str).unwrap_or_default().to_owned();
+    }
     let member = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, v)| v);
     let token = member("access_token").or_else(|| member("token"));
     let token = token.or_else(|| member("result").and_then(|result| result.get("token")));

@@ -178,14 +178,24 @@ async fn config_has_a_profile_for_every_provider() {
     assert!(config.contains("\nscope = "));
 }
 
+#[tokio::test]
+async fn fault_for_an_unknown_vendor_is_rejected() {
+    let fault = || "cizco:html".parse::<Fault>().unwrap();
+    let expected = "no provider cizco; did you mean cisco?";
+    let error = Sandbox::builder().fault(fault()).start().await.unwrap_err();
+    assert_eq!(error.to_string(), expected);
+    let sandbox = Sandbox::start().await.unwrap();
+    assert_eq!(sandbox.inject(fault()).unwrap_err().to_string(), expected);
+    let posted = control(&sandbox, "faults", &json!({"provider": "cizco", "fault": "html"})).await;
+    assert_eq!((posted.status, posted.json()["error"].as_str()), (400, Some(expected)));
+}
+
 #[test]
 fn fault_text_is_parsed() {
     let fault: Fault = "cisco:status-503*3,retry_after=7,on=both".parse().unwrap();
     let same = Fault::new("status-503").provider("cisco").times(3).param("retry_after", "7");
     assert_eq!(fault, same.on(crate::Target::Both));
-    for wrong in
-        ["nope", "cizco:html", "html*x", "html,x=1", "expires-short,seconds=a", "html,x", ""]
-    {
+    for wrong in ["nope", "html*x", "html,x=1", "expires-short,seconds=a", "html,x", ""] {
         assert!(wrong.parse::<Fault>().is_err(), "{wrong}");
     }
     let names: BTreeSet<_> = Fault::all().map(|fault| fault.name).collect();

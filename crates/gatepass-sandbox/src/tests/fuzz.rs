@@ -11,12 +11,13 @@ use crate::{
     client::Client,
     router::{self, App},
     state::Memory,
-    vendor,
+    vendors::Vendors,
 };
 
 static ROUTER: LazyLock<Router> = LazyLock::new(|| {
-    let clients = vendor::ALL.map(Client::generated).into();
-    let memory = Memory::new(None, clients, Vec::new()).unwrap();
+    let vendors = Vendors::built_in();
+    let clients = vendors.iter().map(Client::generated).collect();
+    let memory = Memory::new(vendors, None, clients, Vec::new()).unwrap();
     router::router(App { memory: Arc::new(memory), port: 8480 })
 });
 

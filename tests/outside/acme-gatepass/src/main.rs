@@ -1,7 +1,10 @@
-//! The `gatepass` command with one further provider.
+//! The `gatepass` command with one further provider, and with its vendor in the sandbox.
 
 use provider_acme as _;
+use sandbox_acme::AcmeVendor;
 
 fn main() -> std::process::ExitCode {
-    gatepass_cli::Program::new("acme-gatepass", env!("CARGO_PKG_VERSION")).main()
+    gatepass_cli::Program::new("acme-gatepass", env!("CARGO_PKG_VERSION"))
+        .sandbox_vendors(&[&AcmeVendor])
+        .main()
 }

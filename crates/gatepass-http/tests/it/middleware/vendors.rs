@@ -36,8 +36,8 @@ pub(crate) fn source(sandbox: &Sandbox, id: &str) -> (TokenSource, String) {
     let credential =
         fields.fields().fold(Credential::new(), |credential, (name, value)| {
             match name.ends_with("secret") || name.ends_with("key") {
-                true => credential.with_secret(name, value),
-                false => credential.with_text(name, value),
+                true => credential.with_secret(name.to_owned(), value),
+                false => credential.with_text(name.to_owned(), value),
             }
         });
     let probe = provider.probe(&credential).unwrap().unwrap();
