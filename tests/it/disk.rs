@@ -23,6 +23,13 @@ fn files_with_suffix(home: &Home, suffix: &str) -> Vec<PathBuf> {
     files(home).into_iter().filter(|path| path.to_str().unwrap().ends_with(suffix)).collect()
 }
 
+/// Returns the file of the token's record. The record of the credentials that worked is another one;
+/// it is written first.
+fn token_record(home: &Home) -> PathBuf {
+    let newest = files_with_suffix(home, ".token").into_iter();
+    newest.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap()
+}
+
 /// Checks that each file is private and contains no token.
 #[track_caller]
 fn assert_private(home: &Home) {

@@ -65,6 +65,10 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
     })
 }
 
+fn is_refusal(response: &Response) -> bool {
+    matches!(response.status().as_u16(), 401 | 403)
+}
+
 /// Reads a response like [`read_json`], for a vendor whose body has its own status at `pointer`,
 /// which takes precedence over the HTTP status. If it is present, it must be a success status.
 ///
@@ -78,7 +82,16 @@ pub fn read_json_with_status(
 ) -> Result<TokenResponse> {
     let body = parse(response);
     let is_success = matches!(response.status().as_u16(), 200 | 201);
+    let text = || body.as_ref().ok().and_then(TokenResponse::error_text);
+    let refusal = |status: u16| {
+        let error = VendorError { code: status.to_string(), text: text() };
+        response_error(status, Some(error), response, sent)
+    };
     let status = match body.as_ref().map_or(Ok(None), |body| body.one(pointer))? {
+        // The vendor's own refusal has a text, even without a status; a gateway's has neither.
+        None | Some(Json::Null) if text().is_some() && is_refusal(response) => {
+            Some(response.status().as_u16())
+        }
         None | Some(Json::Null) => return read_json(response, sent),
         Some(Json::Number(status)) => u16::try_from(*status).ok(),
         Some(Json::Text(status)) => status.parse().ok(),
@@ -91,16 +104,9 @@ pub fn read_json_with_status(
             name(pointer)
         ))),
         // An HTTP error with a body that claims success remains an error.
-        None | Some(200 | 201) => read_json(response, sent),
-        Some(status) => {
-            let text = body.as_ref().ok().and_then(TokenResponse::error_text);
-            Err(response_error(
-                status,
-                Some(VendorError { code: status.to_string(), text }),
-                response,
-                sent,
-            ))
-        }
+        None | Some(200 | 201) if !is_refusal(response) => read_json(response, sent),
+        None | Some(200 | 201) => Err(refusal(response.status().as_u16())),
+        Some(status) => Err(refusal(status)),
     }
 }
 

@@ -232,7 +232,7 @@ fn first_write_to_a_full_disk_names_the_limit() {
     let args = ["-f", "-qq", "-o", log.to_str().unwrap(), "-e", inject, binary];
     let args = args.into_iter().chain(["keep", "cisco", "--file", "token"]);
     let run = home.program(Path::new("strace"), args).run();
-    assert!(run.failed(1).contains("no storage space"), "{run:#?}");
+    assert!(run.failed(1).contains("the disk is full"), "{run:#?}");
     assert!(work_files(&home).is_empty());
 }
 

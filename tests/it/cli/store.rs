@@ -51,7 +51,8 @@ fn second_command_uses_the_stored_token() {
 fn fresh_replaces_the_stored_token_only_on_success() {
     let response = vendor("cisco").token_response("token-1");
     let next = vendor("cisco").token_response("token-2");
-    let replies = [Reply::json(200, response), Reply::empty(403), Reply::json(200, next)];
+    let denied = Reply::json(401, r#"{"error":"invalid_client"}"#);
+    let replies = [Reply::json(200, response), denied, Reply::json(200, next)];
     let server = Server::responding(replies);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     let token = |more: &[&str]| {

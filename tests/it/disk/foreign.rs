@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use gatepass_tests::{Home, vendor};
 
-use super::files_with_suffix;
+use super::token_record;
 
 type Replace = fn(&Path, &Home);
 
@@ -17,7 +17,7 @@ type Replace = fn(&Path, &Home);
 fn assert_foreign_file_kept(name: &str, replace: Replace) {
     let (server, home) = vendor("cisco").counting("");
     home.gatepass(["token", "cisco"]).run().ok();
-    let record = files_with_suffix(&home, ".token").remove(0);
+    let record = token_record(&home);
     let whole = fs::read(&record).unwrap();
     fs::rename(&record, home.path("work/record")).unwrap();
     replace(&record, &home);
@@ -95,7 +95,7 @@ fn unusable_record_is_a_miss_and_replaced() {
     for (name, damage) in all {
         let (server, home) = vendor("cisco").counting("");
         home.gatepass(["token", "cisco"]).run().ok();
-        let record = files_with_suffix(&home, ".token").remove(0);
+        let record = token_record(&home);
         damage(&record, &home);
         let run = home.gatepass(["token", "cisco"]).run();
         assert_eq!(run.ok(), "token-2\n", "{name}");

@@ -19,11 +19,16 @@ fn good(vendor: &Vendor) -> Reply {
     Reply::json(200, vendor.token_response("token-1"))
 }
 
+/// Returns a vendor's refusal; a 401 or 403 without a code would be a gateway's.
+fn denied(status: u16) -> Reply {
+    Reply::json(status, r#"{"error":"invalid_client","message":"refused"}"#)
+}
+
 #[test]
 fn denial_is_not_retried() {
     for vendor in &VENDORS {
         for status in [401, 403] {
-            let (run, requests) = attempts(vendor, vec![Reply::empty(status)], &["--wait", "60s"]);
+            let (run, requests) = attempts(vendor, vec![denied(status)], &["--wait", "60s"]);
             run.failed(3);
             assert_eq!(requests, 1, "{} {status}", vendor.id);
         }
@@ -95,10 +100,10 @@ fn retry_after_beyond_wait_fails_at_once() {
 fn retries_print_one_json_error() {
     let vendor = vendor("celerdata");
     let again = Reply::empty(429).with("retry-after", "1");
-    let (text, _) = attempts(vendor, vec![again.clone(), Reply::empty(401)], &[]);
+    let (text, _) = attempts(vendor, vec![again.clone(), denied(401)], &[]);
     assert!(text.failed(3).contains("next try in "), "{text:#?}");
     let more = ["--format", "json"];
-    let (json, requests) = attempts(vendor, vec![again, Reply::empty(401)], &more);
+    let (json, requests) = attempts(vendor, vec![again, denied(401)], &more);
     assert_eq!(json.error(3)["code"], "denied");
     assert_eq!((json.stderr.lines().count(), requests), (1, 2), "{json:#?}");
 }
@@ -143,7 +148,7 @@ fn refused_connection_error_names_the_address() {
 
 #[test]
 fn list_inspect_and_call_report_faults_like_token() {
-    let (server, home) = faulty(vendor("cisco"), Reply::empty(401));
+    let (server, home) = faulty(vendor("cisco"), denied(401));
     home.gatepass(["list"]).run().ok();
     home.gatepass(["inspect", "cisco"]).run().ok();
     assert_eq!(server.connections(), 0);
