@@ -293,4 +293,17 @@ fn demo_of_the_outside_command_tries_the_outside_vendor() {
     let rows = run.json();
     let acme = rows.as_array().unwrap().iter().find(|row| row["provider"] == "acme").unwrap();
     assert_eq!((&acme["ok"], &acme["api_path"]), (&json!(true), &json!("/v1/whoami")));
+    let run = Home::new().program(command(), ["demo"]).run();
+    assert!(run.all().contains("next, with your own vendor: acme-gatepass init"), "{run:#?}");
+}
+
+#[test]
+fn sandbox_of_the_outside_command_shows_its_own_name() {
+    let home = Home::new();
+    let running = home.program(command(), ["sandbox", "--listen", "127.0.0.1:0"]).spawn();
+    let printed: String = (0..6).map(|_| running.line()).collect();
+    let shown = printed.contains("acme-gatepass token cisco --config ");
+    assert!(shown && printed.contains(" acme-gatepass call celerdata "), "{printed}");
+    running.interrupt();
+    running.finish().ok();
 }

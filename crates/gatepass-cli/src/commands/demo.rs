@@ -95,7 +95,7 @@ pub(crate) async fn run(args: &DemoArgs, output: &Output) -> Result<ExitCode, Co
         Format::Json => output.json(&rows.iter().map(to_json).collect())?,
         _ => {
             output.result(&to_table(&rows))?;
-            output.status("next, with your own vendor: gatepass init");
+            output.status(&format!("next, with your own vendor: {} init", program::name()));
         }
     }
     let failed = rows.iter().find_map(|row| row.result.as_ref().err());

@@ -81,10 +81,11 @@ pub(crate) async fn run(args: &SandboxArgs, output: &Output) -> Result<ExitCode,
 
 fn ready(sandbox: &Sandbox, config: &Path) -> String {
     let (url, path, config) = (sandbox.url(), config.display(), shell_argument(config));
+    let name = program::name();
     format!(
         "sandbox  {url}\nconfig   {path}\ncontrol  {url}/_sandbox/state\n\n\
-         try      gatepass token cisco --config {config}\n\
-         \x20        gatepass call celerdata /api/1.0/clusters --config {config}\n\n\
+         try      {name} token cisco --config {config}\n\
+         \x20        {name} call celerdata /api/1.0/clusters --config {config}\n\n\
          Ctrl-C stops it and removes the config.\n"
     )
 }
