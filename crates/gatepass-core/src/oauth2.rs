@@ -83,13 +83,14 @@ pub fn read_json_with_status(
     let body = parse(response);
     let is_success = matches!(response.status().as_u16(), 200 | 201);
     let text = || body.as_ref().ok().and_then(TokenResponse::error_text);
+    let is_coded = body.as_ref().is_ok_and(|body| body.error_code(response).is_some());
     let refusal = |status: u16| {
         let error = VendorError { code: status.to_string(), text: text() };
         response_error(status, Some(error), response, sent)
     };
     let status = match body.as_ref().map_or(Ok(None), |body| body.one(pointer))? {
         // The vendor's own refusal has a text, even without a status; a gateway's has neither.
-        None | Some(Json::Null) if text().is_some() && is_refusal(response) => {
+        None | Some(Json::Null) if text().is_some() && !is_coded && is_refusal(response) => {
             Some(response.status().as_u16())
         }
         None | Some(Json::Null) => return read_json(response, sent),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
+use std::time::Duration;
 
 use gatepass_testkit::{Canary, canary, find_leak};
 use gatepass_tests::{Gatepass, Home, Reply, Run, Server, vendor};
@@ -53,7 +54,7 @@ impl Command {
         for block in blocks {
             let mut args = block[0].split([' ', '.']).filter(|word| !word.is_empty());
             let name = args.find(|word| word.starts_with("--")).unwrap();
-            let Some(value) = args.next() else {
+            let Some(value) = args.next().filter(|value| value.starts_with('<')) else {
                 // No user logs in.
                 let soon = (name == "--login").then_some("--wait=1s");
                 options.push([name].into_iter().chain(soon).map(str::to_owned).collect());
@@ -103,7 +104,7 @@ fn required_args(
         let pair = |name: &str, value: &str| [name.to_owned(), value.to_owned()];
         vec![
             pair("--field", &format!("base_url={url}")),
-            pair("--field", "environment=id"),
+            pair("--field", "environment=cloudsso"),
             pair("--field", "client_id=abc"),
             pair("--secret-stdin", "client_secret"),
             pair("--secrets", "file"),
@@ -160,16 +161,24 @@ impl Fixture {
         let gatepass: Gatepass<'_> =
             with_trace_logs(self.home.gatepass(args.iter().map(String::as_str)))
                 .env("GATEPASS_OTHER_PROVIDER", "cisco")
+                .env("GATEPASS_OTHER_ENVIRONMENT", "id")
                 .env("GATEPASS_OTHER_CLIENT_ID", "abc")
                 .env("GATEPASS_OTHER_CLIENT_SECRET", self.secrets[1].text());
         let has = |option: &str| args.iter().any(|arg| arg == option);
         let is_watching = has("--watch") || command == "sandbox";
         if (is_watching || command == "keep") && !has("--help") {
-            let mut running = gatepass.spawn();
+            let running = gatepass.spawn();
             let mut first = String::new();
             match is_watching {
                 true => first = running.line(),
-                false => drop(running.wait_for_stderr("is ready")),
+                false => {
+                    let file = self.home.path("work/token-file");
+                    let ended = (0..6000).find(|_| {
+                        thread::sleep(Duration::from_millis(10));
+                        file.exists()
+                    });
+                    assert!(ended.is_some(), "{args:?} wrote no file");
+                }
             }
             running.interrupt();
             let run = running.finish();
@@ -201,11 +210,12 @@ fn each_option(command: &Command) -> BTreeSet<String> {
             if !["token", "call", "exec", "login"].contains(&name.as_str()) {
                 fixture.home.gatepass(["token", "cisco"]).run().ok();
             }
-            let base_url = format!("base_url={}", fixture.server.url());
             let (args, options, trailing) = required_args(&name, &fixture.server.url());
             let owned = |args: &[&str]| args.iter().map(|word| (*word).to_owned()).collect();
             // An option that must not be repeated replaces the one that is set here.
-            let is_replaced = |pair: &&[String; 2]| pair[0] == given && pair[1] != base_url;
+            let is_replaced = |pair: &&[String; 2]| {
+                pair[0] == given && (given != "--field" || pair[1].starts_with("client_id="))
+            };
             let options = options.iter().filter(|pair| !is_replaced(pair));
             let args: Vec<String> = [
                 command.args.clone(),

@@ -17,7 +17,10 @@ use gatepass::login::{AuthorizationRequest, RedirectUri};
 use gatepass::provider::{
     ApiOrigins, ApiResponse, Registry, Request, Response, Settings, TokenRules,
 };
-use gatepass::store::{FailureRecord, HistoryEntry, MemoryStore, ProfileKey, Record, StoreKey};
+use gatepass::store::{
+    Circumstances, CredentialRecord, FailureRecord, HistoryEntry, MemoryStore, ProfileKey, Record,
+    StoreKey,
+};
 use gatepass::{
     Credential, CredentialSource, Endpoint, Error, Gate, HttpClient, Secret, Token, TokenSource,
     credential_fn,
@@ -288,6 +291,8 @@ fn print_engine_types(printed: &mut Printed, secret: &Canary) {
     printed.add(&keys);
     printed.add(&LeaseOutcome::Found(record));
     printed.add(&FailureRecord::new(&error, now, now + hour));
+    printed.add(&Circumstances::new([7; 32]));
+    printed.add(&CredentialRecord::new(now, Some([7; 16]), Some([8; 16]), 1));
     let entry =
         HistoryEntry::new("cisco", now, hour, Err(&error)).with_credential(&credential(text()));
     let entry = entry.with_process(1, "token");

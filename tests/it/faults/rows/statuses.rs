@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("F20", "403 with a vendor's own code", DENIED, || response("403 No", r#"{"error_code":"OAUTH.0003"}"#)),
     Row::new("F20a", "401 with an empty body", UNAVAILABLE, || response("401 No", "")),
     Row::new("F20a", "403 with a firewall's web page", UNAVAILABLE, || response("403 No", "<html>blocked</html>")),
-    Row::new("F31", "400 with a code that names a rate limit", THROTTLED, || response("400 No", r#"{"error":"rate_limit_exceeded"}"#)),
+    Row::new("F31", "400 with a code that names a rate limit", THROTTLED, || response("400 No", r#"{"error":"rate_limit_exceeded"}"#)).attempts(TWO_ATTEMPTS),
     Row::new("F21", "404", CONFIG, || response("404 No", "")),
     Row::new("F21", "410", CONFIG, || response("410 No", "")),
     Row::new("F22", "405", CONFIG, || response("405 No", "")),
