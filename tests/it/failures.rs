@@ -70,7 +70,7 @@ fn tunnel(mut client: TcpStream) -> io::Result<()> {
 }
 
 #[test]
-fn code_of_a_rate_limit_or_outage_decides_the_exit_code() {
+fn rate_limit_or_outage_code_decides_the_exit_code() {
     for status in [400, 401, 403, 429, 500] {
         for (code, exit) in [
             ("rate_limit_exceeded", 5),
@@ -90,7 +90,7 @@ fn code_of_a_rate_limit_or_outage_decides_the_exit_code() {
 }
 
 #[test]
-fn ca_file_that_is_added_or_replaced_counts_at_once() {
+fn added_or_replaced_ca_file_counts_at_once() {
     let (ca, other) = (Ca::new(), Ca::new());
     let server = with_tls(&ca);
     let profile = |more: &str| vendor("cisco").profile(&server.url(), more);
@@ -155,7 +155,7 @@ fn corrected_address_or_secret_counts_at_once() {
 }
 
 #[test]
-fn refusal_and_its_repetition_name_the_way_out() {
+fn rejection_and_its_repetition_name_the_way_out() {
     let server = Server::responding([refused()]);
     let home = Home::with_config(&vendor("cisco").profile(&server.url(), ""));
     let command = ["gatepass", "token", "cisco", "--fresh"];
@@ -220,13 +220,13 @@ fn running_program_gets_the_token_of_another_command() {
     works.store(true, Ordering::SeqCst);
     home.gatepass(["token", "cisco", "--fresh"]).run().ok();
     assert_eq!(running.finish().code, Some(0));
-    // The first token, the refusal, and the command's request.
+    // The first token, the rejection, and the command's request.
     assert_eq!(server.requests().len(), 3);
 }
 
-/// This test takes a minute: the cool-down of a refusal is not shorter.
+/// This test takes a minute: the cool-down of a rejection is not shorter.
 #[test]
-fn running_program_survives_a_transient_refusal() {
+fn running_program_survives_a_transient_rejection() {
     let server = Server::new(|n, _| match n {
         0 => token_reply("token-0", 6),
         1 => refused(),

@@ -44,7 +44,7 @@ pub use crate::vendors::{Vendors, raw, runtime};
 pub use crate::workspace::Workspace;
 
 /// Reports that a test is skipped on this machine, and why.
-#[expect(clippy::print_stderr, reason = "a test that proves nothing must be visible")]
+#[expect(clippy::print_stderr, reason = "a skipped test has to be visible")]
 pub fn skipped(reason: &str) {
     eprintln!("SKIPPED: {reason}");
 }

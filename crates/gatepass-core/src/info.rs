@@ -442,7 +442,7 @@ pub struct RefreshHints {
     pub refresh_ahead_min: Duration,
     /// The earliest time before its expiry that a token is refreshed.
     pub refresh_ahead_max: Option<Duration>,
-    /// The vendor locks accounts after repeated refusals: a refused credential is not sent again
+    /// The vendor locks accounts after repeated rejections: a refused credential is not sent again
     /// before it changes.
     pub locks_account: bool,
 }

@@ -65,7 +65,7 @@ pub fn explain_basic(error: Error, credential: &Credential, encoding: BasicEncod
     })
 }
 
-fn is_refusal(response: &Response) -> bool {
+fn is_rejection(response: &Response) -> bool {
     matches!(response.status().as_u16(), 401 | 403)
 }
 
@@ -84,13 +84,13 @@ pub fn read_json_with_status(
     let is_success = matches!(response.status().as_u16(), 200 | 201);
     let text = || body.as_ref().ok().and_then(TokenResponse::error_text);
     let is_coded = body.as_ref().is_ok_and(|body| body.error_code(response).is_some());
-    let refusal = |status: u16| {
+    let rejection = |status: u16| {
         let error = VendorError { code: status.to_string(), text: text() };
         response_error(status, Some(error), response, sent)
     };
     let status = match body.as_ref().map_or(Ok(None), |body| body.one(pointer))? {
-        // The vendor's own refusal has a text, even without a status; a gateway's has neither.
-        None | Some(Json::Null) if text().is_some() && !is_coded && is_refusal(response) => {
+        // The vendor's own rejection has a text, even without a status; a gateway's has neither.
+        None | Some(Json::Null) if text().is_some() && !is_coded && is_rejection(response) => {
             Some(response.status().as_u16())
         }
         None | Some(Json::Null) => return read_json(response, sent),
@@ -105,9 +105,9 @@ pub fn read_json_with_status(
             name(pointer)
         ))),
         // An HTTP error with a body that claims success remains an error.
-        None | Some(200 | 201) if !is_refusal(response) => read_json(response, sent),
-        None | Some(200 | 201) => Err(refusal(response.status().as_u16())),
-        Some(status) => Err(refusal(status)),
+        None | Some(200 | 201) if !is_rejection(response) => read_json(response, sent),
+        None | Some(200 | 201) => Err(rejection(response.status().as_u16())),
+        Some(status) => Err(rejection(status)),
     }
 }
 

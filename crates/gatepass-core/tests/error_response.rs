@@ -23,7 +23,7 @@ fn with_code(code: &str) -> String {
 const STATUSES: [u16; 7] = [200, 400, 401, 403, 429, 500, 503];
 
 #[test]
-fn code_decides_whatever_the_status() {
+fn code_decides_at_any_status() {
     use ErrorKind::{Denied, Throttled, Unavailable};
     for (kind, codes) in [
         (
@@ -81,7 +81,7 @@ fn code_is_found_in_every_dialect() {
 }
 
 #[test]
-fn unknown_code_of_the_vendor_is_a_refusal() {
+fn unknown_code_of_the_vendor_is_a_rejection() {
     for status in [200, 400, 401, 403, 409] {
         assert_eq!(error(status, &with_code("APP.0001")).kind(), ErrorKind::Denied, "{status}");
     }
@@ -90,7 +90,7 @@ fn unknown_code_of_the_vendor_is_a_refusal() {
 }
 
 #[test]
-fn refusal_without_a_known_body_comes_from_a_gateway() {
+fn rejection_without_a_known_body_comes_from_a_gateway() {
     for status in [401, 403] {
         for body in [
             "",
@@ -113,7 +113,7 @@ fn refusal_without_a_known_body_comes_from_a_gateway() {
 }
 
 #[test]
-fn harmless_members_of_a_token_response_are_no_error() {
+fn harmless_members_of_a_token_response_are_ignored() {
     for member in ["\"errorCode\":0", "\"error_code\":\"0\"", "\"code\":20000", "\"code\":\"OK\""] {
         let body = format!(
             "{{\"access_token\":\"t-1\",\"token_type\":\"Bearer\",\"expires_in\":60,{member}}}"
@@ -123,7 +123,7 @@ fn harmless_members_of_a_token_response_are_no_error() {
 }
 
 #[test]
-fn provider_states_a_refusal_that_core_cannot_read() {
+fn provider_states_a_rejection_that_core_cannot_read() {
     let sent = SystemTime::UNIX_EPOCH;
     let refused = oauth2::vendor_error(&response(401, "no"), None, Some("no"), sent);
     assert_eq!((refused.kind(), refused.vendor_text()), (ErrorKind::Denied, Some("no")));

@@ -17,7 +17,7 @@ impl SourceConfig {
     /// Acquires a token. Calls `on_start` before each token request and adds an entry per request
     /// to `history`.
     ///
-    /// While the failure of `request`'s cool-down stands, it only looks in the store for a token.
+    /// While the failure of `request`'s cool-down lasts, it only looks in the store for a token.
     pub(crate) async fn acquire(
         &self,
         request: &ExchangeRequest,
@@ -31,7 +31,7 @@ impl SourceConfig {
         let (fingerprint, now) = (Fingerprint::of(&credential), self.clock.boot());
         let locks_account = self.provider.hints().locks_account;
         if let Some(cooldown) = &request.cooldown
-            && cooldown.stands(fingerprint, self.circumstances(&credential), locks_account, now)
+            && cooldown.is_current(fingerprint, self.circumstances(&credential), locks_account, now)
         {
             if let Some(store) = self.store() {
                 let key = self.store_key(&credential)?;

@@ -102,7 +102,7 @@ impl Cooldown {
             denied: failure.denied,
             circumstances: failure.circumstances,
         };
-        // Without them, the source could not tell whether the failure still stands.
+        // Without them, the source could not tell whether the failure is still current.
         if cooldown.circumstances.is_some() && (has_store || cooldown.denied.is_some()) {
             cooldown.postpone_check(now);
         }
@@ -132,7 +132,7 @@ impl Cooldown {
     /// Returns whether the failure still stands for a request with this credential under these
     /// circumstances. A vendor that locks accounts does not get the credential again for another
     /// reason than a new credential.
-    pub(crate) fn stands(
+    pub(crate) fn is_current(
         &self,
         credential: Fingerprint,
         circumstances: Circumstances,
@@ -145,7 +145,7 @@ impl Cooldown {
         self.remaining(now).is_some() && is_same && (is_bound || is_locked)
     }
 
-    /// Returns the failure of a request that is not sent because this one still stands.
+    /// Returns the failure of a request that is not sent because this one is still current.
     pub(crate) fn repeated(&self, now: Duration) -> ExchangeFailure {
         ExchangeFailure {
             denied: self.denied,
@@ -172,13 +172,13 @@ impl Cooldown {
     }
 }
 
-/// Returns the cool-down of a credential that was refused `refusals` times in a row.
-pub(crate) fn of_refusal(has_worked: bool, refusals: u32, jitter: f64) -> Duration {
+/// Returns the cool-down of a credential that was refused `rejections` times in a row.
+pub(crate) fn of_rejection(has_worked: bool, rejections: u32, jitter: f64) -> Duration {
     if !has_worked {
         return FailureRecord::MAX_COOLDOWN;
     }
     let first = MIN_REFUSAL_COOLDOWN + REFUSAL_JITTER.mul_f64(jitter.clamp(0.0, 1.0));
-    doubled(first, FailureRecord::MAX_COOLDOWN, refusals)
+    doubled(first, FailureRecord::MAX_COOLDOWN, rejections)
 }
 
 /// Returns `min` doubled with each failure after the first, up to `max`.
@@ -389,10 +389,10 @@ mod tests {
 
     #[test]
     fn refused_credential_that_worked_is_sent_ever_more_rarely() {
-        let cooldown = |refusals, jitter| of_refusal(true, refusals, jitter).as_secs();
+        let cooldown = |rejections, jitter| of_rejection(true, rejections, jitter).as_secs();
         assert_eq!([1, 2, 3, 7, 8, 60].map(|n| cooldown(n, 0.0)), [30, 60, 120, 1920, 3600, 3600]);
         assert_eq!([1, 2, 3, 60].map(|n| cooldown(n, 1.0)), [55, 110, 220, 3600]);
-        assert_eq!(of_refusal(false, 1, 0.5), FailureRecord::MAX_COOLDOWN);
+        assert_eq!(of_rejection(false, 1, 0.5), FailureRecord::MAX_COOLDOWN);
     }
 
     #[test]

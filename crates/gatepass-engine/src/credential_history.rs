@@ -3,7 +3,7 @@
 use crate::fingerprint::Fingerprint;
 use crate::store::CredentialRecord;
 
-/// What is known about the credentials of a source.
+/// The results of a source's credentials so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CredentialHistory {
     /// The credential that brought a token last.
@@ -12,7 +12,7 @@ pub(crate) struct CredentialHistory {
     pub(crate) has_reused_token: bool,
     /// The credential that was refused last, and how often in a row.
     pub(crate) refused: Option<Fingerprint>,
-    pub(crate) refusals: u32,
+    pub(crate) rejections: u32,
 }
 
 impl CredentialHistory {
@@ -24,9 +24,9 @@ impl CredentialHistory {
     /// Records that a credential was refused.
     pub(crate) fn refuse(&mut self, credential: Fingerprint) {
         if self.refused.replace(credential) != Some(credential) {
-            self.refusals = 0;
+            self.rejections = 0;
         }
-        self.refusals = self.refusals.saturating_add(1);
+        self.rejections = self.rejections.saturating_add(1);
     }
 
     /// Returns whether a credential brought the latest token.
@@ -41,8 +41,8 @@ impl CredentialHistory {
             self.worked = stored.worked().map(Fingerprint::from_bytes);
         }
         if stored.refused().is_some_and(is_same) {
-            let own = if self.refused == Some(credential) { self.refusals } else { 0 };
-            (self.refused, self.refusals) = (Some(credential), stored.refusals().max(own));
+            let own = if self.refused == Some(credential) { self.rejections } else { 0 };
+            (self.refused, self.rejections) = (Some(credential), stored.rejections().max(own));
         }
     }
 }
@@ -62,36 +62,36 @@ mod tests {
     fn stored(
         worked: Option<Fingerprint>,
         refused: Fingerprint,
-        refusals: u32,
+        rejections: u32,
     ) -> CredentialRecord {
         let worked = worked.map(Fingerprint::to_bytes);
-        CredentialRecord::new(SystemTime::UNIX_EPOCH, worked, Some(refused.to_bytes()), refusals)
+        CredentialRecord::new(SystemTime::UNIX_EPOCH, worked, Some(refused.to_bytes()), rejections)
     }
 
     #[test]
-    fn refusals_of_one_credential_are_counted() {
+    fn rejections_of_one_credential_are_counted() {
         let (one, other) = (credential("one"), credential("other"));
         let mut history = CredentialHistory::default();
         history.succeed(one);
         for count in 1..4 {
             history.refuse(one);
-            assert_eq!((history.refusals, history.has_worked(one)), (count, true));
+            assert_eq!((history.rejections, history.has_worked(one)), (count, true));
         }
         history.refuse(other);
-        assert_eq!((history.refusals, history.has_worked(other)), (1, false));
+        assert_eq!((history.rejections, history.has_worked(other)), (1, false));
         assert!(history.has_worked(one));
         history.succeed(other);
-        assert_eq!((history.refusals, history.has_worked(one)), (0, false));
+        assert_eq!((history.rejections, history.has_worked(one)), (0, false));
     }
 
     #[test]
-    fn stored_refusals_are_added() {
+    fn stored_rejections_are_added() {
         let (one, other) = (credential("one"), credential("other"));
         let mut history = CredentialHistory::default();
         history.merge(&stored(Some(one), one, 3), one);
         history.refuse(one);
-        assert_eq!((history.refusals, history.has_worked(one)), (4, true));
+        assert_eq!((history.rejections, history.has_worked(one)), (4, true));
         history.merge(&stored(Some(other), other, 9), one);
-        assert_eq!((history.refusals, history.has_worked(one)), (4, true));
+        assert_eq!((history.rejections, history.has_worked(one)), (4, true));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct ExchangeRequest {
     pub(crate) newer_than: Option<SystemTime>,
     /// A token that an API rejected, which is not accepted.
     pub(crate) rejected: Option<Token>,
-    /// What is known about the credential.
+    /// The credential's results so far.
     pub(crate) credentials: CredentialHistory,
     /// Number of consecutive failures before this exchange.
     pub(crate) prior_failures: u32,

@@ -19,9 +19,9 @@ pub(crate) struct ExchangeFailure {
     pub(crate) cooldown: Option<Duration>,
     /// What the failure is bound to.
     pub(crate) circumstances: Option<Circumstances>,
-    /// What is known about the credential after its refusal.
+    /// The credential's results so far, this rejection included.
     pub(crate) credentials: Option<CredentialHistory>,
-    /// Whether no request was sent, because the failure of this source's cool-down still stands.
+    /// Whether no request was sent, because the failure of this source's cool-down is still current.
     pub(crate) is_repeated: bool,
 }
 

@@ -74,7 +74,7 @@ mod persistence;
 mod policy;
 mod pool;
 mod prefetch;
-mod refusal;
+mod rejection;
 mod rt;
 mod shared_failures;
 mod source;

@@ -129,7 +129,7 @@ impl SourceConfig {
         }
     }
 
-    /// Returns whether a stored failure stands whatever has changed beside the credential: the
+    /// Returns whether a stored failure is current after any change but that of the credential: the
     /// record's key depends on that.
     fn is_locked(&self, failure: &FailureRecord) -> bool {
         self.provider.hints().locks_account && failure.kind() == ErrorKind::Denied
@@ -141,7 +141,7 @@ impl SourceConfig {
         request: &ExchangeRequest,
         credential: &Credential,
     ) -> RecordRequirement {
-        // A store cannot tell a refusal by a vendor that locks accounts: `usable` decides.
+        // A store cannot tell a rejection by a vendor that locks accounts: `usable` decides.
         let is_any = self.provider.hints().locks_account;
         RecordRequirement {
             newer_than: request.newer_than,

@@ -163,7 +163,7 @@ impl Provider for Cisco {
     }
 
     fn read_token(&self, response: &Response, sent: SystemTime) -> Result<Token> {
-        // The gateway states its refusals in a header, rate limits included, and sends a web page:
+        // The gateway states its rejections in a header, rate limits included, and sends a web page:
         // https://developer.cisco.com/docs/psirt/browsing-sorting-filterting-and-rate-limits
         if let Some(code) = response.header(GATEWAY_CODE)
             && !response.status().is_success()

@@ -19,7 +19,7 @@ fn good(vendor: &Vendor) -> Reply {
     Reply::json(200, vendor.token_response("token-1"))
 }
 
-/// Returns a vendor's refusal; a 401 or 403 without a code would be a gateway's.
+/// Returns a vendor's rejection; a 401 or 403 without a code would be a gateway's.
 fn denied(status: u16) -> Reply {
     Reply::json(status, r#"{"error":"invalid_client","message":"refused"}"#)
 }

@@ -179,9 +179,10 @@ impl Call<'_> {
 
     async fn is_rejected(&self, response: &mut CallResponse) -> Result<bool, Error> {
         let provider = self.source.provider();
-        let refusal = provider.token_verdict(&ApiResponse::new(response.status, &response.headers));
-        if refusal != TokenVerdict::NeedsBody {
-            return Ok(refusal == TokenVerdict::Rejected);
+        let rejection =
+            provider.token_verdict(&ApiResponse::new(response.status, &response.headers));
+        if rejection != TokenVerdict::NeedsBody {
+            return Ok(rejection == TokenVerdict::Rejected);
         }
         response.read(MAX_EXAMINED).await?;
         let whole = ApiResponse::new(response.status, &response.headers).with_body(&response.begun);

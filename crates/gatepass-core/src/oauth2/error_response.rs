@@ -7,11 +7,11 @@ use http::header::CONTENT_TYPE;
 use crate::json::Json;
 use crate::{Error, ErrorKind, Response, Retry};
 
-/// Returns the error of a response whose refusal the provider has found outside the bodies that
+/// Returns the error of a response whose rejection the provider has found outside the bodies that
 /// [`read_json`](super::read_json) knows: in a header, say, or in plain text.
 ///
 /// The code decides before the status, as in `read_json`. Without a code the status decides, and a
-/// 401 or 403 counts as the vendor's own refusal.
+/// 401 or 403 counts as the vendor's own rejection.
 pub fn vendor_error(
     response: &Response,
     code: Option<&str>,
@@ -155,7 +155,7 @@ const UNAVAILABLE_CODES: [&str; 11] = [
     "504",
 ];
 
-/// Returns the error for a status. `is_coded` is true if the vendor has stated its refusal in the
+/// Returns the error for a status. `is_coded` is true if the vendor has stated its rejection in the
 /// body; otherwise a 401 or 403 may be the response of a gateway.
 fn by_status(status: u16, is_coded: bool, is_html: bool) -> Error {
     match status {

@@ -192,7 +192,7 @@ fn decode_failure(bytes: &[u8]) -> Option<FailureRecord> {
 fn encode_credentials(record: &CredentialRecord) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = FieldWriter::new(CREDENTIALS, credentials_field::ALL.len(), 60);
     out.time(credentials_field::AT, record.at)?;
-    out.bytes(credentials_field::REFUSALS, &record.refusals.to_le_bytes())?;
+    out.bytes(credentials_field::REFUSALS, &record.rejections.to_le_bytes())?;
     for (tag, fingerprint) in
         [(credentials_field::WORKED, &record.worked), (credentials_field::REFUSED, &record.refused)]
     {
@@ -212,7 +212,7 @@ fn decode_credentials(bytes: &[u8]) -> Option<CredentialRecord> {
         at: fields.time(credentials_field::AT)?,
         worked: fields.optional_array(credentials_field::WORKED)?,
         refused: fields.optional_array(credentials_field::REFUSED)?,
-        refusals: u32::from_le_bytes(fields.array(credentials_field::REFUSALS)?),
+        rejections: u32::from_le_bytes(fields.array(credentials_field::REFUSALS)?),
         replaced_at: match fields.bytes(credentials_field::REPLACED_AT) {
             Some(_) => Some(fields.time(credentials_field::REPLACED_AT)?),
             None => None,

@@ -13,7 +13,7 @@ pub struct CredentialRecord {
     pub(super) at: SystemTime,
     pub(super) worked: Option<[u8; 16]>,
     pub(super) refused: Option<[u8; 16]>,
-    pub(super) refusals: u32,
+    pub(super) rejections: u32,
     pub(super) replaced_at: Option<SystemTime>,
 }
 
@@ -27,9 +27,9 @@ impl CredentialRecord {
         at: SystemTime,
         worked: Option<[u8; 16]>,
         refused: Option<[u8; 16]>,
-        refusals: u32,
+        rejections: u32,
     ) -> Self {
-        Self { at, worked, refused, refusals, replaced_at: None }
+        Self { at, worked, refused, rejections, replaced_at: None }
     }
 
     /// Adds when the token was issued that replaced a rejected one.
@@ -58,8 +58,8 @@ impl CredentialRecord {
     }
 
     /// Returns how often in a row that credential was refused.
-    pub fn refusals(&self) -> u32 {
-        self.refusals
+    pub fn rejections(&self) -> u32 {
+        self.rejections
     }
 }
 
@@ -67,7 +67,7 @@ impl fmt::Debug for CredentialRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CredentialRecord")
             .field("at", &self.at)
-            .field("refusals", &self.refusals)
+            .field("rejections", &self.rejections)
             .finish_non_exhaustive()
     }
 }

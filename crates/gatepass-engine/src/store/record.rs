@@ -15,7 +15,7 @@ pub enum Record {
     Token(Token),
     /// A failure, which callers get instead of a token until its cool-down ends.
     Failure(FailureRecord),
-    /// What is known about the credentials of the profile, under a
+    /// The results of the profile's credentials so far, under a
     /// [key of its own](super::StoreKey::of_credentials). It satisfies no caller.
     Credentials(CredentialRecord),
 }

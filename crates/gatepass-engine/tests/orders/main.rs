@@ -42,7 +42,7 @@ mod engine {
     pub(crate) mod persistence;
     pub(crate) mod policy;
     pub(crate) mod prefetch;
-    pub(crate) mod refusal;
+    pub(crate) mod rejection;
     pub(crate) mod shared_failures;
     pub(crate) mod source;
     pub(crate) mod source_config;

@@ -107,7 +107,7 @@ async fn separate_processes_know_that_the_credential_worked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_become_rarer_up_to_an_hour_across_processes() {
+async fn rejections_become_rarer_up_to_an_hour_across_processes() {
     let clock = TestClock::new();
     let store = store(&clock);
     let http = FakeHttp::new(|n| if n == 0 { FakeResponse::token("one", 60) } else { denied() });
@@ -129,7 +129,7 @@ async fn refusals_become_rarer_up_to_an_hour_across_processes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credential_that_never_worked_is_sent_again_after_an_hour() {
+async fn unproven_credential_is_sent_again_after_an_hour() {
     let clock = TestClock::new();
     let store = store(&clock);
     let http = FakeHttp::new(|_| denied());
@@ -232,7 +232,7 @@ async fn source_in_cooldown_finds_the_token_of_another_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn locking_vendor_gets_a_refused_credential_only_after_a_change() {
+async fn locking_vendor_gets_a_credential_after_a_change() {
     let clock = TestClock::new();
     let (store, route) = (store(&clock), Arc::new(AtomicU8::new(0)));
     let secret = Arc::new(AtomicU8::new(0));
@@ -301,7 +301,7 @@ async fn unused_source_recovers_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_names_the_way_out() {
+async fn rejection_names_the_way_out() {
     let clock = TestClock::new();
     let http = FakeHttp::new(|_| denied());
     for error in [

@@ -22,13 +22,13 @@ use crate::store::{
     Circumstances, CredentialRecord, FailureRecord, ProfileKey, Record, StoreKey, TokenStore,
 };
 
-/// How long to wait for another process that writes the record; without it, the next refusal or
+/// How long to wait for another process that writes the record; without it, the next rejection or
 /// token writes it.
 const RECORD_WAIT: Duration = Duration::from_millis(100);
 
 impl SourceConfig {
     /// Records the outcome of an exchange: which credential brought a token, or what a failure is
-    /// bound to and how long a refusal lasts. `circumstances` are those before the exchange, which
+    /// bound to and how long a rejection lasts. `circumstances` are those before the exchange, which
     /// may have found another credential.
     pub(crate) async fn record_outcome(
         &self,
@@ -46,12 +46,12 @@ impl SourceConfig {
             }
             Err(failure) => {
                 failure.circumstances.get_or_insert(circumstances);
-                self.record_refusal(failure, request).await;
+                self.record_rejection(failure, request).await;
             }
         }
     }
 
-    async fn record_refusal(&self, failure: &mut ExchangeFailure, request: &ExchangeRequest) {
+    async fn record_rejection(&self, failure: &mut ExchangeFailure, request: &ExchangeRequest) {
         let Some(credential) = failure.denied else { return };
         let mut history = request.credentials.clone();
         if let Some(store) = &self.store
@@ -62,9 +62,9 @@ impl SourceConfig {
         history.refuse(credential);
         failure.cooldown = Some(match self.provider.hints().locks_account {
             true => FailureRecord::LASTING_COOLDOWN,
-            false => cooldown::of_refusal(
+            false => cooldown::of_rejection(
                 history.has_worked(credential),
-                history.refusals,
+                history.rejections,
                 request.jitter,
             ),
         });
@@ -106,7 +106,7 @@ impl SourceConfig {
         }
     }
 
-    /// Adds to a refusal how to ask the vendor again at once.
+    /// Adds to a rejection how to ask the vendor again at once.
     pub(crate) fn with_way_out(&self, error: Error) -> Error {
         if !cooldown::is_denied(&error) {
             return error;
@@ -144,7 +144,7 @@ impl SourceConfig {
             self.clock.wall(),
             history.worked.map(Fingerprint::to_bytes),
             history.refused.map(Fingerprint::to_bytes),
-            history.refusals,
+            history.rejections,
         )
         .with_replaced_at(replaced_at);
         let _ = lease.save(&Record::Credentials(record)).await;
