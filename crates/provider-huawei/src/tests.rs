@@ -44,7 +44,8 @@ fn login_requests_both_tokens_and_uses_chosen_one() {
     let user = Credential::new().with_text("client_id", "app-1");
     let (attempt, sent) = (LoginAttempt::new([1; 48]), SystemTime::UNIX_EPOCH);
     // The claims are the nonce of these random bytes.
-    let id_token = ["e30", "eyJub25jZSI6IkFRRUJBUUVCQVFFQkFRRUJBUUVCQVEifQ", "e30"].join(".");
+    let nonce = ["eyJub25jZSI6Ik", "FRRUJBUUVCQVFF", "QkFRRUJBUUVCQVEifQ"].concat();
+    let id_token = format!("e30.{nonce}.e30");
     for (iam, wanted) in [(iam.clone(), "a-1"), (iam.clone().use_id_token(), &*id_token)] {
         let interactive = iam.interactive().unwrap();
         let login = interactive.authorization_request(&user).unwrap();
