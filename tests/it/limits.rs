@@ -76,3 +76,18 @@ fn command_of_a_secret_names_the_limit_on_processes() {
     assert_eq!(server.connections(), 0);
     assert_no_panic(&run);
 }
+
+#[test]
+fn sandbox_that_denies_a_call_prevents_no_token() {
+    let binary = gatepass_binary().to_str().unwrap();
+    for (call, error) in [("prctl", "EPERM"), ("prlimit64", "EPERM"), ("clone3", "EAGAIN")] {
+        let (home, _server) = home("\"made-up\"");
+        let inject = format!("inject={call}:error={error}");
+        let args = ["-f", "-qq", "-o", "log", "-e", &inject, binary, "token", "cisco"];
+        let run = home.program(Path::new("strace"), args).run();
+        let log = std::fs::read_to_string(home.path("work/log")).unwrap();
+        assert!(log.contains("(INJECTED)"), "{call} was not called: {run:#?}");
+        assert_eq!(run.ok(), "token-1\n", "{call}");
+        assert_no_panic(&run);
+    }
+}
