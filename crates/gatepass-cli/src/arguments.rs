@@ -20,7 +20,7 @@ pub(crate) struct TypedArguments {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// Options of other tools for what is an argument here.
+/// Options of other tools whose value is an argument here.
 pub(crate) const PROFILE_OPTIONS: [&str; 6] =
     ["--profile", "-p", "--profile-name", "--name", "-n", "--account"];
 

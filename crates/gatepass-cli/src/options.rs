@@ -135,7 +135,7 @@ impl Format {
         [raw, others].concat()
     }
 
-    /// Returns what a format prints if there is no token and its output is evaluated: commands that
+    /// Returns the output of an evaluated format if no token was acquired: commands that
     /// unset the variables of an earlier token, and fail.
     pub(crate) fn failure(self) -> Option<&'static str> {
         match self {

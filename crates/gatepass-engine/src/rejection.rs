@@ -1,4 +1,4 @@
-//! Refused credentials: how long one is not sent again, and what is known about it from before.
+//! Refused credentials: how long one is not sent again, given its earlier results.
 //!
 //! A vendor that refuses a credential which worked a moment ago often has a fault of its own, and a
 //! service must not stop for an hour because of it. A credential that never worked is most likely

@@ -47,7 +47,7 @@ impl StoreKey {
         Self { profile: profile.clone(), digest }
     }
 
-    /// Returns the key of what is known about the credentials of a profile and a provider.
+    /// Returns the key of the results of the credentials of a profile and a provider.
     pub fn of_credentials(profile: &ProfileKey, provider_id: &str) -> Self {
         let parts = [profile.as_bytes(), provider_id.as_bytes()];
         let digest = digest("gatepass store: credentials, version 1", parts);

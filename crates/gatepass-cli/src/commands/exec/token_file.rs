@@ -103,7 +103,7 @@ impl TokenFile {
         written.is_some_and(|_locked| fs::remove_file(&self.path).is_ok())
     }
 
-    /// Returns whether there is no file at the path.
+    /// Returns whether the path has no file.
     pub(super) fn is_missing(&self) -> bool {
         fs::symlink_metadata(&self.path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }

@@ -98,7 +98,7 @@ fn read_output(child: &mut Child, bytes: &mut Vec<u8>, limit: Duration) -> io::R
     }
 }
 
-/// Reads what is in the pipe, at most one byte more than the limit. Returns whether it is closed.
+/// Reads the available bytes of the pipe, at most one byte more than the limit. Returns whether it is closed.
 fn drain(stdout: &mut ChildStdout, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut buffer = Zeroizing::new([0; 4096]);
     while bytes.len() as u64 <= MAX {
